@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two clocks, read in one place. Ages are CLOCK_BOOTTIME (it runs through suspend and no
+ * administrator moves it); wall time is only for what outlives a boot or is shown to people.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+int64_t clock_boot_ms(void);
+int64_t clock_wall_ms(void); /* since 1970, UTC */
+
+/* YYYY-MM-DDTHH:MM:SSZ and its NUL. */
+#define CLOCK_RFC3339_SIZE sizeof("9999-12-31T23:59:59Z")
+void clock_rfc3339(int64_t wall_ms, char out[static CLOCK_RFC3339_SIZE]);

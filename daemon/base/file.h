@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Small files: read whole with a cap, secret ones only when nobody else could have read or planted
+ * them, and replaced atomically. `why` receives a sentence for a person (never contents), or is left
+ * alone on success.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/seal.h"
+
+#define FILE_WHY_SIZE 512
+
+/* Appends the file to out (whose max is the cap). 0 or -errno. */
+MUST_CHECK int file_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE]);
+/*
+ * The same for a key or token file: -EACCES when it is no regular file, others may read it, or the
+ * group may write it. A file of root or of our uid only (systemd credentials are either, and may be
+ * group-readable).
+ */
+MUST_CHECK int file_read_secret(const char *path, struct buf *out, char why[static FILE_WHY_SIZE]);
+/* A 32-byte key: raw, or 64 hex digits with at most one newline behind them. Else -EINVAL. */
+MUST_CHECK int file_read_key(const char *path, uint8_t key[static SEAL_KEY_SIZE],
+    char why[static FILE_WHY_SIZE]);
+/* Creates path with mode 0600 and these bytes, synced; -EEXIST when it is there already. */
+MUST_CHECK int file_create(const char *path, const void *p, size_t n, char why[static FILE_WHY_SIZE]);

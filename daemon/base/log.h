@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Logging: one line an event, to stderr; a name, then key=value fields.
+ *
+ * Every foreign byte passes through the escaping here, so no caller can forge a line. Secrets have
+ * no field type: there is nothing to pass them with. Only edge, app and the programs' own files log;
+ * base, proto and core return errors instead.
+ *
+ *	log_warn("sync failed", LOG_STR("reason", why), LOG_INT("retry_ms", ms));
+ *
+ * Formats: kv is `level=warn event="sync failed" reason="..." retry_ms=1200` with a time in front;
+ * journal is the same with a <N> priority prefix and no time; json is one object a line with
+ * `time`, `level`, `event` and the fields (integers as numbers).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_JOURNAL, LOG_FORMAT_KV, LOG_FORMAT_JSON };
+
+struct log_field {
+	const char *name; /* NULL ends the list */
+	const char *text; /* NULL: the number counts */
+	int64_t number;
+};
+
+#define LOG_STR(n, s) ((struct log_field){ .name = (n), .text = (s) ? (s) : "" })
+#define LOG_INT(n, v) ((struct log_field){ .name = (n), .number = (int64_t)(v) })
+
+/* AUTO: journal when stderr is the journal's stream ($JOURNAL_STREAM), else kv. */
+void log_setup(enum log_format format, enum log_level level);
+bool log_enabled(enum log_level level);
+void log_write(enum log_level level, const char *event, const struct log_field *fields);
+
+#define LOG_AT(level, event, ...)                                                                  \
+	do {                                                                                       \
+		if (log_enabled(level))                                                            \
+			log_write((level), (event),                                                \
+			    (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ) { 0 } });       \
+	} while (0)
+#define log_error(event, ...) LOG_AT(LOG_ERROR, event __VA_OPT__(, ) __VA_ARGS__)
+#define log_warn(event, ...) LOG_AT(LOG_WARN, event __VA_OPT__(, ) __VA_ARGS__)
+#define log_info(event, ...) LOG_AT(LOG_INFO, event __VA_OPT__(, ) __VA_ARGS__)
+#define log_debug(event, ...) LOG_AT(LOG_DEBUG, event __VA_OPT__(, ) __VA_ARGS__)

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Randomness from the kernel, by libsodium. base_init() must have run. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+void rnd_bytes(void *out, size_t n);
+uint32_t rnd_below(uint32_t upper); /* uniform in [0, upper); 0 when upper < 2 */
+/* Uniform in [low, high], both inclusive. */
+int64_t rnd_between(int64_t low, int64_t high);

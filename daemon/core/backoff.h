@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Retry delays: exponential with decorrelated jitter and a cap. A Retry-After is a floor, with jitter
+ * on top, itself capped.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define BACKOFF_BASE_MS 1000
+#define BACKOFF_CAP_MS (5 * 60 * 1000)
+#define BACKOFF_RETRY_AFTER_CAP_MS (60 * 60 * 1000)
+
+struct backoff {
+	int64_t last_ms; /* 0: no failure in a row */
+};
+
+/* jitter(env, low, high): uniform, inclusive. Returns the delay and remembers it. */
+int64_t backoff_next(struct backoff *b, int64_t retry_after_ms,
+    int64_t (*jitter)(void *env, int64_t low, int64_t high), void *env);
+void backoff_reset(struct backoff *b);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connd's configuration: INI text -> struct config. One option table (type, default, range) decides
+ * what there is; an unknown key or section, or a value that makes no sense, is an error that names the
+ * file, the line and the nearest known name. No file is opened here.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/log.h"
+#include "core/freshness.h"
+#include "core/generation.h"
+
+#define CONFIG_WHY_SIZE 512
+
+struct config_list {
+	char **item; /* n of them */
+	size_t n;
+};
+
+struct config_rule { /* [access] allow/deny, in file order */
+	bool allow;
+	char *text;
+};
+
+struct config_require {
+	enum record_kind kind;
+	char *key;
+};
+
+struct config {
+	struct {
+		struct config_list url; /* scheme://host:port, no trailing "/" or "/v1" */
+		char *organization, *deployment, *workspace; /* of the last two exactly one is set */
+		char *token_file, *ca_file, *client_cert, *client_key, *pin, *proxy;
+		bool insecure_http;
+		int64_t refresh_ms, timeout_ms;
+	} manager;
+	struct {
+		struct windows windows;
+		uint32_t deletion_guard_percent;
+		int64_t cold_wait_ms;
+	} freshness;
+	struct {
+		char *path, *group;
+		mode_t mode;
+		uint32_t max_connections, max_connections_per_uid;
+		size_t max_frame;
+	} socket;
+	struct {
+		struct config_rule *rule;
+		size_t n_rules;
+		bool present, teams;
+	} access;
+	struct {
+		enum arena_lock lock;
+		size_t max_bytes;
+	} memory;
+	struct {
+		struct config_require *key;
+		size_t n_keys;
+		int64_t max_age_ms; /* < 0: any age that is served */
+	} require;
+	struct {
+		enum log_format format;
+		enum log_level level;
+	} log;
+};
+
+/*
+ * name: how the file is called in messages. env: "NAME=value" strings (environ), of which
+ * CONND__SECTION__KEY count. warn() is called for what is odd but works. 0; -EINVAL with a sentence in
+ * why (file:line: what, and the nearest known name); -ENOMEM.
+ */
+MUST_CHECK int config_read(struct config **out, const char *name, const char *text, size_t len,
+    char *const *env, void (*warn)(const char *sentence), char why[static CONFIG_WHY_SIZE]);
+struct config *config_free(struct config *c);
+/* The first of organization, deployment, workspace, socket path that differs; NULL: none. */
+const char *config_fixed_difference(const struct config *a, const struct config *b);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A generation: one complete, immutable set of records with its index, in one locked arena.
+ *
+ * Built by a builder beside the one that is being served, then sealed read-only and reference
+ * counted; the last reference wipes it. Records point into the arena and live as long as it does.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "base/hash.h"
+#include "base/jtext.h"
+
+enum record_kind { KIND_CONNECTION, KIND_VARIABLE, KIND_ENV, N_KINDS };
+
+enum record_state {
+	RECORD_VALUE,	 /* text: the value as a JSON string, quotes and escapes included */
+	RECORD_WITHHELD, /* text: a JSON array of the secret fields that are not there */
+	RECORD_INVALID,	 /* text: the name of the field that can not be represented */
+};
+
+struct record {
+	uint8_t kind;  /* enum record_kind */
+	uint8_t state; /* enum record_state */
+	struct span key;
+	struct span text;
+	/*
+	 * CLOCK_BOOTTIME ms at which a value that is now withheld was last confirmed; 0: it is
+	 * confirmed with its generation.
+	 */
+	int64_t carried_ms;
+};
+
+struct generation;
+struct generation_builder;
+
+/* lock, max_bytes: as base/arena.h. 0 or -ENOMEM. */
+MUST_CHECK int generation_builder_new(
+    struct generation_builder **out, enum arena_lock lock, size_t max_bytes);
+/*
+ * Copies a record in. 0; -EEXIST: the same kind and key a second time; -EMSGSIZE, -ENOMEM, -EPERM
+ * from the arena; -E2BIG: a key longer than LIMIT_KEY_BYTES' worth. After a failure the builder is
+ * only good for freeing.
+ */
+MUST_CHECK int generation_builder_add(struct generation_builder *b, enum record_kind kind,
+    enum record_state state, struct span key, struct span text, int64_t carried_ms);
+/* Copies all records of one kind from a generation: for a list that was answered 304. */
+MUST_CHECK int generation_builder_keep(
+    struct generation_builder *b, enum record_kind kind, const struct generation *from);
+/* Freezes what was added. Consumes the builder, also on failure. 0 or -errno as above. */
+MUST_CHECK int generation_builder_finish(struct generation_builder *b, struct generation **out);
+struct generation_builder *generation_builder_free(struct generation_builder *b); /* returns NULL */
+
+struct generation *generation_ref(struct generation *g);
+struct generation *generation_unref(struct generation *g); /* NULL is fine; returns NULL */
+
+/* NULL when it is not there. */
+const struct record *generation_find(const struct generation *g, enum record_kind kind, struct span key);
+size_t generation_count(const struct generation *g, enum record_kind kind);
+/* Records of one kind, sorted by key (bytes). i < generation_count(). */
+const struct record *generation_at(const struct generation *g, enum record_kind kind, size_t i);
+size_t generation_count_state(const struct generation *g, enum record_state state);
+/* Same kinds, keys, states and texts (not carried_ms)? */
+bool generation_equal(const struct generation *a, const struct generation *b);
+/* Keys of `old` that `new` does not have. */
+size_t generation_n_dropped(const struct generation *old, const struct generation *new);
+size_t generation_bytes(const struct generation *g);
+size_t generation_locked_bytes(const struct generation *g);

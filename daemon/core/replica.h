@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The replica: which generation is served, how much it may be believed, when to ask the manager
+ * again, and who is waiting for a first answer. A state machine without I/O or clock: the caller says
+ * what time it is, and what the replica needs of the world comes through struct replica_ops.
+ *
+ * Every question leaves with exactly one answer: at once, or, while there is no data at all, when the
+ * running sync ends or cold_wait is over.
+ *
+ * The life of a sync: the replica calls ops->start_sync(); the edge fetches, fills a builder and calls
+ * replica_sync_done() exactly once. One sync is in flight at a time.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "core/freshness.h"
+#include "core/generation.h"
+
+#define REPLICA_REASON_SIZE 256
+
+struct replica_config {
+	struct windows windows;
+	int64_t refresh_ms;   /* between good syncs; jittered */
+	int64_t cold_wait_ms; /* how long a question waits while there is no data */
+	uint32_t deletion_guard_percent; /* a list that drops more is held until it is seen twice */
+	enum arena_lock lock;
+	size_t max_bytes; /* of one generation */
+};
+
+/* What became of a sync. */
+enum sync_outcome {
+	SYNC_OK,	   /* a complete list: builder given */
+	SYNC_NOT_MODIFIED, /* everything is as it was */
+	SYNC_UNREACHABLE,  /* connect, TLS, time-out, 5xx, 404, 407, 429: an outage */
+	SYNC_UNAUTHORIZED, /* 401, 403 */
+	SYNC_REFUSED,	   /* the organization does not allow fetching secrets */
+	SYNC_BAD,	   /* an answer that must not be believed */
+	SYNC_FAILED,	   /* our own trouble: memory, lock, token file */
+};
+
+struct sync_result {
+	enum sync_outcome outcome;
+	struct generation_builder *builder; /* SYNC_OK: taken by the replica, else NULL */
+	int64_t retry_after_ms;		    /* a floor for the next try; 0: none was named */
+	const char *reason;		    /* for a person, when it did not succeed; copied */
+};
+
+enum verdict {
+	VERDICT_VALUE, /* record is set */
+	VERDICT_NOT_FOUND,
+	VERDICT_NOT_READY, /* reason is set */
+	VERDICT_EXPIRED,   /* age_ms and reason are set */
+	VERDICT_WITHHELD,  /* record is set: its text names the fields */
+	VERDICT_INVALID,   /* record is set: its text names the field */
+};
+
+struct answer {
+	enum verdict verdict;
+	const struct record *record; /* borrowed: valid until the caller returns to the loop */
+	uint64_t generation;
+	enum freshness state;
+	int64_t age_ms;
+	const char *reason; /* borrowed likewise */
+};
+
+struct replica;
+
+/*
+ * A question that must wait. Embedded in the asker's own object; linked while it waits. The asker
+ * that goes away first calls replica_forget().
+ */
+struct waiter {
+	struct waiter *next, **at; /* the replica's */
+	int64_t until_ms;	   /* the replica's */
+	void (*answer)(struct waiter *w); /* unlinked before the call; ask again with replica_ask_now() */
+};
+
+struct replica_ops {
+	void (*start_sync)(void *env);
+	/* A new generation is being served (also the first); counts are read with replica_status(). */
+	void (*published)(void *env);
+	/* Something worth one log line happened; event is static text, detail may be "". */
+	void (*note)(void *env, const char *event, const char *detail);
+	/* Uniform in [low, high]; tests make it constant. */
+	int64_t (*jitter)(void *env, int64_t low, int64_t high);
+};
+
+/* config is copied. first_generation: the number the first one gets (start time in ms). 0 or -ENOMEM. */
+MUST_CHECK int replica_new(struct replica **out, const struct replica_config *config,
+    const struct replica_ops *ops, void *env, uint64_t first_generation);
+struct replica *replica_free(struct replica *r); /* waiters get NOT_READY; returns NULL */
+void replica_configure(struct replica *r, const struct replica_config *config); /* on reload */
+
+/*
+ * True: *out is the answer. False: there is no data yet and a sync may still bring some; hand over a
+ * waiter with replica_wait(), or give up with replica_ask_now(). team may be absent; with it
+ * `<team>___<key>` is tried first. hide_teams: a bare key that holds "___" is NOT_FOUND.
+ */
+MUST_CHECK bool replica_ask(struct replica *r, int64_t now_ms, enum record_kind kind,
+    struct span team, struct span key, bool hide_teams, struct answer *out);
+void replica_wait(struct replica *r, int64_t now_ms, struct waiter *w);
+void replica_forget(struct waiter *w); /* not waiting: fine */
+/* Answers in any case: NOT_READY where replica_ask() would have one wait. */
+void replica_ask_now(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
+    struct span key, bool hide_teams, struct answer *out);
+
+/*
+ * Does what is due at now_ms (start a sync, end waits, expire carried records, note a change of state)
+ * and returns when it wants to be called next (boot-time ms; INT64_MAX: never). Call it after start,
+ * whenever that time comes and after replica_sync_done().
+ */
+int64_t replica_turn(struct replica *r, int64_t now_ms);
+/* Sync as soon as one may start: a person, a new token, a signal. */
+void replica_sync_soon(struct replica *r, int64_t now_ms);
+void replica_sync_done(struct replica *r, int64_t now_ms, const struct sync_result *result);
+/* What a sync that runs may reuse of a 304'd list; NULL while there is none. Borrowed. */
+struct generation *replica_current(struct replica *r);
+
+struct replica_status {
+	enum freshness state;
+	uint64_t generation; /* 0: none yet */
+	int64_t age_ms;	     /* since it was last confirmed; -1: never */
+	size_t n[N_KINDS], withheld, invalid;
+	const char *last_error; /* "" after a good sync; borrowed */
+	bool syncing;
+	int64_t next_sync_ms; /* until the next one; 0 while one runs */
+	size_t bytes, locked_bytes;
+	uint64_t syncs_ok, syncs_failed;
+};
+void replica_status(struct replica *r, int64_t now_ms, struct replica_status *out);
+/* Key i of one kind of the current generation, sorted; NULL at the end or without data. */
+const struct record *replica_record(struct replica *r, enum record_kind kind, size_t i);
+/* Is every one of these there and younger than max_age_ms (< 0: any age served)? */
+bool replica_has(struct replica *r, int64_t now_ms, enum record_kind kind, struct span key,
+    int64_t max_age_ms);
