@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+static int
+fail(int err, char *why, const char *path, const char *what)
+{
+	snprintf(why, FILE_WHY_SIZE, "%s: %s", path, what ? what : strerror(err));
+	return -err;
+}
+
+static int
+read_all(int fd, struct buf *out)
+{
+	for (;;) {
+		size_t want = out->max - out->len < 4096 ? out->max - out->len + 1 : 4096;
+		char chunk[4096 + 1];
+		ssize_t n = read(fd, chunk, want);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n > 0)
+			buf_add(out, chunk, (size_t)n);
+		mem_wipe(chunk, sizeof chunk);
+		if (n < 0)
+			return errno;
+		if (n == 0 || buf_error(out))
+			return -buf_error(out);
+	}
+}
+
+/* What makes a secret file unfit to be trusted; NULL: nothing. */
+static const char *
+distrust(const struct stat *st)
+{
+	if (st->st_uid != 0 && st->st_uid != geteuid())
+		return "is owned by somebody else; chown it to the user that reads it";
+	if (st->st_mode & 07)
+		return "may be read, written or run by everybody; chmod 600 it";
+	if (st->st_mode & 020)
+		return "may be written by its group; chmod 600 it";
+	return NULL;
+}
+
+static int
+read_file(const char *path, struct buf *out, bool secret, char *why)
+{
+	const char *fault = NULL;
+	struct stat st;
+	int fd, err;
+
+	/* O_NONBLOCK: a FIFO planted here must not hang us. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return fail(errno, why, path, NULL);
+	if (fstat(fd, &st) < 0) {
+		err = errno;
+	} else if (!S_ISREG(st.st_mode)) {
+		err = EACCES;
+		fault = "is not a regular file";
+	} else if (secret && (fault = distrust(&st))) {
+		err = EACCES;
+	} else {
+		err = read_all(fd, out);
+		if (err == EMSGSIZE)
+			fault = "is larger than it may be";
+	}
+	(void)close(fd); /* only read from */
+	return err ? fail(err, why, path, fault) : 0;
+}
+
+int
+file_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE])
+{
+	return read_file(path, out, false, why);
+}
+
+int
+file_read_secret(const char *path, struct buf *out, char why[static FILE_WHY_SIZE])
+{
+	return read_file(path, out, true, why);
+}
+
+int
+file_read_key(const char *path, uint8_t key[static SEAL_KEY_SIZE], char why[static FILE_WHY_SIZE])
+{
+	struct buf text = BUF_INIT(2 * SEAL_KEY_SIZE + 1);
+	int r = file_read_secret(path, &text, why);
+
+	if (r == 0 && text.len == SEAL_KEY_SIZE)
+		memcpy(key, text.data, SEAL_KEY_SIZE);
+	else if (r == 0) {
+		size_t n = text.len;
+
+		if (n == 2 * SEAL_KEY_SIZE + 1 && text.data[n - 1] == '\n')
+			n--;
+		if (!hex_decode(key, SEAL_KEY_SIZE, buf_str(&text), n))
+			r = fail(EINVAL, why, path, "is no key: 32 raw bytes or 64 hex digits are");
+	}
+	buf_fini(&text);
+	return r;
+}
+
+static int
+write_all(int fd, const char *p, size_t n)
+{
+	while (n) {
+		ssize_t done = write(fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return errno;
+		p += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+int
+file_create(const char *path, const void *p, size_t n, char why[static FILE_WHY_SIZE])
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600), err;
+
+	if (fd < 0)
+		return fail(errno, why, path, NULL);
+	err = write_all(fd, p, n);
+	if (!err && fsync(fd) < 0)
+		err = errno;
+	if (close(fd) < 0 && !err)
+		err = errno;
+	if (err) {
+		(void)unlink(path); /* half a file is worse than none */
+		return fail(err, why, path, NULL);
+	}
+	return 0;
+}

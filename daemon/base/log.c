@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/jtext.h"
+
+#define LINE_MAX_BYTES (8 * 1024) /* a longer line is dropped to its level and event */
+#define FIELD_MAX_BYTES 512	  /* of one foreign text; the rest is cut */
+
+static enum log_format format = LOG_FORMAT_KV;
+static enum log_level threshold = LOG_INFO;
+
+static const char *const level_name[] = {
+	[LOG_ERROR] = "error",
+	[LOG_WARN] = "warn",
+	[LOG_INFO] = "info",
+	[LOG_DEBUG] = "debug",
+};
+/* sd-daemon(3): err, warning, info, debug. */
+static const char *const journal_prefix[] = {
+	[LOG_ERROR] = "<3>",
+	[LOG_WARN] = "<4>",
+	[LOG_INFO] = "<6>",
+	[LOG_DEBUG] = "<7>",
+};
+
+void
+log_setup(enum log_format f, enum log_level level)
+{
+	if (f == LOG_FORMAT_AUTO)
+		f = getenv("JOURNAL_STREAM") ? LOG_FORMAT_JOURNAL : LOG_FORMAT_KV;
+	format = f;
+	threshold = level;
+}
+
+bool
+log_enabled(enum log_level level)
+{
+	return level <= threshold;
+}
+
+/* Bytes of the UTF-8 sequence at s, or 0 when there is none. */
+static size_t
+utf8_length(const unsigned char *s)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+	    : s[0] >= 0xf0 && s[0] < 0xf5			    ? 4
+								    : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+/* A quoted text in which no byte can end the line, the quotes, or the reader's encoding. */
+static void
+put_quoted(struct buf *line, const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t written = 0;
+
+	buf_addc(line, '"');
+	while (*s && written < FIELD_MAX_BYTES) {
+		size_t n = utf8_length(s);
+
+		if (n == 0 || *s == 0x7f) {
+			buf_addf(line, "\\u%04x", *s); /* a stray byte, shown by its number */
+			n = 1;
+		} else {
+			jtext_escape(line, (struct span){ (const char *)s, n });
+		}
+		s += n;
+		written += n;
+	}
+	if (*s)
+		buf_adds(line, "...");
+	buf_addc(line, '"');
+}
+
+/* Plain words need no quotes in key=value. */
+static bool
+is_word(const char *s)
+{
+	return *s &&
+	    !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@+")];
+}
+
+static void
+put_kv(struct buf *line, const char *name, const char *text, int64_t number)
+{
+	if (line->len && line->data[line->len - 1] != '>')
+		buf_addc(line, ' ');
+	buf_adds(line, name);
+	buf_addc(line, '=');
+	if (!text)
+		jtext_int(line, number);
+	else if (is_word(text) && strlen(text) <= FIELD_MAX_BYTES)
+		buf_adds(line, text);
+	else
+		put_quoted(line, text);
+}
+
+static void
+put_json(struct buf *line, const char *name, const char *text, int64_t number)
+{
+	jtext_name(line, name);
+	if (text)
+		put_quoted(line, text);
+	else
+		jtext_int(line, number);
+}
+
+static void
+put_line(struct buf *line, enum log_level level, const char *event, const struct log_field *fields)
+{
+	void (*put)(struct buf *, const char *, const char *, int64_t) = put_kv;
+	char time[CLOCK_RFC3339_SIZE];
+
+	clock_rfc3339(clock_wall_ms(), time);
+	if (format == LOG_FORMAT_JSON) {
+		put = put_json;
+		buf_addc(line, '{');
+	}
+	if (format == LOG_FORMAT_JOURNAL)
+		buf_adds(line, journal_prefix[level]);
+	else
+		put(line, "time", time, 0);
+	put(line, "level", level_name[level], 0);
+	put(line, "event", event, 0);
+	for (; fields && fields->name; fields++)
+		put(line, fields->name, fields->text, fields->number);
+	buf_adds(line, format == LOG_FORMAT_JSON ? "}\n" : "\n");
+}
+
+void
+log_write(enum log_level level, const char *event, const struct log_field *fields)
+{
+	struct buf line = BUF_INIT(LINE_MAX_BYTES);
+
+	put_line(&line, level, event, fields);
+	if (buf_error(&line)) {
+		buf_reset(&line);
+		put_line(&line, level, event, NULL);
+	}
+	/* A log that can not be written has nobody left to tell. */
+	if (!buf_error(&line))
+		(void)!write(STDERR_FILENO, line.data, line.len);
+	buf_fini(&line);
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+
+#include <malloc.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Atomic int64_t live;
+static _Atomic int64_t may_succeed = -1; /* < 0: all may */
+
+static int
+must_fail(void)
+{
+	int64_t left = atomic_load(&may_succeed);
+
+	while (left >= 0) {
+		if (left == 0)
+			return 1;
+		if (atomic_compare_exchange_weak(&may_succeed, &left, left - 1))
+			return 0;
+	}
+	return 0;
+}
+
+void *
+mem_alloc(size_t n)
+{
+	void *p;
+
+	if (must_fail())
+		return NULL;
+	p = malloc(n ? n : 1);
+	if (p)
+		atomic_fetch_add(&live, 1);
+	return p;
+}
+
+void *
+mem_zalloc(size_t n)
+{
+	void *p = mem_alloc(n);
+
+	if (p)
+		memset(p, 0, n);
+	return p;
+}
+
+void *
+mem_calloc(size_t count, size_t size)
+{
+	size_t n;
+
+	if (__builtin_mul_overflow(count, size, &n))
+		return NULL;
+	return mem_zalloc(n);
+}
+
+/* realloc() may leave a copy behind, so the bytes are moved by hand. */
+void *
+mem_resize(void *p, size_t n)
+{
+	size_t had = p ? malloc_usable_size(p) : 0;
+	void *q;
+
+	if (p && n <= had)
+		return p;
+	q = mem_alloc(n);
+	if (q && p) {
+		memcpy(q, p, had < n ? had : n);
+		mem_free(p);
+	}
+	return q;
+}
+
+void *
+mem_dup(const void *p, size_t n)
+{
+	void *q = mem_alloc(n);
+
+	if (q && n)
+		memcpy(q, p, n);
+	return q;
+}
+
+char *
+mem_strndup(const char *s, size_t n)
+{
+	char *q = mem_alloc(n + 1);
+
+	if (!q)
+		return NULL;
+	if (n)
+		memcpy(q, s, n);
+	q[n] = '\0';
+	return q;
+}
+
+char *
+mem_strdup(const char *s)
+{
+	return mem_strndup(s, strlen(s));
+}
+
+void
+mem_free(void *p)
+{
+	if (!p)
+		return;
+	atomic_fetch_sub(&live, 1);
+	explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
+void
+mem_freep(void *pp)
+{
+	void **slot = pp;
+
+	mem_free(*slot);
+	*slot = NULL;
+}
+
+void
+mem_wipe(void *p, size_t n)
+{
+	if (n)
+		explicit_bzero(p, n);
+}
+
+int64_t
+mem_live(void)
+{
+	return atomic_load(&live);
+}
+
+void
+mem_fail_after(int64_t n)
+{
+	atomic_store(&may_succeed, n);
+}
