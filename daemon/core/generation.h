@@ -30,10 +30,12 @@ struct record {
 	struct span key;
 	struct span text;
 	/*
-	 * CLOCK_BOOTTIME ms at which a value that is now withheld was last confirmed; 0: it is
-	 * confirmed with its generation.
+	 * Of a withheld record: the value that was held before, which still answers for a while; NULL:
+	 * there was none, or it is too old. Its confirmed_ms (CLOCK_BOOTTIME) says when the manager
+	 * last sent it; 0 in all other records, which are confirmed with their generation.
 	 */
-	int64_t carried_ms;
+	const struct record *held;
+	int64_t confirmed_ms;
 };
 
 struct generation;
@@ -48,10 +50,17 @@ MUST_CHECK int generation_builder_new(
  * only good for freeing.
  */
 MUST_CHECK int generation_builder_add(struct generation_builder *b, enum record_kind kind,
-    enum record_state state, struct span key, struct span text, int64_t carried_ms);
+    enum record_state state, struct span key, struct span text);
 /* Copies all records of one kind from a generation: for a list that was answered 304. */
 MUST_CHECK int generation_builder_keep(
     struct generation_builder *b, enum record_kind kind, const struct generation *from);
+/*
+ * Hangs the value that `from` holds on each withheld record of b, with the time it was last confirmed:
+ * its own, or confirmed_ms when it was confirmed with `from`. Values confirmed before oldest_ms are
+ * left behind. from may be NULL.
+ */
+MUST_CHECK int generation_builder_carry(struct generation_builder *b, const struct generation *from,
+    int64_t confirmed_ms, int64_t oldest_ms);
 /* Freezes what was added. Consumes the builder, also on failure. 0 or -errno as above. */
 MUST_CHECK int generation_builder_finish(struct generation_builder *b, struct generation **out);
 struct generation_builder *generation_builder_free(struct generation_builder *b); /* returns NULL */
@@ -65,9 +74,10 @@ size_t generation_count(const struct generation *g, enum record_kind kind);
 /* Records of one kind, sorted by key (bytes). i < generation_count(). */
 const struct record *generation_at(const struct generation *g, enum record_kind kind, size_t i);
 size_t generation_count_state(const struct generation *g, enum record_state state);
-/* Same kinds, keys, states and texts (not carried_ms)? */
+/* Same kinds, keys, states, texts and held values (not confirmed_ms)? */
 bool generation_equal(const struct generation *a, const struct generation *b);
-/* Keys of `old` that `new` does not have. */
-size_t generation_n_dropped(const struct generation *old, const struct generation *new);
+/* Keys of one kind in `old` that `new` does not have. */
+size_t generation_n_dropped(
+    const struct generation *old, const struct generation *new, enum record_kind kind);
 size_t generation_bytes(const struct generation *g);
 size_t generation_locked_bytes(const struct generation *g);

@@ -80,7 +80,7 @@ struct waiter {
 };
 
 struct replica_ops {
-	void (*start_sync)(void *env);
+	void (*start_sync)(void *env); /* replica_sync_done() is called later, not from within */
 	/* A new generation is being served (also the first); counts are read with replica_status(). */
 	void (*published)(void *env);
 	/* Something worth one log line happened; event is static text, detail may be "". */
@@ -111,12 +111,18 @@ void replica_ask_now(struct replica *r, int64_t now_ms, enum record_kind kind, s
 /*
  * Does what is due at now_ms (start a sync, end waits, expire carried records, note a change of state)
  * and returns when it wants to be called next (boot-time ms; INT64_MAX: never). Call it after start,
- * whenever that time comes and after replica_sync_done().
+ * whenever that time comes, and after replica_wait(), replica_sync_soon(), replica_sync_done() and
+ * replica_configure().
  */
 int64_t replica_turn(struct replica *r, int64_t now_ms);
 /* Sync as soon as one may start: a person, a new token, a signal. */
 void replica_sync_soon(struct replica *r, int64_t now_ms);
-void replica_sync_done(struct replica *r, int64_t now_ms, const struct sync_result *result);
+/*
+ * True: the list was taken (or was not modified): the tags its pages carried stand for what
+ * replica_current() holds from now on. False: it failed or is held back: forget this sync's tags; those
+ * kept from an earlier sync still stand for what replica_current() holds.
+ */
+bool replica_sync_done(struct replica *r, int64_t now_ms, const struct sync_result *result);
 /* What a sync that runs may reuse of a 304'd list; NULL while there is none. Borrowed. */
 struct generation *replica_current(struct replica *r);
 
