@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* base: memory that is wiped, buffers with caps, the arena, hashes, sealing, secret files. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/base.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/jtext.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "base/seal.h"
+
+static void
+memory_counts_what_lives_and_fails_when_told(void **state)
+{
+	int64_t before = mem_live();
+	char *p, *q;
+
+	(void)state;
+	p = mem_strdup("secret");
+	assert_non_null(p);
+	assert_int_equal(mem_live(), before + 1);
+	q = mem_resize(p, 5000);
+	assert_non_null(q);
+	assert_string_equal(q, "secret");
+	mem_fail_after(1);
+	p = mem_alloc(1);
+	assert_non_null(p);
+	assert_null(mem_alloc(1));
+	assert_null(mem_resize(q, 100000)); /* q is untouched */
+	mem_fail_after(-1);
+	assert_string_equal(q, "secret");
+	mem_free(p);
+	mem_free(q);
+	mem_free(NULL);
+	assert_null(mem_calloc(SIZE_MAX / 2, 3));
+	assert_int_equal(mem_live(), before);
+}
+
+static void
+buffer_stops_at_its_cap_and_the_failure_sticks(void **state)
+{
+	struct buf b = BUF_INIT(10);
+	size_t len;
+	char *text;
+
+	(void)state;
+	assert_string_equal(buf_str(&b), "");
+	buf_adds(&b, "0123456789");
+	assert_int_equal(buf_error(&b), 0);
+	buf_addc(&b, 'x');
+	assert_int_equal(buf_error(&b), -EMSGSIZE);
+	buf_consume(&b, 4);
+	buf_adds(&b, "y"); /* would fit now, but the text has a hole */
+	assert_int_equal(buf_error(&b), -EMSGSIZE);
+	assert_string_equal(buf_str(&b), "456789");
+	assert_null(buf_take(&b, &len));
+	buf_reset(&b);
+	buf_addf(&b, "%d-%s", 42, "ab");
+	text = buf_take(&b, &len);
+	assert_string_equal(text, "42-ab");
+	assert_int_equal(len, 5);
+	mem_free(text);
+	assert_int_equal(b.len, 0);
+	mem_fail_after(0);
+	buf_adds(&b, "z");
+	mem_fail_after(-1);
+	assert_int_equal(buf_error(&b), -ENOMEM);
+	buf_fini(&b);
+}
+
+static void
+json_text_escapes_what_json_demands_and_no_more(void **state)
+{
+	struct buf b = BUF_INIT(1000);
+
+	(void)state;
+	buf_addc(&b, '{');
+	jtext_member_string(&b, "a", SPAN_LITERAL("q\"b\\s\n\t\x01\x7f\xc3\xbc"));
+	jtext_member_string(&b, "absent", (struct span){ NULL, 0 });
+	jtext_member_string(&b, "empty", SPAN_LITERAL(""));
+	jtext_member_int(&b, "i", INT64_MIN);
+	jtext_member_bool(&b, "t", true);
+	buf_addc(&b, '}');
+	assert_string_equal(buf_str(&b),
+	    "{\"a\":\"q\\\"b\\\\s\\n\\t\\u0001\x7f\xc3\xbc\",\"empty\":\"\","
+	    "\"i\":-9223372036854775808,\"t\":true}");
+	buf_fini(&b);
+	assert_true(span_equal(SPAN_LITERAL(""), (struct span){ NULL, 0 }));
+	assert_false(span_is((struct span){ NULL, 0 }, ""));
+}
+
+static void
+arena_keeps_addresses_and_ends_at_its_cap(void **state)
+{
+	struct arena *a;
+	char *first, *p = NULL;
+	size_t got = 0;
+
+	(void)state;
+	assert_int_equal(arena_new(&a, 3 * 1000 * 1000, ARENA_LOCK_PREFER), 0);
+	first = arena_alloc(a, 6, 1);
+	memcpy(first, "first", 6);
+	while ((p = arena_alloc(a, 1000, 8))) {
+		assert_int_equal((uintptr_t)p % 8, 0);
+		assert_int_equal(p[0] | p[999], 0);
+		memset(p, 'x', 1000);
+		got += 1000;
+	}
+	assert_int_equal(arena_error(a), -EMSGSIZE);
+	assert_in_range(got, 2990 * 1000, 3000 * 1000);
+	assert_string_equal(first, "first");
+	assert_int_equal(arena_seal(a), -EMSGSIZE); /* half a generation is none */
+	assert_null(arena_free(a));
+}
+
+static int
+dies_writing(char *p)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		signal(SIGSEGV, SIG_DFL);
+		*(volatile char *)p = 1;
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) || WEXITSTATUS(status) != 0;
+}
+
+static void
+sealed_arena_is_read_only_and_not_inherited(void **state)
+{
+	struct arena *a;
+	char *p;
+
+	(void)state;
+	assert_int_equal(arena_new(&a, (size_t)1 << 30, ARENA_LOCK_OFF), 0);
+	p = arena_alloc(a, 5000, 1);
+	memset(p, 'x', 5000);
+	assert_int_equal(arena_seal(a), 0);
+	assert_null(arena_alloc(a, 1, 1));
+	assert_int_equal(p[4999], 'x');
+	assert_true(dies_writing(p));
+	assert_int_equal(arena_locked(a), 0);
+	arena_free(a);
+
+	assert_int_equal(arena_new(&a, 1, ARENA_LOCK_OFF), 0);
+	assert_int_equal(arena_seal(a), 0); /* an empty one is fine */
+	arena_free(a);
+}
+
+static void
+sealing_binds_text_to_its_place(void **state)
+{
+	uint8_t key[SEAL_KEY_SIZE], other[SEAL_KEY_SIZE];
+	uint8_t sealed[5 + SEAL_OVERHEAD], plain[5];
+
+	(void)state;
+	rnd_bytes(key, sizeof key);
+	seal_derive(other, key, "testtest", 1);
+	seal(sealed, "hello", 5, "row 1", 5, key);
+	assert_int_equal(seal_open(plain, sealed, sizeof sealed, "row 1", 5, key), 0);
+	assert_memory_equal(plain, "hello", 5);
+	assert_int_equal(seal_open(plain, sealed, sizeof sealed, "row 2", 5, key), -EBADMSG);
+	assert_int_equal(seal_open(plain, sealed, sizeof sealed, "row 1", 5, other), -EBADMSG);
+	assert_int_equal(seal_open(plain, sealed, SEAL_OVERHEAD - 1, "row 1", 5, key), -EBADMSG);
+	for (size_t bit = 0; bit < 8 * sizeof sealed; bit++) {
+		sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_int_equal(seal_open(plain, sealed, sizeof sealed, "row 1", 5, key), -EBADMSG);
+		sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+
+static void
+hex_takes_exactly_its_digits(void **state)
+{
+	uint8_t out[2];
+	char text[5];
+
+	(void)state;
+	assert_true(hex_decode(out, 2, "0aFf", 4));
+	hex_encode(text, out, 2);
+	assert_string_equal(text, "0aff");
+	assert_false(hex_decode(out, 2, "0aF", 3));
+	assert_false(hex_decode(out, 2, "0aFf0", 5));
+	assert_false(hex_decode(out, 2, "0a:f", 4));
+	assert_false(hex_decode(out, 2, "0axf", 4));
+}
+
+static void
+random_numbers_stay_in_their_range(void **state)
+{
+	int low = 0, high = 0;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		int64_t v = rnd_between(-1, 1);
+
+		assert_in_range(v + 1, 0, 2);
+		low |= v == -1;
+		high |= v == 1;
+	}
+	assert_true(low && high);
+	assert_int_equal(rnd_between(7, 7), 7);
+	assert_int_equal(rnd_between(9, 7), 9);
+	(void)rnd_between(INT64_MIN, INT64_MAX);
+}
+
+static void
+wall_time_is_written_as_rfc3339(void **state)
+{
+	char text[CLOCK_RFC3339_SIZE];
+
+	(void)state;
+	clock_rfc3339(1700000000999, text);
+	assert_string_equal(text, "2023-11-14T22:13:20Z");
+	assert_true(clock_boot_ms() > 0);
+	assert_true(clock_wall_ms() > 1700000000000);
+}
+
+/* Writes a file with this mode and reads it back as a key. */
+static int
+read_key_of(const char *path, const char *text, mode_t mode, uint8_t *key)
+{
+	char why[FILE_WHY_SIZE] = "";
+	int r;
+
+	(void)unlink(path);
+	assert_int_equal(file_create(path, text, strlen(text), why), 0);
+	assert_int_equal(chmod(path, mode), 0);
+	r = file_read_key(path, key, why);
+	assert_int_equal(r == 0, why[0] == '\0');
+	return r;
+}
+
+static void
+key_files_are_refused_when_others_may_read_them(void **state)
+{
+	static const char hex[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+	char dir[] = "/tmp/test_base.XXXXXX", path[64], why[FILE_WHY_SIZE];
+	uint8_t key[SEAL_KEY_SIZE];
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/key", dir);
+	assert_int_equal(read_key_of(path, hex, 0600, key), 0);
+	assert_int_equal(key[31], 0x1f);
+	assert_int_equal(read_key_of(path, hex, 0440, key), 0); /* as systemd gives credentials */
+	assert_int_equal(read_key_of(path, hex, 0604, key), -EACCES);
+	assert_int_equal(read_key_of(path, hex, 0620, key), -EACCES);
+	assert_int_equal(read_key_of(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", 0600, key), 0);
+	assert_memory_equal(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", 32);
+	assert_int_equal(read_key_of(path, "too short", 0600, key), -EINVAL);
+	assert_int_equal(read_key_of(path, "", 0600, key), -EINVAL);
+	assert_int_equal(file_create(path, "x", 1, why), -EEXIST);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(file_read_key("/nonexistent/key", key, why), -ENOENT);
+	assert_int_equal(file_read_key("/dev/null", key, why), -EACCES);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
+/* What log_write() puts on stderr. */
+static void
+capture(enum log_format format, const struct log_field *fields, char *out, size_t size)
+{
+	int ends[2], saved = dup(STDERR_FILENO);
+	ssize_t n;
+
+	assert_int_equal(pipe(ends), 0);
+	assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+	log_setup(format, LOG_INFO);
+	log_write(LOG_WARN, "sync failed", fields);
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	n = read(ends[0], out, size - 1);
+	assert_true(n > 0);
+	out[n] = '\0';
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void
+log_lines_can_not_be_forged(void **state)
+{
+	struct log_field fields[] = { LOG_STR("why", "a\nlevel=error \"x\" \xff"), LOG_INT("n", -5),
+		{ 0 } };
+	char line[1000];
+
+	(void)state;
+	capture(LOG_FORMAT_JOURNAL, fields, line, sizeof line);
+	assert_string_equal(line,
+	    "<4>level=warn event=\"sync failed\" why=\"a\\nlevel=error \\\"x\\\" \\u00ff\" n=-5\n");
+	capture(LOG_FORMAT_JSON, fields, line, sizeof line);
+	assert_non_null(strstr(line, "\"why\":\"a\\nlevel=error \\\"x\\\" \\u00ff\",\"n\":-5}\n"));
+	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+	capture(LOG_FORMAT_KV, NULL, line, sizeof line);
+	assert_memory_equal(line, "time=20", 7);
+	assert_false(log_enabled(LOG_DEBUG));
+	assert_true(log_enabled(LOG_INFO));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_counts_what_lives_and_fails_when_told),
+		cmocka_unit_test(buffer_stops_at_its_cap_and_the_failure_sticks),
+		cmocka_unit_test(json_text_escapes_what_json_demands_and_no_more),
+		cmocka_unit_test(arena_keeps_addresses_and_ends_at_its_cap),
+		cmocka_unit_test(sealed_arena_is_read_only_and_not_inherited),
+		cmocka_unit_test(sealing_binds_text_to_its_place),
+		cmocka_unit_test(hex_takes_exactly_its_digits),
+		cmocka_unit_test(random_numbers_stay_in_their_range),
+		cmocka_unit_test(wall_time_is_written_as_rfc3339),
+		cmocka_unit_test(key_files_are_refused_when_others_may_read_them),
+		cmocka_unit_test(log_lines_can_not_be_forged),
+	};
+
+	if (base_init() < 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
