@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the manager keeps, in the domain's words: organizations, Workspaces, Deployments, environment
+ * objects with their links, tokens. No SQL above this line; another database is another file
+ * behind the same functions and the same tests.
+ *
+ * Owns: atomicity (each function that changes something is one transaction, on disk when it
+ * returns), uniqueness, sealing of all values, what an update means, change numbers. Does not: check
+ * rights (policy.h), know HTTP or validate bodies (routes).
+ *
+ * Results: 0 done; a positive enum store_result; or -errno (-EBADMSG: a sealed value does not open,
+ * -EMSGSIZE: a value beyond LIMIT_VALUE, -EBUSY, -EIO, -ENOSPC, -ENOMEM). Spans in results are borrowed and
+ * live until the next call that is given the same cursor, row holder or (elsewhere) the store.
+ *
+ * One thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/jtext.h"
+#include "manager/keys.h"
+#include "manager/policy.h"
+#include "manager/value.h"
+#include "proto/manager.h"
+
+enum store_result {
+	STORE_OK = 0,
+	STORE_NOT_FOUND, /* the thing the call is about is not there */
+	STORE_CONFLICT,	 /* its key or name is taken in its scope */
+	STORE_NO_ENTITY, /* a Workspace, Deployment or project it refers to is not there; see struct store_fault */
+};
+
+/* Which part of a request STORE_NO_ENTITY is about. */
+struct store_fault {
+	enum { FAULT_SCOPE, FAULT_LINK, FAULT_EXCLUDE } part;
+	size_t index; /* of the link or exclusion */
+};
+
+struct store;
+
+/* Once, before any other use of the database library: its memory comes from base/mem. 0 or -errno. */
+MUST_CHECK int store_global_init(void);
+
+#define STORE_WHY_SIZE 512
+/*
+ * Makes a new database in dir (0700 when it has to be made). -EEXIST: there is one already, nothing was
+ * changed. `why`: a sentence for a person.
+ */
+MUST_CHECK int store_create(const char *dir, const struct keys *keys, char why[static STORE_WHY_SIZE]);
+/* keys is borrowed until store_close(). Migrates an older schema; a newer one is refused (-EPROTO). */
+MUST_CHECK int store_open(struct store **out, const char *dir, struct keys *keys,
+    char why[static STORE_WHY_SIZE]);
+struct store *store_close(struct store *s); /* NULL is fine; returns NULL */
+
+/* Who does it; both "" for the command line. Kept with what is written. */
+struct store_actor {
+	struct id token;
+	struct span name; /* of the token */
+};
+
+/* ---- change numbers and events ---- */
+
+/*
+ * A view's content has a number that grows whenever it may have changed. scope/id: the
+ * Deployment (resolved or not), Workspace, project or organization that is looked at; types: a mask of
+ * 1 << enum manager_type, the highest number of these is given. Unknown ids have 0.
+ */
+#define STORE_ALL_TYPES ((1U << MANAGER_N_TYPES) - 1)
+MUST_CHECK int store_view_number(
+    struct store *s, enum scope scope, const struct id *id, unsigned types, uint64_t *number);
+/* Drawn anew by init and restore: equal numbers of different epochs mean nothing. 16 hex digits. */
+const char *store_epoch(const struct store *s);
+
+enum store_event_kind {
+	STORE_EVENT_VIEW,	  /* scope, id, types: these views changed */
+	STORE_EVENT_TOKEN,	  /* id: a token was revoked or its rights changed */
+	STORE_EVENT_ORGANIZATION, /* id: its settings changed (fetching secrets) */
+};
+struct store_event {
+	enum store_event_kind kind;
+	enum scope scope;
+	struct id id;
+	unsigned types;
+};
+/* fn is called after each commit, never inside one; it must not call the store's changing functions. */
+#define STORE_MAX_WATCHERS 4
+MUST_CHECK int store_watch(
+    struct store *s, void (*fn)(void *arg, const struct store_event *e), void *arg);
+void store_unwatch(struct store *s, void *arg);
+
+/* ---- organizations, Workspaces, Deployments ---- */
+
+struct store_entity {
+	enum scope scope;
+	struct id id;
+	struct id organization;
+	struct id workspace; /* of a Deployment or project; "" elsewhere */
+	struct span name;
+	bool secrets_fetching; /* of an organization */
+	int64_t created_ms, updated_ms;
+};
+/* id is drawn. Names are unique in their parent (STORE_CONFLICT). parent "" for an organization. */
+MUST_CHECK int store_entity_create(struct store *s, enum scope scope, const struct id *parent,
+    struct span name, const struct store_actor *by, struct id *out);
+/* STORE_NOT_FOUND also when id is of another scope. */
+MUST_CHECK int store_entity_get(
+    struct store *s, enum scope scope, const struct id *id, struct store_entity *out);
+/*
+ * The children of one parent, by name: parent is an organization (for Workspaces, and for all its
+ * Deployments or projects) or a Workspace, "" for all organizations. each() other than 0 ends it and
+ * is returned. limit < 0: no limit. *total (may be NULL): how many there are in all.
+ */
+MUST_CHECK int store_entity_list(struct store *s, enum scope scope, const struct id *parent,
+    int64_t offset, int64_t limit, int (*each)(void *arg, const struct store_entity *e), void *arg,
+    int64_t *total);
+MUST_CHECK int store_organization_set_secrets(
+    struct store *s, const struct id *id, bool on, const struct store_actor *by);
+/* Where a Deployment, Workspace or project is: fills place. STORE_NOT_FOUND. */
+MUST_CHECK int store_place(
+    struct store *s, enum scope scope, const struct id *id, struct place *out);
+
+/* ---- environment objects ---- */
+
+struct store_subject {
+	struct id token; /* "": the command line */
+	struct span name;
+};
+struct store_link {
+	enum scope scope; /* DEPLOYMENT or PROJECT */
+	struct id entity;
+	struct span override; /* document, "{}" when it overrides nothing; absent in exclusions */
+};
+struct store_object {
+	struct id id;
+	enum manager_type type;
+	struct span key;
+	enum scope scope;
+	struct id scope_id;
+	struct place place; /* of the scope */
+	bool auto_link;
+	struct span description; /* absent: none was ever given */
+	struct span value;	 /* document; with the override laid over it in a resolved row */
+	const struct store_link *links;
+	size_t n_links;
+	const struct store_link *excludes;
+	size_t n_excludes;
+	bool resolved_link; /* a resolved row that came through a link: scope/scope_id are its source */
+	int64_t created_ms, updated_ms;
+	struct store_subject created_by, updated_by;
+};
+
+/* One link of a request. */
+struct store_link_request {
+	enum scope scope;
+	struct id entity;
+	struct override_change override;
+};
+struct store_target {
+	enum scope scope;
+	struct id entity;
+};
+/*
+ * What a create or update asks for. links and excludes are the whole new sets, as auto_link is: what is not
+ * there is gone. A link keeps its overrides as value_override_update() says.
+ */
+struct store_object_request {
+	/* create only */
+	enum manager_type type;
+	struct span key;
+	enum scope scope;
+	struct id scope_id;
+	/* both */
+	struct span value;	 /* document; in an update the typed body */
+	struct span description; /* absent: keep (update) or none (create) */
+	bool auto_link;
+	const struct store_link_request *links;
+	size_t n_links;
+	const struct store_target *excludes;
+	size_t n_excludes;
+};
+/* 0, STORE_CONFLICT, STORE_NO_ENTITY (*fault), or -errno. Links must be in the object's own Workspace. */
+MUST_CHECK int store_object_create(struct store *s, const struct store_object_request *r,
+    const struct store_actor *by, struct id *out, struct store_fault *fault);
+/* 0, STORE_NOT_FOUND, STORE_NO_ENTITY (*fault), or -errno. */
+MUST_CHECK int store_object_update(struct store *s, const struct id *id,
+    const struct store_object_request *r, const struct store_actor *by, struct store_fault *fault);
+MUST_CHECK int store_object_delete(
+    struct store *s, const struct id *id, const struct store_actor *by);
+/* Adds one exclusion; one that is there already is no error. STORE_NOT_FOUND, STORE_NO_ENTITY. */
+MUST_CHECK int store_object_exclude(struct store *s, const struct id *id,
+    const struct store_target *target, const struct store_actor *by);
+
+/* Reading one object. The holder owns what the row's spans point to. */
+struct store_holder;
+MUST_CHECK struct store_holder *store_holder_new(void);
+struct store_holder *store_holder_free(struct store_holder *h);
+MUST_CHECK int store_object_get(struct store *s, const struct id *id, struct store_holder *h,
+    struct store_object *out);
+
+/* Lists. */
+enum store_sort { STORE_SORT_TYPE, STORE_SORT_KEY, STORE_SORT_CREATED, STORE_SORT_UPDATED };
+#define STORE_MAX_SORTS 4
+struct store_query {
+	/*
+	 * What is looked at. ORGANIZATION: every object in it; WORKSPACE: its WORKSPACE-scope objects;
+	 * DEPLOYMENT: its own objects and, when resolve is set, those linked into it, one row a key,
+	 * values as the Deployment sees them, without links (PROJECT likewise).
+	 */
+	enum scope scope;
+	struct id scope_id;
+	bool resolve;
+	/* ... and, for a token of narrower scope that names none: Workspace and Deployment objects of it */
+	bool whole_workspace; /* with WORKSPACE: also the objects of its Deployments and projects */
+	unsigned types;	 /* mask; STORE_ALL_TYPES for every type */
+	struct span key; /* absent: all */
+	struct {
+		enum store_sort by;
+		bool descending;
+	} sorts[STORE_MAX_SORTS]; /* then, always: key, type, narrower scope first, id */
+	size_t n_sorts;
+	int64_t offset, limit; /* limit < 0: none */
+	bool no_values; /* description and value stay sealed: absent in the rows */
+};
+/*
+ * A list as it was at one instant, whatever is written meanwhile. total: rows without offset and limit;
+ * number: the view's change number at that instant. A cursor costs a few kilobytes, not its rows, but
+ * holds back the log's checkpoint: close it soon.
+ */
+struct store_cursor;
+MUST_CHECK int store_list(struct store *s, const struct store_query *q, struct store_cursor **out,
+    int64_t *total, uint64_t *number);
+/* 1: *out is the next row, borrowed until the next call; 0: the end; or -errno. */
+MUST_CHECK int store_list_next(struct store_cursor *c, struct store_object *out);
+struct store_cursor *store_list_close(struct store_cursor *c); /* NULL is fine; returns NULL */
+
+/* ---- tokens; token.h is the way to them for anybody but itself ---- */
+
+struct store_token {
+	struct id id;
+	struct span name;
+	struct subject subject;
+	int64_t created_ms;
+	int64_t expires_ms;   /* 0: never */
+	int64_t revoked_ms;   /* 0: not */
+	int64_t last_used_ms; /* 0: never */
+	struct store_subject created_by;
+};
+#define STORE_JTI_HASH_SIZE 32
+MUST_CHECK int store_token_create(struct store *s, const struct store_token *t,
+    const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], const struct store_actor *by);
+MUST_CHECK int store_token_get(struct store *s, const struct id *id, struct store_token *out);
+MUST_CHECK int store_token_find(struct store *s,
+    const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], struct store_token *out);
+MUST_CHECK int store_token_revoke(
+    struct store *s, const struct id *id, int64_t now_ms, const struct store_actor *by);
+/* The manager's own secrets (signing seed), sealed like any value. STORE_NOT_FOUND. */
+MUST_CHECK int store_secret_get(struct store *s, const char *name, struct buf *out);
+/* STORE_CONFLICT when it is there already. */
+MUST_CHECK int store_secret_put(struct store *s, const char *name, struct span secret);
+/* A fresh id. */
+void store_new_id(struct id *out);
