@@ -38,6 +38,8 @@ struct record {
 	int64_t confirmed_ms;
 };
 
+#define GENERATION_MAX_KEY 1000 /* bytes: 250 characters of UTF-8 */
+
 struct generation;
 struct generation_builder;
 
@@ -46,7 +48,7 @@ MUST_CHECK int generation_builder_new(
     struct generation_builder **out, enum arena_lock lock, size_t max_bytes);
 /*
  * Copies a record in. 0; -EEXIST: the same kind and key a second time; -EMSGSIZE, -ENOMEM, -EPERM
- * from the arena; -E2BIG: a key longer than LIMIT_KEY_BYTES' worth. After a failure the builder is
+ * from the arena; -E2BIG: a key longer than GENERATION_MAX_KEY. After a failure the builder is
  * only good for freeing.
  */
 MUST_CHECK int generation_builder_add(struct generation_builder *b, enum record_kind kind,

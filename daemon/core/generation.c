@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/generation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rnd.h"
+
+#define MIN_SLOTS   64
+#define MAX_RECORDS (1u << 24) /* far above any Deployment; keeps slot arithmetic in 32 bits */
+
+/*
+ * Where a key is found: open addressing with linear probing, at most half full. A slot holds the
+ * record's number plus one; 0 is empty.
+ */
+struct slots {
+	uint32_t *slot;
+	uint32_t mask;
+	uint8_t key[HASH_SHORT_KEY_SIZE];
+};
+
+struct generation {
+	size_t refs; /* the loop's thread alone takes and drops them */
+	struct arena *arena;
+	/* Both in the arena. Records are sorted by kind, then key. */
+	const struct record **record;
+	struct slots slots;
+	size_t first[N_KINDS + 1]; /* where each kind starts */
+	size_t n_state[RECORD_INVALID + 1];
+};
+
+struct generation_builder {
+	struct arena *arena;
+	struct record **record; /* n of them, in the order they came; in the heap until finished */
+	size_t n, room;
+	struct slots slots; /* in the heap; finds doubles */
+};
+
+static uint32_t
+slots_start(const struct slots *s, enum record_kind kind, struct span key)
+{
+	uint64_t h = hash_short(s->key, key.p, key.n);
+
+	return (uint32_t)(h + (uint64_t)kind * 0x9e3779b97f4a7c15u) & s->mask;
+}
+
+/* The slot that holds this key, or the empty one where it belongs. */
+static uint32_t
+slots_find(const struct slots *s, const struct record *const *record, enum record_kind kind,
+    struct span key)
+{
+	uint32_t i = slots_start(s, kind, key);
+
+	for (; s->slot[i]; i = (i + 1) & s->mask) {
+		const struct record *r = record[s->slot[i] - 1];
+
+		if (r->kind == kind && span_equal(r->key, key))
+			break;
+	}
+	return i;
+}
+
+static void
+slots_fill(struct slots *s, const struct record *const *record, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		s->slot[slots_find(s, record, record[i]->kind, record[i]->key)] = (uint32_t)i + 1;
+}
+
+/* How many slots keep n records at most half full. */
+static size_t
+slots_wanted(size_t n)
+{
+	size_t want = MIN_SLOTS;
+
+	while (want < 2 * n)
+		want *= 2;
+	return want;
+}
+
+int
+generation_builder_new(struct generation_builder **out, enum arena_lock lock, size_t max_bytes)
+{
+	struct generation_builder *b = mem_zalloc(sizeof *b);
+	int r = -ENOMEM;
+
+	if (!b)
+		return -ENOMEM;
+	rnd_bytes(b->slots.key, sizeof b->slots.key);
+	b->slots.slot = mem_calloc(MIN_SLOTS, sizeof *b->slots.slot);
+	if (!b->slots.slot)
+		goto out;
+	b->slots.mask = MIN_SLOTS - 1;
+	r = arena_new(&b->arena, max_bytes, lock);
+	if (r < 0)
+		goto out;
+	*out = b;
+	return 0;
+out:
+	generation_builder_free(b);
+	return r;
+}
+
+struct generation_builder *
+generation_builder_free(struct generation_builder *b)
+{
+	if (b) {
+		arena_free(b->arena);
+		mem_free(b->record);
+		mem_free(b->slots.slot);
+		mem_free(b);
+	}
+	return NULL;
+}
+
+/* Makes room for one more record in both tables. */
+static int
+builder_grow(struct generation_builder *b)
+{
+	if (b->n == b->room) {
+		size_t room = b->room ? 2 * b->room : MIN_SLOTS / 2;
+		struct record **grown = mem_resize(b->record, room * sizeof *grown);
+
+		if (!grown)
+			return -ENOMEM;
+		b->record = grown;
+		b->room = room;
+	}
+	if (slots_wanted(b->n + 1) > (size_t)b->slots.mask + 1) {
+		size_t want = slots_wanted(b->n + 1);
+		uint32_t *slot = mem_calloc(want, sizeof *slot);
+
+		if (!slot)
+			return -ENOMEM;
+		mem_free(b->slots.slot);
+		b->slots.slot = slot;
+		b->slots.mask = (uint32_t)want - 1;
+		slots_fill(&b->slots, (const struct record *const *)b->record, b->n);
+	}
+	return 0;
+}
+
+/* One allocation: the record, then its text, then its key; the spans' lengths frame them. */
+static int
+arena_record(struct arena *a, struct record **out, const struct record *from)
+{
+	struct record *r =
+	    arena_alloc(a, sizeof *r + from->text.n + from->key.n, _Alignof(struct record));
+	char *bytes;
+
+	if (!r)
+		return arena_error(a);
+	*r = *from;
+	r->held = NULL;
+	bytes = (char *)(r + 1);
+	if (from->text.n)
+		memcpy(bytes, from->text.p, from->text.n);
+	r->text.p = bytes;
+	bytes += from->text.n;
+	if (from->key.n)
+		memcpy(bytes, from->key.p, from->key.n);
+	r->key.p = bytes;
+	*out = r;
+	return 0;
+}
+
+/* A copy of a value to hang on a withheld record; its key is the record's own. */
+static int
+hang(struct generation_builder *b, struct record *on, const struct record *value,
+    int64_t confirmed_ms)
+{
+	struct record from = *value, *copy;
+	int r;
+
+	from.key = (struct span){ 0 };
+	from.confirmed_ms = confirmed_ms;
+	r = arena_record(b->arena, &copy, &from);
+	if (r < 0)
+		return r;
+	copy->key = on->key;
+	on->held = copy;
+	return 0;
+}
+
+static int
+builder_add(struct generation_builder *b, const struct record *from, struct record **added)
+{
+	uint32_t at;
+	int r;
+
+	if (from->key.n > GENERATION_MAX_KEY)
+		return -E2BIG;
+	if (b->n == MAX_RECORDS)
+		return -EMSGSIZE;
+	r = builder_grow(b);
+	if (r < 0)
+		return r;
+	at = slots_find(&b->slots, (const struct record *const *)b->record, from->kind, from->key);
+	if (b->slots.slot[at])
+		return -EEXIST;
+	r = arena_record(b->arena, added, from);
+	if (r < 0)
+		return r;
+	b->record[b->n++] = *added;
+	b->slots.slot[at] = (uint32_t)b->n;
+	return 0;
+}
+
+int
+generation_builder_add(struct generation_builder *b, enum record_kind kind, enum record_state state,
+    struct span key, struct span text)
+{
+	struct record from = {
+		.kind = (uint8_t)kind, .state = (uint8_t)state, .key = key, .text = text
+	};
+	struct record *added;
+
+	return builder_add(b, &from, &added);
+}
+
+int
+generation_builder_keep(
+    struct generation_builder *b, enum record_kind kind, const struct generation *from)
+{
+	for (size_t i = 0; i < generation_count(from, kind); i++) {
+		const struct record *old = generation_at(from, kind, i);
+		struct record *added;
+		int r = builder_add(b, old, &added);
+
+		if (r == 0 && old->held)
+			r = hang(b, added, old->held, old->held->confirmed_ms);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int
+generation_builder_carry(struct generation_builder *b, const struct generation *from,
+    int64_t confirmed_ms, int64_t oldest_ms)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		struct record *rec = b->record[i];
+		const struct record *value;
+		int64_t at;
+		int r;
+
+		if (rec->state != RECORD_WITHHELD)
+			continue;
+		if (rec->held && rec->held->confirmed_ms < oldest_ms)
+			rec->held = NULL;
+		value = from ? generation_find(from, rec->kind, rec->key) : NULL;
+		if (rec->held || !value)
+			continue;
+		at = confirmed_ms;
+		if (value->held) {
+			value = value->held;
+			at = value->confirmed_ms;
+		}
+		if (value->state != RECORD_VALUE || at < oldest_ms)
+			continue;
+		r = hang(b, rec, value, at);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int
+span_compare(struct span a, struct span b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int c = n ? memcmp(a.p, b.p, n) : 0;
+
+	return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+static int
+record_compare(const void *pa, const void *pb)
+{
+	const struct record *a = *(const struct record *const *)pa;
+	const struct record *b = *(const struct record *const *)pb;
+
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	return span_compare(a->key, b->key);
+}
+
+/* Moves the sorted index into the arena, where it is read-only and as big as needed. */
+static int
+index_into_arena(struct generation *g, struct generation_builder *b)
+{
+	size_t n_slots = slots_wanted(b->n);
+
+	g->record = arena_alloc(b->arena, b->n * sizeof *g->record + 1, _Alignof(void *));
+	g->slots.slot = arena_alloc(b->arena, n_slots * sizeof *g->slots.slot, sizeof(uint32_t));
+	if (!g->record || !g->slots.slot)
+		return arena_error(b->arena);
+	if (b->n) {
+		qsort(b->record, b->n, sizeof(struct record *), record_compare);
+		memcpy(g->record, b->record, b->n * sizeof *g->record);
+	}
+	memcpy(g->slots.key, b->slots.key, sizeof g->slots.key);
+	g->slots.mask = (uint32_t)n_slots - 1;
+	slots_fill(&g->slots, g->record, b->n);
+	for (size_t i = 0; i < b->n; i++) {
+		g->first[g->record[i]->kind + 1] = i + 1;
+		g->n_state[g->record[i]->state]++;
+	}
+	for (size_t k = 1; k <= N_KINDS; k++)
+		if (g->first[k] < g->first[k - 1])
+			g->first[k] = g->first[k - 1];
+	return arena_seal(b->arena);
+}
+
+int
+generation_builder_finish(struct generation_builder *b, struct generation **out)
+{
+	struct generation *g = mem_zalloc(sizeof *g);
+	int r = -ENOMEM;
+
+	if (g)
+		r = index_into_arena(g, b);
+	if (r == 0) {
+		g->refs = 1;
+		g->arena = b->arena;
+		b->arena = NULL;
+		*out = g;
+	} else {
+		mem_free(g);
+	}
+	generation_builder_free(b);
+	return r;
+}
+
+struct generation *
+generation_ref(struct generation *g)
+{
+	g->refs++;
+	return g;
+}
+
+struct generation *
+generation_unref(struct generation *g)
+{
+	if (g && --g->refs == 0) {
+		arena_free(g->arena);
+		mem_free(g);
+	}
+	return NULL;
+}
+
+const struct record *
+generation_find(const struct generation *g, enum record_kind kind, struct span key)
+{
+	uint32_t slot = g->slots.slot[slots_find(&g->slots, g->record, kind, key)];
+
+	return slot ? g->record[slot - 1] : NULL;
+}
+
+size_t
+generation_count(const struct generation *g, enum record_kind kind)
+{
+	return g->first[kind + 1] - g->first[kind];
+}
+
+const struct record *
+generation_at(const struct generation *g, enum record_kind kind, size_t i)
+{
+	return g->record[g->first[kind] + i];
+}
+
+size_t
+generation_count_state(const struct generation *g, enum record_state state)
+{
+	return g->n_state[state];
+}
+
+static bool
+held_equal(const struct record *a, const struct record *b)
+{
+	if (!a || !b)
+		return a == b;
+	return span_equal(a->text, b->text);
+}
+
+bool
+generation_equal(const struct generation *a, const struct generation *b)
+{
+	if (a->first[N_KINDS] != b->first[N_KINDS])
+		return false;
+	for (size_t i = 0; i < a->first[N_KINDS]; i++) {
+		const struct record *x = a->record[i], *y = b->record[i];
+
+		if (x->kind != y->kind || x->state != y->state || !span_equal(x->key, y->key) ||
+		    !span_equal(x->text, y->text) || !held_equal(x->held, y->held))
+			return false;
+	}
+	return true;
+}
+
+size_t
+generation_n_dropped(
+    const struct generation *old, const struct generation *new, enum record_kind kind)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < generation_count(old, kind); i++)
+		n += generation_find(new, kind, generation_at(old, kind, i)->key) == NULL;
+	return n;
+}
+
+size_t
+generation_bytes(const struct generation *g)
+{
+	return arena_used(g->arena);
+}
+
+size_t
+generation_locked_bytes(const struct generation *g)
+{
+	return arena_locked(g->arena);
+}
