@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "ctl/output.h"
+#include "proto/envelope.h"
+#include "proto/frame.h"
+#include "proto/limits.h"
+#include "proto/scan.h"
+
+#define READ_SIZE        ((size_t)64 * 1024)
+#define BACKLOG_RETRY_MS 10 /* a full accept queue empties within one turn of the daemon's loop */
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+}
+
+int
+client_bad_reply(const struct ctl_options *o)
+{
+	return ctl_fail(CTL_UNAVAILABLE, "Is it connd that listens there, and of this version?",
+	    "what answers at %s does not speak io.connd.secrets", o->socket);
+}
+
+static int
+timed_out(const struct ctl_options *o)
+{
+	return ctl_fail(CTL_UNAVAILABLE, "Its log may say why; --timeout waits longer.",
+	    "connd at %s gave no answer in time", o->socket);
+}
+
+static int
+unreachable(const struct ctl_options *o, int error)
+{
+	if (error == EACCES || error == EPERM)
+		return ctl_fail(CTL_DENIED,
+		    "The socket's group may open it (see [socket] in connd.conf).",
+		    "this user may not open %s: %s", o->socket, strerror(error));
+	return ctl_fail(CTL_UNAVAILABLE,
+	    "Is connd running (systemctl status connd)? --socket or CONND_SOCKET names another "
+	    "socket.",
+	    "can not reach connd at %s: %s", o->socket, strerror(error));
+}
+
+/* Waits until the socket is ready for events. 0, -ETIMEDOUT or -errno. */
+static int
+wait_for(int fd, short events, int64_t deadline_ms)
+{
+	for (;;) {
+		struct pollfd p = { .fd = fd, .events = events };
+		int64_t left = deadline_ms - clock_boot_ms();
+		int n;
+
+		if (left <= 0)
+			return -ETIMEDOUT;
+		n = poll(&p, 1, (int)left);
+		if (n > 0)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+/* A connected socket, or -errno. */
+static int
+dial(const char *path, int64_t deadline_ms)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd, r;
+
+	if (strlen(path) >= sizeof to.sun_path)
+		return -ENAMETOOLONG;
+	memcpy(to.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	while (connect(fd, (const struct sockaddr *)&to, sizeof to) < 0) {
+		if (errno != EAGAIN && errno != EINTR) {
+			r = -errno;
+			goto fail;
+		}
+		if (clock_boot_ms() >= deadline_ms) {
+			r = -ETIMEDOUT;
+			goto fail;
+		}
+		(void)poll(NULL, 0, BACKLOG_RETRY_MS);
+	}
+	return fd;
+fail:
+	(void)close(fd);
+	return r;
+}
+
+static int
+send_all(int fd, const char *p, size_t n, int64_t deadline_ms)
+{
+	while (n) {
+		ssize_t sent = send(fd, p, n, MSG_NOSIGNAL);
+		int r;
+
+		if (sent >= 0) {
+			p += sent;
+			n -= (size_t)sent;
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return -errno;
+		r = wait_for(fd, POLLOUT, deadline_ms);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Reads until in begins with a whole frame of *len bytes. 0; -EPIPE: closed; -EMSGSIZE; -errno. */
+static int
+read_frame(int fd, struct buf *in, int64_t deadline_ms, size_t *len)
+{
+	size_t seen = 0;
+
+	for (;;) {
+		char *room;
+		ssize_t n;
+		int r;
+
+		switch (frame_cut(in->data, in->len, LIMIT_REPLY, &seen, len)) {
+		case FRAME_READY:
+			return 0;
+		case FRAME_TOO_LONG:
+			return -EMSGSIZE;
+		case FRAME_MORE:
+			break;
+		}
+		r = wait_for(fd, POLLIN, deadline_ms);
+		if (r < 0)
+			return r;
+		room = buf_room(in, READ_SIZE);
+		if (!room)
+			return buf_error(in);
+		n = recv(fd, room, READ_SIZE, 0);
+		if (n == 0)
+			return -EPIPE;
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return -errno;
+		if (n > 0)
+			buf_grown(in, (size_t)n);
+	}
+}
+
+/* The named string of an object appended to out; nothing when it is not there. */
+static void
+add_string(struct buf *out, struct span object, const char *name)
+{
+	struct span value;
+
+	if (!object.p || scan_find(object, name, &value) < 0 || !value.p)
+		return;
+	/* What is no string, or one that can not be shown, is shown as it came. */
+	if (scan_type(value) != SCAN_STRING || scan_string(value, out) < 0)
+		buf_add(out, value.p, value.n);
+}
+
+/* An error reply -> a sentence and an exit code. */
+static int
+refused(const struct reply *reply)
+{
+	static const struct {
+		const char *error, *detail;
+		enum ctl_exit code;
+		const char *what, *next;
+	} known[] = {
+		{ "io.connd.secrets.NotFound", "key", CTL_NO, "there is no such key",
+		    "\"connctl list\" shows what there is." },
+		{ "io.connd.secrets.NotReady", "reason", CTL_UNAVAILABLE, "connd has no data yet",
+		    "\"connctl status\" shows what it waits for." },
+		{ "io.connd.secrets.Expired", "reason", CTL_UNAVAILABLE,
+		    "connd's data is too old to be trusted",
+		    "\"connctl status\" shows why the manager could not be asked." },
+		{ "io.connd.secrets.Withheld", "fields", CTL_UNAVAILABLE,
+		    "the manager keeps back secrets of this key",
+		    "The token may lack the right to read secrets." },
+		{ "io.connd.secrets.Invalid", "field", CTL_UNAVAILABLE,
+		    "this key holds what no client can be given", "Correct it in the manager." },
+		{ "io.connd.secrets.Overloaded", "retry_ms", CTL_UNAVAILABLE, "connd is overloaded",
+		    "Try again in a moment." },
+		{ "org.varlink.service.PermissionDenied", "key", CTL_DENIED,
+		    "this user may not ask for that", "[access] in connd.conf says who may." },
+		{ "org.varlink.service.InvalidParameter", "parameter", CTL_USAGE,
+		    "connd does not accept this value", NULL },
+	};
+	CLEANUP(buf_fini) struct buf detail = BUF_INIT(LIMIT_REPLY);
+
+	for (size_t i = 0; i < N_ELEMENTS(known); i++) {
+		if (!span_is(reply->error, known[i].error))
+			continue;
+		add_string(&detail, reply->parameters, known[i].detail);
+		return ctl_fail(known[i].code, known[i].next, "%s%s%.1000s", known[i].what,
+		    detail.len ? ": " : "", buf_str(&detail));
+	}
+	return ctl_fail(CTL_UNAVAILABLE, "Is connd older than this connctl?", "connd answered %.*s",
+	    (int)(reply->error.n < 200 ? reply->error.n : 200), reply->error.p);
+}
+
+static int
+transport_failed(const struct ctl_options *o, int r)
+{
+	if (r == -ETIMEDOUT)
+		return timed_out(o);
+	if (r == -EMSGSIZE)
+		return client_bad_reply(o);
+	if (r == -EPIPE)
+		return ctl_fail(CTL_UNAVAILABLE, "Its log says why.",
+		    "connd at %s closed the connection without an answer", o->socket);
+	return ctl_fail(
+	    CTL_UNAVAILABLE, NULL, "talking to connd at %s: %s", o->socket, strerror(-r));
+}
+
+int
+client_call(const struct ctl_options *o, enum secrets_method method, struct span key,
+    struct span team, int (*on_reply)(void *arg, struct span parameters), void *arg)
+{
+	CLEANUP(buf_fini) struct buf out = BUF_INIT(LIMIT_REPLY);
+	CLEANUP(buf_fini) struct buf in = BUF_INIT(LIMIT_REPLY + 2 * READ_SIZE);
+	CLEANUP(close_fd) int fd = -1;
+	int64_t deadline_ms = clock_boot_ms() + o->timeout_ms;
+	struct reply reply;
+	int r;
+
+	/* more: a daemon with much to say says it in several replies; others send one. */
+	secrets_write_call(&out, method, key, team, method == SECRETS_LIST);
+	if (buf_error(&out) < 0)
+		return ctl_fail(CTL_USAGE, NULL, "this key is too long");
+	fd = dial(o->socket, deadline_ms);
+	if (fd < 0)
+		return fd == -ETIMEDOUT ? timed_out(o) : unreachable(o, -fd);
+	r = send_all(fd, out.data, out.len, deadline_ms);
+	/* A daemon that refuses may have answered before it closed: read that first. */
+	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
+		return transport_failed(o, r);
+	do {
+		size_t len;
+
+		r = read_frame(fd, &in, deadline_ms, &len);
+		if (r < 0)
+			return transport_failed(o, r == -ECONNRESET ? -EPIPE : r);
+		if (envelope_reply((struct span){ in.data, len }, &reply) < 0)
+			return client_bad_reply(o);
+		r = reply.error.p ? refused(&reply) : on_reply(arg, reply.parameters);
+		if (r != CTL_YES)
+			return r;
+		buf_consume(&in, len + 1);
+	} while (reply.continues);
+	return CTL_YES;
+}

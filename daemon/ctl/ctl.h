@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the verbs of connctl share: exit codes people script against, the options, and the one way to
+ * say that something did not work. A verb prints only when everything it has to say is known, so that
+ * standard output is empty whenever the exit code is not 0.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+enum ctl_exit {
+	CTL_YES = 0,
+	CTL_NO = 1,          /* not found, or a check that says no */
+	CTL_USAGE = 2,       /* the command line makes no sense */
+	CTL_UNAVAILABLE = 3, /* unreachable, not ready, expired, withheld, invalid */
+	CTL_DENIED = 4,
+};
+
+#define CTL_MAX_WORDS      4
+#define CTL_DEFAULT_SOCKET "/run/connd/connd.sock"
+/* Above the daemon's cold_wait, which is how long a question may rightly take. */
+#define CTL_DEFAULT_TIMEOUT_MS 10000
+
+struct ctl_options {
+	const char *socket;
+	const char *team; /* NULL: none */
+	int64_t timeout_ms;
+	bool json, reveal;
+	const char *word[CTL_MAX_WORDS]; /* the verb first */
+	size_t n_words;
+};
+
+/*
+ * Says on stderr what went wrong and what to do next (NULL: nothing to advise), and returns code.
+ * Foreign bytes in either are made harmless for a terminal.
+ */
+int ctl_fail(enum ctl_exit code, const char *next, const char *fmt, ...) PRINTF(3, 4);
+
+/* The verbs. Each returns the exit code. */
+MUST_CHECK int ctl_get(const struct ctl_options *o);
+MUST_CHECK int ctl_list(const struct ctl_options *o);
+MUST_CHECK int ctl_status(const struct ctl_options *o);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* connctl: what a person asks connd. Reads the command line and hands over to the verb's file. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "ctl/ctl.h"
+#include "ctl/options.h"
+#include "ctl/output.h"
+
+static const struct {
+	const char *name;
+	int (*run)(const struct ctl_options *o);
+} verbs[] = {
+	{ "get", ctl_get },
+	{ "list", ctl_list },
+	{ "status", ctl_status },
+};
+
+static int
+run(const struct ctl_options *o)
+{
+	for (size_t i = 0; i < N_ELEMENTS(verbs); i++)
+		if (strcmp(verbs[i].name, o->word[0]) == 0)
+			return verbs[i].run(o);
+	return ctl_fail(CTL_USAGE, NULL, "unknown verb \"%s\"", o->word[0]);
+}
+
+int
+main(int argc, char *argv[])
+{
+	char why[OPTIONS_WHY_SIZE];
+	struct ctl_options o;
+
+	if (base_init() < 0)
+		return ctl_fail(CTL_UNAVAILABLE, NULL, "libsodium does not start");
+	switch (options_read(argc, argv, getenv("CONND_SOCKET"), &o, why)) {
+	case OPTIONS_HELP:
+		return output_text(options_help(o.n_words ? o.word[0] : NULL));
+	case OPTIONS_VERSION:
+		return output_text("connctl " CONND_VERSION "\n");
+	case OPTIONS_WRONG:
+		return ctl_fail(CTL_USAGE, "\"connctl --help\" tells what there is.", "%s", why);
+	case OPTIONS_RUN:
+		return run(&o);
+	}
+	return CTL_USAGE;
+}

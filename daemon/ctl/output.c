@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/scan.h"
+
+#define MESSAGE_SIZE 4096
+
+/* Bytes of the character at p that must not reach a terminal as it is; 0: it may. */
+static size_t
+unsafe_at(const unsigned char *p, size_t n, unsigned *code)
+{
+	if (p[0] < 0x20 || p[0] == 0x7f) {
+		*code = p[0];
+		return 1;
+	}
+	if (n >= 2 && p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) {
+		*code = p[1];
+		return 2;
+	}
+	/* U+200E..200F, U+2028..202E, U+2066..2069. */
+	if (n >= 3 && p[0] == 0xe2 && (p[1] == 0x80 || p[1] == 0x81)) {
+		unsigned c = 0x2000u | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
+
+		if ((c >= 0x200e && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+		    (c >= 0x2066 && c <= 0x2069)) {
+			*code = c;
+			return 3;
+		}
+	}
+	return 0;
+}
+
+void
+output_safe(struct buf *out, struct span text)
+{
+	for (size_t i = 0; i < text.n;) {
+		unsigned code;
+		size_t bad = unsafe_at((const unsigned char *)text.p + i, text.n - i, &code);
+
+		if (bad)
+			buf_addf(out, "\\u%04x", code);
+		else
+			buf_addc(out, text.p[i]);
+		i += bad ? bad : 1;
+	}
+}
+
+void
+output_duration(struct buf *out, int64_t ms)
+{
+	static const struct {
+		int64_t ms;
+		const char *big, *small;
+		int64_t small_ms;
+	} units[] = {
+		{ 86400000, "d", "h", 3600000 },
+		{ 3600000, "h", "min", 60000 },
+		{ 60000, "min", "s", 1000 },
+	};
+
+	if (ms < 0) {
+		buf_adds(out, "never");
+		return;
+	}
+	for (size_t i = 0; i < N_ELEMENTS(units); i++) {
+		int64_t rest;
+
+		if (ms < units[i].ms)
+			continue;
+		rest = ms % units[i].ms / units[i].small_ms;
+		buf_addf(out, "%" PRId64 " %s", ms / units[i].ms, units[i].big);
+		if (rest)
+			buf_addf(out, " %" PRId64 " %s", rest, units[i].small);
+		return;
+	}
+	if (ms >= 1000)
+		buf_addf(out, "%" PRId64 " s", ms / 1000);
+	else
+		buf_addf(out, "%" PRId64 " ms", ms);
+}
+
+enum output_colour
+output_state_colour(struct span state)
+{
+	if (span_is(state, "fresh"))
+		return COLOUR_GOOD;
+	return span_is(state, "stale") ? COLOUR_WARNING : COLOUR_BAD;
+}
+
+/* Members that may be shown; all others may hold a secret. */
+static bool
+is_harmless(struct span name)
+{
+	static const char *const harmless[] = { "conn_type", "description", "host", "login",
+		"schema", "port" };
+
+	for (size_t i = 0; i < N_ELEMENTS(harmless); i++)
+		if (scan_name_is(name, harmless[i]))
+			return true;
+	return false;
+}
+
+static void
+add_raw_member(struct buf *out, bool first, struct span raw_name, struct span value)
+{
+	buf_adds(out, first ? "\"" : ",\"");
+	buf_add(out, raw_name.p, raw_name.n);
+	buf_adds(out, "\":");
+	buf_add(out, value.p, value.n);
+}
+
+static void
+mask_every_value(struct buf *out, struct span object)
+{
+	struct span name, value;
+	bool first = true;
+
+	buf_addc(out, '{');
+	while (scan_member(&object, &name, &value)) {
+		add_raw_member(out, first, name, SPAN_LITERAL("\"" OUTPUT_MASK "\""));
+		first = false;
+	}
+	buf_addc(out, '}');
+}
+
+int
+output_mask_connection(struct buf *out, struct span text)
+{
+	struct span at, name, value;
+	bool first = true;
+
+	if (scan_check(text, SCAN_STRICT, &at, NULL) < 0 || scan_type(at) != SCAN_OBJECT)
+		return -EBADMSG;
+	buf_addc(out, '{');
+	while (scan_member(&at, &name, &value)) {
+		if (is_harmless(name)) {
+			add_raw_member(out, first, name, value);
+		} else if (scan_name_is(name, "extra") && scan_type(value) == SCAN_OBJECT) {
+			add_raw_member(out, first, name, SPAN_LITERAL(""));
+			mask_every_value(out, value);
+		} else {
+			add_raw_member(out, first, name, SPAN_LITERAL("\"" OUTPUT_MASK "\""));
+		}
+		first = false;
+	}
+	buf_addc(out, '}');
+	return 0;
+}
+
+/* Columns of a terminal, taking every character for one wide. */
+static size_t
+columns_of(struct span s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
+	return n;
+}
+
+void
+output_rows(struct buf *out, const struct output_row *row, size_t n, bool colour)
+{
+	static const char *const on[] = { "", "\033[32m", "\033[33m", "\033[31m" };
+	size_t widest = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (columns_of(row[i].label) > widest)
+			widest = columns_of(row[i].label);
+	for (size_t i = 0; i < n; i++) {
+		bool coloured = colour && row[i].colour != COLOUR_NONE;
+
+		output_safe(out, row[i].label);
+		for (size_t k = columns_of(row[i].label); k < widest + 2; k++)
+			buf_addc(out, ' ');
+		if (coloured)
+			buf_adds(out, on[row[i].colour]);
+		output_safe(out, row[i].value);
+		if (coloured)
+			buf_adds(out, "\033[0m");
+		buf_addc(out, '\n');
+	}
+}
+
+bool
+output_wants_colour(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (no_color && no_color[0])
+		return false;
+	return isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0;
+}
+
+int
+output_flush(const struct buf *out)
+{
+	size_t done = 0;
+
+	if (buf_error(out) < 0)
+		return ctl_fail(CTL_UNAVAILABLE, NULL, "the answer does not fit into memory");
+	while (done < out->len) {
+		ssize_t n = write(STDOUT_FILENO, out->data + done, out->len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ctl_fail(CTL_UNAVAILABLE, NULL,
+			    "can not write to standard output: %s", strerror(errno));
+		done += (size_t)n;
+	}
+	return CTL_YES;
+}
+
+int
+output_text(const char *text)
+{
+	CLEANUP(buf_fini) struct buf out = BUF_INIT(MESSAGE_SIZE);
+
+	buf_adds(&out, text);
+	return output_flush(&out);
+}
+
+int
+ctl_fail(enum ctl_exit code, const char *next, const char *fmt, ...)
+{
+	CLEANUP(buf_fini) struct buf out = BUF_INIT((size_t)8 * MESSAGE_SIZE);
+	char message[MESSAGE_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(message, sizeof message, fmt, ap);
+	va_end(ap);
+	buf_adds(&out, "connctl: ");
+	output_safe(&out, span_of(message));
+	buf_addc(&out, '\n');
+	if (next) {
+		output_safe(&out, span_of(next));
+		buf_addc(&out, '\n');
+	}
+	(void)fputs(buf_str(&out), stderr);
+	return code;
+}

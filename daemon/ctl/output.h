@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What connctl prints: aligned rows for people, masked connections, colour only for a terminal that
+ * wants it. Everything is put together in a buffer and written in one piece at the end.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/jtext.h"
+#include "ctl/ctl.h"
+
+#define OUTPUT_MASK "***"
+
+enum output_colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_WARNING, COLOUR_BAD };
+
+/*
+ * Appends text from elsewhere, for a terminal: control characters (C1 and DEL too) and marks that turn
+ * the direction of writing are shown as \uXXXX.
+ */
+void output_safe(struct buf *out, struct span text);
+/* "850 ms", "12 s", "3 min 20 s", "5 h 2 min", "3 d 4 h"; "never" below 0. */
+void output_duration(struct buf *out, int64_t ms);
+enum output_colour output_state_colour(struct span state);
+
+/*
+ * The same connection with every secret masked: password, every value of extra, and whatever is
+ * neither known nor said to be harmless. 0, or -EBADMSG when text is not a JSON object.
+ */
+MUST_CHECK int output_mask_connection(struct buf *out, struct span text);
+
+/* Two columns; the first as wide as its widest cell. */
+struct output_row {
+	struct span label, value;
+	enum output_colour colour; /* of the value */
+};
+void output_rows(struct buf *out, const struct output_row *row, size_t n, bool colour);
+
+/* Does standard output want colours? */
+bool output_wants_colour(void);
+/* Writes it all to standard output. Returns the exit code: CTL_YES, or CTL_UNAVAILABLE, having said why. */
+MUST_CHECK int output_flush(const struct buf *out);
+MUST_CHECK int output_text(const char *text);

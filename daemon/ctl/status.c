@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* connctl status: what connd holds and how fresh it is, as it tells. */
+#include <string.h>
+
+#include "base/buf.h"
+#include "ctl/client.h"
+#include "ctl/ctl.h"
+#include "ctl/output.h"
+#include "proto/limits.h"
+#include "proto/scan.h"
+
+#define MAX_MEMBERS 64
+#define CELL_ROOM   ((size_t)64 * 1024)
+
+static int
+on_reply(void *arg, struct span parameters)
+{
+	struct buf *status = arg;
+
+	if (!parameters.p || scan_compact(parameters, status) < 0)
+		return ctl_fail(CTL_UNAVAILABLE, NULL, "connd's answer can not be shown");
+	return CTL_YES;
+}
+
+static bool
+ends_with(struct span s, const char *tail)
+{
+	size_t n = strlen(tail);
+
+	return s.n > n && memcmp(s.p + s.n - n, tail, n) == 0;
+}
+
+/* One member as a cell for people: times as times, names without underscores. */
+static void
+add_row(struct output_row *row, struct buf *cells, struct span name, struct span value)
+{
+	bool is_time = ends_with(name, "_ms");
+	size_t label_at = cells->len, value_at;
+	int64_t ms;
+
+	for (size_t i = 0; i < name.n - (is_time ? strlen("_ms") : 0); i++)
+		buf_addc(cells, name.p[i] == '_' ? ' ' : name.p[i]);
+	value_at = cells->len;
+	row->colour = COLOUR_NONE;
+	if (is_time && scan_type(value) == SCAN_NUMBER && scan_int(value, &ms) == 0) {
+		output_duration(cells, ms);
+	} else if (scan_type(value) != SCAN_STRING || scan_string(value, cells) < 0) {
+		buf_add(cells, value.p, value.n);
+	} else if (cells->len == value_at) {
+		buf_addc(cells, '-');
+	}
+	row->label = (struct span){ cells->data + label_at, value_at - label_at };
+	row->value = (struct span){ cells->data + value_at, cells->len - value_at };
+	if (scan_name_is(name, "state"))
+		row->colour = output_state_colour(row->value);
+}
+
+static int
+show(struct buf *out, struct span status)
+{
+	struct output_row row[MAX_MEMBERS];
+	CLEANUP(buf_fini) struct buf cells = BUF_INIT(LIMIT_REPLY);
+	struct span at = status, name, value;
+	size_t n = 0;
+
+	/* All the room at once: rows point into it. A label or value is never longer than 4 x its text. */
+	if (!buf_room(&cells, 4 * status.n + CELL_ROOM))
+		return ctl_fail(CTL_UNAVAILABLE, NULL, "the answer does not fit into memory");
+	while (n < MAX_MEMBERS && scan_member(&at, &name, &value))
+		add_row(&row[n++], &cells, name, value);
+	output_rows(out, row, n, output_wants_colour());
+	return CTL_YES;
+}
+
+int
+ctl_status(const struct ctl_options *o)
+{
+	CLEANUP(buf_fini) struct buf status = BUF_INIT(LIMIT_REPLY);
+	CLEANUP(buf_fini) struct buf out = BUF_INIT(4 * (size_t)LIMIT_REPLY);
+	struct span none = { 0 };
+	int r;
+
+	r = client_call(o, SECRETS_STATUS, none, none, on_reply, &status);
+	if (r != CTL_YES)
+		return r;
+	if (o->json) {
+		buf_add(&out, status.data, status.len);
+		buf_addc(&out, '\n');
+	} else {
+		r = show(&out, (struct span){ buf_str(&status), status.len });
+	}
+	return r == CTL_YES ? output_flush(&out) : r;
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of connctl. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ctl/options.h"
+
+static struct ctl_options got;
+static char why[OPTIONS_WHY_SIZE];
+
+/* Splits at single spaces; the program's name is added. */
+static enum options_verdict
+read_line(const char *line, const char *env)
+{
+	static char text[512];
+	char *argv[32] = { (char *)"connctl" };
+	int argc = 1;
+
+	strncpy(text, line, sizeof text - 1);
+	for (char *word = strtok(text, " "); word; word = strtok(NULL, " "))
+		argv[argc++] = word;
+	memset(&got, 0, sizeof got);
+	why[0] = 0;
+	return options_read(argc, argv, env, &got, why);
+}
+
+static void
+options_stand_before_and_after_the_words(void **state)
+{
+	static const char *const same[] = {
+		"--json --socket /s --team blue get conn a --reveal",
+		"get --socket=/s conn --json a --team=blue --reveal",
+		"get conn a --reveal --json --team blue --socket /s",
+		"--reveal --json --team blue --socket /s -- get conn a",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(same); i++) {
+		assert_int_equal(read_line(same[i], NULL), OPTIONS_RUN);
+		assert_string_equal(got.word[0], "get");
+		assert_string_equal(got.word[1], "conn");
+		assert_string_equal(got.word[2], "a");
+		assert_string_equal(got.socket, "/s");
+		assert_string_equal(got.team, "blue");
+		assert_true(got.json && got.reveal);
+	}
+}
+
+static void
+two_dashes_end_the_options(void **state)
+{
+	(void)state;
+	assert_int_equal(read_line("get var -- --json", NULL), OPTIONS_RUN);
+	assert_string_equal(got.word[2], "--json");
+	assert_false(got.json);
+	assert_int_equal(read_line("get var -- --", NULL), OPTIONS_RUN);
+	assert_string_equal(got.word[2], "--");
+	/* A lone dash is a word. */
+	assert_int_equal(read_line("get var -", NULL), OPTIONS_RUN);
+	assert_string_equal(got.word[2], "-");
+}
+
+static void
+the_socket_comes_from_option_then_environment_then_default(void **state)
+{
+	(void)state;
+	assert_int_equal(read_line("list", NULL), OPTIONS_RUN);
+	assert_string_equal(got.socket, CTL_DEFAULT_SOCKET);
+	assert_int_equal(read_line("list", ""), OPTIONS_RUN);
+	assert_string_equal(got.socket, CTL_DEFAULT_SOCKET);
+	assert_int_equal(read_line("list", "/env"), OPTIONS_RUN);
+	assert_string_equal(got.socket, "/env");
+	assert_int_equal(read_line("list --socket /opt", "/env"), OPTIONS_RUN);
+	assert_string_equal(got.socket, "/opt");
+}
+
+static void
+a_socket_path_longer_than_the_kernel_takes_is_refused(void **state)
+{
+	char path[110];
+
+	(void)state;
+	memset(path, 'a', sizeof path);
+	path[107] = 0;
+	assert_int_equal(read_line("list", path), OPTIONS_RUN);
+	path[107] = 'a';
+	path[108] = 0;
+	assert_int_equal(read_line("list", path), OPTIONS_WRONG);
+	assert_non_null(strstr(why, "CONND_SOCKET"));
+}
+
+static void
+what_makes_no_sense_is_refused_with_a_reason(void **state)
+{
+	static const struct {
+		const char *line, *says;
+	} rows[] = {
+		{ "", "no verb" },
+		{ "frobnicate", "frobnicate" },
+		{ "list --frobnicate", "--frobnicate" },
+		{ "list -x", "-x" },
+		{ "list --jso", "--jso" },
+		{ "list extra", "too many" },
+		{ "get", "too few" },
+		{ "get conn", "too few" },
+		{ "get conn a b", "too many" },
+		{ "get conn a b c d e f", "too many" },
+		{ "get env a", "env" },
+		{ "list --reveal", "--reveal" },
+		{ "status --team x", "--team" },
+		{ "list --json=yes", "takes no value" },
+		{ "list --socket", "wants a value" },
+		{ "list --socket=", "--socket" },
+		{ "list --timeout 0", "--timeout" },
+		{ "list --timeout soon", "--timeout" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		assert_int_equal(read_line(rows[i].line, NULL), OPTIONS_WRONG);
+		if (!strstr(why, rows[i].says))
+			fail_msg("\"%s\" says \"%s\"", rows[i].line, why);
+	}
+}
+
+static void
+help_and_version_win_over_missing_words(void **state)
+{
+	(void)state;
+	assert_int_equal(read_line("--help", NULL), OPTIONS_HELP);
+	assert_int_equal(got.n_words, 0);
+	assert_int_equal(read_line("get --help", NULL), OPTIONS_HELP);
+	assert_string_equal(got.word[0], "get");
+	assert_int_equal(read_line("frobnicate --help", NULL), OPTIONS_WRONG);
+	assert_int_equal(read_line("--version", NULL), OPTIONS_VERSION);
+	assert_int_equal(read_line("--help --frobnicate", NULL), OPTIONS_WRONG);
+}
+
+static void
+every_verb_has_help_that_names_it(void **state)
+{
+	static const char *const verbs[] = { "get", "list", "status" };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(verbs); i++) {
+		assert_non_null(strstr(options_help(NULL), verbs[i]));
+		assert_non_null(strstr(options_help(verbs[i]), verbs[i]));
+	}
+	assert_null(options_help("frobnicate"));
+}
+
+static void
+durations_have_units_and_bounds(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ms; /* -1: refused */
+	} rows[] = {
+		{ "500ms", 500 },
+		{ "1ms", 1 },
+		{ "3", 3000 },
+		{ "1.5", 1500 },
+		{ "3s", 3000 },
+		{ "2m", 120000 },
+		{ "24h", 86400000 },
+		{ "25h", -1 },
+		{ "0", -1 },
+		{ "0.0001", -1 },
+		{ "", -1 },
+		{ "s", -1 },
+		{ "-1", -1 },
+		{ "+1", -1 },
+		{ "1x", -1 },
+		{ "1 s", -1 },
+		{ "nan", -1 },
+		{ "inf", -1 },
+		{ "0x10", -1 },
+		{ "1e3", -1 },
+		{ "1e300", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		int64_t ms = -1;
+		int r = options_duration(rows[i].text, &ms);
+
+		if (ms != rows[i].ms || (r == 0) != (rows[i].ms >= 0))
+			fail_msg("\"%s\" gives %d, %ld", rows[i].text, r, (long)ms);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options_stand_before_and_after_the_words),
+		cmocka_unit_test(two_dashes_end_the_options),
+		cmocka_unit_test(the_socket_comes_from_option_then_environment_then_default),
+		cmocka_unit_test(a_socket_path_longer_than_the_kernel_takes_is_refused),
+		cmocka_unit_test(what_makes_no_sense_is_refused_with_a_reason),
+		cmocka_unit_test(help_and_version_win_over_missing_words),
+		cmocka_unit_test(every_verb_has_help_that_names_it),
+		cmocka_unit_test(durations_have_units_and_bounds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
