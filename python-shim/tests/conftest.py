@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Airflow reads both as it is imported, and some tests import it.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+os.environ.pop("CONND_SOCKET", None)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from fakes import FakeConnd
+
+from airflow_connd import _client, backend
+
+
+@pytest.fixture
+def fake(tmp_path):
+    """Start a scripted server: fake(script, script, ...)."""
+    started = []
+
+    def start(*scripts, backlog=64):
+        server = FakeConnd(str(tmp_path / f"connd{len(started)}.sock"), scripts, backlog)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_state():
+    """Nothing kept or already said by another test."""
+    backend._warned.clear()
+    yield
+    _client._forget_inherited()

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bytes of the protocol, both ways."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from fakes import error, reply
+
+from airflow_connd import _wire, errors
+
+KEYS = [
+    "warehouse",
+    "a/b",
+    "",
+    "café ☃ 😀",
+    'q"\\uote',
+    "line\nbreak\t\x01\x7f",
+    "k" * 300,
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("team", [None, "", 'te"am'])
+def test_question_is_one_compact_frame(key, team):
+    frame = _wire.GET_CONNECTION.question(key, team)
+    assert frame.endswith(b"\0") and frame.count(b"\0") == 1
+    asked = json.loads(frame[:-1])
+    parameters = {"conn_id": key, **({"team": team} if team else {})}
+    assert asked == {"method": "io.connd.secrets.GetConnection", "parameters": parameters}
+    assert frame[:-1].decode() == json.dumps(asked, separators=(",", ":"))
+
+
+def test_question_bytes():
+    assert _wire.GET_CONNECTION.question("x") == (
+        b'{"method":"io.connd.secrets.GetConnection","parameters":{"conn_id":"x"}}\0'
+    )
+    assert _wire.GET_VARIABLE.question("config/x", "t") == (
+        b'{"method":"io.connd.secrets.GetVariable","parameters":{"key":"config/x","team":"t"}}\0'
+    )
+
+
+@pytest.mark.parametrize("key", [None, 7, b"bytes", "k" * 70_000])
+def test_key_that_nothing_can_have(key):
+    with pytest.raises(errors.Invalid):
+        _wire.GET_CONNECTION.question(key)
+
+
+@pytest.mark.parametrize("value", ["", "plain", '{"a":"\\u0001"}', "😀" * 1000, "\n\t\x01", " x "])
+def test_value_comes_back_exactly(value):
+    assert _wire.answer(reply(value)) == value
+
+
+def test_unknown_members_and_white_space_are_no_matter():
+    assert _wire.answer(reply("v", added_later={"x": 1})) == "v"
+    assert _wire.answer(b' { "parameters" : { "value" : "v" } } \n\0') == "v"
+
+
+@pytest.mark.parametrize(
+    ("frame", "kind", "says"),
+    [
+        (error("NotFound", kind="connection", key="k", state="stale"), errors.NotFound, "stale"),
+        (error("NotReady", reason="first sync"), errors.NotReady, "first sync"),
+        (error("Expired", age_ms=90000, reason="no route"), errors.Expired, "90 s.*no route"),
+        (error("Withheld", fields=["password", "extra.k"]), errors.Withheld, "password, extra.k"),
+        (error("Invalid", field="port"), errors.Invalid, "port"),
+        (error("Overloaded", retry_ms=250), errors.Overloaded, "0.25 s"),
+        (error("org.varlink.service.PermissionDenied"), errors.Denied, "not allow"),
+        (error("org.varlink.service.InvalidParameter", parameter="key"), errors.Invalid, "key"),
+        (error("org.varlink.service.MethodNotFound"), errors.ProtocolError, "MethodNotFound"),
+        (error("NewInALaterVersion"), errors.ProtocolError, "NewInALaterVersion"),
+        (error("Expired", age_ms="x", reason=7), errors.Expired, "unknown time"),
+        (error("Withheld"), errors.Withheld, "a field"),
+        (b'{"error":"io.connd.secrets.NotReady"}\0', errors.NotReady, "not said"),
+        (b'{"error":"io.connd.secrets.NotFound","parameters":null}\0', errors.NotFound, "not th"),
+    ],
+)
+def test_errors(frame, kind, says):
+    failure = _wire.answer(frame)
+    assert type(failure) is kind
+    assert pytest.raises(kind, _throw, failure).match(says)
+
+
+def _throw(exception):
+    raise exception
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\0",
+        b"garbage\0",
+        b"<html>\0",
+        b"{}\0",
+        b"[]\0",
+        b"null\0",
+        b"5\0",
+        b'"text"\0',
+        b'["parameters"]\0',
+        b'{"parameters":{"value":"v"}} {}\0',
+        b'{"parameters":{"value":"v"}\0',
+        b'{"parameters":{"value":"v"},"continues":true}\0',
+        b'{"parameters":{"value":7}}\0',
+        b'{"parameters":{"value":null}}\0',
+        b'{"parameters":null}\0',
+        b'{"parameters":[]}\0',
+        b'{"parameters":{}}\0',
+        b'{"error":7}\0',
+        b'{"error":null,"parameters":{"value":"v"}}\0',
+        b'{"parameters":{"value":"\xff"}}\0',
+        b'{"parameters":{"value":"a\nb"}}\0',
+        b"[" * 100_000 + b"\0",
+    ],
+    ids=range(22),
+)
+def test_what_is_no_answer(frame):
+    assert type(_wire.answer(frame)) is errors.ProtocolError
+
+
+def test_a_failure_holds_nothing_of_the_reply():
+    failure = _wire.answer(b'{"parameters":{"value":"hunter2"\0')
+    assert failure.__context__ is None and failure.__cause__ is None
+    assert "hunter2" not in repr(failure)
+
+
+def test_peer_text_stays_one_short_line():
+    text = str(_wire.answer(error("NotReady", reason="a\nb\x1b[31m" + "c" * 5000)))
+    assert text.isprintable()
+    assert len(text) < 400

@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Make .venvs/airflow33 and .venvs/airflow211: the hash-locked Airflow versions with the shim in
+# editable form. Seconds on a fresh machine, nothing when they are up to date.
+# Usage: tests/airflow/venvs.sh [33] [211]
+#
+# To renew a lock, in this folder (the date is of the Airflow release, a few days later):
+#   uv pip compile --python-version 3.11 --exclude-newer 2026-09-24 --generate-hashes --no-header \
+#       -q -o airflow33.lock airflow33.in
+#   uv pip compile --python-version 3.11 --exclude-newer 2026-03-20 --generate-hashes --no-header \
+#       -q -o airflow211.lock airflow211.in
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+venvs=$root/.venvs
+uv_version=0.13.9
+python=${PYTHON:-}
+if [ -z "$python" ]; then
+	for python in /usr/bin/python3.11 python3.11 python3; do
+		command -v "$python" >/dev/null 2>&1 && break
+	done
+fi
+[ $# -gt 0 ] || set -- 33 211
+mkdir -p "$venvs"
+
+# Two runs at once (a person's and a script's) would trip over each other.
+exec 9>"$venvs/.lock"
+flock 9
+
+uv=$venvs/uv/bin/uv
+if ! "$uv" --version 2>/dev/null | grep -qF " $uv_version "; then
+	rm -rf "$venvs/uv"
+	"$python" -m venv "$venvs/uv"
+	"$venvs/uv/bin/pip" install --quiet --disable-pip-version-check "uv==$uv_version"
+fi
+
+for version; do
+	lock=$here/airflow$version.lock
+	venv=$venvs/airflow$version
+	stamp=$(cat "$lock" "$root/python-shim/pyproject.toml" "$here/venvs.sh" | sha256sum)
+	if [ "$(cat "$venv/.stamp" 2>/dev/null)" = "$stamp" ]; then
+		continue
+	fi
+	echo "venvs.sh: $venv"
+	"$uv" venv --quiet --clear --python "$python" "$venv"
+	"$uv" pip sync --quiet --require-hashes --python "$venv/bin/python" "$lock"
+	"$uv" pip install --quiet --no-deps --no-build-isolation --python "$venv/bin/python" \
+		--editable "$root/python-shim"
+	"$uv" pip check --quiet --python "$venv/bin/python"
+	printf '%s\n' "$stamp" >"$venv/.stamp"
+done

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a warm lookup through the shim costs, beside a bare socket ping-pong of the same sizes.
+
+    shim_ping.py [--socket PATH --conn-id ID] [--rounds 7] [--calls 3000] [--bar 2.0]
+
+Interleaved in one run, pinned to one CPU and unpinned, the median of the rounds' medians with the
+lowest and the highest. Without --socket both sides of everything are Python: a server that sends a
+canned reply. With it, the shim asks that connd, and so does a bare client with the same bytes.
+Exit 1 if the shim's pinned median is over --bar times the bare ping-pong's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import platform
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "python-shim" / "src"))
+
+from airflow_connd import _wire  # noqa: E402
+from airflow_connd.backend import Lookups  # noqa: E402
+
+SAMPLE = (
+    '{"conn_type":"postgres","description":"the warehouse","host":"warehouse.example.com",'
+    '"login":"etl","password":"correct horse battery staple","schema":"analytics","port":5432,'
+    '"extra":{"sslmode":"require","connect_timeout":10,"keepalives_idle":30}}'
+)
+
+
+def canned_reply() -> bytes:
+    value = SAMPLE.replace('"', '\\"')
+    reply = f'{{"parameters":{{"value":"{value}","generation":1,"state":"fresh","age_ms":12}}}}\0'
+    return reply.encode()
+
+
+def serve(path: str, reply: bytes, cpu: int | None, ready) -> None:
+    """A bare ping-pong's other side: one read, one write, for each client in turn by fork."""
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(8)
+    ready.set()
+    while True:
+        client, _ = listener.accept()
+        if os.fork() == 0:
+            while client.recv(65536):
+                client.sendall(reply)
+            os._exit(0)
+        client.close()
+
+
+def bare(path: str, frame: bytes):
+    sock = socket.socket(socket.AF_UNIX)
+    sock.connect(path)
+
+    def ping() -> bytes:
+        sock.sendall(frame)
+        return sock.recv(65536)
+
+    return ping
+
+
+def median_us(call, calls: int) -> float:
+    clock = time.perf_counter_ns
+    times = []
+    for _ in range(calls):
+        start = clock()
+        call()
+        times.append(clock() - start)
+    return statistics.median(times) / 1000
+
+
+def run(arguments: argparse.Namespace, cpu: int | None) -> float:
+    """One table. Returns the shim's median over the bare ping-pong's."""
+    frame = _wire.GET_CONNECTION.question(arguments.conn_id)
+    directory = tempfile.mkdtemp(prefix="shim-ping-")
+    path = os.path.join(directory, "python.sock")
+    before = os.sched_getaffinity(0)
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
+    reply = bare(arguments.socket, frame)() if arguments.socket else canned_reply()
+    if isinstance(_wire.answer(reply), Exception):
+        raise SystemExit(f"no such connection: {_wire.answer(reply)}")
+    ready = multiprocessing.Event()
+    server = multiprocessing.Process(target=serve, args=(path, reply, cpu, ready), daemon=True)
+    server.start()
+    ready.wait()
+
+    shim_python = Lookups(socket_path=path)
+    candidates = {
+        "bare ping-pong, Python server": bare(path, frame),
+        "shim, Python server": lambda: shim_python.get_conn_value(arguments.conn_id),
+    }
+    if arguments.socket:
+        shim_connd = Lookups(socket_path=arguments.socket)
+        candidates["bare client, connd"] = bare(arguments.socket, frame)
+        candidates["shim, connd"] = lambda: shim_connd.get_conn_value(arguments.conn_id)
+    rounds: dict[str, list[float]] = {name: [] for name in candidates}
+    for call in candidates.values():
+        median_us(call, 500)
+    for _ in range(arguments.rounds):
+        for name, call in candidates.items():
+            rounds[name].append(median_us(call, arguments.calls))
+    server.terminate()
+    server.join()
+    os.unlink(path)
+    os.rmdir(directory)
+    os.sched_setaffinity(0, before)
+
+    floor = statistics.median(rounds["bare ping-pong, Python server"])
+    print(
+        f"{'pinned to one CPU' if cpu is not None else 'unpinned'}"
+        f" (question {len(frame)} B, reply {len(reply)} B):"
+    )
+    for name, times in rounds.items():
+        middle = statistics.median(times)
+        print(
+            f"  {name:30} {middle:7.1f} us ({min(times):.1f}-{max(times):.1f})"
+            f"  {middle / floor:5.2f}x"
+        )
+    measured = "shim, connd" if arguments.socket else "shim, Python server"
+    return statistics.median(rounds[measured]) / floor
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--socket", help="a running connd's socket")
+    parser.add_argument("--conn-id", default="warehouse")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--calls", type=int, default=3000)
+    parser.add_argument("--bar", type=float, default=2.0)
+    arguments = parser.parse_args()
+    print(
+        f"CPython {platform.python_version()}, {arguments.rounds} rounds of {arguments.calls}"
+        f" calls, load {os.getloadavg()[0]:.1f}"
+    )
+    ratio = run(arguments, min(os.sched_getaffinity(0)))
+    run(arguments, None)
+    verdict = "ok" if ratio <= arguments.bar else "MISSED"
+    print(f"shim over bare ping-pong, pinned: {ratio:.2f} (bar {arguments.bar:g}): {verdict}")
+    return 0 if ratio <= arguments.bar else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
