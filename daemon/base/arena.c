@@ -10,12 +10,12 @@
 #define STEP ((size_t)256 * 1024) /* memory is given and locked in such pieces */
 
 struct arena {
-	uint8_t *start;	   /* the reserved range, guard pages included */
-	size_t reserved;   /* its length */
-	uint8_t *base;	   /* first usable byte */
-	size_t max;	   /* the cap the caller set */
-	size_t room;	   /* most that may become usable: max, rounded up to pages */
-	size_t ready;	   /* bytes that have memory */
+	uint8_t *start;  /* the reserved range, guard pages included */
+	size_t reserved; /* its length */
+	uint8_t *base;   /* first usable byte */
+	size_t max;      /* the cap the caller set */
+	size_t room;     /* most that may become usable: max, rounded up to pages */
+	size_t ready;    /* bytes that have memory */
 	size_t used, locked;
 	enum arena_lock lock;
 	int error;
@@ -49,7 +49,8 @@ arena_new(struct arena **out, size_t max_bytes, enum arena_lock lock)
 	a->max = max_bytes;
 	a->room = round_up(max_bytes, page);
 	a->reserved = a->room + 2 * page;
-	start = mmap(NULL, a->reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	start =
+	    mmap(NULL, a->reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (start == MAP_FAILED) {
 		mem_free(a);
 		return -ENOMEM;

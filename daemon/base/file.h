@@ -24,7 +24,8 @@ MUST_CHECK int file_read(const char *path, struct buf *out, char why[static FILE
  */
 MUST_CHECK int file_read_secret(const char *path, struct buf *out, char why[static FILE_WHY_SIZE]);
 /* A 32-byte key: raw, or 64 hex digits with at most one newline behind them. Else -EINVAL. */
-MUST_CHECK int file_read_key(const char *path, uint8_t key[static SEAL_KEY_SIZE],
-    char why[static FILE_WHY_SIZE]);
+MUST_CHECK int file_read_key(
+    const char *path, uint8_t key[static SEAL_KEY_SIZE], char why[static FILE_WHY_SIZE]);
 /* Creates path with mode 0600 and these bytes, synced; -EEXIST when it is there already. */
-MUST_CHECK int file_create(const char *path, const void *p, size_t n, char why[static FILE_WHY_SIZE]);
+MUST_CHECK int file_create(
+    const char *path, const void *p, size_t n, char why[static FILE_WHY_SIZE]);

@@ -38,6 +38,6 @@ hex_decode(void *out, size_t n, const char *text, size_t text_len)
 {
 	size_t got;
 
-	return text_len == 2 * n &&
-	    sodium_hex2bin(out, n, text, text_len, NULL, &got, NULL) == 0 && got == n;
+	return text_len == 2 * n && sodium_hex2bin(out, n, text, text_len, NULL, &got, NULL) == 0 &&
+	       got == n;
 }

@@ -12,12 +12,13 @@
 #include "base/attr.h"
 
 #define HASH_SHORT_KEY_SIZE 16
-#define HASH_SIZE 32
+#define HASH_SIZE           32
 
 uint64_t hash_short(const uint8_t key[static HASH_SHORT_KEY_SIZE], const void *p, size_t n);
 
 /* key may be NULL with key_len 0 for an unkeyed digest; at most 64 bytes otherwise. */
-void hash_long(uint8_t out[static HASH_SIZE], const void *key, size_t key_len, const void *p, size_t n);
+void hash_long(
+    uint8_t out[static HASH_SIZE], const void *key, size_t key_len, const void *p, size_t n);
 bool hash_equal(const void *a, const void *b, size_t n); /* in constant time */
 
 /* Lower-case hex; out takes 2 * n + 1 bytes. */

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "base/jtext.h"
 
-#define LINE_MAX_BYTES (8 * 1024) /* a longer line is dropped to its level and event */
-#define FIELD_MAX_BYTES 512	  /* of one foreign text; the rest is cut */
+#define LINE_MAX_BYTES  (8 * 1024) /* a longer line is dropped to its level and event */
+#define FIELD_MAX_BYTES 512        /* of one foreign text; the rest is cut */
 
 static enum log_format format = LOG_FORMAT_KV;
 static enum log_level threshold = LOG_INFO;
@@ -48,9 +48,11 @@ log_enabled(enum log_level level)
 static size_t
 utf8_length(const unsigned char *s)
 {
-	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-	    : s[0] >= 0xf0 && s[0] < 0xf5			    ? 4
-								    : 0;
+	size_t n = s[0] < 0x80                   ? 1
+		   : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+		   : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+		   : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+						 : 0;
 
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
@@ -87,8 +89,8 @@ put_quoted(struct buf *line, const char *text)
 static bool
 is_word(const char *s)
 {
-	return *s &&
-	    !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@+")];
+	return *s && !s[strspn(s,
+			 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@+")];
 }
 
 static void

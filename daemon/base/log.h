@@ -38,9 +38,9 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 	do {                                                                                       \
 		if (log_enabled(level))                                                            \
 			log_write((level), (event),                                                \
-			    (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ) { 0 } });       \
+			    (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ 0 } });        \
 	} while (0)
 #define log_error(event, ...) LOG_AT(LOG_ERROR, event __VA_OPT__(, ) __VA_ARGS__)
-#define log_warn(event, ...) LOG_AT(LOG_WARN, event __VA_OPT__(, ) __VA_ARGS__)
-#define log_info(event, ...) LOG_AT(LOG_INFO, event __VA_OPT__(, ) __VA_ARGS__)
+#define log_warn(event, ...)  LOG_AT(LOG_WARN, event __VA_OPT__(, ) __VA_ARGS__)
+#define log_info(event, ...)  LOG_AT(LOG_INFO, event __VA_OPT__(, ) __VA_ARGS__)
 #define log_debug(event, ...) LOG_AT(LOG_DEBUG, event __VA_OPT__(, ) __VA_ARGS__)

@@ -21,10 +21,10 @@ MUST_CHECK void *mem_calloc(size_t count, size_t size); /* zeroed; NULL on overf
 /* p may be NULL. On failure p is untouched. The old block is wiped when the data moves. */
 MUST_CHECK void *mem_resize(void *p, size_t n);
 MUST_CHECK char *mem_strdup(const char *s);
-MUST_CHECK void *mem_dup(const void *p, size_t n);  /* n bytes */
+MUST_CHECK void *mem_dup(const void *p, size_t n);     /* n bytes */
 MUST_CHECK char *mem_strndup(const char *s, size_t n); /* n bytes and a NUL */
-void mem_free(void *p);				       /* wipes; NULL is fine */
-void mem_wipe(void *p, size_t n);		       /* explicit_bzero under our name */
+void mem_free(void *p);                                /* wipes; NULL is fine */
+void mem_wipe(void *p, size_t n);                      /* explicit_bzero under our name */
 
 /* CLEANUP(mem_freep) char *s: frees on leaving the scope. */
 void mem_freep(void *pp);

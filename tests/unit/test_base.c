@@ -186,7 +186,8 @@ sealing_binds_text_to_its_place(void **state)
 	assert_int_equal(seal_open(plain, sealed, SEAL_OVERHEAD - 1, "row 1", 5, key), -EBADMSG);
 	for (size_t bit = 0; bit < 8 * sizeof sealed; bit++) {
 		sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		assert_int_equal(seal_open(plain, sealed, sizeof sealed, "row 1", 5, key), -EBADMSG);
+		assert_int_equal(
+		    seal_open(plain, sealed, sizeof sealed, "row 1", 5, key), -EBADMSG);
 		sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
 }
@@ -256,7 +257,8 @@ read_key_of(const char *path, const char *text, mode_t mode, uint8_t *key)
 static void
 key_files_are_refused_when_others_may_read_them(void **state)
 {
-	static const char hex[] = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
+	static const char hex[] =
+	    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
 	char dir[] = "/tmp/test_base.XXXXXX", path[64], why[FILE_WHY_SIZE];
 	uint8_t key[SEAL_KEY_SIZE];
 	struct stat st;

@@ -1,0 +1,139 @@
+# connd: build, check, install. "make help" lists the targets.
+#
+#   make                    build/connd build/connctl build/connd-manager
+#   make MODE=asan          the same programs under build/asan/, with ASan and UBSan
+#   make WERROR=-Werror     warnings are errors (the checks build this way)
+#
+# A new .c file needs no line here: each layer's directory is compiled whole into one
+# archive, and each tests/unit/test_*.c becomes one test program.
+
+MODE    ?= release
+PREFIX  ?= /usr
+DESTDIR ?=
+PYTHON  ?= python3
+WERROR  ?=
+VERSION := 0.1.0
+
+B   := build/$(MODE)
+BIN := $(if $(filter release,$(MODE)),build,$B)
+
+# --- flags ---------------------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wimplicit-fallthrough -Wundef
+
+HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection
+
+SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
+
+CFLAGS_release := -O2 -D_FORTIFY_SOURCE=2
+CFLAGS_asan    := -O1 -fno-omit-frame-pointer $(SANITIZE_asan)
+
+CPPFLAGS_ALL := -D_GNU_SOURCE -DCONND_VERSION='"$(VERSION)"' -I. -Idaemon -I$B
+ALL_CFLAGS    = -std=gnu17 -g -pthread $(CFLAGS_$(MODE)) $(HARDEN) $(WARN) $(WERROR) \
+		-MMD -MP $(CPPFLAGS_ALL) $(CFLAGS)
+ALL_LDFLAGS   = -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE_$(MODE)) $(LDFLAGS)
+
+LIBS_connd   := -levent_core -lcurl -lcjson -lsodium -linih -lssl -lcrypto
+LIBS_connctl := -lcurl -lcjson -lsodium
+LIBS_manager := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -lcjson -lsodium -lsqlite3
+LIBS_unit    := -lcmocka $(LIBS_connd) $(LIBS_manager)
+
+# --- sources -------------------------------------------------------------------------
+
+SRC_base    := $(wildcard daemon/base/*.c)
+SRC_proto   := $(wildcard proto/*.c)
+SRC_core    := $(wildcard daemon/core/*.c)
+SRC_edge    := $(wildcard daemon/edge/*.c)
+SRC_manager := $(filter-out daemon/manager/main.c,$(wildcard daemon/manager/*.c))
+SRC_ctl     := $(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c))
+SRC_test    := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+LAYERS      := base proto core edge manager ctl test
+
+MAIN_connd   := daemon/main.c daemon/app.c
+MAIN_connctl := daemon/ctl/main.c
+MAIN_manager := daemon/manager/main.c
+
+PROGRAMS := $(BIN)/connd $(BIN)/connctl $(BIN)/connd-manager
+UNIT     := $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
+
+# A file named here is there at compile time as "gen/<file name>.h", which defines
+# static const char embed_<file name, other characters as _>[], NUL-terminated.
+EMBED := $(wildcard proto/*.varlink daemon/manager/*.sql daemon/manager/ui/*)
+GEN   := $(patsubst %,$B/gen/%.h,$(notdir $(EMBED)))
+
+obj      = $(patsubst %.c,$B/%.o,$(1))
+archives = $(patsubst %,$B/lib%.a,$(1))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# --- programs ------------------------------------------------------------------------
+
+.PHONY: all
+all: $(PROGRAMS) ## build the three programs
+
+$(BIN)/connd: $(call obj,$(MAIN_connd)) $(call archives,edge core proto base)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_connd)
+
+$(BIN)/connctl: $(call obj,$(MAIN_connctl)) $(call archives,ctl proto base)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_connctl)
+
+$(BIN)/connd-manager: $(call obj,$(MAIN_manager)) $(call archives,manager proto base)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_manager)
+
+# Removed first: ar would keep the members whose sources are gone.
+define archive_rule
+$B/lib$(1).a: $(call obj,$(SRC_$(1)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call archive_rule,$l)))
+
+$B/%.o: %.c Makefile | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+define embed_rule
+$B/gen/$(notdir $(1)).h: $(1) Makefile
+	@mkdir -p $$(@D)
+	@{ echo '#pragma once'; \
+	   echo 'static const char embed_$(shell echo '$(notdir $(1))' | tr -c 'A-Za-z0-9\n' _)[] = {'; \
+	   od -An -v -td1 '$$<' | sed -E 's/-?[0-9]+/&,/g'; echo '0 };'; } >$$@
+endef
+$(foreach f,$(EMBED),$(eval $(call embed_rule,$f)))
+
+-include $(shell find $B -name '*.d' 2>/dev/null)
+
+# --- checks --------------------------------------------------------------------------
+
+# The archives are static: a test takes from them what it uses, and what that stands on.
+$(UNIT): %: %.o $(call archives,$(LAYERS))
+	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_unit)
+
+.PHONY: unit
+unit: $(UNIT) ## build and run the C unit tests (MODE=asan: with sanitizers)
+	@tests/unit/run.sh $(UNIT)
+
+# --- the rest ------------------------------------------------------------------------
+
+# Everything building, checking and demonstrating needs; the one list.
+APT := gcc make pkg-config libc6-dev \
+	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libinih-dev libsqlite3-dev libssl-dev \
+	libcmocka-dev clang-format clang-tidy cppcheck shellcheck valgrind \
+	systemd dbus libnss-systemd procps util-linux \
+	python3 python3-venv python3-dev git curl ca-certificates openssl
+
+.PHONY: deps
+deps: ## install what building and testing need (root or sudo)
+	@tests/deps.sh '$(PYTHON)' $(APT)
+
+.PHONY: clean
+clean: ## remove everything that was built (not the virtual environments)
+	rm -rf build
+
+.PHONY: help
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
