@@ -26,7 +26,8 @@ enum secrets_method {
 
 struct question {
 	enum secrets_method method;
-	struct span key;  /* decoded: conn_id, variable key, config key, or interface name */
+	/* decoded; at most LIMIT_KEY_BYTES: conn_id, variable key, config key, or interface name */
+	struct span key;
 	struct span team; /* decoded; absent when absent, null or "" */
 	bool more, oneway;
 };
@@ -40,7 +41,8 @@ enum question_verdict {
 
 /*
  * frame_base: the writable start of the frame the call's spans point into (strings are decoded where
- * they are). parameter: set to the name of the parameter at fault (a span into the frame or static).
+ * they are, so the frame can not be read a second time). parameter: set to the name of the parameter
+ * at fault, decoded (a span into the frame or static text).
  */
 MUST_CHECK enum question_verdict secrets_question(
     const struct call *call, char *frame_base, struct question *out, struct span *parameter);

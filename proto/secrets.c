@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/secrets.h"
+
+#include <string.h>
+
+#include "gen/io.connd.secrets.varlink.h"
+#include "gen/org.varlink.service.varlink.h"
+#include "proto/limits.h"
+#include "proto/scan.h"
+
+#define SECRETS "io.connd.secrets"
+#define SERVICE "org.varlink.service"
+
+/* What a method takes: at most a key, under its own name, and a team. */
+static const struct method {
+	struct span name;
+	const char *key; /* NULL: takes none */
+	bool team;
+} methods[] = {
+	[SECRETS_GET_CONNECTION] = { SPAN_LITERAL(SECRETS ".GetConnection"), "conn_id", true },
+	[SECRETS_GET_VARIABLE] = { SPAN_LITERAL(SECRETS ".GetVariable"), "key", true },
+	[SECRETS_GET_CONFIG] = { SPAN_LITERAL(SECRETS ".GetConfig"), "key", false },
+	[SECRETS_LIST] = { SPAN_LITERAL(SECRETS ".List"), NULL, false },
+	[SECRETS_STATUS] = { SPAN_LITERAL(SECRETS ".Status"), NULL, false },
+	[SERVICE_GET_INFO] = { SPAN_LITERAL(SERVICE ".GetInfo"), NULL, false },
+	[SERVICE_GET_INTERFACE_DESCRIPTION] = { SPAN_LITERAL(SERVICE ".GetInterfaceDescription"),
+	    "interface", false },
+};
+
+static const char *const state_names[] = {
+	[SECRETS_NOT_READY] = "not-ready",
+	[SECRETS_FRESH] = "fresh",
+	[SECRETS_STALE] = "stale",
+	[SECRETS_OFFLINE] = "offline",
+	[SECRETS_EXPIRED] = "expired",
+};
+
+static const char *const kind_names[] = {
+	[SECRETS_CONNECTION] = "connection",
+	[SECRETS_VARIABLE] = "variable",
+	[SECRETS_ENV] = "environment-variable",
+};
+
+const char *
+secrets_state_name(enum secrets_state s)
+{
+	return state_names[s];
+}
+
+const char *
+secrets_kind_name(enum secrets_kind k)
+{
+	return kind_names[k];
+}
+
+/* --- questions ------------------------------------------------------------------------ */
+
+/* The interface of a method's full name; absent when the name is not of that form. */
+static struct span
+interface_of(struct span method)
+{
+	static const char name_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+					 "0123456789.-";
+	const char *dot = memrchr(method.p, '.', method.n);
+
+	if (!dot || dot == method.p || dot + 1 == method.p + method.n)
+		return (struct span){ 0 };
+	for (size_t i = 0; i < method.n; i++)
+		if (!method.p[i] || !strchr(name_chars, method.p[i]))
+			return (struct span){ 0 };
+	return (struct span){ method.p, (size_t)(dot - method.p) };
+}
+
+static enum question_verdict
+find_method(struct span name, enum secrets_method *out, struct span *parameter)
+{
+	bool escaped = memchr(name.p, '\\', name.n);
+	struct span interface;
+
+	for (size_t i = 0; i < N_ELEMENTS(methods); i++)
+		if (escaped ? scan_name_is(name, methods[i].name.p)
+			    : span_equal(name, methods[i].name)) {
+			*out = (enum secrets_method)i;
+			return QUESTION_OK;
+		}
+
+	interface = interface_of(name);
+	if (!interface.p) {
+		*parameter = SPAN_LITERAL("method");
+		return QUESTION_INVALID_PARAMETER;
+	}
+	if (span_is(interface, SECRETS) || span_is(interface, SERVICE))
+		return QUESTION_METHOD_NOT_FOUND;
+	return QUESTION_INTERFACE_NOT_FOUND;
+}
+
+/* A text parameter, decoded where it stands. false: no string, or one that can not be a key. */
+static bool
+take_text(struct span value, char *frame_base, struct span *out)
+{
+	return scan_type(value) == SCAN_STRING &&
+	       scan_string_in_place(value, frame_base, out) == 0 && out->n <= LIMIT_KEY_BYTES;
+}
+
+/* Names a parameter that we do not know, in a form that can be sent back. */
+static struct span
+foreign_name(struct span raw, char *frame_base)
+{
+	struct span quoted = { raw.p - 1, raw.n + 2 }, name;
+
+	if (scan_string_in_place(quoted, frame_base, &name) < 0)
+		return SPAN_LITERAL("parameters");
+	return name;
+}
+
+/*
+ * Fills key and team. Each string is decoded when the walk has passed it, so that decoding never
+ * disturbs what is still to be read.
+ */
+static enum question_verdict
+take_parameters(const struct method *m, struct span object, char *frame_base, struct question *out,
+    struct span *parameter)
+{
+	struct span name, value;
+	bool team_seen = false;
+
+	while (scan_member(&object, &name, &value)) {
+		if (m->key && scan_name_is(name, m->key)) {
+			*parameter = span_of(m->key);
+			if (out->key.p || !take_text(value, frame_base, &out->key))
+				return QUESTION_INVALID_PARAMETER;
+		} else if (m->team && scan_name_is(name, "team")) {
+			*parameter = SPAN_LITERAL("team");
+			if (team_seen)
+				return QUESTION_INVALID_PARAMETER;
+			team_seen = true;
+			if (scan_type(value) == SCAN_NULL)
+				continue;
+			if (!take_text(value, frame_base, &out->team))
+				return QUESTION_INVALID_PARAMETER;
+			if (!out->team.n)
+				out->team.p = NULL;
+		} else {
+			*parameter = foreign_name(name, frame_base);
+			return QUESTION_INVALID_PARAMETER;
+		}
+	}
+	if (m->key && !out->key.p) {
+		*parameter = span_of(m->key);
+		return QUESTION_INVALID_PARAMETER;
+	}
+	return QUESTION_OK;
+}
+
+enum question_verdict
+secrets_question(
+    const struct call *call, char *frame_base, struct question *out, struct span *parameter)
+{
+	struct question q = { .more = call->more, .oneway = call->oneway };
+	enum question_verdict v;
+
+	*parameter = (struct span){ 0 };
+	v = find_method(call->method, &q.method, parameter);
+	if (v == QUESTION_OK)
+		v = take_parameters(
+		    &methods[q.method], call->parameters, frame_base, &q, parameter);
+	if (v == QUESTION_OK)
+		*out = q;
+	return v;
+}
+
+/* --- answers -------------------------------------------------------------------------- */
+
+/* A message up to its first parameter; then from behind its last one. */
+#define ERROR(out, name) buf_adds((out), "{\"error\":\"" name "\",\"parameters\":{")
+#define END(out)         buf_add((out), "}}", sizeof "}}")
+
+void
+secrets_write_refusal(
+    struct buf *out, enum question_verdict v, const struct call *call, struct span parameter)
+{
+	switch (v) {
+	case QUESTION_INTERFACE_NOT_FOUND:
+		ERROR(out, SERVICE ".InterfaceNotFound");
+		jtext_member_string(out, "interface", interface_of(call->method));
+		break;
+	case QUESTION_METHOD_NOT_FOUND:
+		ERROR(out, SERVICE ".MethodNotFound");
+		jtext_member_string(out, "method", call->method);
+		break;
+	case QUESTION_INVALID_PARAMETER:
+		ERROR(out, SERVICE ".InvalidParameter");
+		jtext_member_string(out, "parameter", parameter);
+		break;
+	case QUESTION_OK:
+		return;
+	}
+	END(out);
+}
+
+void
+secrets_write_value(struct buf *out, struct span value_json, uint64_t generation,
+    enum secrets_state state, int64_t age_ms)
+{
+	buf_adds(out, "{\"parameters\":{\"value\":");
+	buf_add(out, value_json.p, value_json.n);
+	jtext_member_int(out, "generation", (int64_t)generation);
+	jtext_member_string(out, "state", span_of(secrets_state_name(state)));
+	jtext_member_int(out, "age_ms", age_ms);
+	END(out);
+}
+
+static void
+write_kind_and_key(struct buf *out, enum secrets_kind kind, struct span key)
+{
+	jtext_member_string(out, "kind", span_of(secrets_kind_name(kind)));
+	jtext_member_string(out, "key", key);
+}
+
+void
+secrets_write_not_found(struct buf *out, enum secrets_kind kind, struct span key,
+    enum secrets_state state, int64_t age_ms)
+{
+	ERROR(out, SECRETS ".NotFound");
+	write_kind_and_key(out, kind, key);
+	jtext_member_string(out, "state", span_of(secrets_state_name(state)));
+	jtext_member_int(out, "age_ms", age_ms);
+	END(out);
+}
+
+void
+secrets_write_not_ready(struct buf *out, const char *reason)
+{
+	ERROR(out, SECRETS ".NotReady");
+	jtext_member_string(out, "reason", span_of(reason));
+	END(out);
+}
+
+void
+secrets_write_expired(struct buf *out, int64_t age_ms, const char *reason)
+{
+	ERROR(out, SECRETS ".Expired");
+	jtext_member_int(out, "age_ms", age_ms);
+	jtext_member_string(out, "reason", span_of(reason));
+	END(out);
+}
+
+void
+secrets_write_withheld(
+    struct buf *out, enum secrets_kind kind, struct span key, struct span fields_json)
+{
+	ERROR(out, SECRETS ".Withheld");
+	write_kind_and_key(out, kind, key);
+	jtext_name(out, "fields");
+	buf_add(out, fields_json.p, fields_json.n);
+	END(out);
+}
+
+void
+secrets_write_invalid(struct buf *out, enum secrets_kind kind, struct span key, struct span field)
+{
+	ERROR(out, SECRETS ".Invalid");
+	write_kind_and_key(out, kind, key);
+	jtext_member_string(out, "field", field);
+	END(out);
+}
+
+void
+secrets_write_overloaded(struct buf *out, int64_t retry_ms)
+{
+	ERROR(out, SECRETS ".Overloaded");
+	jtext_member_int(out, "retry_ms", retry_ms);
+	END(out);
+}
+
+void
+secrets_write_denied(struct buf *out)
+{
+	envelope_write_error(out, SERVICE ".PermissionDenied", (struct span){ 0 });
+}
+
+void
+secrets_write_info(struct buf *out, const char *version)
+{
+	buf_adds(out, "{\"parameters\":{\"vendor\":\"connd\",\"product\":\"connd\"");
+	jtext_member_string(out, "version", span_of(version));
+	buf_adds(out, ",\"url\":\"\",\"interfaces\":[\"" SECRETS "\",\"" SERVICE "\"]");
+	END(out);
+}
+
+void
+secrets_write_description(struct buf *out, struct span interface)
+{
+	const char *text = NULL;
+
+	if (span_is(interface, SECRETS))
+		text = embed_io_connd_secrets_varlink;
+	else if (span_is(interface, SERVICE))
+		text = embed_org_varlink_service_varlink;
+	if (!text) {
+		secrets_write_refusal(
+		    out, QUESTION_INVALID_PARAMETER, NULL, SPAN_LITERAL("interface"));
+		return;
+	}
+	buf_adds(out, "{\"parameters\":{");
+	jtext_member_string(out, "description", span_of(text));
+	END(out);
+}
+
+/* --- calls ---------------------------------------------------------------------------- */
+
+void
+secrets_write_call(
+    struct buf *out, enum secrets_method method, struct span key, struct span team, bool more)
+{
+	const struct method *m = &methods[method];
+
+	buf_adds(out, "{\"method\":");
+	jtext_string(out, m->name);
+	if (m->key) {
+		buf_adds(out, ",\"parameters\":{");
+		jtext_member_string(out, m->key, key);
+		if (m->team)
+			jtext_member_string(out, "team", team);
+		buf_addc(out, '}');
+	}
+	if (more)
+		jtext_member_bool(out, "more", true);
+	buf_add(out, "}", sizeof "}");
+}
