@@ -3,6 +3,7 @@
 #   make                    build/connd build/connctl build/connd-manager
 #   make MODE=asan          the same programs under build/asan/, with ASan and UBSan
 #   make WERROR=-Werror     warnings are errors (the checks build this way)
+#   make V=1                shows the commands
 #
 # A new .c file needs no line here: each layer's directory is compiled whole into one
 # archive, and each tests/unit/test_*.c becomes one test program.
@@ -13,6 +14,9 @@ DESTDIR ?=
 PYTHON  ?= python3
 WERROR  ?=
 VERSION := 0.1.0
+
+Q   := $(if $(V),,@)
+say  = @$(if $(V),:,printf '  %-3s %s\n' $(1) $(2))
 
 B   := build/$(MODE)
 BIN := $(if $(filter release,$(MODE)),build,$B)
@@ -54,7 +58,9 @@ MAIN_connd   := daemon/main.c daemon/app.c
 MAIN_connctl := daemon/ctl/main.c
 MAIN_manager := daemon/manager/main.c
 
-PROGRAMS := $(BIN)/connd $(BIN)/connctl $(BIN)/connd-manager
+PROGRAMS := $(if $(wildcard daemon/main.c),$(BIN)/connd) \
+	$(if $(wildcard daemon/ctl/main.c),$(BIN)/connctl) \
+	$(if $(wildcard daemon/manager/main.c),$(BIN)/connd-manager)
 UNIT     := $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
 
 # A file named here is there at compile time as "gen/<file name>.h", which defines
@@ -75,26 +81,30 @@ archives = $(patsubst %,$B/lib%.a,$(1))
 all: $(PROGRAMS) ## build the three programs
 
 $(BIN)/connd: $(call obj,$(MAIN_connd)) $(call archives,edge core proto base)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_connd)
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_connd)
 
 $(BIN)/connctl: $(call obj,$(MAIN_connctl)) $(call archives,ctl proto base)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_connctl)
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_connctl)
 
 $(BIN)/connd-manager: $(call obj,$(MAIN_manager)) $(call archives,manager proto base)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_manager)
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_manager)
 
 # Removed first: ar would keep the members whose sources are gone.
 define archive_rule
 $B/lib$(1).a: $(call obj,$(SRC_$(1)))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$Q$$(AR) rcs $$@ $$^
 endef
 $(foreach l,$(LAYERS),$(eval $(call archive_rule,$l)))
 
 $B/%.o: %.c Makefile | $(GEN)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)
+	$Q$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 define embed_rule
 $B/gen/$(notdir $(1)).h: $(1) Makefile
@@ -111,7 +121,8 @@ $(foreach f,$(EMBED),$(eval $(call embed_rule,$f)))
 
 # The archives are static: a test takes from them what it uses, and what that stands on.
 $(UNIT): %: %.o $(call archives,$(LAYERS))
-	$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_unit)
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_unit)
 
 .PHONY: unit
 unit: $(UNIT) ## build and run the C unit tests (MODE=asan: with sanitizers)
