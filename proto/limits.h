@@ -21,7 +21,9 @@
 
 /* The manager's HTTP API. */
 #define LIMIT_HTTP_BODY (1024 * 1024)	      /* a request's body (413 above) */
-#define LIMIT_HTTP_HEADERS (32 * 1024)	      /* a request's header block */
+#define LIMIT_HTTP_HEADERS (32 * 1024)	      /* a request's header block (431 above) */
+#define LIMIT_HTTP_FIELDS 100		      /* header fields of one request: browsers send some 20 */
+#define LIMIT_HTTP_URI (8 * 1024)	      /* a request target (414 above), as RFC 9110 advises */
 #define LIMIT_PAGE_ROWS 1000		      /* rows of one list page: what stock clients ask for */
 #define LIMIT_PAGE_BYTES (32 * 1024 * 1024)   /* one page as connd reads it */
 #define LIMIT_SYNC_BYTES (256 * 1024 * 1024)  /* all pages of one list */

@@ -1,0 +1,711 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/http.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "manager/http_internal.h"
+
+#define INPUT_MAX     (64 * 1024)  /* read ahead of what was understood */
+#define OUTPUT_HIGH   (256 * 1024) /* answers that wait for their client; above it nothing is made */
+#define OUTPUT_LOW    (64 * 1024)  /* a streamed answer goes on below this */
+#define TURN_REQUESTS 16	   /* pipelined requests of one client before others have a turn */
+#define LINGER_MS     1000
+#define PIECE_MAX     (4 * 1024 * 1024) /* one piece of a stream: a row is at most some 1 MiB */
+
+enum conn_state {
+	CONN_IDLE,   /* between two requests */
+	CONN_HEAD,   /* a request has begun (a new connection counts as such) */
+	CONN_BODY,   /* its header is complete */
+	CONN_CALL,   /* the handler is at it */
+	CONN_HELD,   /* the handler will answer later */
+	CONN_STREAM, /* its answer is being made in pieces */
+	CONN_FLUSH,  /* the last answer of this connection is on its way */
+	CONN_LINGER, /* sent; a close with input unread would take the answer back */
+	CONN_DEAD,   /* to be freed when the stack is unwound */
+};
+
+struct http_call {
+	struct http_call *prev, *next; /* the server's list: the one longest without progress first */
+	struct http_server *server;
+	struct bufferevent *bev;
+	struct event *deadline;
+	struct event *kick;
+	struct event *closed;
+	struct http_parser parser;
+	enum conn_state state;
+	int depth; /* of our functions on the stack that go on using it */
+	bool eof;
+	bool keep_alive;
+	bool chunked;
+	char id[HTTP_CALL_ID_SIZE];
+	struct http_source source;
+	void (*gone)(void *arg);
+	void *gone_arg;
+};
+
+static void conn_run(struct http_call *c);
+static void stream_pump(struct http_call *c);
+
+/* --- the server's list ---------------------------------------------------------------- */
+
+static void
+list_remove(struct http_call *c)
+{
+	struct http_server *s = c->server;
+
+	*(c->prev ? &c->prev->next : &s->first) = c->next;
+	*(c->next ? &c->next->prev : &s->last) = c->prev;
+	c->prev = c->next = NULL;
+}
+
+static void
+list_append(struct http_call *c)
+{
+	struct http_server *s = c->server;
+
+	c->prev = s->last;
+	c->next = NULL;
+	*(s->last ? &s->last->next : &s->first) = c;
+	s->last = c;
+}
+
+/* --- the end of a connection ---------------------------------------------------------- */
+
+static void
+conn_free(struct http_call *c)
+{
+	struct http_server *s = c->server;
+
+	list_remove(c);
+	s->n_conns--;
+	http_parser_fini(&c->parser);
+	if (c->deadline)
+		event_free(c->deadline);
+	if (c->kick)
+		event_free(c->kick);
+	if (c->closed)
+		event_free(c->closed);
+	if (c->bev)
+		bufferevent_free(c->bev); /* closes the socket */
+	mem_free(c);
+	http_server_check_stopped(s);
+}
+
+/* Whoever waits for this call is told; the memory goes when nobody on the stack needs it. */
+static void
+conn_close(struct http_call *c)
+{
+	enum conn_state was = c->state;
+
+	if (was == CONN_DEAD)
+		return;
+	c->state = CONN_DEAD;
+	c->depth++;
+	if (was == CONN_HELD && c->gone)
+		c->gone(c->gone_arg);
+	if (was == CONN_STREAM && c->source.done)
+		c->source.done(c->source.arg);
+	c->depth--;
+	if (!c->depth)
+		conn_free(c);
+}
+
+static void
+leave(struct http_call *c)
+{
+	c->depth--;
+	if (!c->depth && c->state == CONN_DEAD)
+		conn_free(c);
+}
+
+static void
+set_deadline(struct http_call *c, int64_t ms)
+{
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	(void)event_add(c->deadline, &tv); /* fails only when memory is out: then one wait is longer */
+}
+
+static void
+conn_become(struct http_call *c, enum conn_state next)
+{
+	const struct http_options *o = &c->server->options;
+
+	c->state = next;
+	list_remove(c);
+	list_append(c);
+	switch (next) {
+	case CONN_IDLE:
+		set_deadline(c, o->idle_ms);
+		break;
+	case CONN_HEAD:
+		set_deadline(c, o->head_ms);
+		break;
+	case CONN_BODY:
+		set_deadline(c, o->body_ms);
+		break;
+	case CONN_STREAM:
+		set_deadline(c, o->stream_ms);
+		break;
+	case CONN_FLUSH:
+		set_deadline(c, o->write_ms);
+		break;
+	case CONN_LINGER:
+		set_deadline(c, LINGER_MS);
+		break;
+	case CONN_CALL:
+	case CONN_HELD: /* the holder has a deadline of its own */
+	case CONN_DEAD:
+		(void)event_del(c->deadline);
+		break;
+	}
+}
+
+/* Everything was written: our side is closed, and theirs is awaited for a moment. */
+static void
+conn_linger(struct http_call *c)
+{
+	if (c->eof || shutdown(bufferevent_getfd(c->bev), SHUT_WR) < 0) {
+		conn_close(c);
+		return;
+	}
+	conn_become(c, CONN_LINGER);
+	(void)bufferevent_enable(c->bev, EV_READ);
+	evbuffer_drain(
+	    bufferevent_get_input(c->bev), evbuffer_get_length(bufferevent_get_input(c->bev)));
+}
+
+static size_t
+output_length(struct http_call *c)
+{
+	return evbuffer_get_length(bufferevent_get_output(c->bev));
+}
+
+/* A call has its whole answer in the output. */
+static void
+conn_answered(struct http_call *c)
+{
+	bool more = c->keep_alive && !c->server->stopping;
+
+	if (c->closed)
+		(void)event_del(c->closed);
+	c->gone = NULL;
+	if (!more) {
+		conn_become(c, CONN_FLUSH);
+		if (!output_length(c))
+			conn_linger(c);
+		return;
+	}
+	http_parser_reset(&c->parser);
+	conn_become(c, CONN_IDLE);
+	if (!c->depth) { /* nobody on the stack goes on with the input */
+		(void)bufferevent_enable(c->bev, EV_READ);
+		event_active(c->kick, 0, 0);
+	}
+}
+
+/* --- answers -------------------------------------------------------------------------- */
+
+static const char *
+reason_of(int status)
+{
+	static const struct {
+		int status;
+		const char *text;
+	} known[] = {
+		{ 200, "OK" },
+		{ 201, "Created" },
+		{ 204, "No Content" },
+		{ 304, "Not Modified" },
+		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 408, "Request Timeout" },
+		{ 409, "Conflict" },
+		{ 413, "Content Too Large" },
+		{ 414, "URI Too Long" },
+		{ 415, "Unsupported Media Type" },
+		{ 417, "Expectation Failed" },
+		{ 429, "Too Many Requests" },
+		{ 431, "Request Header Fields Too Large" },
+		{ 500, "Internal Server Error" },
+		{ 501, "Not Implemented" },
+		{ 503, "Service Unavailable" },
+		{ 505, "HTTP Version Not Supported" },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(known); i++)
+		if (known[i].status == status)
+			return known[i].text;
+	return "Status";
+}
+
+static const char *
+date_now(struct http_server *s)
+{
+	int64_t second = clock_wall_ms() / 1000;
+	time_t t = (time_t)second;
+	struct tm tm;
+
+	if (second != s->date_second && gmtime_r(&t, &tm)) {
+		/* The C locale's names: the programs never call setlocale(). */
+		(void)strftime(s->date, sizeof s->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+		s->date_second = second;
+	}
+	return s->date;
+}
+
+static void
+write_head(struct http_call *c, int status, const struct http_header *h, const char *type)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+
+	(void)evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\nX-Request-Id: %s\r\n", status,
+	    reason_of(status), date_now(c->server), c->id);
+	for (; h && h->name; h++)
+		(void)evbuffer_add_printf(out, "%s: %s\r\n", h->name, h->value);
+	if (type)
+		(void)evbuffer_add_printf(out, "Content-Type: %s\r\n", type);
+	if (!c->keep_alive || c->server->stopping)
+		(void)evbuffer_add_printf(out, "Connection: close\r\n");
+	else if (c->parser.request.http10)
+		(void)evbuffer_add_printf(out, "Connection: keep-alive\r\n");
+}
+
+static bool
+is_head(const struct http_call *c)
+{
+	return c->parser.request.method == HTTP_HEAD;
+}
+
+/* Memory that is out leaves a hole in the output: the client must not take it for an answer. */
+static void
+write_body(struct http_call *c, int status, struct span body)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+	int r = 0;
+
+	if (status != 204 && status != 304)
+		r = evbuffer_add_printf(out, "Content-Length: %zu\r\n\r\n", body.n);
+	else
+		r = evbuffer_add_printf(out, "\r\n");
+	if (r >= 0 && body.n && !is_head(c))
+		r = evbuffer_add(out, body.p, body.n);
+	if (r < 0)
+		conn_close(c);
+	else
+		conn_answered(c);
+}
+
+void
+http_call_answer(struct http_call *c, int status, const struct http_header *headers,
+    const char *content_type, struct span body)
+{
+	if (c->state != CONN_CALL && c->state != CONN_HELD)
+		abort();
+	log_debug("answered", LOG_STR("request", c->id), LOG_INT("status", status));
+	write_head(c, status, headers, body.p ? content_type : NULL);
+	write_body(c, status, body);
+}
+
+static int
+stream_piece(struct http_call *c, struct buf *piece)
+{
+	int r = c->source.more(c->source.arg, piece);
+
+	return r < 0 ? r : buf_error(piece) ? buf_error(piece) : r;
+}
+
+static void
+stream_end(struct http_call *c)
+{
+	struct http_source src = c->source;
+
+	c->source = (struct http_source){ 0 };
+	src.done(src.arg);
+}
+
+static int
+stream_write(struct http_call *c, const struct buf *piece, bool last)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+	int r = 0;
+
+	if (is_head(c))
+		return 0;
+	if (piece->len && c->chunked)
+		r = evbuffer_add_printf(out, "%zx\r\n", piece->len);
+	if (r >= 0 && piece->len)
+		r = evbuffer_add(out, piece->data, piece->len);
+	if (r >= 0 && piece->len && c->chunked)
+		r = evbuffer_add(out, "\r\n", 2);
+	if (r >= 0 && last && c->chunked)
+		r = evbuffer_add(out, "0\r\n\r\n", 5);
+	return r < 0 ? -ENOMEM : 0;
+}
+
+void
+http_call_stream(struct http_call *c, int status, const struct http_header *headers,
+    const char *content_type, const struct http_source *source)
+{
+	struct buf piece = BUF_INIT(PIECE_MAX);
+	int r;
+
+	if (c->state != CONN_CALL && c->state != CONN_HELD)
+		abort();
+	c->source = *source;
+	r = stream_piece(c, &piece);
+	if (r < 0) {
+		stream_end(c);
+		c->server->handler.refuse(
+		    c->server->handler.arg, c, 500, "The answer could not be made");
+	} else if (r == 0) {
+		stream_end(c);
+		http_call_answer(
+		    c, status, headers, content_type, (struct span){ buf_str(&piece), piece.len });
+	} else {
+		c->chunked = !c->parser.request.http10;
+		c->keep_alive = c->keep_alive && c->chunked;
+		write_head(c, status, headers, content_type);
+		(void)evbuffer_add_printf(bufferevent_get_output(c->bev), "%s",
+		    c->chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
+		conn_become(c, CONN_STREAM);
+		(void)bufferevent_disable(c->bev, EV_READ);
+		bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
+		if (stream_write(c, &piece, false) < 0)
+			conn_close(c);
+		else if (is_head(c))
+			event_active(c->kick, 0, 0); /* nothing to write will call for more */
+	}
+	buf_fini(&piece);
+}
+
+/* One piece a turn: the loop comes back when the client has taken most of it. */
+static void
+stream_pump(struct http_call *c)
+{
+	struct buf piece = BUF_INIT(PIECE_MAX);
+	int r = is_head(c) ? 0 : stream_piece(c, &piece);
+
+	if (r >= 0 && stream_write(c, &piece, r == 0) < 0)
+		r = -ENOMEM;
+	buf_fini(&piece);
+	if (r > 0)
+		return;
+	bufferevent_setwatermark(c->bev, EV_WRITE, 0, 0);
+	stream_end(c);
+	if (r < 0) {
+		log_warn("answer cut off", LOG_STR("request", c->id), LOG_STR("reason", strerror(-r)));
+		conn_close(c);
+	} else {
+		conn_answered(c);
+	}
+}
+
+void
+http_call_hold(struct http_call *c, void (*gone)(void *arg), void *arg)
+{
+	if (c->state != CONN_CALL)
+		abort();
+	conn_become(c, CONN_HELD);
+	c->gone = gone;
+	c->gone_arg = arg;
+	(void)bufferevent_disable(c->bev, EV_READ);
+	(void)event_add(c->closed, NULL);
+}
+
+const struct http_request *
+http_call_request(const struct http_call *c)
+{
+	return &c->parser.request;
+}
+
+const char *
+http_call_id(const struct http_call *c)
+{
+	return c->id;
+}
+
+/* --- requests ------------------------------------------------------------------------- */
+
+static void
+call_begin(struct http_call *c)
+{
+	uint8_t id[(HTTP_CALL_ID_SIZE - 1) / 2];
+
+	rnd_bytes(id, sizeof id);
+	hex_encode(c->id, id, sizeof id);
+	conn_become(c, CONN_CALL);
+}
+
+static void
+call_refuse(struct http_call *c, int status, const char *why)
+{
+	struct http_server *s = c->server;
+
+	call_begin(c);
+	c->keep_alive = false;
+	s->handler.refuse(s->handler.arg, c, status, why);
+}
+
+static void
+call_dispatch(struct http_call *c)
+{
+	struct http_server *s = c->server;
+
+	call_begin(c);
+	c->keep_alive = c->parser.request.keep_alive;
+	s->handler.request(s->handler.arg, c);
+	if (c->state == CONN_CALL)
+		abort(); /* neither answered nor held */
+}
+
+static void
+conn_parsed(struct http_call *c, int result)
+{
+	switch (result) {
+	case HTTP_PARSE_MORE:
+		if (c->state == CONN_IDLE && !http_parser_idle(&c->parser))
+			conn_become(c, CONN_HEAD);
+		break;
+	case HTTP_PARSE_HEAD:
+		conn_become(c, CONN_BODY);
+		if (c->parser.request.expect_continue &&
+		    !evbuffer_get_length(bufferevent_get_input(c->bev)))
+			(void)evbuffer_add_printf(
+			    bufferevent_get_output(c->bev), "HTTP/1.1 100 Continue\r\n\r\n");
+		break;
+	case HTTP_PARSE_DONE:
+		call_dispatch(c);
+		break;
+	case HTTP_PARSE_BAD:
+		call_refuse(c, c->parser.status, c->parser.why);
+		break;
+	default: /* memory is out: nothing can be said */
+		conn_close(c);
+		break;
+	}
+}
+
+static bool
+reads_requests(const struct http_call *c)
+{
+	return c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY;
+}
+
+/* Understands what has come, answers what is complete; leaves early so that others have a turn. */
+static void
+conn_run(struct http_call *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+	size_t n, used;
+	int turns = 0, r;
+
+	c->depth++;
+	while (reads_requests(c) && (n = evbuffer_get_contiguous_space(in)) > 0) {
+		if (output_length(c) > OUTPUT_HIGH || turns == TURN_REQUESTS)
+			break;
+		r = http_parser_feed(
+		    &c->parser, (const char *)evbuffer_pullup(in, (ssize_t)n), n, &used);
+		(void)evbuffer_drain(in, used);
+		conn_parsed(c, r);
+		turns += r == HTTP_PARSE_DONE;
+	}
+	if (reads_requests(c)) {
+		if (output_length(c) > OUTPUT_HIGH)
+			(void)bufferevent_disable(c->bev, EV_READ); /* on_written() goes on */
+		else if (evbuffer_get_length(in))
+			event_active(c->kick, 0, 0);
+		else if (c->eof)
+			conn_become(c, CONN_FLUSH);
+		else
+			(void)bufferevent_enable(c->bev, EV_READ);
+		if (c->state == CONN_FLUSH && !output_length(c))
+			conn_close(c);
+	}
+	leave(c);
+}
+
+static void
+on_kick(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_call *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (c->state == CONN_STREAM)
+		stream_pump(c);
+	else if (reads_requests(c))
+		conn_run(c);
+}
+
+static void
+on_read(struct bufferevent *bev, void *arg)
+{
+	struct http_call *c = arg;
+	struct evbuffer *in = bufferevent_get_input(bev);
+
+	if (c->state == CONN_LINGER)
+		(void)evbuffer_drain(in, evbuffer_get_length(in));
+	else if (reads_requests(c))
+		conn_run(c);
+}
+
+static void
+on_written(struct bufferevent *bev, void *arg)
+{
+	struct http_call *c = arg;
+
+	(void)bev;
+	if (c->state == CONN_STREAM)
+		stream_pump(c);
+	else if (c->state == CONN_FLUSH && !output_length(c))
+		conn_linger(c);
+	else if (reads_requests(c))
+		conn_run(c);
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct http_call *c = arg;
+
+	(void)bev;
+	if (!(what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)))
+		return; /* a TLS handshake is done */
+	c->eof = true;
+	/* A client may close its half and still wait for what it asked. */
+	if ((what & BEV_EVENT_EOF) && reads_requests(c))
+		conn_run(c);
+	else if (!(what & BEV_EVENT_EOF) || c->state != CONN_FLUSH)
+		conn_close(c);
+}
+
+/* The client of a held call has gone: nobody is there to answer. */
+static void
+on_closed(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	conn_close(arg);
+}
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_call *c = arg;
+
+	(void)fd;
+	(void)what;
+	if ((c->state == CONN_HEAD && !http_parser_idle(&c->parser)) || c->state == CONN_BODY)
+		call_refuse(c, 408, "The request took too long to arrive");
+	else
+		conn_close(c);
+}
+
+/* --- connections ---------------------------------------------------------------------- */
+
+static int
+conn_new(struct http_server *s, int fd)
+{
+	struct timeval write_tv = { .tv_sec = s->options.write_ms / 1000,
+		.tv_usec = s->options.write_ms % 1000 * 1000 };
+	struct http_call *c = mem_zalloc(sizeof *c);
+	int one = 1;
+
+	if (!c) {
+		(void)close(fd);
+		return -ENOMEM;
+	}
+	c->server = s;
+	http_parser_init(&c->parser);
+	list_append(c);
+	s->n_conns++;
+	c->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	c->deadline = event_new(s->base, -1, 0, on_deadline, c);
+	c->kick = event_new(s->base, -1, 0, on_kick, c);
+	c->closed = event_new(s->base, fd, EV_CLOSED, on_closed, c);
+	if (!c->bev)
+		(void)close(fd);
+	if (!c->bev || !c->deadline || !c->kick || !c->closed) {
+		conn_free(c);
+		return -ENOMEM;
+	}
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* no TCP: no matter */
+	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
+	bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_MAX);
+	(void)bufferevent_set_timeouts(c->bev, NULL, &write_tv);
+	conn_become(c, CONN_HEAD);
+	(void)bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	return 0;
+}
+
+/* Makes room by closing the one that waits longest between two requests or for its first. */
+static bool
+close_idlest(struct http_server *s)
+{
+	for (struct http_call *c = s->first; c; c = c->next) {
+		if (!reads_requests(c) || output_length(c))
+			continue;
+		log_debug("connection closed to make room");
+		conn_close(c);
+		return true;
+	}
+	return false;
+}
+
+void
+http_server_accepted(struct http_server *s, int fd)
+{
+	if (s->n_conns >= s->options.max_connections && !close_idlest(s)) {
+		(void)close(fd);
+		return;
+	}
+	if (conn_new(s, fd) < 0)
+		log_warn("connection refused", LOG_STR("reason", "out of memory"));
+}
+
+void
+http_server_make_room(struct http_server *s)
+{
+	(void)close_idlest(s);
+}
+
+void
+http_server_close_idle(struct http_server *s)
+{
+	struct http_call *c, *next;
+
+	for (c = s->first; c; c = next) {
+		next = c->next;
+		if ((c->state == CONN_IDLE || http_parser_idle(&c->parser)) && reads_requests(c) &&
+		    !output_length(c))
+			conn_close(c);
+	}
+}
+
+void
+http_server_close_all(struct http_server *s)
+{
+	while (s->first)
+		conn_close(s->first);
+}
