@@ -1,0 +1,12 @@
+#!/bin/sh
+# Every header compiles alone, so that including it is all a file needs to do.
+set -eu
+cd "$(dirname "$0")/../.."
+bad=0
+for h in $(git ls-files -co --exclude-standard 'daemon/*.h' 'proto/*.h'); do
+	[ -f "$h" ] || continue
+	echo "#include \"${h#daemon/}\"" |
+		"${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -I. -Idaemon -Wall -Wextra -fsyntax-only -x c - ||
+		{ echo "$h: does not compile alone" && bad=1; }
+done
+exit $bad
