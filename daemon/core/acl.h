@@ -3,6 +3,10 @@
  * Who may ask for what: allow and deny rules, first match wins, no match no access; without any rule
  * everybody who may open the socket may ask. A rule's text is
  *	[user:NAME|uid:N|group:NAME|gid:N|*] [conn:GLOB|var:GLOB|env:GLOB|*]...
+ * Who comes first, and once; left out it is everybody. Then what: any of the patterns; left out it is
+ * every key. In a GLOB `*` stands for any characters (none, too, and "/" as well), `?` for one
+ * character; everything else for itself, in upper or lower case as written. conn: is a connection, var: an
+ * Airflow variable (a config option is the variable `config/NAME`), env: an environment variable.
  * Names are looked up when the rule is read, by the caller (core opens no files).
  */
 #pragma once

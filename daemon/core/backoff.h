@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#define BACKOFF_BASE_MS 1000
-#define BACKOFF_CAP_MS (60 * 1000) /* what an outage may add to the time a recovery is noticed */
+#define BACKOFF_BASE_MS            1000
+#define BACKOFF_CAP_MS             (60 * 1000) /* what an outage may add to the time a recovery is noticed */
 #define BACKOFF_RETRY_AFTER_CAP_MS (60 * 60 * 1000)
 
 struct backoff {

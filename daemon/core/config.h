@@ -37,7 +37,8 @@ struct config_require {
 struct config {
 	struct {
 		struct config_list url; /* scheme://host:port, no trailing "/" or "/v1" */
-		char *organization, *deployment, *workspace; /* of the last two exactly one is set */
+		char *organization, *deployment,
+		    *workspace; /* of the last two exactly one is set */
 		char *token_file, *ca_file, *client_cert, *client_key, *pin, *proxy;
 		bool insecure_http;
 		int64_t refresh_ms, timeout_ms;

@@ -6,8 +6,8 @@
 
 enum freshness {
 	NOT_READY, /* there is no data at all */
-	FRESH,	   /* the manager confirmed it within ttl */
-	STALE,	   /* past ttl: answered while a sync is due or under way */
+	FRESH,     /* the manager confirmed it within ttl */
+	STALE,     /* past ttl: answered while a sync is due or under way */
 	OFFLINE,   /* past stale: answered, and says how old */
 	EXPIRED,   /* past max_stale: refused, and says so */
 };

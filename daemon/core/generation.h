@@ -19,9 +19,9 @@
 enum record_kind { KIND_CONNECTION, KIND_VARIABLE, KIND_ENV, N_KINDS };
 
 enum record_state {
-	RECORD_VALUE,	 /* text: the value as a JSON string, quotes and escapes included */
+	RECORD_VALUE,    /* text: the value as a JSON string, quotes and escapes included */
 	RECORD_WITHHELD, /* text: a JSON array of the secret fields that are not there */
-	RECORD_INVALID,	 /* text: the name of the field that can not be represented */
+	RECORD_INVALID,  /* text: the name of the field that can not be represented */
 };
 
 struct record {
@@ -71,7 +71,8 @@ struct generation *generation_ref(struct generation *g);
 struct generation *generation_unref(struct generation *g); /* NULL is fine; returns NULL */
 
 /* NULL when it is not there. */
-const struct record *generation_find(const struct generation *g, enum record_kind kind, struct span key);
+const struct record *generation_find(
+    const struct generation *g, enum record_kind kind, struct span key);
 size_t generation_count(const struct generation *g, enum record_kind kind);
 /* Records of one kind, sorted by key (bytes). i < generation_count(). */
 const struct record *generation_at(const struct generation *g, enum record_kind kind, size_t i);

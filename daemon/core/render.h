@@ -13,7 +13,7 @@
 
 struct connection_fields {
 	struct span conn_type, description, host, login, password, schema; /* UTF-8, no U+0000 */
-	int32_t port;	   /* 0: absent */
+	int32_t port;                                                      /* 0: absent */
 	struct span extra; /* JSON object text, copied as it is; absent: absent */
 };
 

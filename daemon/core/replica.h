@@ -24,8 +24,8 @@
 
 struct replica_config {
 	struct windows windows;
-	int64_t refresh_ms;   /* between good syncs; jittered */
-	int64_t cold_wait_ms; /* how long a question waits while there is no data */
+	int64_t refresh_ms;              /* between good syncs; jittered */
+	int64_t cold_wait_ms;            /* how long a question waits while there is no data */
 	uint32_t deletion_guard_percent; /* a list that drops more is held until it is seen twice */
 	enum arena_lock lock;
 	size_t max_bytes; /* of one generation */
@@ -33,20 +33,20 @@ struct replica_config {
 
 /* What became of a sync. */
 enum sync_outcome {
-	SYNC_OK,	   /* a complete list: builder given */
+	SYNC_OK,           /* a complete list: builder given */
 	SYNC_NOT_MODIFIED, /* everything is as it was */
 	SYNC_UNREACHABLE,  /* connect, TLS, time-out, 5xx, 404, 407, 429: an outage */
 	SYNC_UNAUTHORIZED, /* 401, 403 */
-	SYNC_REFUSED,	   /* the organization does not allow fetching secrets */
-	SYNC_BAD,	   /* an answer that must not be believed */
-	SYNC_FAILED,	   /* our own trouble: memory, lock, token file */
+	SYNC_REFUSED,      /* the organization does not allow fetching secrets */
+	SYNC_BAD,          /* an answer that must not be believed */
+	SYNC_FAILED,       /* our own trouble: memory, lock, token file */
 };
 
 struct sync_result {
 	enum sync_outcome outcome;
 	struct generation_builder *builder; /* SYNC_OK: taken by the replica, else NULL */
-	int64_t retry_after_ms;		    /* a floor for the next try; 0: none was named */
-	const char *reason;		    /* for a person, when it did not succeed; copied */
+	int64_t retry_after_ms;             /* a floor for the next try; 0: none was named */
+	const char *reason;                 /* for a person, when it did not succeed; copied */
 };
 
 enum verdict {
@@ -75,8 +75,9 @@ struct replica;
  */
 struct waiter {
 	struct waiter *next, **at; /* the replica's */
-	int64_t until_ms;	   /* the replica's */
-	void (*answer)(struct waiter *w); /* unlinked before the call; ask again with replica_ask_now() */
+	int64_t until_ms;          /* the replica's */
+	void (*answer)(
+	    struct waiter *w); /* unlinked before the call; ask again with replica_ask_now() */
 };
 
 struct replica_ops {
@@ -129,7 +130,7 @@ struct generation *replica_current(struct replica *r);
 struct replica_status {
 	enum freshness state;
 	uint64_t generation; /* 0: none yet */
-	int64_t age_ms;	     /* since it was last confirmed; -1: never */
+	int64_t age_ms;      /* since it was last confirmed; -1: never */
 	size_t n[N_KINDS], withheld, invalid;
 	const char *last_error; /* "" after a good sync; borrowed */
 	bool syncing;
@@ -141,5 +142,5 @@ void replica_status(struct replica *r, int64_t now_ms, struct replica_status *ou
 /* Key i of one kind of the current generation, sorted; NULL at the end or without data. */
 const struct record *replica_record(struct replica *r, enum record_kind kind, size_t i);
 /* Is every one of these there and younger than max_age_ms (< 0: any age served)? */
-bool replica_has(struct replica *r, int64_t now_ms, enum record_kind kind, struct span key,
-    int64_t max_age_ms);
+bool replica_has(
+    struct replica *r, int64_t now_ms, enum record_kind kind, struct span key, int64_t max_age_ms);

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/acl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+enum who { WHO_ANYONE, WHO_UID, WHO_GID };
+
+struct pattern {
+	bool any_kind;
+	enum record_kind kind;
+	char *glob;
+};
+
+struct rule {
+	bool allow;
+	enum who who;
+	uint32_t id;             /* the uid or gid */
+	struct pattern *pattern; /* none: everything */
+	size_t n_patterns;
+};
+
+struct acl {
+	struct rule *rule;
+	size_t n;
+};
+
+int
+acl_new(struct acl **out)
+{
+	struct acl *a = mem_zalloc(sizeof *a);
+
+	if (!a)
+		return -ENOMEM;
+	*out = a;
+	return 0;
+}
+
+static void
+rule_fini(struct rule *rule)
+{
+	for (size_t i = 0; i < rule->n_patterns; i++)
+		mem_free(rule->pattern[i].glob);
+	mem_free(rule->pattern);
+}
+
+struct acl *
+acl_free(struct acl *a)
+{
+	if (a) {
+		for (size_t i = 0; i < a->n; i++)
+			rule_fini(&a->rule[i]);
+		mem_free(a->rule);
+		mem_free(a);
+	}
+	return NULL;
+}
+
+/* --- reading a rule ------------------------------------------------------------------ */
+
+/* An id in decimal. -1 of 32 bits means "no change" to the kernel, so it is no id. */
+static bool
+read_id(const char *s, uint32_t *out)
+{
+	uint64_t n = 0;
+
+	if (!*s || strlen(s) > 10)
+		return false;
+	for (; *s; s++) {
+		if (*s < '0' || *s > '9')
+			return false;
+		n = n * 10 + (uint64_t)(*s - '0');
+	}
+	*out = (uint32_t)n;
+	return n < UINT32_MAX;
+}
+
+/* What stands behind `prefix` in word, or NULL. */
+static const char *
+after(const char *word, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(word, prefix, n) == 0 ? word + n : NULL;
+}
+
+static int
+read_name(struct rule *rule, const char *word, const struct acl_lookup *lookup, char *why)
+{
+	const char *name = after(word, "user:");
+	uid_t uid;
+	gid_t gid;
+
+	if (name && lookup->user(name, &uid) == 0) {
+		rule->who = WHO_UID;
+		rule->id = uid;
+		return 1;
+	}
+	if (name) {
+		snprintf(why, ACL_WHY_SIZE, "there is no user \"%.64s\"", name);
+		return -ENOENT;
+	}
+	name = after(word, "group:");
+	if (!name)
+		return 0;
+	if (lookup->group(name, &gid) != 0) {
+		snprintf(why, ACL_WHY_SIZE, "there is no group \"%.64s\"", name);
+		return -ENOENT;
+	}
+	rule->who = WHO_GID;
+	rule->id = gid;
+	return 1;
+}
+
+/* 1: the word said who; 0: it says something else; < 0: it is wrong. */
+static int
+read_who(struct rule *rule, const char *word, const struct acl_lookup *lookup, char *why)
+{
+	const char *number = after(word, "uid:");
+
+	rule->who = WHO_ANYONE;
+	if (number)
+		rule->who = WHO_UID;
+	else if ((number = after(word, "gid:")))
+		rule->who = WHO_GID;
+	if (number && !read_id(number, &rule->id)) {
+		snprintf(why, ACL_WHY_SIZE, "\"%.64s\" is no number of a user or group", word);
+		return -EINVAL;
+	}
+	if (number || strcmp(word, "*") == 0)
+		return 1;
+	return read_name(rule, word, lookup, why);
+}
+
+static int
+read_pattern(struct rule *rule, const char *word, char *why)
+{
+	static const char *const prefix[N_KINDS] = { "conn:", "var:", "env:" };
+	struct pattern p = { .any_kind = strcmp(word, "*") == 0 }, *grown;
+	const char *glob = p.any_kind ? word : NULL;
+
+	for (size_t k = 0; k < N_KINDS && !glob; k++) {
+		glob = after(word, prefix[k]);
+		p.kind = (enum record_kind)k;
+	}
+	if (!glob || !*glob) {
+		snprintf(why, ACL_WHY_SIZE,
+		    "\"%.64s\" is neither conn:NAME, var:NAME, env:NAME nor * (who comes first: "
+		    "user:, uid:, group:, gid: or *)",
+		    word);
+		return -EINVAL;
+	}
+	grown = mem_resize(rule->pattern, (rule->n_patterns + 1) * sizeof *grown);
+	if (!grown)
+		return -ENOMEM;
+	rule->pattern = grown;
+	p.glob = mem_strdup(glob);
+	if (!p.glob)
+		return -ENOMEM;
+	rule->pattern[rule->n_patterns++] = p;
+	return 0;
+}
+
+/* text is cut into its words in place. */
+static int
+read_rule(struct rule *rule, char *text, const struct acl_lookup *lookup, char *why)
+{
+	char *rest, *word = strtok_r(text, " \t", &rest);
+	int r;
+
+	if (!word) {
+		snprintf(why, ACL_WHY_SIZE, "an empty rule; \"*\" means everybody");
+		return -EINVAL;
+	}
+	r = read_who(rule, word, lookup, why);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		word = strtok_r(NULL, " \t", &rest);
+	for (; word; word = strtok_r(NULL, " \t", &rest)) {
+		r = read_pattern(rule, word, why);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int
+acl_add(struct acl *a, bool allow, const char *text, const struct acl_lookup *lookup,
+    char why[static ACL_WHY_SIZE])
+{
+	struct rule rule = { .allow = allow }, *grown;
+	char *copy = mem_strdup(text);
+	int r = -ENOMEM;
+
+	if (!copy)
+		return -ENOMEM;
+	r = read_rule(&rule, copy, lookup, why);
+	if (r < 0)
+		goto out;
+	grown = mem_resize(a->rule, (a->n + 1) * sizeof *grown);
+	if (!grown) {
+		r = -ENOMEM;
+		goto out;
+	}
+	a->rule = grown;
+	a->rule[a->n++] = rule;
+	r = 0;
+out:
+	if (r < 0)
+		rule_fini(&rule);
+	mem_free(copy);
+	return r;
+}
+
+/* --- asking -------------------------------------------------------------------------- */
+
+/* Bytes of the UTF-8 character at s[0]; 1 for what is none. */
+static size_t
+char_length(const char *s, size_t n)
+{
+	size_t len = 1;
+
+	while (len < n && ((unsigned char)s[len] & 0xc0) == 0x80)
+		len++;
+	return len;
+}
+
+/* Remembers only the last star: more are never needed, and the cost stays n * m at worst. */
+static bool
+glob_matches(const char *glob, struct span key)
+{
+	const char *after_star = NULL;
+	size_t i = 0, from_star = 0;
+
+	while (i < key.n) {
+		if (*glob == '*') {
+			after_star = ++glob;
+			from_star = i;
+		} else if (*glob == '?') {
+			glob++;
+			i += char_length(key.p + i, key.n - i);
+		} else if (*glob == key.p[i] && *glob) {
+			glob++;
+			i++;
+		} else if (after_star) {
+			glob = after_star;
+			i = ++from_star;
+		} else {
+			return false;
+		}
+	}
+	while (*glob == '*')
+		glob++;
+	return !*glob;
+}
+
+static bool
+peer_has_group(const struct acl_peer *peer, gid_t gid)
+{
+	if (peer->gid == gid)
+		return true;
+	for (size_t i = 0; i < peer->n_groups; i++)
+		if (peer->groups[i] == gid)
+			return true;
+	return false;
+}
+
+static bool
+rule_is_about(const struct rule *rule, const struct acl_peer *peer)
+{
+	switch (rule->who) {
+	case WHO_ANYONE:
+		return true;
+	case WHO_UID:
+		return peer->uid == rule->id;
+	case WHO_GID:
+		return peer_has_group(peer, rule->id);
+	}
+	return false;
+}
+
+static bool
+rule_covers(const struct rule *rule, enum record_kind kind, struct span key)
+{
+	for (size_t i = 0; i < rule->n_patterns; i++) {
+		const struct pattern *p = &rule->pattern[i];
+
+		if ((p->any_kind || p->kind == kind) && glob_matches(p->glob, key))
+			return true;
+	}
+	return rule->n_patterns == 0;
+}
+
+bool
+acl_allows(const struct acl *a, const struct acl_peer *peer, enum record_kind kind, struct span key)
+{
+	for (size_t i = 0; i < a->n; i++)
+		if (rule_is_about(&a->rule[i], peer) && rule_covers(&a->rule[i], kind, key))
+			return a->rule[i].allow;
+	return a->n == 0;
+}
+
+/* Is this a rule about every key of every kind? */
+static bool
+rule_covers_all(const struct rule *rule)
+{
+	for (size_t i = 0; i < rule->n_patterns; i++)
+		if (rule->pattern[i].any_kind)
+			return true;
+	return rule->n_patterns == 0;
+}
+
+bool
+acl_allows_some(const struct acl *a, const struct acl_peer *peer)
+{
+	for (size_t i = 0; i < a->n; i++) {
+		if (!rule_is_about(&a->rule[i], peer))
+			continue;
+		if (a->rule[i].allow || rule_covers_all(&a->rule[i]))
+			return a->rule[i].allow;
+	}
+	return a->n == 0;
+}
+
+bool
+acl_is_empty(const struct acl *a)
+{
+	return a->n == 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kinds of values a configuration file holds: text -> number. Each reads the whole text or refuses
+ * it; ranges are the option table's business.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+/* "500ms", "30s", "5m", "12h", "7d"; without a unit it is seconds; decimals are fine. */
+bool value_duration(const char *text, int64_t *ms);
+/* Bytes: "65536", "64K", "1M", "2G". */
+bool value_size(const char *text, int64_t *bytes);
+bool value_percent(const char *text, int64_t *percent); /* "50%" or "50" */
+bool value_count(const char *text, int64_t *n);         /* decimal digits */
+bool value_octal(const char *text, int64_t *mode);      /* "0660" or "660" */
+bool value_bool(const char *text, int64_t *truth);      /* yes no true false on off 1 0 */
+
+#define VALUE_URL_SIZE 256
+
+/*
+ * A manager's address without its closing "/" or "/v1", scheme and host in lower case. NULL, or what
+ * is wrong with it (static text). *plain: it is http to something that is not this machine.
+ */
+const char *value_url(const char *text, char out[static VALUE_URL_SIZE], bool *plain);
+
+/* How many characters must be changed, added or dropped to make b of a; long texts count as far. */
+size_t value_distance(const char *a, const char *b);
