@@ -20,7 +20,7 @@
 
 struct keys;
 
-#define KEYS_ID_SIZE 8
+#define KEYS_ID_SIZE  8
 #define KEYS_OVERHEAD (1 + KEYS_ID_SIZE + SEAL_KEY_SIZE + SEAL_OVERHEAD + SEAL_OVERHEAD)
 
 /*
@@ -32,9 +32,11 @@ MUST_CHECK int keys_load(
 /* Makes DIR/manager.key (0600) with a fresh key unless a key is given by one of the other two ways. */
 MUST_CHECK int keys_make(
     struct keys **out, const char *dir, const char *key_file, char why[static FILE_WHY_SIZE]);
-MUST_CHECK struct keys *keys_from_bytes(const uint8_t key[static SEAL_KEY_SIZE]); /* NULL: no memory */
+MUST_CHECK struct keys *keys_from_bytes(
+    const uint8_t key[static SEAL_KEY_SIZE]); /* NULL: no memory */
 struct keys *keys_free(struct keys *k);
 
 /* Append to out; the cap is out's. 0 or -errno; -EBADMSG: wrong key, moved or damaged. */
 MUST_CHECK int keys_seal(const struct keys *k, struct span ad, struct span text, struct buf *out);
-MUST_CHECK int keys_open(const struct keys *k, struct span ad, struct span envelope, struct buf *out);
+MUST_CHECK int keys_open(
+    const struct keys *k, struct span ad, struct span envelope, struct buf *out);

@@ -27,7 +27,7 @@ id_is_none(const struct id *a)
 
 /* Places, from wide to narrow. Objects live at WORKSPACE, DEPLOYMENT or PROJECT. */
 enum scope { SCOPE_ORGANIZATION, SCOPE_WORKSPACE, SCOPE_DEPLOYMENT, SCOPE_PROJECT, SCOPE_N };
-const char *scope_name(enum scope s); /* "ORGANIZATION", ... */
+const char *scope_name(enum scope s);               /* "ORGANIZATION", ... */
 bool scope_from(struct span name, enum scope *out); /* exact, upper case */
 
 enum role { ROLE_MEMBER, ROLE_AUTHOR, ROLE_OPERATOR, ROLE_OWNER, ROLE_N };
@@ -35,12 +35,12 @@ const char *role_name(enum role r); /* "MEMBER", ... */
 bool role_from(struct span name, enum role *out);
 
 enum action {
-	ACTION_VIEW,	      /* objects without their secrets; organizations, Workspaces, Deployments */
+	ACTION_VIEW, /* objects without their secrets; organizations, Workspaces, Deployments */
 	ACTION_FETCH_SECRETS, /* objects with them */
-	ACTION_CREATE,	      /* an object */
+	ACTION_CREATE,        /* an object */
 	ACTION_UPDATE,
-	ACTION_LINK,   /* links, exclusions and overrides of a Workspace object */
-	ACTION_DELETE, /* an object */
+	ACTION_LINK,    /* links, exclusions and overrides of a Workspace object */
+	ACTION_DELETE,  /* an object */
 	ACTION_HISTORY, /* who changed or read what; restoring is ACTION_UPDATE */
 	ACTION_MANAGE_ENTITIES, /* create, rename, delete Workspaces, Deployments, projects below the target */
 	ACTION_MANAGE_TOKENS, /* create, list, revoke tokens of the target's scope */
@@ -67,7 +67,7 @@ struct place {
 enum verdict {
 	POLICY_ALLOWED,
 	POLICY_OUT_OF_SCOPE, /* the token does not cover the place: for it the thing is not there */
-	POLICY_DENIED,	     /* covers it, but the role is too low */
+	POLICY_DENIED,       /* covers it, but the role is too low */
 	POLICY_SECRETS_OFF,  /* the organization does not allow fetching secrets */
 };
 /* secrets_fetching: the organization's switch; looked at for ACTION_FETCH_SECRETS alone. */

@@ -15,11 +15,11 @@
 
 /* How an object stands to the Deployment that looks. */
 struct resolve_case {
-	bool own;	/* lives at the Deployment itself */
-	bool linked;	/* an explicit link names it */
+	bool own;       /* lives at the Deployment itself */
+	bool linked;    /* an explicit link names it */
 	bool auto_link; /* a Workspace object linked to all */
-	bool excluded;	/* an exclusion names it */
-	bool shadowed;	/* the Deployment has an object of its own with this type and key */
+	bool excluded;  /* an exclusion names it */
+	bool shadowed;  /* the Deployment has an object of its own with this type and key */
 };
 enum resolve_verdict { RESOLVE_ABSENT, RESOLVE_OWN, RESOLVE_LINKED };
 enum resolve_verdict resolve_verdict(const struct resolve_case *c);

@@ -4,6 +4,8 @@
  * objects with their links, tokens. No SQL above this line; another database is another file
  * behind the same functions and the same tests.
  *
+ * A data directory has one process at a time: store_open() takes its lock.
+ *
  * Owns: atomicity (each function that changes something is one transaction, on disk when it
  * returns), uniqueness, sealing of all values, what an update means, change numbers. Does not: check
  * rights (policy.h), know HTTP or validate bodies (routes).
@@ -31,7 +33,7 @@
 enum store_result {
 	STORE_OK = 0,
 	STORE_NOT_FOUND, /* the thing the call is about is not there */
-	STORE_CONFLICT,	 /* its key or name is taken in its scope */
+	STORE_CONFLICT,  /* its key or name is taken in its scope */
 	STORE_NO_ENTITY, /* a Workspace, Deployment or project it refers to is not there; see struct store_fault */
 };
 
@@ -51,10 +53,14 @@ MUST_CHECK int store_global_init(void);
  * Makes a new database in dir (0700 when it has to be made). -EEXIST: there is one already, nothing was
  * changed. `why`: a sentence for a person.
  */
-MUST_CHECK int store_create(const char *dir, const struct keys *keys, char why[static STORE_WHY_SIZE]);
-/* keys is borrowed until store_close(). Migrates an older schema; a newer one is refused (-EPROTO). */
-MUST_CHECK int store_open(struct store **out, const char *dir, struct keys *keys,
-    char why[static STORE_WHY_SIZE]);
+MUST_CHECK int store_create(
+    const char *dir, const struct keys *keys, char why[static STORE_WHY_SIZE]);
+/*
+ * keys is borrowed until store_close(). Migrates an older schema; a newer one is refused (-EPROTO). -EBUSY:
+ * another process has the directory. -ENOENT: no database there. -EKEYREJECTED: the key is another one's.
+ */
+MUST_CHECK int store_open(
+    struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE]);
 struct store *store_close(struct store *s); /* NULL is fine; returns NULL */
 
 /* Who does it; both "" for the command line. Kept with what is written. */
@@ -65,26 +71,20 @@ struct store_actor {
 
 /* ---- change numbers and events ---- */
 
-/*
- * A view's content has a number that grows whenever it may have changed. scope/id: the
- * Deployment (resolved or not), Workspace, project or organization that is looked at; types: a mask of
- * 1 << enum manager_type, the highest number of these is given. Unknown ids have 0.
- */
-#define STORE_ALL_TYPES ((1U << MANAGER_N_TYPES) - 1)
-MUST_CHECK int store_view_number(
-    struct store *s, enum scope scope, const struct id *id, unsigned types, uint64_t *number);
+#define STORE_ALL_TYPES ((1U << MANAGER_N_TYPES) - 1) /* a mask of 1 << enum manager_type */
 /* Drawn anew by init and restore: equal numbers of different epochs mean nothing. 16 hex digits. */
 const char *store_epoch(const struct store *s);
 
 enum store_event_kind {
-	STORE_EVENT_VIEW,	  /* scope, id, types: these views changed */
-	STORE_EVENT_TOKEN,	  /* id: a token was revoked or its rights changed */
+	STORE_EVENT_VIEW,         /* scope, id, types: these views changed */
+	STORE_EVENT_TOKEN,        /* id: a token was revoked or its rights changed */
 	STORE_EVENT_ORGANIZATION, /* id: its settings changed (fetching secrets) */
 };
 struct store_event {
 	enum store_event_kind kind;
 	enum scope scope;
 	struct id id;
+	struct id workspace; /* of a Deployment or project */
 	unsigned types;
 };
 /* fn is called after each commit, never inside one; it must not call the store's changing functions. */
@@ -144,12 +144,13 @@ struct store_object {
 	struct place place; /* of the scope */
 	bool auto_link;
 	struct span description; /* absent: none was ever given */
-	struct span value;	 /* document; with the override laid over it in a resolved row */
+	struct span value;       /* document; with the override laid over it in a resolved row */
 	const struct store_link *links;
 	size_t n_links;
 	const struct store_link *excludes;
 	size_t n_excludes;
-	bool resolved_link; /* a resolved row that came through a link: scope/scope_id are its source */
+	bool
+	    resolved_link; /* a resolved row that came through a link: scope/scope_id are its source */
 	int64_t created_ms, updated_ms;
 	struct store_subject created_by, updated_by;
 };
@@ -175,7 +176,7 @@ struct store_object_request {
 	enum scope scope;
 	struct id scope_id;
 	/* both */
-	struct span value;	 /* document; in an update the typed body */
+	struct span value;       /* document; in an update the typed body */
 	struct span description; /* absent: keep (update) or none (create) */
 	bool auto_link;
 	const struct store_link_request *links;
@@ -199,8 +200,8 @@ MUST_CHECK int store_object_exclude(struct store *s, const struct id *id,
 struct store_holder;
 MUST_CHECK struct store_holder *store_holder_new(void);
 struct store_holder *store_holder_free(struct store_holder *h);
-MUST_CHECK int store_object_get(struct store *s, const struct id *id, struct store_holder *h,
-    struct store_object *out);
+MUST_CHECK int store_object_get(
+    struct store *s, const struct id *id, struct store_holder *h, struct store_object *out);
 
 /* Lists. */
 enum store_sort { STORE_SORT_TYPE, STORE_SORT_KEY, STORE_SORT_CREATED, STORE_SORT_UPDATED };
@@ -216,16 +217,20 @@ struct store_query {
 	bool resolve;
 	/* ... and, for a token of narrower scope that names none: Workspace and Deployment objects of it */
 	bool whole_workspace; /* with WORKSPACE: also the objects of its Deployments and projects */
-	unsigned types;	 /* mask; STORE_ALL_TYPES for every type */
-	struct span key; /* absent: all */
+	unsigned types;       /* mask; STORE_ALL_TYPES for every type */
+	struct span key;      /* absent: all */
 	struct {
 		enum store_sort by;
 		bool descending;
-	} sorts[STORE_MAX_SORTS]; /* then, always: key, type, narrower scope first, id */
+	} sorts[STORE_MAX_SORTS]; /* then, always: type, key, narrower scope first, id */
 	size_t n_sorts;
 	int64_t offset, limit; /* limit < 0: none */
-	bool no_values; /* description and value stay sealed: absent in the rows */
 };
+/*
+ * A view's content has a number that grows whenever it may have changed: of the query only scope,
+ * scope_id, whole_workspace and types count. Unknown ids have 0.
+ */
+MUST_CHECK int store_view_number(struct store *s, const struct store_query *q, uint64_t *number);
 /*
  * A list as it was at one instant, whatever is written meanwhile. total: rows without offset and limit;
  * number: the view's change number at that instant. A cursor costs a few kilobytes, not its rows, but
@@ -254,13 +259,18 @@ struct store_token {
 MUST_CHECK int store_token_create(struct store *s, const struct store_token *t,
     const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], const struct store_actor *by);
 MUST_CHECK int store_token_get(struct store *s, const struct id *id, struct store_token *out);
-MUST_CHECK int store_token_find(struct store *s,
-    const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], struct store_token *out);
+MUST_CHECK int store_token_find(
+    struct store *s, const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], struct store_token *out);
 MUST_CHECK int store_token_revoke(
     struct store *s, const struct id *id, int64_t now_ms, const struct store_actor *by);
 /* The manager's own secrets (signing seed), sealed like any value. STORE_NOT_FOUND. */
 MUST_CHECK int store_secret_get(struct store *s, const char *name, struct buf *out);
 /* STORE_CONFLICT when it is there already. */
 MUST_CHECK int store_secret_put(struct store *s, const char *name, struct span secret);
+/*
+ * Housekeeping that is not worth a writer's time: takes what changed secrets have left in the
+ * write-ahead log away. For a quiet moment, every few seconds; cheap when there is nothing to do.
+ */
+void store_tidy(struct store *s);
 /* A fresh id. */
 void store_new_id(struct id *out);

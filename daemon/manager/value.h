@@ -33,7 +33,7 @@ enum value_kind { VALUE_STRING, VALUE_INT, VALUE_BOOL, VALUE_MAP /* any JSON */,
 enum value_secrecy {
 	VALUE_PLAIN,
 	VALUE_SECRET,
-	VALUE_BY_FLAG,	    /* a variable's value: as isSecret says */
+	VALUE_BY_FLAG,      /* a variable's value: as isSecret says */
 	VALUE_BY_AUTH_TYPE, /* each member of extra: as the auth type says; secret where there is none */
 };
 struct value_field {
@@ -53,6 +53,18 @@ const struct value_field *value_field(enum manager_type type, struct span name);
  */
 void value_set_fields(enum manager_type type, struct span doc, struct buf *out);
 
+/* What a "" in the map that is laid on top means. */
+enum value_blank {
+	BLANK_REPLACES,   /* it is a value like any other */
+	BLANK_KEEPS,      /* the member below stays; "" where there is none */
+	BLANK_IS_NOTHING, /* the member below stays; none where there is none */
+};
+/*
+ * Appends the map `base` with the members of `over` laid over it, a nested value whole. Either may be
+ * absent. Members keep the order of base, new ones follow.
+ */
+void value_lay_map(struct span base, struct span over, enum value_blank blank, struct buf *out);
+
 bool value_is_secret(struct span doc); /* isSecret of a variable's document; false elsewhere */
 
 /*
@@ -66,7 +78,8 @@ struct value_mask {
 	bool (*secret_extra)(void *arg, struct span name);
 	void *arg;
 };
-void value_mask(enum manager_type type, struct span doc, const struct value_mask *m, struct buf *out);
+void value_mask(
+    enum manager_type type, struct span doc, const struct value_mask *m, struct buf *out);
 
 /*
  * The document after an update: `stored` is what there is, `sent` the typed body. A connection is stored as
@@ -79,8 +92,8 @@ MUST_CHECK int value_update(
 
 /* How one link entry of an update speaks of its overrides; see the table in value_override_update(). */
 struct override_change {
-	bool given;	    /* `overrides` was there (and not null) */
-	struct span fields; /* the typed override object; absent when it was not there */
+	bool given;               /* `overrides` was there (and not null) */
+	struct span fields;       /* the typed override object; absent when it was not there */
 	const struct span *unset; /* decoded names: `password`, `extra.aws_secret` */
 	size_t n_unset;
 };
