@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* connctl status: what connd holds and how fresh it is, as it tells. */
+#include <errno.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -12,12 +13,45 @@
 #define MAX_MEMBERS 64
 #define CELL_ROOM   ((size_t)64 * 1024)
 
+/* What scripts may count on, first and in this order; null where the daemon had nothing to say. */
+static const char *const always[] = { "state", "generation", "age_ms", "connections", "variables",
+	"withheld", "last_error" };
+
+static bool
+is_always(struct span name)
+{
+	for (size_t i = 0; i < N_ELEMENTS(always); i++)
+		if (scan_name_is(name, always[i]))
+			return true;
+	return false;
+}
+
 static int
 on_reply(void *arg, struct span parameters)
 {
 	struct buf *status = arg;
+	struct span at = parameters, name, value;
+	int r = parameters.p ? 0 : -EBADMSG;
 
-	if (!parameters.p || scan_compact(parameters, status) < 0)
+	buf_addc(status, '{');
+	for (size_t i = 0; i < N_ELEMENTS(always) && r == 0; i++) {
+		jtext_name(status, always[i]);
+		r = scan_find(parameters, always[i], &value);
+		if (r == 0 && value.p)
+			r = scan_compact(value, status);
+		else
+			buf_adds(status, "null");
+	}
+	while (r == 0 && scan_member(&at, &name, &value)) {
+		if (is_always(name))
+			continue;
+		buf_adds(status, ",\"");
+		buf_add(status, name.p, name.n);
+		buf_adds(status, "\":");
+		r = scan_compact(value, status);
+	}
+	buf_addc(status, '}');
+	if (r < 0)
 		return ctl_fail(CTL_UNAVAILABLE, NULL, "connd's answer can not be shown");
 	return CTL_YES;
 }
@@ -42,13 +76,12 @@ add_row(struct output_row *row, struct buf *cells, struct span name, struct span
 		buf_addc(cells, name.p[i] == '_' ? ' ' : name.p[i]);
 	value_at = cells->len;
 	row->colour = COLOUR_NONE;
-	if (is_time && scan_type(value) == SCAN_NUMBER && scan_int(value, &ms) == 0) {
+	if (is_time && scan_type(value) == SCAN_NUMBER && scan_int(value, &ms) == 0)
 		output_duration(cells, ms);
-	} else if (scan_type(value) != SCAN_STRING || scan_string(value, cells) < 0) {
-		buf_add(cells, value.p, value.n);
-	} else if (cells->len == value_at) {
+	else if (scan_type(value) == SCAN_NULL || span_is(value, "\"\""))
 		buf_addc(cells, '-');
-	}
+	else if (scan_type(value) != SCAN_STRING || scan_string(value, cells) < 0)
+		buf_add(cells, value.p, value.n);
 	row->label = (struct span){ cells->data + label_at, value_at - label_at };
 	row->value = (struct span){ cells->data + value_at, cells->len - value_at };
 	if (scan_name_is(name, "state"))
