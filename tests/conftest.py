@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every Python suite of the tree shares: the helpers of tests/lib and a short working directory."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "lib"))
+
+
+@pytest.fixture
+def workdir(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A directory that other uids may enter and whose name leaves room for a socket's 107 bytes."""
+    path = Path(tempfile.mkdtemp(prefix="connd-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)

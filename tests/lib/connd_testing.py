@@ -1,0 +1,725 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real programs, started for a test: Manager, Connd, a Varlink client, and FaultyManager, an
+HTTP server that misbehaves on order.
+
+Programs are taken from $CONND_BUILD, by default <repository>/build. Nothing here sleeps for a fixed
+time: eventually() polls under a deadline. Stopping a program asserts that it ended with 0 and that
+its stderr holds no sanitizer report.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+REPO = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("CONND_BUILD", REPO / "build")).resolve()
+CONND = BUILD / "connd"
+CONNCTL = BUILD / "connctl"
+MANAGER = BUILD / "connd-manager"
+
+SANITIZED = CONND.exists() and b"__asan_init" in CONND.read_bytes()
+# A sanitizer makes everything a few times slower; deadlines are for hangs, not for speed.
+PATIENCE = 30.0 if SANITIZED else 15.0
+
+_SANITIZER = re.compile(r"Sanitizer|runtime error:|^==\d+==", re.MULTILINE)
+
+
+def eventually(check: Callable[[], Any], what: str = "", timeout: float = PATIENCE) -> Any:
+    """Polls check() until it returns something true, and returns that. An AssertionError or OSError
+    counts as not yet."""
+    end = time.monotonic() + timeout
+    last: object = None
+    while True:
+        try:
+            last = check()
+            if last:
+                return last
+        except (AssertionError, OSError, VarlinkError) as error:
+            last = error
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {timeout:g} s: {what or check}: {last!r}")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+# --- a program under test ----------------------------------------------------------------------
+
+
+class Program:
+    """A child process whose stderr goes to a file and is read as lines."""
+
+    def __init__(self, argv: Sequence[str | Path], stderr: Path, **popen: Any) -> None:
+        self.argv = [str(a) for a in argv]
+        self.stderr_path = stderr
+        self.env = {**os.environ, **popen.pop("env", {})}
+        with stderr.open("ab") as err:
+            self.process = subprocess.Popen(
+                self.argv, stdin=subprocess.DEVNULL, stdout=err, stderr=err, env=self.env, **popen
+            )
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def stderr_text(self) -> str:
+        return self.stderr_path.read_text(errors="replace")
+
+    def assert_running(self) -> None:
+        code = self.process.poll()
+        if code is not None:
+            raise AssertionError(f"{self.argv[0]} ended with {code}:\n{self.stderr_text()[-4000:]}")
+
+    def stop(self, sig: int = signal.SIGTERM, within: float = 5.0) -> float:
+        """Ends it and asserts how it ended. Returns the seconds that took."""
+        began = time.monotonic()
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
+        try:
+            code = self.process.wait(within + (20 if SANITIZED else 0))
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(
+                f"{self.argv[0]} did not end within {within:g} s:\n{self.stderr_text()[-4000:]}"
+            ) from None
+        self.assert_no_report()
+        assert code == 0, f"{self.argv[0]} ended with {code}:\n{self.stderr_text()[-4000:]}"
+        return time.monotonic() - began
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def assert_no_report(self) -> None:
+        text = self.stderr_text()
+        assert not _SANITIZER.search(text), f"{self.argv[0]}:\n{text[-8000:]}"
+
+
+# --- Varlink -----------------------------------------------------------------------------------
+
+
+class VarlinkError(Exception):
+    def __init__(self, name: str, parameters: dict[str, Any]) -> None:
+        super().__init__(name, parameters)
+        self.name = name
+        self.parameters = parameters
+
+
+class Varlink:
+    """One connection to connd; also for sending it what no client should."""
+
+    def __init__(self, path: str | Path, timeout: float = PATIENCE) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(None)
+        self.sock.connect(str(path))  # blocking: waits while the accept queue is full
+        self.sock.settimeout(timeout)
+        self.pending = b""
+
+    def __enter__(self) -> Varlink:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.sock.close()
+
+    @staticmethod
+    def frame(method: str, parameters: Mapping[str, Any] | None = None, **flags: bool) -> bytes:
+        call: dict[str, Any] = {"method": method, **flags}
+        if parameters is not None:
+            call["parameters"] = parameters
+        return json.dumps(call).encode() + b"\0"
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def receive(self) -> dict[str, Any] | None:
+        """The next reply, or None when the daemon closed."""
+        while b"\0" not in self.pending:
+            try:
+                data = self.sock.recv(65536)
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                assert not self.pending, f"half a reply: {self.pending[:200]!r}"
+                return None
+            self.pending += data
+        text, self.pending = self.pending.split(b"\0", 1)
+        reply = json.loads(text)
+        assert isinstance(reply, dict) and set(reply) <= {"parameters", "continues", "error"}
+        return reply
+
+    def call(self, method: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        self.send(self.frame(method, parameters))
+        reply = self.receive()
+        assert reply is not None, f"closed instead of answering {method}"
+        if "error" in reply:
+            raise VarlinkError(reply["error"], reply.get("parameters", {}))
+        parameters_out: dict[str, Any] = reply.get("parameters", {})
+        return parameters_out
+
+    def connection(self, conn_id: str, **more: Any) -> dict[str, Any]:
+        """The connection as Airflow would parse it."""
+        text = self.call("io.connd.secrets.GetConnection", {"conn_id": conn_id, **more})["value"]
+        value: dict[str, Any] = json.loads(text)
+        return value
+
+    def variable(self, key: str, **more: Any) -> str:
+        value: str = self.call("io.connd.secrets.GetVariable", {"key": key, **more})["value"]
+        return value
+
+    def status(self) -> dict[str, Any]:
+        return self.call("io.connd.secrets.Status")
+
+
+# --- connd -------------------------------------------------------------------------------------
+
+
+class Connd:
+    """The daemon with a config file in its own directory. Start it with start() or a with-block."""
+
+    def __init__(
+        self,
+        directory: Path,
+        url: str,
+        organization: str,
+        deployment: str,
+        token: str,
+        sections: Mapping[str, Mapping[str, str]] | None = None,
+        name: str = "connd",
+    ) -> None:
+        self.directory = directory
+        self.name = name
+        self.socket = directory / f"{name}.sock"
+        self.config = directory / f"{name}.conf"
+        self.token_file = directory / f"{name}.token"
+        self.stderr_path = directory / f"{name}.log"
+        self.program: Program | None = None
+        self.write_token(token)
+        self.sections: dict[str, dict[str, str]] = {
+            "manager": {
+                "url": url,
+                "organization": organization,
+                "deployment": deployment,
+                "token_file": str(self.token_file),
+                "refresh": "1s",
+                "timeout": "3s",
+            },
+            "socket": {"path": str(self.socket)},
+            "log": {"format": "json", "level": "info"},
+        }
+        for section, keys in (sections or {}).items():
+            self.sections.setdefault(section, {}).update(keys)
+        self.write_config()
+
+    def write_token(self, token: str, mode: int = 0o600) -> None:
+        self.token_file.unlink(missing_ok=True)
+        self.token_file.touch(mode)
+        self.token_file.write_text(token + "\n")
+        self.token_file.chmod(mode)
+
+    def config_text(self) -> str:
+        lines = []
+        for section, keys in self.sections.items():
+            lines.append(f"[{section}]")
+            for key, value in keys.items():
+                # A repeated key is a value of several lines.
+                lines.extend(f"{key} = {one}" for one in value.split("\n"))
+        return "\n".join(lines) + "\n"
+
+    def write_config(self, text: str | None = None) -> None:
+        self.config.write_text(self.config_text() if text is None else text)
+
+    def check(self, **run: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [CONND, "--check", "--config", self.config],
+            capture_output=True, text=True, timeout=PATIENCE, check=False, **run,
+        )  # fmt: skip
+
+    def start(self, wait: str = "ready", **popen: Any) -> Connd:
+        """wait: "ready" (it has data), "listening" (it answers) or "" (not at all)."""
+        self.program = Program([CONND, "--config", self.config], self.stderr_path, **popen)
+        if wait:
+            self.wait_listening()
+        if wait == "ready":
+            self.wait_for(lambda s: s["state"] != "not-ready", "data")
+        return self
+
+    @property
+    def running(self) -> Program:
+        assert self.program is not None, "not started"
+        return self.program
+
+    def wait_listening(self) -> None:
+        def answers() -> bool:
+            self.running.assert_running()
+            return bool(self.status())
+
+        eventually(answers, "connd answers Status")
+
+    def wait_for(
+        self, check: Callable[[dict[str, Any]], Any], what: str, timeout: float = PATIENCE
+    ) -> dict[str, Any]:
+        """Polls Status until check(status) is true."""
+
+        def look() -> dict[str, Any] | None:
+            status = self.status()
+            return status if check(status) else None
+
+        try:
+            found: dict[str, Any] = eventually(look, what, timeout)
+        except AssertionError as error:
+            self.running.assert_running()
+            raise AssertionError(
+                f"{error}\nstatus: {self.status()}\n{self.running.stderr_text()[-3000:]}"
+            ) from None
+        return found
+
+    def client(self, timeout: float = PATIENCE) -> Varlink:
+        return Varlink(self.socket, timeout)
+
+    def status(self) -> dict[str, Any]:
+        with self.client() as c:
+            return c.status()
+
+    def connection(self, conn_id: str, **more: Any) -> dict[str, Any]:
+        with self.client() as c:
+            return c.connection(conn_id, **more)
+
+    def variable(self, key: str, **more: Any) -> str:
+        with self.client() as c:
+            return c.variable(key, **more)
+
+    def connctl(self, *args: str, **run: Any) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "CONND_SOCKET": str(self.socket), **run.pop("env", {})}
+        return subprocess.run(
+            [run.pop("program", CONNCTL), *args],
+            capture_output=True, text=True, timeout=PATIENCE * 2, check=False, env=env, **run,
+        )  # fmt: skip
+
+    def events(self, *levels: str) -> list[dict[str, Any]]:
+        """The log, one object a line; only these levels when some are named."""
+        lines = []
+        for line in self.running.stderr_text().splitlines():
+            try:
+                event = json.loads(line)
+            except ValueError:
+                raise AssertionError(f"not a JSON log line: {line!r}") from None
+            if not levels or event["level"] in levels:
+                lines.append(event)
+        return lines
+
+    def memory_peak_kib(self) -> int:
+        status = Path(f"/proc/{self.running.pid}/status").read_text()
+        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        assert found
+        return int(found[1])
+
+    def send_signal(self, sig: int) -> None:
+        os.kill(self.running.pid, sig)
+
+    def stop(self, sig: int = signal.SIGTERM) -> float:
+        took = self.running.stop(sig)
+        self.events()  # each line is a log line
+        return took
+
+    def __enter__(self) -> Connd:
+        return self.start()
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self.program is None:
+            return
+        if kind is None:
+            self.stop()
+        else:
+            self.program.kill()
+
+
+# --- the real manager --------------------------------------------------------------------------
+
+
+class HttpError(Exception):
+    def __init__(self, status: int, body: Any) -> None:
+        super().__init__(status, body)
+        self.status = status
+        self.body = body
+
+
+def link(deployment: str, **overrides: Any) -> dict[str, Any]:
+    """A link of a Workspace object to a Deployment: link(id, connection={"host": "x"})."""
+    entry: dict[str, Any] = {"scope": "DEPLOYMENT", "scopeEntityId": deployment}
+    if overrides:
+        entry["overrides"] = overrides
+    return entry
+
+
+@dataclasses.dataclass
+class Manager:
+    """A connd-manager with its own data directory: init(), then serve() (or a with-block)."""
+
+    directory: Path
+    deployments: Sequence[str] = ("prod", "dev")
+    port: int = 0
+    program: Program | None = None
+
+    def __post_init__(self) -> None:
+        self.data = self.directory / "manager"
+        self.port = self.port or free_port()
+        out = self.command(
+            "init", "--data", str(self.data), "--organization", "Acme", "--workspace", "Analytics",
+            *(part for name in self.deployments for part in ("--deployment", name)),
+        )  # fmt: skip
+        self.organization: str = out["organizationId"]
+        self.workspace: str = out["workspaceId"]
+        self.deployment_ids: dict[str, str] = out["deploymentIds"]
+        self.token: str = out["token"]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self, *args: str) -> Any:
+        """A subcommand's JSON."""
+        done = subprocess.run(
+            [MANAGER, *args], capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        assert done.returncode == 0, f"{args}: {done.returncode}: {done.stderr}"
+        assert not _SANITIZER.search(done.stderr), done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def serve(self, *args: str) -> Manager:
+        self.program = Program(
+            [MANAGER, "--data", self.data, "--listen", f"127.0.0.1:{self.port}", *args],
+            self.directory / "manager.log",
+        )
+
+        def answers() -> bool:
+            assert self.program
+            self.program.assert_running()
+            return self.request("GET", "/v1/organizations")[0] == 200
+
+        eventually(answers, "the manager answers")
+        return self
+
+    def stop(self) -> None:
+        assert self.program
+        self.program.stop(within=8.0)
+        self.program = None
+
+    def request(
+        self, method: str, path: str, body: Any = None, token: str | None = None
+    ) -> tuple[int, Any]:
+        """Status and parsed body, whatever the status."""
+        headers = {"Authorization": f"Bearer {token or self.token}"}
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
+                status, raw = reply.status, reply.read()
+        except urllib.error.HTTPError as error:
+            status, raw = error.code, error.read()
+        return status, json.loads(raw) if raw else None
+
+    def api(self, method: str, path: str = "", body: Any = None) -> Any:
+        """One call below .../environment-objects; HttpError unless it succeeded."""
+        status, reply = self.request(
+            method, f"/v1/organizations/{self.organization}/environment-objects{path}", body
+        )
+        if status >= 300:
+            raise HttpError(status, reply)
+        return reply
+
+    def create(
+        self,
+        object_type: str,
+        key: str,
+        typed: Mapping[str, Any],
+        deployment: str = "",
+        **more: Any,
+    ) -> str:
+        """An object of a Deployment (its id), or of the Workspace without one. Returns the id."""
+        member = {
+            "CONNECTION": "connection",
+            "AIRFLOW_VARIABLE": "airflowVariable",
+            "ENVIRONMENT_VARIABLE": "environmentVariable",
+        }[object_type]
+        body = {
+            "objectType": object_type,
+            "objectKey": key,
+            "scope": "DEPLOYMENT" if deployment else "WORKSPACE",
+            "scopeEntityId": deployment or self.workspace,
+            member: typed,
+            **more,
+        }
+        object_id: str = self.api("POST", "", body)["id"]
+        return object_id
+
+    def create_connection(self, key: str, deployment: str = "", **fields: Any) -> str:
+        """Fields of the connection; links, excludeLinks, autoLinkDeployments, description beside it."""
+        beside = {
+            name: fields.pop(name)
+            for name in ("links", "excludeLinks", "autoLinkDeployments", "description")
+            if name in fields
+        }
+        return self.create("CONNECTION", key, {"type": "postgres", **fields}, deployment, **beside)
+
+    def create_variable(
+        self, key: str, value: str, deployment: str = "", secret: bool = False, **more: Any
+    ) -> str:
+        typed = {"value": value, "isSecret": secret}
+        return self.create("AIRFLOW_VARIABLE", key, typed, deployment, **more)
+
+    def update(self, object_id: str, **body: Any) -> Any:
+        return self.api("POST", f"/{object_id}", body)
+
+    def delete(self, object_id: str) -> None:
+        self.api("DELETE", f"/{object_id}")
+
+    def connd(
+        self,
+        deployment: str = "prod",
+        sections: Mapping[str, Mapping[str, str]] | None = None,
+        name: str = "connd",
+        token: str | None = None,
+    ) -> Connd:
+        return Connd(
+            self.directory, self.url, self.organization, self.deployment_ids[deployment],
+            token or self.token, sections, name,
+        )  # fmt: skip
+
+    def __enter__(self) -> Manager:
+        return self.serve()
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self.program is None:
+            return
+        if kind is None:
+            self.stop()
+        else:
+            self.program.kill()
+
+
+# --- a manager that misbehaves -----------------------------------------------------------------
+
+TYPES = ("CONNECTION", "AIRFLOW_VARIABLE", "ENVIRONMENT_VARIABLE")
+
+
+def connection_row(key: str, deployment: str, **fields: Any) -> dict[str, Any]:
+    """A row of a resolved list with secrets, as the API returns it."""
+    connection = {"type": "postgres", **fields}
+    set_fields = [name for name, value in connection.items() if value != "" and name != "extra"]
+    set_fields += [f"extra.{name}" for name in connection.get("extra", {})]
+    return {
+        "objectKey": key,
+        "objectType": "CONNECTION",
+        "scope": "DEPLOYMENT",
+        "scopeEntityId": deployment,
+        "setFields": set_fields,
+        "connection": connection,
+    }
+
+
+def variable_row(key: str, deployment: str, value: str, secret: bool = False) -> dict[str, Any]:
+    return {
+        "objectKey": key,
+        "objectType": "AIRFLOW_VARIABLE",
+        "scope": "DEPLOYMENT",
+        "scopeEntityId": deployment,
+        "setFields": ["value"] if value else [],
+        "airflowVariable": {"value": value, "isSecret": secret},
+    }
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        self.server.faulty._serve(self)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+    faulty: FaultyManager
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes away in the middle is what many of these tests are about."""
+
+
+Fault = Callable[["Exchange"], None]
+
+
+class Exchange:
+    """One request to FaultyManager and the ways to answer it."""
+
+    def __init__(self, manager: FaultyManager, handler: BaseHTTPRequestHandler) -> None:
+        self.manager = manager
+        self.handler = handler
+        url = urllib.parse.urlsplit(handler.path)
+        self.path = url.path
+        self.query = dict(urllib.parse.parse_qsl(url.query))
+        self.type = self.query.get("objectType", "")
+        self.offset = int(self.query.get("offset", "0"))
+        self.limit = int(self.query.get("limit", "20"))
+
+    def page(self) -> dict[str, Any]:
+        """The honest answer."""
+        rows = self.manager.rows.get(self.type, [])
+        key = self.query.get("objectKey")
+        if key is not None:
+            rows = [row for row in rows if row["objectKey"] == key]
+        return {
+            "environmentObjects": copy.deepcopy(rows[self.offset : self.offset + self.limit]),
+            "limit": self.limit,
+            "offset": self.offset,
+            "totalCount": len(rows),
+        }
+
+    def reply(
+        self,
+        body: bytes | str | Mapping[str, Any],
+        status: int = 200,
+        content_type: str = "application/json",
+        **headers: str,
+    ) -> None:
+        if not isinstance(body, (bytes, str)):
+            body = json.dumps(body)
+        raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
+        self.head(status, content_type, Content_Length=str(len(raw)), **headers)
+        self.write(raw)
+
+    def head(self, status: int, content_type: str, **headers: str) -> None:
+        """Status line and headers; underscores in names are dashes."""
+        self.handler.send_response(status)
+        self.handler.send_header("Content-Type", content_type)
+        for name, value in headers.items():
+            self.handler.send_header(name.replace("_", "-"), value)
+        self.handler.end_headers()
+
+    def write(self, data: bytes) -> None:
+        self.handler.wfile.write(data)
+        self.handler.wfile.flush()
+
+    def hang_up(self) -> None:
+        self.handler.close_connection = True
+
+
+class FaultyManager:
+    """An HTTP server that answers lists from `rows` until `fault` is set; then that answers.
+
+    served counts the answers given while the present fault (or none) was in force.
+    """
+
+    organization = "cmgr0000000000000000000org"[:25]
+    deployment = "cdep00000000000000000prod1"[:25]
+    other_deployment = "cdep00000000000000000othr2"[:25]
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in TYPES}
+        self.requests: list[tuple[str, dict[str, str], dict[str, str]]] = []
+        self.served = 0
+        self.closing = threading.Event()
+        self._fault: Fault | None = None
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.faulty = self
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def fault(self) -> Fault | None:
+        return self._fault
+
+    @fault.setter
+    def fault(self, fault: Fault | None) -> None:
+        self._fault = fault
+        self.served = 0
+
+    def add(self, *rows: dict[str, Any]) -> None:
+        for row in rows:
+            self.rows[row["objectType"]].append(row)
+
+    def wait_served(self, n: int) -> None:
+        eventually(lambda: self.served >= n, f"{n} answers of the present kind", PATIENCE * 2)
+
+    def connd(
+        self, directory: Path, sections: Mapping[str, Mapping[str, str]] | None = None
+    ) -> Connd:
+        return Connd(
+            directory, self.url, self.organization, self.deployment, "demo-token", sections
+        )
+
+    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+        exchange = Exchange(self, handler)
+        self.requests.append((exchange.path, exchange.query, dict(handler.headers.items())))
+        fault = self._fault
+        try:
+            if fault is None:
+                exchange.reply(exchange.page())
+            else:
+                fault(exchange)
+        except OSError:
+            handler.close_connection = True
+        finally:
+            if fault is self._fault:
+                self.served += 1
+
+    def close(self) -> None:
+        self.closing.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def __enter__(self) -> FaultyManager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@contextlib.contextmanager
+def limited_files(n: int) -> Iterator[None]:
+    """Raises this process's own limit of open files to n, for tests that hold many sockets."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(n, hard)), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
