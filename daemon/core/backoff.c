@@ -9,14 +9,14 @@ spread_of(int64_t wait_ms)
 }
 
 int64_t
-backoff_next(struct backoff *b, int64_t retry_after_ms,
+backoff_next(struct backoff *b, int64_t cap_ms, int64_t retry_after_ms,
     int64_t (*jitter)(void *env, int64_t low, int64_t high), void *env)
 {
 	int64_t before = b->last_ms ? b->last_ms : BACKOFF_BASE_MS, delay, floor;
 
 	delay = jitter(env, BACKOFF_BASE_MS, 3 * before);
-	if (delay > BACKOFF_CAP_MS)
-		delay = BACKOFF_CAP_MS;
+	if (delay > cap_ms)
+		delay = cap_ms;
 	b->last_ms = delay;
 	if (retry_after_ms <= 0)
 		return delay;

@@ -15,7 +15,10 @@ struct backoff {
 	int64_t last_ms; /* 0: no failure in a row */
 };
 
-/* jitter(env, low, high): uniform, inclusive. Returns the delay and remembers it. */
-int64_t backoff_next(struct backoff *b, int64_t retry_after_ms,
+/*
+ * jitter(env, low, high): uniform, inclusive. cap_ms: of what is not a Retry-After; BACKOFF_CAP_MS or
+ * less. retry_after_ms: 0 when none was named. Returns the delay and remembers it.
+ */
+int64_t backoff_next(struct backoff *b, int64_t cap_ms, int64_t retry_after_ms,
     int64_t (*jitter)(void *env, int64_t low, int64_t high), void *env);
 void backoff_reset(struct backoff *b);

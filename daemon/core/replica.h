@@ -141,6 +141,6 @@ struct replica_status {
 void replica_status(struct replica *r, int64_t now_ms, struct replica_status *out);
 /* Key i of one kind of the current generation, sorted; NULL at the end or without data. */
 const struct record *replica_record(struct replica *r, enum record_kind kind, size_t i);
-/* Is every one of these there and younger than max_age_ms (< 0: any age served)? */
+/* Would this key be answered with a value younger than max_age_ms (< 0: of any age served)? */
 bool replica_has(
     struct replica *r, int64_t now_ms, enum record_kind kind, struct span key, int64_t max_age_ms);

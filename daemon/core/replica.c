@@ -1,0 +1,658 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/replica.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/backoff.h"
+
+#define HOLD_MS_MAX     30000 /* a list held back is checked by a second one no later than this */
+#define GUARD_FROM      10    /* a kind with fewer objects may lose some, but not all, unchecked */
+#define URGENT_RETRY_MS 10000 /* the longest back-off while nothing can be answered */
+#define ASKED_RETRY_MS                                                                             \
+	1000 /* a question that finds no data starts a sync this soon after the last */
+#define TEAM_SEPARATOR "___"
+
+struct replica {
+	struct replica_config config;
+	const struct replica_ops *ops;
+	void *env;
+
+	struct generation *current; /* NULL: no data yet */
+	uint64_t number;            /* of current, or what the first one gets */
+	int64_t confirmed_ms;       /* when the manager last said that current is so */
+	int64_t carry_until_ms;     /* the first held value ends then; INT64_MAX: none is held */
+	struct generation *held;    /* a list that dropped too much and waits for a second one */
+
+	bool refused; /* since refused_ms, and no good list yet */
+	int64_t refused_ms;
+
+	bool syncing, sync_again;
+	int64_t next_sync_ms, asked_sync_ms; /* when one is due; when a question may start one */
+	int64_t floor_ms;                    /* Retry-After: none starts before */
+	int64_t done_ms;                     /* when the last one ended */
+	struct backoff backoff;
+	uint64_t syncs_ok, syncs_failed;
+
+	struct waiter *waiters;
+	bool closing;
+	enum freshness noted;                 /* the state that was noted last */
+	char last_error[REPLICA_REASON_SIZE]; /* "" after a good list */
+	char reason[2 * REPLICA_REASON_SIZE]; /* the last answer's */
+};
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t
+later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void
+note(struct replica *r, const char *event, const char *detail)
+{
+	r->ops->note(r->env, event, detail);
+}
+
+int
+replica_new(struct replica **out, const struct replica_config *config,
+    const struct replica_ops *ops, void *env, uint64_t first_generation)
+{
+	struct replica *r = mem_zalloc(sizeof *r);
+
+	if (!r)
+		return -ENOMEM;
+	r->config = *config;
+	r->ops = ops;
+	r->env = env;
+	r->number = first_generation;
+	r->carry_until_ms = INT64_MAX;
+	r->noted = NOT_READY;
+	*out = r;
+	return 0;
+}
+
+/* --- what the data is worth ---------------------------------------------------------- */
+
+/* How long a value lives that the manager no longer shows us. */
+static int64_t
+withdrawn_window(const struct replica *r)
+{
+	return earlier(r->config.windows.max_stale_unauthorized_ms, r->config.windows.max_stale_ms);
+}
+
+static bool
+refusal_has_ended_it(const struct replica *r, int64_t now_ms)
+{
+	return r->refused && now_ms - r->refused_ms >= withdrawn_window(r);
+}
+
+static enum freshness
+state_at(const struct replica *r, int64_t now_ms)
+{
+	if (!r->current)
+		return NOT_READY;
+	if (refusal_has_ended_it(r, now_ms))
+		return EXPIRED;
+	return freshness_at(&r->config.windows, now_ms - r->confirmed_ms);
+}
+
+static int64_t
+held_until(const struct replica *r, const struct record *rec)
+{
+	return rec->held->confirmed_ms + withdrawn_window(r);
+}
+
+/* Notes when the first held value ends that has not ended yet. */
+static void
+watch_held(struct replica *r, int64_t now_ms)
+{
+	r->carry_until_ms = INT64_MAX;
+	if (!r->current || generation_count_state(r->current, RECORD_WITHHELD) == 0)
+		return;
+	for (int kind = 0; kind < N_KINDS; kind++)
+		for (size_t i = 0; i < generation_count(r->current, (enum record_kind)kind); i++) {
+			const struct record *rec =
+			    generation_at(r->current, (enum record_kind)kind, i);
+
+			if (rec->held && held_until(r, rec) > now_ms)
+				r->carry_until_ms = earlier(r->carry_until_ms, held_until(r, rec));
+		}
+}
+
+/* --- answering ----------------------------------------------------------------------- */
+
+static void
+answer_not_ready(struct replica *r, struct answer *out)
+{
+	const char *why = "the first list has not come yet";
+
+	if (r->closing)
+		why = "connd is stopping";
+	else if (*r->last_error)
+		why = r->last_error;
+	snprintf(r->reason, sizeof r->reason, "no data yet: %s", why);
+	*out = (struct answer){
+		.verdict = VERDICT_NOT_READY, .state = NOT_READY, .age_ms = -1, .reason = r->reason
+	};
+}
+
+static void
+answer_expired(struct replica *r, int64_t now_ms, struct answer *out)
+{
+	const char *why = *r->last_error ? r->last_error : "no sync has ended since";
+
+	if (refusal_has_ended_it(r, now_ms))
+		snprintf(r->reason, sizeof r->reason, "the manager refuses since %" PRId64 " s: %s",
+		    (now_ms - r->refused_ms) / 1000, why);
+	else
+		snprintf(r->reason, sizeof r->reason, "not confirmed for %" PRId64 " s: %s",
+		    out->age_ms / 1000, why);
+	out->verdict = VERDICT_EXPIRED;
+	out->reason = r->reason;
+}
+
+static bool
+holds_separator(struct span key)
+{
+	return key.n && memmem(key.p, key.n, TEAM_SEPARATOR, strlen(TEAM_SEPARATOR)) != NULL;
+}
+
+static const struct record *
+find(const struct replica *r, enum record_kind kind, struct span team, struct span key,
+    bool hide_teams)
+{
+	char name[GENERATION_MAX_KEY];
+	const struct record *rec = NULL;
+	int n;
+
+	if (hide_teams && holds_separator(key))
+		return NULL;
+	if (team.n && team.n + strlen(TEAM_SEPARATOR) + key.n < sizeof name) {
+		n = snprintf(name, sizeof name, "%.*s" TEAM_SEPARATOR "%.*s", (int)team.n, team.p,
+		    (int)key.n, key.p ? key.p : "");
+		rec = generation_find(r->current, kind, (struct span){ name, (size_t)n });
+	}
+	return rec ? rec : generation_find(r->current, kind, key);
+}
+
+static void
+answer_record(const struct replica *r, int64_t now_ms, const struct record *rec, struct answer *out)
+{
+	enum freshness own;
+
+	out->record = rec;
+	if (rec->state == RECORD_VALUE) {
+		out->verdict = VERDICT_VALUE;
+	} else if (rec->state == RECORD_INVALID) {
+		out->verdict = VERDICT_INVALID;
+	} else if (!rec->held || now_ms >= held_until(r, rec)) {
+		out->verdict = VERDICT_WITHHELD;
+	} else {
+		out->verdict = VERDICT_VALUE;
+		out->record = rec->held;
+		out->age_ms = now_ms - rec->held->confirmed_ms;
+		own = freshness_at(&r->config.windows, out->age_ms);
+		if (own > out->state)
+			out->state = own;
+	}
+}
+
+void
+replica_ask_now(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
+    struct span key, bool hide_teams, struct answer *out)
+{
+	const struct record *rec;
+
+	if (!r->current) {
+		answer_not_ready(r, out);
+		return;
+	}
+	*out = (struct answer){
+		.verdict = VERDICT_NOT_FOUND,
+		.generation = r->number,
+		.state = state_at(r, now_ms),
+		.age_ms = now_ms - r->confirmed_ms,
+	};
+	if (out->state == EXPIRED) {
+		answer_expired(r, now_ms, out);
+		return;
+	}
+	rec = find(r, kind, team, key, hide_teams);
+	if (rec)
+		answer_record(r, now_ms, rec, out);
+}
+
+/* May a question that finds no data hope for a sync? */
+static bool
+sync_is_near(const struct replica *r, int64_t now_ms)
+{
+	return r->syncing || now_ms >= earlier(r->next_sync_ms, r->asked_sync_ms);
+}
+
+bool
+replica_ask(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
+    struct span key, bool hide_teams, struct answer *out)
+{
+	if (!r->current && !r->closing && r->config.cold_wait_ms > 0 && sync_is_near(r, now_ms))
+		return false;
+	replica_ask_now(r, now_ms, kind, team, key, hide_teams, out);
+	return true;
+}
+
+/* --- waiting ------------------------------------------------------------------------- */
+
+static void
+waiter_link(struct waiter **list, struct waiter *w)
+{
+	w->next = *list;
+	w->at = list;
+	if (w->next)
+		w->next->at = &w->next;
+	*list = w;
+}
+
+void
+replica_forget(struct waiter *w)
+{
+	if (!w->at)
+		return;
+	*w->at = w->next;
+	if (w->next)
+		w->next->at = w->at;
+	w->next = NULL;
+	w->at = NULL;
+}
+
+void
+replica_wait(struct replica *r, int64_t now_ms, struct waiter *w)
+{
+	w->until_ms = now_ms + r->config.cold_wait_ms;
+	waiter_link(&r->waiters, w);
+	if (!r->syncing)
+		r->next_sync_ms = earlier(r->next_sync_ms, now_ms);
+}
+
+/*
+ * Answers those whose time is up; INT64_MAX: all. They move to a list of their own first: an answer may
+ * forget others, or bring new questions.
+ */
+static void
+end_waits(struct replica *r, int64_t now_ms)
+{
+	struct waiter *ended = NULL, *w, *next;
+
+	for (w = r->waiters; w; w = next) {
+		next = w->next;
+		if (w->until_ms > now_ms)
+			continue;
+		replica_forget(w);
+		waiter_link(&ended, w);
+	}
+	while ((w = ended)) {
+		replica_forget(w);
+		w->answer(w);
+	}
+}
+
+struct replica *
+replica_free(struct replica *r)
+{
+	if (!r)
+		return NULL;
+	r->closing = true;
+	end_waits(r, INT64_MAX);
+	generation_unref(r->current);
+	generation_unref(r->held);
+	mem_free(r);
+	return NULL;
+}
+
+/* --- syncing ------------------------------------------------------------------------- */
+
+/* Remembers why; one note for each new reason, not for each failure. */
+static void
+fail_with(struct replica *r, const char *event, const char *reason)
+{
+	bool known = strcmp(r->last_error, reason) == 0;
+
+	snprintf(r->last_error, sizeof r->last_error, "%s", reason);
+	if (!known)
+		note(r, event, r->last_error);
+}
+
+static void
+sync_failed(struct replica *r, int64_t now_ms, const struct sync_result *result, const char *reason)
+{
+	bool refusal = result->outcome == SYNC_UNAUTHORIZED || result->outcome == SYNC_REFUSED;
+	bool urgent = !refusal && (!r->current || state_at(r, now_ms) == EXPIRED);
+	int64_t delay;
+
+	r->syncs_failed++;
+	if (refusal && !r->refused) {
+		r->refused = true;
+		r->refused_ms = now_ms;
+	}
+	fail_with(r, refusal ? "sync refused" : "sync failed", reason);
+	delay = backoff_next(&r->backoff, urgent ? URGENT_RETRY_MS : BACKOFF_CAP_MS,
+	    result->retry_after_ms, r->ops->jitter, r->env);
+	r->next_sync_ms = now_ms + delay;
+	if (result->retry_after_ms > 0)
+		r->floor_ms = r->next_sync_ms;
+	r->asked_sync_ms = later(now_ms + ASKED_RETRY_MS, r->floor_ms);
+}
+
+/* The manager has said that what we serve is so. */
+static void
+confirm(struct replica *r, int64_t now_ms)
+{
+	if (*r->last_error)
+		note(r, "sync recovered", "");
+	r->last_error[0] = '\0';
+	r->confirmed_ms = now_ms;
+	r->refused = false;
+	r->held = generation_unref(r->held);
+	r->syncs_ok++;
+	backoff_reset(&r->backoff);
+	r->next_sync_ms = now_ms + r->ops->jitter(r->env, r->config.refresh_ms * 8 / 10,
+				       r->config.refresh_ms * 12 / 10);
+}
+
+/* Does this list drop so much of one kind that it must be seen twice? */
+static bool
+drops_too_much(const struct replica *r, const struct generation *g, char *why, size_t size)
+{
+	static const char *const kinds[N_KINDS] = { "connections", "variables",
+		"environment variables" };
+
+	for (int k = 0; k < N_KINDS; k++) {
+		enum record_kind kind = (enum record_kind)k;
+		size_t n = generation_count(r->current, kind), gone;
+		bool all;
+
+		if (n == 0)
+			continue;
+		gone = generation_n_dropped(r->current, g, kind);
+		all = generation_count(g, kind) == 0;
+		if (!all && (n < GUARD_FROM || gone * 100 <= n * r->config.deletion_guard_percent))
+			continue;
+		snprintf(why, size,
+		    "the list drops %zu of %zu %s; held back until a second one is the same", gone,
+		    n, kinds[k]);
+		return true;
+	}
+	return false;
+}
+
+static void
+hold_back(struct replica *r, int64_t now_ms, struct generation *g, const char *why)
+{
+	generation_unref(r->held);
+	r->held = g;
+	fail_with(r, "list held back", why);
+	backoff_reset(&r->backoff);
+	r->next_sync_ms = now_ms + earlier(r->config.refresh_ms, HOLD_MS_MAX);
+	r->asked_sync_ms = r->next_sync_ms;
+}
+
+static void
+note_withheld(struct replica *r, size_t before)
+{
+	size_t now = generation_count_state(r->current, RECORD_WITHHELD);
+	char detail[64];
+
+	snprintf(detail, sizeof detail, "%zu records", now);
+	if (now > before)
+		note(r, "secrets withheld", detail);
+	else if (now < before)
+		note(r, now ? "fewer secrets withheld" : "no secrets withheld any more", detail);
+}
+
+static void
+take(struct replica *r, int64_t now_ms, struct generation *g)
+{
+	size_t withheld = r->current ? generation_count_state(r->current, RECORD_WITHHELD) : 0;
+
+	confirm(r, now_ms);
+	if (r->current && generation_equal(r->current, g)) {
+		generation_unref(g);
+		return;
+	}
+	if (r->current)
+		r->number++;
+	generation_unref(r->current);
+	r->current = g;
+	watch_held(r, now_ms);
+	note_withheld(r, withheld);
+	r->ops->published(r->env);
+}
+
+static const char *
+builder_failure(int error)
+{
+	switch (error) {
+	case -EMSGSIZE:
+		return "the list does not fit into max_bytes";
+	case -EPERM:
+		return "the memory for the list can not be locked";
+	default:
+		return "out of memory for the list";
+	}
+}
+
+static bool
+sync_listed(struct replica *r, int64_t now_ms, const struct sync_result *result)
+{
+	char why[REPLICA_REASON_SIZE];
+	struct generation *g;
+	int e = generation_builder_carry(
+	    result->builder, r->current, r->confirmed_ms, now_ms - withdrawn_window(r) + 1);
+
+	if (e < 0)
+		generation_builder_free(result->builder);
+	else
+		e = generation_builder_finish(result->builder, &g);
+	if (e < 0) {
+		sync_failed(r, now_ms, result, builder_failure(e));
+		return false;
+	}
+	if (r->held && generation_equal(r->held, g)) {
+		note(r, "held list taken", r->last_error);
+		r->last_error[0] = '\0';
+	} else if (r->current && drops_too_much(r, g, why, sizeof why)) {
+		hold_back(r, now_ms, g, why);
+		return false;
+	}
+	take(r, now_ms, g);
+	return true;
+}
+
+static bool
+sync_ended(struct replica *r, int64_t now_ms, const struct sync_result *result)
+{
+	switch (result->outcome) {
+	case SYNC_OK:
+		return sync_listed(r, now_ms, result);
+	case SYNC_NOT_MODIFIED:
+		if (!r->current) {
+			sync_failed(
+			    r, now_ms, result, "the manager says \"not modified\" of nothing");
+			return false;
+		}
+		confirm(r, now_ms);
+		return true;
+	case SYNC_UNREACHABLE:
+	case SYNC_UNAUTHORIZED:
+	case SYNC_REFUSED:
+	case SYNC_BAD:
+	case SYNC_FAILED:
+		break;
+	}
+	sync_failed(r, now_ms, result, result->reason ? result->reason : "no reason was given");
+	return false;
+}
+
+bool
+replica_sync_done(struct replica *r, int64_t now_ms, const struct sync_result *result)
+{
+	bool taken;
+
+	if (!r->syncing)
+		abort();
+	r->syncing = false;
+	r->done_ms = now_ms;
+	taken = sync_ended(r, now_ms, result);
+	if (r->sync_again) {
+		r->sync_again = false;
+		r->next_sync_ms = later(now_ms, r->floor_ms);
+	}
+	end_waits(r, INT64_MAX);
+	return taken;
+}
+
+void
+replica_sync_soon(struct replica *r, int64_t now_ms)
+{
+	if (r->syncing)
+		r->sync_again = true;
+	else
+		r->next_sync_ms = earlier(r->next_sync_ms, later(now_ms, r->floor_ms));
+}
+
+struct generation *
+replica_current(struct replica *r)
+{
+	return r->current;
+}
+
+/* --- time ---------------------------------------------------------------------------- */
+
+/* Held values end: the number moves, so that nobody who kept one goes on believing in it. */
+static void
+end_held(struct replica *r, int64_t now_ms)
+{
+	if (now_ms < r->carry_until_ms)
+		return;
+	watch_held(r, now_ms);
+	r->number++;
+	note(r, "withheld secrets expired", "their lookups are refused from now on");
+	r->ops->published(r->env);
+}
+
+static void
+note_state(struct replica *r, int64_t now_ms)
+{
+	enum freshness state = state_at(r, now_ms);
+
+	if (state == r->noted)
+		return;
+	if (state == OFFLINE)
+		note(r, "data is offline", r->last_error);
+	else if (state == EXPIRED)
+		note(r, "data has expired", r->last_error);
+	else if (r->noted == OFFLINE || r->noted == EXPIRED)
+		note(r, "data is current again", "");
+	r->noted = state;
+}
+
+/* When the state changes next by time alone. */
+static int64_t
+next_edge(const struct replica *r, int64_t now_ms)
+{
+	const struct windows *w = &r->config.windows;
+	const int64_t edges[] = {
+		r->confirmed_ms + w->ttl_ms,
+		r->confirmed_ms + w->stale_ms,
+		r->confirmed_ms + w->max_stale_ms,
+		r->refused ? r->refused_ms + withdrawn_window(r) : INT64_MAX,
+	};
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; r->current && i < N_ELEMENTS(edges); i++)
+		if (edges[i] > now_ms)
+			next = earlier(next, edges[i]);
+	return next;
+}
+
+int64_t
+replica_turn(struct replica *r, int64_t now_ms)
+{
+	int64_t next;
+
+	if (!r->syncing && now_ms >= r->next_sync_ms) {
+		r->syncing = true;
+		r->ops->start_sync(r->env);
+	}
+	end_held(r, now_ms);
+	note_state(r, now_ms);
+	end_waits(r, now_ms);
+
+	next = earlier(next_edge(r, now_ms), r->carry_until_ms);
+	if (!r->syncing)
+		next = earlier(next, r->next_sync_ms);
+	for (const struct waiter *w = r->waiters; w; w = w->next)
+		next = earlier(next, w->until_ms);
+	return next;
+}
+
+void
+replica_configure(struct replica *r, const struct replica_config *config)
+{
+	r->config = *config;
+	if (!*r->last_error && r->syncs_ok)
+		r->next_sync_ms =
+		    earlier(r->next_sync_ms, r->done_ms + config->refresh_ms * 12 / 10);
+	watch_held(r, r->done_ms);
+}
+
+/* --- for people ---------------------------------------------------------------------- */
+
+void
+replica_status(struct replica *r, int64_t now_ms, struct replica_status *out)
+{
+	*out = (struct replica_status){
+		.state = state_at(r, now_ms),
+		.generation = r->current ? r->number : 0,
+		.age_ms = r->current ? now_ms - r->confirmed_ms : -1,
+		.last_error = r->last_error,
+		.syncing = r->syncing,
+		.next_sync_ms = r->syncing ? 0 : later(0, r->next_sync_ms - now_ms),
+		.syncs_ok = r->syncs_ok,
+		.syncs_failed = r->syncs_failed,
+	};
+	if (!r->current)
+		return;
+	for (int k = 0; k < N_KINDS; k++)
+		out->n[k] = generation_count(r->current, (enum record_kind)k);
+	out->withheld = generation_count_state(r->current, RECORD_WITHHELD);
+	out->invalid = generation_count_state(r->current, RECORD_INVALID);
+	out->bytes = generation_bytes(r->current);
+	out->locked_bytes = generation_locked_bytes(r->current);
+}
+
+const struct record *
+replica_record(struct replica *r, enum record_kind kind, size_t i)
+{
+	if (!r->current || i >= generation_count(r->current, kind))
+		return NULL;
+	return generation_at(r->current, kind, i);
+}
+
+bool
+replica_has(
+    struct replica *r, int64_t now_ms, enum record_kind kind, struct span key, int64_t max_age_ms)
+{
+	struct answer a;
+
+	replica_ask_now(r, now_ms, kind, (struct span){ 0 }, key, false, &a);
+	return a.verdict == VERDICT_VALUE && (max_age_ms < 0 || a.age_ms < max_age_ms);
+}
