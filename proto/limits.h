@@ -26,6 +26,8 @@
 #define LIMIT_HTTP_URI (8 * 1024)	      /* a request target (414 above), as RFC 9110 advises */
 #define LIMIT_PAGE_ROWS 1000		      /* rows of one list page: what stock clients ask for */
 #define LIMIT_PAGE_BYTES (32 * 1024 * 1024)   /* one page as connd reads it */
+#define LIMIT_ROW (4 * 1024 * 1024)	      /* one row of a list: a value, escaped, and what is around it */
+#define LIMIT_ROW_NAMES 2000		      /* first-level members of extra; fields named in setFields */
 #define LIMIT_SYNC_BYTES (256 * 1024 * 1024)  /* all pages of one list */
 #define LIMIT_SYNC_PAGES 1000		      /* pages of one list: one that never ends ends here */
 #define LIMIT_OBJECTS 200000		      /* objects of one Deployment */

@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/jtext.h"
+#include "proto/limits.h"
 
 enum manager_type {
 	MANAGER_CONNECTION,
@@ -29,17 +30,21 @@ enum manager_row_verdict {
 	ROW_INVALID,  /* can not be represented: bad_field says where */
 };
 
-/* Spans live until the row callback returns. Absent members are absent spans; "" is not absent. */
+/*
+ * Spans live until the row callback returns. Absent members are absent spans; "" is not absent, but in
+ * password: an empty one is none. What has no value in it (withheld, invalid) has only its key and why.
+ */
 struct manager_row {
 	enum manager_row_verdict verdict;
-	struct span key; /* decoded objectKey */
-	struct span bad_field;	   /* ROW_INVALID */
+	struct span key;           /* decoded objectKey: 1 to LIMIT_KEY_BYTES bytes */
+	struct span bad_field;     /* ROW_INVALID */
 	struct span withheld_json; /* ROW_WITHHELD: a JSON array of field names */
 
 	/* CONNECTION */
 	struct span conn_type, description, host, login, password, schema;
-	int32_t port;	   /* 0: absent */
-	struct span extra; /* compact JSON text of an object, numbers digit for digit; absent when empty */
+	int32_t port; /* 0: absent */
+	/* Compact JSON text of an object, numbers digit for digit; absent when empty. */
+	struct span extra;
 
 	/* AIRFLOW_VARIABLE, ENVIRONMENT_VARIABLE */
 	struct span value;
@@ -51,12 +56,14 @@ struct manager_page {
 };
 
 #define MANAGER_WHY_SIZE 256
+#define MANAGER_SCRATCH  (2 * LIMIT_ROW)
 
 /*
  * Reads one page of a list that asked for `type` and `deployment` (absent: a Workspace list, no check).
  * row() is called for each row, in order; what it returns other than 0 ends the reading and is
- * returned. scratch: for decoded strings; wiped between rows. 0; -EBADMSG: the whole list must not be
- * believed, `why` says for a person what was wrong (names and offsets, never values).
+ * returned. scratch: for decoded strings, of at most MANAGER_SCRATCH bytes; wiped between rows. 0;
+ * -EBADMSG: the whole list must not be believed, `why` says for a person what was wrong (names and
+ * offsets, never values); -ENOMEM, -EMSGSIZE from scratch.
  */
 MUST_CHECK int manager_page_read(struct span text, enum manager_type type, struct span deployment,
     int (*row)(void *arg, const struct manager_row *row), void *arg, struct buf *scratch,
