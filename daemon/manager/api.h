@@ -17,8 +17,8 @@ struct event_base;
 struct api;
 
 /* Everything is borrowed and outlives the api. 0 or -ENOMEM. */
-MUST_CHECK int api_new(struct api **out, struct event_base *base, struct store *store,
-    struct token_authority *tokens);
+MUST_CHECK int api_new(
+    struct api **out, struct event_base *base, struct store *store, struct token_authority *tokens);
 /* The handler to make the HTTP server with. */
 struct http_handler api_handler(struct api *api);
 /* Answers every call that is held, so that the server can stop. */

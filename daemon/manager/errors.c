@@ -23,8 +23,8 @@ answer_headers(struct http_header all[static API_MAX_HEADERS], const struct http
 }
 
 static void
-write_error(struct http_call *call, int status, const struct http_header *more,
-    const char *message, const struct fault *f)
+write_error(struct http_call *call, int status, const struct http_header *more, const char *message,
+    const struct fault *f)
 {
 	struct http_header headers[API_MAX_HEADERS];
 	struct buf b = BUF_INIT(ERROR_MAX);
@@ -87,8 +87,7 @@ answer_json(struct http_call *call, const struct http_header *more, const struct
 		return;
 	}
 	answer_headers(headers, more);
-	http_call_answer(
-	    call, 200, headers, json_type, (struct span){ buf_str(body), body->len });
+	http_call_answer(call, 200, headers, json_type, (struct span){ buf_str(body), body->len });
 }
 
 void

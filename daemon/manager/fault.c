@@ -6,15 +6,20 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Drops what a cut has left of a UTF-8 sequence. */
+/* Drops what a cut has left of a UTF-8 sequence at the end. */
 static void
 trim_cut(char *s, size_t n)
 {
-	size_t back = 0;
+	size_t back = 0, need;
+	unsigned char lead;
 
 	while (back < n && back < 4 && ((unsigned char)s[n - 1 - back] & 0xc0) == 0x80)
 		back++;
-	if (back < n && (unsigned char)s[n - 1 - back] >= 0xc0)
+	if (back == n)
+		return;
+	lead = (unsigned char)s[n - 1 - back];
+	need = lead < 0xc0 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+	if (back != need)
 		s[n - 1 - back] = '\0';
 }
 
@@ -30,9 +35,8 @@ fault_set(struct fault *f, const char *code, const char *field, const char *what
 		trim_cut(f->field, sizeof f->field - 1);
 	n = (size_t)snprintf(f->message, sizeof f->message, "%s ", f->field);
 	va_start(ap, what);
-	if (vsnprintf(f->message + n, sizeof f->message - n, what, ap) >=
-	    (int)(sizeof f->message - n))
-		trim_cut(f->message, sizeof f->message - 1);
+	(void)vsnprintf(f->message + n, sizeof f->message - n, what, ap);
+	trim_cut(f->message, strlen(f->message));
 	va_end(ap);
 	return -EINVAL;
 }

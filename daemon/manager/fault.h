@@ -19,7 +19,7 @@ struct fault {
 
 /*
  * field: its path in the body ("connection.port") or the name of a query parameter. what: how the
- * sentence goes on ("must be ..."). Too long names are cut. Returns -EINVAL, so that a check can end
+ * sentence goes on ("must be ..."); foreign text only at its end, where it may be cut. Returns -EINVAL, so that a check can end
  * with it.
  */
 int fault_set(struct fault *f, const char *code, const char *field, const char *what, ...)

@@ -25,7 +25,7 @@
 #define INPUT_MAX     (64 * 1024)  /* read ahead of what was understood */
 #define OUTPUT_HIGH   (256 * 1024) /* answers that wait for their client; above it nothing is made */
 #define OUTPUT_LOW    (64 * 1024)  /* a streamed answer goes on below this */
-#define TURN_REQUESTS 16	   /* pipelined requests of one client before others have a turn */
+#define TURN_REQUESTS 16           /* pipelined requests of one client before others have a turn */
 #define LINGER_MS     1000
 #define PIECE_MAX     (4 * 1024 * 1024) /* one piece of a stream: a row is at most some 1 MiB */
 
@@ -42,7 +42,8 @@ enum conn_state {
 };
 
 struct http_call {
-	struct http_call *prev, *next; /* the server's list: the one longest without progress first */
+	struct http_call *prev,
+	    *next; /* the server's list: the one longest without progress first */
 	struct http_server *server;
 	struct bufferevent *bev;
 	struct event *deadline;
@@ -140,7 +141,8 @@ set_deadline(struct http_call *c, int64_t ms)
 {
 	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 
-	(void)event_add(c->deadline, &tv); /* fails only when memory is out: then one wait is longer */
+	(void)event_add(
+	    c->deadline, &tv); /* fails only when memory is out: then one wait is longer */
 }
 
 static void
@@ -414,7 +416,8 @@ stream_pump(struct http_call *c)
 	bufferevent_setwatermark(c->bev, EV_WRITE, 0, 0);
 	stream_end(c);
 	if (r < 0) {
-		log_warn("answer cut off", LOG_STR("request", c->id), LOG_STR("reason", strerror(-r)));
+		log_warn(
+		    "answer cut off", LOG_STR("request", c->id), LOG_STR("reason", strerror(-r)));
 		conn_close(c);
 	} else {
 		conn_answered(c);

@@ -33,13 +33,14 @@ struct http_handler {
 
 /* 0: the default in brackets. */
 struct http_options {
-	size_t max_connections; /* [4096, less when RLIMIT_NOFILE is]; above it the idlest is closed */
-	int64_t head_ms;	/* [10 s] from a request's first byte to the end of its header */
-	int64_t body_ms;	/* [30 s] for the body behind it */
-	int64_t idle_ms;	/* [120 s] between two requests */
-	int64_t write_ms;	/* [30 s] without a byte taken by a client that has an answer coming */
-	int64_t stream_ms;	/* [300 s] for one streamed answer */
-	int64_t grace_ms;	/* [5 s] for what is under way when the server stops */
+	size_t
+	    max_connections; /* [4096, less when RLIMIT_NOFILE is]; above it the idlest is closed */
+	int64_t head_ms;     /* [10 s] from a request's first byte to the end of its header */
+	int64_t body_ms;     /* [30 s] for the body behind it */
+	int64_t idle_ms;     /* [120 s] between two requests */
+	int64_t write_ms;    /* [30 s] without a byte taken by a client that has an answer coming */
+	int64_t stream_ms;   /* [300 s] for one streamed answer */
+	int64_t grace_ms;    /* [5 s] for what is under way when the server stops */
 };
 
 #define HTTP_WHY_SIZE 256

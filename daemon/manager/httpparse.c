@@ -8,7 +8,7 @@
 /* Around the target in a request line: the longest method, the version, two blanks. */
 #define LINE_SLACK 64
 /* Chunk lines and trailers of one request: small chunks are allowed, endless ones are not. */
-#define OVERHEAD_MAX (64 * 1024)
+#define OVERHEAD_MAX   (64 * 1024)
 #define CHUNK_LINE_MAX 256
 
 static int
@@ -41,7 +41,7 @@ static bool
 is_token_char(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	    (c && strchr("!#$%&'*+-.^_`|~", c));
+	       (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 static bool
@@ -168,8 +168,9 @@ read_target(struct http_parser *p, struct span t)
 		return refuse(p, 414, "The request target is too long");
 	for (size_t i = 0; i < t.n; i++)
 		if (t.p[i] <= ' ' || t.p[i] >= 0x7f || t.p[i] == '#')
-			return refuse(p, 400, "The request target holds a character that must be "
-					      "percent-encoded");
+			return refuse(p, 400,
+			    "The request target holds a character that must be "
+			    "percent-encoded");
 	if (t.n > 7 && !strncasecmp(t.p, "http://", 7))
 		t.p += 7, t.n -= 7;
 	else if (t.n > 8 && !strncasecmp(t.p, "https://", 8))
@@ -409,7 +410,9 @@ read_chunk_line(struct http_parser *p)
 
 	for (; i < n && s[i] != ';'; i++) {
 		char c = lower(s[i]);
-		int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+		int digit = c >= '0' && c <= '9'   ? c - '0'
+			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+						   : -1;
 
 		if (digit < 0)
 			return refuse(p, 400, "The size of a chunk is malformed");

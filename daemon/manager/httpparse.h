@@ -57,7 +57,7 @@ enum http_parse {
 	HTTP_PARSE_MORE, /* all bytes were used; feed more */
 	HTTP_PARSE_HEAD, /* the header is complete (request: all but the body); feed the rest */
 	HTTP_PARSE_DONE, /* the request is complete */
-	HTTP_PARSE_BAD,	 /* refused with ->status and ->why; the stream can not be read on */
+	HTTP_PARSE_BAD,  /* refused with ->status and ->why; the stream can not be read on */
 };
 
 enum http_parse_state {
@@ -73,14 +73,14 @@ enum http_parse_state {
 
 struct http_parser {
 	struct http_request request;
-	int status;	 /* of HTTP_PARSE_BAD: 400, 413, 414, 417, 431, 501, 505 */
+	int status;      /* of HTTP_PARSE_BAD: 400, 413, 414, 417, 431, 501, 505 */
 	const char *why; /* a sentence, static */
 	/* Private. */
 	enum http_parse_state state;
 	struct buf head;
 	struct buf line; /* a chunk's size or a trailer field */
 	struct buf body;
-	size_t left;	 /* bytes to come of the body or of the chunk */
+	size_t left;     /* bytes to come of the body or of the chunk */
 	size_t overhead; /* bytes of chunk lines and trailers so far */
 	size_t line_end; /* offset behind the request line; 0 while it is incomplete */
 	bool skipped_blank;

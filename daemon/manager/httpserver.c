@@ -16,8 +16,8 @@
 #include "manager/http_internal.h"
 
 #define ACCEPT_PAUSE_MS 100
-#define FD_RESERVE	64 /* the database, its log, the control socket, a file that is being read */
-#define BACKLOG		4096
+#define FD_RESERVE      64 /* the database, its log, the control socket, a file that is being read */
+#define BACKLOG         4096
 
 static void *
 event_mem_realloc(void *p, size_t n)
@@ -58,8 +58,8 @@ static void
 set_accepting(struct http_server *s, bool on)
 {
 	for (size_t i = 0; i < s->n_listeners; i++)
-		(void)(on ? evconnlistener_enable(s->listeners[i]) :
-				  evconnlistener_disable(s->listeners[i]));
+		(void)(on ? evconnlistener_enable(s->listeners[i])
+			  : evconnlistener_disable(s->listeners[i]));
 }
 
 static void
@@ -210,7 +210,8 @@ split_address(const char *where, char host[static 256], const char **port)
 int
 http_server_listen(struct http_server *s, const char *where, char why[static HTTP_WHY_SIZE])
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV };
 	struct addrinfo *found = NULL;
 	char host[256];
 	const char *port;

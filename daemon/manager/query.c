@@ -142,15 +142,16 @@ query_read(struct query *q, struct span raw, struct buf *scratch, struct fault *
 		struct span one = { raw.p, amp ? (size_t)(amp - raw.p) : raw.n };
 		const char *eq = memchr(one.p, '=', one.n);
 		struct span name = { one.p, eq ? (size_t)(eq - one.p) : one.n };
-		struct span value = eq ? (struct span){ eq + 1, one.n - name.n - 1 } : SPAN_LITERAL("");
+		struct span value =
+		    eq ? (struct span){ eq + 1, one.n - name.n - 1 } : SPAN_LITERAL("");
 
 		raw.p += one.n + (amp != NULL);
 		raw.n -= one.n + (amp != NULL);
 		if (!one.n)
 			continue;
 		if (q->n == QUERY_MAX_PAIRS)
-			return fault_set(f, "invalid", "query", "has more than %d parameters",
-			    QUERY_MAX_PAIRS);
+			return fault_set(
+			    f, "invalid", "query", "has more than %d parameters", QUERY_MAX_PAIRS);
 		if (decode(name, true, scratch, &q->pairs[q->n].name) ||
 		    decode(value, true, scratch, &q->pairs[q->n].value))
 			return fault_set(f, "invalid", "query",
@@ -221,8 +222,7 @@ query_count(const struct query *q, const char *name, int64_t *out, struct fault 
 	if (!text.n)
 		return fault_set(f, "invalid", name, "must be a number, 0 or more");
 	for (size_t i = 0; i < text.n; i++) {
-		if (text.p[i] < '0' || text.p[i] > '9' ||
-		    __builtin_mul_overflow(v, 10, &v) ||
+		if (text.p[i] < '0' || text.p[i] > '9' || __builtin_mul_overflow(v, 10, &v) ||
 		    __builtin_add_overflow(v, text.p[i] - '0', &v))
 			return fault_set(f, "invalid", name, "must be a number, 0 or more");
 	}

@@ -14,7 +14,7 @@
 #include "base/jtext.h"
 #include "manager/fault.h"
 
-#define QUERY_MAX_PAIRS	   64
+#define QUERY_MAX_PAIRS   64
 #define PATH_MAX_SEGMENTS 12
 
 struct path {
@@ -35,11 +35,11 @@ struct query {
  */
 MUST_CHECK int path_read(struct path *p, struct span raw, struct buf *scratch);
 /* raw may be absent. 0; -EINVAL with *f; -ENOMEM. */
-MUST_CHECK int query_read(
-    struct query *q, struct span raw, struct buf *scratch, struct fault *f);
+MUST_CHECK int query_read(struct query *q, struct span raw, struct buf *scratch, struct fault *f);
 
 /* A parameter that may be given once. Absent: *out is untouched. 0, or -EINVAL with *f. */
-MUST_CHECK int query_text(const struct query *q, const char *name, struct span *out, struct fault *f);
+MUST_CHECK int query_text(
+    const struct query *q, const char *name, struct span *out, struct fault *f);
 MUST_CHECK int query_bool(const struct query *q, const char *name, bool *out, struct fault *f);
 MUST_CHECK int query_count(const struct query *q, const char *name, int64_t *out, struct fault *f);
 

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/encode.h"
+
+#include "base/clock.h"
+#include "base/jtext.h"
+#include "manager/objectbody.h"
+#include "proto/limits.h"
+#include "proto/scan.h"
+
+void
+encode_time(const char *name, int64_t wall_ms, struct buf *out)
+{
+	char text[CLOCK_RFC3339_SIZE];
+
+	clock_rfc3339(wall_ms, text);
+	jtext_member_string(out, name, span_of(text));
+}
+
+static void
+encode_subject(const char *name, const struct store_subject *s, struct buf *out)
+{
+	if (id_is_none(&s->token))
+		return; /* the command line: nobody that has a profile */
+	jtext_name(out, name);
+	buf_addc(out, '{');
+	jtext_member_string(out, "id", span_of(s->token.s));
+	jtext_member_string(out, "subjectType", SPAN_LITERAL("SERVICEKEY"));
+	jtext_member_string(out, "apiTokenName", s->name);
+	buf_addc(out, '}');
+}
+
+/* The document as it may be seen. */
+static void
+encode_value(const struct store_object *o, struct span doc, bool override,
+    const struct encode_view *view, struct buf *out)
+{
+	struct value_mask mask = { .secret_flag = value_is_secret(o->value), .override = override };
+
+	if (view && view->show_secrets)
+		buf_add(out, doc.p, doc.n);
+	else
+		value_mask(o->type, doc, &mask, out);
+}
+
+static void
+encode_links(const struct store_object *o, const struct encode_view *view, struct buf *out)
+{
+	static const char *const names[MANAGER_N_TYPES] = {
+		[MANAGER_CONNECTION] = "connectionOverrides",
+		[MANAGER_AIRFLOW_VARIABLE] = "airflowVariableOverrides",
+		[MANAGER_ENVIRONMENT_VARIABLE] = "environmentVariableOverrides",
+		[MANAGER_METRICS_EXPORT] = "metricsExportOverrides",
+	};
+
+	jtext_name(out, "links");
+	buf_addc(out, '[');
+	for (size_t i = 0; i < o->n_links; i++) {
+		const struct store_link *l = &o->links[i];
+
+		buf_adds(out, i ? ",{" : "{");
+		jtext_member_string(out, "scope", span_of(scope_name(l->scope)));
+		jtext_member_string(out, "scopeEntityId", span_of(l->entity.s));
+		if (l->override.n > 2) { /* more than {} */
+			jtext_name(out, names[o->type]);
+			encode_value(o, l->override, true, view, out);
+		}
+		jtext_name(out, "setFields");
+		value_set_fields(o->type, l->override, out);
+		buf_addc(out, '}');
+	}
+	buf_addc(out, ']');
+}
+
+static void
+encode_excludes(const struct store_object *o, struct buf *out)
+{
+	jtext_name(out, "excludeLinks");
+	buf_addc(out, '[');
+	for (size_t i = 0; i < o->n_excludes; i++) {
+		buf_adds(out, i ? ",{" : "{");
+		jtext_member_string(out, "scope", span_of(scope_name(o->excludes[i].scope)));
+		jtext_member_string(out, "scopeEntityId", span_of(o->excludes[i].entity.s));
+		buf_addc(out, '}');
+	}
+	buf_addc(out, ']');
+}
+
+/*
+ * A row that came through a link has no id: an update by it would change what every other Deployment
+ * sees. It stands for the place that looks, and says where it comes from.
+ */
+static void
+encode_place(const struct store_object *o, const struct encode_view *view, struct buf *out)
+{
+	bool linked = o->resolved_link && view;
+
+	jtext_member_string(out, "scope", span_of(scope_name(linked ? view->scope : o->scope)));
+	jtext_member_string(
+	    out, "scopeEntityId", span_of(linked ? view->scope_id.s : o->scope_id.s));
+	if (!linked)
+		return;
+	jtext_member_string(out, "sourceScope", span_of(scope_name(o->scope)));
+	jtext_member_string(out, "sourceScopeEntityId", span_of(o->scope_id.s));
+}
+
+void
+encode_object(const struct store_object *o, const struct encode_view *view, struct buf *out)
+{
+	buf_addc(out, '{');
+	if (!o->resolved_link)
+		jtext_member_string(out, "id", span_of(o->id.s));
+	jtext_member_string(out, "objectKey", o->key);
+	jtext_member_string(out, "objectType", span_of(manager_type_name(o->type)));
+	encode_place(o, view, out);
+	jtext_member_string(out, "description", o->description);
+	jtext_name(out, object_type_member(o->type));
+	encode_value(o, o->value, false, view, out);
+	jtext_name(out, "setFields");
+	value_set_fields(o->type, o->value, out);
+	if (!o->resolved_link) {
+		if (o->scope == SCOPE_WORKSPACE)
+			jtext_member_bool(out, "autoLinkDeployments", o->auto_link);
+		encode_links(o, view, out);
+		encode_excludes(o, out);
+	}
+	encode_time("createdAt", o->created_ms, out);
+	encode_time("updatedAt", o->updated_ms, out);
+	encode_subject("createdBy", &o->created_by, out);
+	encode_subject("updatedBy", &o->updated_by, out);
+	buf_addc(out, '}');
+}
+
+static void
+encode_entity(const struct store_entity *e, struct buf *out)
+{
+	jtext_member_string(out, "id", span_of(e->id.s));
+	jtext_member_string(out, "name", e->name);
+	encode_time("createdAt", e->created_ms, out);
+	encode_time("updatedAt", e->updated_ms, out);
+}
+
+/* Stock clients look for `product` and stop without it. */
+void
+encode_organization(const struct store_entity *e, struct buf *out)
+{
+	buf_addc(out, '{');
+	encode_entity(e, out);
+	jtext_member_string(out, "product", SPAN_LITERAL("HOSTED"));
+	jtext_member_string(out, "status", SPAN_LITERAL("ACTIVE"));
+	jtext_member_bool(out, "environmentSecretsFetching", e->secrets_fetching);
+	buf_addc(out, '}');
+}
+
+void
+encode_workspace(const struct store_entity *e, struct buf *out)
+{
+	buf_addc(out, '{');
+	encode_entity(e, out);
+	jtext_member_string(out, "organizationId", span_of(e->organization.s));
+	buf_addc(out, '}');
+}
+
+void
+encode_deployment(const struct store_entity *e, struct buf *out)
+{
+	buf_addc(out, '{');
+	encode_entity(e, out);
+	jtext_member_string(out, "organizationId", span_of(e->organization.s));
+	jtext_member_string(out, "workspaceId", span_of(e->workspace.s));
+	buf_addc(out, '}');
+}

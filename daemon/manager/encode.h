@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the store has -> the API's JSON. Pure. There is never a null: what is absent is left out. Secrets
+ * are left out or blank unless they were asked for; setFields names them either way.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "manager/store.h"
+
+/* Who looks: for rows that came through a link. */
+struct encode_view {
+	bool show_secrets;
+	enum scope scope;
+	struct id scope_id;
+};
+
+/* Appends one EnvironmentObject. view may be NULL: as its own, without secrets. Failures stick in out. */
+void encode_object(const struct store_object *o, const struct encode_view *view, struct buf *out);
+void encode_organization(const struct store_entity *e, struct buf *out);
+void encode_workspace(const struct store_entity *e, struct buf *out);
+void encode_deployment(const struct store_entity *e, struct buf *out);
+void encode_time(const char *name, int64_t wall_ms, struct buf *out);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Organizations, Workspaces and Deployments: what stock clients read before anything else. */
+#include <errno.h>
+
+#include "manager/encode.h"
+#include "manager/request.h"
+#include "proto/limits.h"
+
+#define LIST_MAX      (16 * 1024 * 1024)
+#define DEFAULT_LIMIT 20
+
+struct page {
+	int64_t offset, limit, total;
+};
+
+static bool
+read_page(struct request *rq, struct page *p)
+{
+	struct fault f;
+
+	*p = (struct page){ .limit = DEFAULT_LIMIT };
+	if (query_count(&rq->query, "offset", &p->offset, &f) == 0 &&
+	    query_count(&rq->query, "limit", &p->limit, &f) == 0)
+		return true;
+	error_answer_fault(rq->call, &f);
+	return false;
+}
+
+static void
+end_page(struct request *rq, struct buf *body, const struct page *p, int r)
+{
+	buf_addc(body, ']');
+	jtext_member_int(body, "limit", p->limit);
+	jtext_member_int(body, "offset", p->offset);
+	jtext_member_int(body, "totalCount", p->total);
+	buf_addc(body, '}');
+	if (r < 0)
+		error_answer_internal(rq->call, r);
+	else
+		answer_json(rq->call, NULL, body);
+	buf_fini(body);
+}
+
+static void
+separate(struct buf *out)
+{
+	if (out->data[out->len - 1] != '[')
+		buf_addc(out, ',');
+}
+
+/* --- organizations -------------------------------------------------------------------- */
+
+/* A token is of one organization, so that is the list. */
+void
+organizations_list(struct request *rq)
+{
+	struct buf body = BUF_INIT(LIST_MAX);
+	struct store_entity e;
+	struct page p;
+	int r;
+
+	if (!read_page(rq, &p))
+		return;
+	buf_adds(&body, "{\"organizations\":[");
+	r = store_entity_get(rq->api->store, SCOPE_ORGANIZATION, &rq->who.subject.organization, &e);
+	p.total = r == STORE_OK;
+	if (r == STORE_OK && p.offset == 0 && p.limit > 0)
+		encode_organization(&e, &body);
+	end_page(rq, &body, &p, r);
+}
+
+void
+organization_get(struct request *rq)
+{
+	struct buf body = BUF_INIT(LIST_MAX);
+	struct store_entity e;
+	int r = store_entity_get(rq->api->store, SCOPE_ORGANIZATION, &rq->organization, &e);
+
+	if (r < 0) {
+		error_answer_internal(rq->call, r);
+	} else if (r != STORE_OK) {
+		request_not_found(rq, "The organization");
+	} else {
+		encode_organization(&e, &body);
+		answer_json(rq->call, NULL, &body);
+	}
+	buf_fini(&body);
+}
+
+/* --- Workspaces and Deployments ------------------------------------------------------- */
+
+/* Rows the token does not cover are left out, so the page is cut here and not in the store. */
+struct listing {
+	struct request *rq;
+	struct page page;
+	struct buf body;
+	bool by_id; /* only the ids the query names */
+	const char *id_parameter;
+	bool by_workspace;
+	struct id around;
+};
+
+static struct place
+place_of(const struct store_entity *e)
+{
+	struct place p = { .organization = e->organization, .workspace = e->workspace };
+
+	if (e->scope == SCOPE_WORKSPACE)
+		p.workspace = e->id;
+	if (e->scope == SCOPE_DEPLOYMENT)
+		p.deployment = e->id;
+	return p;
+}
+
+/* A repeated parameter that names ids. */
+static bool
+query_names(const struct query *q, const char *name, const struct id *id)
+{
+	for (size_t i = 0; i < q->n; i++)
+		if (span_is(q->pairs[i].name, name) && span_is(q->pairs[i].value, id->s))
+			return true;
+	return false;
+}
+
+static bool
+query_has(const struct query *q, const char *name)
+{
+	for (size_t i = 0; i < q->n; i++)
+		if (span_is(q->pairs[i].name, name))
+			return true;
+	return false;
+}
+
+/* The Workspace a Deployment's token is in: it must be able to name that, though it covers less. */
+static struct id
+workspace_around(struct request *rq)
+{
+	const struct subject *who = &rq->who.subject;
+	struct place own = { 0 };
+
+	if (who->scope != SCOPE_DEPLOYMENT ||
+	    store_place(rq->api->store, SCOPE_DEPLOYMENT, &who->scope_id, &own) != STORE_OK)
+		return (struct id){ 0 };
+	return own.workspace;
+}
+
+static bool
+is_visible(struct request *rq, const struct store_entity *e, const struct id *around)
+{
+	struct place where = place_of(e);
+
+	return policy_decide(&rq->who.subject, ACTION_VIEW, &where, false) == POLICY_ALLOWED ||
+	       (e->scope == SCOPE_WORKSPACE && id_equal(around, &e->id));
+}
+
+static int
+list_entity(void *arg, const struct store_entity *e)
+{
+	struct listing *l = arg;
+	int64_t row;
+
+	if (l->by_id && !query_names(&l->rq->query, l->id_parameter, &e->id))
+		return 0;
+	if (l->by_workspace && !query_names(&l->rq->query, "workspaceIds", &e->workspace))
+		return 0;
+	if (!is_visible(l->rq, e, &l->around))
+		return 0;
+	row = l->page.total++;
+	if (row < l->page.offset || row - l->page.offset >= l->page.limit)
+		return 0;
+	separate(&l->body);
+	if (e->scope == SCOPE_WORKSPACE)
+		encode_workspace(e, &l->body);
+	else
+		encode_deployment(e, &l->body);
+	return buf_error(&l->body);
+}
+
+static void
+list_entities(struct request *rq, enum scope scope, const char *member, const char *id_parameter)
+{
+	struct listing l = { .rq = rq, .id_parameter = id_parameter, .body = BUF_INIT(LIST_MAX) };
+	int r;
+
+	if (!read_page(rq, &l.page))
+		return;
+	l.around = workspace_around(rq);
+	l.by_id = query_has(&rq->query, id_parameter);
+	l.by_workspace = scope == SCOPE_DEPLOYMENT && query_has(&rq->query, "workspaceIds");
+	buf_addf(&l.body, "{\"%s\":[", member);
+	r = store_entity_list(
+	    rq->api->store, scope, &rq->organization, 0, -1, list_entity, &l, NULL);
+	end_page(rq, &l.body, &l.page, r);
+}
+
+void
+workspaces_list(struct request *rq)
+{
+	list_entities(rq, SCOPE_WORKSPACE, "workspaces", "workspaceIds");
+}
+
+void
+deployments_list(struct request *rq)
+{
+	list_entities(rq, SCOPE_DEPLOYMENT, "deployments", "deploymentIds");
+}
+
+static void
+get_entity(struct request *rq, enum scope scope, const char *what)
+{
+	struct buf body = BUF_INIT(LIST_MAX);
+	struct store_entity e;
+	struct id id, around = workspace_around(rq);
+	int r = STORE_NOT_FOUND;
+
+	if (id_from(rq->params[0], &id))
+		r = store_entity_get(rq->api->store, scope, &id, &e);
+	if (r < 0) {
+		error_answer_internal(rq->call, r);
+		return;
+	}
+	if (r != STORE_OK || !id_equal(&e.organization, &rq->organization) ||
+	    !is_visible(rq, &e, &around)) {
+		request_not_found(rq, what);
+		return;
+	}
+	if (scope == SCOPE_WORKSPACE)
+		encode_workspace(&e, &body);
+	else
+		encode_deployment(&e, &body);
+	answer_json(rq->call, NULL, &body);
+	buf_fini(&body);
+}
+
+void
+workspace_get(struct request *rq)
+{
+	get_entity(rq, SCOPE_WORKSPACE, "The Workspace");
+}
+
+void
+deployment_get(struct request *rq)
+{
+	get_entity(rq, SCOPE_DEPLOYMENT, "The Deployment");
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * GET .../environment-objects: which rows the token may have, streamed from one instant of the store.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "manager/encode.h"
+#include "manager/request.h"
+#include "proto/limits.h"
+
+#define DEFAULT_LIMIT 20
+#define PIECE         (32 * 1024)
+
+#define ETAG_SIZE 64
+
+/* A list that was asked for and may be given. */
+struct list {
+	struct store_query query;
+	struct encode_view view;
+	struct place place;
+};
+
+struct list_stream {
+	struct request *rq;
+	struct list list;
+	struct store_cursor *cursor;
+	int64_t total;
+	bool begun, any;
+};
+
+/* --- what is asked -------------------------------------------------------------------- */
+
+static int
+read_sort(struct store_query *q, struct span text, struct fault *f)
+{
+	static const struct {
+		const char *name;
+		enum store_sort by;
+	} known[] = {
+		{ "objectType", STORE_SORT_TYPE },
+		{ "objectKey", STORE_SORT_KEY },
+		{ "createdAt", STORE_SORT_CREATED },
+		{ "updatedAt", STORE_SORT_UPDATED },
+	};
+	const char *colon = memchr(text.p, ':', text.n);
+	struct span name = { text.p, colon ? (size_t)(colon - text.p) : text.n };
+	struct span order = { text.p + name.n, text.n - name.n };
+
+	for (size_t i = 0; i < N_ELEMENTS(known); i++) {
+		if (!span_is(name, known[i].name))
+			continue;
+		if (!span_is(order, ":asc") && !span_is(order, ":desc"))
+			break;
+		if (q->n_sorts == STORE_MAX_SORTS)
+			return fault_set(f, "invalid", "sorts", "must be given at most %d times",
+			    STORE_MAX_SORTS);
+		q->sorts[q->n_sorts].by = known[i].by;
+		q->sorts[q->n_sorts++].descending = span_is(order, ":desc");
+		return 0;
+	}
+	return fault_set(f, "invalid", "sorts",
+	    "must be objectType, objectKey, createdAt or updatedAt with :asc or :desc");
+}
+
+/* All parameters but the scope. */
+static int
+read_filters(struct request *rq, struct list *l, struct fault *f)
+{
+	struct store_query *q = &l->query;
+	struct span type_name = { 0 };
+	enum manager_type type;
+	int r = 0;
+
+	q->limit = DEFAULT_LIMIT;
+	q->types = STORE_ALL_TYPES;
+	for (size_t i = 0; i < rq->query.n && r == 0; i++)
+		if (span_is(rq->query.pairs[i].name, "sorts"))
+			r = read_sort(q, rq->query.pairs[i].value, f);
+	if (r == 0)
+		r = query_count(&rq->query, "offset", &q->offset, f);
+	if (r == 0)
+		r = query_count(&rq->query, "limit", &q->limit, f);
+	if (r == 0)
+		r = query_bool(&rq->query, "showSecrets", &l->view.show_secrets, f);
+	if (r == 0)
+		r = query_bool(&rq->query, "resolveLinked", &q->resolve, f);
+	if (r == 0)
+		r = query_text(&rq->query, "objectKey", &q->key, f);
+	if (r == 0)
+		r = query_text(&rq->query, "objectType", &type_name, f);
+	if (r < 0 || !type_name.p)
+		return r;
+	if (!manager_type_from(type_name, &type))
+		return fault_set(f, "invalid", "objectType",
+		    "must be CONNECTION, AIRFLOW_VARIABLE, ENVIRONMENT_VARIABLE or METRICS_EXPORT");
+	q->types = 1U << type;
+	return 0;
+}
+
+/* --- whose rows ----------------------------------------------------------------------- */
+
+/* No id given: everything the token may see. */
+static int
+own_scope(struct request *rq, struct list *l)
+{
+	const struct subject *who = &rq->who.subject;
+
+	l->query.scope = who->scope;
+	l->query.scope_id = who->scope_id;
+	l->query.whole_workspace = who->scope == SCOPE_WORKSPACE;
+	if (who->scope == SCOPE_ORGANIZATION) {
+		l->place = (struct place){ .organization = who->organization };
+		return 0;
+	}
+	return store_place(rq->api->store, who->scope, &who->scope_id, &l->place);
+}
+
+/* 0; STORE_NOT_FOUND; -EINVAL with *f; -errno. */
+static int
+read_scope(struct request *rq, struct list *l, struct fault *f)
+{
+	struct span deployment = { 0 }, workspace = { 0 };
+	struct id id;
+	int r = query_text(&rq->query, "deploymentId", &deployment, f);
+
+	if (r == 0)
+		r = query_text(&rq->query, "workspaceId", &workspace, f);
+	if (r < 0)
+		return r;
+	if (!deployment.p && !workspace.p)
+		return own_scope(rq, l);
+	l->query.scope = deployment.p ? SCOPE_DEPLOYMENT : SCOPE_WORKSPACE;
+	if (!id_from(deployment.p ? deployment : workspace, &id))
+		return STORE_NOT_FOUND;
+	l->query.scope_id = id;
+	r = store_place(rq->api->store, l->query.scope, &id, &l->place);
+	/* Both: the Deployment must be in that Workspace. */
+	if (r == 0 && deployment.p && workspace.p && !span_is(workspace, l->place.workspace.s))
+		return STORE_NOT_FOUND;
+	return r;
+}
+
+/* True when *l may be given to the token; else the call is answered. */
+static bool
+read_list(struct request *rq, struct list *l)
+{
+	struct fault f;
+	const char *what;
+	int r = read_filters(rq, l, &f);
+
+	if (r == 0)
+		r = read_scope(rq, l, &f);
+	what = l->query.scope == SCOPE_DEPLOYMENT ? "The Deployment" : "The Workspace";
+	if (r == -EINVAL)
+		error_answer_fault(rq->call, &f);
+	else if (r < 0)
+		error_answer_internal(rq->call, r);
+	else if (r > 0 || !id_equal(&l->place.organization, &rq->organization))
+		request_not_found(rq, what);
+	else if (request_may(rq, ACTION_VIEW, &l->place, what) &&
+		 (!l->view.show_secrets ||
+		     request_may(rq, ACTION_FETCH_SECRETS, &l->place, what))) {
+		l->query.resolve = l->query.resolve && l->query.scope == SCOPE_DEPLOYMENT;
+		l->view.scope = l->query.scope;
+		l->view.scope_id = l->query.scope_id;
+		return true;
+	}
+	return false;
+}
+
+/* --- conditional requests ------------------------------------------------------------- */
+
+static void
+write_etag(struct request *rq, uint64_t number, char out[static ETAG_SIZE])
+{
+	(void)snprintf(out, ETAG_SIZE, "\"%s-%" PRIu64 "\"", store_epoch(rq->api->store), number);
+}
+
+/* If-None-Match: a list of tags, weak ones compare as their strong form; or "*". */
+static bool
+tag_is_listed(struct span list, const char *etag)
+{
+	size_t n = strlen(etag);
+
+	while (list.n) {
+		const char *comma;
+
+		while (list.n && (*list.p == ' ' || *list.p == '\t' || *list.p == ','))
+			list.p++, list.n--;
+		if (list.n && *list.p == '*')
+			return true;
+		if (list.n >= 2 && list.p[0] == 'W' && list.p[1] == '/')
+			list.p += 2, list.n -= 2;
+		if (list.n >= n && !memcmp(list.p, etag, n))
+			return true;
+		comma = memchr(list.p, ',', list.n);
+		if (!comma)
+			return false;
+		list.n -= (size_t)(comma - list.p);
+		list.p = comma;
+	}
+	return false;
+}
+
+/* True when the client has what is there now: the call is answered. Only a first page is conditional. */
+static bool
+not_modified(struct request *rq, const struct list *l)
+{
+	struct span tags = http_request_field(rq->http, "if-none-match", NULL);
+	struct http_header headers[2] = { { "ETag", NULL }, { 0 } };
+	char etag[ETAG_SIZE];
+	uint64_t number;
+
+	if (!tags.p || l->query.offset > 0 ||
+	    store_view_number(
+		rq->api->store, l->query.scope, &l->query.scope_id, l->query.types, &number) != 0)
+		return false;
+	write_etag(rq, number, etag);
+	if (!tag_is_listed(tags, etag))
+		return false;
+	headers[0].value = etag;
+	answer_empty(rq->call, 304, headers);
+	return true;
+}
+
+/* --- the answer ----------------------------------------------------------------------- */
+
+static int
+end_list(const struct list_stream *s, struct buf *out)
+{
+	buf_addc(out, ']');
+	jtext_member_int(out, "limit", s->list.query.limit);
+	jtext_member_int(out, "offset", s->list.query.offset);
+	jtext_member_int(out, "totalCount", s->total);
+	buf_addc(out, '}');
+	return 0;
+}
+
+static int
+more_rows(void *arg, struct buf *out)
+{
+	struct list_stream *s = arg;
+	struct store_object o;
+	int r;
+
+	if (!s->begun)
+		buf_adds(out, "{\"environmentObjects\":[");
+	s->begun = true;
+	while (out->len < PIECE) {
+		r = store_list_next(s->cursor, &o);
+		if (r < 0)
+			log_error("list cut off", LOG_STR("request", http_call_id(s->rq->call)),
+			    LOG_STR("reason", strerror(-r)));
+		if (r <= 0)
+			return r < 0 ? r : end_list(s, out);
+		if (s->any)
+			buf_addc(out, ',');
+		s->any = true;
+		encode_object(&o, &s->list.view, out);
+	}
+	return 1;
+}
+
+static void
+list_done(void *arg)
+{
+	struct list_stream *s = arg;
+
+	store_list_close(s->cursor);
+	request_free(s->rq);
+	mem_free(s);
+}
+
+static void
+answer_list(struct request *rq, const struct list *l)
+{
+	struct list_stream *s = mem_zalloc(sizeof *s);
+	struct http_source source = { more_rows, list_done, s };
+	struct http_header headers[API_MAX_HEADERS], own[2] = { { "ETag", NULL }, { 0 } };
+	char etag[ETAG_SIZE];
+	uint64_t number;
+	int r = -ENOMEM;
+
+	if (s) {
+		s->rq = rq;
+		s->list = *l;
+		r = store_list(rq->api->store, &l->query, &s->cursor, &s->total, &number);
+	}
+	if (r != 0) {
+		mem_free(s);
+		if (r > 0)
+			request_not_found(rq, "What the list is about");
+		else
+			error_answer_internal(rq->call, r);
+		return;
+	}
+	write_etag(rq, number, etag);
+	own[0].value = etag;
+	answer_headers(headers, own);
+	request_keep(rq);
+	http_call_stream(rq->call, 200, headers, "application/json", &source);
+}
+
+void
+list_objects(struct request *rq)
+{
+	struct list l = { 0 };
+
+	if (read_list(rq, &l) && !not_modified(rq, &l))
+		answer_list(rq, &l);
+}

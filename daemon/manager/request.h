@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One authenticated call on its way to the function that serves it, and what those functions share.
+ * For api.c, routes.c and the files whose handlers are in the route table.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "manager/errors.h"
+#include "manager/fault.h"
+#include "manager/http.h"
+#include "manager/query.h"
+#include "manager/store.h"
+#include "manager/token.h"
+
+struct event_base;
+
+struct api {
+	struct event_base *base;
+	struct store *store;
+	struct token_authority *tokens;
+	struct store_holder *holder; /* for what one call reads and answers at once */
+};
+
+#define REQUEST_MAX_PARAMS 4
+
+struct request {
+	struct api *api;
+	struct http_call *call;
+	const struct http_request *http;
+	struct token_identity who;
+	struct store_actor actor;
+	struct id organization; /* of the path; "" where the path has none */
+	bool secrets_fetching;  /* that organization's switch */
+	struct path path;
+	struct span params[REQUEST_MAX_PARAMS]; /* the {} of the route, in order */
+	struct query query;
+	struct buf scratch; /* decoded path and query */
+	bool kept;
+};
+
+typedef void request_handler(struct request *rq);
+
+/* A call goes on after its handler returned: whoever ends it frees the request. */
+void request_keep(struct request *rq);
+struct request *request_free(struct request *rq); /* NULL is fine; returns NULL */
+
+/* Each answers the call. */
+void request_not_found(struct request *rq, const char *what); /* "The environment object" */
+void request_denied(struct request *rq, enum verdict v, const char *not_found);
+
+/*
+ * May the token do this there? True; or the call is answered: as not found when the token does not cover
+ * the place, else 403.
+ */
+MUST_CHECK bool request_may(
+    struct request *rq, enum action what, const struct place *where, const char *not_found);
+
+/* Serves the call, or refuses it: authentication, route, organization, method. */
+void routes_serve(struct api *api, struct http_call *call);
+
+/* list.c */
+request_handler list_objects;
+/* objects.c */
+request_handler object_create, object_get, object_update, object_delete, object_exclude;
+/* entities.c */
+request_handler organizations_list, organization_get, workspaces_list, workspace_get,
+    deployments_list, deployment_get;

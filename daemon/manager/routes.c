@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which function serves which path and method; and what comes before any of them: who asks, for which
+ * organization.
+ */
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "manager/request.h"
+#include "proto/limits.h"
+
+#define ORGANIZATION "/v1/organizations/{organization}"
+#define OBJECTS      ORGANIZATION "/environment-objects"
+
+/* {organization} is looked up before the handler runs; the other {} are its params. */
+static const struct route {
+	enum http_method method;
+	const char *pattern;
+	request_handler *handler;
+} routes[] = {
+	{ HTTP_GET, OBJECTS, list_objects },
+	{ HTTP_POST, OBJECTS, object_create },
+	{ HTTP_GET, OBJECTS "/{}", object_get },
+	{ HTTP_POST, OBJECTS "/{}", object_update },
+	{ HTTP_DELETE, OBJECTS "/{}", object_delete },
+	{ HTTP_POST, OBJECTS "/{}/exclude-linking", object_exclude },
+	{ HTTP_GET, "/v1/organizations", organizations_list },
+	{ HTTP_GET, ORGANIZATION, organization_get },
+	{ HTTP_GET, ORGANIZATION "/workspaces", workspaces_list },
+	{ HTTP_GET, ORGANIZATION "/workspaces/{}", workspace_get },
+	{ HTTP_GET, ORGANIZATION "/deployments", deployments_list },
+	{ HTTP_GET, ORGANIZATION "/deployments/{}", deployment_get },
+};
+
+static const char *const method_names[] = {
+	[HTTP_GET] = "GET, HEAD",
+	[HTTP_POST] = "POST",
+	[HTTP_PATCH] = "PATCH",
+	[HTTP_DELETE] = "DELETE",
+};
+
+/* --- what handlers share -------------------------------------------------------------- */
+
+void
+request_keep(struct request *rq)
+{
+	rq->kept = true;
+}
+
+struct request *
+request_free(struct request *rq)
+{
+	if (!rq)
+		return NULL;
+	buf_fini(&rq->scratch);
+	mem_free(rq);
+	return NULL;
+}
+
+void
+request_not_found(struct request *rq, const char *what)
+{
+	struct buf text = BUF_INIT(FAULT_MESSAGE_SIZE);
+
+	buf_addf(&text, "%s was not found", what);
+	error_answer(rq->call, 404, buf_str(&text));
+	buf_fini(&text);
+}
+
+void
+request_denied(struct request *rq, enum verdict v, const char *not_found)
+{
+	struct buf text = BUF_INIT(FAULT_MESSAGE_SIZE);
+
+	switch (v) {
+	case POLICY_ALLOWED:
+	case POLICY_DENIED:
+		error_answer(rq->call, 403, "The token's role does not allow this");
+		break;
+	case POLICY_OUT_OF_SCOPE:
+		request_not_found(rq, not_found);
+		break;
+	case POLICY_SECRETS_OFF:
+		/* Stock clients know the refusal by these words. */
+		buf_addf(&text, "showSecrets on organization with id %s is not allowed",
+		    rq->organization.s);
+		error_answer(rq->call, 403, buf_str(&text));
+		break;
+	}
+	buf_fini(&text);
+}
+
+bool
+request_may(struct request *rq, enum action what, const struct place *where, const char *not_found)
+{
+	enum verdict v = policy_decide(&rq->who.subject, what, where, rq->secrets_fetching);
+
+	if (v == POLICY_ALLOWED)
+		return true;
+	request_denied(rq, v, not_found);
+	return false;
+}
+
+/* --- who asks ------------------------------------------------------------------------- */
+
+static void
+answer_unauthorized(struct http_call *call, const char *why)
+{
+	struct http_header challenge = { "WWW-Authenticate", "Bearer" };
+
+	error_answer_with(call, 401, &challenge, why);
+}
+
+/* True when rq->who is set; else the call is answered. */
+static bool
+authenticate(struct request *rq)
+{
+	bool again;
+	struct span text = http_request_field(rq->http, "authorization", &again);
+	int r;
+
+	if (!text.p || again || text.n < 8 || strncasecmp(text.p, "Bearer ", 7) != 0) {
+		answer_unauthorized(rq->call, "Authorization with one bearer token is required");
+		return false;
+	}
+	text.p += 7, text.n -= 7;
+	while (text.n && *text.p == ' ')
+		text.p++, text.n--;
+	r = token_check(rq->api->tokens, text, clock_wall_ms(), &rq->who);
+	if (r < 0) {
+		error_answer_internal(rq->call, r);
+		return false;
+	}
+	if (r != TOKEN_GOOD) {
+		answer_unauthorized(rq->call, token_verdict_text((enum token_verdict)r));
+		return false;
+	}
+	rq->actor.token = rq->who.id;
+	rq->actor.name = span_of(rq->who.name);
+	return true;
+}
+
+/* --- which route ---------------------------------------------------------------------- */
+
+/* One segment of a pattern, behind its slash; moves on. */
+static struct span
+pattern_segment(const char **at)
+{
+	const char *from = *at + 1;
+	size_t n = strcspn(from, "/");
+
+	*at = from + n;
+	return (struct span){ from, n };
+}
+
+static bool
+matches(const struct route *route, struct request *rq, struct span *organization)
+{
+	const char *at = route->pattern;
+	size_t n_params = 0, i = 0;
+
+	*organization = (struct span){ 0 };
+	for (; *at; i++) {
+		struct span want = pattern_segment(&at);
+
+		if (i == rq->path.n)
+			return false;
+		if (span_is(want, "{organization}"))
+			*organization = rq->path.segments[i];
+		else if (span_is(want, "{}"))
+			rq->params[n_params++] = rq->path.segments[i];
+		else if (!span_equal(want, rq->path.segments[i]))
+			return false;
+	}
+	return i == rq->path.n;
+}
+
+/* NULL: the call is answered. */
+static const struct route *
+find_route(struct request *rq, struct span *organization)
+{
+	enum http_method method = rq->http->method == HTTP_HEAD ? HTTP_GET : rq->http->method;
+	struct buf allow = BUF_INIT(256);
+
+	for (size_t i = 0; i < N_ELEMENTS(routes); i++) {
+		if (!matches(&routes[i], rq, organization))
+			continue;
+		if (routes[i].method == method) {
+			buf_fini(&allow);
+			return &routes[i];
+		}
+		buf_addf(&allow, "%s%s", allow.len ? ", " : "", method_names[routes[i].method]);
+	}
+	if (allow.len) {
+		struct http_header header = { "Allow", buf_str(&allow) };
+
+		error_answer_with(rq->call, 405, &header, "This path does not have this method");
+	} else {
+		error_answer(rq->call, 404, "There is nothing at this path");
+	}
+	buf_fini(&allow);
+	return NULL;
+}
+
+/* The organization of the path must be the token's: any other is not there for it. */
+static bool
+find_organization(struct request *rq, struct span text)
+{
+	struct store_entity e;
+	struct id id;
+	int r = STORE_NOT_FOUND;
+
+	if (!text.p)
+		return true;
+	if (id_from(text, &id) && id_equal(&id, &rq->who.subject.organization))
+		r = store_entity_get(rq->api->store, SCOPE_ORGANIZATION, &id, &e);
+	if (r < 0) {
+		error_answer_internal(rq->call, r);
+		return false;
+	}
+	if (r != STORE_OK) {
+		request_not_found(rq, "The organization");
+		return false;
+	}
+	rq->organization = id;
+	rq->secrets_fetching = e.secrets_fetching;
+	return true;
+}
+
+/* The version is in the path; a minor one may be pinned, and there is one. */
+static bool
+check_version(struct request *rq)
+{
+	struct span v = http_request_field(rq->http, "x-api-version", NULL);
+
+	if (!v.p || span_is(v, "1") || span_is(v, API_VERSION) || span_is(v, "v1") ||
+	    span_is(v, "v" API_VERSION))
+		return true;
+	error_answer(rq->call, 400, "X-API-Version must be " API_VERSION);
+	return false;
+}
+
+/* Path and query, decoded; the call is answered when they cannot be. */
+static bool
+read_target(struct request *rq)
+{
+	struct fault f;
+	int r = path_read(&rq->path, rq->http->path, &rq->scratch);
+
+	if (r == -ENOENT) {
+		error_answer(rq->call, 404, "There is nothing at this path");
+		return false;
+	}
+	if (r == -EINVAL) {
+		error_answer(rq->call, 400, "The path is not percent-encoded UTF-8");
+		return false;
+	}
+	if (r == 0)
+		r = query_read(&rq->query, rq->http->query, &rq->scratch, &f);
+	if (r == -EINVAL)
+		error_answer_fault(rq->call, &f);
+	else if (r < 0)
+		error_answer_internal(rq->call, r);
+	return r == 0;
+}
+
+void
+routes_serve(struct api *api, struct http_call *call)
+{
+	struct request *rq = mem_zalloc(sizeof *rq);
+	const struct route *route = NULL;
+	struct span organization;
+
+	if (!rq) {
+		error_answer_internal(call, -ENOMEM);
+		return;
+	}
+	rq->api = api;
+	rq->call = call;
+	rq->http = http_call_request(call);
+	/* One allocation, which never moves: path and query together are no longer than the target. */
+	buf_init(&rq->scratch, LIMIT_HTTP_URI + 16);
+	if (!buf_room(&rq->scratch, rq->http->path.n + rq->http->query.n + 8))
+		error_answer_internal(call, -ENOMEM);
+	else if (authenticate(rq) && check_version(rq) && read_target(rq))
+		route = find_route(rq, &organization);
+	if (route && find_organization(rq, organization))
+		route->handler(rq);
+	if (!rq->kept)
+		request_free(rq);
+}
