@@ -16,9 +16,12 @@ read_digits(const char **at, unsigned base, int64_t *out)
 	const char *s = *at;
 	int64_t n = 0;
 
-	while (*s >= '0' && *s < (char)('0' + base))
+	while (*s >= '0' && *s < (char)('0' + base)) {
+		if (s - *at == MAX_DIGITS)
+			return false;
 		n = n * base + (*s++ - '0');
-	if (s == *at || s - *at > MAX_DIGITS)
+	}
+	if (s == *at)
 		return false;
 	*at = s;
 	*out = n;

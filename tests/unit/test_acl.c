@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* core/acl: who may ask for what. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/attr.h"
+#include "base/mem.h"
+#include "core/acl.h"
+
+static int
+find_user(const char *name, uid_t *uid)
+{
+	if (strcmp(name, "alice") != 0)
+		return -ENOENT;
+	*uid = 1000;
+	return 0;
+}
+
+static int
+find_group(const char *name, gid_t *gid)
+{
+	if (strcmp(name, "airflow") != 0)
+		return -ENOENT;
+	*gid = 50000;
+	return 0;
+}
+
+static const struct acl_lookup lookup = { find_user, find_group };
+static const gid_t bobs_groups[] = { 7, 50000 };
+static const struct acl_peer alice = { .uid = 1000, .gid = 1000 };
+static const struct acl_peer bob = {
+	.uid = 1001, .gid = 1001, .groups = bobs_groups, .n_groups = 2
+};
+
+/* "+rule" allows, "-rule" denies; NULL ends. */
+static struct acl *
+acl_of(const char *const *rules)
+{
+	char why[ACL_WHY_SIZE];
+	struct acl *a;
+
+	assert_int_equal(acl_new(&a), 0);
+	for (; *rules; rules++)
+		assert_int_equal(acl_add(a, **rules == '+', *rules + 1, &lookup, why), 0);
+	return a;
+}
+
+static void
+first_match_wins_and_no_match_is_no(void **state)
+{
+	static const struct {
+		const char *rules[4];
+		const struct acl_peer *peer;
+		enum record_kind kind;
+		const char *key;
+		bool want;
+	} rows[] = {
+		{ { NULL }, &bob, KIND_CONNECTION, "x", true }, /* no rule at all */
+		{ { "+*" }, &bob, KIND_VARIABLE, "x", true },
+		{ { "-*" }, &bob, KIND_VARIABLE, "x", false },
+		{ { "+* *" }, &bob, KIND_ENV, "x", true },
+		{ { "+conn:x" }, &bob, KIND_CONNECTION, "x", true },
+		{ { "+conn:x" }, &bob, KIND_VARIABLE, "x", false },
+		{ { "+conn:x" }, &bob, KIND_CONNECTION, "xy", false },
+		{ { "+conn:x" }, &bob, KIND_CONNECTION, "X", false },
+		{ { "+var:x env:x" }, &bob, KIND_ENV, "x", true },
+		{ { "+var:x env:x" }, &bob, KIND_CONNECTION, "x", false },
+		{ { "-conn:x", "+conn:*" }, &bob, KIND_CONNECTION, "x", false },
+		{ { "-conn:x", "+conn:*" }, &bob, KIND_CONNECTION, "y", true },
+		{ { "+conn:*", "-conn:x" }, &bob, KIND_CONNECTION, "x", true },
+		{ { "+user:alice" }, &alice, KIND_CONNECTION, "x", true },
+		{ { "+user:alice" }, &bob, KIND_CONNECTION, "x", false },
+		{ { "-user:alice", "+*" }, &alice, KIND_CONNECTION, "x", false },
+		{ { "-user:alice", "+*" }, &bob, KIND_CONNECTION, "x", true },
+		{ { "+uid:1001 conn:a*" }, &bob, KIND_CONNECTION, "ab", true },
+		{ { "+uid:1001 conn:a*" }, &alice, KIND_CONNECTION, "ab", false },
+		{ { "+gid:1001" }, &bob, KIND_CONNECTION, "x", true }, /* the main group */
+		{ { "+gid:7" }, &bob, KIND_CONNECTION, "x", true },    /* a further one */
+		{ { "+group:airflow" }, &bob, KIND_CONNECTION, "x", true },
+		{ { "+group:airflow" }, &alice, KIND_CONNECTION, "x", false },
+		{ { "+  user:alice \t conn:x  " }, &alice, KIND_CONNECTION, "x", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		struct acl *a = acl_of(rows[i].rules);
+
+		if (acl_allows(a, rows[i].peer, rows[i].kind, span_of(rows[i].key)) != rows[i].want)
+			fail_msg("row %zu", i);
+		acl_free(a);
+	}
+}
+
+static void
+globs_match_whole_keys(void **state)
+{
+	static const struct {
+		const char *glob, *key;
+		bool want;
+	} rows[] = {
+		{ "a", "a", true },
+		{ "a", "", false },
+		{ "a", "aa", false },
+		{ "*", "", true },
+		{ "*", "a/b", true },
+		{ "a*", "a", true },
+		{ "a*", "ba", false },
+		{ "*a", "ba", true },
+		{ "*a", "ab", false },
+		{ "a*b*c", "abc", true },
+		{ "a*b*c", "a-b-b-c", true },
+		{ "a*b*c", "a-c-b", false },
+		{ "a**b", "ab", true },
+		{ "?", "a", true },
+		{ "?", "", false },
+		{ "?", "ab", false },
+		{ "?", "é", true },
+		{ "??", "é", false },
+		{ "x?z", "xéz", true },
+		{ "*?", "a", true },
+		{ "*?", "", false },
+		{ "team1___*", "team1___db", true },
+		{ "team1___*", "team10___db", false },
+		{ "[a]", "a", false },
+		{ "[a]", "[a]", true },
+		{ "*a*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		char why[ACL_WHY_SIZE], rule[64];
+		struct acl *a;
+
+		snprintf(rule, sizeof rule, "conn:%s", rows[i].glob);
+		assert_int_equal(acl_new(&a), 0);
+		assert_int_equal(acl_add(a, true, rule, &lookup, why), 0);
+		if (acl_allows(a, &bob, KIND_CONNECTION, span_of(rows[i].key)) != rows[i].want)
+			fail_msg("%s against %s", rows[i].glob, rows[i].key);
+		acl_free(a);
+	}
+}
+
+static void
+what_makes_no_sense_is_refused_with_a_sentence(void **state)
+{
+	static const struct {
+		const char *text;
+		int want;
+		const char *says;
+	} rows[] = {
+		{ "", -EINVAL, "empty rule" },
+		{ "   ", -EINVAL, "empty rule" },
+		{ "user:mallory", -ENOENT, "no user \"mallory\"" },
+		{ "group:none conn:x", -ENOENT, "no group \"none\"" },
+		{ "uid:", -EINVAL, "uid:" },
+		{ "uid:x", -EINVAL, "uid:x" },
+		{ "uid:-1", -EINVAL, "uid:-1" },
+		{ "uid:4294967295", -EINVAL, "uid:4294967295" },
+		{ "uid:42949672950", -EINVAL, "uid:42949672950" },
+		{ "gid:1 gid:2", -EINVAL, "gid:2" },
+		{ "conn:", -EINVAL, "conn:" },
+		{ "alice", -EINVAL, "alice" },
+		{ "* connection:x", -EINVAL, "connection:x" },
+		{ "conn:x user:alice", -EINVAL, "user:alice" },
+	};
+	struct acl *a;
+
+	(void)state;
+	assert_int_equal(acl_new(&a), 0);
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		char why[ACL_WHY_SIZE] = "";
+
+		assert_int_equal(acl_add(a, true, rows[i].text, &lookup, why), rows[i].want);
+		if (!strstr(why, rows[i].says))
+			fail_msg("\"%s\" said: %s", rows[i].text, why);
+	}
+	assert_true(acl_is_empty(a)); /* none of them left a trace */
+	acl_free(a);
+}
+
+static void
+highest_ids_are_ids(void **state)
+{
+	const struct acl_peer last = { .uid = 4294967294u };
+	struct acl *a = acl_of((const char *[]){ "+uid:4294967294", NULL });
+
+	(void)state;
+	assert_true(acl_allows(a, &last, KIND_ENV, span_of("x")));
+	assert_false(acl_allows(a, &alice, KIND_ENV, span_of("x")));
+	acl_free(a);
+}
+
+static void
+listing_needs_one_thing_that_may_be_asked(void **state)
+{
+	static const struct {
+		const char *rules[4];
+		bool want;
+	} rows[] = {
+		{ { NULL }, true },
+		{ { "+conn:x" }, true },
+		{ { "-conn:x" }, false },
+		{ { "-*", "+conn:x" }, false },
+		{ { "-* *", "+conn:x" }, false },
+		{ { "-conn:*", "+var:x" }, true },
+		{ { "-user:alice", "+conn:x" }, true },
+		{ { "-uid:1001", "+conn:x" }, false },
+		{ { "+user:alice" }, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		struct acl *a = acl_of(rows[i].rules);
+
+		if (acl_allows_some(a, &bob) != rows[i].want)
+			fail_msg("row %zu", i);
+		acl_free(a);
+	}
+}
+
+static void
+memory_may_end_anywhere(void **state)
+{
+	int64_t before = mem_live();
+	int n = 0, r = -1;
+
+	(void)state;
+	while (r < 0) {
+		char why[ACL_WHY_SIZE];
+		struct acl *a = NULL;
+
+		mem_fail_after(n++);
+		r = acl_new(&a);
+		if (r == 0)
+			r = acl_add(a, true, "user:alice conn:a var:b*", &lookup, why);
+		if (r == 0)
+			r = acl_add(a, false, "*", &lookup, why);
+		mem_fail_after(-1);
+		assert_true(r == 0 || r == -ENOMEM);
+		acl_free(a);
+		assert_int_equal(mem_live(), before);
+	}
+	assert_true(n > 5);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(first_match_wins_and_no_match_is_no),
+		cmocka_unit_test(globs_match_whole_keys),
+		cmocka_unit_test(what_makes_no_sense_is_refused_with_a_sentence),
+		cmocka_unit_test(highest_ids_are_ids),
+		cmocka_unit_test(listing_needs_one_thing_that_may_be_asked),
+		cmocka_unit_test(memory_may_end_anywhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* core/config: what a file and the environment say, and what is refused with which words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/config.h"
+#include "core/config_option.h"
+#include "core/config_value.h"
+
+#define GOOD                                                                                       \
+	"[manager]\n"                                                                              \
+	"url = http://127.0.0.1:8888\n"                                                            \
+	"organization = org\n"                                                                     \
+	"deployment = dep\n"
+#define DAY ((int64_t)24 * 60 * 60 * 1000)
+
+static char *const no_env[] = { NULL };
+static char warning[1024]; /* all of them, one a line */
+
+static void
+keep_warning(const char *sentence)
+{
+	size_t n = strlen(warning);
+
+	snprintf(warning + n, sizeof warning - n, "%s\n", sentence);
+}
+
+static int
+read_with(struct config **out, const char *text, char *const *env, char *why)
+{
+	*warning = *why = '\0';
+	return config_read(out, "c.conf", text, strlen(text), env, keep_warning, why);
+}
+
+static struct config *
+good(const char *text, char *const *env)
+{
+	char why[CONFIG_WHY_SIZE];
+	struct config *c;
+
+	if (read_with(&c, text, env, why) < 0)
+		fail_msg("%s", why);
+	return c;
+}
+
+static void
+presets_are_what_is_documented(void **state)
+{
+	struct config *c = good(GOOD, no_env);
+
+	(void)state;
+	assert_string_equal(warning, "");
+	assert_int_equal(c->manager.url.n, 1);
+	assert_string_equal(c->manager.url.item[0], "http://127.0.0.1:8888");
+	assert_string_equal(c->manager.organization, "org");
+	assert_string_equal(c->manager.deployment, "dep");
+	assert_null(c->manager.workspace);
+	assert_null(c->manager.token_file);
+	assert_false(c->manager.insecure_http);
+	assert_int_equal(c->manager.refresh_ms, 30000);
+	assert_int_equal(c->manager.timeout_ms, 10000);
+	assert_int_equal(c->freshness.windows.ttl_ms, 120000);
+	assert_int_equal(c->freshness.windows.stale_ms, 600000);
+	assert_int_equal(c->freshness.windows.max_stale_ms, DAY);
+	assert_int_equal(c->freshness.windows.max_stale_unauthorized_ms, 900000);
+	assert_int_equal(c->freshness.deletion_guard_percent, 50);
+	assert_int_equal(c->freshness.cold_wait_ms, 2000);
+	assert_string_equal(c->socket.path, "/run/connd/connd.sock");
+	assert_null(c->socket.group);
+	assert_int_equal(c->socket.mode, 0660);
+	assert_int_equal(c->socket.max_connections, 4096);
+	assert_int_equal(c->socket.max_connections_per_uid, 4096);
+	assert_int_equal(c->socket.max_frame, 65536);
+	assert_false(c->access.present);
+	assert_false(c->access.teams);
+	assert_int_equal(c->memory.lock, ARENA_LOCK_PREFER);
+	assert_int_equal(c->memory.max_bytes, 128 << 20);
+	assert_int_equal(c->require.n_keys, 0);
+	assert_int_equal(c->require.max_age_ms, -1);
+	assert_int_equal(c->log.format, LOG_FORMAT_AUTO);
+	assert_int_equal(c->log.level, LOG_INFO);
+	config_free(c);
+}
+
+static void
+everything_can_be_said(void **state)
+{
+	struct config *c =
+	    good("; a comment\n# another\n\n"
+		 "[manager]\r\n"
+		 "url = https://One:443/v1/ ; the first\n"
+		 "  http://[::1]:8888/ ; the second\n"
+		 "\t# between\n"
+		 "  http://localhost\n"
+		 "organization: o\n"
+		 "workspace = w\n"
+		 "token_file = /t\nca_file = /ca\nclient_cert = /cc\nclient_key = /ck\n"
+		 "pin = sha256//x=\nproxy = http://u:p@proxy:3128\n"
+		 "insecure_http = on\nrefresh = 1.5\ntimeout = 500ms\n"
+		 "[freshness]\n"
+		 "ttl = 5m\nstale = 12h\nmax_stale = 7d\nmax_stale_unauthorized = 0\n"
+		 "deletion_guard = 100%\ncold_wait = 0.25s\n"
+		 "[socket]\n"
+		 "path = /s\ngroup = g\nmode = 600\nmax_connections = 1\n"
+		 "max_connections_per_uid = 2\nmax_frame = 1M\n"
+		 "[access]\n"
+		 "allow = user:a conn:x\n"
+		 "   conn:y ; more of it\n"
+		 "deny = uid:1\n"
+		 "allow = *\n"
+		 "teams = yes\n"
+		 "[memory]\nlock = require\nmax_bytes = 1G\n"
+		 "[require]\nkeys = conn:a var:b/c\n   env:D\nmax_age = 2h\n"
+		 "[log]\nformat = json\nlevel = debug\n",
+		no_env);
+
+	(void)state;
+	assert_string_equal(warning, "");
+	assert_int_equal(c->manager.url.n, 3);
+	assert_string_equal(c->manager.url.item[0], "https://one:443");
+	assert_string_equal(c->manager.url.item[1], "http://[::1]:8888");
+	assert_string_equal(c->manager.url.item[2], "http://localhost");
+	assert_string_equal(c->manager.workspace, "w");
+	assert_string_equal(c->manager.pin, "sha256//x=");
+	assert_string_equal(c->manager.proxy, "http://u:p@proxy:3128");
+	assert_true(c->manager.insecure_http);
+	assert_int_equal(c->manager.refresh_ms, 1500);
+	assert_int_equal(c->manager.timeout_ms, 500);
+	assert_int_equal(c->freshness.windows.max_stale_ms, 7 * DAY);
+	assert_int_equal(c->freshness.windows.max_stale_unauthorized_ms, 0);
+	assert_int_equal(c->freshness.deletion_guard_percent, 100);
+	assert_int_equal(c->freshness.cold_wait_ms, 250);
+	assert_string_equal(c->socket.group, "g");
+	assert_int_equal(c->socket.mode, 0600);
+	assert_int_equal(c->socket.max_frame, 1 << 20);
+	assert_true(c->access.present);
+	assert_true(c->access.teams);
+	assert_int_equal(c->access.n_rules, 3);
+	assert_true(c->access.rule[0].allow);
+	assert_string_equal(c->access.rule[0].text, "user:a conn:x conn:y");
+	assert_false(c->access.rule[1].allow);
+	assert_string_equal(c->access.rule[1].text, "uid:1");
+	assert_string_equal(c->access.rule[2].text, "*");
+	assert_int_equal(c->memory.lock, ARENA_LOCK_REQUIRE);
+	assert_int_equal(c->memory.max_bytes, 1 << 30);
+	assert_int_equal(c->require.n_keys, 3);
+	assert_int_equal(c->require.key[1].kind, KIND_VARIABLE);
+	assert_string_equal(c->require.key[1].key, "b/c");
+	assert_int_equal(c->require.key[2].kind, KIND_ENV);
+	assert_int_equal(c->require.max_age_ms, 7200000);
+	assert_int_equal(c->log.format, LOG_FORMAT_JSON);
+	assert_int_equal(c->log.level, LOG_DEBUG);
+	config_free(c);
+}
+
+#define LONG_100                                                                                   \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"                                       \
+	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+static void
+what_is_wrong_is_said_with_its_place(void **state)
+{
+	static const struct {
+		const char *text,
+		    *says; /* says: a part of the message, from its start when it has a ":" */
+	} rows[] = {
+		{ "", "c.conf: [manager] organization is missing" },
+		{ GOOD "refesh = 1\n",
+		    "c.conf:5: there is no \"refesh\" in [manager]; the nearest is \"refresh\"" },
+		{ GOOD "[sockets]\n",
+		    "c.conf:5: there is no section [sockets]; the nearest is [socket]" },
+		{ "\n[typo]\nx=1\n" GOOD, "c.conf:2: there is no section [typo]" },
+		{ GOOD "[socket]\nttl = 1\n",
+		    "c.conf:6: \"ttl\" does not belong in [socket] but in [freshness]" },
+		{ "url = x\n" GOOD, "c.conf:1: \"url\" stands above the first section" },
+		{ GOOD "nonsense\n", "c.conf:5: this is neither" },
+		{ GOOD "[manager\n", "c.conf:5: this is neither" },
+		{ GOOD "refresh = 1\n\nrefresh = 2\n",
+		    "c.conf:7: \"refresh\" is here a second time (first in line 5)" },
+		{ GOOD "refresh = 1\n  timeout = 5\n", "c.conf:6: an indented line goes on" },
+		{ GOOD "refresh = soon\n", "c.conf:5: refresh = \"soon\" is not a time like" },
+		{ GOOD "refresh =\n", "c.conf:5: refresh = \"\" is not a time" },
+		{ GOOD "refresh = 999ms\n",
+		    "c.conf:5: refresh = 999ms is out of range: 1s to 86400s" },
+		{ GOOD "timeout = 99ms\n", "out of range: 100ms to" },
+		{ GOOD "insecure_http = maybe\n", "is not yes or no" },
+		{ GOOD "client_cert = /x\n", "c.conf:5: [manager] client_cert and client_key" },
+		{ GOOD "client_key = /x\n", "c.conf:5: [manager] client_cert and client_key" },
+		{ GOOD "workspace = w\n",
+		    "c.conf:5: [manager] deployment and workspace are both set" },
+		{ "[manager]\nurl=http://[::1]\norganization=o\n",
+		    "deployment (or workspace) is missing" },
+		{ "[manager]\norganization=o\ndeployment=d\n", "c.conf: [manager] url is missing" },
+		{ "[manager]\nurl=\norganization=o\ndeployment=d\n",
+		    "c.conf:2: [manager] url is missing" },
+		{ "[manager]\nurl=http://m:1\norganization=o\ndeployment=d\n",
+		    "c.conf:2: url \"http://m:1\": plain http" },
+		{ "[manager]\nurl=https://u:p@m\norganization=o\ndeployment=d\n",
+		    "c.conf:2: url: it must not hold a user" },
+		{ GOOD "[freshness]\ndeletion_guard = 101%\n", "out of range: 0% to 100%" },
+		{ GOOD "[freshness]\nttl = 11m\n",
+		    "c.conf:6: ttl <= stale <= max_stale must hold" },
+		{ GOOD "[freshness]\nmax_stale = 9m\n", "c.conf:6: ttl <= stale <= max_stale" },
+		{ GOOD "[socket]\nmode = 888\n", "not an octal file mode" },
+		{ GOOD "[socket]\nmode = 01777\n", "out of range: 00 to 0777" },
+		{ GOOD "[socket]\nmax_connections = 0\n", "out of range" },
+		{ GOOD "[socket]\nmax_frame = 64X\n", "is not a size" },
+		{ GOOD "[socket]\nmax_frame = 1023\n", "out of range" },
+		{ GOOD "[socket]\npath = /" LONG_100 "1234567\n", "c.conf:6: path is too long" },
+		{ GOOD "[socket]\npath =\n", "c.conf:6: [socket] path is empty" },
+		{ GOOD "[memory]\nlock = always\n",
+		    "c.conf:6: lock = \"always\" is none of: off prefer require" },
+		{ GOOD "[memory]\nlock = off prefer\n", "is none of" },
+		{ GOOD "[require]\nkeys = conn:a b\n", "c.conf:6: \"b\" is no key to require" },
+		{ GOOD "[require]\nkeys = conn:\n", "\"conn:\" is no key to require" },
+		{ GOOD "pin = " LONG_100 LONG_100 "\n",
+		    "c.conf:5: the line is too long (198 characters" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		char why[CONFIG_WHY_SIZE];
+		struct config *c;
+
+		assert_int_equal(read_with(&c, rows[i].text, no_env, why), -EINVAL);
+		if (!strstr(why, rows[i].says) ||
+		    (rows[i].says[0] == 'c' && rows[i].says[1] == '.' &&
+			strstr(why, rows[i].says) != why))
+			fail_msg("row %zu said: %s", i, why);
+	}
+}
+
+static void
+lines_end_where_the_reader_would_cut_them(void **state)
+{
+	char text[1024], why[CONFIG_WHY_SIZE];
+	struct config *c;
+
+	(void)state;
+	snprintf(text, sizeof text, "%s#%.197s\n", GOOD, LONG_100 LONG_100); /* 198 characters */
+	config_free(good(text, no_env));
+	snprintf(text, sizeof text, "%s#%.198s\n", GOOD, LONG_100 LONG_100);
+	assert_int_equal(read_with(&c, text, no_env, why), -EINVAL);
+	snprintf(text, sizeof text, "%s[socket]\npath = /%s%s", GOOD, LONG_100, "123456"); /* 107 */
+	c = good(text, no_env);
+	assert_int_equal(strlen(c->socket.path), 107);
+	config_free(c);
+	memcpy(text, GOOD "a\0b=1\n", sizeof GOOD + 6);
+	assert_int_equal(
+	    config_read(&c, "c.conf", text, sizeof GOOD + 5, no_env, keep_warning, why), -EINVAL);
+	assert_string_equal(why, "c.conf:5: there is a NUL byte in the line");
+	snprintf(text, sizeof text, "\xef\xbb\xbf%s", GOOD);
+	config_free(good(text, no_env));
+}
+
+static void
+the_environment_overrides_the_file(void **state)
+{
+	char *const env[] = { (char *)"PATH=/bin", (char *)"CONND_SERVICE_HOST=10.0.0.1",
+		(char *)"CONND_SOCKET=/x", (char *)"CONND__MANAGER__REFRESH=5s",
+		(char *)"CONND__MANAGER__URL=https://a https://b",
+		(char *)"CONND__MANAGER__DEPLOYMENT=", (char *)"CONND__MANAGER__WORKSPACE=w",
+		(char *)"CONND__ACCESS__ALLOW=conn:x", (char *)"CONND__ACCESS__DENY=uid:0",
+		(char *)"CONND__MANAGER__REFESH=1", NULL };
+	struct config *c = good(GOOD "refresh = 20s\n[access]\nallow = *\n", env);
+
+	(void)state;
+	assert_int_equal(c->manager.refresh_ms, 5000);
+	assert_int_equal(c->manager.url.n, 2);
+	assert_string_equal(c->manager.url.item[1], "https://b");
+	assert_null(c->manager.deployment);
+	assert_string_equal(c->manager.workspace, "w");
+	assert_int_equal(c->access.n_rules, 3);
+	assert_string_equal(c->access.rule[0].text, "uid:0");
+	assert_string_equal(c->access.rule[1].text, "conn:x");
+	assert_string_equal(c->access.rule[2].text, "*");
+	assert_string_equal(warning, "CONND__MANAGER__REFESH names no option; ignored\n");
+	config_free(c);
+}
+
+static void
+the_environment_is_named_when_it_is_wrong(void **state)
+{
+	static const struct {
+		const char *entry, *says;
+	} rows[] = {
+		{ "CONND__MANAGER__REFRESH=x", "CONND__MANAGER__REFRESH: refresh = \"x\"" },
+		{ "CONND__FRESHNESS__TTL=20m", "CONND__FRESHNESS__TTL: ttl <= stale" },
+		{ "CONND__MANAGER__URL=ftp://x", "CONND__MANAGER__URL: url \"ftp://x\"" },
+		{ "CONND__MANAGER__WORKSPACE=w",
+		    "CONND__MANAGER__WORKSPACE: [manager] deployment" },
+		{ "CONND__MANAGER__PROXY=http://u:hunter2@p",
+		    "CONND__MANAGER__PROXY: a proxy with" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		char *const env[] = { (char *)rows[i].entry, NULL };
+		char why[CONFIG_WHY_SIZE];
+		struct config *c;
+
+		assert_int_equal(read_with(&c, GOOD, env, why), -EINVAL);
+		if (strstr(why, rows[i].says) != why)
+			fail_msg("%s", why);
+		assert_null(strstr(why, "hunter2"));
+	}
+}
+
+static void
+odd_but_working_is_one_warning(void **state)
+{
+	struct config *c = good(GOOD "[freshness]\nttl = 59s\n", no_env);
+
+	(void)state;
+	assert_non_null(strstr(warning, "ttl is below twice refresh"));
+	assert_ptr_equal(strchr(warning, '\n'), warning + strlen(warning) - 1);
+	config_free(c);
+	config_free(good(GOOD "[freshness]\nttl = 60s\n", no_env));
+	assert_string_equal(warning, "");
+	config_free(good(GOOD "[access]\n", no_env));
+	assert_non_null(strstr(warning, "[access] holds no rule"));
+}
+
+static void
+the_unauthorized_window_is_capped_by_max_stale(void **state)
+{
+	struct config *c =
+	    good(GOOD "[freshness]\nmax_stale = 11m\nmax_stale_unauthorized = 12m\n", no_env);
+
+	(void)state;
+	assert_int_equal(c->freshness.windows.max_stale_unauthorized_ms, 660000);
+	config_free(c);
+}
+
+static void
+values_are_read_whole_or_not_at_all(void **state)
+{
+	static const struct {
+		bool (*read)(const char *, int64_t *);
+		const char *text;
+		int64_t want; /* -1: refused */
+	} rows[] = {
+		{ value_duration, "500ms", 500 },
+		{ value_duration, "30s", 30000 },
+		{ value_duration, "30", 30000 },
+		{ value_duration, "0.5", 500 },
+		{ value_duration, "1.25m", 75000 },
+		{ value_duration, "12h", 12 * 3600000 },
+		{ value_duration, "7d", 7 * DAY },
+		{ value_duration, "0", 0 },
+		{ value_duration, "100000d", 100000 * DAY },
+		{ value_duration, "100001d", -1 },
+		{ value_duration, "999999999999999", -1 },
+		{ value_duration, "9999999999999999999999", -1 },
+		{ value_duration, "", -1 },
+		{ value_duration, "s", -1 },
+		{ value_duration, "-1s", -1 },
+		{ value_duration, "1 s", -1 },
+		{ value_duration, "1w", -1 },
+		{ value_duration, "1.s", -1 },
+		{ value_duration, ".5s", -1 },
+		{ value_duration, "1.2.3", -1 },
+		{ value_duration, "1h30m", -1 },
+		{ value_size, "0", 0 },
+		{ value_size, "64K", 65536 },
+		{ value_size, "64k", 65536 },
+		{ value_size, "1M", 1 << 20 },
+		{ value_size, "2G", (int64_t)2 << 30 },
+		{ value_size, "1KB", -1 },
+		{ value_size, "K", -1 },
+		{ value_size, "", -1 },
+		{ value_size, "999999999999999G", -1 },
+		{ value_percent, "50%", 50 },
+		{ value_percent, "50", 50 },
+		{ value_percent, "%", -1 },
+		{ value_percent, "5 %", -1 },
+		{ value_count, "12", 12 },
+		{ value_count, "1x", -1 },
+		{ value_octal, "0660", 0660 },
+		{ value_octal, "660", 0660 },
+		{ value_octal, "0o660", -1 },
+		{ value_octal, "8", -1 },
+		{ value_bool, "Yes", 1 },
+		{ value_bool, "true", 1 },
+		{ value_bool, "on", 1 },
+		{ value_bool, "1", 1 },
+		{ value_bool, "no", 0 },
+		{ value_bool, "FALSE", 0 },
+		{ value_bool, "off", 0 },
+		{ value_bool, "0", 0 },
+		{ value_bool, "2", -1 },
+		{ value_bool, "", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		int64_t got = -1;
+
+		if (rows[i].read(rows[i].text, &got) != (rows[i].want >= 0) ||
+		    (rows[i].want >= 0 && got != rows[i].want))
+			fail_msg("row %zu: \"%s\"", i, rows[i].text);
+	}
+}
+
+static void
+addresses_are_made_uniform(void **state)
+{
+	static const struct {
+		const char *text, *want; /* NULL: refused */
+		bool plain;
+	} rows[] = {
+		{ "https://api.example.com", "https://api.example.com", false },
+		{ "https://api.example.com/", "https://api.example.com", false },
+		{ "https://api.example.com/v1", "https://api.example.com", false },
+		{ "https://api.example.com/v1/", "https://api.example.com", false },
+		{ "HTTPS://API.Example.COM:443", "https://api.example.com:443", false },
+		{ "http://127.0.0.1:8888", "http://127.0.0.1:8888", false },
+		{ "http://127.1.2.3", "http://127.1.2.3", false },
+		{ "http://localhost:1", "http://localhost:1", false },
+		{ "http://[::1]", "http://[::1]", false },
+		{ "http://128.0.0.1", "http://128.0.0.1", true },
+		{ "http://127.0.0.1.example.com", "http://127.0.0.1.example.com", true },
+		{ "http://127.example.com", "http://127.example.com", true },
+		{ "http://localhost.example.com", "http://localhost.example.com", true },
+		{ "http://[::2]:80", "http://[::2]:80", true },
+		{ "http://manager:65535", "http://manager:65535", true },
+		{ "http://manager:65536", NULL, false },
+		{ "http://manager:0", NULL, false },
+		{ "http://manager:", NULL, false },
+		{ "http://manager:x", NULL, false },
+		{ "http://", NULL, false },
+		{ "http:///v1", NULL, false },
+		{ "http://[::1", NULL, false },
+		{ "http://[]", NULL, false },
+		{ "ftp://x", NULL, false },
+		{ "example.com", NULL, false },
+		{ "https://x/y", NULL, false },
+		{ "https://x/v1/organizations", NULL, false },
+		{ "https://x?y", NULL, false },
+		{ "https://x#y", NULL, false },
+		{ "https://u@x", NULL, false },
+		{ "https://exa mple", NULL, false },
+		{ "", NULL, false },
+		{ "/v1", NULL, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		char out[VALUE_URL_SIZE];
+		bool plain = false;
+		const char *wrong = value_url(rows[i].text, out, &plain);
+
+		if (!wrong != !!rows[i].want)
+			fail_msg("\"%s\": %s", rows[i].text, wrong ? wrong : "taken");
+		if (wrong)
+			continue;
+		assert_string_equal(out, rows[i].want);
+		assert_int_equal(plain, rows[i].plain);
+	}
+}
+
+static void
+distances_count_changes(void **state)
+{
+	(void)state;
+	assert_int_equal(value_distance("refresh", "refresh"), 0);
+	assert_int_equal(value_distance("refesh", "refresh"), 1);
+	assert_int_equal(value_distance("tll", "ttl"), 1);
+	assert_int_equal(value_distance("kitten", "sitting"), 3);
+	assert_int_equal(value_distance("", "abc"), 3);
+	assert_int_equal(value_distance(LONG_100, "x"), 100);
+}
+
+static void
+some_things_a_reload_never_changes(void **state)
+{
+	static const struct {
+		const char *from, *to, *want;
+	} rows[] = {
+		{ "organization = org", "organization = other", "organization" },
+		{ "deployment = dep", "deployment = other", "deployment" },
+		{ "deployment = dep", "workspace = dep", "deployment" },
+		{ "[socket]\npath = /a", "[socket]\npath = /b", "socket path" },
+		{ "http://127.0.0.1:8888", "http://127.0.0.1:9999", NULL },
+		{ "[freshness]\nttl = 2m", "[freshness]\nttl = 3m", NULL },
+	};
+	static const char base[] = GOOD "[freshness]\nttl = 2m\n[socket]\npath = /a\n";
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		struct config *a = good(base, no_env), *b;
+		const char *at = strstr(base, rows[i].from), *got;
+		char text[512];
+
+		assert_non_null(at);
+		snprintf(text, sizeof text, "%.*s%s%s", (int)(at - base), base, rows[i].to,
+		    at + strlen(rows[i].from));
+		b = good(text, no_env);
+		got = config_fixed_difference(a, b);
+		if (rows[i].want)
+			assert_string_equal(got, rows[i].want);
+		else
+			assert_null(got);
+		config_free(a);
+		config_free(b);
+	}
+}
+
+static void
+every_preset_is_in_its_own_range(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_options; i++) {
+		char why[CONFIG_WHY_SIZE] = "";
+		struct config *c = mem_zalloc(sizeof *c);
+
+		assert_non_null(c);
+		if (options[i].preset &&
+		    option_set(c, &options[i], options[i].preset, OPTION_SET, why) < 0)
+			fail_msg("[%s] %s: %s", options[i].section, options[i].key, why);
+		assert_ptr_equal(option_find(options[i].section, options[i].key), &options[i]);
+		config_free(c);
+	}
+}
+
+static void
+memory_may_end_anywhere(void **state)
+{
+	char *const env[] = { (char *)"CONND__ACCESS__ALLOW=*", NULL };
+	static const char text[] =
+	    GOOD "[access]\nallow = user:a\n  conn:x\n[require]\nkeys = conn:a var:b\n";
+	int64_t before = mem_live();
+	int n = 0, r;
+
+	(void)state;
+	do {
+		char why[CONFIG_WHY_SIZE];
+		struct config *c = NULL;
+
+		mem_fail_after(n++);
+		r = read_with(&c, text, env, why);
+		mem_fail_after(-1);
+		assert_true(r == 0 || r == -ENOMEM);
+		config_free(c);
+		assert_int_equal(mem_live(), before);
+	} while (r < 0);
+	assert_true(n > 20);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(presets_are_what_is_documented),
+		cmocka_unit_test(everything_can_be_said),
+		cmocka_unit_test(what_is_wrong_is_said_with_its_place),
+		cmocka_unit_test(lines_end_where_the_reader_would_cut_them),
+		cmocka_unit_test(the_environment_overrides_the_file),
+		cmocka_unit_test(the_environment_is_named_when_it_is_wrong),
+		cmocka_unit_test(odd_but_working_is_one_warning),
+		cmocka_unit_test(the_unauthorized_window_is_capped_by_max_stale),
+		cmocka_unit_test(values_are_read_whole_or_not_at_all),
+		cmocka_unit_test(addresses_are_made_uniform),
+		cmocka_unit_test(distances_count_changes),
+		cmocka_unit_test(some_things_a_reload_never_changes),
+		cmocka_unit_test(every_preset_is_in_its_own_range),
+		cmocka_unit_test(memory_may_end_anywhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
