@@ -313,8 +313,10 @@ depth_has_an_edge(void **state)
 
 		/* Objects and arrays in turn: each level remembers what it is. */
 		for (int i = 0; i < depth; i++) {
-			memcpy(text + n, i % 2 ? "[" : "{\"\":", 4);
-			n += i % 2 ? 1 : 4;
+			const char *opens = i % 2 ? "[" : "{\"\":";
+
+			memcpy(text + n, opens, strlen(opens));
+			n += strlen(opens);
 		}
 		text[n++] = '1';
 		for (int i = depth; i--;)
