@@ -124,9 +124,32 @@ $(UNIT): %: %.o $(call archives,$(LAYERS))
 	$(call say,LD,$@)
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_unit)
 
+.PHONY: tests
+tests: $(UNIT)
+
 .PHONY: unit
 unit: $(UNIT) ## build and run the C unit tests (MODE=asan: with sanitizers)
 	@tests/unit/run.sh $(UNIT)
+
+# One stamp a source file; the object stands for the headers it was compiled with.
+TIDY := $(patsubst %.c,$B/%.tidy,$(filter-out tests/%,$(foreach l,$(LAYERS),$(SRC_$(l))) \
+	$(wildcard $(MAIN_connd) $(MAIN_connctl) $(MAIN_manager))))
+
+.PHONY: tidy
+tidy: $(TIDY)
+
+$B/%.tidy: %.c $B/%.o .clang-tidy
+	$(call say,TIDY,$<)
+	$Qclang-tidy --quiet $< -- -std=gnu17 $(CPPFLAGS_ALL) 2>$@.err || { cat $@.err >&2; exit 1; }
+	@mv $@.err $@
+
+.PHONY: test
+test: deps ## everything: unit (release, asan), end to end, the shim, Airflow, systemd
+	@tests/run.sh $(STAGES)
+
+.PHONY: lint
+lint: deps ## the static checks
+	@tests/lint/run.sh $(CHECKS)
 
 # --- the rest ------------------------------------------------------------------------
 
@@ -140,6 +163,23 @@ APT := gcc make pkg-config libc6-dev \
 .PHONY: deps
 deps: ## install what building and testing need (root or sudo)
 	@tests/deps.sh '$(PYTHON)' $(APT)
+
+UNITDIR := $(PREFIX)/lib/systemd/system
+
+# A config that is there already is the operator's: it stays.
+.PHONY: install
+install: $(PROGRAMS) ## programs, units, example configs; honours DESTDIR and PREFIX
+	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(UNITDIR) $(PREFIX)/lib/sysusers.d \
+		$(PREFIX)/lib/tmpfiles.d $(PREFIX)/share/doc/connd/examples /etc/connd)
+	install -m 0755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	for u in systemd/*.service systemd/*.socket; do \
+		sed 's,/usr/bin/connd,$(PREFIX)/bin/connd,' $$u >$(DESTDIR)$(UNITDIR)/$${u##*/} && \
+		chmod 0644 $(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; done
+	install -m 0644 systemd/connd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/connd.conf
+	install -m 0644 systemd/connd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/connd.conf
+	install -m 0644 conf/connd.conf conf/connd-manager.conf $(DESTDIR)$(PREFIX)/share/doc/connd/examples
+	for f in connd.conf connd-manager.conf; do \
+		[ -e $(DESTDIR)/etc/connd/$$f ] || install -m 0644 conf/$$f $(DESTDIR)/etc/connd || exit 1; done
 
 .PHONY: clean
 clean: ## remove everything that was built (not the virtual environments)

@@ -80,11 +80,8 @@ def test_unknown_members_and_white_space_are_no_matter():
 def test_errors(frame, kind, says):
     failure = _wire.answer(frame)
     assert type(failure) is kind
-    assert pytest.raises(kind, _throw, failure).match(says)
-
-
-def _throw(exception):
-    raise exception
+    with pytest.raises(kind, match=says):
+        raise failure
 
 
 @pytest.mark.parametrize(

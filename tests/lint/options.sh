@@ -1,0 +1,33 @@
+#!/bin/bash
+# conf/connd.conf shows every option of the table in daemon/core/config_option.c, and no other; one
+# that has a default is shown with it.
+set -eu
+cd "$(dirname "$0")/../.."
+
+# { "section", "key", TYPE, AT(...), "preset" or NULL, ...   ->   section.key[ = preset]
+table() {
+	sed -nE -e 's/^\t\{ "([a-z_]+)", "([a-z_]+)", [A-Z_]+, AT\([^)]*\), NULL,.*/\1.\2/p' \
+		-e 's/^\t\{ "([a-z_]+)", "([a-z_]+)", [A-Z_]+, AT\([^)]*\), "([^"]*)".*/\1.\2 = \3/p' \
+		daemon/core/config_option.c
+}
+# [section] and "key =" lines, behind a "#" or not; prose stands behind "# "
+shown() {
+	awk '/^#?\[[a-z]+\]$/ { gsub(/[][#]/, ""); section = $0 }
+	     /^#?[a-z_]+ = / { sub(/^#/, ""); print section "." $0 }' conf/connd.conf
+}
+
+if [ "$(table | wc -l)" -lt 20 ]; then
+	echo "daemon/core/config_option.c: no option table that this check can read"
+	exit 1
+fi
+awk -v conf=conf/connd.conf '
+	{ name = $0; sub(/ = .*/, "", name) }
+	FNR == NR { preset[name] = $0 == name ? "" : $0; next }
+	{ seen[name] = 1 }
+	!(name in preset) { print conf ": there is no option " name; bad = 1; next }
+	preset[name] != "" && preset[name] != $0 { print conf ": " $0 ", but the default is: " preset[name]; bad = 1 }
+	END {
+		for (name in preset)
+			if (!(name in seen)) { print conf ": says nothing of " name; bad = 1 }
+		exit bad
+	}' <(table) <(shown)

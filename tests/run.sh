@@ -1,0 +1,80 @@
+#!/bin/bash
+# usage: tests/run.sh [STAGE...]
+# Builds, then runs the stages of the test suite, two at a time. What a stage says is kept in
+# build/test/STAGE.log and printed whole when it ends. Closes with one countable line a stage.
+# shellcheck disable=SC2317  # the functions are called by name
+set -u
+cd "$(dirname "$0")/.." || exit
+logs=build/test
+python=$PWD/.venvs/dev/bin/python
+
+pytest_in() { # DIR, the directory with the programs
+	CONND_BUILD=$PWD/$2 "$python" -m pytest -q --durations=5 "$1"
+}
+stage_unit() { make -s unit WERROR=-Werror; }
+stage_unit_asan() { make -s unit WERROR=-Werror MODE=asan; }
+stage_shim() { "$python" -m pytest -q python-shim/tests; }
+stage_e2e() { pytest_in tests/e2e build/asan; }
+stage_system() { pytest_in tests/system build; }
+stage_airflow() { tests/airflow/venvs.sh && pytest_in tests/airflow build; }
+
+# The longest first: they overlap best.
+stages=(unit_asan shim unit)
+[ $# -eq 0 ] || stages=("$@")
+
+# "N passed, N failed" of a log: pytest's closing line, or the unit runner's.
+counts() {
+	awk '/^unit: / || /^=*[ ]?[0-9]+ (passed|failed|error|skipped).* in [0-9.]+s/ { line = $0 }
+	     END { split(line, w, /[ ,:]+/)
+	         for (i in w) { if (w[i + 1] == "passed") p = w[i]; if (w[i + 1] == "skipped") s = w[i]
+	             if (w[i + 1] == "failed") f += w[i]; if (w[i + 1] ~ /^errors?$/) f += w[i] }
+	         printf "%d passed, %d failed%s\n", p, f, s ? ", " s " skipped" : "" }' "$1"
+}
+
+# Runs one stage and writes its closing line to $logs/STAGE.sum.
+one() {
+	local name=$1 t0=$SECONDS rc said
+	timeout -k 30 1500 bash tests/run.sh --stage "$name" >"$logs/$name.log" 2>&1 </dev/null
+	rc=$?
+	said=$(counts "$logs/$name.log")
+	# A stage that ended badly without naming a failure, or ran nothing, has failed all the same.
+	case $rc:$said in
+	0:0\ passed,*) said+=" (ran nothing)" rc=1 ;;
+	0:*) ;;
+	*:*" 0 failed"*) said=${said/ 0 failed/ 1 failed}" (exit status $rc)" ;;
+	esac
+	printf '%-10s %s, %d s\n' "$name:" "$said" $((SECONDS - t0)) >"$logs/$name.sum"
+	echo $rc >"$logs/$name.rc"
+	{
+		printf -- '--- %s\n' "$name"
+		cat "$logs/$name.log" "$logs/$name.sum"
+	} | flock "$logs" cat
+}
+
+if [ "${1-}" = --stage ]; then
+	"stage_$2"
+	exit
+fi
+
+mkdir -p $logs
+rm -f $logs/*
+start=$SECONDS
+for mode in release asan; do
+	t0=$SECONDS
+	make -s -j"$(nproc)" WERROR=-Werror MODE=$mode all tests || exit 1
+	echo "build $mode: $((SECONDS - t0)) s"
+done
+
+for s in "${stages[@]}"; do
+	while [ "$(jobs -rp | wc -l)" -ge 2 ]; do wait -n; done
+	one "$s" &
+done
+wait
+
+echo "--- summary, $((SECONDS - start)) s"
+bad=0
+for s in "${stages[@]}"; do
+	cat "$logs/$s.sum" || bad=1
+	[ "$(cat "$logs/$s.rc")" = 0 ] || bad=1
+done
+exit $bad
