@@ -26,7 +26,13 @@ struct log_field {
 	int64_t number;
 };
 
-#define LOG_STR(n, s) ((struct log_field){ .name = (n), .text = (s) ? (s) : "" })
+static inline struct log_field
+log_field_text(const char *name, const char *text)
+{
+	return (struct log_field){ .name = name, .text = text ? text : "" };
+}
+
+#define LOG_STR(n, s) log_field_text((n), (s)) /* NULL is shown as empty */
 #define LOG_INT(n, v) ((struct log_field){ .name = (n), .number = (int64_t)(v) })
 
 /* AUTO: journal when stderr is the journal's stream ($JOURNAL_STREAM), else kv. */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The token for the manager. It is read from its file for each sync and wiped after it: a new token is
+ * used as soon as it is there, and none lives in memory between.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/file.h"
+
+/*
+ * Where the token is: `configured`, or $CREDENTIALS_DIRECTORY/token when that is there; else NULL.
+ * 0 or -ENOMEM.
+ */
+MUST_CHECK int credential_path(char **out, const char *configured);
+
+/*
+ * Appends the token to out (whose max must allow LIMIT_TOKEN), without the white space around it. 0, or
+ * -errno with a sentence in why; -EINVAL: empty, or it holds what no header may.
+ */
+MUST_CHECK int credential_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE]);

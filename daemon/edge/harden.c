@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/harden.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#define MMAP_FROM (128 * 1024) /* bigger blocks go back to the kernel when they are freed */
+#define TRIM_FROM (256 * 1024)
+
+static void
+raise_soft(int resource)
+{
+	struct rlimit r;
+
+	if (getrlimit(resource, &r) < 0 || r.rlim_cur == r.rlim_max)
+		return;
+	r.rlim_cur = r.rlim_max;
+	(void)setrlimit(resource, &r);
+}
+
+static uint64_t
+soft(int resource)
+{
+	struct rlimit r;
+
+	if (getrlimit(resource, &r) < 0)
+		return 0;
+	return r.rlim_cur == RLIM_INFINITY ? UINT64_MAX : r.rlim_cur;
+}
+
+void
+harden_process(void)
+{
+	static const struct rlimit none;
+
+	/*
+	 * A core_pattern that is a pipe ignores the limit, so the process is made undumpable too; that
+	 * also keeps others of our uid from tracing it.
+	 */
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)umask(077);
+	(void)unsetenv("SSLKEYLOGFILE");
+	raise_soft(RLIMIT_NOFILE);
+	raise_soft(RLIMIT_MEMLOCK);
+	/*
+	 * A refresh takes megabytes for a moment. Fixed thresholds (glibc's own grow with what was
+	 * freed) and few arenas (libcurl resolves names in threads) let the peak go back at once.
+	 */
+	(void)mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
+	(void)mallopt(M_TRIM_THRESHOLD, TRIM_FROM);
+	(void)mallopt(M_ARENA_MAX, 2);
+}
+
+uint64_t
+harden_max_files(void)
+{
+	return soft(RLIMIT_NOFILE);
+}
+
+uint64_t
+harden_max_locked(void)
+{
+	return soft(RLIMIT_MEMLOCK);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the process gives up, and what it asks for, before it holds a secret: no core dumps, no
+ * tracing by its own user, no TLS key log, private files only; as many descriptors and as much locked
+ * memory as it may have.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* First thing in main(). Whatever the kernel refuses is done without. */
+void harden_process(void);
+uint64_t harden_max_files(void);  /* the limit in force */
+uint64_t harden_max_locked(void); /* bytes; UINT64_MAX: no limit */

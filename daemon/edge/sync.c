@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/sync.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/render.h"
+#include "edge/credential.h"
+#include "proto/limits.h"
+#include "proto/manager.h"
+
+#define N_LISTS         N_KINDS
+#define MAX_TAG         512 /* a longer one is not worth keeping */
+#define MAX_URL         2048
+#define MAX_BEGINNINGS  3               /* of one sync, when the list changes while it is read */
+#define PREFER_FIRST_MS (5 * 60 * 1000) /* after leaving the first URL it is tried again */
+#define MESSAGE_BYTES   120             /* of what a manager says about its refusal */
+
+/* What each kind of record is called in the list call. */
+static const enum manager_type list_type[N_LISTS] = {
+	[KIND_CONNECTION] = MANAGER_CONNECTION,
+	[KIND_VARIABLE] = MANAGER_AIRFLOW_VARIABLE,
+	[KIND_ENV] = MANAGER_ENVIRONMENT_VARIABLE,
+};
+
+struct sync {
+	struct loop *loop;
+	struct sync_source source;
+	sync_done *done;
+	void *env;
+
+	/* From sync to sync. */
+	char *tag[N_LISTS]; /* of the lists that are being served; NULL: none */
+	size_t url;         /* the one in use; the tags are of this one */
+	int64_t left_first_ms;
+
+	/* The one under way. */
+	bool running;
+	struct generation *current; /* a reference */
+	struct later job;
+	int beginnings;
+	size_t urls_left;
+	bool token_read_again;
+	struct buf token;
+	struct fetch *fetch;
+	struct generation_builder *builder; /* NULL until a list is not as it was */
+	bool same[N_LISTS];                 /* answered 304 */
+	char *fresh_tag[N_LISTS];
+	enum record_kind list;
+	int64_t offset, total; /* rows of the list that came, and that there are */
+	size_t pages, bytes, objects;
+	struct buf text, scratch; /* a record's text; its decoded strings */
+	enum sync_outcome outcome;
+	int status;
+	int64_t retry_after_ms;
+	char reason[REPLICA_REASON_SIZE];
+};
+
+static void fetch_page(struct sync *s);
+
+/* --- the end ------------------------------------------------------------------------------- */
+
+static const char *
+url_of(const struct sync *s)
+{
+	return s->source.config->manager.url.item[s->url];
+}
+
+static void
+drop_tags(char *tag[static N_LISTS])
+{
+	for (size_t i = 0; i < N_LISTS; i++) {
+		mem_free(tag[i]);
+		tag[i] = NULL;
+	}
+}
+
+static void
+keep_tags(struct sync *s)
+{
+	for (size_t i = 0; i < N_LISTS; i++) {
+		if (s->same[i])
+			continue;
+		mem_free(s->tag[i]);
+		s->tag[i] = s->fresh_tag[i];
+		s->fresh_tag[i] = NULL;
+	}
+}
+
+/* What a half-read list leaves behind. */
+static void
+clear_lists(struct sync *s)
+{
+	s->builder = generation_builder_free(s->builder);
+	drop_tags(s->fresh_tag);
+	memset(s->same, 0, sizeof s->same);
+	buf_fini(&s->text);
+	buf_fini(&s->scratch);
+	buf_fini(&s->token);
+	s->list = 0;
+	s->offset = 0;
+	s->pages = s->bytes = s->objects = 0;
+}
+
+static void
+on_finished(struct later *job)
+{
+	struct sync *s = (struct sync *)((char *)job - offsetof(struct sync, job));
+	struct sync_result result = {
+		.outcome = s->outcome,
+		.retry_after_ms = s->retry_after_ms,
+		.reason = s->reason,
+	};
+
+	if (s->outcome == SYNC_OK) {
+		result.builder = s->builder;
+		s->builder = NULL;
+	}
+	s->current = generation_unref(s->current);
+	s->running = false;
+	if (s->done(s->env, &result))
+		keep_tags(s);
+	clear_lists(s);
+}
+
+/* The end, told when the turn is over: the caller may be within sync_start(). */
+static void PRINTF(3, 4) finish(struct sync *s, enum sync_outcome outcome, const char *fmt, ...)
+{
+	char what[sizeof s->reason - 84]; /* less the URL */
+	va_list ap;
+
+	s->outcome = outcome;
+	va_start(ap, fmt);
+	(void)vsnprintf(what, sizeof what, fmt, ap);
+	va_end(ap);
+	(void)snprintf(s->reason, sizeof s->reason, "%.80s: %s", url_of(s), what);
+	/* Shown to clients and people: foreign text, so nothing but plain ASCII. */
+	for (char *p = s->reason; *p; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
+	loop_after_turn(s->loop, &s->job);
+}
+
+static void
+finish_with_error(struct sync *s, int error)
+{
+	switch (error) {
+	case -ENOMEM:
+		finish(s, SYNC_FAILED, "memory is out");
+		return;
+	case -EPERM:
+		finish(s, SYNC_FAILED,
+		    "memory cannot be locked: raise RLIMIT_MEMLOCK, or set [memory] lock = prefer");
+		return;
+	case -EMSGSIZE:
+		finish(s, SYNC_FAILED, "the objects need more than [memory] max_bytes");
+		return;
+	default:
+		finish(s, SYNC_FAILED, "%s", strerror(-error));
+		return;
+	}
+}
+
+/* --- the beginning --------------------------------------------------------------------------- */
+
+static int
+read_token(struct sync *s)
+{
+	char why[FILE_WHY_SIZE] = "memory is out";
+
+	buf_init(&s->token, LIMIT_TOKEN);
+	if (credential_read(s->source.token_path, &s->token, why) < 0) {
+		finish(s, SYNC_FAILED, "%s", why);
+		return -1;
+	}
+	return 0;
+}
+
+static void
+begin(struct sync *s)
+{
+	clear_lists(s);
+	s->status = 0;
+	s->retry_after_ms = 0;
+	if (read_token(s) == 0)
+		fetch_page(s);
+}
+
+/* The list changed under our hands: what was read is of no one moment. */
+static void
+begin_again(struct sync *s, const char *why)
+{
+	if (++s->beginnings < MAX_BEGINNINGS)
+		begin(s);
+	else
+		finish(s, SYNC_BAD, "%s", why);
+}
+
+static void
+turn_to_url(struct sync *s, size_t url)
+{
+	if (url == s->url)
+		return;
+	drop_tags(s->tag);
+	s->url = url;
+	s->left_first_ms = clock_boot_ms();
+}
+
+/* Another URL may do better. False: all have been tried. */
+static bool
+next_url(struct sync *s, const char *why)
+{
+	size_t n = s->source.config->manager.url.n;
+
+	if (s->urls_left == 0)
+		return false;
+	s->urls_left--;
+	log_warn("manager does not answer: trying the next URL", LOG_STR("url", url_of(s)),
+	    LOG_STR("reason", why));
+	turn_to_url(s, (s->url + 1) % n);
+	begin(s);
+	return true;
+}
+
+void
+sync_start(struct sync *s, struct generation *current)
+{
+	s->running = true;
+	s->current = current ? generation_ref(current) : NULL;
+	s->beginnings = 0;
+	s->token_read_again = false;
+	s->urls_left = s->source.config->manager.url.n - 1;
+	if (s->url != 0 && clock_boot_ms() - s->left_first_ms >= PREFER_FIRST_MS)
+		turn_to_url(s, 0);
+	begin(s);
+}
+
+/* --- rows -------------------------------------------------------------------------------------- */
+
+static struct span
+row_text(struct sync *s, const struct manager_row *row)
+{
+	struct connection_fields c;
+
+	if (row->verdict == ROW_WITHHELD)
+		return row->withheld_json;
+	if (row->verdict == ROW_INVALID)
+		return row->bad_field;
+	buf_reset(&s->text);
+	if (s->list == KIND_CONNECTION) {
+		c = (struct connection_fields){
+			.conn_type = row->conn_type,
+			.description = row->description,
+			.host = row->host,
+			.login = row->login,
+			.password = row->password,
+			.schema = row->schema,
+			.port = row->port,
+			.extra = row->extra,
+		};
+		render_connection(&s->text, &c);
+	} else {
+		render_variable(&s->text, row->value);
+	}
+	return (struct span){ s->text.data, s->text.len };
+}
+
+static int
+on_row(void *arg, const struct manager_row *row)
+{
+	static const enum record_state state_of[] = {
+		[ROW_GOOD] = RECORD_VALUE,
+		[ROW_WITHHELD] = RECORD_WITHHELD,
+		[ROW_INVALID] = RECORD_INVALID,
+	};
+	struct sync *s = arg;
+	struct span text = row_text(s, row);
+	enum record_state state = state_of[row->verdict];
+
+	if (buf_error(&s->text) == -ENOMEM)
+		return -ENOMEM;
+	if (buf_error(&s->text)) {
+		/* Larger than a value may be: this row's fault alone. */
+		buf_reset(&s->text);
+		state = RECORD_INVALID;
+		text = s->list == KIND_CONNECTION ? SPAN_LITERAL("extra") : SPAN_LITERAL("value");
+	}
+	/* Nobody can ask for it, so it need not be held; it counts. */
+	if (row->key.n > LIMIT_KEY_BYTES)
+		return 0;
+	return generation_builder_add(s->builder, s->list, state, row->key, text);
+}
+
+static int
+need_builder(struct sync *s)
+{
+	const struct config *c = s->source.config;
+
+	if (s->builder)
+		return 0;
+	buf_init(&s->text, LIMIT_VALUE);
+	buf_init(&s->scratch, LIMIT_PAGE_BYTES);
+	return generation_builder_new(&s->builder, c->memory.lock, c->memory.max_bytes);
+}
+
+/* --- pages --------------------------------------------------------------------------------------- */
+
+static void
+add_escaped(struct buf *b, const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if (isalnum((unsigned char)*p) || strchr("-._~", *p))
+			buf_addc(b, *p);
+		else
+			buf_addf(b, "%%%02X", (unsigned char)*p);
+}
+
+static void
+write_url(const struct sync *s, struct buf *b)
+{
+	const struct config *c = s->source.config;
+
+	buf_adds(b, url_of(s));
+	buf_adds(b, "/v1/organizations/");
+	add_escaped(b, c->manager.organization);
+	buf_addf(b, "/environment-objects?objectType=%s", manager_type_name(list_type[s->list]));
+	buf_adds(b, c->manager.deployment ? "&deploymentId=" : "&workspaceId=");
+	add_escaped(b, c->manager.deployment ? c->manager.deployment : c->manager.workspace);
+	buf_addf(b,
+	    "&resolveLinked=true&showSecrets=true&limit=%d&offset=%" PRId64 "&sorts=objectKey:asc",
+	    LIMIT_PAGE_ROWS, s->offset);
+}
+
+/* A tag says "as it was": of use while what it stands for is still at hand. */
+static const char *
+tag_to_send(const struct sync *s)
+{
+	return s->offset == 0 && s->current ? s->tag[s->list] : NULL;
+}
+
+static void
+finish_good(struct sync *s)
+{
+	bool all_same = true;
+	int r = 0;
+
+	for (size_t i = 0; i < N_LISTS; i++)
+		all_same = all_same && s->same[i];
+	if (all_same) {
+		finish(s, SYNC_NOT_MODIFIED, "%s", "");
+		return;
+	}
+	for (size_t i = 0; i < N_LISTS && r == 0; i++)
+		if (s->same[i])
+			r = generation_builder_keep(s->builder, (enum record_kind)i, s->current);
+	if (r < 0)
+		finish_with_error(s, r);
+	else
+		finish(s, SYNC_OK, "%s", "");
+}
+
+static void
+next_list(struct sync *s)
+{
+	if (++s->list == N_LISTS) {
+		finish_good(s);
+		return;
+	}
+	s->offset = 0;
+	fetch_page(s);
+}
+
+/* All pages of one list carry one tag. False: this one differs from the first. */
+static bool
+note_tag(struct sync *s, const char *tag)
+{
+	if (tag && strlen(tag) > MAX_TAG)
+		tag = NULL;
+	if (s->offset > 0)
+		return (!tag && !s->fresh_tag[s->list]) ||
+		       (tag && s->fresh_tag[s->list] && strcmp(tag, s->fresh_tag[s->list]) == 0);
+	mem_free(s->fresh_tag[s->list]);
+	/* Without memory for it the next sync reads the whole list: no harm. */
+	s->fresh_tag[s->list] = tag ? mem_strdup(tag) : NULL;
+	return true;
+}
+
+/*
+ * The rows of one page are in the builder. A short page proves nothing; a list ends at its own count or
+ * with an empty page, and must then have brought just as many rows as it said.
+ */
+static void
+page_read(struct sync *s, const struct manager_page *page)
+{
+	if (s->offset > 0 && page->total != s->total) {
+		begin_again(s, "the list changed while it was read (totalCount)");
+		return;
+	}
+	s->total = page->total;
+	s->offset += (int64_t)page->n_rows;
+	s->objects += page->n_rows;
+	s->pages++;
+	if (page->n_rows > 0 && s->offset < s->total) {
+		if (s->pages >= LIMIT_SYNC_PAGES || s->objects > LIMIT_OBJECTS)
+			finish(s, SYNC_BAD, "the list does not end: %zu pages, %zu objects",
+			    s->pages, s->objects);
+		else
+			fetch_page(s);
+		return;
+	}
+	if (s->offset != s->total)
+		begin_again(s, "the list is not complete: it brought another number of objects "
+			       "than its totalCount");
+	else
+		next_list(s);
+}
+
+static void
+on_list_page(struct sync *s, const struct fetch_result *f)
+{
+	char why[MANAGER_WHY_SIZE] = "";
+	const char *deployment = s->source.config->manager.deployment;
+	struct manager_page page;
+	int r;
+
+	if (!f->content_type || !strcasestr(f->content_type, "json")) {
+		finish(s, SYNC_BAD, "the answer is no JSON but %.80s",
+		    f->content_type ? f->content_type : "of no type");
+		return;
+	}
+	s->bytes += f->body.n;
+	if (s->bytes > LIMIT_SYNC_BYTES) {
+		finish(s, SYNC_BAD, "the list is larger than any may be");
+		return;
+	}
+	if (!note_tag(s, f->etag)) {
+		begin_again(s, "the list changed while it was read (ETag)");
+		return;
+	}
+	r = need_builder(s);
+	if (r == 0)
+		r = manager_page_read(f->body, list_type[s->list], span_of(deployment), on_row, s,
+		    &s->scratch, &page, why);
+	switch (r) {
+	case 0:
+		page_read(s, &page);
+		return;
+	case -EEXIST:
+		begin_again(s, "the list names a key twice");
+		return;
+	case -EBADMSG:
+		finish(s, SYNC_BAD, "%s", why);
+		return;
+	default:
+		finish_with_error(s, r);
+		return;
+	}
+}
+
+/* --- what a status means ---------------------------------------------------------------------------- */
+
+/* 401: the token may have been renewed since it was read. True: it was, and is tried. */
+static bool
+try_new_token(struct sync *s)
+{
+	uint8_t old[HASH_SIZE], new[HASH_SIZE];
+	struct buf token = BUF_INIT(LIMIT_TOKEN);
+	char why[FILE_WHY_SIZE];
+	bool renewed = false;
+
+	if (s->token_read_again)
+		return false;
+	s->token_read_again = true;
+	if (credential_read(s->source.token_path, &token, why) == 0) {
+		hash_long(old, NULL, 0, buf_str(&s->token), s->token.len);
+		hash_long(new, NULL, 0, buf_str(&token), token.len);
+		renewed = !hash_equal(old, new, sizeof old);
+	}
+	buf_fini(&token);
+	if (renewed)
+		begin(s);
+	return renewed;
+}
+
+static enum sync_outcome
+outcome_of(int status, struct span body)
+{
+	if (status >= 400 && manager_secrets_refused(body))
+		return SYNC_REFUSED;
+	if (status >= 500)
+		return SYNC_UNREACHABLE;
+	switch (status) {
+	case 401:
+	case 403:
+		return SYNC_UNAUTHORIZED;
+	case 404:
+	case 407:
+	case 408:
+	case 425:
+	case 429:
+		return SYNC_UNREACHABLE;
+	default:
+		return SYNC_BAD;
+	}
+}
+
+static void
+on_refusal(struct sync *s, const struct fetch_result *f)
+{
+	enum sync_outcome outcome = outcome_of(f->status, f->body);
+	struct buf message = BUF_INIT(64 * 1024);
+
+	manager_error_message(f->body, &message);
+	if (f->status == 401 && try_new_token(s))
+		goto out;
+	if (f->status >= 500 && outcome == SYNC_UNREACHABLE && next_url(s, "5xx"))
+		goto out;
+	s->retry_after_ms = f->retry_after_ms;
+	if (f->status < 400)
+		finish(s, outcome, "status %d: connd follows no redirects and expects a list",
+		    f->status);
+	else if (outcome == SYNC_REFUSED)
+		finish(s, outcome, "status %d: the organization does not allow fetching secrets",
+		    f->status);
+	else if (message.len > 0)
+		finish(s, outcome, "status %d: %.*s", f->status, MESSAGE_BYTES, buf_str(&message));
+	else
+		finish(s, outcome, "status %d", f->status);
+out:
+	buf_fini(&message);
+}
+
+static void
+on_fetched(void *env, const struct fetch_result *f)
+{
+	struct sync *s = env;
+
+	s->fetch = NULL;
+	s->status = f->status;
+	switch (f->end) {
+	case FETCH_ANSWERED:
+		break;
+	case FETCH_UNREACHABLE:
+		if (!next_url(s, f->reason))
+			finish(s, SYNC_UNREACHABLE, "%.200s", f->reason);
+		return;
+	case FETCH_TOO_BIG:
+		finish(s, SYNC_BAD, "%.200s", f->reason);
+		return;
+	case FETCH_FAILED:
+		finish(s, SYNC_FAILED, "%.200s", f->reason);
+		return;
+	}
+	if (f->status == 200) {
+		on_list_page(s, f);
+	} else if (f->status == 304 && tag_to_send(s)) {
+		s->same[s->list] = true;
+		next_list(s);
+	} else {
+		on_refusal(s, f);
+	}
+}
+
+static void
+fetch_page(struct sync *s)
+{
+	struct buf url = BUF_INIT(MAX_URL);
+	struct fetch_request q = {
+		.token = { buf_str(&s->token), s->token.len },
+		.if_none_match = tag_to_send(s),
+		.max_body = LIMIT_PAGE_BYTES,
+	};
+	int r;
+
+	write_url(s, &url);
+	r = buf_error(&url);
+	q.url = buf_str(&url);
+	if (r == 0)
+		r = upstream_fetch(s->source.upstream, &q, on_fetched, s, &s->fetch);
+	if (r < 0)
+		finish(s, SYNC_FAILED, "%s",
+		    r == -ENOMEM ? "memory is out" : "the address of the list is too long");
+	buf_fini(&url);
+}
+
+/* --- birth, reload, end ------------------------------------------------------------------------------- */
+
+int
+sync_new(struct sync **out, struct loop *loop, const struct sync_source *source, sync_done *done,
+    void *env)
+{
+	struct sync *s = mem_zalloc(sizeof *s);
+
+	if (!s)
+		return -ENOMEM;
+	s->loop = loop;
+	s->source = *source;
+	s->done = done;
+	s->env = env;
+	s->job.run = on_finished;
+	*out = s;
+	return 0;
+}
+
+/* Another manager, perhaps, or another view: nothing known of the old ones may be sent there. */
+void
+sync_use(struct sync *s, const struct sync_source *source)
+{
+	s->source = *source;
+	s->url = 0;
+	drop_tags(s->tag);
+	if (!s->running)
+		return;
+	upstream_cancel(s->fetch);
+	s->fetch = NULL;
+	loop_forget(s->loop, &s->job);
+	s->beginnings = 0;
+	s->urls_left = source->config->manager.url.n - 1;
+	begin(s);
+}
+
+struct sync *
+sync_free(struct sync *s)
+{
+	if (!s)
+		return NULL;
+	upstream_cancel(s->fetch);
+	loop_forget(s->loop, &s->job);
+	clear_lists(s);
+	drop_tags(s->tag);
+	generation_unref(s->current);
+	mem_free(s);
+	return NULL;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One refresh: the lists of connections, Airflow variables and environment variables, page by page,
+ * into a generation's builder; or the reason why not.
+ *
+ * Decides what a status means, which URL is asked, and when a list may be believed: whole, of one
+ * moment, every key once. Whether it is then served is the replica's decision.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "core/config.h"
+#include "core/replica.h"
+#include "edge/loop.h"
+#include "edge/upstream.h"
+
+struct sync;
+
+/* What is asked, and of whom. Borrowed until the next sync_use() or sync_free(). */
+struct sync_source {
+	const struct config *config;
+	const char *token_path;
+	struct upstream *upstream;
+};
+
+/*
+ * The end of a sync; result->builder is taken. True: the list is being served from now on, so its
+ * tags may be sent with the next (replica_sync_done() tells).
+ */
+typedef bool sync_done(void *env, const struct sync_result *result);
+
+MUST_CHECK int sync_new(struct sync **out, struct loop *loop, const struct sync_source *source,
+    sync_done *done, void *env);
+/* On reload: a sync under way begins anew with the new source; it still ends once. */
+void sync_use(struct sync *s, const struct sync_source *source);
+/* Must not be running. done() is called once, later, not from within. current: borrowed, may be NULL. */
+void sync_start(struct sync *s, struct generation *current);
+struct sync *sync_free(struct sync *s); /* without done(); NULL is fine; returns NULL */

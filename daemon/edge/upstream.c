@@ -1,0 +1,515 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/upstream.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include <curl/curl.h>
+#include <event2/event.h>
+#include <openssl/crypto.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "proto/limits.h"
+
+#define OLDEST_CURL        0x075801 /* 7.88.1: 7.88.0 loses events */
+#define CONNECT_TIMEOUT_MS 3000
+#define LOW_SPEED_BYTES    100 /* a second, for LOW_SPEED_S: a server that drips */
+#define LOW_SPEED_S        15
+#define CONNECTIONS        4
+#define CONNECTION_LIFE_S  600 /* then certificates and addresses are looked at again */
+#define CONNECTION_IDLE_S  118
+#define CA_CACHE_S         300
+#define REFUSAL_BYTES      (64 * 1024) /* of a body that is no list */
+#define HEADER_SIZE        (LIMIT_TOKEN + 64)
+
+struct upstream {
+	struct loop *loop;
+	CURLM *multi;
+	struct event *timer;
+	struct fetch *first; /* all in flight */
+	struct later reap;   /* libcurl may not be called from its own callbacks */
+	char *ca_file, *client_cert, *client_key, *pin, *proxy;
+	int64_t timeout_ms;
+};
+
+struct fetch {
+	struct upstream *u;
+	struct fetch *next, **at;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct buf body;
+	bool body_cut; /* we ended it ourselves: enough was read to know */
+	fetch_done *done;
+	void *env;
+	char error[CURL_ERROR_SIZE];
+};
+
+/* One socket libcurl watches, its resolver's and wakeup ones among them. */
+struct watch {
+	struct event *event;
+	struct upstream *u;
+};
+
+/* --- global ---------------------------------------------------------------------------- */
+
+static void *
+openssl_alloc(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return mem_alloc(n);
+}
+
+static void *
+openssl_resize(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return mem_resize(p, n);
+}
+
+static void
+openssl_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	mem_free(p);
+}
+
+int
+upstream_global_init(void)
+{
+	if (!CRYPTO_set_mem_functions(openssl_alloc, openssl_resize, openssl_free))
+		return -EIO;
+	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free, mem_resize, mem_strdup,
+		mem_calloc) != CURLE_OK)
+		return -EIO;
+	return 0;
+}
+
+void
+upstream_global_end(void)
+{
+	curl_global_cleanup();
+}
+
+/* --- the end of a fetch ------------------------------------------------------------------- */
+
+static void
+fetch_free(struct fetch *f)
+{
+	*f->at = f->next;
+	if (f->next)
+		f->next->at = f->at;
+	(void)curl_multi_remove_handle(f->u->multi, f->easy);
+	curl_easy_cleanup(f->easy);
+	curl_slist_free_all(f->headers);
+	buf_fini(&f->body);
+	mem_free(f);
+}
+
+static const char *
+header_of(struct fetch *f, const char *name)
+{
+	struct curl_header *h;
+
+	if (curl_easy_header(f->easy, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
+		return NULL;
+	return h->value;
+}
+
+/* The same failure is to read the same each time: no measured times. */
+static const char *
+reason_of(const struct fetch *f, CURLcode code)
+{
+	if (!*f->error || strstr(f->error, " ms") || strstr(f->error, "milliseconds"))
+		return curl_easy_strerror(code);
+	return f->error;
+}
+
+static void
+fetch_finish(struct fetch *f, CURLcode code)
+{
+	struct fetch_result r = { .end = FETCH_UNREACHABLE };
+	curl_off_t retry_after_s = 0;
+	char *content_type = NULL;
+	long status = 0;
+
+	(void)curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_easy_getinfo(f->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+	(void)curl_easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &content_type);
+	r.status = (int)status;
+	r.content_type = content_type;
+	r.retry_after_ms = retry_after_s < 86400 ? (int64_t)retry_after_s * 1000 : 86400000;
+	r.etag = header_of(f, "ETag");
+	r.body = (struct span){ buf_str(&f->body), f->body.len };
+	r.reason = reason_of(f, code);
+	if (code == CURLE_OK || (f->body_cut && status != 200)) {
+		r.end = FETCH_ANSWERED;
+	} else if (f->body_cut || code == CURLE_FILESIZE_EXCEEDED) {
+		r.end = FETCH_TOO_BIG;
+		r.reason = "the answer is larger than any list may be";
+	} else if (code == CURLE_OUT_OF_MEMORY || buf_error(&f->body)) {
+		r.end = FETCH_FAILED;
+		r.reason = "memory is out";
+	}
+	f->done(f->env, &r);
+}
+
+/* Every fetch ends here, in a turn's end, when libcurl is not on the stack. */
+static void
+on_reap(struct later *job)
+{
+	struct upstream *u = (struct upstream *)((char *)job - offsetof(struct upstream, reap));
+	CURLMsg *message;
+	struct fetch *f;
+	CURLcode code;
+	int left;
+
+	while ((message = curl_multi_info_read(u->multi, &left))) {
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		code = message->data.result; /* the message dies with the handle */
+		f = NULL;
+		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &f);
+		fetch_finish(f, code);
+		fetch_free(f);
+	}
+}
+
+/* --- libcurl's events --------------------------------------------------------------------- */
+
+static void
+drive(struct upstream *u, curl_socket_t fd, int mask)
+{
+	int running;
+	CURLMcode code = curl_multi_socket_action(u->multi, fd, mask, &running);
+
+	/* Its time-outs still end the fetches; the next ones find it as new. */
+	if (code != CURLM_OK)
+		log_warn("libcurl", LOG_STR("reason", curl_multi_strerror(code)));
+	loop_after_turn(u->loop, &u->reap);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	drive(arg, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void
+on_socket_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *w = arg;
+	int mask = 0;
+
+	if (what & EV_READ)
+		mask |= CURL_CSELECT_IN;
+	if (what & EV_WRITE)
+		mask |= CURL_CSELECT_OUT;
+	drive(w->u, fd, mask);
+}
+
+/* libcurl wants to be called back in ms; never from here, we are inside it. */
+static int
+on_curl_timer(CURLM *multi, long ms, void *arg)
+{
+	struct upstream *u = arg;
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	(void)multi;
+	if (ms < 0)
+		return event_del(u->timer);
+	return event_add(u->timer, &tv);
+}
+
+static void
+watch_free(struct watch *w)
+{
+	if (!w)
+		return;
+	if (w->event)
+		event_free(w->event);
+	mem_free(w);
+}
+
+static int
+on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *watch)
+{
+	struct upstream *u = arg;
+	struct watch *w = watch;
+	short events = EV_PERSIST;
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		watch_free(w);
+		(void)curl_multi_assign(u->multi, fd, NULL);
+		return 0;
+	}
+	if (!w) {
+		w = mem_zalloc(sizeof *w);
+		if (!w)
+			return -1;
+		w->u = u;
+		(void)curl_multi_assign(u->multi, fd, w);
+	}
+	if (what & CURL_POLL_IN)
+		events |= EV_READ;
+	if (what & CURL_POLL_OUT)
+		events |= EV_WRITE;
+	if (w->event)
+		event_free(w->event);
+	w->event = event_new(loop_base(u->loop), fd, events, on_socket_ready, w);
+	return w->event && event_add(w->event, NULL) == 0 ? 0 : -1;
+}
+
+/*
+ * Counts what comes out of decompression, which libcurl's own cap does not see. Of a refusal the
+ * first part is enough: the rest, endless maybe, is not waited for.
+ */
+static size_t
+on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct fetch *f = arg;
+	long status = 0;
+	size_t max = f->body.max;
+
+	n *= size;
+	(void)curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status != 200 && max > REFUSAL_BYTES)
+		max = REFUSAL_BYTES;
+	if (n > max - f->body.len) {
+		buf_add(&f->body, p, max - f->body.len);
+		f->body_cut = true;
+		return 0;
+	}
+	buf_add(&f->body, p, n);
+	return buf_error(&f->body) ? 0 : n;
+}
+
+/* --- the start of a fetch ------------------------------------------------------------------ */
+
+static int
+add_header(struct fetch *f, const char *name, struct span value)
+{
+	struct buf line = BUF_INIT(HEADER_SIZE);
+	struct curl_slist *longer = NULL;
+
+	buf_adds(&line, name);
+	buf_adds(&line, ": ");
+	buf_add(&line, value.p, value.n);
+	if (!buf_error(&line))
+		longer = curl_slist_append(f->headers, buf_str(&line));
+	buf_fini(&line);
+	if (!longer)
+		return -ENOMEM;
+	f->headers = longer;
+	return 0;
+}
+
+static int
+set_headers(struct fetch *f, const struct fetch_request *q)
+{
+	struct buf value = BUF_INIT(HEADER_SIZE);
+	int r;
+
+	buf_adds(&value, "Bearer ");
+	buf_add(&value, q->token.p, q->token.n);
+	r = buf_error(&value);
+	if (r == 0)
+		r = add_header(f, "Authorization", (struct span){ value.data, value.len });
+	if (r == 0)
+		r = add_header(f, "Accept", SPAN_LITERAL("application/json"));
+	if (r == 0 && q->if_none_match)
+		r = add_header(f, "If-None-Match", span_of(q->if_none_match));
+	buf_fini(&value);
+	return r;
+}
+
+/* Remembers the first refusal: one check at the end is enough. */
+#define SET(option, value)                                                                         \
+	do {                                                                                       \
+		CURLcode set_code = curl_easy_setopt(e, option, value);                            \
+		if (set_code != CURLE_OK && code == CURLE_OK)                                      \
+			code = set_code;                                                           \
+	} while (0)
+
+static CURLcode
+set_transport(CURL *e, const struct upstream *u)
+{
+	CURLcode code = CURLE_OK;
+
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_QUICK_EXIT,
+	    1L); /* a resolver thread may outlive the fetch: we do not wait for it */
+	SET(CURLOPT_PROTOCOLS_STR, "http,https"); /* which of them: the configuration's decision */
+	SET(CURLOPT_REDIR_PROTOCOLS_STR, "https");
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(CURLOPT_PROXY, u->proxy ? u->proxy : "");
+	SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* no token for a proxy's CONNECT */
+	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(CURLOPT_ACCEPT_ENCODING, "gzip");
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+	SET(CURLOPT_TIMEOUT_MS, (long)u->timeout_ms);
+	SET(CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED_BYTES);
+	SET(CURLOPT_LOW_SPEED_TIME, (long)LOW_SPEED_S);
+	SET(CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_LIFE_S);
+	SET(CURLOPT_MAXAGE_CONN, (long)CONNECTION_IDLE_S);
+	return code;
+}
+
+static CURLcode
+set_tls(CURL *e, const struct upstream *u)
+{
+	CURLcode code = CURLE_OK;
+
+	SET(CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHE_S);
+	if (u->ca_file) {
+		SET(CURLOPT_CAINFO, u->ca_file);
+		SET(CURLOPT_CAPATH, NULL); /* these authorities and no others */
+	}
+	if (u->client_cert) {
+		SET(CURLOPT_SSLCERT, u->client_cert);
+		SET(CURLOPT_SSLKEY, u->client_key ? u->client_key : u->client_cert);
+	}
+	if (u->pin)
+		SET(CURLOPT_PINNEDPUBLICKEY, u->pin);
+	return code;
+}
+
+static CURLcode
+set_request(CURL *e, struct fetch *f, const struct fetch_request *q)
+{
+	CURLcode code = CURLE_OK;
+
+	SET(CURLOPT_URL, q->url);
+	SET(CURLOPT_USERAGENT, "connd/" CONND_VERSION);
+	SET(CURLOPT_HTTPHEADER, f->headers);
+	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)q->max_body);
+	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_WRITEDATA, f);
+	SET(CURLOPT_ERRORBUFFER, f->error);
+	SET(CURLOPT_PRIVATE, f);
+	return code;
+}
+
+int
+upstream_fetch(struct upstream *u, const struct fetch_request *q, fetch_done *done, void *env,
+    struct fetch **out)
+{
+	struct fetch *f = mem_zalloc(sizeof *f);
+
+	if (!f)
+		return -ENOMEM;
+	f->u = u;
+	f->done = done;
+	f->env = env;
+	buf_init(&f->body, q->max_body);
+	f->easy = curl_easy_init();
+	f->next = u->first;
+	f->at = &u->first;
+	if (f->next)
+		f->next->at = &f->next;
+	u->first = f;
+	if (!f->easy || set_headers(f, q) < 0 || set_transport(f->easy, u) != CURLE_OK ||
+	    set_tls(f->easy, u) != CURLE_OK || set_request(f->easy, f, q) != CURLE_OK ||
+	    curl_multi_add_handle(u->multi, f->easy) != CURLM_OK) {
+		fetch_free(f);
+		return -ENOMEM;
+	}
+	*out = f;
+	return 0;
+}
+
+void
+upstream_cancel(struct fetch *f)
+{
+	if (f)
+		fetch_free(f);
+}
+
+/* --- birth and end -------------------------------------------------------------------------- */
+
+static int
+copy(char **to, const char *from)
+{
+	*to = from ? mem_strdup(from) : NULL;
+	return from && !*to ? -ENOMEM : 0;
+}
+
+static int
+set_multi(struct upstream *u)
+{
+	CURLM *m = u->multi;
+
+	if (curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||
+	    curl_multi_setopt(m, CURLMOPT_SOCKETDATA, u) != CURLM_OK ||
+	    curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, on_curl_timer) != CURLM_OK ||
+	    curl_multi_setopt(m, CURLMOPT_TIMERDATA, u) != CURLM_OK ||
+	    curl_multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CONNECTIONS) != CURLM_OK ||
+	    curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS) != CURLM_OK)
+		return -ENOMEM;
+	return 0;
+}
+
+int
+upstream_new(struct upstream **out, struct loop *loop, const struct upstream_options *o)
+{
+	struct upstream *u = mem_zalloc(sizeof *u);
+	int r = -ENOMEM;
+
+	if (!u)
+		return -ENOMEM;
+	u->loop = loop;
+	u->timeout_ms = o->timeout_ms;
+	u->reap.run = on_reap;
+	if (curl_version_info(CURLVERSION_NOW)->version_num < OLDEST_CURL) {
+		r = -EINVAL;
+		goto fail;
+	}
+	if (copy(&u->ca_file, o->ca_file) < 0 || copy(&u->client_cert, o->client_cert) < 0 ||
+	    copy(&u->client_key, o->client_key) < 0 || copy(&u->pin, o->pin) < 0 ||
+	    copy(&u->proxy, o->proxy) < 0)
+		goto fail;
+	u->timer = evtimer_new(loop_base(loop), on_timer, u);
+	u->multi = curl_multi_init();
+	if (!u->timer || !u->multi || set_multi(u) < 0)
+		goto fail;
+	*out = u;
+	return 0;
+fail:
+	upstream_free(u);
+	return r;
+}
+
+struct upstream *
+upstream_free(struct upstream *u)
+{
+	if (!u)
+		return NULL;
+	loop_forget(u->loop, &u->reap);
+	while (u->first)
+		fetch_free(u->first);
+	/* It still calls on_curl_socket() meanwhile. */
+	if (u->multi)
+		(void)curl_multi_cleanup(u->multi);
+	if (u->timer)
+		event_free(u->timer);
+	mem_free(u->ca_file);
+	mem_free(u->client_cert);
+	mem_free(u->client_key);
+	mem_free(u->pin);
+	mem_free(u->proxy);
+	mem_free(u);
+	return NULL;
+}
