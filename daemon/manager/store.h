@@ -50,11 +50,11 @@ MUST_CHECK int store_global_init(void);
 
 #define STORE_WHY_SIZE 512
 /*
- * Makes a new database in dir (0700 when it has to be made). -EEXIST: there is one already, nothing was
- * changed. `why`: a sentence for a person.
+ * Makes a new database in dir, which exists, and opens it. -EEXIST: there is one already, nothing was
+ * changed. keys is borrowed until store_close(). `why`: a sentence for a person.
  */
 MUST_CHECK int store_create(
-    const char *dir, const struct keys *keys, char why[static STORE_WHY_SIZE]);
+    struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE]);
 /*
  * keys is borrowed until store_close(). Migrates an older schema; a newer one is refused (-EPROTO). -EBUSY:
  * another process has the directory. -ENOENT: no database there. -EKEYREJECTED: the key is another one's.

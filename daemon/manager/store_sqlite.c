@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store on SQLite: making and opening it, its schema's versions, transactions, change numbers. */
+#include "manager/store_sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "gen/schema1.sql.h"
+#include "proto/limits.h"
+
+/* Index i takes the schema from version i to i + 1. */
+static const char *const migrations[] = { embed_schema1_sql };
+
+#define KEY_CHECK "connd-manager"
+
+/* ---- sealing ---- */
+
+/* What a sealed column is bound to. */
+#define AD_SIZE 256
+
+static int
+column_ad(char out[static AD_SIZE], const char *table, const char *row, const char *column,
+    int64_t version, struct span *ad)
+{
+	int n = snprintf(out, AD_SIZE, "%s|%s|%s|%lld", table, row, column, (long long)version);
+
+	*ad = (struct span){ out, (size_t)n };
+	return n > 0 && n < AD_SIZE ? 0 : -EINVAL;
+}
+
+int
+store_seal(struct store *s, const char *table, const char *row, const char *column, int64_t version,
+    struct span text, struct buf *out)
+{
+	char room[AD_SIZE];
+	struct span ad;
+	int r = column_ad(room, table, row, column, version, &ad);
+
+	return r == 0 ? keys_seal(s->keys, ad, text, out) : r;
+}
+
+int
+store_open_sealed(struct store *s, const char *table, const char *row, const char *column,
+    int64_t version, struct span sealed, struct buf *out)
+{
+	char room[AD_SIZE];
+	struct span ad;
+	int r = column_ad(room, table, row, column, version, &ad);
+
+	return r == 0 ? keys_open(s->keys, ad, sealed, out) : r;
+}
+
+/* ---- small things ---- */
+
+void
+store_new_id(struct id *out)
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+	out->s[0] = 'c';
+	for (int i = 1; i < ID_LENGTH; i++)
+		out->s[i] = digits[rnd_below(36)];
+	out->s[ID_LENGTH] = '\0';
+}
+
+struct span
+actor_name(const struct store_actor *by)
+{
+	return by->name.p ? by->name : SPAN_LITERAL("");
+}
+
+int64_t
+store_now(void)
+{
+	return clock_wall_ms();
+}
+
+const char *
+store_epoch(const struct store *s)
+{
+	return s->epoch;
+}
+
+/* One place, so that it is prepared when the store opens: with memory out it must not need any. */
+static sqlite3_stmt *
+rollback_statement(struct store *s)
+{
+	return db_query(&s->db, "ROLLBACK", "");
+}
+
+/* ---- opening ---- */
+
+/* One process has a data directory; the lock goes with it, however it ends. */
+static int
+take_lock(const char *dir, int *out, char why[static STORE_WHY_SIZE])
+{
+	char path[4096];
+	int fd, err;
+
+	if (snprintf(path, sizeof path, "%s/manager.lock", dir) >= (int)sizeof path) {
+		snprintf(why, STORE_WHY_SIZE, "the path of the data directory is too long");
+		return -ENAMETOOLONG;
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		err = errno;
+		snprintf(why, STORE_WHY_SIZE, "%.400s: %s", path, strerror(err));
+		return -err;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		err = errno == EWOULDBLOCK ? EBUSY : errno;
+		snprintf(why, STORE_WHY_SIZE, "%.300s: %s", dir,
+		    err == EBUSY ? "another connd-manager has this data directory" : strerror(err));
+		(void)close(fd); /* nothing was written */
+		return -err;
+	}
+	*out = fd;
+	return 0;
+}
+
+static int
+schema_version(struct store *s, int64_t *out)
+{
+	sqlite3_stmt *st = db_query(&s->db, "PRAGMA user_version", "");
+	int r = db_row(st);
+
+	if (r < 0)
+		return r;
+	*out = r == 1 ? sqlite3_column_int64(st, 0) : 0;
+	(void)sqlite3_reset(st); /* was fine */
+	return 0;
+}
+
+static int
+migrate(struct store *s, char why[static STORE_WHY_SIZE])
+{
+	int64_t at, newest = (int64_t)N_ELEMENTS(migrations);
+	char pragma[64];
+	int r = schema_version(s, &at);
+
+	if (r < 0) {
+		snprintf(why, STORE_WHY_SIZE, "%.400s: %s", s->path,
+		    r == -EUCLEAN ? "is no database, or damaged" : strerror(-r));
+		return r;
+	}
+	if (at > newest) {
+		snprintf(why, STORE_WHY_SIZE,
+		    "%.300s: its schema is version %lld, this program knows %lld; use a newer one",
+		    s->path, (long long)at, (long long)newest);
+		return -EPROTO;
+	}
+	for (; at < newest; at++) {
+		int rc = sqlite3_exec(s->db.h, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+
+		snprintf(pragma, sizeof pragma, "PRAGMA user_version = %lld", (long long)at + 1);
+		if (rc == SQLITE_OK)
+			rc = sqlite3_exec(s->db.h, migrations[at], NULL, NULL, NULL);
+		if (rc == SQLITE_OK)
+			rc = sqlite3_exec(s->db.h, pragma, NULL, NULL, NULL);
+		if (rc == SQLITE_OK)
+			rc = sqlite3_exec(s->db.h, "COMMIT", NULL, NULL, NULL);
+		if (rc != SQLITE_OK) {
+			snprintf(why, STORE_WHY_SIZE,
+			    "%.200s: migrating its schema to version %lld: %.100s", s->path,
+			    (long long)at + 1, sqlite3_errmsg(s->db.h));
+			return db_error(rc);
+		}
+	}
+	return 0;
+}
+
+static void
+draw_epoch(char out[static 17])
+{
+	uint8_t bytes[8];
+
+	rnd_bytes(bytes, sizeof bytes);
+	hex_encode(out, bytes, sizeof bytes);
+}
+
+static int
+write_state(struct store *s)
+{
+	struct buf sealed = BUF_INIT(1024);
+	int r;
+
+	draw_epoch(s->epoch);
+	r = store_seal(s, "state", "1", "key_check", 0, SPAN_LITERAL(KEY_CHECK), &sealed);
+	if (r == 0)
+		r = db_run(db_query(&s->db, "INSERT INTO state VALUES (1, ?, 0, ?)", "tb", s->epoch,
+		    (struct span){ buf_str(&sealed), sealed.len }));
+	buf_fini(&sealed);
+	return r;
+}
+
+/* The epoch, and whether the key is the one that this database was sealed with. */
+static int
+read_state(struct store *s, char why[static STORE_WHY_SIZE])
+{
+	struct buf plain = BUF_INIT(64);
+	sqlite3_stmt *st = db_query(&s->db, "SELECT epoch, key_check FROM state", "");
+	int r = db_row(st);
+
+	if (r == 0)
+		r = -EUCLEAN;
+	if (r < 0) {
+		snprintf(why, STORE_WHY_SIZE, "%.300s: its state can not be read: %s", s->path,
+		    strerror(-r));
+		return r;
+	}
+	snprintf(s->epoch, sizeof s->epoch, "%.16s", (const char *)sqlite3_column_text(st, 0));
+	r = store_open_sealed(s, "state", "1", "key_check", 0, db_blob(st, 1), &plain);
+	(void)sqlite3_reset(st); /* was fine */
+	if (r == -EBADMSG) {
+		snprintf(why, STORE_WHY_SIZE,
+		    "%.300s: this key-encryption key is not the one it was sealed with", s->path);
+		r = -EKEYREJECTED;
+	}
+	buf_fini(&plain);
+	return r;
+}
+
+static int
+open_database(struct store *s, int flags, char why[static STORE_WHY_SIZE])
+{
+	mode_t was = umask(077);
+	int r = db_open(&s->db, s->path, SQLITE_OPEN_READWRITE | flags);
+
+	if (r == 0)
+		r = db_error(sqlite3_exec(s->db.h, "PRAGMA journal_mode = WAL", NULL, NULL, NULL));
+	(void)umask(was);
+	if (r == 0 && !rollback_statement(s))
+		r = -ENOMEM;
+	if (r < 0)
+		snprintf(why, STORE_WHY_SIZE, "%.400s: %s", s->path,
+		    r == -EUCLEAN ? "is no database, or damaged" : strerror(-r));
+	return r;
+}
+
+static int
+store_new(struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE])
+{
+	struct store *s = mem_zalloc(sizeof *s);
+	size_t n = strlen(dir) + sizeof "/manager.db";
+	int r = -ENOMEM;
+
+	if (!s)
+		return -ENOMEM;
+	s->lock_fd = -1;
+	s->keys = keys;
+	buf_init(&s->entity_text, 4096);
+	s->path = mem_alloc(n);
+	if (s->path) {
+		snprintf(s->path, n, "%s/manager.db", dir);
+		r = take_lock(dir, &s->lock_fd, why);
+	}
+	if (r < 0)
+		s = store_close(s);
+	*out = s;
+	return r;
+}
+
+int
+store_create(
+    struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE])
+{
+	struct store *s = NULL;
+	int r = store_new(&s, dir, keys, why);
+
+	if (r < 0)
+		return r;
+	if (access(s->path, F_OK) == 0) {
+		snprintf(why, STORE_WHY_SIZE,
+		    "%.400s: there is a database already; nothing was changed", s->path);
+		(void)store_close(s);
+		return -EEXIST;
+	}
+	r = open_database(s, SQLITE_OPEN_CREATE, why);
+	if (r == 0)
+		r = migrate(s, why);
+	if (r == 0)
+		r = write_state(s);
+	if (r < 0)
+		s = store_close(s);
+	*out = s;
+	return r;
+}
+
+int
+store_open(struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE])
+{
+	struct store *s = NULL;
+	int r;
+
+	if (access(dir, F_OK) < 0) {
+		r = -errno;
+		snprintf(why, STORE_WHY_SIZE, "%.300s: %s; make it with `connd-manager init`", dir,
+		    strerror(-r));
+		return r;
+	}
+	r = store_new(&s, dir, keys, why);
+	if (r < 0)
+		return r;
+	if (access(s->path, F_OK) < 0) {
+		r = -errno;
+		snprintf(why, STORE_WHY_SIZE, "%.300s: %s; make it with `connd-manager init`",
+		    s->path, strerror(-r));
+	}
+	if (r == 0)
+		r = open_database(s, 0, why);
+	if (r == 0)
+		r = migrate(s, why);
+	if (r == 0)
+		r = read_state(s, why);
+	if (r < 0)
+		s = store_close(s);
+	*out = s;
+	return r;
+}
+
+struct store *
+store_close(struct store *s)
+{
+	if (!s)
+		return NULL;
+	for (size_t i = 0; i < N_ELEMENTS(s->readers); i++) {
+		if (s->readers[i].is_open)
+			db_close(&s->readers[i].db);
+	}
+	if (s->db.h) {
+		store_tidy(s);
+		db_close(&s->db);
+	}
+	if (s->lock_fd >= 0)
+		(void)close(s->lock_fd); /* nothing was written to it */
+	buf_fini(&s->entity_text);
+	mem_free(s->path);
+	mem_free(s);
+	return NULL;
+}
+
+void
+store_tidy(struct store *s)
+{
+	if (!s->dirty)
+		return;
+	/* With a list being read it can not be done now, and must not be waited for. */
+	(void)sqlite3_busy_timeout(s->db.h, 0);
+	if (sqlite3_wal_checkpoint_v2(s->db.h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+	    SQLITE_OK)
+		s->dirty = false;
+	(void)sqlite3_busy_timeout(s->db.h, 5000);
+}
+
+/* ---- watchers ---- */
+
+int
+store_watch(struct store *s, void (*fn)(void *arg, const struct store_event *e), void *arg)
+{
+	for (size_t i = 0; i < N_ELEMENTS(s->watchers); i++) {
+		if (!s->watchers[i].fn) {
+			s->watchers[i].fn = fn;
+			s->watchers[i].arg = arg;
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+void
+store_unwatch(struct store *s, void *arg)
+{
+	for (size_t i = 0; i < N_ELEMENTS(s->watchers); i++) {
+		if (s->watchers[i].fn && s->watchers[i].arg == arg)
+			s->watchers[i].fn = NULL;
+	}
+}
+
+void
+store_tell(struct store *s, const struct store_event *e)
+{
+	for (size_t i = 0; i < N_ELEMENTS(s->watchers); i++) {
+		if (s->watchers[i].fn)
+			s->watchers[i].fn(s->watchers[i].arg, e);
+	}
+}
+
+/* ---- transactions ---- */
+
+int
+tx_begin(struct store *s)
+{
+	int r = 0;
+
+	if (!sqlite3_get_autocommit(s->db.h)) /* what could not be rolled back before */
+		r = db_run(rollback_statement(s));
+	if (r == 0)
+		r = db_run(db_query(&s->db, "BEGIN IMMEDIATE", ""));
+	if (r == 0)
+		s->change = 0;
+	return r;
+}
+
+/* Tells of every view that got this transaction's number; several types of one are one event. */
+static void
+tell_changes(struct store *s, uint64_t number)
+{
+	struct store_event e = { .kind = STORE_EVENT_VIEW };
+	sqlite3_stmt *st = db_query(&s->db,
+	    "SELECT scope, scope_id, workspace_id, type FROM change WHERE number = ? "
+	    "ORDER BY scope_id",
+	    "i", (int64_t)number);
+	int r;
+
+	while ((r = db_row(st)) == 1) {
+		enum manager_type type;
+		struct id id;
+
+		db_id(st, 1, &id);
+		if (e.types && !id_equal(&id, &e.id)) {
+			store_tell(s, &e);
+			e.types = 0;
+		}
+		e.id = id;
+		db_id(st, 2, &e.workspace);
+		if (db_scope(st, 0, &e.scope) == 0 && db_type(st, 3, &type) == 0)
+			e.types |= 1U << type;
+	}
+	if (e.types)
+		store_tell(s, &e);
+}
+
+int
+tx_end(struct store *s, int r)
+{
+	uint64_t number = s->change;
+
+	if (r == 0 && number)
+		r = db_run(
+		    db_query(&s->db, "UPDATE state SET change_number = ?", "i", (int64_t)number));
+	if (r == 0)
+		r = db_run(db_query(&s->db, "COMMIT", ""));
+	if (r != 0 && !sqlite3_get_autocommit(s->db.h)) {
+		int rc = db_run(rollback_statement(s));
+
+		if (rc < 0 && r > 0)
+			r = rc;
+	}
+	s->change = 0;
+	if (r != 0)
+		return r;
+	s->commits++;
+	s->dirty = true;
+	if (number)
+		tell_changes(s, number);
+	return 0;
+}
+
+/* ---- change numbers ---- */
+
+static int
+take_number(struct store *s)
+{
+	sqlite3_stmt *st;
+	int r;
+
+	if (s->change)
+		return 0;
+	st = db_query(&s->db, "SELECT change_number FROM state", "");
+	r = db_row(st);
+	if (r == 1) {
+		s->change = (uint64_t)sqlite3_column_int64(st, 0) + 1;
+		(void)sqlite3_reset(st); /* was fine */
+	}
+	return r == 1 ? 0 : r == 0 ? -EUCLEAN : r;
+}
+
+int
+tx_touch_object(struct store *s, int64_t n)
+{
+	int r = take_number(s);
+
+	if (r < 0)
+		return r;
+	return db_run(db_query(&s->db,
+	    "INSERT INTO change (scope_id, type, scope, workspace_id, number) "
+	    "SELECT scope_id, type, scope, workspace_id, ?2 FROM object WHERE n = ?1 "
+	    "UNION ALL SELECT organization_id, type, 'ORGANIZATION', '', ?2 FROM object WHERE n = "
+	    "?1 "
+	    "UNION ALL SELECT l.entity_id, o.type, l.scope, o.workspace_id, ?2 "
+	    "FROM link l JOIN object o ON o.n = l.object WHERE l.object = ?1 "
+	    "UNION ALL SELECT d.id, o.type, 'DEPLOYMENT', o.workspace_id, ?2 "
+	    "FROM object o JOIN deployment d ON d.workspace_id = o.workspace_id "
+	    "WHERE o.n = ?1 AND o.scope = 'WORKSPACE' AND o.auto_link AND NOT EXISTS "
+	    "(SELECT 1 FROM exclusion x WHERE x.object = ?1 AND x.entity_id = d.id) "
+	    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number",
+	    "ii", n, (int64_t)s->change));
+}
+
+int
+tx_touch_scope(struct store *s, enum scope scope, const struct id *id, const struct id *workspace)
+{
+	int r = take_number(s);
+
+	for (int t = 0; t < MANAGER_N_TYPES && r == 0; t++)
+		r = db_run(db_query(&s->db,
+		    "INSERT INTO change (scope_id, type, scope, workspace_id, number) "
+		    "VALUES (?, ?, ?, ?, ?) "
+		    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number",
+		    "tttti", id->s, manager_type_name((enum manager_type)t), scope_name(scope),
+		    workspace->s, (int64_t)s->change));
+	return r;
+}
+
+/* ---- the manager's own secrets ---- */
+
+int
+store_secret_get(struct store *s, const char *name, struct buf *out)
+{
+	sqlite3_stmt *st = db_query(&s->db, "SELECT sealed FROM secret WHERE name = ?", "t", name);
+	int r = db_row(st);
+
+	if (r == 0)
+		return STORE_NOT_FOUND;
+	if (r < 0)
+		return r;
+	r = store_open_sealed(s, "secret", name, "sealed", 0, db_blob(st, 0), out);
+	(void)sqlite3_reset(st); /* was fine */
+	return r;
+}
+
+int
+store_secret_put(struct store *s, const char *name, struct span secret)
+{
+	struct buf sealed = BUF_INIT(KEYS_OVERHEAD + LIMIT_VALUE);
+	int r = store_seal(s, "secret", name, "sealed", 0, secret, &sealed);
+
+	if (r == 0)
+		r = tx_begin(s);
+	if (r == 0)
+		r = tx_end(s, db_run(db_query(&s->db, "INSERT INTO secret VALUES (?, ?)", "tb",
+				  name, (struct span){ buf_str(&sealed), sealed.len })));
+	buf_fini(&sealed);
+	return r;
+}

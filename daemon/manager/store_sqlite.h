@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the SQLite store: one connection with its prepared statements, transactions, sealing of
+ * columns. Included by store_sqlite*.c alone; nobody above store.h sees it.
+ */
+#pragma once
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "manager/store.h"
+
+#define DB_STATEMENTS 128 /* a power of two, well above the number of statements in the source */
+
+/* One connection. Statements are kept by the address of their text: a literal at its one place of use. */
+struct db {
+	sqlite3 *h;
+	struct {
+		const char *sql;
+		sqlite3_stmt *st;
+	} kept[DB_STATEMENTS];
+};
+
+/* A reading connection; its snapshot lives as long as its cursors. */
+struct reader {
+	struct db db;
+	uint64_t as_of; /* the store's commit count its snapshot is of */
+	int n_cursors;
+	bool is_open;
+};
+#define STORE_MAX_READERS 16
+
+struct store {
+	struct db db; /* the one that writes */
+	struct keys *keys;
+	char *path; /* of the database */
+	int lock_fd;
+	char epoch[17];
+	uint64_t commits;
+	uint64_t change; /* number given to what this transaction touches; 0: nothing yet */
+	bool dirty;      /* the log holds frames of changed secrets */
+	struct reader readers[STORE_MAX_READERS];
+	struct buf entity_text; /* what the last entity's or token's spans point to */
+	struct {
+		void (*fn)(void *arg, const struct store_event *e);
+		void *arg;
+	} watchers[STORE_MAX_WATCHERS];
+};
+
+int db_error(int rc); /* SQLite's code -> -errno */
+MUST_CHECK int db_open(struct db *db, const char *path, int flags);
+void db_close(struct db *db);
+/* NULL when it can not be prepared: memory. sql must be a literal. Comes reset. */
+sqlite3_stmt *db_statement(struct db *db, const char *sql);
+/*
+ * Prepares (kept), and binds by a letter each: t C string, s span as text, b span as blob (absent:
+ * NULL), i int64_t. NULL on failure; every function below passes that on as -ENOMEM.
+ */
+sqlite3_stmt *db_query(struct db *db, const char *sql, const char *kinds, ...);
+int db_bind(sqlite3_stmt *st, int first, const char *kinds, va_list ap);
+MUST_CHECK int db_row(sqlite3_stmt *st); /* 1: a row, 0: no more (reset), or -errno (reset) */
+MUST_CHECK int db_run(
+    sqlite3_stmt *st); /* to its end: 0, STORE_CONFLICT for a taken key, or -errno */
+/* Columns. Spans live until the statement's next step or reset. */
+struct span db_text(sqlite3_stmt *st, int column);
+struct span db_blob(sqlite3_stmt *st, int column);
+void db_id(sqlite3_stmt *st, int column, struct id *out);
+MUST_CHECK int db_scope(sqlite3_stmt *st, int column, enum scope *out); /* -EUCLEAN: no such word */
+MUST_CHECK int db_type(sqlite3_stmt *st, int column, enum manager_type *out);
+
+MUST_CHECK int tx_begin(struct store *s);
+/* r == 0: commits and tells the watchers; anything else: rolls back. Returns r, or what failed. */
+MUST_CHECK int tx_end(struct store *s, int r);
+/* The views that see this object (call before and after it changes) get this transaction's number. */
+MUST_CHECK int tx_touch_object(struct store *s, int64_t n);
+/* The one view, all types. */
+MUST_CHECK int tx_touch_scope(
+    struct store *s, enum scope scope, const struct id *id, const struct id *workspace);
+void store_tell(struct store *s, const struct store_event *e);
+
+/* Columns under keys: bound to table | row | column | version. */
+MUST_CHECK int store_seal(struct store *s, const char *table, const char *row, const char *column,
+    int64_t version, struct span text, struct buf *out);
+MUST_CHECK int store_open_sealed(struct store *s, const char *table, const char *row,
+    const char *column, int64_t version, struct span sealed, struct buf *out);
+
+/* An actor's name for a column: the command line has none. */
+struct span actor_name(const struct store_actor *by);
+int64_t store_now(void);
+
+/* ---- objects, shared between writing and listing ---- */
+
+/* What one row's spans point to. */
+struct store_holder {
+	struct buf names;    /* key and the names of who wrote it */
+	struct buf sealed;   /* description and value as they were sealed together */
+	struct buf override; /* of the link a resolved row came through */
+	struct buf resolved;
+	struct buf link_text;
+	struct store_link *links; /* links, then exclusions */
+	size_t links_room;
+};
+void holder_init(struct store_holder *h);
+void holder_fini(struct store_holder *h);
+
+/* The first columns of every statement that reads objects; what follows is the statement's own. */
+#define OBJECT_COLUMNS                                                                             \
+	"o.n AS n, o.id AS id, o.type AS type, o.key AS key, o.scope AS scope, "                   \
+	"o.scope_id AS scope_id, o.organization_id AS organization_id, o.workspace_id AS "         \
+	"workspace_id, "                                                                           \
+	"o.auto_link AS auto_link, o.version AS version, o.sealed AS sealed, "                     \
+	"o.created_ms AS created_ms, o.created_by AS created_by, o.created_by_name AS "            \
+	"created_by_name, "                                                                        \
+	"o.updated_ms AS updated_ms, o.updated_by AS updated_by, o.updated_by_name AS "            \
+	"updated_by_name"
+enum {
+	OBJECT_COL_N,
+	OBJECT_COL_ID,
+	OBJECT_COL_TYPE,
+	OBJECT_COL_KEY,
+	OBJECT_COL_SCOPE,
+	OBJECT_COL_SCOPE_ID,
+	OBJECT_COL_ORGANIZATION,
+	OBJECT_COL_WORKSPACE,
+	OBJECT_COL_AUTO_LINK,
+	OBJECT_COL_VERSION,
+	OBJECT_COL_SEALED,
+	OBJECT_COL_CREATED_MS,
+	OBJECT_COL_CREATED_BY,
+	OBJECT_COL_CREATED_BY_NAME,
+	OBJECT_COL_UPDATED_MS,
+	OBJECT_COL_UPDATED_BY,
+	OBJECT_COL_UPDATED_BY_NAME,
+	/* of a resolved list */
+	OBJECT_COL_OVERRIDE_VERSION,
+	OBJECT_COL_OVERRIDE,
+	OBJECT_COL_VIA_LINK
+};
+/* Everything of a row but its links. */
+MUST_CHECK int object_read_row(
+    struct store *s, sqlite3_stmt *st, struct store_holder *h, struct store_object *out);
+/* Its links and exclusions. */
+MUST_CHECK int object_read_links(
+    struct store *s, struct db *db, int64_t n, struct store_holder *h, struct store_object *out);
+/* A resolved row: the override laid over the value. Behind object_read_row(). */
+MUST_CHECK int object_resolve_row(struct store *s, sqlite3_stmt *st, const struct id *deployment,
+    struct store_holder *h, struct store_object *out);

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lists of environment objects, streamed from a snapshot.
+ *
+ * A cursor steps through a statement of a reading connection, whose snapshot lives as long as any
+ * cursor on it. Cursors that start while nothing was written in between share one connection; else the next
+ * idle one takes a new snapshot.
+ */
+#include "manager/store_sqlite.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct store_cursor {
+	struct store *store;
+	struct reader *reader;
+	sqlite3_stmt *st;
+	struct id looking; /* the Deployment of a resolved list; "" in others */
+	struct store_holder holder;
+};
+
+/* ---- readers ---- */
+
+static int
+begin_snapshot(struct store *s, struct reader *r)
+{
+	sqlite3_stmt *st;
+	int rc = 0;
+
+	if (!r->is_open) {
+		rc = db_open(&r->db, s->path, SQLITE_OPEN_READWRITE);
+		if (rc < 0)
+			return rc;
+		r->is_open = true;
+	}
+	rc = db_run(db_query(&r->db, "BEGIN", ""));
+	if (rc != 0)
+		return rc;
+	/* The snapshot is taken by the first read. */
+	st = db_query(&r->db, "SELECT change_number FROM state", "");
+	rc = db_row(st);
+	if (rc == 1)
+		(void)sqlite3_reset(st); /* was fine */
+	if (rc < 1) {
+		(void)sqlite3_exec(r->db.h, "ROLLBACK", NULL, NULL, NULL); /* it read nothing */
+		return rc < 0 ? rc : -EUCLEAN;
+	}
+	r->as_of = s->commits;
+	return 0;
+}
+
+static int
+take_reader(struct store *s, struct reader **out)
+{
+	struct reader *idle = NULL, *r;
+	int rc;
+
+	for (size_t i = 0; i < N_ELEMENTS(s->readers); i++) {
+		r = &s->readers[i];
+		if (r->n_cursors > 0 && r->as_of == s->commits) {
+			r->n_cursors++;
+			*out = r;
+			return 0;
+		}
+		if (r->n_cursors == 0 && (!idle || (r->is_open && !idle->is_open)))
+			idle = r;
+	}
+	if (!idle)
+		return -EBUSY;
+	rc = begin_snapshot(s, idle);
+	if (rc == 0) {
+		idle->n_cursors = 1;
+		*out = idle;
+	}
+	return rc;
+}
+
+static void
+leave_reader(struct reader *r)
+{
+	if (--r->n_cursors > 0)
+		return;
+	/* One that could not let go of its snapshot must not be used again. */
+	if (db_run(db_query(&r->db, "COMMIT", "")) != 0) {
+		db_close(&r->db);
+		r->is_open = false;
+	}
+}
+
+/* ---- the statement of a query ---- */
+
+/*
+ * Parameters, the same in every statement: ?1 the scope's id, ?2 the Workspace of a resolved Deployment,
+ * ?3 the key, ?4 limit, ?5 offset.
+ */
+static void
+add_filters(struct buf *sql, const struct store_query *q)
+{
+	const char *between = " AND o.type IN ('";
+
+	if ((q->types & STORE_ALL_TYPES) != STORE_ALL_TYPES) {
+		for (int t = 0; t < MANAGER_N_TYPES; t++) {
+			if (q->types & 1U << t) {
+				buf_addf(
+				    sql, "%s%s", between, manager_type_name((enum manager_type)t));
+				between = "', '";
+			}
+		}
+		buf_adds(sql, q->types & STORE_ALL_TYPES ? "')" : " AND 0");
+	}
+	if (q->key.p)
+		buf_adds(sql, " AND o.key = ?3");
+}
+
+static const char *
+scope_condition(const struct store_query *q)
+{
+	if (q->scope == SCOPE_ORGANIZATION)
+		return "o.organization_id = ?1";
+	if (q->scope == SCOPE_WORKSPACE && q->whole_workspace)
+		return "o.workspace_id = ?1";
+	return "o.scope_id = ?1";
+}
+
+static bool
+resolves(const struct store_query *q)
+{
+	return q->resolve && q->scope == SCOPE_DEPLOYMENT;
+}
+
+/* Rows, in no order. columns: what to read of each; of "o", and of "l" in a resolved list. */
+static void
+add_rows(struct buf *sql, const struct store_query *q, bool count)
+{
+	buf_addf(sql, "SELECT %s FROM object o WHERE %s",
+	    count         ? "1"
+	    : resolves(q) ? OBJECT_COLUMNS ", 0 AS override_version, NULL AS override, 0 AS via"
+			  : OBJECT_COLUMNS,
+	    scope_condition(q));
+	add_filters(sql, q);
+	if (!resolves(q))
+		return;
+	buf_addf(sql,
+	    " UNION ALL SELECT %s FROM object o "
+	    "LEFT JOIN link l ON l.object = o.n AND l.entity_id = ?1 "
+	    "WHERE o.scope_id = ?2 AND in_view(0, l.object IS NOT NULL, o.auto_link, "
+	    "EXISTS (SELECT 1 FROM exclusion x WHERE x.object = o.n AND x.entity_id = ?1), "
+	    "EXISTS (SELECT 1 FROM object w WHERE w.scope_id = ?1 AND w.type = o.type "
+	    "AND w.key = o.key))",
+	    count ? "1" : OBJECT_COLUMNS ", l.version, l.sealed, 1");
+	add_filters(sql, q);
+}
+
+static void
+add_order(struct buf *sql, const struct store_query *q)
+{
+	static const char *const columns[] = {
+		[STORE_SORT_TYPE] = "type",
+		[STORE_SORT_KEY] = "key",
+		[STORE_SORT_CREATED] = "created_ms",
+		[STORE_SORT_UPDATED] = "updated_ms",
+	};
+
+	buf_adds(sql, " ORDER BY ");
+	for (size_t i = 0; i < q->n_sorts && i < STORE_MAX_SORTS; i++)
+		buf_addf(
+		    sql, "%s%s, ", columns[q->sorts[i].by], q->sorts[i].descending ? " DESC" : "");
+	/* DEPLOYMENT, PROJECT, WORKSPACE: the narrower scope first. */
+	buf_adds(sql, "type, key, scope, id LIMIT ?4 OFFSET ?5");
+}
+
+static int
+prepare(struct db *db, struct buf *sql, const struct store_query *q, const struct id *workspace,
+    sqlite3_stmt **out)
+{
+	int rc, r = buf_error(sql);
+
+	if (r < 0)
+		return r;
+	rc = sqlite3_prepare_v2(db->h, buf_str(sql), (int)sql->len, out, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_bind_text(*out, 1, q->scope_id.s, -1, SQLITE_TRANSIENT);
+	if (rc == SQLITE_OK && sqlite3_bind_parameter_count(*out) >= 2)
+		rc = sqlite3_bind_text(*out, 2, workspace->s, -1, SQLITE_TRANSIENT);
+	if (rc == SQLITE_OK && q->key.p)
+		rc =
+		    sqlite3_bind_text64(*out, 3, q->key.p, q->key.n, SQLITE_TRANSIENT, SQLITE_UTF8);
+	return db_error(rc);
+}
+
+static int
+count_rows(struct db *db, const struct store_query *q, const struct id *workspace, int64_t *total)
+{
+	struct buf sql = BUF_INIT(8192);
+	sqlite3_stmt *st = NULL;
+	int r;
+
+	buf_adds(&sql, "SELECT count(*) FROM (");
+	add_rows(&sql, q, true);
+	buf_adds(&sql, ")");
+	r = prepare(db, &sql, q, workspace, &st);
+	if (r == 0) {
+		r = db_row(st);
+		if (r == 1)
+			*total = sqlite3_column_int64(st, 0);
+	}
+	(void)sqlite3_finalize(st); /* r tells */
+	buf_fini(&sql);
+	return r < 0 ? r : 0;
+}
+
+static int
+open_rows(struct store_cursor *c, const struct store_query *q, const struct id *workspace)
+{
+	struct buf sql = BUF_INIT(8192);
+	int r;
+
+	add_rows(&sql, q, false);
+	add_order(&sql, q);
+	r = prepare(&c->reader->db, &sql, q, workspace, &c->st);
+	if (r == 0)
+		r = db_error(sqlite3_bind_int64(c->st, 4, q->limit < 0 ? -1 : q->limit));
+	if (r == 0)
+		r = db_error(sqlite3_bind_int64(c->st, 5, q->offset));
+	buf_fini(&sql);
+	return r;
+}
+
+/* ---- numbers ---- */
+
+static int
+view_number(struct db *db, const struct store_query *q, uint64_t *number)
+{
+	sqlite3_stmt *st;
+	uint64_t highest = 0;
+	int r;
+
+	if (q->scope == SCOPE_WORKSPACE && q->whole_workspace)
+		st = db_query(db,
+		    "SELECT type, number FROM change WHERE scope_id = ?1 UNION ALL "
+		    "SELECT type, number FROM change WHERE workspace_id = ?1 AND scope_id <> ?1",
+		    "t", q->scope_id.s);
+	else
+		st = db_query(
+		    db, "SELECT type, number FROM change WHERE scope_id = ?", "t", q->scope_id.s);
+	while ((r = db_row(st)) == 1) {
+		uint64_t n = (uint64_t)sqlite3_column_int64(st, 1);
+		enum manager_type type;
+
+		if (db_type(st, 0, &type) == 0 && (q->types & 1U << type) && n > highest)
+			highest = n;
+	}
+	if (r == 0)
+		*number = highest;
+	return r;
+}
+
+int
+store_view_number(struct store *s, const struct store_query *q, uint64_t *number)
+{
+	return view_number(&s->db, q, number);
+}
+
+/* ---- cursors ---- */
+
+/* The Workspace of the Deployment that looks; "" (which nothing is in) when there is none. */
+static int
+workspace_of(struct db *db, const struct id *deployment, struct id *out)
+{
+	sqlite3_stmt *st =
+	    db_query(db, "SELECT workspace_id FROM deployment WHERE id = ?", "t", deployment->s);
+	int r = db_row(st);
+
+	*out = (struct id){ 0 };
+	if (r == 1) {
+		db_id(st, 0, out);
+		(void)sqlite3_reset(st); /* was fine */
+	}
+	return r < 0 ? r : 0;
+}
+
+int
+store_list(struct store *s, const struct store_query *q, struct store_cursor **out, int64_t *total,
+    uint64_t *number)
+{
+	struct store_cursor *c = mem_zalloc(sizeof *c);
+	struct id workspace = { 0 };
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->store = s;
+	holder_init(&c->holder);
+	r = take_reader(s, &c->reader);
+	if (r == 0 && resolves(q)) {
+		c->looking = q->scope_id;
+		r = workspace_of(&c->reader->db, &q->scope_id, &workspace);
+	}
+	if (r == 0)
+		r = view_number(&c->reader->db, q, number);
+	if (r == 0)
+		r = count_rows(&c->reader->db, q, &workspace, total);
+	if (r == 0)
+		r = open_rows(c, q, &workspace);
+	if (r < 0)
+		c = store_list_close(c);
+	*out = c;
+	return r;
+}
+
+int
+store_list_next(struct store_cursor *c, struct store_object *out)
+{
+	int r = db_row(c->st);
+
+	if (r < 1)
+		return r;
+	r = object_read_row(c->store, c->st, &c->holder, out);
+	if (r == 0 && !id_is_none(&c->looking))
+		r = object_resolve_row(c->store, c->st, &c->looking, &c->holder, out);
+	else if (r == 0 && out->scope == SCOPE_WORKSPACE)
+		r = object_read_links(c->store, &c->reader->db,
+		    sqlite3_column_int64(c->st, OBJECT_COL_N), &c->holder, out);
+	return r == 0 ? 1 : r;
+}
+
+struct store_cursor *
+store_list_close(struct store_cursor *c)
+{
+	if (!c)
+		return NULL;
+	(void)sqlite3_finalize(c->st); /* its last step told */
+	if (c->reader)
+		leave_reader(c->reader);
+	holder_fini(&c->holder);
+	mem_free(c);
+	return NULL;
+}

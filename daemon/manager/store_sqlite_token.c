@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of tokens. */
+#include "manager/store_sqlite.h"
+
+#include <errno.h>
+
+#define TOKEN_COLUMNS                                                                              \
+	"id, organization_id, name, scope, scope_id, role, created_ms, expires_ms, revoked_ms, "   \
+	"last_used_ms, created_by, created_by_name"
+
+static int
+read_token(sqlite3_stmt *st, struct buf *text, struct store_token *out)
+{
+	struct span name = db_text(st, 2), by = db_text(st, 11);
+
+	*out = (struct store_token){ .created_ms = sqlite3_column_int64(st, 6),
+		.expires_ms = sqlite3_column_int64(st, 7),
+		.revoked_ms = sqlite3_column_int64(st, 8),
+		.last_used_ms = sqlite3_column_int64(st, 9) };
+	db_id(st, 0, &out->id);
+	db_id(st, 1, &out->subject.organization);
+	db_id(st, 4, &out->subject.scope_id);
+	db_id(st, 10, &out->created_by.token);
+	buf_reset(text);
+	buf_add(text, name.p, name.n);
+	buf_add(text, by.p, by.n);
+	if (buf_error(text))
+		return buf_error(text);
+	out->name = (struct span){ buf_str(text), name.n };
+	out->created_by.name = (struct span){ buf_str(text) + name.n, by.n };
+	if (!role_from(db_text(st, 5), &out->subject.role))
+		return -EUCLEAN;
+	return db_scope(st, 3, &out->subject.scope);
+}
+
+static int
+one_token(struct store *s, sqlite3_stmt *st, struct store_token *out)
+{
+	int r = db_row(st);
+
+	if (r < 1)
+		return r < 0 ? r : STORE_NOT_FOUND;
+	r = read_token(st, &s->entity_text, out);
+	(void)sqlite3_reset(st); /* was fine */
+	return r;
+}
+
+int
+store_token_get(struct store *s, const struct id *id, struct store_token *out)
+{
+	return one_token(s,
+	    db_query(&s->db, "SELECT " TOKEN_COLUMNS " FROM token WHERE id = ?", "t", id->s), out);
+}
+
+int
+store_token_find(
+    struct store *s, const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], struct store_token *out)
+{
+	struct span hash = { (const char *)jti_hash, STORE_JTI_HASH_SIZE };
+
+	return one_token(s,
+	    db_query(&s->db, "SELECT " TOKEN_COLUMNS " FROM token WHERE jti_hash = ?", "b", hash),
+	    out);
+}
+
+int
+store_token_create(struct store *s, const struct store_token *t,
+    const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], const struct store_actor *by)
+{
+	struct span hash = { (const char *)jti_hash, STORE_JTI_HASH_SIZE };
+	int r = tx_begin(s);
+
+	if (r < 0)
+		return r;
+	return tx_end(
+	    s, db_run(db_query(&s->db,
+		   "INSERT INTO token (id, organization_id, name, scope, scope_id, role, jti_hash, "
+		   "created_ms, expires_ms, revoked_ms, last_used_ms, created_by, created_by_name) "
+		   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)",
+		   "ttstttbiits", t->id.s, t->subject.organization.s, t->name,
+		   scope_name(t->subject.scope), t->subject.scope_id.s, role_name(t->subject.role),
+		   hash, t->created_ms, t->expires_ms, by->token.s, actor_name(by))));
+}
+
+int
+store_token_revoke(
+    struct store *s, const struct id *id, int64_t now_ms, const struct store_actor *by)
+{
+	struct store_event e = { .kind = STORE_EVENT_TOKEN, .id = *id };
+	int r = tx_begin(s);
+
+	(void)by;
+	if (r < 0)
+		return r;
+	r = db_run(db_query(&s->db,
+	    "UPDATE token SET revoked_ms = CASE revoked_ms WHEN 0 THEN ?2 ELSE revoked_ms END "
+	    "WHERE id = ?1",
+	    "ti", id->s, now_ms));
+	if (r == 0 && sqlite3_changes(s->db.h) == 0)
+		r = STORE_NOT_FOUND;
+	r = tx_end(s, r);
+	if (r == 0)
+		store_tell(s, &e);
+	return r;
+}
