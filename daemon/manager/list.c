@@ -217,8 +217,7 @@ not_modified(struct request *rq, const struct list *l)
 	uint64_t number;
 
 	if (!tags.p || l->query.offset > 0 ||
-	    store_view_number(
-		rq->api->store, l->query.scope, &l->query.scope_id, l->query.types, &number) != 0)
+	    store_view_number(rq->api->store, &l->query, &number) != 0)
 		return false;
 	write_etag(rq, number, etag);
 	if (!tag_is_listed(tags, etag))
