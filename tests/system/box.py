@@ -62,9 +62,14 @@ class Box:
             raise
 
     def run(
-        self, *command: str, check: bool = True, timeout: float = 60, user: str = "root"
+        self,
+        *command: str,
+        check: bool = True,
+        timeout: float = 60,
+        user: str = "root",
+        feed: str = "",
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside; its output as text. With check a failure raises and shows it."""
+        """Run a command inside, feed on its stdin. With check a failure raises and shows it."""
         if user != "root":
             command = ("runuser", "-u", user, "--", *command)
         enter = ["nsenter", f"--target={self._init}", "--mount", "--pid", "--ipc", "--uts"]
@@ -72,7 +77,7 @@ class Box:
         clean = ["env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", "SYSTEMD_PAGER=cat"]
         done = subprocess.run(
             [*enter, *clean, *command],
-            stdin=subprocess.DEVNULL,
+            input=feed,
             capture_output=True,
             text=True,
             timeout=timeout,
