@@ -263,6 +263,12 @@ MUST_CHECK int store_token_find(
     struct store *s, const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], struct store_token *out);
 MUST_CHECK int store_token_revoke(
     struct store *s, const struct id *id, int64_t now_ms, const struct store_actor *by);
+/* When tokens were last used; ids that are gone are passed over. */
+struct store_token_use {
+	struct id id;
+	int64_t at_ms;
+};
+MUST_CHECK int store_token_used(struct store *s, const struct store_token_use *uses, size_t n);
 /* The manager's own secrets (signing seed), sealed like any value. STORE_NOT_FOUND. */
 MUST_CHECK int store_secret_get(struct store *s, const char *name, struct buf *out);
 /* STORE_CONFLICT when it is there already. */

@@ -103,3 +103,17 @@ store_token_revoke(
 		store_tell(s, &e);
 	return r;
 }
+
+int
+store_token_used(struct store *s, const struct store_token_use *uses, size_t n)
+{
+	int r = tx_begin(s);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = db_run(db_query(&s->db,
+		    "UPDATE token SET last_used_ms = ?2 WHERE id = ?1 AND last_used_ms < ?2", "ti",
+		    uses[i].id.s, uses[i].at_ms));
+	return tx_end(s, r);
+}

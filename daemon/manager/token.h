@@ -35,8 +35,8 @@ struct token_identity {
 enum token_verdict {
 	TOKEN_GOOD,
 	TOKEN_MALFORMED, /* not one of our JWTs: shape, encoding, header or claims */
-	TOKEN_FORGED,	 /* the signature does not verify */
-	TOKEN_REVOKED,	 /* or unknown to this manager */
+	TOKEN_FORGED,    /* the signature does not verify */
+	TOKEN_REVOKED,   /* or unknown to this manager */
 	TOKEN_EXPIRED,
 };
 const char *token_verdict_text(enum token_verdict v); /* a sentence for an error body */
@@ -45,8 +45,8 @@ const char *token_verdict_text(enum token_verdict v); /* a sentence for an error
  * text: what stands behind "Bearer ". Identity is written for TOKEN_GOOD alone. A verdict, or -errno when the
  * store could not answer. A good token counts as used at now_ms (written out later, in batches).
  */
-MUST_CHECK int token_check(struct token_authority *a, struct span text, int64_t now_ms,
-    struct token_identity *out);
+MUST_CHECK int token_check(
+    struct token_authority *a, struct span text, int64_t now_ms, struct token_identity *out);
 /* Whether a token that was good before still is: for calls that were held. */
 MUST_CHECK int token_recheck(
     struct token_authority *a, const struct id *id, int64_t now_ms, struct token_identity *out);
@@ -65,5 +65,7 @@ struct token_request {
 MUST_CHECK int token_issue(struct token_authority *a, const struct token_request *r, int64_t now_ms,
     const struct store_actor *by, struct id *id, struct buf *text);
 /* Effective at once. 0, STORE_NOT_FOUND, or -errno; revoking twice is no error. */
-MUST_CHECK int token_revoke(struct token_authority *a, const struct id *id, int64_t now_ms,
-    const struct store_actor *by);
+MUST_CHECK int token_revoke(
+    struct token_authority *a, const struct id *id, int64_t now_ms, const struct store_actor *by);
+/* Writes out when tokens were last used: for a timer, about once a minute. */
+void token_flush(struct token_authority *a);

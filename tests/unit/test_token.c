@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* token: what is issued is accepted, and nothing else is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "base/mem.h"
+#include "manager/token.h"
+#include "proto/limits.h"
+#include "proto/scan.h"
+
+#define NOW 1700000000123
+
+static const struct store_actor nobody = { { "" }, { 0 } };
+static const uint8_t kek[SEAL_KEY_SIZE] = { 7 };
+
+struct fixture {
+	char dir[64];
+	struct keys *keys;
+	struct store *s;
+	struct token_authority *a;
+	struct id org, ws, dep;
+};
+
+static int
+set_up(void **state)
+{
+	static const struct id none = { "" };
+	struct fixture *f = mem_zalloc(sizeof *f);
+	char why[STORE_WHY_SIZE] = "";
+
+	assert_non_null(f);
+	/* In memory where there is such a place: thousands of writes, each synced. */
+	snprintf(f->dir, sizeof f->dir, "%s/test_token.XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	assert_non_null(mkdtemp(f->dir));
+	f->keys = keys_from_bytes(kek);
+	assert_int_equal(store_create(&f->s, f->dir, f->keys, why), 0);
+	assert_int_equal(store_entity_create(
+			     f->s, SCOPE_ORGANIZATION, &none, SPAN_LITERAL("o"), &nobody, &f->org),
+	    0);
+	assert_int_equal(
+	    store_entity_create(f->s, SCOPE_WORKSPACE, &f->org, SPAN_LITERAL("w"), &nobody, &f->ws),
+	    0);
+	assert_int_equal(store_entity_create(
+			     f->s, SCOPE_DEPLOYMENT, &f->ws, SPAN_LITERAL("d"), &nobody, &f->dep),
+	    0);
+	assert_int_equal(token_authority_new(&f->a, f->s), 0);
+	*state = f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+	struct dirent *e;
+	DIR *d = opendir(f->dir);
+
+	token_authority_free(f->a);
+	store_close(f->s);
+	keys_free(f->keys);
+	while (d && (e = readdir(d))) {
+		if (e->d_name[0] != '.')
+			(void)unlinkat(dirfd(d), e->d_name, 0); /* a temporary directory's */
+	}
+	if (d)
+		closedir(d);
+	(void)rmdir(f->dir); /* likewise */
+	mem_free(f);
+	return 0;
+}
+
+/* A manager that was started again, with or without what it remembered. */
+static void
+restart(struct fixture *f)
+{
+	char why[STORE_WHY_SIZE];
+
+	token_authority_free(f->a);
+	store_close(f->s);
+	assert_int_equal(store_open(&f->s, f->dir, f->keys, why), 0);
+	assert_int_equal(token_authority_new(&f->a, f->s), 0);
+}
+
+static struct id
+issue(struct fixture *f, enum scope scope, const struct id *at, enum role role, int64_t expires_in,
+    struct buf *text)
+{
+	struct token_request q = { SPAN_LITERAL("robot"), scope, *at, role, expires_in };
+	struct id id;
+
+	assert_int_equal(token_issue(f->a, &q, NOW, &nobody, &id, text), 0);
+	return id;
+}
+
+static struct span
+span_buf(const struct buf *b)
+{
+	return (struct span){ buf_str(b), b->len };
+}
+
+static void
+an_issued_token_is_accepted_with_its_rows_rights(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(LIMIT_TOKEN);
+	struct token_identity who;
+	struct id id = issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_AUTHOR, 0, &text);
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_GOOD);
+		assert_true(id_equal(&who.id, &id));
+		assert_string_equal(who.name, "robot");
+		assert_int_equal(who.subject.scope, SCOPE_DEPLOYMENT);
+		assert_true(id_equal(&who.subject.scope_id, &f->dep));
+		assert_true(id_equal(&who.subject.organization, &f->org));
+		assert_int_equal(who.subject.role, ROLE_AUTHOR);
+		assert_int_equal(who.expires_ms, 0);
+		if (i == 1)
+			restart(f);
+	}
+	buf_fini(&text);
+}
+
+static void
+the_claims_are_what_stock_clients_parse(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(LIMIT_TOKEN), want = BUF_INIT(1000);
+	char part[1000];
+	struct span doc, v;
+	const char *dot;
+	size_t n;
+	int64_t at;
+
+	issue(f, SCOPE_ORGANIZATION, &f->org, ROLE_OWNER, 3600, &text);
+	dot = strchr(buf_str(&text), '.');
+	assert_int_equal(sodium_base642bin((uint8_t *)part, sizeof part, buf_str(&text),
+			     (size_t)(dot - buf_str(&text)), NULL, &n, NULL,
+			     sodium_base64_VARIANT_URLSAFE_NO_PADDING),
+	    0);
+	assert_int_equal(scan_check((struct span){ part, n }, SCAN_STRICT, &doc, NULL), 0);
+	assert_int_equal(scan_find(doc, "alg", &v), 0);
+	assert_true(span_is(v, "\"EdDSA\""));
+	assert_int_equal(scan_find(doc, "kid", &v), 0);
+	assert_non_null(v.p);
+	assert_int_equal(sodium_base642bin((uint8_t *)part, sizeof part, dot + 1,
+			     (size_t)(strchr(dot + 1, '.') - dot - 1), NULL, &n, NULL,
+			     sodium_base64_VARIANT_URLSAFE_NO_PADDING),
+	    0);
+	assert_int_equal(scan_check((struct span){ part, n }, SCAN_STRICT, &doc, NULL), 0);
+	assert_int_equal(scan_find(doc, "permissions", &v), 0);
+	buf_addf(&want, ",\"organizationId:%s\",\"workspaceId:%s\"]", f->org.s, f->ws.s);
+	assert_true(v.n > want.len);
+	assert_memory_equal(v.p + v.n - want.len, buf_str(&want), want.len);
+	assert_int_equal(scan_find(doc, "iat", &v), 0);
+	assert_int_equal(scan_int(v, &at), 0);
+	assert_int_equal(at, NOW / 1000);
+	assert_int_equal(scan_find(doc, "exp", &v), 0);
+	assert_int_equal(scan_int(v, &at), 0);
+	assert_int_equal(at, NOW / 1000 + 3600);
+	assert_int_equal(scan_find(doc, "jti", &v), 0);
+	assert_int_equal(v.n, 34);
+	buf_fini(&text);
+	buf_fini(&want);
+}
+
+static void
+every_flipped_bit_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(LIMIT_TOKEN);
+	struct token_identity who;
+
+	issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 0, &text);
+	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_GOOD);
+	for (size_t i = 0; i < text.len; i++) {
+		for (int bit = 0; bit < 8; bit++) {
+			text.data[i] ^= (char)(1 << bit);
+			assert_int_not_equal(
+			    token_check(f->a, span_buf(&text), NOW, &who), TOKEN_GOOD);
+			text.data[i] ^= (char)(1 << bit);
+		}
+	}
+	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_GOOD);
+	buf_fini(&text);
+}
+
+static void
+other_spellings_are_refused(void **state)
+{
+	static const char alphabet[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(LIMIT_TOKEN);
+	struct token_identity who;
+	size_t good = 0;
+	char last;
+
+	issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 0, &text);
+	/* 64 bytes are 86 characters with four bits to spare: 16 last ones would decode alike. */
+	last = text.data[text.len - 1];
+	for (size_t i = 0; alphabet[i]; i++) {
+		text.data[text.len - 1] = alphabet[i];
+		if (token_check(f->a, span_buf(&text), NOW, &who) == TOKEN_GOOD) {
+			good++;
+			assert_int_equal(alphabet[i], last);
+		}
+	}
+	assert_int_equal(good, 1);
+	text.data[text.len - 1] = last;
+	buf_addc(&text, '=');
+	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_MALFORMED);
+	text.data[text.len - 1] = '.';
+	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_MALFORMED);
+	text.data[text.len - 1] = '\n';
+	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_MALFORMED);
+	for (size_t n = 0; n < text.len - 1; n++) /* cut off anywhere */
+		assert_int_not_equal(
+		    token_check(f->a, (struct span){ text.data, n }, NOW, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, SPAN_LITERAL("opaque"), NOW, &who), TOKEN_MALFORMED);
+	/* {"alg":"none","typ":"JWT"} and no signature */
+	assert_int_equal(
+	    token_check(f->a, SPAN_LITERAL("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.e30."), NOW, &who),
+	    TOKEN_MALFORMED);
+	buf_fini(&text);
+}
+
+static void
+another_managers_token_is_refused(void **state)
+{
+	struct fixture *f = *state, *g;
+	struct buf text = BUF_INIT(LIMIT_TOKEN);
+	struct token_identity who;
+	void *other;
+
+	assert_int_equal(set_up(&other), 0);
+	g = other;
+	issue(g, SCOPE_WORKSPACE, &g->ws, ROLE_OWNER, 0, &text);
+	assert_int_equal(token_check(g->a, span_buf(&text), NOW, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_MALFORMED);
+	assert_int_equal(tear_down(&other), 0);
+	buf_fini(&text);
+}
+
+static void
+expiry_counts_to_the_millisecond(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(LIMIT_TOKEN);
+	struct token_identity who;
+	struct id id = issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 60, &text);
+	int64_t end = (NOW / 1000 + 60) * 1000;
+
+	assert_int_equal(token_check(f->a, span_buf(&text), end - 1, &who), TOKEN_GOOD);
+	assert_int_equal(who.expires_ms, end);
+	assert_int_equal(token_check(f->a, span_buf(&text), end, &who), TOKEN_EXPIRED);
+	/* Not only the remembered one. */
+	assert_int_equal(token_check(f->a, span_buf(&text), end, &who), TOKEN_EXPIRED);
+	assert_int_equal(token_recheck(f->a, &id, end - 1, &who), TOKEN_GOOD);
+	assert_int_equal(token_recheck(f->a, &id, end, &who), TOKEN_EXPIRED);
+	buf_fini(&text);
+}
+
+static void
+revocation_is_effective_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(LIMIT_TOKEN), other = BUF_INIT(LIMIT_TOKEN);
+	struct token_identity who;
+	struct id id = issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 0, &text), nothing;
+
+	issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 0, &other);
+	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, span_buf(&other), NOW, &who), TOKEN_GOOD);
+	assert_int_equal(token_revoke(f->a, &id, NOW, &nobody), 0);
+	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_REVOKED);
+	assert_int_equal(token_recheck(f->a, &id, NOW, &who), TOKEN_REVOKED);
+	assert_int_equal(token_check(f->a, span_buf(&other), NOW, &who), TOKEN_GOOD);
+	assert_int_equal(token_revoke(f->a, &id, NOW, &nobody), 0);
+	store_new_id(&nothing);
+	assert_int_equal(token_revoke(f->a, &nothing, NOW, &nobody), STORE_NOT_FOUND);
+	restart(f);
+	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_REVOKED);
+	buf_fini(&text);
+	buf_fini(&other);
+}
+
+static void
+more_tokens_than_are_remembered_all_work(void **state)
+{
+	struct fixture *f = *state;
+	struct buf texts[3000] = { 0 };
+	struct token_identity who;
+
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+		buf_init(&texts[i], LIMIT_TOKEN);
+		issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 0, &texts[i]);
+	}
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < N_ELEMENTS(texts); i++)
+			assert_int_equal(
+			    token_check(f->a, span_buf(&texts[i]), NOW + (int)i, &who), TOKEN_GOOD);
+	}
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++)
+		buf_fini(&texts[i]);
+}
+
+static void
+last_use_is_written_when_told(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(LIMIT_TOKEN);
+	struct token_identity who;
+	struct store_token row;
+	struct id id = issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 0, &text);
+
+	assert_int_equal(token_check(f->a, span_buf(&text), NOW + 5, &who), TOKEN_GOOD);
+	assert_int_equal(store_token_get(f->s, &id, &row), 0);
+	assert_int_equal(row.last_used_ms, 0);
+	token_flush(f->a);
+	assert_int_equal(store_token_get(f->s, &id, &row), 0);
+	assert_int_equal(row.last_used_ms, NOW + 5);
+	assert_int_equal(token_check(f->a, span_buf(&text), NOW + 9, &who), TOKEN_GOOD);
+	restart(f); /* stopping writes it out too */
+	assert_int_equal(store_token_get(f->s, &id, &row), 0);
+	assert_int_equal(row.last_used_ms, NOW + 9);
+	buf_fini(&text);
+}
+
+static void
+a_token_needs_a_place(void **state)
+{
+	struct fixture *f = *state;
+	struct token_request q = { SPAN_LITERAL("x"), SCOPE_DEPLOYMENT, f->ws, ROLE_OWNER, 0 };
+	struct buf text = BUF_INIT(LIMIT_TOKEN);
+	struct id id;
+
+	assert_int_equal(token_issue(f->a, &q, NOW, &nobody, &id, &text), STORE_NO_ENTITY);
+	assert_int_equal(text.len, 0);
+	buf_fini(&text);
+}
+
+static int
+start(void **state)
+{
+	(void)state;
+	return base_init() == 0 && store_global_init() == 0 ? 0 : -1;
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_issued_token_is_accepted_with_its_rows_rights),
+		TEST(the_claims_are_what_stock_clients_parse),
+		TEST(every_flipped_bit_is_refused),
+		TEST(other_spellings_are_refused),
+		TEST(another_managers_token_is_refused),
+		TEST(expiry_counts_to_the_millisecond),
+		TEST(revocation_is_effective_at_once),
+		TEST(more_tokens_than_are_remembered_all_work),
+		TEST(last_use_is_written_when_told),
+		TEST(a_token_needs_a_place),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}
