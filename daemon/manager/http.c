@@ -208,7 +208,6 @@ conn_answered(struct http_call *c)
 
 	if (c->closed)
 		(void)event_del(c->closed);
-	c->gone = NULL;
 	if (!more) {
 		conn_become(c, CONN_FLUSH);
 		if (!output_length(c))
@@ -324,6 +323,7 @@ http_call_answer(struct http_call *c, int status, const struct http_header *head
 {
 	if (c->state != CONN_CALL && c->state != CONN_HELD)
 		abort();
+	c->gone = NULL; /* the holder knows: it answers */
 	log_debug("answered", LOG_STR("request", c->id), LOG_INT("status", status));
 	write_head(c, status, headers, body.p ? content_type : NULL);
 	write_body(c, status, body);
@@ -374,6 +374,7 @@ http_call_stream(struct http_call *c, int status, const struct http_header *head
 
 	if (c->state != CONN_CALL && c->state != CONN_HELD)
 		abort();
+	c->gone = NULL;
 	c->source = *source;
 	r = stream_piece(c, &piece);
 	if (r < 0) {

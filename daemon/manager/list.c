@@ -10,20 +10,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "manager/encode.h"
-#include "manager/request.h"
+#include "manager/list.h"
+#include "manager/watch.h"
 #include "proto/limits.h"
 
 #define DEFAULT_LIMIT 20
 #define PIECE         (32 * 1024)
 
-#define ETAG_SIZE 64
-
-/* A list that was asked for and may be given. */
-struct list {
-	struct store_query query;
-	struct encode_view view;
-	struct place place;
-};
+#define ETAG_SIZE     64
+#define LIST_WAIT_MAX 60 /* seconds: below what proxies take for a dead connection */
 
 struct list_stream {
 	struct request *rq;
@@ -145,9 +140,8 @@ read_scope(struct request *rq, struct list *l, struct fault *f)
 	return r;
 }
 
-/* True when *l may be given to the token; else the call is answered. */
-static bool
-read_list(struct request *rq, struct list *l)
+bool
+list_read(struct request *rq, struct list *l)
 {
 	struct fault f;
 	const char *what;
@@ -207,12 +201,11 @@ tag_is_listed(struct span list, const char *etag)
 	return false;
 }
 
-/* True when the client has what is there now: the call is answered. Only a first page is conditional. */
-static bool
-not_modified(struct request *rq, const struct list *l)
+/* Only a first page is conditional. */
+bool
+list_is_known(struct request *rq, const struct list *l)
 {
 	struct span tags = http_request_field(rq->http, "if-none-match", NULL);
-	struct http_header headers[2] = { { "ETag", NULL }, { 0 } };
 	char etag[ETAG_SIZE];
 	uint64_t number;
 
@@ -220,11 +213,50 @@ not_modified(struct request *rq, const struct list *l)
 	    store_view_number(rq->api->store, &l->query, &number) != 0)
 		return false;
 	write_etag(rq, number, etag);
-	if (!tag_is_listed(tags, etag))
-		return false;
-	headers[0].value = etag;
-	answer_empty(rq->call, 304, headers);
-	return true;
+	return tag_is_listed(tags, etag);
+}
+
+/* How long the client would wait for a change (RFC 7240), in seconds; 0: not at all. */
+static int64_t
+preferred_wait(const struct request *rq)
+{
+	int64_t wait_s = 0;
+
+	for (size_t i = 0; i < rq->http->n_fields && !wait_s; i++)
+		if (http_span_is(rq->http->fields[i].name, "prefer"))
+			wait_s = prefer_wait(rq->http->fields[i].value);
+	return wait_s < LIST_WAIT_MAX ? wait_s : LIST_WAIT_MAX;
+}
+
+/* ETag, and what was made of the preference. */
+struct list_headers {
+	char etag[ETAG_SIZE], applied[32];
+	struct http_header list[3];
+};
+
+static void
+write_headers(struct request *rq, uint64_t number, int64_t wait_s, struct list_headers *h)
+{
+	write_etag(rq, number, h->etag);
+	(void)snprintf(h->applied, sizeof h->applied, "wait=%" PRId64, wait_s);
+	h->list[0] = (struct http_header){ "ETag", h->etag };
+	h->list[1] = (struct http_header){ wait_s ? "Preference-Applied" : NULL, h->applied };
+	h->list[2] = (struct http_header){ 0 };
+}
+
+void
+list_answer_unchanged(struct request *rq, const struct list *l, int64_t wait_s)
+{
+	struct list_headers h;
+	uint64_t number;
+	int r = store_view_number(rq->api->store, &l->query, &number);
+
+	if (r < 0) {
+		error_answer_internal(rq->call, r);
+		return;
+	}
+	write_headers(rq, number, wait_s, &h);
+	answer_empty(rq->call, 304, h.list);
 }
 
 /* --- the answer ----------------------------------------------------------------------- */
@@ -275,13 +307,13 @@ list_done(void *arg)
 	mem_free(s);
 }
 
-static void
-answer_list(struct request *rq, const struct list *l)
+void
+list_answer(struct request *rq, const struct list *l, int64_t wait_s)
 {
 	struct list_stream *s = mem_zalloc(sizeof *s);
 	struct http_source source = { more_rows, list_done, s };
-	struct http_header headers[API_MAX_HEADERS], own[2] = { { "ETag", NULL }, { 0 } };
-	char etag[ETAG_SIZE];
+	struct http_header headers[API_MAX_HEADERS];
+	struct list_headers own;
 	uint64_t number;
 	int r = -ENOMEM;
 
@@ -298,9 +330,8 @@ answer_list(struct request *rq, const struct list *l)
 			error_answer_internal(rq->call, r);
 		return;
 	}
-	write_etag(rq, number, etag);
-	own[0].value = etag;
-	answer_headers(headers, own);
+	write_headers(rq, number, wait_s, &own);
+	answer_headers(headers, own.list);
 	request_keep(rq);
 	http_call_stream(rq->call, 200, headers, "application/json", &source);
 }
@@ -308,8 +339,13 @@ answer_list(struct request *rq, const struct list *l)
 void
 list_objects(struct request *rq)
 {
+	int64_t wait_s = preferred_wait(rq);
 	struct list l = { 0 };
 
-	if (read_list(rq, &l) && !not_modified(rq, &l))
-		answer_list(rq, &l);
+	if (!list_read(rq, &l))
+		return;
+	if (!list_is_known(rq, &l))
+		list_answer(rq, &l, wait_s);
+	else if (!wait_s || watch_hold(rq->api->watch, rq, &l, wait_s) < 0)
+		list_answer_unchanged(rq, &l, 0);
 }

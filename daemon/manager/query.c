@@ -229,3 +229,25 @@ query_count(const struct query *q, const char *name, int64_t *out, struct fault 
 	*out = v;
 	return 0;
 }
+
+int64_t
+prefer_wait(struct span field)
+{
+	while (field.n) {
+		const char *comma = memchr(field.p, ',', field.n);
+		struct span one = { field.p, comma ? (size_t)(comma - field.p) : field.n };
+		int64_t v = 0;
+
+		field.p += one.n + (comma != NULL);
+		field.n -= one.n + (comma != NULL);
+		while (one.n && (*one.p == ' ' || *one.p == '\t'))
+			one.p++, one.n--;
+		if (one.n < 6 || !is_word((struct span){ one.p, 4 }, "wait") || one.p[4] != '=')
+			continue;
+		/* Parameters behind a semicolon, and blanks, end the number. */
+		for (size_t i = 5; i < one.n && one.p[i] >= '0' && one.p[i] <= '9'; i++)
+			v = v < 1000000 ? v * 10 + (one.p[i] - '0') : v;
+		return v;
+	}
+	return 0;
+}

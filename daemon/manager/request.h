@@ -18,11 +18,14 @@
 
 struct event_base;
 
+struct watch;
+
 struct api {
 	struct event_base *base;
 	struct store *store;
 	struct token_authority *tokens;
 	struct store_holder *holder; /* for what one call reads and answers at once */
+	struct watch *watch;
 };
 
 #define REQUEST_MAX_PARAMS 4
@@ -49,6 +52,7 @@ void request_keep(struct request *rq);
 struct request *request_free(struct request *rq); /* NULL is fine; returns NULL */
 
 /* Each answers the call. */
+void request_unauthorized(struct http_call *call, const char *why);
 void request_not_found(struct request *rq, const char *what); /* "The environment object" */
 void request_denied(struct request *rq, enum verdict v, const char *not_found);
 
@@ -58,6 +62,12 @@ void request_denied(struct request *rq, enum verdict v, const char *not_found);
  */
 MUST_CHECK bool request_may(
     struct request *rq, enum action what, const struct place *where, const char *not_found);
+
+/*
+ * Reads the organization of the path (again): its switch may have changed. True; or the call is
+ * answered, since any organization but the token's is not there for it.
+ */
+MUST_CHECK bool request_organization(struct request *rq);
 
 /* Serves the call, or refuses it: authentication, route, organization, method. */
 void routes_serve(struct api *api, struct http_call *call);

@@ -106,8 +106,8 @@ request_may(struct request *rq, enum action what, const struct place *where, con
 
 /* --- who asks ------------------------------------------------------------------------- */
 
-static void
-answer_unauthorized(struct http_call *call, const char *why)
+void
+request_unauthorized(struct http_call *call, const char *why)
 {
 	struct http_header challenge = { "WWW-Authenticate", "Bearer" };
 
@@ -123,7 +123,7 @@ authenticate(struct request *rq)
 	int r;
 
 	if (!text.p || again || text.n < 8 || strncasecmp(text.p, "Bearer ", 7) != 0) {
-		answer_unauthorized(rq->call, "Authorization with one bearer token is required");
+		request_unauthorized(rq->call, "Authorization with one bearer token is required");
 		return false;
 	}
 	text.p += 7, text.n -= 7;
@@ -135,7 +135,7 @@ authenticate(struct request *rq)
 		return false;
 	}
 	if (r != TOKEN_GOOD) {
-		answer_unauthorized(rq->call, token_verdict_text((enum token_verdict)r));
+		request_unauthorized(rq->call, token_verdict_text((enum token_verdict)r));
 		return false;
 	}
 	rq->actor.token = rq->who.id;
@@ -205,29 +205,33 @@ find_route(struct request *rq, struct span *organization)
 	return NULL;
 }
 
-/* The organization of the path must be the token's: any other is not there for it. */
+bool
+request_organization(struct request *rq)
+{
+	struct store_entity e;
+	int r = STORE_NOT_FOUND;
+
+	if (id_equal(&rq->organization, &rq->who.subject.organization))
+		r = store_entity_get(rq->api->store, SCOPE_ORGANIZATION, &rq->organization, &e);
+	if (r < 0)
+		error_answer_internal(rq->call, r);
+	else if (r != STORE_OK)
+		request_not_found(rq, "The organization");
+	else
+		rq->secrets_fetching = e.secrets_fetching;
+	return r == STORE_OK;
+}
+
+/* A route without one in its path needs none. */
 static bool
 find_organization(struct request *rq, struct span text)
 {
-	struct store_entity e;
-	struct id id;
-	int r = STORE_NOT_FOUND;
-
 	if (!text.p)
 		return true;
-	if (id_from(text, &id) && id_equal(&id, &rq->who.subject.organization))
-		r = store_entity_get(rq->api->store, SCOPE_ORGANIZATION, &id, &e);
-	if (r < 0) {
-		error_answer_internal(rq->call, r);
-		return false;
-	}
-	if (r != STORE_OK) {
-		request_not_found(rq, "The organization");
-		return false;
-	}
-	rq->organization = id;
-	rq->secrets_fetching = e.secrets_fetching;
-	return true;
+	if (id_from(text, &rq->organization))
+		return request_organization(rq);
+	request_not_found(rq, "The organization");
+	return false;
 }
 
 /* The version is in the path; a minor one may be pinned, and there is one. */
