@@ -26,6 +26,16 @@ clock_wall_ms(void)
 	return read_ms(CLOCK_REALTIME);
 }
 
+int64_t
+clock_monotonic_us(void)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_MONOTONIC, &ts) < 0)
+		return 0;
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 void
 clock_rfc3339(int64_t wall_ms, char out[static CLOCK_RFC3339_SIZE])
 {

@@ -10,6 +10,8 @@
 
 int64_t clock_boot_ms(void);
 int64_t clock_wall_ms(void); /* since 1970, UTC */
+/* CLOCK_MONOTONIC, which nothing here measures by: systemd wants it in its messages. */
+int64_t clock_monotonic_us(void);
 
 /* YYYY-MM-DDTHH:MM:SSZ and its NUL. */
 #define CLOCK_RFC3339_SIZE sizeof("9999-12-31T23:59:59Z")

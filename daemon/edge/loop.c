@@ -59,7 +59,7 @@ on_libevent_log(int severity, const char *text)
 	suppressed = 0;
 }
 
-/* Only broken invariants inside libevent come here; its default would leave with a plain exit(). */
+/* Only broken invariants inside libevent come here; its default would end the program quietly. */
 static void
 on_libevent_fatal(int err)
 {
