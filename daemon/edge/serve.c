@@ -305,7 +305,8 @@ add_standing(struct buf *params, const struct replica_status *st)
 {
 	jtext_member_string(
 	    params, "state", span_of(secrets_state_name((enum secrets_state)st->state)));
-	jtext_member_int(params, "generation", (int64_t)st->generation);
+	if (st->generation)
+		jtext_member_int(params, "generation", (int64_t)st->generation);
 	if (st->age_ms >= 0)
 		jtext_member_int(params, "age_ms", st->age_ms);
 }
@@ -329,14 +330,19 @@ serve_status(struct service *s, struct asker *asker, struct buf *out)
 	jtext_member_int(&params, "environment_variables", (int64_t)st.n[KIND_ENV]);
 	jtext_member_int(&params, "withheld", (int64_t)st.withheld);
 	jtext_member_int(&params, "invalid", (int64_t)st.invalid);
-	jtext_member_string(&params, "last_error", span_of(st.last_error));
+	if (*st.last_error)
+		jtext_member_string(&params, "last_error", span_of(st.last_error));
 	jtext_member_bool(&params, "syncing", st.syncing);
-	jtext_member_int(&params, "next_sync_ms", st.next_sync_ms);
+	if (!st.syncing)
+		jtext_member_int(&params, "next_sync_ms", st.next_sync_ms);
 	jtext_member_int(&params, "syncs_ok", (int64_t)st.syncs_ok);
 	jtext_member_int(&params, "syncs_failed", (int64_t)st.syncs_failed);
 	jtext_member_int(&params, "bytes", (int64_t)st.bytes);
 	jtext_member_int(&params, "locked_bytes", (int64_t)st.locked_bytes);
 	jtext_member_string(&params, "version", span_of(CONND_VERSION));
+	jtext_member_string(&params, "organization", span_of(s->organization));
+	jtext_member_string(&params, "deployment", span_of(s->deployment));
+	jtext_member_string(&params, "workspace", span_of(s->workspace));
 	buf_addc(&params, '}');
 	if (buf_error(&params))
 		secrets_write_overloaded(out, OVERLOADED_MS);

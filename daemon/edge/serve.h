@@ -22,6 +22,7 @@
 struct service {
 	struct replica *replica;
 	const struct acl *acl;
+	const char *organization, *deployment, *workspace; /* of the last two one is NULL */
 	bool hide_teams; /* [access] teams: a key that holds "___" is reached by its team alone */
 	void (*wait_began)(void *env); /* a question waits: replica_turn() is due */
 	void *env;
