@@ -312,6 +312,17 @@ on_terminate(void *arg)
 	peers_drain(a->peers, on_drained, a);
 }
 
+/* What questions are answered by that the configuration decides. Borrows from s. */
+static void
+serve_by(struct service *service, const struct settings *s)
+{
+	service->acl = s->acl;
+	service->hide_teams = s->config->access.teams;
+	service->organization = s->config->manager.organization;
+	service->deployment = s->config->manager.deployment;
+	service->workspace = s->config->manager.workspace;
+}
+
 /* All of the new one or all of the old one. */
 static int
 apply(struct app *a, struct settings *s)
@@ -328,9 +339,9 @@ apply(struct app *a, struct settings *s)
 	source = source_of(s, u);
 	a->settings = s;
 	a->upstream = u;
-	a->service.acl = s->acl;
-	a->service.hide_teams = s->config->access.teams;
+	serve_by(&a->service, s);
 	log_setup(s->config->log.format, s->config->log.level);
+	settings_log_oddities(s);
 	peers_limit(a->peers, &limits);
 	replica_configure(a->replica, &rc);
 	sync_use(a->sync, &source);
@@ -461,11 +472,10 @@ start_serving(struct app *a)
 
 	a->service = (struct service){
 		.replica = a->replica,
-		.acl = a->settings->acl,
-		.hide_teams = a->settings->config->access.teams,
 		.wait_began = on_wait_began,
 		.env = a,
 	};
+	serve_by(&a->service, a->settings);
 	r = peers_new(&a->peers, a->loop, &a->service, &limits);
 	if (r < 0)
 		return r;
@@ -494,6 +504,7 @@ start(struct app *a, char why[static SETTINGS_WHY_SIZE])
 	if (r < 0)
 		return r;
 	log_setup(a->settings->config->log.format, a->settings->config->log.level);
+	settings_log_oddities(a->settings);
 	o = (struct listener_options){
 		.path = a->settings->config->socket.path,
 		.group = a->settings->config->socket.group,
@@ -580,6 +591,7 @@ app_check(const char *config_path)
 		(void)fprintf(stderr, "connd: %s\n", why);
 		return 1;
 	}
+	settings_log_oddities(s);
 	settings_free(s);
 	(void)puts("OK");
 	return 0;

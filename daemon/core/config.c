@@ -75,6 +75,8 @@ set(struct reading *rd, int line, const struct option *o, const char *value, enu
 		rd->c->access.present = true;
 	if (r == -EINVAL)
 		return refuse(rd, line, o, "%s", why);
+	if (r == 0 && option_is_rule(o) && how == OPTION_SET && line > 0)
+		rd->c->access.rule[rd->c->access.n_rules - 1].line = line;
 	return r < 0 ? no_memory(rd) : 0;
 }
 
@@ -386,6 +388,13 @@ check_manager(struct reading *rd)
 	return check_urls(rd);
 }
 
+/* Of two options that do not go together, the one that was set: it has a place to name. */
+static const char *
+set_one(const struct reading *rd, const char *section, const char *key, const char *other)
+{
+	return line_of(rd, section, key) ? key : other;
+}
+
 static int
 check_freshness(struct reading *rd)
 {
@@ -393,12 +402,12 @@ check_freshness(struct reading *rd)
 	char sentence[256];
 
 	if (w->ttl_ms > w->stale_ms)
-		return REFUSE(rd, "freshness", "ttl",
+		return REFUSE(rd, "freshness", set_one(rd, "freshness", "ttl", "stale"),
 		    "ttl <= stale <= max_stale must hold, but ttl is %" PRId64
 		    " ms and stale %" PRId64 " ms",
 		    w->ttl_ms, w->stale_ms);
 	if (w->stale_ms > w->max_stale_ms)
-		return REFUSE(rd, "freshness", "max_stale",
+		return REFUSE(rd, "freshness", set_one(rd, "freshness", "max_stale", "stale"),
 		    "ttl <= stale <= max_stale must hold, but stale is %" PRId64
 		    " ms and max_stale %" PRId64 " ms",
 		    w->stale_ms, w->max_stale_ms);

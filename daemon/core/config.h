@@ -27,6 +27,7 @@ struct config_list {
 struct config_rule { /* [access] allow/deny, in file order */
 	bool allow;
 	char *text;
+	int line; /* of the file; 0: the environment said it */
 };
 
 struct config_require {

@@ -17,10 +17,29 @@
 #define CONFIG_BYTES (1024 * 1024)
 #define PEM_BYTES    (4 * 1024 * 1024) /* a bundle of all public authorities is a quarter of a MiB */
 
+#define ODDITIES_BYTES (64 * 1024)
+
+/* What is being loaded: the callback below has no argument for it. */
+static struct settings *loading;
+
 static void
-warn(const char *sentence)
+on_oddity(const char *sentence)
 {
-	log_warn("configuration", LOG_STR("text", sentence));
+	buf_adds(&loading->oddities, sentence);
+	buf_addc(&loading->oddities, '\n');
+}
+
+void
+settings_log_oddities(const struct settings *s)
+{
+	const char *line = buf_str(&s->oddities), *end;
+
+	for (; (end = strchr(line, '\n')); line = end + 1) {
+		char sentence[CONFIG_WHY_SIZE];
+
+		(void)snprintf(sentence, sizeof sentence, "%.*s", (int)(end - line), line);
+		log_warn("configuration", LOG_STR("text", sentence));
+	}
 }
 
 static int
@@ -52,17 +71,31 @@ load_config(struct settings *s, const char *path, char why[static SETTINGS_WHY_S
 	struct buf text = BUF_INIT(CONFIG_BYTES);
 	int r = file_read(path, &text, short_why);
 
+	loading = s;
 	if (r == 0)
 		r = config_read(
-		    &s->config, path, buf_str(&text), text.len, environ, warn, short_why);
+		    &s->config, path, buf_str(&text), text.len, environ, on_oddity, short_why);
+	loading = NULL;
 	if (r < 0)
 		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", *short_why ? short_why : strerror(-r));
 	buf_fini(&text);
 	return r;
 }
 
+static void
+refuse_rule(const char *config_path, const struct config_rule *rule, const char *acl_why,
+    char why[static SETTINGS_WHY_SIZE])
+{
+	int n = rule->line
+		    ? snprintf(why, SETTINGS_WHY_SIZE, "%.200s:%d: ", config_path, rule->line)
+		    : 0;
+
+	(void)snprintf(why + n, SETTINGS_WHY_SIZE - (size_t)n, "[access] %s %s: %s",
+	    rule->allow ? "allow" : "deny", rule->text, acl_why);
+}
+
 static int
-load_acl(struct settings *s, char why[static SETTINGS_WHY_SIZE])
+load_acl(struct settings *s, const char *config_path, char why[static SETTINGS_WHY_SIZE])
 {
 	static const struct acl_lookup lookup = { .user = user_id, .group = group_id };
 	const struct config *c = s->config;
@@ -75,8 +108,7 @@ load_acl(struct settings *s, char why[static SETTINGS_WHY_SIZE])
 		(void)snprintf(acl_why, sizeof acl_why, "%s", "memory is out");
 		r = acl_add(s->acl, rule->allow, rule->text, &lookup, acl_why);
 		if (r < 0)
-			(void)snprintf(why, SETTINGS_WHY_SIZE, "[access] %s %s: %s",
-			    rule->allow ? "allow" : "deny", rule->text, acl_why);
+			refuse_rule(config_path, rule, acl_why, why);
 	}
 	return r;
 }
@@ -120,9 +152,10 @@ settings_load(struct settings **out, const char *config_path, char why[static SE
 	(void)snprintf(why, SETTINGS_WHY_SIZE, "memory is out");
 	if (!s)
 		return -ENOMEM;
+	buf_init(&s->oddities, ODDITIES_BYTES);
 	r = load_config(s, config_path, why);
 	if (r == 0)
-		r = load_acl(s, why);
+		r = load_acl(s, config_path, why);
 	if (r == 0)
 		r = find_token(s, why);
 	if (r == 0)
@@ -147,6 +180,7 @@ settings_free(struct settings *s)
 	s->config = config_free(s->config);
 	s->acl = acl_free(s->acl);
 	mem_free(s->token_path);
+	buf_fini(&s->oddities);
 	mem_free(s);
 	return NULL;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "core/acl.h"
 #include "core/config.h"
 
@@ -14,11 +15,14 @@ struct settings {
 	struct config *config;
 	struct acl *acl;
 	char *token_path;
+	struct buf oddities; /* sentences, each ended by a newline */
 };
 
 #define SETTINGS_WHY_SIZE 1024
 
-/* 0, or -errno with a sentence in why. Oddities are logged as warnings. */
+/* 0, or -errno with a sentence in why. */
 MUST_CHECK int settings_load(
     struct settings **out, const char *config_path, char why[static SETTINGS_WHY_SIZE]);
+/* Logs what is odd but works. Apart from loading: how to log is one of the settings. */
+void settings_log_oddities(const struct settings *s);
 struct settings *settings_free(struct settings *s); /* NULL is fine; returns NULL */
