@@ -481,7 +481,7 @@ class Manager:
         return object_id
 
     def create_connection(self, key: str, deployment: str = "", **fields: Any) -> str:
-        """Fields of the connection; links, excludeLinks, autoLinkDeployments, description beside it."""
+        """Fields of the connection; links, excludeLinks and the like stand beside it."""
         beside = {
             name: fields.pop(name)
             for name in ("links", "excludeLinks", "autoLinkDeployments", "description")
@@ -558,6 +558,7 @@ def variable_row(key: str, deployment: str, value: str, secret: bool = False) ->
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes
     server: _Server
 
     def do_GET(self) -> None:
@@ -576,7 +577,7 @@ class _Server(ThreadingHTTPServer):
         """A client that goes away in the middle is what many of these tests are about."""
 
 
-Fault = Callable[["Exchange"], None]
+Fault = Callable[["Exchange"], object]
 
 
 class Exchange:
