@@ -45,8 +45,9 @@ struct app {
 	struct later turn;   /* its turn comes at the end of this one */
 	struct event *ready_timer, *watchdog, *drain_timer;
 	bool ready, grace_over, stopping;
-	bool noted;      /* the sync that ended just now had its line */
-	uint64_t unsaid; /* failures without one */
+	bool lock_warned;
+	bool noted;                /* the sync that ended just now had its line */
+	uint64_t failures, unsaid; /* in a row; of them without a line */
 	int64_t said_ms;
 };
 
@@ -146,14 +147,12 @@ on_published(void *env)
 	    LOG_INT("environment_variables", (int64_t)st.n[KIND_ENV]),
 	    LOG_INT("withheld", (int64_t)st.withheld), LOG_INT("invalid", (int64_t)st.invalid),
 	    LOG_INT("bytes", (int64_t)st.bytes), LOG_INT("locked_bytes", (int64_t)st.locked_bytes));
-	if (st.bytes > st.locked_bytes && a->settings->config->memory.lock == ARENA_LOCK_PREFER) {
-		static bool warned;
-
-		if (!warned)
-			log_warn("memory is not locked: it may be written to swap; raise "
-				 "LimitMEMLOCK, or set [memory] lock = off to accept it",
-			    LOG_INT("limit_bytes", (int64_t)harden_max_locked()));
-		warned = true;
+	if (st.bytes > st.locked_bytes && !a->lock_warned &&
+	    a->settings->config->memory.lock == ARENA_LOCK_PREFER) {
+		log_warn("memory is not locked: it may be written to swap; raise LimitMEMLOCK, or "
+			 "set [memory] lock = off to accept it",
+		    LOG_INT("limit_bytes", (int64_t)harden_max_locked()));
+		a->lock_warned = true;
 	}
 }
 
@@ -167,7 +166,8 @@ on_note(void *env, const char *event, const char *detail)
 	a->noted = true;
 	for (size_t i = 0; i < N_ELEMENTS(good); i++)
 		if (strcmp(event, good[i]) == 0) {
-			log_info(event, LOG_STR("detail", detail));
+			log_info(event, LOG_STR("detail", detail),
+			    LOG_INT("failed_syncs", (int64_t)a->failures));
 			return;
 		}
 	log_warn(event, LOG_STR("reason", detail));
@@ -180,22 +180,27 @@ jitter(void *env, int64_t low, int64_t high)
 	return rnd_between(low, high);
 }
 
-/* A failure like the one before was not noted: it is said again now and then, with their number. */
+/*
+ * The replica notes a failure that differs from the one before, and the recovery. The same failure again
+ * is said now and then, with the number of those that were not.
+ */
 static void
-say_again(struct app *a, const struct sync_result *result)
+say_outcome(struct app *a, const struct sync_result *result)
 {
 	int64_t now_ms = clock_boot_ms();
 
-	if (result->outcome == SYNC_OK || result->outcome == SYNC_NOT_MODIFIED || a->noted) {
-		a->unsaid = 0;
-		a->said_ms = now_ms;
+	if (result->outcome == SYNC_OK || result->outcome == SYNC_NOT_MODIFIED) {
+		a->failures = a->unsaid = 0;
 		return;
 	}
-	a->unsaid++;
-	if (now_ms - a->said_ms < SAY_AGAIN_MS)
+	a->failures++;
+	if (!a->noted && now_ms - a->said_ms < SAY_AGAIN_MS) {
+		a->unsaid++;
 		return;
-	log_warn("sync still fails", LOG_STR("reason", result->reason),
-	    LOG_INT("failures", (int64_t)a->unsaid));
+	}
+	if (!a->noted)
+		log_warn("sync still fails", LOG_STR("reason", result->reason),
+		    LOG_INT("not_logged", (int64_t)a->unsaid));
 	a->unsaid = 0;
 	a->said_ms = now_ms;
 }
@@ -208,7 +213,7 @@ on_sync_done(void *env, const struct sync_result *result)
 
 	a->noted = false;
 	taken = replica_sync_done(a->replica, clock_boot_ms(), result);
-	say_again(a, result);
+	say_outcome(a, result);
 	loop_after_turn(a->loop, &a->turn);
 	return taken;
 }
