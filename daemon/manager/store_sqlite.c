@@ -419,9 +419,8 @@ tell_changes(struct store *s, uint64_t number)
 	    "SELECT scope, scope_id, workspace_id, type FROM change WHERE number = ? "
 	    "ORDER BY scope_id",
 	    "i", (int64_t)number);
-	int r;
 
-	while ((r = db_row(st)) == 1) {
+	while (db_row(st) == 1) {
 		enum manager_type type;
 		struct id id;
 

@@ -24,30 +24,43 @@ sodium.h   daemon/base/ daemon/manager/token.c
 sqlite3.h  daemon/manager/store_sqlite
 '
 
-includes() { # the names in a file's #include lines: $1 is < or "
-	sed -nE "s/^[[:space:]]*#[[:space:]]*include[[:space:]]*$1([^>\"]+).*/\1/p" "$2"
-}
 
-bad=0
-for path in $(git ls-files -co --exclude-standard 'daemon/*.[ch]' 'proto/*.[ch]'); do
-	[ -f "$path" ] || continue
-	f=${path#daemon/}
-	case $f in
-	*/*) may=$(echo "$layers" | sed -n "s/^${f%%/*}  *//p") ;;
-	*) may='base proto core edge app.h' ;;
-	esac
-	for inc in $(includes '"' "$path"); do
-		case " $may gen " in
-		*" ${inc%%/*} "*) ;;
-		*) echo "$path: may not include \"$inc\" (it may use: $may)" && bad=1 ;;
-		esac
-	done
-	for inc in $(includes '<' "$path"); do
-		home=$(echo "$homes" | awk -v i="$inc" 'NF && index(i, $1) == 1 { $1 = ""; print }')
-		[ -n "$home" ] || continue
-		found=
-		for h in $home; do case $path in "$h"*) found=1 ;; esac; done
-		[ -n "$found" ] || { echo "$path: <$inc> is included only from$home" && bad=1; }
-	done
-done
-exit $bad
+# shellcheck disable=SC2016  # awk's own $0
+git ls-files -co --exclude-standard 'daemon/*.[ch]' 'proto/*.[ch]' | while read -r f; do
+	[ ! -f "$f" ] || echo "$f"
+done | xargs awk -v layers="$layers" -v homes="$homes" '
+	BEGIN {
+		n = split(layers, row, "\n")
+		for (i = 1; i <= n; i++) {
+			of = row[i]
+			sub(/ .*/, "", of)
+			may[of] = substr(row[i], length(of) + 1) " gen "
+		}
+		n_homes = split(homes, home, "\n")
+	}
+	function complain(what) { print FILENAME ":" FNR ": " what; bad = 1 }
+	function at_home(name,    i, k, n, w) {
+		for (i = 1; i <= n_homes; i++) {
+			n = split(home[i], w, " ")
+			if (!n || index(name, w[1]) != 1)
+				continue
+			for (k = 2; k <= n; k++)
+				if (index(FILENAME, w[k]) == 1)
+					return
+			complain("<" name "> has its home elsewhere:" substr(home[i], length(w[1]) + 1))
+		}
+	}
+	FNR == 1 {
+		layer = FILENAME
+		sub(/^daemon\//, "", layer)
+		allowed = sub(/\/.*/, "", layer) ? may[layer] : " base proto core edge app.h gen "
+	}
+	match($0, /^[ \t]*#[ \t]*include[ \t]*[<"]/) {
+		name = substr($0, RLENGTH + 1)
+		sub(/[>"].*/, "", name)
+		if (substr($0, RLENGTH, 1) == "<")
+			at_home(name)
+		else if (index(allowed, " " substr(name, 1, index(name "/", "/") - 1) " ") == 0)
+			complain("may not include \"" name "\", only:" allowed)
+	}
+	END { exit bad }'
