@@ -13,9 +13,9 @@
 #include "base/jtext.h"
 
 struct call {
-	struct span method;	/* raw text; "interface.Method" */
+	struct span method;     /* raw text; "interface.Method" */
 	struct span parameters; /* an object; absent when absent, null or {} */
-	struct span trace;	/* the string member io.connd.trace, raw, or absent */
+	struct span trace;      /* the string member io.connd.trace, raw, or absent */
 	bool oneway, more;
 };
 
@@ -27,7 +27,7 @@ struct call {
 MUST_CHECK int envelope_call(struct span frame, struct call *out, const char **why);
 
 struct reply {
-	struct span error;	/* raw name without quotes; absent for success */
+	struct span error;      /* raw name without quotes; absent for success */
 	struct span parameters; /* an object, or absent */
 	bool continues;
 };

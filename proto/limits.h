@@ -3,31 +3,33 @@
 #pragma once
 
 /* The Unix socket. */
-#define LIMIT_FRAME (64 * 1024)	     /* a request: a method and an id; far above any honest one */
-#define LIMIT_REPLY (16 * 1024 * 1024) /* a reply; sd-varlink's own cap, so stock tools can read it */
-#define LIMIT_PIPELINE 64	     /* calls read ahead of their replies on one connection */
-#define LIMIT_OUTPUT (1024 * 1024)   /* unread replies before a connection's input is paused */
-#define LIMIT_SOCKET_PATH 107	     /* sun_path less its NUL */
+#define LIMIT_FRAME (64 * 1024) /* a request: a method and an id; far above any honest one */
+#define LIMIT_REPLY                                                                                \
+	(16 * 1024 * 1024)   /* a reply; sd-varlink's own cap, so stock tools can read it */
+#define LIMIT_PIPELINE    64 /* calls read ahead of their replies on one connection */
+#define LIMIT_OUTPUT      (1024 * 1024) /* unread replies before a connection's input is paused */
+#define LIMIT_SOCKET_PATH 107           /* sun_path less its NUL */
 
 /* JSON, wherever it comes from. */
 #define LIMIT_JSON_DEPTH 32 /* nested arrays and objects; a connection's extra needs a handful */
 
 /* Objects. */
-#define LIMIT_KEY 250		    /* characters of a conn_id, by Airflow's own rule; ours for variables */
-#define LIMIT_KEY_BYTES (4 * LIMIT_KEY)
-#define LIMIT_DESCRIPTION 500	    /* characters, by the hosted API */
-#define LIMIT_VALUE (1024 * 1024)   /* one rendered connection or variable: a Kubernetes Secret's cap */
-#define LIMIT_TOKEN (16 * 1024)	    /* a bearer token: what header limits of common servers allow */
+#define LIMIT_KEY         250 /* characters of a conn_id, by Airflow's own rule; ours for variables */
+#define LIMIT_KEY_BYTES   (4 * LIMIT_KEY)
+#define LIMIT_DESCRIPTION 500 /* characters, by the hosted API */
+#define LIMIT_VALUE                                                                                \
+	(1024 * 1024)           /* one rendered connection or variable: a Kubernetes Secret's cap */
+#define LIMIT_TOKEN (16 * 1024) /* a bearer token: what header limits of common servers allow */
 
 /* The manager's HTTP API. */
-#define LIMIT_HTTP_BODY (1024 * 1024)	      /* a request's body (413 above) */
-#define LIMIT_HTTP_HEADERS (32 * 1024)	      /* a request's header block (431 above) */
-#define LIMIT_HTTP_FIELDS 100		      /* header fields of one request: browsers send some 20 */
-#define LIMIT_HTTP_URI (8 * 1024)	      /* a request target (414 above), as RFC 9110 advises */
-#define LIMIT_PAGE_ROWS 1000		      /* rows of one list page: what stock clients ask for */
-#define LIMIT_PAGE_BYTES (32 * 1024 * 1024)   /* one page as connd reads it */
-#define LIMIT_ROW (4 * 1024 * 1024)	      /* one row of a list: a value, escaped, and what is around it */
-#define LIMIT_ROW_NAMES 2000		      /* first-level members of extra; fields named in setFields */
-#define LIMIT_SYNC_BYTES (256 * 1024 * 1024)  /* all pages of one list */
-#define LIMIT_SYNC_PAGES 1000		      /* pages of one list: one that never ends ends here */
-#define LIMIT_OBJECTS 200000		      /* objects of one Deployment */
+#define LIMIT_HTTP_BODY    (1024 * 1024) /* a request's body (413 above) */
+#define LIMIT_HTTP_HEADERS (32 * 1024)   /* a request's header block (431 above) */
+#define LIMIT_HTTP_FIELDS  100           /* header fields of one request: browsers send some 20 */
+#define LIMIT_HTTP_URI     (8 * 1024)    /* a request target (414 above), as RFC 9110 advises */
+#define LIMIT_PAGE_ROWS    1000          /* rows of one list page: what stock clients ask for */
+#define LIMIT_PAGE_BYTES   (32 * 1024 * 1024) /* one page as connd reads it */
+#define LIMIT_ROW          (4 * 1024 * 1024) /* one row of a list: a value, escaped, and what is around it */
+#define LIMIT_ROW_NAMES    2000 /* first-level members of extra; fields named in setFields */
+#define LIMIT_SYNC_BYTES   (256 * 1024 * 1024) /* all pages of one list */
+#define LIMIT_SYNC_PAGES   1000   /* pages of one list: one that never ends ends here */
+#define LIMIT_OBJECTS      200000 /* objects of one Deployment */

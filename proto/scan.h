@@ -18,7 +18,7 @@
 #include "base/jtext.h"
 
 enum scan_mode {
-	SCAN_STRICT,  /* \u0000 and unpaired surrogate escapes are errors */
+	SCAN_STRICT, /* \u0000 and unpaired surrogate escapes are errors */
 	SCAN_LENIENT, /* those two pass here and are found by scan_string(): one row's fault, not the list's */
 };
 
@@ -29,7 +29,8 @@ enum scan_type { SCAN_NULL, SCAN_BOOL, SCAN_NUMBER, SCAN_STRING, SCAN_ARRAY, SCA
  * characters, at most LIMIT_JSON_DEPTH deep. 0, or -EBADMSG with *error_at (may be NULL) set to the
  * offset. On success *value is the text without surrounding white space.
  */
-MUST_CHECK int scan_check(struct span text, enum scan_mode mode, struct span *value, size_t *error_at);
+MUST_CHECK int scan_check(
+    struct span text, enum scan_mode mode, struct span *value, size_t *error_at);
 
 /* Everything below takes spans that passed scan_check(). */
 enum scan_type scan_type(struct span value);

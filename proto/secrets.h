@@ -60,7 +60,8 @@ enum secrets_state {
 };
 const char *secrets_state_name(enum secrets_state s); /* "not-ready", "fresh", ... */
 enum secrets_kind { SECRETS_CONNECTION, SECRETS_VARIABLE, SECRETS_ENV };
-const char *secrets_kind_name(enum secrets_kind k); /* "connection", "variable", "environment-variable" */
+const char *secrets_kind_name(
+    enum secrets_kind k); /* "connection", "variable", "environment-variable" */
 
 /* Answers. value_json: the value as a JSON string, quotes and escapes included (rendered beforehand). */
 void secrets_write_value(struct buf *out, struct span value_json, uint64_t generation,
@@ -72,7 +73,8 @@ void secrets_write_expired(struct buf *out, int64_t age_ms, const char *reason);
 /* fields_json: a JSON array of field names, rendered beforehand. */
 void secrets_write_withheld(
     struct buf *out, enum secrets_kind kind, struct span key, struct span fields_json);
-void secrets_write_invalid(struct buf *out, enum secrets_kind kind, struct span key, struct span field);
+void secrets_write_invalid(
+    struct buf *out, enum secrets_kind kind, struct span key, struct span field);
 void secrets_write_overloaded(struct buf *out, int64_t retry_ms);
 void secrets_write_denied(struct buf *out);
 void secrets_write_info(struct buf *out, const char *version);

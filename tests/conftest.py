@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every Python suite of the tree shares: the helpers of tests/lib and a short working directory."""
+"""What every Python suite shares: the helpers of tests/lib and a short working directory."""
 
 from __future__ import annotations
 

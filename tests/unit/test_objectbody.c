@@ -169,21 +169,20 @@ each_body_is_taken_or_its_field_named(void **state)
 static void
 links_carry_their_overrides(void **state)
 {
-	static const char
-	    json[] =
-		"{" CONN ",\"connection\":{\"type\":\"p\"},\"description\":\"\","
-		"\"autoLinkDeployments\":true,\"links\":["
-		"{" TARGET(D1) ",\"overrides\":{\"connection\":{\"host\":\"\\u0041\"},"
-			       "\"unsetFields\":[\"password\",\"extra.\\u0061.b\"]}},"
-			       "{" TARGET(
-				   D2) ",\"overrides\":{}},"
-				       "{" TARGET(
-					   "cdep0000000000000000000a3") ",\"overrides\":null},"
-									"{" TARGET(
-									    "cdep000000000000000000"
-									    "0a4") ",\"overrides\":"
-										   "{\"connection\""
-										   ":{}}}]}";
+	static const char json[] =
+	    "{" CONN ",\"connection\":{\"type\":\"p\"},\"description\":\"\","
+	    "\"autoLinkDeployments\":true,\"links\":["
+	    "{" TARGET(D1) ",\"overrides\":{\"connection\":{\"host\":\"\\u0041\"},"
+			   "\"unsetFields\":[\"password\",\"extra.\\u0061.b\"]}},"
+			   "{" TARGET(
+			       D2) ",\"overrides\":{}},"
+				   "{" TARGET(
+				       "cdep0000000000000000000a3") ",\"overrides\":null},"
+								    "{" TARGET(
+									"cdep000000000000000000"
+									"0a4") ",\"overrides\":"
+									       "{\"connection\""
+									       ":{}}}]}";
 	struct object_body *b = NULL;
 	const struct store_object_request *q;
 	struct fault f;
