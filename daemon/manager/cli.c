@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "manager/token.h"
+
+const char cli_help[] =
+    "Usage:\n"
+    "  connd-manager --data DIR [--listen ADDR:PORT] [--key-file FILE]\n"
+    "  connd-manager init --data DIR --organization NAME --workspace NAME\n"
+    "                     --deployment NAME [--deployment NAME...] [--key-file FILE]\n"
+    "  connd-manager deployment create --data DIR --workspace-id ID --name NAME\n"
+    "  connd-manager token create --data DIR --name NAME\n"
+    "                     --scope organization|workspace|deployment --scope-id ID\n"
+    "                     --role OWNER|OPERATOR|AUTHOR|MEMBER [--expires-in SECONDS]\n"
+    "  connd-manager token revoke --data DIR --id ID\n"
+    "  connd-manager organization set --data DIR --secrets-fetching on|off\n"
+    "\n"
+    "Without a verb it serves the Environment Manager's API. `init` makes the data\n"
+    "directory and prints its ids and the first token; no token is ever shown again.\n"
+    "The other verbs act at once, beside a running server or without one, and print JSON.\n"
+    "\n"
+    "  --data DIR         the data directory\n"
+    "  --key-file FILE    the key-encryption key, if not DIR/manager.key: 32 bytes, raw or\n"
+    "                     as 64 hex digits\n"
+    "  --listen ADDR:PORT where to serve (default: 127.0.0.1:8888)\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit code: 0 done, 1 it could not be done, 2 usage.\n";
+
+enum option_id {
+	OPT_DATA,
+	OPT_KEY_FILE,
+	OPT_LISTEN,
+	OPT_ORGANIZATION,
+	OPT_WORKSPACE,
+	OPT_DEPLOYMENT,
+	OPT_NAME,
+	OPT_WORKSPACE_ID,
+	OPT_SCOPE,
+	OPT_SCOPE_ID,
+	OPT_ROLE,
+	OPT_EXPIRES_IN,
+	OPT_ID,
+	OPT_SECRETS_FETCHING,
+	OPT_N,
+};
+
+static const char *const option_names[OPT_N] = {
+	[OPT_DATA] = "--data",
+	[OPT_KEY_FILE] = "--key-file",
+	[OPT_LISTEN] = "--listen",
+	[OPT_ORGANIZATION] = "--organization",
+	[OPT_WORKSPACE] = "--workspace",
+	[OPT_DEPLOYMENT] = "--deployment",
+	[OPT_NAME] = "--name",
+	[OPT_WORKSPACE_ID] = "--workspace-id",
+	[OPT_SCOPE] = "--scope",
+	[OPT_SCOPE_ID] = "--scope-id",
+	[OPT_ROLE] = "--role",
+	[OPT_EXPIRES_IN] = "--expires-in",
+	[OPT_ID] = "--id",
+	[OPT_SECRETS_FETCHING] = "--secrets-fetching",
+};
+
+#define BIT(o) (1U << (o))
+#define ALWAYS (BIT(OPT_DATA) | BIT(OPT_KEY_FILE))
+
+/* Each verb's words, the options it must have, and those it may. */
+static const struct verb_row {
+	const char *word, *second;
+	unsigned must, may;
+} verbs[] = {
+	[VERB_SERVE] = { "", NULL, BIT(OPT_DATA), BIT(OPT_LISTEN) },
+	[VERB_INIT] = { "init", NULL,
+	    BIT(OPT_DATA) | BIT(OPT_ORGANIZATION) | BIT(OPT_WORKSPACE) | BIT(OPT_DEPLOYMENT), 0 },
+	[VERB_DEPLOYMENT_CREATE] = { "deployment", "create",
+	    BIT(OPT_DATA) | BIT(OPT_WORKSPACE_ID) | BIT(OPT_NAME), 0 },
+	[VERB_TOKEN_CREATE] = { "token", "create",
+	    BIT(OPT_DATA) | BIT(OPT_NAME) | BIT(OPT_SCOPE) | BIT(OPT_SCOPE_ID) | BIT(OPT_ROLE),
+	    BIT(OPT_EXPIRES_IN) },
+	[VERB_TOKEN_REVOKE] = { "token", "revoke", BIT(OPT_DATA) | BIT(OPT_ID), 0 },
+	[VERB_ORGANIZATION_SET] = { "organization", "set",
+	    BIT(OPT_DATA) | BIT(OPT_SECRETS_FETCHING), 0 },
+};
+
+static bool PRINTF(2, 3) refuse(char *why, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(why, CLI_WHY_SIZE, format, ap);
+	va_end(ap);
+	return false;
+}
+
+static bool
+set_id(struct id *out, const char *text, const char *option, char *why)
+{
+	if (id_from(span_of(text), out))
+		return true;
+	return refuse(why, "%s takes an id: c and 24 lower-case letters or digits", option);
+}
+
+static bool
+set_name(const char **out, const char *text, const char *option, char *why)
+{
+	*out = text;
+	if (!text[0] || strlen(text) >= TOKEN_NAME_SIZE)
+		return refuse(why, "%s takes a name of 1 to 255 bytes", option);
+	for (const char *p = text; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return refuse(why, "%s takes a name without control characters", option);
+	}
+	return true;
+}
+
+static bool
+set_scope(struct options *o, const char *text, char *why)
+{
+	if (strcmp(text, "organization") == 0)
+		o->scope = SCOPE_ORGANIZATION;
+	else if (strcmp(text, "workspace") == 0)
+		o->scope = SCOPE_WORKSPACE;
+	else if (strcmp(text, "deployment") == 0)
+		o->scope = SCOPE_DEPLOYMENT;
+	else
+		return refuse(
+		    why, "--scope is organization, workspace or deployment, not %.60s", text);
+	return true;
+}
+
+static bool
+set_seconds(int64_t *out, const char *text, char *why)
+{
+	char *end;
+	long long v = strtoll(text, &end, 10);
+
+	/* A century is more than enough, and keeps milliseconds far from their end. */
+	if (text[0] < '0' || text[0] > '9' || *end || v < 1 || v > 3153600000LL)
+		return refuse(why, "--expires-in takes whole seconds from 1, not %.60s", text);
+	*out = v;
+	return true;
+}
+
+static bool
+set_option(struct options *o, enum option_id id, const char *v, char *why)
+{
+	const char *name = option_names[id];
+
+	switch (id) {
+	case OPT_DATA:
+		o->data = v;
+		return v[0] || refuse(why, "%s takes a directory", name);
+	case OPT_KEY_FILE:
+		o->key_file = v;
+		return v[0] || refuse(why, "%s takes a file", name);
+	case OPT_LISTEN:
+		o->listen = v;
+		return v[0] || refuse(why, "%s takes ADDR:PORT", name);
+	case OPT_ORGANIZATION:
+		return set_name(&o->organization, v, name, why);
+	case OPT_WORKSPACE:
+		return set_name(&o->workspace, v, name, why);
+	case OPT_DEPLOYMENT:
+		if (o->n_deployments == CLI_MAX_DEPLOYMENTS)
+			return refuse(
+			    why, "%s may be given 100 times; make the others afterwards", name);
+		return set_name(&o->deployments[o->n_deployments++], v, name, why);
+	case OPT_NAME:
+		return set_name(&o->name, v, name, why);
+	case OPT_WORKSPACE_ID:
+		return set_id(&o->workspace_id, v, name, why);
+	case OPT_SCOPE:
+		return set_scope(o, v, why);
+	case OPT_SCOPE_ID:
+		return set_id(&o->scope_id, v, name, why);
+	case OPT_ROLE:
+		return role_from(span_of(v), &o->role) ||
+		       refuse(why, "--role is OWNER, OPERATOR, AUTHOR or MEMBER, not %.60s", v);
+	case OPT_EXPIRES_IN:
+		return set_seconds(&o->expires_in_s, v, why);
+	case OPT_ID:
+		return set_id(&o->id, v, name, why);
+	case OPT_SECRETS_FETCHING:
+		o->secrets_fetching = strcmp(v, "on") == 0;
+		return o->secrets_fetching || strcmp(v, "off") == 0 ||
+		       refuse(why, "%s is on or off", name);
+	case OPT_N:
+		break;
+	}
+	return false;
+}
+
+/* How many words the verb takes; 0: there is no such verb. */
+static size_t
+find_verb(size_t n, char *const *argv, struct options *o)
+{
+	for (size_t i = 1; i < N_ELEMENTS(verbs); i++) {
+		if (strcmp(argv[0], verbs[i].word) != 0)
+			continue;
+		if (verbs[i].second && (n < 2 || strcmp(argv[1], verbs[i].second) != 0))
+			continue;
+		o->verb = (enum verb)i;
+		return verbs[i].second ? 2 : 1;
+	}
+	return 0;
+}
+
+/* The option that an argument names, with or without "=VALUE"; OPT_N: none. */
+static enum option_id
+find_option(const char *arg, const char **value)
+{
+	for (int i = 0; i < OPT_N; i++) {
+		size_t n = strlen(option_names[i]);
+
+		if (strncmp(arg, option_names[i], n) != 0)
+			continue;
+		if (arg[n] == '\0' || arg[n] == '=') {
+			*value = arg[n] ? arg + n + 1 : NULL;
+			return (enum option_id)i;
+		}
+	}
+	return OPT_N;
+}
+
+static bool
+check_given(const struct options *o, unsigned given, char *why)
+{
+	for (int i = 0; i < OPT_N; i++) {
+		if ((verbs[o->verb].must & BIT(i)) && !(given & BIT(i)))
+			return refuse(why, "%s is missing", option_names[i]);
+	}
+	return true;
+}
+
+static bool
+parse_options(size_t n, char *const *argv, struct options *o, char *why)
+{
+	unsigned given = 0, known = verbs[o->verb].must | verbs[o->verb].may | ALWAYS;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *value = NULL;
+		enum option_id id = find_option(argv[i], &value);
+
+		if (id == OPT_N)
+			return refuse(why, "%s %.100s",
+			    argv[i][0] == '-' ? "unknown option" : "unexpected word", argv[i]);
+		if (!(known & BIT(id)))
+			return refuse(why, "%s is no option of this command", option_names[id]);
+		if ((given & BIT(id)) && id != OPT_DEPLOYMENT)
+			return refuse(why, "%s is given twice", option_names[id]);
+		if (!value && ++i == n)
+			return refuse(why, "%s takes a value", option_names[id]);
+		given |= BIT(id);
+		if (!set_option(o, id, value ? value : argv[i], why))
+			return false;
+	}
+	return check_given(o, given, why);
+}
+
+enum cli_verdict
+cli_parse(size_t n, char *const *argv, struct options *out, char why[static CLI_WHY_SIZE])
+{
+	size_t words = 0;
+
+	*out = (struct options){ .verb = VERB_SERVE };
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return CLI_HELP;
+		if (strcmp(argv[i], "--version") == 0)
+			return CLI_VERSION;
+	}
+	if (n && argv[0][0] != '-') {
+		words = find_verb(n, argv, out);
+		if (!words) {
+			(void)refuse(why, "unknown command %.100s", argv[0]);
+			return CLI_USAGE;
+		}
+	}
+	return parse_options(n - words, argv + words, out, why) ? CLI_RUN : CLI_USAGE;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command line of connd-manager, as values: which verb, its options checked for shape. Pure;
+ * what the options mean is command.h's, serve.h's and init's.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "manager/policy.h"
+
+enum verb {
+	VERB_SERVE,
+	VERB_INIT,
+	VERB_DEPLOYMENT_CREATE,
+	VERB_TOKEN_CREATE,
+	VERB_TOKEN_REVOKE,
+	VERB_ORGANIZATION_SET,
+};
+
+#define CLI_MAX_DEPLOYMENTS 100
+/* Strings are argv's own; NULL: not given. */
+struct options {
+	enum verb verb;
+	const char *data, *key_file;
+	const char *listen;
+	const char *organization, *workspace; /* names */
+	const char *deployments[CLI_MAX_DEPLOYMENTS];
+	size_t n_deployments;
+	const char *name;
+	struct id workspace_id, scope_id, id;
+	enum scope scope;
+	enum role role;
+	int64_t expires_in_s; /* 0: never */
+	bool secrets_fetching;
+};
+
+enum cli_verdict { CLI_RUN, CLI_HELP, CLI_VERSION, CLI_USAGE };
+#define CLI_WHY_SIZE 256
+/* argv without the program's name. CLI_USAGE: `why` is a sentence. */
+MUST_CHECK enum cli_verdict cli_parse(
+    size_t n, char *const *argv, struct options *out, char why[static CLI_WHY_SIZE]);
+extern const char cli_help[];

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the subcommands do to a store that is open: in the server for a client of the control socket, or
+ * in the subcommand's own process. Each answers with one JSON object, or a sentence that says what to do.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "manager/cli.h"
+#include "manager/store.h"
+#include "manager/token.h"
+
+#define COMMAND_WHY_SIZE 512
+
+struct command_env {
+	struct store *store;
+	struct token_authority *tokens;
+};
+/* Appends the answer. 0, or -1 with `why`. */
+MUST_CHECK int command_run(const struct command_env *env, const struct options *o, struct buf *out,
+    char why[static COMMAND_WHY_SIZE]);
+
+/*
+ * Makes the data directory, the key, the database, and what they start with; appends what `init` prints.
+ * What could not be finished is taken away again. 0, or -1 with `why`.
+ */
+MUST_CHECK int command_init(
+    const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE]);

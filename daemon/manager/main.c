@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* connd-manager: the self-hosted Environment Manager. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "manager/cli.h"
+#include "manager/command.h"
+#include "manager/control.h"
+#include "manager/http.h"
+#include "manager/serve.h"
+#include "proto/json.h"
+#include "proto/limits.h"
+
+/* How long a subcommand waits for a server that is starting or stopping. */
+#define SETTLE_MS 5000
+
+enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+static int
+complain(const char *why)
+{
+	fprintf(stderr, "connd-manager: %s\n", why);
+	return EXIT_FAILED;
+}
+
+/* No core dumps, no tracing by the same user, files for nobody else. */
+static void
+protect(void)
+{
+	static const struct rlimit none = { 0, 0 };
+
+	(void)umask(077);
+	(void)setrlimit(RLIMIT_CORE, &none); /* lowering always may */
+	(void)prctl(PR_SET_DUMPABLE, 0);     /* best effort: a kernel may forbid it */
+}
+
+static int
+prepare_libraries(void)
+{
+	int r = base_init();
+
+	if (r < 0)
+		return r;
+	http_global_init();
+	json_global_init();
+	return store_global_init();
+}
+
+/* In this process: nobody else has the directory. -EBUSY: somebody has. */
+static int
+run_here(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
+{
+	struct command_env env = { 0 };
+	struct keys *keys = NULL;
+	int r = keys_load(&keys, o->data, o->key_file, why);
+
+	if (r == 0)
+		r = store_open(&env.store, o->data, keys, why);
+	if (r == 0) {
+		r = token_authority_new(&env.tokens, env.store);
+		if (r != 0)
+			snprintf(
+			    why, COMMAND_WHY_SIZE, "the signing key of tokens can not be read");
+	}
+	if (r == 0)
+		r = command_run(&env, o, out, why);
+	(void)token_authority_free(env.tokens);
+	(void)store_close(env.store);
+	(void)keys_free(keys);
+	return r;
+}
+
+/* By the server if there is one, else here; between the two a server may come or go. */
+static int
+run_command(const struct options *o, size_t n, char *const *argv, struct buf *out,
+    char why[static COMMAND_WHY_SIZE])
+{
+	static const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
+	int64_t deadline = clock_boot_ms() + SETTLE_MS;
+	int r;
+
+	for (;;) {
+		r = control_ask(o->data, n, argv, out, why);
+		if (r != -ECONNREFUSED && r != -ENOENT)
+			return r;
+		r = run_here(o, out, why);
+		if (r != -EBUSY || clock_boot_ms() >= deadline)
+			return r;
+		(void)nanosleep(&pause, NULL); /* a signal only makes it shorter */
+	}
+}
+
+static int
+run(const struct options *o, size_t n, char *const *argv)
+{
+	struct buf out = BUF_INIT(LIMIT_VALUE);
+	char why[COMMAND_WHY_SIZE] = "out of memory";
+	int r;
+
+	_Static_assert(COMMAND_WHY_SIZE == SERVE_WHY_SIZE, "one buffer for both");
+	if (o->verb == VERB_SERVE)
+		r = serve(o, why);
+	else if (o->verb == VERB_INIT)
+		r = command_init(o, &out, why);
+	else
+		r = run_command(o, n, argv, &out, why);
+	if (r == 0 && out.len) {
+		buf_addc(&out, '\n');
+		if (buf_error(&out) || fwrite(out.data, 1, out.len, stdout) != out.len ||
+		    fflush(stdout) != 0) {
+			snprintf(
+			    why, sizeof why, "it is done, but the answer could not be printed");
+			r = -1;
+		}
+	}
+	buf_fini(&out);
+	return r == 0 ? EXIT_DONE : complain(why);
+}
+
+int
+main(int argc, char **argv)
+{
+	char why[CLI_WHY_SIZE];
+	struct options o;
+
+	switch (cli_parse((size_t)argc - 1, argv + 1, &o, why)) {
+	case CLI_HELP:
+		return fputs(cli_help, stdout) < 0 || fflush(stdout) != 0 ? EXIT_FAILED : EXIT_DONE;
+	case CLI_VERSION:
+		return printf("connd-manager %s\n", CONND_VERSION) < 0 ? EXIT_FAILED : EXIT_DONE;
+	case CLI_USAGE:
+		fprintf(stderr, "connd-manager: %s; see connd-manager --help\n", why);
+		return EXIT_USAGE;
+	case CLI_RUN:
+		break;
+	}
+	protect();
+	log_setup(LOG_FORMAT_AUTO, LOG_INFO);
+	if (prepare_libraries() < 0)
+		return complain("the libraries it needs can not be set up");
+	return run(&o, (size_t)argc - 1, argv + 1);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/serve.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "manager/api.h"
+#include "manager/control.h"
+#include "manager/http.h"
+#include "manager/keys.h"
+#include "manager/store.h"
+#include "manager/token.h"
+
+#define DEFAULT_LISTEN "127.0.0.1:8888"
+#define STOP_S         6 /* the server's own grace and a little more: 8 s is the promise */
+
+struct serving {
+	struct event_base *base;
+	struct keys *keys;
+	struct store *store;
+	struct token_authority *tokens;
+	struct api *api;
+	struct http_server *http;
+	struct control *control;
+	struct command_env env;
+	struct event *sigterm, *sigint, *tidy, *flush, *give_up;
+	bool stopping;
+};
+
+static void
+on_stopped(void *arg)
+{
+	struct serving *v = arg;
+
+	(void)event_base_loopbreak(v->base); /* fails only without a loop */
+}
+
+static void
+on_give_up(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	on_stopped(arg);
+}
+
+static void
+on_signal(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval grace = { .tv_sec = STOP_S };
+	struct serving *v = arg;
+
+	(void)what;
+	if (v->stopping)
+		return;
+	v->stopping = true;
+	log_info("stopping", LOG_STR("signal", strsignal((int)fd)));
+	v->control = control_free(v->control);
+	(void)evtimer_add(v->give_up, &grace); /* the event was made with the others */
+	http_server_stop(v->http, on_stopped, v);
+	api_stop(v->api);
+}
+
+static void
+on_tidy(evutil_socket_t fd, short what, void *arg)
+{
+	struct serving *v = arg;
+
+	(void)fd;
+	(void)what;
+	store_tidy(v->store);
+}
+
+static void
+on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	struct serving *v = arg;
+
+	(void)fd;
+	(void)what;
+	token_flush(v->tokens);
+}
+
+static int
+start_timers(struct serving *v)
+{
+	static const struct timeval tidy = { .tv_sec = 5 }, flush = { .tv_sec = 60 };
+
+	v->sigterm = evsignal_new(v->base, SIGTERM, on_signal, v);
+	v->sigint = evsignal_new(v->base, SIGINT, on_signal, v);
+	v->tidy = event_new(v->base, -1, EV_PERSIST, on_tidy, v);
+	v->flush = event_new(v->base, -1, EV_PERSIST, on_flush, v);
+	v->give_up = evtimer_new(v->base, on_give_up, v);
+	if (!v->sigterm || !v->sigint || !v->tidy || !v->flush || !v->give_up)
+		return -1;
+	return event_add(v->sigterm, NULL) < 0 || event_add(v->sigint, NULL) < 0 ||
+		       event_add(v->tidy, &tidy) < 0 || event_add(v->flush, &flush) < 0
+		   ? -1
+		   : 0;
+}
+
+static int
+start_store(struct serving *v, const struct options *o, char *why)
+{
+	int r;
+
+	if (keys_load(&v->keys, o->data, o->key_file, why) < 0 ||
+	    store_open(&v->store, o->data, v->keys, why) < 0)
+		return -1;
+	r = token_authority_new(&v->tokens, v->store);
+	if (r != 0)
+		snprintf(why, SERVE_WHY_SIZE, "the signing key of tokens can not be read: %s",
+		    r < 0 ? strerror(-r) : "missing");
+	return r == 0 ? 0 : -1;
+}
+
+static int
+start_http(struct serving *v, const struct options *o, char *why)
+{
+	struct http_options options = { 0 };
+	struct http_handler handler;
+
+	if (api_new(&v->api, v->base, v->store, v->tokens) < 0)
+		return -1;
+	handler = api_handler(v->api);
+	if (http_server_new(&v->http, v->base, &options, &handler) < 0)
+		return -1;
+	return http_server_listen(v->http, o->listen ? o->listen : DEFAULT_LISTEN, why) < 0 ? -1
+											    : 0;
+}
+
+static int
+start(struct serving *v, const struct options *o, char *why)
+{
+	snprintf(why, SERVE_WHY_SIZE, "out of memory");
+	v->base = event_base_new();
+	if (!v->base || start_timers(v) < 0)
+		return -1;
+	if (start_store(v, o, why) < 0 || start_http(v, o, why) < 0)
+		return -1;
+	v->env = (struct command_env){ v->store, v->tokens };
+	return control_new(&v->control, v->base, o->data, &v->env, why) < 0 ? -1 : 0;
+}
+
+static void
+event_free_if(struct event *e)
+{
+	if (e)
+		event_free(e);
+}
+
+static void
+tear_down(struct serving *v)
+{
+	(void)control_free(v->control);
+	(void)http_server_free(v->http);
+	(void)api_free(v->api);
+	(void)token_authority_free(v->tokens);
+	(void)store_close(v->store);
+	(void)keys_free(v->keys);
+	event_free_if(v->sigterm);
+	event_free_if(v->sigint);
+	event_free_if(v->tidy);
+	event_free_if(v->flush);
+	event_free_if(v->give_up);
+	if (v->base)
+		event_base_free(v->base);
+}
+
+int
+serve(const struct options *o, char why[static SERVE_WHY_SIZE])
+{
+	struct serving v = { 0 };
+	int r = start(&v, o, why);
+
+	if (r == 0) {
+		log_info("serving", LOG_STR("listen", o->listen ? o->listen : DEFAULT_LISTEN),
+		    LOG_INT("port", http_server_port(v.http)), LOG_STR("data", o->data));
+		if (event_base_dispatch(v.base) < 0) {
+			snprintf(why, SERVE_WHY_SIZE, "the event loop failed");
+			r = -1;
+		}
+	}
+	tear_down(&v);
+	return r;
+}
