@@ -85,10 +85,7 @@ encode_excludes(const struct store_object *o, struct buf *out)
 	buf_addc(out, ']');
 }
 
-/*
- * A row that came through a link has no id: an update by it would change what every other Deployment
- * sees. It stands for the place that looks, and says where it comes from.
- */
+/* A row that came through a link stands for the place that looks, and says where it comes from. */
 static void
 encode_place(const struct store_object *o, const struct encode_view *view, struct buf *out)
 {
@@ -106,8 +103,11 @@ encode_place(const struct store_object *o, const struct encode_view *view, struc
 void
 encode_object(const struct store_object *o, const struct encode_view *view, struct buf *out)
 {
+	bool whole = !view || !view->resolved;
+
 	buf_addc(out, '{');
-	if (!o->resolved_link)
+	/* An update by the id of a merged row would change what every other Deployment sees. */
+	if (whole)
 		jtext_member_string(out, "id", span_of(o->id.s));
 	jtext_member_string(out, "objectKey", o->key);
 	jtext_member_string(out, "objectType", span_of(manager_type_name(o->type)));
@@ -117,7 +117,7 @@ encode_object(const struct store_object *o, const struct encode_view *view, stru
 	encode_value(o, o->value, false, view, out);
 	jtext_name(out, "setFields");
 	value_set_fields(o->type, o->value, out);
-	if (!o->resolved_link) {
+	if (whole) {
 		if (o->scope == SCOPE_WORKSPACE)
 			jtext_member_bool(out, "autoLinkDeployments", o->auto_link);
 		encode_links(o, view, out);

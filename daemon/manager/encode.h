@@ -10,9 +10,11 @@
 #include "base/buf.h"
 #include "manager/store.h"
 
-/* Who looks: for rows that came through a link. */
+/* Who looks, and how. */
 struct encode_view {
 	bool show_secrets;
+	bool
+	    resolved; /* rows stand for a place, not for one object: they have no id and no links */
 	enum scope scope;
 	struct id scope_id;
 };

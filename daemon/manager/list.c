@@ -160,6 +160,7 @@ list_read(struct request *rq, struct list *l)
 		 (!l->view.show_secrets ||
 		     request_may(rq, ACTION_FETCH_SECRETS, &l->place, what))) {
 		l->query.resolve = l->query.resolve && l->query.scope == SCOPE_DEPLOYMENT;
+		l->view.resolved = l->query.resolve;
 		l->view.scope = l->query.scope;
 		l->view.scope_id = l->query.scope_id;
 		return true;

@@ -1,0 +1,627 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The environment-objects API of connd-manager: paths, shapes, validation, paging, sorting, masking."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from connd_testing import Manager, link
+from manager_http import connection, objects, send
+
+CUID = re.compile(r"^c[a-z0-9]{24}$")
+TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+NOWHERE = "c" + "0" * 24
+
+
+def no_null(value: Any) -> None:
+    assert value is not None
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            no_null(one)
+
+
+def listing(manager: Manager, **query: Any) -> Any:
+    pairs = []
+    for name, value in query.items():
+        for one in value if isinstance(value, list) else [value]:
+            pairs.append(f"{name}={str(one).lower() if isinstance(one, bool) else one}")
+    reply = send(manager, "GET", objects(manager) + "?" + "&".join(pairs))
+    assert reply.status == 200, reply.raw
+    assert "json" in reply.headers["content-type"]
+    no_null(reply.body)
+    return reply.body
+
+
+def keys(page: Any) -> list[str]:
+    return [row["objectKey"] for row in page["environmentObjects"]]
+
+
+def one(manager: Manager, key: str, **query: Any) -> Any:
+    rows = listing(manager, objectKey=key, **query)["environmentObjects"]
+    assert len(rows) == 1, rows
+    return rows[0]
+
+
+# --- who asks, and where ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Basic eDp5", "Bearer x.y.z"])
+def test_authentication_comes_before_routing(manager: Manager, authorization: str | None) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    for path in (objects(manager), "/", "/nowhere", "/v1/organizations//environment-objects", "/v1//"):
+        reply = send(manager, "GET", path, headers=headers, token="")
+        reply.error(401)
+        assert reply.headers["www-authenticate"].startswith("Bearer")
+        assert "location" not in reply.headers
+
+
+def test_a_forged_or_cut_token_is_refused(manager: Manager) -> None:
+    head, claims, signature = manager.token.split(".")
+    for token in (
+        f"{head}.{claims}.",
+        f"{head}.{claims}.{signature[:-2]}AA",
+        f"{head}.{claims[:-1]}{'A' if claims[-1] != 'A' else 'B'}.{signature}",
+        manager.token + "=",
+        manager.token + "x",
+        "eyJhbGciOiJub25lIn0." + claims + ".",
+    ):
+        send(manager, "GET", objects(manager), token=token).error(401)
+    for two in ({"Authorization": f"Bearer {manager.token}, Bearer x"},):
+        send(manager, "GET", objects(manager), headers=two).error(401)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/v1", "/v1/", "/v1/organizations/", "/v1/organizations//environment-objects", "/v2/organizations",
+     "//v1/organizations", "/v1/organizations/{org}/environment-objects/", "/v1/organizations/{org}/nothing",
+     "/v1/organizations/" + NOWHERE + "/environment-objects", "/v1/organizations/x/environment-objects"],
+)  # fmt: skip
+def test_paths_that_are_not_there(manager: Manager, path: str) -> None:
+    reply = send(manager, "GET", path.replace("{org}", manager.organization))
+    reply.error(404)
+    assert "location" not in reply.headers
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"])
+def test_a_wrong_method_is_told_which_are_right(manager: Manager, method: str) -> None:
+    reply = send(manager, method, objects(manager))
+    reply.error(405)
+    assert reply.headers["allow"] == "GET, HEAD, POST"
+    reply = send(manager, "GET", f"{objects(manager)}/{NOWHERE}/exclude-linking")
+    reply.error(405)
+    assert reply.headers["allow"] == "POST"
+
+
+def test_the_version_may_be_pinned(manager: Manager) -> None:
+    for version in (None, "1.0", "1"):
+        headers = {"X-API-Version": version} if version else {}
+        reply = send(manager, "GET", objects(manager), headers=headers)
+        assert reply.status == 200 and reply.headers["x-api-version"] == "1.0"
+    send(manager, "GET", objects(manager), headers={"X-API-Version": "7.3"}).error(400, "X-API-Version")
+
+
+def test_head_is_get_without_a_body(manager: Manager) -> None:
+    manager.create_variable("x", "1")
+    conn = connection(manager)
+    got = send(manager, "GET", objects(manager), over=conn)
+    head = send(manager, "HEAD", objects(manager), over=conn)
+    assert head.status == 200 and head.raw == b""
+    assert head.headers["content-length"] == str(len(got.raw))
+    assert send(manager, "GET", objects(manager), over=conn).raw == got.raw
+    conn.close()
+
+
+def test_request_ids_differ(manager: Manager) -> None:
+    ids = {send(manager, "GET", "/nowhere").body["requestId"] for _ in range(5)}
+    assert len(ids) == 5
+
+
+# --- what stock clients read first --------------------------------------------------------------
+
+
+def test_organizations_workspaces_deployments(manager: Manager) -> None:
+    base = f"/v1/organizations/{manager.organization}"
+    page = send(manager, "GET", "/v1/organizations?limit=100&offset=0").body
+    assert page["totalCount"] == 1
+    (organization,) = page["organizations"]
+    assert organization["id"] == manager.organization and organization["name"] == "Acme"
+    assert organization["product"] == "HOSTED"
+    assert TIME.match(organization["createdAt"])
+    assert send(manager, "GET", base).body["id"] == manager.organization
+    page = send(manager, "GET", base + "/workspaces?limit=1000&offset=0&sorts=name:asc").body
+    assert page["totalCount"] == 1
+    assert page["workspaces"][0]["id"] == manager.workspace
+    assert page["workspaces"][0]["name"] == "Analytics"
+    page = send(manager, "GET", base + f"/deployments?workspaceIds={manager.workspace}").body
+    assert page["totalCount"] == 2
+    assert [d["name"] for d in page["deployments"]] == ["dev", "prod"]
+    assert {d["workspaceId"] for d in page["deployments"]} == {manager.workspace}
+    prod = manager.deployment_ids["prod"]
+    page = send(manager, "GET", base + f"/deployments?deploymentIds={prod}").body
+    assert [d["id"] for d in page["deployments"]] == [prod]
+    page = send(manager, "GET", base + f"/deployments?workspaceIds={NOWHERE}").body
+    assert page["deployments"] == [] and page["totalCount"] == 0
+    page = send(manager, "GET", base + "/deployments?limit=1&offset=1").body
+    assert [d["name"] for d in page["deployments"]] == ["prod"] and page["totalCount"] == 2
+    assert send(manager, "GET", base + f"/deployments/{prod}").body["name"] == "prod"
+    assert send(manager, "GET", base + f"/workspaces/{manager.workspace}").body["name"] == "Analytics"
+    send(manager, "GET", base + f"/deployments/{manager.workspace}").error(404)
+    send(manager, "GET", base + f"/workspaces/{NOWHERE}").error(404)
+
+
+# --- create, get, delete ------------------------------------------------------------------------
+
+
+def test_create_answers_200_with_the_id_alone(manager: Manager) -> None:
+    body = {
+        "objectKey": "warehouse", "objectType": "CONNECTION", "scope": "WORKSPACE",
+        "scopeEntityId": manager.workspace, "connection": {"type": "postgres"},
+    }  # fmt: skip
+    reply = send(manager, "POST", objects(manager), body)
+    assert reply.status == 200
+    assert set(reply.body) == {"id"} and CUID.match(reply.body["id"])
+    again = send(manager, "POST", objects(manager), body)
+    again.error(409, "objectKey")
+    # The same key is free for another type and in another scope.
+    manager.create_variable("warehouse", "x")
+    manager.create_connection("warehouse", manager.deployment_ids["prod"])
+
+
+def test_everything_that_went_in_comes_out(manager: Manager) -> None:
+    text = "ü/@:%+&?#\"'\\\u0001\t\n😀"
+    extra = '{"n":9007199254740993,"m":-9223372036854775808,"f":1.50,"e":1E+2,"x":null,"d":{"e":[1,{}]},"":""}'
+    fields = {"type": "postgres", "host": text, "login": text, "password": text, "schema": text, "port": 65535}
+    raw = json.dumps(
+        {"objectKey": "a.b-c/d", "objectType": "CONNECTION", "scope": "WORKSPACE",
+         "scopeEntityId": manager.workspace, "description": text, "autoLinkDeployments": True,
+         "connection": {**fields, "extra": "@"}}
+    ).replace('"@"', extra).encode()  # fmt: skip
+    object_id = send(manager, "POST", objects(manager), raw).body["id"]
+    reply = send(manager, "GET", objects(manager) + "?showSecrets=true&objectKey=a.b-c/d")
+    assert extra.encode() in reply.raw.replace(b" ", b"")
+    (row,) = reply.body["environmentObjects"]
+    no_password = {k: v for k, v in row["connection"].items() if k not in ("extra",)}
+    assert no_password == fields
+    assert row["description"] == text and row["id"] == object_id
+    assert row["autoLinkDeployments"] is True
+    assert sorted(row["setFields"]) == sorted(
+        ["type", "host", "login", "password", "schema", "port",
+         "extra.n", "extra.m", "extra.f", "extra.e", "extra.d"]
+    )  # fmt: skip
+    assert row["links"] == [] and row["excludeLinks"] == []
+    assert TIME.match(row["createdAt"]) and TIME.match(row["updatedAt"])
+    assert row["createdBy"]["subjectType"] == "SERVICEKEY" and CUID.match(row["createdBy"]["id"])
+    assert row["updatedBy"]["apiTokenName"]
+
+
+def test_what_is_absent_stays_absent_and_empty_stays_empty(manager: Manager) -> None:
+    manager.create_connection("bare")
+    assert one(manager, "bare", showSecrets=True)["connection"] == {"type": "postgres"}
+    assert "description" not in one(manager, "bare")
+    manager.create_connection("empty", host="", login="", schema="", password="", extra={}, description="")
+    row = one(manager, "empty", showSecrets=True)
+    assert row["connection"] == {
+        "type": "postgres", "host": "", "login": "", "schema": "", "password": "", "extra": {},
+    }  # fmt: skip
+    assert row["description"] == "" and row["setFields"] == ["type"]
+
+
+def test_null_equals_absent(manager: Manager) -> None:
+    body = {
+        "objectKey": "nulls", "objectType": "CONNECTION", "scope": "WORKSPACE",
+        "scopeEntityId": manager.workspace, "description": None, "links": None, "excludeLinks": None,
+        "autoLinkDeployments": None, "airflowVariable": None,
+        "connection": {"type": "postgres", "host": None, "port": None, "extra": None},
+    }  # fmt: skip
+    assert send(manager, "POST", objects(manager), body).status == 200
+    assert one(manager, "nulls")["connection"] == {"type": "postgres"}
+
+
+def test_get_by_id_never_shows_secrets(manager: Manager) -> None:
+    object_id = manager.create_connection("c", host="h", password="hunter2", extra={"k": "hunter3", "n": 5})
+    reply = send(manager, "GET", f"{objects(manager)}/{object_id}?showSecrets=true")
+    assert b"hunter" not in reply.raw
+    assert reply.body["connection"] == {"type": "postgres", "host": "h", "extra": {"k": "", "n": ""}}
+    assert set(reply.body["setFields"]) == {"type", "host", "password", "extra.k", "extra.n"}
+
+
+def test_delete_is_204_then_404(manager: Manager) -> None:
+    object_id = manager.create_variable("v", "1")
+    reply = send(manager, "DELETE", f"{objects(manager)}/{object_id}")
+    assert reply.status == 204 and reply.raw == b""
+    for method in ("DELETE", "GET"):
+        send(manager, method, f"{objects(manager)}/{object_id}").error(404)
+    for object_id in (NOWHERE, "nonsense", "%20"):
+        send(manager, "GET", f"{objects(manager)}/{object_id}").error(404)
+
+
+# --- validation ---------------------------------------------------------------------------------
+
+GOOD: dict[str, Any] = {
+    "objectKey": "k", "objectType": "CONNECTION", "scope": "WORKSPACE", "connection": {"type": "t"}
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"objectKey": None}, "objectKey"),
+        ({"objectKey": ""}, "objectKey"),
+        ({"objectKey": "a b"}, "objectKey"),
+        ({"objectKey": "ü"}, "objectKey"),
+        ({"objectKey": "k" * 251}, "objectKey"),
+        ({"objectKey": 1}, "objectKey"),
+        ({"objectType": "THING"}, "objectType"),
+        ({"scope": "ORGANIZATION"}, "scope"),
+        ({"scopeEntityId": NOWHERE}, "scopeEntityId"),
+        ({"scopeEntityId": "x"}, "scopeEntityId"),
+        ({"scope": "DEPLOYMENT"}, "scopeEntityId"),
+        ({"connection": None}, "connection"),
+        ({"connection": {}}, "connection.type"),
+        ({"connection": {"type": "t", "port": 0}}, "connection.port"),
+        ({"connection": {"type": "t", "port": 65536}}, "connection.port"),
+        ({"connection": {"type": "t", "port": "5432"}}, "connection.port"),
+        ({"connection": {"type": "t", "port": 1.5}}, "connection.port"),
+        ({"connection": {"type": "t", "port": True}}, "connection.port"),
+        ({"connection": {"type": "t", "host": 1}}, "connection.host"),
+        ({"connection": {"type": "t", "host": "a\0b"}}, "connection.host"),
+        ({"connection": {"type": "t", "login": "\ud800"}}, "connection.login"),
+        ({"connection": {"type": "t", "extra": "{}"}}, "connection.extra"),
+        ({"connection": {"type": "t", "extra": []}}, "connection.extra"),
+        ({"connection": {"type": "t", "extra": {"a": {"b": "\0"}}}}, "connection.extra"),
+        ({"description": "d" * 501}, "description"),
+        ({"description": 1}, "description"),
+        ({"autoLinkDeployments": "true"}, "autoLinkDeployments"),
+        ({"links": {}}, "links"),
+        ({"links": [{"scope": "DEPLOYMENT"}]}, "links[0].scopeEntityId"),
+        ({"links": [{"scope": "WORKSPACE", "scopeEntityId": NOWHERE}]}, "links[0].scope"),
+        ({"links": [{"scope": "DEPLOYMENT", "scopeEntityId": NOWHERE}]}, "links[0].scopeEntityId"),
+        ({"excludeLinks": [{"scope": "DEPLOYMENT", "scopeEntityId": NOWHERE}]},
+         "excludeLinks[0].scopeEntityId"),
+        ({"airflowVariable": {"value": "x"}}, "airflowVariable"),
+    ],
+)  # fmt: skip
+def test_a_bad_field_is_named(manager: Manager, change: dict[str, Any], field: str) -> None:
+    body = {**GOOD, "scopeEntityId": manager.workspace, **change}
+    send(manager, "POST", objects(manager), body).field_error(field)
+    assert listing(manager)["totalCount"] == 0
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"", b"{", b"[]", b"null", b'"x"', b"{'a':1}", b'{"a":01}', b'{"a":NaN}', b'{"a":"\xff"}', b"{}x",
+     b'{"objectKey":"a","objectKey":"b"}', b"[" * 1000 + b"]" * 1000, b'{"a":' * 40 + b"1" + b"}" * 40],
+)  # fmt: skip
+def test_a_body_that_is_no_json_object(manager: Manager, raw: bytes) -> None:
+    send(manager, "POST", objects(manager), raw).field_error("body")
+
+
+def test_keys_by_type(manager: Manager) -> None:
+    good = [
+        ("CONNECTION", "A-z_0.9:/\\#!()" + "k" * 200),
+        ("AIRFLOW_VARIABLE", "config/smtp password ü {}"),
+        ("AIRFLOW_VARIABLE", "😀" * 250),
+        ("ENVIRONMENT_VARIABLE", "_PATH9"),
+    ]
+    for object_type, key in good:
+        typed = {"type": "t"} if object_type == "CONNECTION" else {"value": "v"}
+        manager.create(object_type, key, typed)
+    assert listing(manager)["totalCount"] == len(good)
+    bad = [
+        ("AIRFLOW_VARIABLE", "a\nb"),
+        ("AIRFLOW_VARIABLE", "\u0085"),
+        ("AIRFLOW_VARIABLE", "😀" * 251),
+        ("ENVIRONMENT_VARIABLE", "9A"),
+        ("ENVIRONMENT_VARIABLE", "A-B"),
+    ]
+    member = {"AIRFLOW_VARIABLE": "airflowVariable", "ENVIRONMENT_VARIABLE": "environmentVariable"}
+    for object_type, key in bad:
+        body = {
+            "objectKey": key, "objectType": object_type, "scope": "WORKSPACE",
+            "scopeEntityId": manager.workspace, member[object_type]: {"value": "v"},
+        }  # fmt: skip
+        send(manager, "POST", objects(manager), body).field_error("objectKey")
+
+
+def test_what_means_nothing_at_deployment_scope(manager: Manager) -> None:
+    prod = manager.deployment_ids["prod"]
+    manager.create_connection("a", prod, links=[], excludeLinks=[], autoLinkDeployments=False)
+    row = one(manager, "a")
+    assert row["links"] == [] and row["excludeLinks"] == [] and "autoLinkDeployments" not in row
+    for more, field in (
+        ({"links": [link(prod)]}, "links"),
+        ({"excludeLinks": [link(prod)]}, "excludeLinks"),
+        ({"autoLinkDeployments": True}, "autoLinkDeployments"),
+    ):
+        body = {**GOOD, "scope": "DEPLOYMENT", "scopeEntityId": prod, **more}
+        send(manager, "POST", objects(manager), body).field_error(field)
+
+
+def test_a_body_up_to_a_mebibyte(manager: Manager) -> None:
+    room = 1024 * 1024 - len(json.dumps({**GOOD, "scopeEntityId": manager.workspace}))
+    filler = " " * room
+    body = {**GOOD, "scopeEntityId": manager.workspace}
+    fits = json.dumps(body).encode() + filler.encode()
+    assert len(fits) == 1024 * 1024
+    assert send(manager, "POST", objects(manager), fits).status == 200
+    reply = send(manager, "POST", objects(manager), fits + b" ")
+    reply.error(413)
+
+
+def test_a_64_kib_key_with_newlines(manager: Manager) -> None:
+    key = ("-----BEGIN KEY-----\n" + "A" * 64 + "\n") * 780
+    manager.create_connection("ssh", extra={"private_key": key})
+    row = one(manager, "ssh", showSecrets=True)
+    assert row["connection"]["extra"]["private_key"] == key
+
+
+# --- lists --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("limit=x", "limit"), ("limit=-1", "limit"), ("limit=", "limit"), ("limit=1.5", "limit"),
+     ("limit=99999999999999999999", "limit"), ("offset=x", "offset"), ("offset=-1", "offset"),
+     ("showSecrets=yes", "showSecrets"), ("showSecrets=", "showSecrets"), ("resolveLinked=1", "resolveLinked"),
+     ("objectType=connection", "objectType"), ("objectType=", "objectType"), ("sorts=name:asc", "sorts"),
+     ("sorts=objectKey", "sorts"), ("sorts=objectKey:up", "sorts"), ("limit=1&limit=2", "limit"),
+     ("objectKey=%ff", "query"), ("objectKey=%", "query")],
+)  # fmt: skip
+def test_a_bad_parameter_is_named(manager: Manager, query: str, field: str) -> None:
+    send(manager, "GET", f"{objects(manager)}?{query}").field_error(field)
+
+
+def test_unknown_places_in_a_query_are_404(manager: Manager) -> None:
+    prod = manager.deployment_ids["prod"]
+    for query in (
+        f"workspaceId={NOWHERE}", f"deploymentId={NOWHERE}", "deploymentId=x", "workspaceId=",
+        f"deploymentId={manager.workspace}", f"workspaceId={prod}",
+        f"deploymentId={prod}&workspaceId={NOWHERE}",
+    ):  # fmt: skip
+        send(manager, "GET", f"{objects(manager)}?{query}").error(404)
+    assert listing(manager, deploymentId=prod, workspaceId=manager.workspace)["totalCount"] == 0
+
+
+def test_paging(manager: Manager) -> None:
+    for i in range(45):
+        manager.create_variable(f"v{i:02}", str(i))
+    page = listing(manager)
+    assert (page["limit"], page["offset"], page["totalCount"]) == (20, 0, 45)
+    assert keys(page) == [f"v{i:02}" for i in range(20)]
+    page = listing(manager, limit=7, offset=40)
+    assert (page["limit"], page["offset"], page["totalCount"]) == (7, 40, 45)
+    assert keys(page) == ["v40", "v41", "v42", "v43", "v44"]
+    assert listing(manager, limit=0) == {
+        "environmentObjects": [], "limit": 0, "offset": 0, "totalCount": 45,
+    }  # fmt: skip
+    assert keys(listing(manager, offset=1000)) == []
+    assert len(keys(listing(manager, limit=1000))) == 45
+    assert len(keys(listing(manager, limit=9223372036854775807))) == 45
+
+
+def test_sorts_are_repeated_parameters(manager: Manager) -> None:
+    for object_type, key in (
+        ("AIRFLOW_VARIABLE", "b"), ("ENVIRONMENT_VARIABLE", "a"), ("AIRFLOW_VARIABLE", "c"),
+        ("ENVIRONMENT_VARIABLE", "c"),
+    ):  # fmt: skip
+        manager.create(object_type, key, {"value": "x"})
+    assert keys(listing(manager, sorts="objectKey:asc")) == ["a", "b", "c", "c"]
+    assert keys(listing(manager, sorts="objectKey:desc")) == ["c", "c", "b", "a"]
+    rows = listing(manager, sorts=["objectKey:desc", "objectType:desc"])["environmentObjects"]
+    assert [(r["objectKey"], r["objectType"][0]) for r in rows] == [
+        ("c", "E"), ("c", "A"), ("b", "A"), ("a", "E"),
+    ]  # fmt: skip
+    rows = listing(manager, sorts=["objectType:desc", "objectKey:asc"])["environmentObjects"]
+    assert [r["objectKey"] for r in rows] == ["a", "c", "b", "c"]
+    times = [r["createdAt"] for r in listing(manager, sorts="createdAt:desc")["environmentObjects"]]
+    assert times == sorted(times, reverse=True)
+
+
+def test_filters(manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    manager.create_variable("v", "1")
+    manager.create("ENVIRONMENT_VARIABLE", "v", {"value": "2"})
+    manager.create_connection("v", prod)
+    manager.create_connection("w", dev)
+    assert listing(manager)["totalCount"] == 4
+    assert keys(listing(manager, objectKey="v", objectType="CONNECTION")) == ["v"]
+    assert listing(manager, objectKey="v")["totalCount"] == 3
+    assert listing(manager, objectKey="")["totalCount"] == 0
+    assert listing(manager, workspaceId=manager.workspace)["totalCount"] == 2
+    assert keys(listing(manager, deploymentId=dev)) == ["w"]
+    assert keys(listing(manager, deploymentId=prod, workspaceId=manager.workspace)) == ["v"]
+
+
+# --- links --------------------------------------------------------------------------------------
+
+
+def test_resolution(manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    manager.create_connection(
+        "linked", host="ws", login="ws", password="pw", extra={"a": 1, "b": {"c": 1}},
+        links=[link(prod, connection={"host": "prod", "extra": {"b": 2, "z": "s"}})],
+    )  # fmt: skip
+    manager.create_connection("auto", host="all", autoLinkDeployments=True)
+    manager.create_connection(
+        "excluded", autoLinkDeployments=True,
+        excludeLinks=[{"scope": "DEPLOYMENT", "scopeEntityId": prod}],
+    )  # fmt: skip
+    manager.create_connection("unlinked")
+    manager.create_connection("auto", dev, host="own")
+
+    assert keys(listing(manager, deploymentId=prod, resolveLinked=True)) == ["auto", "linked"]
+    assert keys(listing(manager, deploymentId=dev, resolveLinked=True)) == ["auto", "excluded"]
+    assert keys(listing(manager, deploymentId=prod)) == []
+    assert keys(listing(manager, deploymentId=dev)) == ["auto"]
+
+    row = one(manager, "linked", deploymentId=prod, resolveLinked=True, showSecrets=True)
+    assert row["connection"] == {
+        "type": "postgres", "host": "prod", "login": "ws", "password": "pw",
+        "extra": {"a": 1, "b": 2, "z": "s"},
+    }  # fmt: skip
+    assert "id" not in row and "links" not in row and "excludeLinks" not in row
+    assert (row["sourceScope"], row["sourceScopeEntityId"]) == ("WORKSPACE", manager.workspace)
+    assert (row["scope"], row["scopeEntityId"]) == ("DEPLOYMENT", prod)
+    assert set(row["setFields"]) == {"type", "host", "login", "password", "extra.a", "extra.b", "extra.z"}
+
+    own = one(manager, "auto", deploymentId=dev, resolveLinked=True)
+    assert own["connection"]["host"] == "own"
+    assert "sourceScope" not in own and "id" not in own
+
+    # The Workspace's own view has Workspace values, and ids.
+    row = one(manager, "linked", workspaceId=manager.workspace, resolveLinked=True, showSecrets=True)
+    assert row["connection"]["host"] == "ws" and "id" in row and "sourceScope" not in row
+
+
+def test_links_are_echoed_sparse(manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    object_id = manager.create_connection(
+        "c", host="h", links=[link(prod, connection={"host": "", "port": 1}), link(dev)]
+    )
+    links = {entry["scopeEntityId"]: entry for entry in manager.api("GET", f"/{object_id}")["links"]}
+    assert links[prod] == {
+        "scope": "DEPLOYMENT", "scopeEntityId": prod, "setFields": ["port"],
+        "connectionOverrides": {"host": "", "port": 1},
+    }  # fmt: skip
+    assert links[dev] == {"scope": "DEPLOYMENT", "scopeEntityId": dev, "setFields": []}
+
+
+def test_an_override_of_secrets_alone_is_there_without_them(manager: Manager) -> None:
+    prod = manager.deployment_ids["prod"]
+    object_id = manager.create_connection("c", links=[link(prod, connection={"password": "hunter2"})])
+    secret_id = manager.create_variable(
+        "s", "ws", secret=True, links=[link(prod, airflowVariable={"value": "hunter2"})]
+    )
+    reply = send(manager, "GET", f"{objects(manager)}/{object_id}")
+    assert b"hunter2" not in reply.raw
+    assert reply.body["links"][0]["connectionOverrides"] == {}
+    assert reply.body["links"][0]["setFields"] == ["password"]
+    reply = send(manager, "GET", f"{objects(manager)}/{secret_id}")
+    assert b"hunter2" not in reply.raw
+    assert reply.body["links"][0]["airflowVariableOverrides"] == {"value": ""}
+    assert reply.body["links"][0]["setFields"] == ["value"]
+    row = one(manager, "c", showSecrets=True)
+    assert row["links"][0]["connectionOverrides"] == {"password": "hunter2"}
+
+
+def test_exclude_linking(manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    object_id = manager.create_connection("c", autoLinkDeployments=True)
+    target = {"scope": "DEPLOYMENT", "scopeEntityId": prod}
+    path = f"{objects(manager)}/{object_id}/exclude-linking"
+    for _ in range(2):
+        reply = send(manager, "POST", path, target)
+        assert reply.status == 200 and reply.raw == b""
+    assert manager.api("GET", f"/{object_id}")["excludeLinks"] == [target]
+    assert keys(listing(manager, deploymentId=prod, resolveLinked=True)) == []
+    assert keys(listing(manager, deploymentId=dev, resolveLinked=True)) == ["c"]
+    send(manager, "POST", path, {"scope": "DEPLOYMENT"}).field_error("scopeEntityId")
+    send(manager, "POST", path, {"scope": "WORKSPACE", "scopeEntityId": prod}).field_error("scope")
+    send(manager, "POST", path, {**target, "scopeEntityId": NOWHERE}).field_error("scopeEntityId")
+    own = manager.create_connection("own", prod)
+    send(manager, "POST", f"{objects(manager)}/{own}/exclude-linking", target).error(400, "scope")
+
+
+def test_a_link_and_an_exclusion_of_one_deployment(manager: Manager) -> None:
+    prod = manager.deployment_ids["prod"]
+    body = {
+        **GOOD, "scopeEntityId": manager.workspace, "links": [link(prod)],
+        "excludeLinks": [{"scope": "DEPLOYMENT", "scopeEntityId": prod}],
+    }  # fmt: skip
+    send(manager, "POST", objects(manager), body).field_error("excludeLinks[0].scopeEntityId")
+    body["excludeLinks"] = []
+    body["links"] = [link(prod), link(prod)]
+    send(manager, "POST", objects(manager), body).field_error("links[1].scopeEntityId")
+    # One after the other: the link wins.
+    object_id = manager.create_connection("c", links=[link(prod)])
+    manager.api("POST", f"/{object_id}/exclude-linking", {"scope": "DEPLOYMENT", "scopeEntityId": prod})
+    assert keys(listing(manager, deploymentId=prod, resolveLinked=True)) == ["c"]
+
+
+# --- masking ------------------------------------------------------------------------------------
+
+
+def test_masking_of_variables(manager: Manager) -> None:
+    manager.create_variable("open", "plain")
+    manager.create_variable("shut", "hunter2", secret=True)
+    manager.create_variable("void", "", secret=True)
+    assert one(manager, "open")["airflowVariable"] == {"value": "plain", "isSecret": False}
+    assert one(manager, "shut")["airflowVariable"] == {"value": "", "isSecret": True}
+    assert one(manager, "shut")["setFields"] == ["value"]
+    assert one(manager, "void")["setFields"] == []
+    assert one(manager, "shut", showSecrets=True)["airflowVariable"]["value"] == "hunter2"
+
+
+def test_masking_of_a_list(manager: Manager) -> None:
+    prod = manager.deployment_ids["prod"]
+    manager.create_connection(
+        "c", host="h", password="hunter2", extra={"k": "hunter3", "o": {"p": "hunter4"}},
+        links=[link(prod, connection={"password": "hunter5", "extra": {"k": "hunter6"}})],
+    )  # fmt: skip
+    for query in ("", "?showSecrets=false", f"?deploymentId={prod}&resolveLinked=true"):
+        reply = send(manager, "GET", objects(manager) + query)
+        assert b"hunter" not in reply.raw
+        (row,) = reply.body["environmentObjects"]
+        assert row["connection"] == {"type": "postgres", "host": "h", "extra": {"k": "", "o": ""}}
+        assert set(row["setFields"]) == {"type", "host", "password", "extra.k", "extra.o"}
+
+
+def test_the_switch_for_fetching_secrets(manager: Manager) -> None:
+    manager.create_variable("v", "hunter2", secret=True)
+    manager.command("organization", "set", "--data", str(manager.data), "--secrets-fetching", "off")
+    reply = send(manager, "GET", objects(manager) + "?showSecrets=true")
+    body = reply.error(403)
+    assert body["message"] == (
+        f"showSecrets on organization with id {manager.organization} is not allowed"
+    )
+    assert one(manager, "v")["airflowVariable"]["value"] == ""
+    manager.command("organization", "set", "--data", str(manager.data), "--secrets-fetching", "on")
+    assert one(manager, "v", showSecrets=True)["airflowVariable"]["value"] == "hunter2"
+
+
+# --- conditional requests -----------------------------------------------------------------------
+
+
+def test_etag_and_304(manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    path = f"{objects(manager)}?deploymentId={prod}&resolveLinked=true&objectType=CONNECTION"
+    first = send(manager, "GET", path)
+    tag = first.headers["etag"]
+    assert tag.startswith('"')
+    for value in (tag, "W/" + tag, f'"other", W/{tag}', "*"):
+        reply = send(manager, "GET", path, headers={"If-None-Match": value})
+        assert reply.status == 304 and reply.raw == b"" and reply.headers["etag"] == tag
+    assert send(manager, "GET", path, headers={"If-None-Match": '"other"'}).status == 200
+    # Only the first page is conditional; all pages carry the tag.
+    reply = send(manager, "GET", path + "&offset=1", headers={"If-None-Match": tag})
+    assert reply.status == 200 and reply.headers["etag"] == tag
+    # Another Deployment's objects and another type's do not touch this view.
+    manager.create_connection("other", dev)
+    manager.create_variable("v", "1", prod)
+    assert send(manager, "GET", path, headers={"If-None-Match": tag}).status == 304
+    object_id = manager.create_connection("c", autoLinkDeployments=True)
+    changed = send(manager, "GET", path, headers={"If-None-Match": tag})
+    assert changed.status == 200 and keys(changed.body) == ["c"] and changed.headers["etag"] != tag
+    tag = changed.headers["etag"]
+    manager.delete(object_id)
+    assert send(manager, "GET", path, headers={"If-None-Match": tag}).status == 200
+
+
+def test_many_rows_stream_whole(manager: Manager) -> None:
+    """Far more than one piece of output; a list is one instant though it is written to meanwhile."""
+    for i in range(300):
+        manager.create_variable(f"v{i:03}", "x" * 3000)
+    conn = connection(manager)
+    conn.request("GET", objects(manager) + "?limit=1000", headers={"Authorization": f"Bearer {manager.token}"})
+    reply = conn.getresponse()
+    begin = reply.read(10)
+    manager.create_variable("late", "y")
+    page = json.loads(begin + reply.read())
+    assert page["totalCount"] == 300 and keys(page) == [f"v{i:03}" for i in range(300)]
+    assert send(manager, "GET", objects(manager), over=conn).body["totalCount"] == 301
+    conn.close()

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The manager's HTTP API at arm's length: whole replies with their headers, and bare sockets for sending
+what no client library would."""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import json
+import socket
+from typing import Any
+
+from connd_testing import PATIENCE, Manager
+
+
+@dataclasses.dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]  # names in lower case
+    raw: bytes
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.raw)
+
+    def error(self, status: int, *words: str) -> Any:
+        """Asserts that this is one of our refusals and that its message has these words."""
+        assert self.status == status, (self.status, self.raw[:500])
+        assert self.headers["content-type"] == "application/json"
+        body = self.body
+        assert set(body) <= {"message", "requestId", "statusCode", "fieldErrors"}, body
+        assert body["statusCode"] == status
+        assert body["requestId"] == self.headers["x-request-id"]
+        for word in words:
+            assert word in body["message"], (word, body)
+        return body
+
+    def field_error(self, field: str) -> None:
+        body = self.error(400, field)
+        assert [e["field"] for e in body["fieldErrors"]] == [field], body
+        assert all(set(e) == {"code", "field", "message"} for e in body["fieldErrors"]), body
+
+
+def objects(manager: Manager) -> str:
+    return f"/v1/organizations/{manager.organization}/environment-objects"
+
+
+def connection(manager: Manager, timeout: float = PATIENCE) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", manager.port, timeout=timeout)
+
+
+def send(
+    manager: Manager,
+    method: str,
+    path: str,
+    body: Any = None,
+    headers: dict[str, str] | None = None,
+    token: str | None = None,
+    over: http.client.HTTPConnection | None = None,
+) -> Reply:
+    """One request. body: bytes as they are, anything else as JSON. token "": without one."""
+    head = dict(headers or {})
+    if token != "":
+        head.setdefault("Authorization", f"Bearer {token or manager.token}")
+    if body is not None and not isinstance(body, bytes):
+        body = json.dumps(body).encode()
+        head.setdefault("Content-Type", "application/json")
+    conn = over or connection(manager)
+    try:
+        conn.request(method, path, body, head)
+        reply = conn.getresponse()
+        raw = reply.read()
+        names = {name.lower(): value for name, value in reply.getheaders()}
+        return Reply(reply.status, names, raw)
+    finally:
+        if over is None:
+            conn.close()
+
+
+def dial(manager: Manager, timeout: float = PATIENCE) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", manager.port), timeout)
+
+
+def request_text(manager: Manager, method: str, path: str, *headers: str, body: str = "") -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: test", f"Authorization: Bearer {manager.token}"]
+    lines += headers
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+def read_reply(sock: socket.socket, method: str = "GET") -> Reply:
+    """The next reply on a bare socket (and nothing of the one behind it)."""
+    reply = http.client.HTTPResponse(_Unbuffered(sock), method=method)  # type: ignore[arg-type]
+    reply.begin()
+    raw = reply.read()
+    return Reply(reply.status, {n.lower(): v for n, v in reply.getheaders()}, raw)
+
+
+def read_to_end(sock: socket.socket) -> bytes:
+    data = b""
+    while True:
+        try:
+            piece = sock.recv(65536)
+        except ConnectionResetError:
+            return data
+        if not piece:
+            return data
+        data += piece
+
+
+class _Unbuffered:
+    """What HTTPResponse wants of a socket, without reading ahead."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+    def makefile(self, *_: object, **__: object) -> Any:
+        return self.sock.makefile("rb", 0)
