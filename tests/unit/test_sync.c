@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One refresh against a manager that says what a row of a test says: no socket, no loop. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+#include "base/mem.h"
+#include "edge/sync.h"
+
+/* --- the fake edges ------------------------------------------------------------------- */
+
+struct fetch {
+	char *url, *if_none_match, *token;
+	fetch_done *done;
+	void *env;
+};
+
+static struct fetch *asked; /* the one in flight */
+static struct later *put_off;
+static int n_asked;
+
+int
+upstream_fetch(struct upstream *u, const struct fetch_request *q, fetch_done *done, void *env,
+    struct fetch **out)
+{
+	struct fetch *f = calloc(1, sizeof *f);
+
+	(void)u;
+	assert_null(asked);
+	f->url = strdup(q->url);
+	f->if_none_match = q->if_none_match ? strdup(q->if_none_match) : NULL;
+	f->token = strndup(q->token.p, q->token.n);
+	f->done = done;
+	f->env = env;
+	*out = asked = f;
+	n_asked++;
+	return 0;
+}
+
+static void
+fetch_free(struct fetch *f)
+{
+	free(f->url);
+	free(f->if_none_match);
+	free(f->token);
+	free(f);
+}
+
+void
+upstream_cancel(struct fetch *f)
+{
+	if (!f)
+		return;
+	assert_ptr_equal(f, asked);
+	asked = NULL;
+	fetch_free(f);
+}
+
+void
+loop_after_turn(struct loop *l, struct later *job)
+{
+	(void)l;
+	assert_null(put_off);
+	put_off = job;
+}
+
+void
+loop_forget(struct loop *l, struct later *job)
+{
+	(void)l;
+	if (put_off == job)
+		put_off = NULL;
+}
+
+/* --- one world per test ------------------------------------------------------------------ */
+
+static char one[] = "https://one", two[] = "https://two";
+static char *urls[] = { one, two };
+static char organization[] = "o r/g", deployment[] = "dep", workspace[] = "ws";
+
+struct world {
+	struct config config;
+	struct sync *sync;
+	char token_path[64];
+	bool take;                  /* what the replica says to a good list */
+	struct generation *current; /* what it serves */
+	int n_done;
+	enum sync_outcome outcome;
+	int64_t retry_after_ms;
+	char reason[REPLICA_REASON_SIZE];
+};
+
+static bool
+on_done(void *env, const struct sync_result *result)
+{
+	struct world *w = env;
+
+	w->n_done++;
+	w->outcome = result->outcome;
+	w->retry_after_ms = result->retry_after_ms;
+	snprintf(w->reason, sizeof w->reason, "%s", result->reason);
+	if (result->outcome == SYNC_OK && !w->take) {
+		generation_builder_free(result->builder);
+		return false;
+	}
+	if (result->outcome == SYNC_OK) {
+		generation_unref(w->current);
+		assert_int_equal(generation_builder_finish(result->builder, &w->current), 0);
+	}
+	return result->outcome == SYNC_OK || result->outcome == SYNC_NOT_MODIFIED;
+}
+
+static void
+write_token(const struct world *w, const char *token)
+{
+	FILE *f = fopen(w->token_path, "w");
+
+	assert_non_null(f);
+	fputs(token, f);
+	fclose(f);
+	assert_int_equal(chmod(w->token_path, 0600), 0);
+}
+
+static int
+set_up(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+	struct sync_source source = { .config = &w->config, .token_path = w->token_path };
+	int fd;
+
+	strcpy(w->token_path, "/tmp/connd-test-XXXXXX");
+	fd = mkstemp(w->token_path);
+	if (fd < 0)
+		return -1;
+	close(fd);
+	write_token(w, " token-1\n");
+	w->config.manager.url.item = urls;
+	w->config.manager.url.n = 1;
+	w->config.manager.organization = organization;
+	w->config.manager.deployment = deployment;
+	w->config.memory.max_bytes = 16 << 20;
+	w->take = true;
+	n_asked = 0;
+	*state = w;
+	return sync_new(&w->sync, NULL, &source, on_done, w);
+}
+
+static int
+tear_down(void **state)
+{
+	struct world *w = *state;
+
+	sync_free(w->sync);
+	generation_unref(w->current);
+	unlink(w->token_path);
+	free(w);
+	assert_null(asked);
+	assert_null(put_off);
+	assert_int_equal(mem_live(), 0);
+	return 0;
+}
+
+static void
+start(struct world *w)
+{
+	sync_start(w->sync, w->current);
+}
+
+static void
+answer(const struct fetch_result *r)
+{
+	struct fetch *f = asked;
+
+	assert_non_null(f);
+	asked = NULL;
+	f->done(f->env, r);
+	fetch_free(f);
+}
+
+static void
+page_with(const char *body, const char *etag)
+{
+	answer(&(struct fetch_result){ .end = FETCH_ANSWERED,
+	    .status = 200,
+	    .content_type = "application/json",
+	    .body = span_of(body),
+	    .etag = etag });
+}
+
+static void
+status(int code, const char *body, int64_t retry_after_ms)
+{
+	answer(&(struct fetch_result){ .end = FETCH_ANSWERED,
+	    .status = code,
+	    .content_type = "application/json",
+	    .body = span_of(body),
+	    .retry_after_ms = retry_after_ms });
+}
+
+static void
+no_answer(void)
+{
+	answer(&(struct fetch_result){ .end = FETCH_UNREACHABLE, .reason = "nobody there" });
+}
+
+/* Rows [from, to) of a list of variables (or connections without anything) that has total of them. */
+static const char *
+rows(const char *type, int from, int to, int total)
+{
+	static char body[64 * 1024];
+	int n = sprintf(body,
+	    "{\"totalCount\":%d,\"limit\":1000,\"offset\":%d,"
+	    "\"environmentObjects\":[",
+	    total, from);
+	const char *typed = strcmp(type, "CONNECTION") == 0 ? "\"connection\":{\"type\":\"http\"}"
+			    : strcmp(type, "AIRFLOW_VARIABLE") == 0
+				? "\"airflowVariable\":{\"value\":\"v\",\"isSecret\":false}"
+				: "\"environmentVariable\":{\"value\":\"v\",\"isSecret\":false}";
+
+	for (int i = from; i < to; i++)
+		n += sprintf(body + n,
+		    "%s{\"objectKey\":\"k%d\",\"objectType\":\"%s\",\"scope\":\"DEPLOYMENT\","
+		    "\"scopeEntityId\":\"dep\",\"setFields\":[],%s}",
+		    i > from ? "," : "", i, type, typed);
+	strcpy(body + n, "]}");
+	return body;
+}
+
+static void
+finish(struct world *w, enum sync_outcome outcome)
+{
+	struct later *job = put_off;
+
+	assert_non_null(job);
+	assert_int_equal(w->n_done, 0);
+	put_off = NULL;
+	job->run(job);
+	assert_int_equal(w->n_done, 1);
+	if (w->outcome != outcome)
+		fail_msg("outcome %d: %s", (int)w->outcome, w->reason);
+	assert_null(asked);
+	w->n_done = 0;
+}
+
+static void
+answer_rest(void)
+{
+	page_with(rows("AIRFLOW_VARIABLE", 0, 1, 1), "\"v1\"");
+	page_with(rows("ENVIRONMENT_VARIABLE", 0, 0, 0), "\"e1\"");
+}
+
+static void
+sync_once(struct world *w, const char *tag)
+{
+	start(w);
+	page_with(rows("CONNECTION", 0, 2, 2), tag);
+	answer_rest();
+	finish(w, SYNC_OK);
+}
+
+/* --- a good list ----------------------------------------------------------------------------- */
+
+static void
+three_lists_become_one_generation(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	assert_string_equal(asked->url,
+	    "https://one/v1/organizations/o%20r%2Fg/environment-objects?objectType=CONNECTION"
+	    "&deploymentId=dep&resolveLinked=true&showSecrets=true&limit=1000&offset=0"
+	    "&sorts=objectKey:asc");
+	assert_string_equal(asked->token, "token-1");
+	assert_null(asked->if_none_match);
+	page_with(rows("CONNECTION", 0, 2, 2), NULL);
+	assert_non_null(strstr(asked->url, "objectType=AIRFLOW_VARIABLE"));
+	page_with(rows("AIRFLOW_VARIABLE", 0, 1, 1), NULL);
+	assert_non_null(strstr(asked->url, "objectType=ENVIRONMENT_VARIABLE"));
+	page_with(rows("ENVIRONMENT_VARIABLE", 0, 0, 0), NULL);
+	finish(w, SYNC_OK);
+	assert_int_equal(generation_count(w->current, KIND_CONNECTION), 2);
+	assert_int_equal(generation_count(w->current, KIND_VARIABLE), 1);
+	assert_int_equal(generation_count(w->current, KIND_ENV), 0);
+}
+
+static void
+a_workspace_is_asked_for_as_one(void **state)
+{
+	struct world *w = *state;
+
+	w->config.manager.deployment = NULL;
+	w->config.manager.workspace = workspace;
+	start(w);
+	assert_non_null(strstr(asked->url, "&workspaceId=ws&"));
+	assert_null(strstr(asked->url, "deploymentId"));
+}
+
+static void
+a_short_page_is_not_the_last(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	page_with(rows("CONNECTION", 0, 3, 5), NULL);
+	assert_non_null(strstr(asked->url, "&offset=3&"));
+	page_with(rows("CONNECTION", 3, 4, 5), NULL);
+	assert_non_null(strstr(asked->url, "&offset=4&"));
+	page_with(rows("CONNECTION", 4, 5, 5), NULL);
+	answer_rest();
+	finish(w, SYNC_OK);
+	assert_int_equal(generation_count(w->current, KIND_CONNECTION), 5);
+}
+
+static void
+a_row_too_large_to_serve_is_refused_alone(void **state)
+{
+	struct world *w = *state;
+	size_t n = 1100 * 1024;
+	char *body = malloc(n + 1024);
+	const struct record *r;
+	int at = sprintf(body,
+	    "{\"totalCount\":1,\"limit\":1000,\"offset\":0,\"environmentObjects\":[{\"objectKey\":"
+	    "\"big\",\"objectType\":\"CONNECTION\",\"scope\":\"DEPLOYMENT\",\"scopeEntityId\":"
+	    "\"dep\",\"setFields\":[],\"connection\":{\"type\":\"http\",\"extra\":{\"a\":\"");
+
+	memset(body + at, 'x', n);
+	strcpy(body + at + n, "\"}}}]}");
+	start(w);
+	page_with(body, NULL);
+	answer_rest();
+	finish(w, SYNC_OK);
+	r = generation_find(w->current, KIND_CONNECTION, span_of("big"));
+	assert_non_null(r);
+	assert_int_equal(r->state, RECORD_INVALID);
+	assert_true(span_is(r->text, "extra"));
+	free(body);
+}
+
+/* --- tags ---------------------------------------------------------------------------------------- */
+
+static void
+tags_of_a_taken_list_save_the_next(void **state)
+{
+	struct world *w = *state;
+
+	sync_once(w, "\"c1\"");
+	start(w);
+	assert_string_equal(asked->if_none_match, "\"c1\"");
+	status(304, "", 0);
+	assert_string_equal(asked->if_none_match, "\"v1\"");
+	status(304, "", 0);
+	assert_string_equal(asked->if_none_match, "\"e1\"");
+	status(304, "", 0);
+	finish(w, SYNC_NOT_MODIFIED);
+}
+
+static void
+a_list_that_is_as_it_was_keeps_its_records_beside_a_new_one(void **state)
+{
+	struct world *w = *state;
+
+	sync_once(w, "\"c1\"");
+	start(w);
+	status(304, "", 0);
+	page_with(rows("AIRFLOW_VARIABLE", 0, 7, 7), "\"v2\"");
+	status(304, "", 0);
+	finish(w, SYNC_OK);
+	assert_int_equal(generation_count(w->current, KIND_CONNECTION), 2);
+	assert_int_equal(generation_count(w->current, KIND_VARIABLE), 7);
+	start(w);
+	assert_string_equal(asked->if_none_match, "\"c1\"");
+	status(304, "", 0);
+	assert_string_equal(asked->if_none_match, "\"v2\"");
+}
+
+static void
+tags_of_a_list_that_was_not_taken_are_forgotten(void **state)
+{
+	struct world *w = *state;
+
+	sync_once(w, "\"c1\"");
+	w->take = false;
+	sync_once(w, "\"c2\"");
+	start(w);
+	assert_string_equal(asked->if_none_match, "\"c1\"");
+}
+
+static void
+a_list_without_a_tag_clears_the_old_one(void **state)
+{
+	struct world *w = *state;
+
+	sync_once(w, "\"c1\"");
+	sync_once(w, NULL);
+	start(w);
+	assert_null(asked->if_none_match);
+}
+
+static void
+not_modified_is_not_believed_unasked(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	status(304, "", 0);
+	finish(w, SYNC_BAD);
+}
+
+static void
+only_the_first_page_is_conditional(void **state)
+{
+	struct world *w = *state;
+
+	sync_once(w, "\"c1\"");
+	start(w);
+	page_with(rows("CONNECTION", 0, 2, 4), "\"c2\"");
+	assert_null(asked->if_none_match);
+	page_with(rows("CONNECTION", 2, 4, 4), "\"c2\"");
+	answer_rest();
+	finish(w, SYNC_OK);
+}
+
+/* --- lists that change while they are read ----------------------------------------------------- */
+
+static void
+a_count_that_changes_between_pages_begins_anew(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	page_with(rows("CONNECTION", 0, 2, 4), NULL);
+	page_with(rows("CONNECTION", 2, 4, 5), NULL);
+	assert_non_null(strstr(asked->url, "&offset=0&"));
+	page_with(rows("CONNECTION", 0, 5, 5), NULL);
+	answer_rest();
+	finish(w, SYNC_OK);
+	assert_int_equal(generation_count(w->current, KIND_CONNECTION), 5);
+}
+
+static void
+a_tag_that_changes_between_pages_begins_anew(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	page_with(rows("CONNECTION", 0, 2, 4), "\"a\"");
+	page_with(rows("CONNECTION", 2, 4, 4), "\"b\"");
+	assert_non_null(strstr(asked->url, "&offset=0&"));
+	page_with(rows("CONNECTION", 0, 2, 4), "\"b\"");
+	page_with(rows("CONNECTION", 2, 4, 4), NULL);
+	assert_non_null(strstr(asked->url, "&offset=0&"));
+	page_with(rows("CONNECTION", 0, 4, 4), "\"b\"");
+	answer_rest();
+	finish(w, SYNC_OK);
+}
+
+static void
+a_list_that_never_holds_still_is_bad(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	for (int i = 0; i < 3; i++) {
+		page_with(rows("CONNECTION", 0, 2, 4), NULL);
+		page_with(rows("CONNECTION", 2, 2, 4), NULL); /* empty, and two are missing */
+	}
+	finish(w, SYNC_BAD);
+	assert_non_null(strstr(w->reason, "not complete"));
+}
+
+static void
+more_rows_than_counted_are_bad(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	for (int i = 0; i < 3; i++)
+		page_with(rows("CONNECTION", 0, 3, 2), NULL);
+	finish(w, SYNC_BAD);
+}
+
+static void
+a_key_twice_is_bad(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	for (int i = 0; i < 3; i++) {
+		page_with(rows("CONNECTION", 0, 2, 3), NULL);
+		page_with(rows("CONNECTION", 1, 2, 3), NULL);
+	}
+	finish(w, SYNC_BAD);
+	assert_non_null(strstr(w->reason, "twice"));
+}
+
+/* --- what must not be believed, and what a status means ------------------------------------------ */
+
+static void
+html_is_bad(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	answer(&(struct fetch_result){ .end = FETCH_ANSWERED,
+	    .status = 200,
+	    .content_type = "text/html",
+	    .body = span_of(rows("CONNECTION", 0, 1, 1)) });
+	finish(w, SYNC_BAD);
+}
+
+static void
+a_truncated_page_is_bad(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	page_with("{\"totalCount\":1,\"environmentObjects\":[{\"obj", NULL);
+	finish(w, SYNC_BAD);
+}
+
+static void
+each_status_has_its_outcome(void **state)
+{
+	static const struct {
+		int status;
+		const char *body;
+		enum sync_outcome outcome;
+	} row[] = {
+		{ 204, "", SYNC_BAD },
+		{ 301, "", SYNC_BAD },
+		{ 302, "", SYNC_BAD },
+		{ 400, "{}", SYNC_BAD },
+		{ 401, "{\"message\":\"no\"}", SYNC_UNAUTHORIZED },
+		{ 403, "", SYNC_UNAUTHORIZED },
+		{ 404, "", SYNC_UNREACHABLE },
+		{ 405, "", SYNC_BAD },
+		{ 407, "", SYNC_UNREACHABLE },
+		{ 408, "", SYNC_UNREACHABLE },
+		{ 425, "", SYNC_UNREACHABLE },
+		{ 429, "", SYNC_UNREACHABLE },
+		{ 500, "<html>", SYNC_UNREACHABLE },
+		{ 503, "", SYNC_UNREACHABLE },
+		{ 405, "{\"message\":\"showSecrets on organization with id x is not allowed\"}",
+		    SYNC_REFUSED },
+		{ 403, "{\"message\":\"showSecrets on organization with id x is not allowed\"}",
+		    SYNC_REFUSED },
+		{ 500, "{\"message\":\"showSecrets on organization with id x is not allowed\"}",
+		    SYNC_REFUSED },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < N_ELEMENTS(row); i++) {
+		start(w);
+		status(row[i].status, row[i].body, 7000);
+		finish(w, row[i].outcome);
+		assert_int_equal(w->retry_after_ms, 7000);
+	}
+}
+
+static void
+a_fetch_without_an_answer_has_its_outcome(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	no_answer();
+	finish(w, SYNC_UNREACHABLE);
+	assert_string_equal(w->reason, "https://one: nobody there");
+	start(w);
+	answer(&(struct fetch_result){ .end = FETCH_TOO_BIG, .status = 200, .reason = "big" });
+	finish(w, SYNC_BAD);
+	start(w);
+	answer(&(struct fetch_result){ .end = FETCH_FAILED, .reason = "memory" });
+	finish(w, SYNC_FAILED);
+}
+
+static void
+foreign_text_reaches_the_reason_as_plain_ascii(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	status(403, "{\"message\":\"n\xc3\xb6\\n\"}", 0);
+	finish(w, SYNC_UNAUTHORIZED);
+	assert_string_equal(w->reason, "https://one: status 403: n???");
+}
+
+/* --- tokens and URLs --------------------------------------------------------------------------------- */
+
+static void
+without_a_token_nobody_is_asked(void **state)
+{
+	struct world *w = *state;
+
+	write_token(w, "two words\n");
+	start(w);
+	assert_int_equal(n_asked, 0);
+	finish(w, SYNC_FAILED);
+	write_token(w, "\n");
+	start(w);
+	finish(w, SYNC_FAILED);
+	assert_int_equal(n_asked, 0);
+}
+
+static void
+a_renewed_token_is_tried_once_after_401(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	write_token(w, "token-2");
+	status(401, "", 0);
+	assert_string_equal(asked->token, "token-2");
+	write_token(w, "token-3");
+	status(401, "", 0);
+	finish(w, SYNC_UNAUTHORIZED);
+	start(w);
+	assert_string_equal(asked->token, "token-3");
+	status(401, "", 0);
+	finish(w, SYNC_UNAUTHORIZED);
+}
+
+static void
+the_next_url_is_tried_when_the_first_fails(void **state)
+{
+	struct world *w = *state;
+
+	w->config.manager.url.n = 2;
+	sync_once(w, "\"c1\"");
+	start(w);
+	assert_string_equal(asked->if_none_match, "\"c1\"");
+	no_answer();
+	assert_memory_equal(asked->url, "https://two/", 12);
+	assert_null(asked->if_none_match);
+	status(500, "", 0);
+	finish(w, SYNC_UNREACHABLE);
+	assert_string_equal(w->reason, "https://two: status 500");
+	sync_once(w, "\"c2\""); /* stays with the second */
+	start(w);
+	assert_memory_equal(asked->url, "https://two/", 12);
+	assert_string_equal(asked->if_none_match, "\"c2\"");
+}
+
+static void
+a_refusal_does_not_move_to_the_next_url(void **state)
+{
+	struct world *w = *state;
+
+	w->config.manager.url.n = 2;
+	start(w);
+	status(403, "", 0);
+	finish(w, SYNC_UNAUTHORIZED);
+	start(w);
+	status(404, "", 0);
+	finish(w, SYNC_UNREACHABLE);
+}
+
+static void
+a_reload_begins_a_running_sync_anew_and_it_ends_once(void **state)
+{
+	struct world *w = *state;
+	struct sync_source source = { .config = &w->config, .token_path = w->token_path };
+
+	sync_once(w, "\"c1\"");
+	start(w);
+	page_with(rows("CONNECTION", 0, 2, 4), "\"c2\"");
+	sync_use(w->sync, &source);
+	assert_non_null(strstr(asked->url, "&offset=0&"));
+	assert_null(asked->if_none_match);
+	page_with(rows("CONNECTION", 0, 2, 2), NULL);
+	answer_rest();
+	finish(w, SYNC_OK);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(three_lists_become_one_generation),
+		TEST(a_workspace_is_asked_for_as_one),
+		TEST(a_short_page_is_not_the_last),
+		TEST(a_row_too_large_to_serve_is_refused_alone),
+		TEST(tags_of_a_taken_list_save_the_next),
+		TEST(a_list_that_is_as_it_was_keeps_its_records_beside_a_new_one),
+		TEST(tags_of_a_list_that_was_not_taken_are_forgotten),
+		TEST(a_list_without_a_tag_clears_the_old_one),
+		TEST(not_modified_is_not_believed_unasked),
+		TEST(only_the_first_page_is_conditional),
+		TEST(a_count_that_changes_between_pages_begins_anew),
+		TEST(a_tag_that_changes_between_pages_begins_anew),
+		TEST(a_list_that_never_holds_still_is_bad),
+		TEST(more_rows_than_counted_are_bad),
+		TEST(a_key_twice_is_bad),
+		TEST(html_is_bad),
+		TEST(a_truncated_page_is_bad),
+		TEST(each_status_has_its_outcome),
+		TEST(a_fetch_without_an_answer_has_its_outcome),
+		TEST(foreign_text_reaches_the_reason_as_plain_ascii),
+		TEST(without_a_token_nobody_is_asked),
+		TEST(a_renewed_token_is_tried_once_after_401),
+		TEST(the_next_url_is_tried_when_the_first_fails),
+		TEST(a_refusal_does_not_move_to_the_next_url),
+		TEST(a_reload_begins_a_running_sync_anew_and_it_ends_once),
+	};
+
+	if (base_init() < 0)
+		return 1;
+	return cmocka_run_group_tests_name("sync", tests, NULL, NULL);
+}
