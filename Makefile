@@ -29,9 +29,11 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-st
 HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection
 
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZE_fuzz := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 
 CFLAGS_release := -O2 -D_FORTIFY_SOURCE=2
 CFLAGS_asan    := -O1 -fno-omit-frame-pointer $(SANITIZE_asan)
+CFLAGS_fuzz    := -O1 -fno-omit-frame-pointer $(SANITIZE_fuzz)
 
 CPPFLAGS_ALL := -D_GNU_SOURCE -DCONND_VERSION='"$(VERSION)"' -I. -Idaemon -I$B
 ALL_CFLAGS    = -std=gnu17 -g -pthread $(CFLAGS_$(MODE)) $(HARDEN) $(WARN) $(WERROR) \
@@ -131,6 +133,22 @@ tests: $(UNIT)
 unit: $(UNIT) ## build and run the C unit tests (MODE=asan: with sanitizers)
 	@tests/unit/run.sh $(UNIT)
 
+FUZZ := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$(FUZZ): %: %.o $(call archives,$(LAYERS))
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_unit)
+
+.PHONY: fuzzers
+fuzzers: $(FUZZ)
+
+FUZZ_SECONDS ?= 30
+
+.PHONY: fuzz
+fuzz: ## fuzz the parsers, FUZZ_SECONDS=30 each
+	@$(MAKE) --no-print-directory MODE=fuzz CC=clang fuzzers
+	@tests/fuzz/run.sh $(FUZZ_SECONDS) $(patsubst %.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
 # One stamp a source file; the object stands for the headers it was compiled with.
 TIDY := $(patsubst %.c,$B/%.tidy,$(filter-out tests/%,$(foreach l,$(LAYERS),$(SRC_$(l))) \
 	$(wildcard $(MAIN_connd) $(MAIN_connctl) $(MAIN_manager))))
@@ -156,7 +174,7 @@ lint: deps ## the static checks
 # Everything building, checking and demonstrating needs; the one list.
 APT := gcc make pkg-config libc6-dev \
 	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libinih-dev libsqlite3-dev libssl-dev \
-	libcmocka-dev clang-format clang-tidy cppcheck shellcheck valgrind \
+	libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck valgrind \
 	systemd dbus libnss-systemd procps util-linux \
 	python3 python3-venv python3-dev git curl ca-certificates openssl
 

@@ -306,10 +306,14 @@ check_value(struct reader *r)
 int
 scan_check(struct span text, enum scan_mode mode, struct span *value, size_t *error_at)
 {
-	struct reader r = { text.p, text.p + text.n, mode };
-	const char *from = after_space(r.p, r.end), *to;
+	struct reader r = { .mode = mode };
+	const char *from, *to;
 	bool good;
 
+	if (!text.p)
+		text.p = ""; /* absent is empty */
+	r.end = text.p + text.n;
+	from = after_space(text.p, r.end);
 	r.p = from;
 	good = check_value(&r);
 	to = r.p;
@@ -398,10 +402,11 @@ after_value(const char *p, const char *end)
 static const char *
 next_item(struct span at)
 {
-	const char *end = at.p + at.n, *p;
+	const char *end, *p;
 
 	if (!at.p)
 		return NULL;
+	end = at.p + at.n;
 	p = after_space(at.p, end);
 	/* An opening bracket can only be our own: a container inside was passed whole. */
 	if (*p != '{' && *p != '[' && *p != ',')
@@ -422,10 +427,11 @@ take_value(struct span *at, const char *p, struct span *value)
 bool
 scan_member(struct span *at, struct span *name, struct span *value)
 {
-	const char *p = next_item(*at), *end = at->p + at->n, *to;
+	const char *p = next_item(*at), *end, *to;
 
 	if (!p)
 		return false;
+	end = at->p + at->n;
 	to = after_string(p);
 	*name = (struct span){ p + 1, (size_t)(to - p - 2) };
 	p = after_space(to, end);

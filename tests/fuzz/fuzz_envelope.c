@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any frame: it closes, is a question whose key and team are within their caps and can be written
+ * again, or is refused with a reply that a strict client takes.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "proto/limits.h"
+#include "proto/scan.h"
+#include "proto/secrets.h"
+
+static void
+must(bool truth)
+{
+	if (!truth)
+		abort();
+}
+
+static void
+check_refusal(enum question_verdict v, const struct call *call, struct span parameter)
+{
+	struct buf out = BUF_INIT(1 << 20);
+	struct reply reply;
+	struct span value;
+
+	secrets_write_refusal(&out, v, call, parameter);
+	must(buf_error(&out) == 0 && out.len > 0 &&
+	     memchr(out.data, '\0', out.len) == out.data + out.len - 1);
+	must(scan_check((struct span){ out.data, out.len - 1 }, SCAN_STRICT, &value, NULL) == 0);
+	must(envelope_reply(value, &reply) == 0 && reply.error.p && !reply.continues);
+	buf_fini(&out);
+}
+
+static void
+check_question(const struct question *q)
+{
+	struct buf out = BUF_INIT(1 << 20);
+	struct question again;
+	struct span parameter;
+	struct call call;
+	const char *why;
+
+	must(q->key.n <= LIMIT_KEY_BYTES && q->team.n <= LIMIT_KEY_BYTES);
+	must(!q->key.p || !memchr(q->key.p, '\0', q->key.n));
+	must(!q->team.p || q->team.n);
+	secrets_write_call(&out, q->method, q->key, q->team, q->more);
+	must(buf_error(&out) == 0);
+	must(envelope_call((struct span){ out.data, out.len - 1 }, &call, &why) == 0);
+	must(secrets_question(&call, out.data, &again, &parameter) == QUESTION_OK);
+	must(again.method == q->method && again.more == q->more);
+	must(again.key.p ? span_equal(again.key, q->key) : !q->key.p);
+	must(again.team.p ? span_equal(again.team, q->team) : !q->team.p);
+	buf_fini(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	char *frame = malloc(n ? n : 1);
+	enum question_verdict v;
+	struct span parameter;
+	struct question q;
+	struct reply reply;
+	struct call call;
+	const char *why;
+
+	must(frame != NULL);
+	memcpy(frame, data, n);
+	(void)!envelope_reply((struct span){ frame, n }, &reply);
+	if (envelope_call((struct span){ frame, n }, &call, &why) == 0) {
+		must(call.method.p && !why && call.oneway + call.more <= 1);
+		v = secrets_question(&call, frame, &q, &parameter);
+		if (v == QUESTION_OK)
+			check_question(&q);
+		else
+			check_refusal(v, &call, parameter);
+	} else {
+		must(why && *why);
+	}
+	free(frame);
+	must(mem_live() == 0);
+	return 0;
+}
