@@ -304,7 +304,7 @@ list_done(void *arg)
 	struct list_stream *s = arg;
 
 	store_list_close(s->cursor);
-	request_free(s->rq);
+	request_unref(s->rq);
 	mem_free(s);
 }
 
@@ -333,7 +333,7 @@ list_answer(struct request *rq, const struct list *l, int64_t wait_s)
 	}
 	write_headers(rq, number, wait_s, &own);
 	answer_headers(headers, own.list);
-	request_keep(rq);
+	request_ref(rq);
 	http_call_stream(rq->call, 200, headers, "application/json", &source);
 }
 

@@ -42,14 +42,14 @@ struct request {
 	struct span params[REQUEST_MAX_PARAMS]; /* the {} of the route, in order */
 	struct query query;
 	struct buf scratch; /* decoded path and query */
-	bool kept;
+	unsigned refs;
 };
 
 typedef void request_handler(struct request *rq);
 
-/* A call goes on after its handler returned: whoever ends it frees the request. */
-void request_keep(struct request *rq);
-struct request *request_free(struct request *rq); /* NULL is fine; returns NULL */
+/* For whoever goes on with the call after its handler has returned. */
+struct request *request_ref(struct request *rq);
+struct request *request_unref(struct request *rq); /* returns NULL */
 
 /* Each answers the call. */
 void request_unauthorized(struct http_call *call, const char *why);

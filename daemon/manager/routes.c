@@ -44,16 +44,17 @@ static const char *const method_names[] = {
 
 /* --- what handlers share -------------------------------------------------------------- */
 
-void
-request_keep(struct request *rq)
+struct request *
+request_ref(struct request *rq)
 {
-	rq->kept = true;
+	rq->refs++;
+	return rq;
 }
 
 struct request *
-request_free(struct request *rq)
+request_unref(struct request *rq)
 {
-	if (!rq)
+	if (--rq->refs)
 		return NULL;
 	buf_fini(&rq->scratch);
 	mem_free(rq);
@@ -282,6 +283,7 @@ routes_serve(struct api *api, struct http_call *call)
 		error_answer_internal(call, -ENOMEM);
 		return;
 	}
+	rq->refs = 1;
 	rq->api = api;
 	rq->call = call;
 	rq->http = http_call_request(call);
@@ -293,6 +295,5 @@ routes_serve(struct api *api, struct http_call *call)
 		route = find_route(rq, &organization);
 	if (route && find_organization(rq, organization))
 		route->handler(rq);
-	if (!rq->kept)
-		request_free(rq);
+	request_unref(rq);
 }

@@ -86,7 +86,7 @@ held_free(struct held *h)
 	leave(h);
 	if (h->timer)
 		event_free(h->timer);
-	request_free(h->rq);
+	request_unref(h->rq);
 	mem_free(h);
 }
 
@@ -122,14 +122,10 @@ finish(struct held *h)
 		wait_for_change(h);
 		return;
 	}
-	h->rq = NULL;
-	rq->kept = false;
 	if (may && list_is_known(rq, &l))
 		list_answer_unchanged(rq, &l, h->wait_s);
 	else if (may)
 		list_answer(rq, &l, h->wait_s);
-	if (!rq->kept)
-		request_free(rq);
 	held_free(h);
 }
 
@@ -271,11 +267,10 @@ watch_hold(struct watch *w, struct request *rq, const struct list *l, int64_t wa
 		return -ENOMEM;
 	}
 	h->watch = w;
-	h->rq = rq;
+	h->rq = request_ref(rq);
 	h->list = *l;
 	h->wait_s = wait_s;
 	h->until_ms = clock_boot_ms() + ms;
-	request_keep(rq);
 	wait_for_change(h);
 	http_call_hold(rq->call, on_gone, h);
 	if (w->stopping)
