@@ -1,0 +1,424 @@
+# SPDX-License-Identifier: Apache-2.0
+"""connd-manager's command line: init, subcommands with and without a server, keys, what a thief of
+the data directory gets."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from connd_testing import MANAGER, PATIENCE, Manager, eventually
+
+CUID = re.compile(r"c[a-z0-9]{24}")
+
+
+def run(*args: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [MANAGER, *args],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        env={**os.environ, **(env or {})},
+    )
+    assert "Sanitizer" not in done.stderr, done.stderr
+    return done
+
+
+def claims(token: str) -> dict[str, Any]:
+    payload = token.split(".")[1]
+    out: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return out
+
+
+@pytest.fixture
+def made(workdir: Path) -> Iterator[Manager]:
+    """Initialised, not serving."""
+    manager = Manager(workdir)
+    yield manager
+    if manager.program:
+        manager.program.kill()
+
+
+def status(manager: Manager, token: str) -> int:
+    return manager.request("GET", "/v1/organizations", token=token)[0]
+
+
+# --- the command line itself -------------------------------------------------------------------
+
+
+def test_help_and_version_go_to_stdout() -> None:
+    for option, word in (("--help", "Usage:"), ("--version", "connd-manager ")):
+        done = run(option)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert word in done.stdout
+    assert run("token", "create", "--help").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        ([], "--data"),
+        (["--data", "d", "--nonsense"], "--nonsense"),
+        (["--data", "d", "stray"], "stray"),
+        (["frobnicate"], "frobnicate"),
+        (["token"], "token"),
+        (["--data"], "--data"),
+        (["--data", ""], "--data"),
+        (["--data", "a", "--data", "b"], "twice"),
+        (["--data", "d", "--role", "OWNER"], "--role"),
+        (["init", "--data", "d", "--organization", "o", "--workspace", "w"], "--deployment"),
+        (["init", "--data", "d", "--organization", "", "--workspace", "w"], "--organization"),
+        (["init", "--data", "d", "--organization", "a\nb", "--workspace", "w"], "--organization"),
+        (["deployment", "create", "--data", "d", "--workspace-id", "W", "--name", "n"], "id"),
+        (["token", "revoke", "--data", "d", "--id", "c1"], "--id"),
+        (["organization", "set", "--data", "d", "--secrets-fetching", "maybe"], "on or off"),
+    ],
+)
+def test_wrong_usage_is_2_and_says_why(args: list[str], says: str) -> None:
+    done = run(*args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changed", "value"),
+    [
+        ("--scope", "DEPLOYMENT"),
+        ("--role", "owner"),
+        ("--expires-in", "0"),
+        ("--expires-in", "-1"),
+        ("--expires-in", "1h"),
+        ("--expires-in", "99999999999999999999"),
+        ("--scope-id", "x"),
+    ],
+)
+def test_token_options_are_checked(changed: str, value: str) -> None:
+    options = {
+        "--data": "d",
+        "--name": "n",
+        "--scope": "workspace",
+        "--scope-id": "c" + 24 * "0",
+        "--role": "OWNER",
+        "--expires-in": "1",
+    }
+    options[changed] = value
+    done = run("token", "create", *(f"{k}={v}" for k, v in options.items()))
+    assert done.returncode == 2
+    assert changed in done.stderr
+
+
+# --- init --------------------------------------------------------------------------------------
+
+
+def test_init_makes_everything_private(made: Manager) -> None:
+    assert CUID.fullmatch(made.organization)
+    assert CUID.fullmatch(made.workspace)
+    assert set(made.deployment_ids) == {"prod", "dev"}
+    assert all(CUID.fullmatch(i) for i in made.deployment_ids.values())
+    assert stat.S_IMODE(made.data.stat().st_mode) == 0o700
+    for path in made.data.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    said = claims(made.token)
+    assert f"organizationId:{made.organization}" in said["permissions"]
+    assert f"workspaceId:{made.workspace}" in said["permissions"]
+    assert all(":" in p for p in said["permissions"])
+    assert "exp" not in said
+    assert isinstance(said["iat"], int)
+
+
+def test_init_refuses_where_a_database_is_and_changes_nothing(made: Manager) -> None:
+    def content() -> dict[str, bytes]:
+        return {p.name: p.read_bytes() for p in made.data.iterdir()}
+
+    before = content()
+    done = run(
+        "init", "--data", made.data, "--organization", "o", "--workspace", "w", "--deployment", "d"
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "already" in done.stderr
+    assert content() == before
+
+
+def test_init_that_fails_leaves_nothing(workdir: Path) -> None:
+    args = ["init", "--organization", "o", "--workspace", "w", "--deployment", "d"]
+    done = run(*args, "--deployment", "d", "--data", workdir / "twice")
+    assert done.returncode == 1
+    assert "twice" in done.stderr
+    assert [p.name for p in (workdir / "twice").iterdir() if p.name != "manager.lock"] == []
+    done = run(*args, "--data", workdir / "twice")
+    assert done.returncode == 0, done.stderr
+    done = run(*args, "--data", workdir / "no" / "such" / "parent")
+    assert done.returncode == 1
+    assert "No such file" in done.stderr
+
+
+# --- the key -----------------------------------------------------------------------------------
+
+
+def test_without_its_key_it_does_not_start(made: Manager) -> None:
+    key = made.data / "manager.key"
+    good = key.read_text()
+    key.unlink()
+    for args in (
+        ["--data", str(made.data), "--listen", "127.0.0.1:0"],
+        ["organization", "set", "--data", str(made.data), "--secrets-fetching", "on"],
+    ):
+        done = run(*args)
+        assert done.returncode == 1
+        assert "key" in done.stderr
+    key.write_text("0" * 64)
+    key.chmod(0o600)
+    done = run("--data", made.data, "--listen", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert "key" in done.stderr
+    key.write_text(good)
+    key.chmod(0o644)
+    done = run("--data", made.data, "--listen", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert "key" in done.stderr
+    key.chmod(0o600)
+    made.serve()
+    made.stop()
+
+
+def test_the_key_may_live_elsewhere(workdir: Path) -> None:
+    key = workdir / "elsewhere.key"
+    key.write_bytes(os.urandom(32))
+    key.chmod(0o600)
+    data = workdir / "data"
+    named = ["--data", data, "--key-file", key]
+    done = run("init", *named, "--organization", "o", "--workspace", "w", "--deployment", "d")
+    assert done.returncode == 0, done.stderr
+    assert not (data / "manager.key").exists()
+    assert run("organization", "set", "--data", data, "--secrets-fetching", "on").returncode == 1
+    done = run("organization", "set", *named, "--secrets-fetching", "on")
+    assert done.returncode == 0, done.stderr
+    # A systemd credential does as well.
+    credentials = workdir / "credentials"
+    credentials.mkdir()
+    shutil.copy(key, credentials / "manager-key")
+    done = run(
+        "organization", "set", "--data", data, "--secrets-fetching", "off",
+        env={"CREDENTIALS_DIRECTORY": str(credentials)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_stolen_directory_reveals_no_value_and_no_usable_token(made: Manager) -> None:
+    secrets = {
+        "host": "stolenhost.example",
+        "login": "stolenlogin",
+        "password": "stolenpassword",
+        "schema": "stolenschema",
+        "extra": {"stolenextrakey": "stolenextravalue"},
+    }
+    with made:
+        made.create_connection(
+            "findable", description="stolendescription", **secrets,
+            links=[{"scope": "DEPLOYMENT", "scopeEntityId": made.deployment_ids["prod"],
+                    "overrides": {"connection": {"login": "stolenoverride"}}}],
+        )  # fmt: skip
+        made.create("AIRFLOW_VARIABLE", "alsofindable", {"value": "stolenplain", "isSecret": False})
+        jti = claims(made.token)["jti"]
+        # With the server running the log is there too; then once more, after it stopped.
+        running = made.directory / "running"
+        shutil.copytree(made.data, running, ignore=shutil.ignore_patterns("*.sock", "*.key"))
+    stopped = made.directory / "stopped"
+    shutil.copytree(made.data, stopped, ignore=shutil.ignore_patterns("*.key"))
+    for copy in (running, stopped):
+        content = b"\0".join(p.read_bytes() for p in sorted(copy.iterdir()) if p.is_file())
+        assert b"alsofindable" in content  # the search itself works
+        assert b"stolen" not in content
+        for spelling in (jti.encode(), bytes.fromhex(jti), *made.token.encode().split(b".")):
+            assert spelling not in content
+        # With a key of the thief's own it opens no more.
+        (copy / "manager.key").write_text("ab" * 32)
+        (copy / "manager.key").chmod(0o600)
+        done = run("--data", copy, "--listen", "127.0.0.1:0")
+        assert done.returncode == 1
+        assert "key" in done.stderr
+
+
+# --- subcommands -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("serving", [False, True])
+def test_subcommands_act_at_once_with_and_without_a_server(made: Manager, serving: bool) -> None:
+    data = ["--data", str(made.data)]
+    if serving:
+        made.serve()
+    new = made.command(
+        "deployment", "create", *data, "--workspace-id", made.workspace, "--name", "stage"
+    )
+    assert CUID.fullmatch(new["id"])
+    token = made.command(
+        "token", "create", *data, "--name", "robot", "--scope", "deployment",
+        "--scope-id", new["id"], "--role", "MEMBER", "--expires-in", "3600",
+    )  # fmt: skip
+    assert set(token) == {"id", "token"}
+    said = claims(token["token"])
+    assert said["exp"] - said["iat"] == 3600
+    assert {f"organizationId:{made.organization}", f"workspaceId:{made.workspace}"} <= set(
+        said["permissions"]
+    )
+    other = made.command(
+        "token", "create", *data, "--name", "robot", "--scope", "organization",
+        "--scope-id", made.organization, "--role", "OWNER",
+    )  # fmt: skip
+    if serving:
+        assert status(made, token["token"]) == 200
+        assert status(made, other["token"]) == 200
+    made.command("token", "revoke", *data, "--id", token["id"])
+    made.command("organization", "set", *data, "--secrets-fetching", "off")
+    if not serving:
+        made.serve()
+    assert status(made, token["token"]) == 401
+    assert status(made, other["token"]) == 200
+    refused = (
+        f"/v1/organizations/{made.organization}/environment-objects"
+        f"?deploymentId={new['id']}&showSecrets=true"
+    )
+    code, body = made.request("GET", refused)
+    assert code == 403
+    assert (
+        body["message"] == f"showSecrets on organization with id {made.organization} is not allowed"
+    )
+    made.command("organization", "set", *data, "--secrets-fetching", "on")
+    assert made.request("GET", refused)[0] == 200
+    made.stop()
+
+
+@pytest.mark.parametrize("serving", [False, True])
+def test_what_can_not_be_done_says_why(made: Manager, serving: bool) -> None:
+    nowhere = "c" + 24 * "0"
+    data = ["--data", str(made.data)]
+    if serving:
+        made.serve()
+    for args, says in (
+        (["deployment", "create", "--workspace-id", nowhere, "--name", "x"], "--workspace-id"),
+        (["deployment", "create", "--workspace-id", made.workspace, "--name", "prod"], "name"),
+        (["token", "revoke", "--id", nowhere], "--id"),
+        (
+            ["token", "create", "--name", "x", "--scope", "workspace", "--role", "OWNER",
+             "--scope-id", made.deployment_ids["prod"]],
+            "--scope-id",
+        ),
+    ):  # fmt: skip
+        done = run(*args, *data)
+        assert (done.returncode, done.stdout) == (1, ""), args
+        assert says in done.stderr
+    if serving:
+        made.stop()
+
+
+def test_a_second_server_is_refused(made: Manager) -> None:
+    made.serve()
+    done = run("--data", made.data, "--listen", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert "another connd-manager" in done.stderr
+    assert status(made, made.token) == 200
+    # The refused one has not taken the socket away.
+    made.command("organization", "set", "--data", str(made.data), "--secrets-fetching", "on")
+    made.stop()
+
+
+def test_subcommands_at_the_same_time_all_happen(made: Manager) -> None:
+    def create(i: int) -> str:
+        out: str = made.command(
+            "deployment", "create", "--data", str(made.data), "--workspace-id", made.workspace,
+            "--name", f"d{i}",
+        )["id"]  # fmt: skip
+        return out
+
+    with ThreadPoolExecutor(4) as pool:
+        first = list(pool.map(create, range(6)))
+        made.serve()
+        second = list(pool.map(create, range(6, 12)))
+    assert len({*first, *second}) == 12
+    made.stop()
+
+
+def test_a_killed_server_is_no_obstacle(made: Manager) -> None:
+    made.serve()
+    assert made.program
+    made.program.kill()
+    assert (made.data / "control.sock").exists()
+    made.command("organization", "set", "--data", str(made.data), "--secrets-fetching", "on")
+    made.serve()
+    made.command("organization", "set", "--data", str(made.data), "--secrets-fetching", "on")
+    made.stop()
+    assert not (made.data / "control.sock").exists()
+
+
+def test_a_directory_with_a_long_name_works(workdir: Path) -> None:
+    deep = workdir / ("d" * 100) / ("e" * 100)
+    deep.mkdir(parents=True)
+    manager = Manager(deep)
+    with manager:
+        manager.command(
+            "organization", "set", "--data", str(manager.data), "--secrets-fetching", "on"
+        )
+
+
+# --- the control socket and stopping -----------------------------------------------------------
+
+
+def ask_control(manager: Manager, text: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(PATIENCE)
+        s.connect(str(manager.data / "control.sock"))
+        s.sendall(text)
+        out = b""
+        while chunk := s.recv(65536):
+            out += chunk
+        return out
+
+
+def test_the_control_socket_survives_nonsense(made: Manager) -> None:
+    made.serve()
+    assert stat.S_IMODE((made.data / "control.sock").stat().st_mode) == 0o600
+    for text in (
+        b"\n", b"{}\n", b"[1]\n", b'["init"]\n', b'["--data","x"]\n', b"[" * 100 + b"\n",
+        b'["token","create"]\n', b'["' + b"x" * 1000 + b'"]\n', b"[" + b'"a",' * 600 + b'"a"]\n',
+        b"\xff\xfe\n",
+    ):  # fmt: skip
+        assert "error" in json.loads(ask_control(made, text)), text
+    with socket.socket(socket.AF_UNIX) as idle:
+        idle.connect(str(made.data / "control.sock"))
+        idle.sendall(b'["tok')
+        made.command("organization", "set", "--data", str(made.data), "--secrets-fetching", "on")
+        made.stop()
+
+
+def test_sigterm_ends_it_whoever_is_attached(made: Manager) -> None:
+    made.serve()
+    held = [socket.create_connection(("127.0.0.1", made.port)) for _ in range(20)]
+    for i, s in enumerate(held):
+        s.sendall(b"" if i % 2 else b"GET /v1/organizations HTTP/1.1\r\n")
+    began = time.monotonic()
+    made.stop()
+    assert time.monotonic() - began < 8 + PATIENCE - 15  # the promise; more under sanitizers
+    for s in held:
+        s.close()
+
+
+def test_it_says_where_it_serves(made: Manager) -> None:
+    made.serve()
+    assert made.program
+    program = made.program
+    eventually(lambda: f"port={made.port}" in program.stderr_text(), "a line about the port")
+    assert made.token not in program.stderr_text()
+    made.stop()
