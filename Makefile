@@ -60,9 +60,7 @@ MAIN_connd   := daemon/main.c daemon/app.c
 MAIN_connctl := daemon/ctl/main.c
 MAIN_manager := daemon/manager/main.c
 
-PROGRAMS := $(if $(wildcard daemon/main.c),$(BIN)/connd) \
-	$(if $(wildcard daemon/ctl/main.c),$(BIN)/connctl) \
-	$(if $(wildcard daemon/manager/main.c),$(BIN)/connd-manager)
+PROGRAMS := $(BIN)/connd $(BIN)/connctl $(BIN)/connd-manager
 UNIT     := $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
 
 # A file named here is there at compile time as "gen/<file name>.h", which defines
@@ -151,7 +149,7 @@ fuzz: ## fuzz the parsers, FUZZ_SECONDS=30 each
 
 # One stamp a source file; the object stands for the headers it was compiled with.
 TIDY := $(patsubst %.c,$B/%.tidy,$(filter-out tests/%,$(foreach l,$(LAYERS),$(SRC_$(l))) \
-	$(wildcard $(MAIN_connd) $(MAIN_connctl) $(MAIN_manager))))
+	$(MAIN_connd) $(MAIN_connctl) $(MAIN_manager)))
 
 .PHONY: tidy
 tidy: $(TIDY)

@@ -19,7 +19,7 @@ stage_system() { pytest_in tests/system build; }
 stage_airflow() { tests/airflow/venvs.sh && pytest_in tests/airflow build; }
 
 # The longest first: they overlap best.
-stages=(system unit_asan shim unit)
+stages=(e2e system unit_asan shim unit)
 [ $# -eq 0 ] || stages=("$@")
 
 # "N passed, N failed" of a log: pytest's closing line, or the unit runner's.

@@ -19,17 +19,17 @@ check_tidy() { # stamps in build/release: only what changed is looked at again
 	make -s -k -j"$jobs" WERROR=-Werror tidy
 }
 check_format() {
-	local bad=0
-	while read -r f; do
-		clang-format --dry-run -Werror "$f" 2>/dev/null || { echo "$f: run clang-format -i" && bad=1; }
-	done < <(files '*.c' '*.h')
-	return "$bad"
+	local bad
+	bad=$(files '*.c' '*.h' | xargs clang-format --dry-run -Werror 2>&1 |
+		sed -n 's/^\([^: ]*\):[0-9].* error: .*/\1: run clang-format -i/p' | sort -u)
+	echo "$bad"
+	[ -z "$bad" ]
 }
 check_mypy() { # from its folder, whose pyproject.toml configures it
 	(cd python-shim && "../$bin/mypy" --cache-dir ../build/.mypy_cache src)
 }
 check_python() {
-	"$bin/ruff" check --quiet . && "$bin/ruff" format --check --quiet .
+	"$bin/ruff" check --quiet --output-format=concise . && "$bin/ruff" format --check --quiet .
 }
 check_shell() {
 	files | while read -r f; do

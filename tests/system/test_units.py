@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `make install` installs, as an operator uses it: started, asked, reloaded, stopped."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from box import Box
+
+TOP = Path(__file__).resolve().parents[2]
+PASSWORD = "correct-horse-battery"
+CONFIG = """\
+[manager]
+url = http://127.0.0.1:8888
+organization = {organization}
+deployment = {deployment}
+refresh = 1s
+{more}
+"""
+CREDENTIAL = "[Service]\nLoadCredential=token:/etc/connd/token\n"
+
+
+def eventually(check: Callable[[], object], what: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+
+
+def shows(box: Box, unit: str, name: str) -> str:
+    return box.run("systemctl", "show", "--value", "-p", name, unit).stdout.strip()
+
+
+def install(box: Box) -> None:
+    subprocess.run(
+        ["make", "-s", "-C", str(TOP), "install", f"DESTDIR={box.files}"],
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+
+
+@dataclass
+class Installed:
+    """The box, and the manager's ids in it; the manager runs and holds one connection."""
+
+    box: Box
+    organization: str
+    deployment: str
+    token: str
+
+    def create(self, key: str, **connection: object) -> None:
+        body = {
+            "objectType": "CONNECTION",
+            "objectKey": key,
+            "scope": "DEPLOYMENT",
+            "scopeEntityId": self.deployment,
+            "connection": {"type": "postgres", **connection},
+        }
+        path = f"/v1/organizations/{self.organization}/environment-objects"
+        self.box.write("/tmp/body", json.dumps(body), 0o600)
+        self.box.run(
+            *("curl", "-sS", "--fail-with-body", "-K", "-", "--json", "@/tmp/body"),
+            f"http://127.0.0.1:8888{path}",
+            feed=f'header = "Authorization: Bearer {self.token}"\n',
+        )
+
+    def configure(self, more: str = "") -> None:
+        text = CONFIG.format(organization=self.organization, deployment=self.deployment, more=more)
+        self.box.write("/etc/connd/connd.conf", text)
+
+    def ask(self, key: str, user: str = "root") -> subprocess.CompletedProcess[str]:
+        command = ("connctl", "get", "conn", key, "--reveal")
+        return self.box.run(*command, user=user, check=False)
+
+
+@pytest.fixture
+def installed(box: Box) -> Installed:
+    install(box)
+    box.start()
+    # sysusers.d made the account while booting; what conf/connd-manager.conf says to do, done.
+    data = "/var/lib/connd-manager"
+    box.run("install", "-d", "-o", "connd-manager", "-g", "connd-manager", "-m", "0700", data)
+    told = box.run(
+        *("connd-manager", "init", "--data", data, "--organization", "Acme"),
+        *("--workspace", "Analytics", "--deployment", "prod"),
+        user="connd-manager",
+    )
+    ids = json.loads(told.stdout)
+    box.run("systemctl", "start", "connd-manager.service")
+    made = Installed(box, ids["organizationId"], ids["deploymentIds"]["prod"], ids["token"])
+    eventually(
+        lambda: box.run("curl", "-s", "http://127.0.0.1:8888/", check=False).returncode == 0,
+        "the manager listens",
+    )
+    made.create("warehouse", host="db.example", login="etl", password=PASSWORD)
+
+    box.write("/etc/connd/token", made.token, 0o600)
+    box.write("/etc/systemd/system/connd.service.d/token.conf", CREDENTIAL)
+    made.configure()
+    box.run("systemctl", "daemon-reload")
+    return made
+
+
+def test_a_clean_installation_says_what_is_missing(box: Box) -> None:
+    install(box)
+    box.start()
+    done = box.run("connd", "--check", check=False)
+    assert done.returncode != 0
+    assert "/etc/connd/connd.conf" in done.stderr
+    assert "organization" in done.stderr
+
+
+def test_install_keeps_the_operators_config(box: Box) -> None:
+    own = box.files / "etc/connd/connd.conf"
+    own.parent.mkdir(parents=True)
+    own.write_text("# mine\n")
+    install(box)
+    assert own.read_text() == "# mine\n"
+    example = box.files / "usr/share/doc/connd/examples/connd.conf"
+    assert example.read_text() == (TOP / "conf/connd.conf").read_text()
+    assert (box.files / "etc/connd/connd-manager.conf").exists()
+
+
+def test_the_first_question_starts_the_daemon_and_only_clients_may_ask(
+    installed: Installed,
+) -> None:
+    box = installed.box
+    box.run("systemctl", "start", "connd.socket")
+    assert shows(box, "connd.service", "ActiveState") == "inactive"
+
+    box.run("useradd", "--groups", "connd-clients", "airflow")
+    box.run("useradd", "stranger")
+    done = installed.ask("warehouse", user="airflow")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["password"] == PASSWORD
+    assert shows(box, "connd.service", "ActiveState") == "active"
+
+    refused = installed.ask("warehouse", user="stranger")
+    assert refused.returncode in (3, 4)
+    assert refused.stdout == ""
+    # The daemon's own account is no client's, and its files are not the clients' to read.
+    assert box.run("id", "-nG", "connd").stdout.split() == ["connd"]
+
+
+def test_life_under_systemd(installed: Installed) -> None:
+    box = installed.box
+    box.run("systemctl", "start", "connd.socket", "connd.service")
+    for unit in ("connd.socket", "connd.service", "connd-manager.service"):
+        assert box.run("systemctl", "is-active", unit).stdout == "active\n"
+    assert json.loads(installed.ask("warehouse").stdout)["password"] == PASSWORD
+    status = json.loads(box.run("connctl", "status", "--json").stdout)
+    assert (status["state"], status["connections"]) == ("fresh", 1)
+    assert shows(box, "connd.service", "StatusText") != ""
+
+    # A reload keeps the process and its answers, with a broken file too.
+    pid = shows(box, "connd.service", "MainPID")
+    installed.configure(more="timeout = 5s")
+    box.run("systemctl", "reload", "connd.service")
+    installed.configure(more="nonsense = 1")
+    box.run("systemctl", "reload", "connd.service")
+    eventually(
+        lambda: "nonsense" in box.run("journalctl", "-o", "cat", "-u", "connd").stdout,
+        "the journal names the option that is not known",
+    )
+    assert installed.ask("warehouse").returncode == 0
+    assert shows(box, "connd.service", "MainPID") == pid
+    installed.configure()
+
+    # Killed, it comes back by itself; the socket stays and the question waits.
+    box.run("systemctl", "kill", "--signal=KILL", "connd.service")
+    eventually(lambda: shows(box, "connd.service", "MainPID") not in (pid, "0"), "another process")
+    eventually(lambda: installed.ask("warehouse").returncode == 0, "it answers again")
+    assert shows(box, "connd.service", "NRestarts") == "1"
+
+    pid = shows(box, "connd.service", "MainPID")
+    box.run("systemctl", "restart", "connd.service")
+    assert shows(box, "connd.service", "MainPID") != pid
+    assert installed.ask("warehouse").returncode == 0
+
+    # Stopped, it ends well and soon; asked again, it starts again.
+    t0 = time.monotonic()
+    box.run("systemctl", "stop", "connd.service")
+    assert time.monotonic() - t0 < 5
+    assert shows(box, "connd.service", "Result") == "success"
+    assert shows(box, "connd.service", "ExecMainStatus") == "0"
+    assert installed.ask("warehouse").returncode == 0
+
+    t0 = time.monotonic()
+    box.run("systemctl", "stop", "connd-manager.service")
+    assert time.monotonic() - t0 < 8
+    assert shows(box, "connd-manager.service", "Result") == "success"
+    assert installed.ask("warehouse").returncode == 0  # without its manager, too
+
+    journal = box.run("journalctl", "-o", "export", "--no-pager").stdout
+    assert "connd" in journal
+    for secret in (PASSWORD, installed.token, installed.token.split(".")[2]):
+        assert secret not in journal
+
+
+def test_a_token_file_serves_as_well_as_a_credential(installed: Installed) -> None:
+    box = installed.box
+    (box.root / "etc/systemd/system/connd.service.d/token.conf").unlink()
+    box.run("systemctl", "daemon-reload")
+    box.write("/etc/connd/token", installed.token, 0o640, "root:connd")
+    installed.configure(more="token_file = /etc/connd/token")
+    box.run("systemctl", "start", "connd.service")
+    assert json.loads(installed.ask("warehouse").stdout)["host"] == "db.example"
+
+
+def test_ready_without_a_manager_then_it_recovers(installed: Installed) -> None:
+    box = installed.box
+    box.run("systemctl", "stop", "connd-manager.service")
+    box.run("systemctl", "start", "connd.service")  # returns: ready though there is no data
+    assert shows(box, "connd.service", "ActiveState") == "active"
+    assert installed.ask("warehouse").returncode == 3
+    box.run("systemctl", "start", "connd-manager.service")
+    eventually(lambda: installed.ask("warehouse").returncode == 0, "it finds its manager", 60)
