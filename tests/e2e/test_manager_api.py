@@ -50,10 +50,18 @@ def one(manager: Manager, key: str, **query: Any) -> Any:
 # --- who asks, and where ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Basic eDp5", "Bearer x.y.z"])
+@pytest.mark.parametrize(
+    "authorization", [None, "", "Bearer", "Bearer ", "Basic eDp5", "Bearer x.y.z"]
+)
 def test_authentication_comes_before_routing(manager: Manager, authorization: str | None) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
-    for path in (objects(manager), "/", "/nowhere", "/v1/organizations//environment-objects", "/v1//"):
+    for path in (
+        objects(manager),
+        "/",
+        "/nowhere",
+        "/v1/organizations//environment-objects",
+        "/v1//",
+    ):
         reply = send(manager, "GET", path, headers=headers, token="")
         reply.error(401)
         assert reply.headers["www-authenticate"].startswith("Bearer")
@@ -102,7 +110,9 @@ def test_the_version_may_be_pinned(manager: Manager) -> None:
         headers = {"X-API-Version": version} if version else {}
         reply = send(manager, "GET", objects(manager), headers=headers)
         assert reply.status == 200 and reply.headers["x-api-version"] == "1.0"
-    send(manager, "GET", objects(manager), headers={"X-API-Version": "7.3"}).error(400, "X-API-Version")
+    send(manager, "GET", objects(manager), headers={"X-API-Version": "7.3"}).error(
+        400, "X-API-Version"
+    )
 
 
 def test_head_is_get_without_a_body(manager: Manager) -> None:
@@ -149,7 +159,9 @@ def test_organizations_workspaces_deployments(manager: Manager) -> None:
     page = send(manager, "GET", base + "/deployments?limit=1&offset=1").body
     assert [d["name"] for d in page["deployments"]] == ["prod"] and page["totalCount"] == 2
     assert send(manager, "GET", base + f"/deployments/{prod}").body["name"] == "prod"
-    assert send(manager, "GET", base + f"/workspaces/{manager.workspace}").body["name"] == "Analytics"
+    assert (
+        send(manager, "GET", base + f"/workspaces/{manager.workspace}").body["name"] == "Analytics"
+    )
     send(manager, "GET", base + f"/deployments/{manager.workspace}").error(404)
     send(manager, "GET", base + f"/workspaces/{NOWHERE}").error(404)
 
@@ -175,7 +187,14 @@ def test_create_answers_200_with_the_id_alone(manager: Manager) -> None:
 def test_everything_that_went_in_comes_out(manager: Manager) -> None:
     text = "ü/@:%+&?#\"'\\\u0001\t\n😀"
     extra = '{"n":9007199254740993,"m":-9223372036854775808,"f":1.50,"e":1E+2,"x":null,"d":{"e":[1,{}]},"":""}'
-    fields = {"type": "postgres", "host": text, "login": text, "password": text, "schema": text, "port": 65535}
+    fields = {
+        "type": "postgres",
+        "host": text,
+        "login": text,
+        "password": text,
+        "schema": text,
+        "port": 65535,
+    }
     raw = json.dumps(
         {"objectKey": "a.b-c/d", "objectType": "CONNECTION", "scope": "WORKSPACE",
          "scopeEntityId": manager.workspace, "description": text, "autoLinkDeployments": True,
@@ -203,7 +222,9 @@ def test_what_is_absent_stays_absent_and_empty_stays_empty(manager: Manager) -> 
     manager.create_connection("bare")
     assert one(manager, "bare", showSecrets=True)["connection"] == {"type": "postgres"}
     assert "description" not in one(manager, "bare")
-    manager.create_connection("empty", host="", login="", schema="", password="", extra={}, description="")
+    manager.create_connection(
+        "empty", host="", login="", schema="", password="", extra={}, description=""
+    )
     row = one(manager, "empty", showSecrets=True)
     assert row["connection"] == {
         "type": "postgres", "host": "", "login": "", "schema": "", "password": "", "extra": {},
@@ -223,10 +244,16 @@ def test_null_equals_absent(manager: Manager) -> None:
 
 
 def test_get_by_id_never_shows_secrets(manager: Manager) -> None:
-    object_id = manager.create_connection("c", host="h", password="hunter2", extra={"k": "hunter3", "n": 5})
+    object_id = manager.create_connection(
+        "c", host="h", password="hunter2", extra={"k": "hunter3", "n": 5}
+    )
     reply = send(manager, "GET", f"{objects(manager)}/{object_id}?showSecrets=true")
     assert b"hunter" not in reply.raw
-    assert reply.body["connection"] == {"type": "postgres", "host": "h", "extra": {"k": "", "n": ""}}
+    assert reply.body["connection"] == {
+        "type": "postgres",
+        "host": "h",
+        "extra": {"k": "", "n": ""},
+    }
     assert set(reply.body["setFields"]) == {"type", "host", "password", "extra.k", "extra.n"}
 
 
@@ -467,14 +494,24 @@ def test_resolution(manager: Manager) -> None:
     assert "id" not in row and "links" not in row and "excludeLinks" not in row
     assert (row["sourceScope"], row["sourceScopeEntityId"]) == ("WORKSPACE", manager.workspace)
     assert (row["scope"], row["scopeEntityId"]) == ("DEPLOYMENT", prod)
-    assert set(row["setFields"]) == {"type", "host", "login", "password", "extra.a", "extra.b", "extra.z"}
+    assert set(row["setFields"]) == {
+        "type",
+        "host",
+        "login",
+        "password",
+        "extra.a",
+        "extra.b",
+        "extra.z",
+    }
 
     own = one(manager, "auto", deploymentId=dev, resolveLinked=True)
     assert own["connection"]["host"] == "own"
     assert "sourceScope" not in own and "id" not in own
 
     # The Workspace's own view has Workspace values, and ids.
-    row = one(manager, "linked", workspaceId=manager.workspace, resolveLinked=True, showSecrets=True)
+    row = one(
+        manager, "linked", workspaceId=manager.workspace, resolveLinked=True, showSecrets=True
+    )
     assert row["connection"]["host"] == "ws" and "id" in row and "sourceScope" not in row
 
 
@@ -483,7 +520,9 @@ def test_links_are_echoed_sparse(manager: Manager) -> None:
     object_id = manager.create_connection(
         "c", host="h", links=[link(prod, connection={"host": "", "port": 1}), link(dev)]
     )
-    links = {entry["scopeEntityId"]: entry for entry in manager.api("GET", f"/{object_id}")["links"]}
+    links = {
+        entry["scopeEntityId"]: entry for entry in manager.api("GET", f"/{object_id}")["links"]
+    }
     assert links[prod] == {
         "scope": "DEPLOYMENT", "scopeEntityId": prod, "setFields": ["port"],
         "connectionOverrides": {"host": "", "port": 1},
@@ -493,7 +532,9 @@ def test_links_are_echoed_sparse(manager: Manager) -> None:
 
 def test_an_override_of_secrets_alone_is_there_without_them(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
-    object_id = manager.create_connection("c", links=[link(prod, connection={"password": "hunter2"})])
+    object_id = manager.create_connection(
+        "c", links=[link(prod, connection={"password": "hunter2"})]
+    )
     secret_id = manager.create_variable(
         "s", "ws", secret=True, links=[link(prod, airflowVariable={"value": "hunter2"})]
     )
@@ -539,7 +580,9 @@ def test_a_link_and_an_exclusion_of_one_deployment(manager: Manager) -> None:
     send(manager, "POST", objects(manager), body).field_error("links[1].scopeEntityId")
     # One after the other: the link wins.
     object_id = manager.create_connection("c", links=[link(prod)])
-    manager.api("POST", f"/{object_id}/exclude-linking", {"scope": "DEPLOYMENT", "scopeEntityId": prod})
+    manager.api(
+        "POST", f"/{object_id}/exclude-linking", {"scope": "DEPLOYMENT", "scopeEntityId": prod}
+    )
     assert keys(listing(manager, deploymentId=prod, resolveLinked=True)) == ["c"]
 
 
@@ -617,7 +660,11 @@ def test_many_rows_stream_whole(manager: Manager) -> None:
     for i in range(300):
         manager.create_variable(f"v{i:03}", "x" * 3000)
     conn = connection(manager)
-    conn.request("GET", objects(manager) + "?limit=1000", headers={"Authorization": f"Bearer {manager.token}"})
+    conn.request(
+        "GET",
+        objects(manager) + "?limit=1000",
+        headers={"Authorization": f"Bearer {manager.token}"},
+    )
     reply = conn.getresponse()
     begin = reply.read(10)
     manager.create_variable("late", "y")

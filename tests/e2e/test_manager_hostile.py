@@ -39,7 +39,9 @@ SMUGGLING = {
 
 
 @pytest.mark.parametrize("headers", SMUGGLING.values(), ids=SMUGGLING.keys())
-def test_a_request_that_could_be_read_in_two_ways(manager: Manager, headers: tuple[str, ...]) -> None:
+def test_a_request_that_could_be_read_in_two_ways(
+    manager: Manager, headers: tuple[str, ...]
+) -> None:
     with dial(manager) as s:
         s.sendall(request_text(manager, "POST", objects(manager), *headers, body="0\r\n\r\n"))
         reply = read_reply(s)
@@ -109,7 +111,8 @@ def test_pipelined_requests_are_answered_in_their_order(manager: Manager) -> Non
     n = 500
     with dial(manager) as s:
         text = b"".join(
-            request_text(manager, "GET", f"{objects(manager)}?offset={i % 10}&limit=1") for i in range(n)
+            request_text(manager, "GET", f"{objects(manager)}?offset={i % 10}&limit=1")
+            for i in range(n)
         )
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             sending = pool.submit(s.sendall, text)

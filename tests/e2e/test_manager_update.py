@@ -117,7 +117,9 @@ def test_description_is_kept_when_absent(manager: Manager) -> None:
         assert got["description"] == want
 
 
-def test_links_exclusions_and_auto_link_go_when_absent(manager: Manager, prod: str, dev: str) -> None:
+def test_links_exclusions_and_auto_link_go_when_absent(
+    manager: Manager, prod: str, dev: str
+) -> None:
     exclude = {"scope": "DEPLOYMENT", "scopeEntityId": dev}
     object_id = manager.create_connection(
         "c", links=[link(prod)], excludeLinks=[exclude], autoLinkDeployments=True
