@@ -23,6 +23,7 @@
 #include "edge/settings.h"
 #include "edge/sync.h"
 #include "edge/upstream.h"
+#include "edge/watch.h"
 
 #define READY_GRACE_S  10 /* without data we say READY after this time all the same */
 #define DRAIN_S        4  /* then what is left is closed: systemd and people wait */
@@ -39,6 +40,7 @@ struct app {
 	struct service service;
 	struct upstream *upstream;
 	struct sync *sync;
+	struct watch *watch;
 	struct listener *listener;
 	struct peers *peers;
 	struct alarm *alarm; /* when the replica wants its next turn */
@@ -46,6 +48,7 @@ struct app {
 	struct event *ready_timer, *watchdog, *drain_timer;
 	bool ready, grace_over, stopping;
 	bool lock_warned;
+	bool follow;               /* a good sync: its manager may be watched */
 	bool noted;                /* the sync that ended just now had its line */
 	uint64_t failures, unsaid; /* in a row; of them without a line */
 	int64_t said_ms;
@@ -100,6 +103,9 @@ static void
 take_turn(struct app *a)
 {
 	alarm_set(a->alarm, replica_turn(a->replica, clock_boot_ms()));
+	if (a->follow)
+		watch_follow(a->watch, sync_watchable_url(a->sync));
+	a->follow = false;
 	check_ready(a);
 }
 
@@ -215,7 +221,18 @@ on_sync_done(void *env, const struct sync_result *result)
 	taken = replica_sync_done(a->replica, clock_boot_ms(), result);
 	say_outcome(a, result);
 	loop_after_turn(a->loop, &a->turn);
+	a->follow = a->follow || taken;
 	return taken;
+}
+
+/* The manager held a call until something changed, or refused to go on. */
+static void
+on_changed(void *env)
+{
+	struct app *a = env;
+
+	replica_sync_soon(a->replica, clock_boot_ms());
+	loop_after_turn(a->loop, &a->turn);
 }
 
 /* --- from the configuration to the parts ------------------------------------------------------ */
@@ -349,6 +366,7 @@ apply(struct app *a, struct settings *s)
 	settings_log_oddities(s);
 	peers_limit(a->peers, &limits);
 	replica_configure(a->replica, &rc);
+	watch_use(a->watch, &source);
 	sync_use(a->sync, &source);
 	upstream_free(old_upstream);
 	settings_free(old);
@@ -466,7 +484,8 @@ start_replica(struct app *a)
 	if (r < 0)
 		return r;
 	source = source_of(a->settings, a->upstream);
-	return sync_new(&a->sync, a->loop, &source, on_sync_done, a);
+	r = sync_new(&a->sync, a->loop, &source, on_sync_done, a);
+	return r < 0 ? r : watch_new(&a->watch, a->loop, &source, on_changed, a);
 }
 
 static int
@@ -538,6 +557,7 @@ static void
 stop(struct app *a)
 {
 	a->stopping = true;
+	a->watch = watch_free(a->watch);
 	a->sync = sync_free(a->sync);
 	a->upstream = upstream_free(a->upstream);
 	a->peers = peers_free(a->peers);

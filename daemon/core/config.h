@@ -41,7 +41,7 @@ struct config {
 		char *organization, *deployment,
 		    *workspace; /* of the last two exactly one is set */
 		char *token_file, *ca_file, *client_cert, *client_key, *pin, *proxy;
-		bool insecure_http;
+		bool insecure_http, push;
 		int64_t refresh_ms, timeout_ms;
 	} manager;
 	struct {

@@ -32,6 +32,7 @@ const struct option options[] = {
 	{ "manager", "insecure_http", OPTION_BOOL, AT(manager.insecure_http), "no", 0, 1, NULL },
 	{ "manager", "refresh", OPTION_MS, AT(manager.refresh_ms), "30s", 1000, DAY, NULL },
 	{ "manager", "timeout", OPTION_MS, AT(manager.timeout_ms), "10s", 100, DAY, NULL },
+	{ "manager", "push", OPTION_BOOL, AT(manager.push), "yes", 0, 1, NULL },
 	{ "freshness", "ttl", OPTION_MS, AT(freshness.windows.ttl_ms), "2m", 1, 365 * DAY, NULL },
 	{ "freshness", "stale", OPTION_MS, AT(freshness.windows.stale_ms), "10m", 1, 365 * DAY, NULL },
 	{ "freshness", "max_stale", OPTION_MS, AT(freshness.windows.max_stale_ms), "24h", 1, 365 * DAY, NULL },

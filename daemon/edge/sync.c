@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/sync.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +13,7 @@
 #include "base/mem.h"
 #include "core/render.h"
 #include "edge/credential.h"
+#include "edge/listurl.h"
 #include "proto/limits.h"
 #include "proto/manager.h"
 
@@ -314,32 +313,6 @@ need_builder(struct sync *s)
 
 /* --- pages --------------------------------------------------------------------------------------- */
 
-static void
-add_escaped(struct buf *b, const char *text)
-{
-	for (const char *p = text; *p; p++)
-		if (isalnum((unsigned char)*p) || strchr("-._~", *p))
-			buf_addc(b, *p);
-		else
-			buf_addf(b, "%%%02X", (unsigned char)*p);
-}
-
-static void
-write_url(const struct sync *s, struct buf *b)
-{
-	const struct config *c = s->source.config;
-
-	buf_adds(b, url_of(s));
-	buf_adds(b, "/v1/organizations/");
-	add_escaped(b, c->manager.organization);
-	buf_addf(b, "/environment-objects?objectType=%s", manager_type_name(list_type[s->list]));
-	buf_adds(b, c->manager.deployment ? "&deploymentId=" : "&workspaceId=");
-	add_escaped(b, c->manager.deployment ? c->manager.deployment : c->manager.workspace);
-	buf_addf(b,
-	    "&resolveLinked=true&showSecrets=true&limit=%d&offset=%" PRId64 "&sorts=objectKey:asc",
-	    LIMIT_PAGE_ROWS, s->offset);
-}
-
 /* A tag says "as it was": of use while what it stands for is still at hand. */
 static const char *
 tag_to_send(const struct sync *s)
@@ -574,6 +547,12 @@ static void
 fetch_page(struct sync *s)
 {
 	struct buf url = BUF_INIT(MAX_URL);
+	struct list_query list = {
+		.base = url_of(s),
+		.type = manager_type_name(list_type[s->list]),
+		.limit = LIMIT_PAGE_ROWS,
+		.offset = s->offset,
+	};
 	struct fetch_request q = {
 		.token = { buf_str(&s->token), s->token.len },
 		.if_none_match = tag_to_send(s),
@@ -581,7 +560,7 @@ fetch_page(struct sync *s)
 	};
 	int r;
 
-	write_url(s, &url);
+	list_url(&url, s->source.config, &list);
 	r = buf_error(&url);
 	q.url = buf_str(&url);
 	if (r == 0)
@@ -626,6 +605,12 @@ sync_use(struct sync *s, const struct sync_source *source)
 	s->beginnings = 0;
 	s->urls_left = source->config->manager.url.n - 1;
 	begin(s);
+}
+
+const char *
+sync_watchable_url(const struct sync *s)
+{
+	return s->tag[KIND_CONNECTION] ? url_of(s) : NULL;
 }
 
 struct sync *

@@ -36,4 +36,6 @@ MUST_CHECK int sync_new(struct sync **out, struct loop *loop, const struct sync_
 void sync_use(struct sync *s, const struct sync_source *source);
 /* Must not be running. done() is called once, later, not from within. current: borrowed, may be NULL. */
 void sync_start(struct sync *s, struct generation *current);
+/* The URL that answered last when its lists carry tags, so that it may know to wait for changes; or NULL. */
+const char *sync_watchable_url(const struct sync *s);
 struct sync *sync_free(struct sync *s); /* without done(); NULL is fine; returns NULL */

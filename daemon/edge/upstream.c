@@ -2,6 +2,7 @@
 #include "edge/upstream.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -137,6 +138,7 @@ fetch_finish(struct fetch *f, CURLcode code)
 	struct fetch_result r = { .end = FETCH_UNREACHABLE };
 	curl_off_t retry_after_s = 0;
 	char *content_type = NULL;
+	const char *applied;
 	long status = 0;
 
 	(void)curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -146,6 +148,8 @@ fetch_finish(struct fetch *f, CURLcode code)
 	r.content_type = content_type;
 	r.retry_after_ms = retry_after_s < 86400 ? (int64_t)retry_after_s * 1000 : 86400000;
 	r.etag = header_of(f, "ETag");
+	applied = header_of(f, "Preference-Applied");
+	r.held = applied && strncasecmp(applied, "wait", 4) == 0;
 	r.body = (struct span){ buf_str(&f->body), f->body.len };
 	r.reason = reason_of(f, code);
 	if (code == CURLE_OK || (f->body_cut && status != 200)) {
@@ -317,6 +321,7 @@ static int
 set_headers(struct fetch *f, const struct fetch_request *q)
 {
 	struct buf value = BUF_INIT(HEADER_SIZE);
+	char wait[32];
 	int r;
 
 	buf_adds(&value, "Bearer ");
@@ -328,6 +333,9 @@ set_headers(struct fetch *f, const struct fetch_request *q)
 		r = add_header(f, "Accept", SPAN_LITERAL("application/json"));
 	if (r == 0 && q->if_none_match)
 		r = add_header(f, "If-None-Match", span_of(q->if_none_match));
+	(void)snprintf(wait, sizeof wait, "wait=%" PRId64, q->wait_s);
+	if (r == 0 && q->wait_s > 0)
+		r = add_header(f, "Prefer", span_of(wait));
 	buf_fini(&value);
 	return r;
 }
@@ -357,9 +365,6 @@ set_transport(CURL *e, const struct upstream *u)
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_ACCEPT_ENCODING, "gzip");
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-	SET(CURLOPT_TIMEOUT_MS, (long)u->timeout_ms);
-	SET(CURLOPT_LOW_SPEED_LIMIT, (long)LOW_SPEED_BYTES);
-	SET(CURLOPT_LOW_SPEED_TIME, (long)LOW_SPEED_S);
 	SET(CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_LIFE_S);
 	SET(CURLOPT_MAXAGE_CONN, (long)CONNECTION_IDLE_S);
 	return code;
@@ -393,6 +398,10 @@ set_request(CURL *e, struct fetch *f, const struct fetch_request *q)
 	CURLcode code = CURLE_OK;
 
 	SET(CURLOPT_URL, q->url);
+	SET(CURLOPT_TIMEOUT_MS, (long)(f->u->timeout_ms + q->wait_s * 1000));
+	/* A server that holds its answer is silent, not slow. */
+	SET(CURLOPT_LOW_SPEED_LIMIT, q->wait_s > 0 ? 0L : (long)LOW_SPEED_BYTES);
+	SET(CURLOPT_LOW_SPEED_TIME, q->wait_s > 0 ? 0L : (long)LOW_SPEED_S);
 	SET(CURLOPT_USERAGENT, "connd/" CONND_VERSION);
 	SET(CURLOPT_HTTPHEADER, f->headers);
 	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)q->max_body);

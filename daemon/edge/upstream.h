@@ -38,6 +38,7 @@ struct fetch_request { /* borrowed for the call; the token is wiped with the fet
 	const char *url;
 	struct span token;
 	const char *if_none_match; /* NULL: none */
+	int64_t wait_s; /* ask the server to hold its answer that long (Prefer: wait); 0: no */
 	size_t max_body;
 };
 
@@ -55,6 +56,7 @@ struct fetch_result { /* valid until done() returns */
 	const char *etag;         /* NULL: none */
 	const char *content_type; /* NULL: none */
 	int64_t retry_after_ms;   /* 0: none */
+	bool held;                /* the server says that it did wait (Preference-Applied) */
 	const char *reason;       /* for a person, when there is no answer */
 };
 
