@@ -1,0 +1,435 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starting, reloading, stopping; configuration and token files; activation by socket."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from connd_testing import (
+    CONNCTL,
+    CONND,
+    MANAGER,
+    PATIENCE,
+    Connd,
+    Exchange,
+    FaultyManager,
+    Manager,
+    Program,
+    Varlink,
+    VarlinkError,
+    eventually,
+    variable_row,
+)
+
+
+@pytest.fixture
+def faulty(faulty: FaultyManager) -> FaultyManager:
+    faulty.add(variable_row("v", faulty.deployment, "1"))
+    return faulty
+
+
+@pytest.mark.parametrize("program", [CONND, CONNCTL, MANAGER], ids=lambda p: str(p.name))
+def test_every_program_has_help_and_version(program: Path) -> None:
+    for option in ("--help", "--version"):
+        done = subprocess.run(
+            [program, option], capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        assert done.returncode == 0 and done.stdout and done.stderr == "", done
+    for args in (["--frobnicate"], ["-Q"]):
+        done = subprocess.run(
+            [program, *args], capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        assert done.returncode == 2 and done.stdout == "" and args[0].lstrip("-") in done.stderr, (
+            done
+        )
+
+
+# --- starting and stopping -------------------------------------------------------------------
+
+
+def test_started_before_its_manager_it_waits_and_recovers(workdir: Path) -> None:
+    manager = Manager(workdir)
+    connd = manager.connd(sections={"freshness": {"cold_wait": "200ms"}}).start("listening")
+    status = connd.wait_for(lambda s: s.get("last_error"), "it has tried")
+    assert status["state"] == "not-ready" and "generation" not in status
+    with pytest.raises(VarlinkError, match="NotReady"):
+        connd.variable("v")
+    with manager:
+        manager.create_variable("v", "1", manager.deployment_ids["prod"])
+        eventually(lambda: connd.variable("v") == "1", "it recovers", 60)
+        assert len(connd.events("warn", "error")) == 1
+        connd.stop()
+
+
+def test_a_cold_question_waits_for_the_first_list(workdir: Path, faulty: FaultyManager) -> None:
+    """cold_wait: asked before the first list is there, it answers when it comes."""
+
+    def slow(x: Exchange) -> None:
+        faulty.closing.wait(0.5)
+        x.reply(x.page())
+
+    faulty.fault = slow
+    sections = {"freshness": {"cold_wait": "10s"}}
+    connd = faulty.connd(workdir, sections)
+    connd.start("")
+    eventually(lambda: connd.socket.exists(), "it listens")
+    assert connd.variable("v") == "1"
+    connd.stop()
+
+
+def test_a_cold_question_waits_no_longer_than_told(workdir: Path, faulty: FaultyManager) -> None:
+    faulty.fault = lambda x: faulty.closing.wait(20)
+    connd = faulty.connd(workdir, {"freshness": {"cold_wait": "300ms"}})
+    connd.start("listening")
+    began = time.monotonic()
+    with pytest.raises(VarlinkError, match="NotReady"):
+        connd.variable("v")
+    assert 0.2 < time.monotonic() - began < PATIENCE / 2
+    connd.stop()
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_with_0_whoever_is_attached(connd: Connd, sig: int) -> None:
+    clients = [connd.client() for _ in range(20)]
+    clients[0].send(b'{"method":"io.')  # half a frame
+    clients[1].send(Varlink.frame("io.connd.secrets.Status") * 2000)  # and never reads
+    for client in clients[2:10]:
+        client.status()
+    connd.stop(sig)
+    assert not connd.socket.exists()
+    for client in clients:
+        client.close()
+
+
+def test_it_ends_in_time_while_the_manager_hangs(workdir: Path, faulty: FaultyManager) -> None:
+    with faulty.connd(workdir, {"manager": {"timeout": "60s"}}) as connd:
+        faulty.fault = lambda x: faulty.closing.wait(60)
+        connd.wait_for(lambda s: s["syncing"], "a sync hangs")
+        connd.stop()
+
+
+def test_a_second_daemon_does_not_take_the_socket_away(connd: Connd) -> None:
+    second = Program([CONND, "--config", connd.config], connd.directory / "second.log")
+    assert second.process.wait(PATIENCE) != 0
+    assert str(connd.socket) in second.stderr_text()
+    assert connd.status()["state"] == "fresh"
+
+
+def test_a_stale_socket_file_is_replaced(workdir: Path, faulty: FaultyManager) -> None:
+    connd = faulty.connd(workdir).start()
+    connd.running.kill()
+    assert connd.socket.exists()
+    with connd:
+        assert connd.variable("v") == "1"
+
+
+def test_what_is_no_socket_is_not_replaced(workdir: Path, faulty: FaultyManager) -> None:
+    connd = faulty.connd(workdir)
+    connd.socket.write_text("precious")
+    connd.start("")
+    assert connd.running.process.wait(PATIENCE) != 0
+    assert connd.socket.read_text() == "precious"
+
+
+# --- the socket ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "mode"), [(None, 0o660), ("0600", 0o600), ("0666", 0o666)], ids=str
+)
+def test_the_sockets_mode(
+    workdir: Path, faulty: FaultyManager, given: str | None, mode: int
+) -> None:
+    old = os.umask(0o077)
+    try:
+        with faulty.connd(workdir, {"socket": {"mode": given}} if given else None) as connd:
+            assert stat.S_IMODE(connd.socket.stat().st_mode) == mode
+    finally:
+        os.umask(old)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes a file's group")
+def test_the_sockets_group(workdir: Path, faulty: FaultyManager) -> None:
+    with faulty.connd(workdir, {"socket": {"group": "nogroup"}}) as connd:
+        assert connd.socket.group() == "nogroup"
+
+
+def test_an_unknown_group_stops_the_start(workdir: Path, faulty: FaultyManager) -> None:
+    connd = faulty.connd(workdir, {"socket": {"group": "no-such-group"}})
+    connd.start("")
+    assert connd.running.process.wait(PATIENCE) not in (0, None)
+    assert "no-such-group" in connd.running.stderr_text()
+
+
+def activated(connd: Connd) -> Program:
+    return Program(
+        [
+            "systemd-socket-activate", f"--listen={connd.socket}", CONND, "--config", connd.config,
+        ],
+        connd.stderr_path,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(not shutil.which("systemd-socket-activate"), reason="no systemd")
+def test_it_takes_a_socket_that_is_passed(workdir: Path, faulty: FaultyManager) -> None:
+    connd = faulty.connd(workdir)
+    program = activated(connd)
+    eventually(connd.socket.exists, "systemd-socket-activate listens")
+    inode = connd.socket.stat().st_ino
+    # systemd-socket-activate starts it on the first connection, which it answers.
+    assert connd.variable("v") == "1"
+    program.stop()
+    # The socket is not its own: it stays.
+    assert connd.socket.exists() and connd.socket.stat().st_ino == inode
+
+
+# --- configuration ---------------------------------------------------------------------------
+
+
+def test_check_says_yes_silently(workdir: Path, faulty: FaultyManager) -> None:
+    connd = faulty.connd(workdir)
+    done = connd.check()
+    assert done.returncode == 0, done
+    assert not connd.socket.exists() and faulty.requests == []
+
+
+BAD_CONFIGS = {
+    "unknown key": ("[socket]\nmodus = 0600\n", "mode"),
+    "unknown section": ("[sockets]\nmode = 0600\n", "socket"),
+    "no such duration": ("[freshness]\nttl = soon\n", "ttl"),
+    "not INI": ("frobnicate\n", "key = value"),
+    "a rule": ("[access]\nallow = nobody:1\n", "allow"),
+    "refresh too fast": ("[freshness]\nstale = 1s\n", "ttl"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_CONFIGS)
+def test_config_errors_name_file_line_and_what_is_meant(
+    workdir: Path, faulty: FaultyManager, case: str
+) -> None:
+    connd = faulty.connd(workdir)
+    good = connd.config_text()
+    bad, says = BAD_CONFIGS[case]
+    connd.write_config(good + bad)
+    first = good.count("\n") + 1
+    lines = range(first, first + bad.count("\n"))
+    for options in (["--check"], []):
+        argv = [str(CONND), *options, "--config", str(connd.config)]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert done.returncode not in (0, None)
+        assert any(f"{connd.config}:{n}:" in done.stderr for n in lines), done.stderr
+        assert says in done.stderr
+
+
+def test_a_missing_config_names_the_file(workdir: Path) -> None:
+    for extra in ((), ("--check",)):
+        done = subprocess.run(
+            [CONND, *extra, "--config", workdir / "none.conf"], capture_output=True, text=True,
+            timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        assert done.returncode != 0 and "none.conf" in done.stderr
+
+
+def test_the_environment_sets_keys(workdir: Path, faulty: FaultyManager) -> None:
+    connd = faulty.connd(workdir)
+    env = {
+        "CONND__SOCKET__MODE": "0604",
+        "CONND_PORT": "tcp://10.0.0.1:1",
+        "CONND_SERVICE_HOST": "x",
+    }
+    connd.start(env=env)
+    assert stat.S_IMODE(connd.socket.stat().st_mode) == 0o604
+    connd.stop()
+
+
+def test_plain_http_to_another_machine_needs_saying_so(
+    workdir: Path, faulty: FaultyManager
+) -> None:
+    connd = faulty.connd(workdir, {"manager": {"url": "http://manager.example:80"}})
+    done = connd.check()
+    assert done.returncode != 0 and "insecure_http" in done.stderr
+
+
+# --- the token -------------------------------------------------------------------------------
+
+
+def test_no_token_no_start_up_data_and_it_says_so(workdir: Path, faulty: FaultyManager) -> None:
+    connd = faulty.connd(workdir, {"freshness": {"cold_wait": "100ms"}})
+    connd.token_file.unlink()
+    done = connd.check()
+    assert done.returncode != 0 and connd.token_file.name in done.stderr
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o644, 0o620], ids=oct)
+def test_a_token_others_can_reach_is_refused(
+    workdir: Path, faulty: FaultyManager, mode: int
+) -> None:
+    connd = faulty.connd(workdir)
+    connd.token_file.chmod(mode)
+    done = connd.check()
+    assert done.returncode != 0 and connd.token_file.name in done.stderr
+    assert "demo-token" not in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("token", ["", "two words", "bad\x01byte", "a\nb"], ids=repr)
+def test_a_token_that_is_none_is_refused(workdir: Path, faulty: FaultyManager, token: str) -> None:
+    connd = faulty.connd(workdir)
+    connd.write_token(token)
+    done = connd.check()
+    assert done.returncode != 0 and connd.token_file.name in done.stderr
+
+
+def test_a_new_token_is_taken_on_reload(workdir: Path, manager: Manager) -> None:
+    prod = manager.deployment_ids["prod"]
+    manager.create_variable("v", "1", prod)
+    made = manager.command(
+        "token", "create", "--data", str(manager.data), "--name", "t", "--scope", "organization",
+        "--scope-id", manager.organization, "--role", "OWNER",
+    )  # fmt: skip
+    with manager.connd(token=made["token"]) as connd:
+        manager.command("token", "revoke", "--data", str(manager.data), "--id", made["id"])
+        connd.wait_for(lambda s: s.get("last_error"), "the revocation is noticed")
+        assert connd.variable("v") == "1"
+        connd.write_token(manager.token)
+        manager.create_variable("new", "2", prod)
+        connd.send_signal(signal.SIGHUP)
+        eventually(lambda: connd.variable("new") == "2", "the new token works", 60)
+        assert not connd.status().get("last_error")
+
+
+# --- reload ----------------------------------------------------------------------------------
+
+
+def test_reload_takes_what_may_change(workdir: Path, faulty: FaultyManager) -> None:
+    connd = faulty.connd(workdir)
+    with connd:
+        connd.write_config(connd.config_text() + "[access]\nallow = * var:w\n")
+        connd.send_signal(signal.SIGHUP)
+
+        def denied() -> bool:
+            try:
+                connd.variable("v")
+            except VarlinkError as error:
+                return error.name == "org.varlink.service.PermissionDenied"
+            return False
+
+        eventually(denied, "the new rules are in force")
+        connd.write_config()
+        connd.send_signal(signal.SIGHUP)
+        eventually(lambda: connd.variable("v") == "1", "the old rules are back")
+
+
+@pytest.mark.parametrize("what", ["broken", "deployment", "socket"])
+def test_reload_keeps_all_of_the_old_when_it_must(
+    workdir: Path, faulty: FaultyManager, what: str
+) -> None:
+    connd = faulty.connd(workdir)
+    with connd:
+        text = connd.config_text()
+        changed = {
+            "broken": text + "[socket]\nmodus = 1\n",
+            "deployment": text.replace(faulty.deployment, faulty.other_deployment),
+            "socket": text.replace("connd.sock", "other.sock"),
+        }[what]
+        connd.write_config(changed + "[access]\ndeny = *\n")
+        before = len(connd.events())
+        connd.send_signal(signal.SIGHUP)
+
+        def complained() -> bool:
+            return any(e["level"] in ("warn", "error") for e in connd.events()[before:])
+
+        eventually(complained, "it says so")
+        assert connd.variable("v") == "1"
+        # The socket is the same and the rules too.
+        assert connd.status()["state"] == "fresh"
+
+
+# --- who may ask -----------------------------------------------------------------------------
+
+
+def ask_as(
+    connd: Connd, program: Path, uid: int, gid: int, *args: str, groups: tuple[int, ...] = ()
+) -> int:
+    done = connd.connctl(*args, program=program, user=uid, group=gid, extra_groups=list(groups))
+    return done.returncode
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes its uid")
+def test_rules_by_uid_gid_and_key(workdir: Path, faulty: FaultyManager) -> None:
+    faulty.add(
+        variable_row("open/a", faulty.deployment, "1"), variable_row("shut", faulty.deployment, "1")
+    )
+    connd = faulty.connd(workdir, {"socket": {"mode": "0666"}})
+    connd.write_config(
+        connd.config_text() + "[access]\n"
+        "deny = uid:3001 var:open/*\n"
+        "allow = uid:3001\n"
+        "allow = gid:3002 var:open/*\n"
+        "allow = uid:0\n"
+    )
+    program = Path(shutil.copy(CONNCTL, workdir / "connctl"))
+    with connd:
+        get = ("get", "var")
+        assert ask_as(connd, program, 0, 0, *get, "shut") == 0
+        assert ask_as(connd, program, 3001, 3001, *get, "shut") == 0
+        assert ask_as(connd, program, 3001, 3001, *get, "open/a") == 4
+        assert ask_as(connd, program, 3003, 3002, *get, "open/a") == 0
+        assert ask_as(connd, program, 3003, 3002, *get, "shut") == 4
+        assert ask_as(connd, program, 3003, 3003, *get, "open/a", groups=(3002,)) == 0
+        assert ask_as(connd, program, 3003, 3003, *get, "open/a") == 4
+        # What is not allowed is denied, not "not found": it must not tell what exists.
+        assert ask_as(connd, program, 3003, 3003, *get, "nope") == 4
+        assert ask_as(connd, program, 3003, 3003, "list") == 4
+        listed = connd.connctl(
+            "list", "--json", program=program, user=3003, group=3002, extra_groups=[]
+        )
+        assert listed.stdout == '{"connections":[],"variables":["open/a"]}\n'
+
+
+# --- nothing leaks ---------------------------------------------------------------------------
+
+
+def test_no_secret_in_logs_environment_or_arguments(workdir: Path, manager: Manager) -> None:
+    marker = "m4rk3r" + os.urandom(8).hex()
+    prod = manager.deployment_ids["prod"]
+    object_id = manager.create_connection(
+        "c", prod, password=marker, host=marker, login=marker, extra={"k": marker}
+    )
+    manager.create_variable("v", marker, prod, secret=True)
+    connd = manager.connd(sections={"log": {"level": "debug"}})
+    with connd:
+        assert connd.connection("c")["password"] == marker
+        assert connd.variable("v") == marker
+        connd.connctl("get", "conn", "c", "--reveal")
+        manager.update(object_id, connection={"type": "postgres", "password": marker + "2"})
+        eventually(lambda: connd.connection("c")["password"] == marker + "2", "the change")
+        connd.send_signal(signal.SIGHUP)
+        with connd.client() as client:
+            client.send(marker.encode() + b"\0")
+            assert client.receive() is None
+        proc = Path(f"/proc/{connd.running.pid}")
+        for secret in (marker, manager.token):
+            for place in ("environ", "cmdline", "comm"):
+                assert secret.encode() not in (proc / place).read_bytes(), place
+    for secret in (marker, manager.token):
+        assert secret not in connd.running.stderr_text()
+        assert manager.program
+        assert secret not in manager.program.stderr_text()
+    # At rest in the manager: sealed.
+    for path in manager.data.rglob("*"):
+        if path.is_file():
+            assert marker.encode() not in path.read_bytes(), path
+
+
+def test_it_can_not_be_dumped(connd: Connd) -> None:
+    """No core dump: the limit is 0, and the process is not dumpable (so /proc belongs to root)."""
+    limits = Path(f"/proc/{connd.running.pid}/limits").read_text()
+    core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+    assert core.split()[4:6] == ["0", "0"], core
