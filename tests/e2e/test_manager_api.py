@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The environment-objects API of connd-manager: paths, shapes, validation, paging, sorting, masking."""
+"""The environment-objects API of connd-manager: paths, shapes, validation, lists, masking."""
 
 from __future__ import annotations
 
@@ -85,10 +85,20 @@ def test_a_forged_or_cut_token_is_refused(manager: Manager) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/v1", "/v1/", "/v1/organizations/", "/v1/organizations//environment-objects", "/v2/organizations",
-     "//v1/organizations", "/v1/organizations/{org}/environment-objects/", "/v1/organizations/{org}/nothing",
-     "/v1/organizations/" + NOWHERE + "/environment-objects", "/v1/organizations/x/environment-objects"],
-)  # fmt: skip
+    [
+        "/",
+        "/v1",
+        "/v1/",
+        "/v1/organizations/",
+        "/v1/organizations//environment-objects",
+        "/v2/organizations",
+        "//v1/organizations",
+        "/v1/organizations/{org}/environment-objects/",
+        "/v1/organizations/{org}/nothing",
+        "/v1/organizations/" + NOWHERE + "/environment-objects",
+        "/v1/organizations/x/environment-objects",
+    ],
+)
 def test_paths_that_are_not_there(manager: Manager, path: str) -> None:
     reply = send(manager, "GET", path.replace("{org}", manager.organization))
     reply.error(404)
@@ -171,9 +181,12 @@ def test_organizations_workspaces_deployments(manager: Manager) -> None:
 
 def test_create_answers_200_with_the_id_alone(manager: Manager) -> None:
     body = {
-        "objectKey": "warehouse", "objectType": "CONNECTION", "scope": "WORKSPACE",
-        "scopeEntityId": manager.workspace, "connection": {"type": "postgres"},
-    }  # fmt: skip
+        "objectKey": "warehouse",
+        "objectType": "CONNECTION",
+        "scope": "WORKSPACE",
+        "scopeEntityId": manager.workspace,
+        "connection": {"type": "postgres"},
+    }
     reply = send(manager, "POST", objects(manager), body)
     assert reply.status == 200
     assert set(reply.body) == {"id"} and CUID.match(reply.body["id"])
@@ -186,7 +199,10 @@ def test_create_answers_200_with_the_id_alone(manager: Manager) -> None:
 
 def test_everything_that_went_in_comes_out(manager: Manager) -> None:
     text = "ü/@:%+&?#\"'\\\u0001\t\n😀"
-    extra = '{"n":9007199254740993,"m":-9223372036854775808,"f":1.50,"e":1E+2,"x":null,"d":{"e":[1,{}]},"":""}'
+    extra = (
+        '{"n":9007199254740993,"m":-9223372036854775808,"f":1.50,"e":1E+2,'
+        '"x":null,"d":{"e":[1,{}]},"":""}'
+    )
     fields = {
         "type": "postgres",
         "host": text,
@@ -195,11 +211,21 @@ def test_everything_that_went_in_comes_out(manager: Manager) -> None:
         "schema": text,
         "port": 65535,
     }
-    raw = json.dumps(
-        {"objectKey": "a.b-c/d", "objectType": "CONNECTION", "scope": "WORKSPACE",
-         "scopeEntityId": manager.workspace, "description": text, "autoLinkDeployments": True,
-         "connection": {**fields, "extra": "@"}}
-    ).replace('"@"', extra).encode()  # fmt: skip
+    raw = (
+        json.dumps(
+            {
+                "objectKey": "a.b-c/d",
+                "objectType": "CONNECTION",
+                "scope": "WORKSPACE",
+                "scopeEntityId": manager.workspace,
+                "description": text,
+                "autoLinkDeployments": True,
+                "connection": {**fields, "extra": "@"},
+            }
+        )
+        .replace('"@"', extra)
+        .encode()
+    )
     object_id = send(manager, "POST", objects(manager), raw).body["id"]
     reply = send(manager, "GET", objects(manager) + "?showSecrets=true&objectKey=a.b-c/d")
     assert extra.encode() in reply.raw.replace(b" ", b"")
@@ -209,9 +235,20 @@ def test_everything_that_went_in_comes_out(manager: Manager) -> None:
     assert row["description"] == text and row["id"] == object_id
     assert row["autoLinkDeployments"] is True
     assert sorted(row["setFields"]) == sorted(
-        ["type", "host", "login", "password", "schema", "port",
-         "extra.n", "extra.m", "extra.f", "extra.e", "extra.d"]
-    )  # fmt: skip
+        [
+            "type",
+            "host",
+            "login",
+            "password",
+            "schema",
+            "port",
+            "extra.n",
+            "extra.m",
+            "extra.f",
+            "extra.e",
+            "extra.d",
+        ]
+    )
     assert row["links"] == [] and row["excludeLinks"] == []
     assert TIME.match(row["createdAt"]) and TIME.match(row["updatedAt"])
     assert row["createdBy"]["subjectType"] == "SERVICEKEY" and CUID.match(row["createdBy"]["id"])
@@ -227,18 +264,29 @@ def test_what_is_absent_stays_absent_and_empty_stays_empty(manager: Manager) -> 
     )
     row = one(manager, "empty", showSecrets=True)
     assert row["connection"] == {
-        "type": "postgres", "host": "", "login": "", "schema": "", "password": "", "extra": {},
-    }  # fmt: skip
+        "type": "postgres",
+        "host": "",
+        "login": "",
+        "schema": "",
+        "password": "",
+        "extra": {},
+    }
     assert row["description"] == "" and row["setFields"] == ["type"]
 
 
 def test_null_equals_absent(manager: Manager) -> None:
     body = {
-        "objectKey": "nulls", "objectType": "CONNECTION", "scope": "WORKSPACE",
-        "scopeEntityId": manager.workspace, "description": None, "links": None, "excludeLinks": None,
-        "autoLinkDeployments": None, "airflowVariable": None,
+        "objectKey": "nulls",
+        "objectType": "CONNECTION",
+        "scope": "WORKSPACE",
+        "scopeEntityId": manager.workspace,
+        "description": None,
+        "links": None,
+        "excludeLinks": None,
+        "autoLinkDeployments": None,
+        "airflowVariable": None,
         "connection": {"type": "postgres", "host": None, "port": None, "extra": None},
-    }  # fmt: skip
+    }
     assert send(manager, "POST", objects(manager), body).status == 200
     assert one(manager, "nulls")["connection"] == {"type": "postgres"}
 
@@ -270,8 +318,11 @@ def test_delete_is_204_then_404(manager: Manager) -> None:
 # --- validation ---------------------------------------------------------------------------------
 
 GOOD: dict[str, Any] = {
-    "objectKey": "k", "objectType": "CONNECTION", "scope": "WORKSPACE", "connection": {"type": "t"}
-}  # fmt: skip
+    "objectKey": "k",
+    "objectType": "CONNECTION",
+    "scope": "WORKSPACE",
+    "connection": {"type": "t"},
+}
 
 
 @pytest.mark.parametrize(
@@ -308,11 +359,13 @@ GOOD: dict[str, Any] = {
         ({"links": [{"scope": "DEPLOYMENT"}]}, "links[0].scopeEntityId"),
         ({"links": [{"scope": "WORKSPACE", "scopeEntityId": NOWHERE}]}, "links[0].scope"),
         ({"links": [{"scope": "DEPLOYMENT", "scopeEntityId": NOWHERE}]}, "links[0].scopeEntityId"),
-        ({"excludeLinks": [{"scope": "DEPLOYMENT", "scopeEntityId": NOWHERE}]},
-         "excludeLinks[0].scopeEntityId"),
+        (
+            {"excludeLinks": [{"scope": "DEPLOYMENT", "scopeEntityId": NOWHERE}]},
+            "excludeLinks[0].scopeEntityId",
+        ),
         ({"airflowVariable": {"value": "x"}}, "airflowVariable"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_field_is_named(manager: Manager, change: dict[str, Any], field: str) -> None:
     body = {**GOOD, "scopeEntityId": manager.workspace, **change}
     send(manager, "POST", objects(manager), body).field_error(field)
@@ -321,9 +374,22 @@ def test_a_bad_field_is_named(manager: Manager, change: dict[str, Any], field: s
 
 @pytest.mark.parametrize(
     "raw",
-    [b"", b"{", b"[]", b"null", b'"x"', b"{'a':1}", b'{"a":01}', b'{"a":NaN}', b'{"a":"\xff"}', b"{}x",
-     b'{"objectKey":"a","objectKey":"b"}', b"[" * 1000 + b"]" * 1000, b'{"a":' * 40 + b"1" + b"}" * 40],
-)  # fmt: skip
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"{'a':1}",
+        b'{"a":01}',
+        b'{"a":NaN}',
+        b'{"a":"\xff"}',
+        b"{}x",
+        b'{"objectKey":"a","objectKey":"b"}',
+        b"[" * 1000 + b"]" * 1000,
+        b'{"a":' * 40 + b"1" + b"}" * 40,
+    ],
+)
 def test_a_body_that_is_no_json_object(manager: Manager, raw: bytes) -> None:
     send(manager, "POST", objects(manager), raw).field_error("body")
 
@@ -349,9 +415,12 @@ def test_keys_by_type(manager: Manager) -> None:
     member = {"AIRFLOW_VARIABLE": "airflowVariable", "ENVIRONMENT_VARIABLE": "environmentVariable"}
     for object_type, key in bad:
         body = {
-            "objectKey": key, "objectType": object_type, "scope": "WORKSPACE",
-            "scopeEntityId": manager.workspace, member[object_type]: {"value": "v"},
-        }  # fmt: skip
+            "objectKey": key,
+            "objectType": object_type,
+            "scope": "WORKSPACE",
+            "scopeEntityId": manager.workspace,
+            member[object_type]: {"value": "v"},
+        }
         send(manager, "POST", objects(manager), body).field_error("objectKey")
 
 
@@ -392,13 +461,27 @@ def test_a_64_kib_key_with_newlines(manager: Manager) -> None:
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("limit=x", "limit"), ("limit=-1", "limit"), ("limit=", "limit"), ("limit=1.5", "limit"),
-     ("limit=99999999999999999999", "limit"), ("offset=x", "offset"), ("offset=-1", "offset"),
-     ("showSecrets=yes", "showSecrets"), ("showSecrets=", "showSecrets"), ("resolveLinked=1", "resolveLinked"),
-     ("objectType=connection", "objectType"), ("objectType=", "objectType"), ("sorts=name:asc", "sorts"),
-     ("sorts=objectKey", "sorts"), ("sorts=objectKey:up", "sorts"), ("limit=1&limit=2", "limit"),
-     ("objectKey=%ff", "query"), ("objectKey=%", "query")],
-)  # fmt: skip
+    [
+        ("limit=x", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=", "limit"),
+        ("limit=1.5", "limit"),
+        ("limit=99999999999999999999", "limit"),
+        ("offset=x", "offset"),
+        ("offset=-1", "offset"),
+        ("showSecrets=yes", "showSecrets"),
+        ("showSecrets=", "showSecrets"),
+        ("resolveLinked=1", "resolveLinked"),
+        ("objectType=connection", "objectType"),
+        ("objectType=", "objectType"),
+        ("sorts=name:asc", "sorts"),
+        ("sorts=objectKey", "sorts"),
+        ("sorts=objectKey:up", "sorts"),
+        ("limit=1&limit=2", "limit"),
+        ("objectKey=%ff", "query"),
+        ("objectKey=%", "query"),
+    ],
+)
 def test_a_bad_parameter_is_named(manager: Manager, query: str, field: str) -> None:
     send(manager, "GET", f"{objects(manager)}?{query}").field_error(field)
 
@@ -406,10 +489,14 @@ def test_a_bad_parameter_is_named(manager: Manager, query: str, field: str) -> N
 def test_unknown_places_in_a_query_are_404(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     for query in (
-        f"workspaceId={NOWHERE}", f"deploymentId={NOWHERE}", "deploymentId=x", "workspaceId=",
-        f"deploymentId={manager.workspace}", f"workspaceId={prod}",
+        f"workspaceId={NOWHERE}",
+        f"deploymentId={NOWHERE}",
+        "deploymentId=x",
+        "workspaceId=",
+        f"deploymentId={manager.workspace}",
+        f"workspaceId={prod}",
         f"deploymentId={prod}&workspaceId={NOWHERE}",
-    ):  # fmt: skip
+    ):
         send(manager, "GET", f"{objects(manager)}?{query}").error(404)
     assert listing(manager, deploymentId=prod, workspaceId=manager.workspace)["totalCount"] == 0
 
@@ -424,8 +511,11 @@ def test_paging(manager: Manager) -> None:
     assert (page["limit"], page["offset"], page["totalCount"]) == (7, 40, 45)
     assert keys(page) == ["v40", "v41", "v42", "v43", "v44"]
     assert listing(manager, limit=0) == {
-        "environmentObjects": [], "limit": 0, "offset": 0, "totalCount": 45,
-    }  # fmt: skip
+        "environmentObjects": [],
+        "limit": 0,
+        "offset": 0,
+        "totalCount": 45,
+    }
     assert keys(listing(manager, offset=1000)) == []
     assert len(keys(listing(manager, limit=1000))) == 45
     assert len(keys(listing(manager, limit=9223372036854775807))) == 45
@@ -433,16 +523,21 @@ def test_paging(manager: Manager) -> None:
 
 def test_sorts_are_repeated_parameters(manager: Manager) -> None:
     for object_type, key in (
-        ("AIRFLOW_VARIABLE", "b"), ("ENVIRONMENT_VARIABLE", "a"), ("AIRFLOW_VARIABLE", "c"),
+        ("AIRFLOW_VARIABLE", "b"),
+        ("ENVIRONMENT_VARIABLE", "a"),
+        ("AIRFLOW_VARIABLE", "c"),
         ("ENVIRONMENT_VARIABLE", "c"),
-    ):  # fmt: skip
+    ):
         manager.create(object_type, key, {"value": "x"})
     assert keys(listing(manager, sorts="objectKey:asc")) == ["a", "b", "c", "c"]
     assert keys(listing(manager, sorts="objectKey:desc")) == ["c", "c", "b", "a"]
     rows = listing(manager, sorts=["objectKey:desc", "objectType:desc"])["environmentObjects"]
     assert [(r["objectKey"], r["objectType"][0]) for r in rows] == [
-        ("c", "E"), ("c", "A"), ("b", "A"), ("a", "E"),
-    ]  # fmt: skip
+        ("c", "E"),
+        ("c", "A"),
+        ("b", "A"),
+        ("a", "E"),
+    ]
     rows = listing(manager, sorts=["objectType:desc", "objectKey:asc"])["environmentObjects"]
     assert [r["objectKey"] for r in rows] == ["a", "c", "b", "c"]
     times = [r["createdAt"] for r in listing(manager, sorts="createdAt:desc")["environmentObjects"]]
@@ -470,14 +565,19 @@ def test_filters(manager: Manager) -> None:
 def test_resolution(manager: Manager) -> None:
     prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
     manager.create_connection(
-        "linked", host="ws", login="ws", password="pw", extra={"a": 1, "b": {"c": 1}},
+        "linked",
+        host="ws",
+        login="ws",
+        password="pw",
+        extra={"a": 1, "b": {"c": 1}},
         links=[link(prod, connection={"host": "prod", "extra": {"b": 2, "z": "s"}})],
-    )  # fmt: skip
+    )
     manager.create_connection("auto", host="all", autoLinkDeployments=True)
     manager.create_connection(
-        "excluded", autoLinkDeployments=True,
+        "excluded",
+        autoLinkDeployments=True,
         excludeLinks=[{"scope": "DEPLOYMENT", "scopeEntityId": prod}],
-    )  # fmt: skip
+    )
     manager.create_connection("unlinked")
     manager.create_connection("auto", dev, host="own")
 
@@ -488,9 +588,12 @@ def test_resolution(manager: Manager) -> None:
 
     row = one(manager, "linked", deploymentId=prod, resolveLinked=True, showSecrets=True)
     assert row["connection"] == {
-        "type": "postgres", "host": "prod", "login": "ws", "password": "pw",
+        "type": "postgres",
+        "host": "prod",
+        "login": "ws",
+        "password": "pw",
         "extra": {"a": 1, "b": 2, "z": "s"},
-    }  # fmt: skip
+    }
     assert "id" not in row and "links" not in row and "excludeLinks" not in row
     assert (row["sourceScope"], row["sourceScopeEntityId"]) == ("WORKSPACE", manager.workspace)
     assert (row["scope"], row["scopeEntityId"]) == ("DEPLOYMENT", prod)
@@ -524,9 +627,11 @@ def test_links_are_echoed_sparse(manager: Manager) -> None:
         entry["scopeEntityId"]: entry for entry in manager.api("GET", f"/{object_id}")["links"]
     }
     assert links[prod] == {
-        "scope": "DEPLOYMENT", "scopeEntityId": prod, "setFields": ["port"],
+        "scope": "DEPLOYMENT",
+        "scopeEntityId": prod,
+        "setFields": ["port"],
         "connectionOverrides": {"host": "", "port": 1},
-    }  # fmt: skip
+    }
     assert links[dev] == {"scope": "DEPLOYMENT", "scopeEntityId": dev, "setFields": []}
 
 
@@ -571,9 +676,11 @@ def test_exclude_linking(manager: Manager) -> None:
 def test_a_link_and_an_exclusion_of_one_deployment(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     body = {
-        **GOOD, "scopeEntityId": manager.workspace, "links": [link(prod)],
+        **GOOD,
+        "scopeEntityId": manager.workspace,
+        "links": [link(prod)],
         "excludeLinks": [{"scope": "DEPLOYMENT", "scopeEntityId": prod}],
-    }  # fmt: skip
+    }
     send(manager, "POST", objects(manager), body).field_error("excludeLinks[0].scopeEntityId")
     body["excludeLinks"] = []
     body["links"] = [link(prod), link(prod)]
@@ -603,9 +710,12 @@ def test_masking_of_variables(manager: Manager) -> None:
 def test_masking_of_a_list(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     manager.create_connection(
-        "c", host="h", password="hunter2", extra={"k": "hunter3", "o": {"p": "hunter4"}},
+        "c",
+        host="h",
+        password="hunter2",
+        extra={"k": "hunter3", "o": {"p": "hunter4"}},
         links=[link(prod, connection={"password": "hunter5", "extra": {"k": "hunter6"}})],
-    )  # fmt: skip
+    )
     for query in ("", "?showSecrets=false", f"?deploymentId={prod}&resolveLinked=true"):
         reply = send(manager, "GET", objects(manager) + query)
         assert b"hunter" not in reply.raw
@@ -656,7 +766,7 @@ def test_etag_and_304(manager: Manager) -> None:
 
 
 def test_many_rows_stream_whole(manager: Manager) -> None:
-    """Far more than one piece of output; a list is one instant though it is written to meanwhile."""
+    """Far more than one piece of output; one instant, though it is written to meanwhile."""
     for i in range(300):
         manager.create_variable(f"v{i:03}", "x" * 3000)
     conn = connection(manager)

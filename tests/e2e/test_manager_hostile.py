@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that mean harm, or are broken: the manager answers what can be answered, and goes on serving
-the others."""
+"""Clients that mean harm, or are broken: the manager answers what can be answered, and goes on
+serving the others."""
 
 from __future__ import annotations
 
@@ -170,9 +170,8 @@ def test_continue_is_said_before_the_body(manager: Manager) -> None:
 
 def test_http_1_0_closes(manager: Manager) -> None:
     with dial(manager) as s:
-        s.sendall(
-            f"GET {objects(manager)} HTTP/1.0\r\nAuthorization: Bearer {manager.token}\r\n\r\n".encode()
-        )
+        text = f"GET {objects(manager)} HTTP/1.0\r\nAuthorization: Bearer {manager.token}\r\n\r\n"
+        s.sendall(text.encode())
         assert read_reply(s).status == 200
         assert read_to_end(s) == b""
 

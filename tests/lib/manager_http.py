@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manager's HTTP API at arm's length: whole replies with their headers, and bare sockets for sending
-what no client library would."""
+"""The manager's HTTP API at arm's length: whole replies with their headers, and bare sockets for
+sending what no client library would."""
 
 from __future__ import annotations
 
@@ -114,4 +114,19 @@ class _Unbuffered:
         self.sock = sock
 
     def makefile(self, *_: object, **__: object) -> Any:
-        return self.sock.makefile("rb", 0)
+        return _WholeReads(self.sock.makefile("rb", 0))
+
+
+class _WholeReads:
+    def __init__(self, raw: Any) -> None:
+        self.readline, self.close, self.flush = raw.readline, raw.close, lambda: None
+        self.raw = raw
+
+    def read(self, n: int = -1) -> bytes:
+        data = b""
+        while n < 0 or len(data) < n:
+            piece = self.raw.read(65536 if n < 0 else n - len(data))
+            if not piece:
+                break
+            data += piece
+        return data
