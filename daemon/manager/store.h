@@ -34,6 +34,7 @@ enum store_result {
 	STORE_OK = 0,
 	STORE_NOT_FOUND, /* the thing the call is about is not there */
 	STORE_CONFLICT,  /* its key or name is taken in its scope */
+	STORE_NOT_EMPTY, /* it can not go while there are Deployments in it */
 	STORE_NO_ENTITY, /* a Workspace, Deployment or project it refers to is not there; see struct store_fault */
 };
 
@@ -118,6 +119,15 @@ MUST_CHECK int store_entity_get(
 MUST_CHECK int store_entity_list(struct store *s, enum scope scope, const struct id *parent,
     int64_t offset, int64_t limit, int (*each)(void *arg, const struct store_entity *e), void *arg,
     int64_t *total);
+MUST_CHECK int store_entity_rename(struct store *s, enum scope scope, const struct id *id,
+    struct span name, const struct store_actor *by);
+/*
+ * A Deployment goes with its own objects, and with every link and exclusion that names it, never with the
+ * Workspace's objects. A Workspace goes with its objects, once it has no Deployments (STORE_NOT_EMPTY). Tokens for
+ * what is gone are revoked. An organization stays: STORE_NOT_EMPTY.
+ */
+MUST_CHECK int store_entity_delete(
+    struct store *s, enum scope scope, const struct id *id, const struct store_actor *by);
 MUST_CHECK int store_organization_set_secrets(
     struct store *s, const struct id *id, bool on, const struct store_actor *by);
 /* Where a Deployment, Workspace or project is: fills place. STORE_NOT_FOUND. */
@@ -249,6 +259,7 @@ struct store_token {
 	struct id id;
 	struct span name;
 	struct subject subject;
+	struct id workspace; /* of a Deployment's token; written by the store */
 	int64_t created_ms;
 	int64_t expires_ms;   /* 0: never */
 	int64_t revoked_ms;   /* 0: not */
@@ -263,6 +274,15 @@ MUST_CHECK int store_token_find(
     struct store *s, const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], struct store_token *out);
 MUST_CHECK int store_token_revoke(
     struct store *s, const struct id *id, int64_t now_ms, const struct store_actor *by);
+/*
+ * Tokens of a place, newest first: of the organization every one, of a Workspace its own and its
+ * Deployments', of a Deployment its own. Revoked and expired ones are among them until they are pruned. each()
+ * and limit as in store_entity_list().
+ */
+MUST_CHECK int store_token_list(struct store *s, const struct place *where, int64_t offset,
+    int64_t limit, int (*each)(void *arg, const struct store_token *t), void *arg, int64_t *total);
+/* Takes away those that could not be used since before_ms. */
+MUST_CHECK int store_token_prune(struct store *s, int64_t before_ms);
 /* When tokens were last used; ids that are gone are passed over. */
 struct store_token_use {
 	struct id id;

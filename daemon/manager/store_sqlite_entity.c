@@ -130,6 +130,119 @@ store_entity_create(struct store *s, enum scope scope, const struct id *parent, 
 	return r;
 }
 
+/* ?1 id, ?2 name, ?3 now. */
+static const char *const rename_sql[SCOPE_N] = {
+	[SCOPE_ORGANIZATION] = "UPDATE organization SET name = ?2, updated_ms = ?3 WHERE id = ?1",
+	[SCOPE_WORKSPACE] = "UPDATE workspace SET name = ?2, updated_ms = ?3 WHERE id = ?1",
+	[SCOPE_DEPLOYMENT] = "UPDATE deployment SET name = ?2, updated_ms = ?3 WHERE id = ?1",
+};
+
+int
+store_entity_rename(struct store *s, enum scope scope, const struct id *id, struct span name,
+    const struct store_actor *by)
+{
+	int r = tx_begin(s);
+
+	(void)by;
+	if (r < 0)
+		return r;
+	r = db_run(db_query(&s->db, rename_sql[scope], "tsi", id->s, name, store_now()));
+	if (r == 0 && sqlite3_changes(s->db.h) == 0)
+		r = STORE_NOT_FOUND;
+	return tx_end(s, r);
+}
+
+/* Everything that is at a place or names it, but the place itself; who looked at it sees that. */
+static int
+clear_place(struct store *s, const struct store_entity *e, int64_t now)
+{
+	static const struct id none = { "" };
+	const struct id *workspace = e->scope == SCOPE_WORKSPACE ? &none : &e->workspace;
+	int r = tx_touch_scope(s, e->scope, &e->id, workspace);
+
+	if (r == 0)
+		r = tx_touch_scope(s, SCOPE_ORGANIZATION, &e->organization, &none);
+	if (r == 0 && e->scope != SCOPE_WORKSPACE) /* whose objects were linked to it */
+		r = tx_touch_scope(s, SCOPE_WORKSPACE, &e->workspace, &none);
+	if (r == 0)
+		r = db_run(db_query(&s->db, "DELETE FROM link WHERE entity_id = ?", "t", e->id.s));
+	if (r == 0)
+		r = db_run(
+		    db_query(&s->db, "DELETE FROM exclusion WHERE entity_id = ?", "t", e->id.s));
+	if (r == 0)
+		r = db_run(db_query(&s->db, "DELETE FROM object WHERE scope_id = ?", "t", e->id.s));
+	if (r == 0)
+		r = db_run(db_query(&s->db,
+		    "UPDATE token SET revoked_ms = ?2 WHERE scope_id = ?1 AND revoked_ms = 0", "ti",
+		    e->id.s, now));
+	return r;
+}
+
+static int
+has_deployments(struct store *s, const struct id *workspace)
+{
+	sqlite3_stmt *st = db_query(
+	    &s->db, "SELECT 1 FROM deployment WHERE workspace_id = ? LIMIT 1", "t", workspace->s);
+	int r = db_row(st);
+
+	if (r == 1)
+		(void)sqlite3_reset(st); /* was fine */
+	return r;
+}
+
+static int
+delete_in_transaction(struct store *s, enum scope scope, const struct id *id, int64_t now)
+{
+	static const char *const delete_sql[SCOPE_N] = {
+		[SCOPE_WORKSPACE] = "DELETE FROM workspace WHERE id = ?",
+		[SCOPE_DEPLOYMENT] = "DELETE FROM deployment WHERE id = ?",
+	};
+	struct store_entity e;
+	int r = store_entity_get(s, scope, id, &e);
+
+	if (r != 0)
+		return r;
+	if (scope == SCOPE_ORGANIZATION)
+		return STORE_NOT_EMPTY;
+	r = scope == SCOPE_WORKSPACE ? has_deployments(s, id) : 0;
+	if (r != 0)
+		return r < 0 ? r : STORE_NOT_EMPTY;
+	r = clear_place(s, &e, now);
+	return r == 0 ? db_run(db_query(&s->db, delete_sql[scope], "t", id->s)) : r;
+}
+
+/* Of the tokens that a deletion has revoked. */
+static void
+tell_tokens(struct store *s, const struct id *scope_id, int64_t revoked_ms)
+{
+	sqlite3_stmt *st =
+	    db_query(&s->db, "SELECT id FROM token WHERE scope_id = ? AND revoked_ms = ?", "ti",
+		scope_id->s, revoked_ms);
+
+	while (db_row(st) == 1) {
+		struct store_event e = { .kind = STORE_EVENT_TOKEN };
+
+		db_id(st, 0, &e.id);
+		store_tell(s, &e);
+	}
+}
+
+int
+store_entity_delete(
+    struct store *s, enum scope scope, const struct id *id, const struct store_actor *by)
+{
+	int64_t now = store_now();
+	int r = tx_begin(s);
+
+	(void)by;
+	if (r < 0)
+		return r;
+	r = tx_end(s, delete_in_transaction(s, scope, id, now));
+	if (r == 0)
+		tell_tokens(s, id, now);
+	return r;
+}
+
 int
 store_organization_set_secrets(
     struct store *s, const struct id *id, bool on, const struct store_actor *by)

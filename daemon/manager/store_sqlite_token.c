@@ -4,9 +4,14 @@
 
 #include <errno.h>
 
-#define TOKEN_COLUMNS                                                                              \
-	"id, organization_id, name, scope, scope_id, role, created_ms, expires_ms, revoked_ms, "   \
-	"last_used_ms, created_by, created_by_name"
+#define TOKEN_FROM                                                                                 \
+	"SELECT t.id, t.organization_id, t.name, t.scope, t.scope_id, t.role, t.created_ms, "      \
+	"t.expires_ms, t.revoked_ms, t.last_used_ms, t.created_by, t.created_by_name, "            \
+	"d.workspace_id FROM token t LEFT JOIN deployment d ON d.id = t.scope_id "
+/* ?1 organization, ?2 Workspace, ?3 Deployment; each may be ''. */
+#define TOKEN_OF_PLACE                                                                             \
+	"WHERE t.organization_id = ?1 AND (?2 = '' OR t.scope_id = ?2 OR d.workspace_id = ?2) "    \
+	"AND (?3 = '' OR t.scope_id = ?3) "
 
 static int
 read_token(sqlite3_stmt *st, struct buf *text, struct store_token *out)
@@ -21,6 +26,7 @@ read_token(sqlite3_stmt *st, struct buf *text, struct store_token *out)
 	db_id(st, 1, &out->subject.organization);
 	db_id(st, 4, &out->subject.scope_id);
 	db_id(st, 10, &out->created_by.token);
+	db_id(st, 12, &out->workspace);
 	buf_reset(text);
 	buf_add(text, name.p, name.n);
 	buf_add(text, by.p, by.n);
@@ -48,8 +54,7 @@ one_token(struct store *s, sqlite3_stmt *st, struct store_token *out)
 int
 store_token_get(struct store *s, const struct id *id, struct store_token *out)
 {
-	return one_token(s,
-	    db_query(&s->db, "SELECT " TOKEN_COLUMNS " FROM token WHERE id = ?", "t", id->s), out);
+	return one_token(s, db_query(&s->db, TOKEN_FROM "WHERE t.id = ?", "t", id->s), out);
 }
 
 int
@@ -58,9 +63,7 @@ store_token_find(
 {
 	struct span hash = { (const char *)jti_hash, STORE_JTI_HASH_SIZE };
 
-	return one_token(s,
-	    db_query(&s->db, "SELECT " TOKEN_COLUMNS " FROM token WHERE jti_hash = ?", "b", hash),
-	    out);
+	return one_token(s, db_query(&s->db, TOKEN_FROM "WHERE t.jti_hash = ?", "b", hash), out);
 }
 
 int
@@ -116,4 +119,50 @@ store_token_used(struct store *s, const struct store_token_use *uses, size_t n)
 		    "UPDATE token SET last_used_ms = ?2 WHERE id = ?1 AND last_used_ms < ?2", "ti",
 		    uses[i].id.s, uses[i].at_ms));
 	return tx_end(s, r);
+}
+
+int
+store_token_list(struct store *s, const struct place *where, int64_t offset, int64_t limit,
+    int (*each)(void *arg, const struct store_token *t), void *arg, int64_t *total)
+{
+	struct buf text = BUF_INIT(4096);
+	sqlite3_stmt *st = db_query(&s->db,
+	    "SELECT count(*) FROM token t LEFT JOIN deployment d ON d.id = "
+	    "t.scope_id " TOKEN_OF_PLACE,
+	    "ttt", where->organization.s, where->workspace.s, where->deployment.s);
+	int r = db_row(st);
+
+	if (r < 0)
+		return r;
+	*total = r == 1 ? sqlite3_column_int64(st, 0) : 0;
+	(void)sqlite3_reset(st); /* was fine */
+	st = db_query(&s->db,
+	    TOKEN_FROM TOKEN_OF_PLACE "ORDER BY t.created_ms DESC, t.id LIMIT ?4 OFFSET ?5",
+	    "tttii", where->organization.s, where->workspace.s, where->deployment.s, limit, offset);
+	while ((r = db_row(st)) == 1) {
+		struct store_token t;
+
+		r = read_token(st, &text, &t);
+		if (r == 0)
+			r = each(arg, &t);
+		if (r != 0) {
+			(void)sqlite3_reset(st); /* was fine */
+			break;
+		}
+	}
+	buf_fini(&text);
+	return r;
+}
+
+int
+store_token_prune(struct store *s, int64_t before_ms)
+{
+	int r = tx_begin(s);
+
+	if (r < 0)
+		return r;
+	return tx_end(s, db_run(db_query(&s->db,
+			     "DELETE FROM token WHERE (revoked_ms > 0 AND revoked_ms < ?1) "
+			     "OR (expires_ms > 0 AND expires_ms < ?1)",
+			     "i", before_ms)));
 }

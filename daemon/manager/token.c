@@ -480,6 +480,29 @@ token_issue(struct token_authority *a, const struct token_request *q, int64_t no
 }
 
 int
+token_renew(struct token_authority *a, const struct id *old, int64_t now_ms,
+    const struct store_actor *by, struct id *id, struct buf *text)
+{
+	char name[TOKEN_NAME_SIZE];
+	struct store_token row;
+	struct token_request q;
+	int r = store_token_get(a->store, old, &row);
+
+	if (r != 0)
+		return r;
+	snprintf(name, sizeof name, "%.*s", (int)row.name.n, row.name.p);
+	q = (struct token_request){ .name = span_of(name),
+		.scope = row.subject.scope,
+		.scope_id = row.subject.scope_id,
+		.role = row.subject.role };
+	if (row.expires_ms) /* both were cut to whole seconds alike; a life of none would be for ever */
+		q.expires_in_s = row.expires_ms / 1000 - row.created_ms / 1000;
+	if (row.expires_ms && q.expires_in_s < 1)
+		q.expires_in_s = 1;
+	return token_issue(a, &q, now_ms, by, id, text);
+}
+
+int
 token_revoke(
     struct token_authority *a, const struct id *id, int64_t now_ms, const struct store_actor *by)
 {

@@ -64,6 +64,12 @@ struct token_request {
  */
 MUST_CHECK int token_issue(struct token_authority *a, const struct token_request *r, int64_t now_ms,
     const struct store_actor *by, struct id *id, struct buf *text);
+/*
+ * A new token with the rights, name and length of life of one that is there (checked and good): for its
+ * holder, before it expires. The old one goes on until its own end. STORE_NOT_FOUND; else as token_issue().
+ */
+MUST_CHECK int token_renew(struct token_authority *a, const struct id *old, int64_t now_ms,
+    const struct store_actor *by, struct id *id, struct buf *text);
 /* Effective at once. 0, STORE_NOT_FOUND, or -errno; revoking twice is no error. */
 MUST_CHECK int token_revoke(
     struct token_authority *a, const struct id *id, int64_t now_ms, const struct store_actor *by);

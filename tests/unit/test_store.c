@@ -37,6 +37,7 @@ struct fixture {
 	struct store_holder *h;
 	struct store_event events[64];
 	size_t n_events;
+	uint64_t numbers[9]; /* as moved() saw them last */
 };
 
 static void
@@ -508,7 +509,7 @@ number_of(struct fixture *f, enum scope scope, struct id id, unsigned types, boo
 static const char *
 moved(struct fixture *f)
 {
-	static uint64_t was[9];
+	uint64_t *was = f->numbers;
 	static char out[10];
 	uint64_t now[9] = {
 		number_of(f, SCOPE_ORGANIZATION, f->org, STORE_ALL_TYPES, false),
@@ -654,6 +655,49 @@ entities_have_names_and_parents(void **state)
 	assert_int_equal(store_entity_get(f->s, SCOPE_ORGANIZATION, &f->org, &e), 0);
 	assert_false(e.secrets_fetching);
 	buf_fini(&names);
+}
+
+static void
+a_deployment_goes_and_the_workspace_object_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	struct id own, linked;
+
+	assert_int_equal(
+	    CREATE(f, &own, VAR, "own", V("1"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
+	assert_int_equal(
+	    CREATE(f, &linked, VAR, "linked", V("2"), NULL, SCOPE_WORKSPACE, &f->ws, true,
+		{ &f->dep[0], &f->dep[1] }, { "{\"value\":\"3\"}" }, { &f->dep[0] }),
+	    0);
+	moved(f);
+	assert_int_equal(
+	    store_entity_rename(f->s, SCOPE_DEPLOYMENT, &f->dep[0], SPAN_LITERAL("b"), &nobody),
+	    STORE_CONFLICT);
+	assert_int_equal(
+	    store_entity_rename(f->s, SCOPE_DEPLOYMENT, &f->ws, SPAN_LITERAL("x"), &nobody),
+	    STORE_NOT_FOUND);
+	assert_int_equal(
+	    store_entity_rename(f->s, SCOPE_DEPLOYMENT, &f->dep[0], SPAN_LITERAL("x"), &nobody), 0);
+	assert_string_equal(moved(f), "");
+	assert_int_equal(
+	    store_entity_delete(f->s, SCOPE_WORKSPACE, &f->ws, &nobody), STORE_NOT_EMPTY);
+	assert_int_equal(
+	    store_entity_delete(f->s, SCOPE_ORGANIZATION, &f->org, &nobody), STORE_NOT_EMPTY);
+	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep[0], &nobody), 0);
+	assert_string_equal(moved(f), "OWwaA");
+	assert_int_equal(
+	    store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep[0], &nobody), STORE_NOT_FOUND);
+	assert_int_equal(store_object_get(f->s, &own, f->h, &o), STORE_NOT_FOUND);
+	get(f, &linked, &o);
+	assert_int_equal(o.n_links, 1);
+	assert_true(id_equal(&o.links[0].entity, &f->dep[1]));
+	assert_int_equal(o.n_excludes, 0);
+	assert_list(f, &VIEW(f->dep[0]), 0, "");
+	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep[1], &nobody), 0);
+	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep[2], &nobody), 0);
+	assert_int_equal(store_entity_delete(f->s, SCOPE_WORKSPACE, &f->ws, &nobody), 0);
+	assert_int_equal(store_object_get(f->s, &linked, f->h, &o), STORE_NOT_FOUND);
 }
 
 static void
@@ -891,6 +935,7 @@ main(void)
 		TEST(numbers_move_for_who_may_see_a_change),
 		TEST(watchers_are_told_after_the_commit),
 		TEST(entities_have_names_and_parents),
+		TEST(a_deployment_goes_and_the_workspace_object_stays),
 		TEST(values_and_names_may_be_long_but_not_longer),
 		TEST(the_disk_holds_no_value),
 		TEST(secrets_of_the_manager_are_kept_once),

@@ -341,6 +341,98 @@ last_use_is_written_when_told(void **state)
 }
 
 static void
+renewal_gives_the_same_rights_for_as_long_again(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(LIMIT_TOKEN), fresh = BUF_INIT(LIMIT_TOKEN);
+	struct token_identity who;
+	struct id id = issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_AUTHOR, 86400, &text), renewed;
+	int64_t later = NOW + 50000000;
+
+	assert_int_equal(token_renew(f->a, &id, later, &nobody, &renewed, &fresh), 0);
+	assert_false(id_equal(&id, &renewed));
+	assert_int_equal(token_check(f->a, span_buf(&fresh), later, &who), TOKEN_GOOD);
+	assert_string_equal(who.name, "robot");
+	assert_int_equal(who.subject.role, ROLE_AUTHOR);
+	assert_true(id_equal(&who.subject.scope_id, &f->dep));
+	assert_int_equal(who.expires_ms, (later / 1000 + 86400) * 1000);
+	assert_int_equal(token_check(f->a, span_buf(&text), later, &who), TOKEN_GOOD);
+	assert_int_equal(
+	    token_renew(f->a, &f->dep, later, &nobody, &renewed, &fresh), STORE_NOT_FOUND);
+	buf_fini(&text);
+	buf_fini(&fresh);
+}
+
+static int
+note_id(void *arg, const struct store_token *t)
+{
+	struct buf *b = arg;
+
+	buf_addf(b, "%s ", t->id.s);
+	return 0;
+}
+
+static void
+tokens_are_listed_by_place_and_pruned(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(8 * LIMIT_TOKEN), got = BUF_INIT(1000), want = BUF_INIT(1000);
+	struct id top = issue(f, SCOPE_ORGANIZATION, &f->org, ROLE_OWNER, 0, &text);
+	struct id mid = issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 0, &text);
+	struct id low = issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_OWNER, 60, &text);
+	struct place at = { .organization = f->org };
+	struct store_token row;
+	int64_t total;
+
+	assert_int_equal(store_token_list(f->s, &at, 0, -1, note_id, &got, &total), 0);
+	assert_int_equal(total, 3);
+	assert_non_null(strstr(buf_str(&got), top.s));
+	at.workspace = f->ws;
+	buf_reset(&got);
+	assert_int_equal(store_token_list(f->s, &at, 0, -1, note_id, &got, &total), 0);
+	assert_int_equal(total, 2);
+	assert_non_null(strstr(buf_str(&got), mid.s));
+	assert_non_null(strstr(buf_str(&got), low.s));
+	at.deployment = f->dep;
+	buf_reset(&got);
+	assert_int_equal(store_token_list(f->s, &at, 0, -1, note_id, &got, &total), 0);
+	buf_addf(&want, "%s ", low.s);
+	assert_string_equal(buf_str(&got), buf_str(&want));
+	assert_int_equal(store_token_list(f->s, &at, 1, -1, note_id, &got, &total), 0);
+	assert_int_equal(total, 1);
+	assert_string_equal(buf_str(&got), buf_str(&want));
+	assert_int_equal(store_token_get(f->s, &low, &row), 0);
+	assert_true(id_equal(&row.workspace, &f->ws));
+	/* Dead long enough: gone. */
+	assert_int_equal(token_revoke(f->a, &mid, NOW, &nobody), 0);
+	assert_int_equal(store_token_prune(f->s, NOW), 0);
+	assert_int_equal(store_token_get(f->s, &mid, &row), 0);
+	assert_int_equal(store_token_prune(f->s, NOW + 1), 0);
+	assert_int_equal(store_token_get(f->s, &mid, &row), STORE_NOT_FOUND);
+	assert_int_equal(store_token_get(f->s, &low, &row), 0);
+	assert_int_equal(store_token_prune(f->s, NOW + 61000), 0);
+	assert_int_equal(store_token_get(f->s, &low, &row), STORE_NOT_FOUND);
+	assert_int_equal(store_token_get(f->s, &top, &row), 0);
+	buf_fini(&text);
+	buf_fini(&got);
+	buf_fini(&want);
+}
+
+static void
+a_place_takes_its_tokens_with_it(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(LIMIT_TOKEN);
+	struct token_identity who;
+
+	issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_OWNER, 0, &text);
+	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_GOOD);
+	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep, &nobody), 0);
+	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_REVOKED);
+	buf_fini(&text);
+}
+
+static void
 a_token_needs_a_place(void **state)
 {
 	struct fixture *f = *state;
@@ -375,6 +467,9 @@ main(void)
 		TEST(revocation_is_effective_at_once),
 		TEST(more_tokens_than_are_remembered_all_work),
 		TEST(last_use_is_written_when_told),
+		TEST(renewal_gives_the_same_rights_for_as_long_again),
+		TEST(tokens_are_listed_by_place_and_pruned),
+		TEST(a_place_takes_its_tokens_with_it),
 		TEST(a_token_needs_a_place),
 	};
 
