@@ -163,6 +163,22 @@ $B/%.tidy: %.c $B/%.o .clang-tidy
 test: deps ## everything: unit (release, asan), end to end, the shim, Airflow, systemd
 	@tests/run.sh $(STAGES)
 
+.PHONY: demo
+demo: deps ## a manager, two connd and a real Airflow 3.3, from an API call to a task's value
+	@$(MAKE) --no-print-directory all
+	@CONND_BUILD=$(BIN) tests/demo/demo.sh
+
+# Compared with the floor of this machine, in the same run; figures mean little, ratios do.
+BENCH := $B/tests/bench/load $B/tests/bench/floor
+
+$(BENCH): %: %.o
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $<
+
+.PHONY: bench
+bench: all $(BENCH) ## how fast connd answers, beside a bare epoll server and memcached
+	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/lookup.py $B/tests/bench
+
 .PHONY: lint
 lint: deps ## the static checks
 	@tests/lint/run.sh $(CHECKS)
