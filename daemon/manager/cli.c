@@ -19,6 +19,7 @@ const char cli_help[] =
     "                     --role OWNER|OPERATOR|AUTHOR|MEMBER [--expires-in SECONDS]\n"
     "  connd-manager token revoke --data DIR --id ID\n"
     "  connd-manager organization set --data DIR --secrets-fetching on|off\n"
+    "  connd-manager rotate-key --data DIR [--new-key-file FILE]\n"
     "\n"
     "Without a verb it serves the Environment Manager's API. `init` makes the data\n"
     "directory and prints its ids and the first token; no token is ever shown again.\n"
@@ -27,6 +28,8 @@ const char cli_help[] =
     "  --data DIR         the data directory\n"
     "  --key-file FILE    the key-encryption key, if not DIR/manager.key: 32 bytes, raw or\n"
     "                     as 64 hex digits\n"
+    "  --new-key-file FILE  the key to change to, when DIR/manager.key is not used: serve\n"
+    "                     with --key-file FILE from then on\n"
     "  --listen ADDR:PORT where to serve (default: 127.0.0.1:8888)\n"
     "  --help, --version\n"
     "\n"
@@ -35,6 +38,7 @@ const char cli_help[] =
 enum option_id {
 	OPT_DATA,
 	OPT_KEY_FILE,
+	OPT_NEW_KEY_FILE,
 	OPT_LISTEN,
 	OPT_ORGANIZATION,
 	OPT_WORKSPACE,
@@ -53,6 +57,7 @@ enum option_id {
 static const char *const option_names[OPT_N] = {
 	[OPT_DATA] = "--data",
 	[OPT_KEY_FILE] = "--key-file",
+	[OPT_NEW_KEY_FILE] = "--new-key-file",
 	[OPT_LISTEN] = "--listen",
 	[OPT_ORGANIZATION] = "--organization",
 	[OPT_WORKSPACE] = "--workspace",
@@ -86,6 +91,7 @@ static const struct verb_row {
 	[VERB_TOKEN_REVOKE] = { "token", "revoke", BIT(OPT_DATA) | BIT(OPT_ID), 0 },
 	[VERB_ORGANIZATION_SET] = { "organization", "set",
 	    BIT(OPT_DATA) | BIT(OPT_SECRETS_FETCHING), 0 },
+	[VERB_ROTATE_KEY] = { "rotate-key", NULL, BIT(OPT_DATA), BIT(OPT_NEW_KEY_FILE) },
 };
 
 static bool PRINTF(2, 3) refuse(char *why, const char *format, ...)
@@ -158,6 +164,9 @@ set_option(struct options *o, enum option_id id, const char *v, char *why)
 		return v[0] || refuse(why, "%s takes a directory", name);
 	case OPT_KEY_FILE:
 		o->key_file = v;
+		return v[0] || refuse(why, "%s takes a file", name);
+	case OPT_NEW_KEY_FILE:
+		o->new_key_file = v;
 		return v[0] || refuse(why, "%s takes a file", name);
 	case OPT_LISTEN:
 		o->listen = v;
@@ -283,4 +292,19 @@ cli_parse(size_t n, char *const *argv, struct options *out, char why[static CLI_
 		}
 	}
 	return parse_options(n - words, argv + words, out, why) ? CLI_RUN : CLI_USAGE;
+}
+
+bool
+cli_resolve_paths(
+    struct options *o, const char *cwd, struct buf *room, char why[static CLI_WHY_SIZE])
+{
+	const char *path = o->new_key_file;
+
+	if (!path || path[0] == '/')
+		return true;
+	buf_addf(room, "%s/%s", cwd, path);
+	if (buf_error(room))
+		return refuse(why, "a path is too long");
+	o->new_key_file = buf_str(room);
+	return true;
 }

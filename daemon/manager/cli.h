@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "manager/policy.h"
 
 enum verb {
@@ -19,13 +20,14 @@ enum verb {
 	VERB_TOKEN_CREATE,
 	VERB_TOKEN_REVOKE,
 	VERB_ORGANIZATION_SET,
+	VERB_ROTATE_KEY,
 };
 
 #define CLI_MAX_DEPLOYMENTS 100
 /* Strings are argv's own; NULL: not given. */
 struct options {
 	enum verb verb;
-	const char *data, *key_file;
+	const char *data, *key_file, *new_key_file;
 	const char *listen;
 	const char *organization, *workspace; /* names */
 	const char *deployments[CLI_MAX_DEPLOYMENTS];
@@ -43,4 +45,10 @@ enum cli_verdict { CLI_RUN, CLI_HELP, CLI_VERSION, CLI_USAGE };
 /* argv without the program's name. CLI_USAGE: `why` is a sentence. */
 MUST_CHECK enum cli_verdict cli_parse(
     size_t n, char *const *argv, struct options *out, char why[static CLI_WHY_SIZE]);
+/*
+ * Makes the paths that an open store's owner is to use absolute, as seen from cwd; their text is kept in
+ * room, which must not be touched while the options are in use. False with `why`: they are too long.
+ */
+MUST_CHECK bool cli_resolve_paths(
+    struct options *o, const char *cwd, struct buf *room, char why[static CLI_WHY_SIZE]);
 extern const char cli_help[];

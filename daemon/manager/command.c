@@ -94,6 +94,34 @@ organization_set(const struct command_env *env, const struct options *o, struct 
 	return r;
 }
 
+static int
+rotate_key(const struct command_env *env, const struct options *o, struct buf *out, char *why)
+{
+	char name[2 * KEYS_ID_SIZE + 1];
+	int r = keys_rotate(env->keys, o->new_key_file, why);
+
+	if (r < 0)
+		return -1;
+	r = store_rewrap(env->store);
+	if (r != 0) {
+		keys_rotate_undo(env->keys);
+		return explain(r, "", "", why);
+	}
+	/* What the old key wrapped goes from the log as well. */
+	store_tidy(env->store);
+	r = keys_rotated(env->keys);
+	if (r < 0) {
+		snprintf(why, COMMAND_WHY_SIZE,
+		    "everything has the new key, but manager.key.new could not take the place of "
+		    "manager.key: %s; the next start will do it",
+		    strerror(-r));
+		return -1;
+	}
+	keys_name(env->keys, name);
+	buf_addf(out, "{\"keyId\":\"%s\"}", name);
+	return 0;
+}
+
 int
 command_run(const struct command_env *env, const struct options *o, struct buf *out,
     char why[static COMMAND_WHY_SIZE])
@@ -107,6 +135,8 @@ command_run(const struct command_env *env, const struct options *o, struct buf *
 		return token_revoke_id(env, o, out, why);
 	case VERB_ORGANIZATION_SET:
 		return organization_set(env, o, out, why);
+	case VERB_ROTATE_KEY:
+		return rotate_key(env, o, out, why);
 	case VERB_SERVE:
 	case VERB_INIT:
 		break;

@@ -16,6 +16,7 @@
 struct command_env {
 	struct store *store;
 	struct token_authority *tokens;
+	struct keys *keys; /* the store's */
 };
 /* Appends the answer. 0, or -1 with `why`. */
 MUST_CHECK int command_run(const struct command_env *env, const struct options *o, struct buf *out,

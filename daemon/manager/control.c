@@ -102,13 +102,17 @@ static void
 answer(const struct command_env *env, struct span line, struct buf *out)
 {
 	struct buf text = BUF_INIT(LINE_MAX_BYTES), done = BUF_INIT(LIMIT_VALUE);
+	struct buf paths = BUF_INIT(LINE_MAX_BYTES);
 	char why[COMMAND_WHY_SIZE] = "the question can not be read";
 	char *argv[MAX_WORDS];
 	struct options o;
 	size_t n;
 
-	if (read_words(line, &text, &n, argv) == 0 && cli_parse(n, argv, &o, why) == CLI_RUN &&
-	    command_run(env, &o, &done, why) == 0 && !buf_error(&done)) {
+	/* Before the words stands the client's directory: its relative paths are meant from there. */
+	if (read_words(line, &text, &n, argv) == 0 && n > 0 &&
+	    cli_parse(n - 1, argv + 1, &o, why) == CLI_RUN &&
+	    cli_resolve_paths(&o, argv[0], &paths, why) && command_run(env, &o, &done, why) == 0 &&
+	    !buf_error(&done)) {
 		buf_adds(out, "{\"ok\":");
 		buf_add(out, buf_str(&done), done.len);
 		buf_adds(out, "}\n");
@@ -118,6 +122,7 @@ answer(const struct command_env *env, struct span line, struct buf *out)
 		buf_adds(out, "}\n");
 	}
 	buf_fini(&text);
+	buf_fini(&paths);
 	buf_fini(&done);
 }
 
@@ -284,12 +289,15 @@ static int
 send_question(int fd, size_t n, char *const *argv)
 {
 	struct buf line = BUF_INIT(LINE_MAX_BYTES);
+	char cwd[4096];
 	int r;
 
+	if (!getcwd(cwd, sizeof cwd))
+		return -errno;
 	buf_addc(&line, '[');
+	jtext_string(&line, span_of(cwd));
 	for (size_t i = 0; i < n; i++) {
-		if (i)
-			buf_addc(&line, ',');
+		buf_addc(&line, ',');
 		jtext_string(&line, span_of(argv[i]));
 	}
 	buf_adds(&line, "]\n");

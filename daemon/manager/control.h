@@ -2,8 +2,8 @@
 /*
  * DIR/control.sock: how a subcommand asks the server that has the data directory.
  *
- * One question a connection: the subcommand's words as a JSON array of strings, and a newline. The answer
- * is one line: {"ok":{...}} or {"error":"..."}. Whoever may open the socket (mode 0600) may do all.
+ * One question a connection: a JSON array of strings, the client's working directory and then the
+ * subcommand's words, and a newline. The answer is one line: {"ok":{...}} or {"error":"..."}. Whoever may open the socket (mode 0600) may do all.
  */
 #pragma once
 

@@ -6,6 +6,11 @@
  * which is sealed under the key-encryption key. Both layers are bound to `ad`, which names the row, column
  * and version, so that no text can be moved to another place. The key comes from a file, never
  * from the database beside which it may lie.
+ *
+ * While a key is being changed there are two: envelopes are made with the current one and opened with the
+ * one they name. When the key is ours to keep (DIR/manager.key), the new one waits in
+ * DIR/manager.key.new until everything is wrapped with it; a process that ended in between is made good by
+ * keys_settle() when the next one starts.
  */
 #pragma once
 
@@ -40,3 +45,24 @@ struct keys *keys_free(struct keys *k);
 MUST_CHECK int keys_seal(const struct keys *k, struct span ad, struct span text, struct buf *out);
 MUST_CHECK int keys_open(
     const struct keys *k, struct span ad, struct span envelope, struct buf *out);
+
+/*
+ * Makes the key that sealed this envelope the current one (-EKEYREJECTED: we have not got it), and the
+ * files agree with that. For the start, with an envelope that a rotation changes like all others.
+ */
+MUST_CHECK int keys_settle(struct keys *k, struct span envelope);
+/*
+ * Begins a rotation: a fresh key, or the one in new_key_file (not NULL when the present one is not ours to
+ * keep), becomes current, the present one still opens. -errno with `why`.
+ */
+MUST_CHECK int keys_rotate(
+    struct keys *k, const char *new_key_file, char why[static FILE_WHY_SIZE]);
+/* Everything is wrapped with the new key: its file takes its place. 0 or -errno; the key is in use anyway. */
+MUST_CHECK int keys_rotated(struct keys *k);
+/* It could not be done: back to the old one. */
+void keys_rotate_undo(struct keys *k);
+/* Appends the envelope with its data key wrapped under the current key. -EBADMSG as keys_open(). */
+MUST_CHECK int keys_rewrap(
+    const struct keys *k, struct span ad, struct span envelope, struct buf *out);
+/* The current key's public name: 16 hex digits and a NUL. */
+void keys_name(const struct keys *k, char out[static 2 * KEYS_ID_SIZE + 1]);

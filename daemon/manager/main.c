@@ -59,11 +59,10 @@ static int
 run_here(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
 {
 	struct command_env env = { 0 };
-	struct keys *keys = NULL;
-	int r = keys_load(&keys, o->data, o->key_file, why);
+	int r = keys_load(&env.keys, o->data, o->key_file, why);
 
 	if (r == 0)
-		r = store_open(&env.store, o->data, keys, why);
+		r = store_open(&env.store, o->data, env.keys, why);
 	if (r == 0) {
 		r = token_authority_new(&env.tokens, env.store);
 		if (r != 0)
@@ -74,7 +73,7 @@ run_here(const struct options *o, struct buf *out, char why[static COMMAND_WHY_S
 		r = command_run(&env, o, out, why);
 	(void)token_authority_free(env.tokens);
 	(void)store_close(env.store);
-	(void)keys_free(keys);
+	(void)keys_free(env.keys);
 	return r;
 }
 

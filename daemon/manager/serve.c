@@ -140,7 +140,7 @@ start(struct serving *v, const struct options *o, char *why)
 		return -1;
 	if (start_store(v, o, why) < 0 || start_http(v, o, why) < 0)
 		return -1;
-	v->env = (struct command_env){ v->store, v->tokens };
+	v->env = (struct command_env){ v->store, v->tokens, v->keys };
 	return control_new(&v->control, v->base, o->data, &v->env, why) < 0 ? -1 : 0;
 }
 

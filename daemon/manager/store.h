@@ -293,6 +293,8 @@ MUST_CHECK int store_token_used(struct store *s, const struct store_token_use *u
 MUST_CHECK int store_secret_get(struct store *s, const char *name, struct buf *out);
 /* STORE_CONFLICT when it is there already. */
 MUST_CHECK int store_secret_put(struct store *s, const char *name, struct span secret);
+/* Everything sealed gets wrapped under the current key (keys_rotate()), all or nothing. */
+MUST_CHECK int store_rewrap(struct store *s);
 /*
  * Housekeeping that is not worth a writer's time: takes what changed secrets have left in the
  * write-ahead log away. For a quiet moment, every few seconds; cheap when there is nothing to do.

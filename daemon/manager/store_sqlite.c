@@ -218,12 +218,17 @@ read_state(struct store *s, char why[static STORE_WHY_SIZE])
 		return r;
 	}
 	snprintf(s->epoch, sizeof s->epoch, "%.16s", (const char *)sqlite3_column_text(st, 0));
-	r = store_open_sealed(s, "state", "1", "key_check", 0, db_blob(st, 1), &plain);
+	r = keys_settle(s->keys, db_blob(st, 1));
+	if (r == 0)
+		r = store_open_sealed(s, "state", "1", "key_check", 0, db_blob(st, 1), &plain);
 	(void)sqlite3_reset(st); /* was fine */
-	if (r == -EBADMSG) {
+	if (r == -EBADMSG || r == -EKEYREJECTED) {
 		snprintf(why, STORE_WHY_SIZE,
 		    "%.300s: this key-encryption key is not the one it was sealed with", s->path);
 		r = -EKEYREJECTED;
+	} else if (r < 0) {
+		snprintf(
+		    why, STORE_WHY_SIZE, "the files of the key-encryption key: %s", strerror(-r));
 	}
 	buf_fini(&plain);
 	return r;
@@ -238,6 +243,8 @@ open_database(struct store *s, int flags, char why[static STORE_WHY_SIZE])
 	if (r == 0)
 		r = db_error(sqlite3_exec(s->db.h, "PRAGMA journal_mode = WAL", NULL, NULL, NULL));
 	(void)umask(was);
+	if (r == 0)
+		r = store_keys_init(s);
 	if (r == 0 && !rollback_statement(s))
 		r = -ENOMEM;
 	if (r < 0)

@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "manager/store.h"
+#include "proto/limits.h"
 
 #define DB_STATEMENTS 128 /* a power of two, well above the number of statements in the source */
 
@@ -86,6 +87,12 @@ MUST_CHECK int store_seal(struct store *s, const char *table, const char *row, c
     int64_t version, struct span text, struct buf *out);
 MUST_CHECK int store_open_sealed(struct store *s, const char *table, const char *row,
     const char *column, int64_t version, struct span sealed, struct buf *out);
+
+/* The largest sealed column, opened and sealed. */
+#define PLAIN_MAX  (LIMIT_VALUE + 4 + 4 * LIMIT_DESCRIPTION)
+#define SEALED_MAX (PLAIN_MAX + KEYS_OVERHEAD)
+/* The writing connection learns to rewrap. */
+MUST_CHECK int store_keys_init(struct store *s);
 
 /* An actor's name for a column: the command line has none. */
 struct span actor_name(const struct store_actor *by);

@@ -121,6 +121,7 @@ db_open(struct db *db, const char *path, int flags)
 				    "PRAGMA trusted_schema = OFF;"
 				    "PRAGMA cell_size_check = ON;"
 				    "PRAGMA synchronous = FULL;"
+				    "PRAGMA secure_delete = ON;"
 				    "PRAGMA cache_size = -2048;";
 	int rc;
 

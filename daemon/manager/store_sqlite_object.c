@@ -16,8 +16,6 @@
  */
 #define HEAD           4
 #define NO_DESCRIPTION 0xffffffffU
-#define PLAIN_MAX      (LIMIT_VALUE + HEAD + 4 * LIMIT_DESCRIPTION)
-#define SEALED_MAX     (PLAIN_MAX + KEYS_OVERHEAD)
 
 /* ---- reading ---- */
 

@@ -252,6 +252,92 @@ def test_a_stolen_directory_reveals_no_value_and_no_usable_token(made: Manager) 
         assert "key" in done.stderr
 
 
+# --- another key -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("serving", [False, True])
+def test_the_key_is_changed_under_everything(made: Manager, serving: bool) -> None:
+    data = ["--data", str(made.data)]
+    made.serve()
+    made.create_connection(
+        "pg", host="h", password="p",
+        links=[{"scope": "DEPLOYMENT", "scopeEntityId": made.deployment_ids["prod"],
+                "overrides": {"connection": {"password": "q"}}}],
+    )  # fmt: skip
+    listing = (
+        f"/v1/organizations/{made.organization}/environment-objects"
+        f"?deploymentId={made.deployment_ids['prod']}&showSecrets=true&resolveLinked=true"
+    )
+    before = made.request("GET", listing)
+    assert before[1]["environmentObjects"][0]["connection"]["password"] == "q"
+    if not serving:
+        made.stop()
+    old = (made.data / "manager.key").read_text()
+    key_ids = [made.command("rotate-key", *data)["keyId"] for _ in range(3)]
+    assert len(set(key_ids)) == 3
+    new = (made.data / "manager.key").read_text()
+    assert new != old
+    assert not (made.data / "manager.key.new").exists()
+    assert stat.S_IMODE((made.data / "manager.key").stat().st_mode) == 0o600
+    if serving:
+        assert made.request("GET", listing) == before
+        made.stop()
+    made.serve()
+    assert made.request("GET", listing) == before  # and the token of before
+    made.stop()
+    (made.data / "manager.key").write_text(old)
+    done = run("--data", made.data, "--listen", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert "key" in done.stderr
+
+
+def test_a_rotation_cut_short_is_made_good(made: Manager) -> None:
+    key, waiting = made.data / "manager.key", made.data / "manager.key.new"
+    old = key.read_text()
+    settle = ["organization", "set", "--data", str(made.data), "--secrets-fetching", "on"]
+    # Before its commit: the new file is there and nothing uses it.
+    waiting.write_text("cd" * 32)
+    waiting.chmod(0o600)
+    made.command(*settle)
+    assert not waiting.exists()
+    assert key.read_text() == old
+    # After it: the old file is still in its place.
+    made.command("rotate-key", "--data", str(made.data))
+    new = key.read_text()
+    key.rename(waiting)
+    key.write_text(old)
+    key.chmod(0o600)
+    made.command(*settle)
+    assert not waiting.exists()
+    assert key.read_text() == new
+
+
+def test_a_key_kept_elsewhere_is_changed_to_a_named_one(
+    made: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        (made.directory / name).write_bytes(os.urandom(32))
+        (made.directory / name).chmod(0o600)
+    monkeypatch.chdir(made.directory)
+    data = ["--data", str(made.data)]
+    made.command("rotate-key", *data, "--new-key-file", "first")
+    assert run("organization", "set", *data, "--secrets-fetching", "on").returncode == 1
+    made.serve("--key-file", str(made.directory / "first"))
+    done = run("rotate-key", *data)
+    assert done.returncode == 1
+    assert "--new-key-file" in done.stderr
+    done = run("rotate-key", *data, "--new-key-file", "first")
+    assert done.returncode == 1
+    assert "present" in done.stderr
+    made.command("rotate-key", *data, "--new-key-file", "second")
+    assert status(made, made.token) == 200
+    made.stop()
+    assert run(*data, "--key-file", "first").returncode == 1
+    made.serve("--key-file", str(made.directory / "second"))
+    assert status(made, made.token) == 200
+    made.stop()
+
+
 # --- subcommands -------------------------------------------------------------------------------
 
 
@@ -391,9 +477,9 @@ def test_the_control_socket_survives_nonsense(made: Manager) -> None:
     made.serve()
     assert stat.S_IMODE((made.data / "control.sock").stat().st_mode) == 0o600
     for text in (
-        b"\n", b"{}\n", b"[1]\n", b'["init"]\n', b'["--data","x"]\n', b"[" * 100 + b"\n",
-        b'["token","create"]\n', b'["' + b"x" * 1000 + b'"]\n', b"[" + b'"a",' * 600 + b'"a"]\n',
-        b"\xff\xfe\n",
+        b"\n", b"{}\n", b"[]\n", b"[1]\n", b'["/","init"]\n', b'["/","--data","x"]\n',
+        b"[" * 100 + b"\n", b'["/","token","create"]\n', b'["' + b"x" * 1000 + b'"]\n',
+        b"[" + b'"a",' * 600 + b'"a"]\n', b"\xff\xfe\n",
     ):  # fmt: skip
         assert "error" in json.loads(ask_control(made, text)), text
     with socket.socket(socket.AF_UNIX) as idle:
