@@ -2,10 +2,8 @@
 #include "manager/http.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
@@ -15,7 +13,6 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
-#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -24,45 +21,8 @@
 
 #define INPUT_MAX     (64 * 1024)  /* read ahead of what was understood */
 #define OUTPUT_HIGH   (256 * 1024) /* answers that wait for their client; above it nothing is made */
-#define OUTPUT_LOW    (64 * 1024)  /* a streamed answer goes on below this */
 #define TURN_REQUESTS 16           /* pipelined requests of one client before others have a turn */
 #define LINGER_MS     1000
-#define PIECE_MAX     (4 * 1024 * 1024) /* one piece of a stream: a row is at most some 1 MiB */
-
-enum conn_state {
-	CONN_IDLE,   /* between two requests */
-	CONN_HEAD,   /* a request has begun (a new connection counts as such) */
-	CONN_BODY,   /* its header is complete */
-	CONN_CALL,   /* the handler is at it */
-	CONN_HELD,   /* the handler will answer later */
-	CONN_STREAM, /* its answer is being made in pieces */
-	CONN_FLUSH,  /* the last answer of this connection is on its way */
-	CONN_LINGER, /* sent; a close with input unread would take the answer back */
-	CONN_DEAD,   /* to be freed when the stack is unwound */
-};
-
-struct http_call {
-	struct http_call *prev,
-	    *next; /* the server's list: the one longest without progress first */
-	struct http_server *server;
-	struct bufferevent *bev;
-	struct event *deadline;
-	struct event *kick;
-	struct event *closed;
-	struct http_parser parser;
-	enum conn_state state;
-	int depth; /* of our functions on the stack that go on using it */
-	bool eof;
-	bool keep_alive;
-	bool chunked;
-	char id[HTTP_CALL_ID_SIZE];
-	struct http_source source;
-	void (*gone)(void *arg);
-	void *gone_arg;
-};
-
-static void conn_run(struct http_call *c);
-static void stream_pump(struct http_call *c);
 
 /* --- the server's list ---------------------------------------------------------------- */
 
@@ -110,7 +70,7 @@ conn_free(struct http_call *c)
 }
 
 /* Whoever waits for this call is told; the memory goes when nobody on the stack needs it. */
-static void
+void
 conn_close(struct http_call *c)
 {
 	enum conn_state was = c->state;
@@ -145,7 +105,7 @@ set_deadline(struct http_call *c, int64_t ms)
 	    c->deadline, &tv); /* fails only when memory is out: then one wait is longer */
 }
 
-static void
+void
 conn_become(struct http_call *c, enum conn_state next)
 {
 	const struct http_options *o = &c->server->options;
@@ -194,235 +154,55 @@ conn_linger(struct http_call *c)
 	    bufferevent_get_input(c->bev), evbuffer_get_length(bufferevent_get_input(c->bev)));
 }
 
-static size_t
-output_length(struct http_call *c)
+size_t
+conn_output_length(struct http_call *c)
 {
 	return evbuffer_get_length(bufferevent_get_output(c->bev));
 }
 
-/* A call has its whole answer in the output. */
+/* Writes at once, as far as the socket takes it: a turn of the loop costs more than the call. */
 static void
+conn_push(struct http_call *c)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+
+	if (!evbuffer_get_length(out))
+		return;
+	(void)evbuffer_unfreeze(out, 1);
+	(void)evbuffer_write(out, bufferevent_getfd(c->bev)); /* an error comes again by the loop */
+	(void)evbuffer_freeze(out, 1);
+	if (evbuffer_get_length(out))
+		(void)bufferevent_enable(c->bev, EV_WRITE);
+}
+
+void
+conn_settle(struct http_call *c)
+{
+	conn_push(c);
+	if (c->state == CONN_FLUSH && !conn_output_length(c))
+		conn_linger(c);
+	else if (c->state == CONN_STREAM && conn_output_length(c) <= OUTPUT_LOW)
+		event_active(c->kick, 0, 0);
+}
+
+void
 conn_answered(struct http_call *c)
 {
-	bool more = c->keep_alive && !c->server->stopping;
-
-	if (c->closed)
-		(void)event_del(c->closed);
-	if (!more) {
+	if (c->keep_alive && !c->server->stopping) {
+		http_parser_reset(&c->parser);
+		conn_become(c, CONN_IDLE);
+	} else {
 		conn_become(c, CONN_FLUSH);
-		if (!output_length(c))
-			conn_linger(c);
-		return;
 	}
-	http_parser_reset(&c->parser);
-	conn_become(c, CONN_IDLE);
-	if (!c->depth) { /* nobody on the stack goes on with the input */
+	if (c->depth)
+		return; /* whoever is on the stack goes on with the input and settles */
+	(void)event_del(c->closed);
+	if (c->state == CONN_IDLE) {
 		(void)bufferevent_enable(c->bev, EV_READ);
-		event_active(c->kick, 0, 0);
+		if (evbuffer_get_length(bufferevent_get_input(c->bev)))
+			event_active(c->kick, 0, 0);
 	}
-}
-
-/* --- answers -------------------------------------------------------------------------- */
-
-static const char *
-reason_of(int status)
-{
-	static const struct {
-		int status;
-		const char *text;
-	} known[] = {
-		{ 200, "OK" },
-		{ 201, "Created" },
-		{ 204, "No Content" },
-		{ 304, "Not Modified" },
-		{ 400, "Bad Request" },
-		{ 401, "Unauthorized" },
-		{ 403, "Forbidden" },
-		{ 404, "Not Found" },
-		{ 405, "Method Not Allowed" },
-		{ 408, "Request Timeout" },
-		{ 409, "Conflict" },
-		{ 413, "Content Too Large" },
-		{ 414, "URI Too Long" },
-		{ 415, "Unsupported Media Type" },
-		{ 417, "Expectation Failed" },
-		{ 429, "Too Many Requests" },
-		{ 431, "Request Header Fields Too Large" },
-		{ 500, "Internal Server Error" },
-		{ 501, "Not Implemented" },
-		{ 503, "Service Unavailable" },
-		{ 505, "HTTP Version Not Supported" },
-	};
-
-	for (size_t i = 0; i < N_ELEMENTS(known); i++)
-		if (known[i].status == status)
-			return known[i].text;
-	return "Status";
-}
-
-static const char *
-date_now(struct http_server *s)
-{
-	int64_t second = clock_wall_ms() / 1000;
-	time_t t = (time_t)second;
-	struct tm tm;
-
-	if (second != s->date_second && gmtime_r(&t, &tm)) {
-		/* The C locale's names: the programs never call setlocale(). */
-		(void)strftime(s->date, sizeof s->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-		s->date_second = second;
-	}
-	return s->date;
-}
-
-static void
-write_head(struct http_call *c, int status, const struct http_header *h, const char *type)
-{
-	struct evbuffer *out = bufferevent_get_output(c->bev);
-
-	(void)evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\nX-Request-Id: %s\r\n", status,
-	    reason_of(status), date_now(c->server), c->id);
-	for (; h && h->name; h++)
-		(void)evbuffer_add_printf(out, "%s: %s\r\n", h->name, h->value);
-	if (type)
-		(void)evbuffer_add_printf(out, "Content-Type: %s\r\n", type);
-	if (!c->keep_alive || c->server->stopping)
-		(void)evbuffer_add_printf(out, "Connection: close\r\n");
-	else if (c->parser.request.http10)
-		(void)evbuffer_add_printf(out, "Connection: keep-alive\r\n");
-}
-
-static bool
-is_head(const struct http_call *c)
-{
-	return c->parser.request.method == HTTP_HEAD;
-}
-
-/* Memory that is out leaves a hole in the output: the client must not take it for an answer. */
-static void
-write_body(struct http_call *c, int status, struct span body)
-{
-	struct evbuffer *out = bufferevent_get_output(c->bev);
-	int r = 0;
-
-	if (status != 204 && status != 304)
-		r = evbuffer_add_printf(out, "Content-Length: %zu\r\n\r\n", body.n);
-	else
-		r = evbuffer_add_printf(out, "\r\n");
-	if (r >= 0 && body.n && !is_head(c))
-		r = evbuffer_add(out, body.p, body.n);
-	if (r < 0)
-		conn_close(c);
-	else
-		conn_answered(c);
-}
-
-void
-http_call_answer(struct http_call *c, int status, const struct http_header *headers,
-    const char *content_type, struct span body)
-{
-	if (c->state != CONN_CALL && c->state != CONN_HELD)
-		abort();
-	c->gone = NULL; /* the holder knows: it answers */
-	log_debug("answered", LOG_STR("request", c->id), LOG_INT("status", status));
-	write_head(c, status, headers, body.p ? content_type : NULL);
-	write_body(c, status, body);
-}
-
-static int
-stream_piece(struct http_call *c, struct buf *piece)
-{
-	int r = c->source.more(c->source.arg, piece);
-
-	return r < 0 ? r : buf_error(piece) ? buf_error(piece) : r;
-}
-
-static void
-stream_end(struct http_call *c)
-{
-	struct http_source src = c->source;
-
-	c->source = (struct http_source){ 0 };
-	src.done(src.arg);
-}
-
-static int
-stream_write(struct http_call *c, const struct buf *piece, bool last)
-{
-	struct evbuffer *out = bufferevent_get_output(c->bev);
-	int r = 0;
-
-	if (is_head(c))
-		return 0;
-	if (piece->len && c->chunked)
-		r = evbuffer_add_printf(out, "%zx\r\n", piece->len);
-	if (r >= 0 && piece->len)
-		r = evbuffer_add(out, piece->data, piece->len);
-	if (r >= 0 && piece->len && c->chunked)
-		r = evbuffer_add(out, "\r\n", 2);
-	if (r >= 0 && last && c->chunked)
-		r = evbuffer_add(out, "0\r\n\r\n", 5);
-	return r < 0 ? -ENOMEM : 0;
-}
-
-void
-http_call_stream(struct http_call *c, int status, const struct http_header *headers,
-    const char *content_type, const struct http_source *source)
-{
-	struct buf piece = BUF_INIT(PIECE_MAX);
-	int r;
-
-	if (c->state != CONN_CALL && c->state != CONN_HELD)
-		abort();
-	c->gone = NULL;
-	c->source = *source;
-	r = stream_piece(c, &piece);
-	if (r < 0) {
-		stream_end(c);
-		c->server->handler.refuse(
-		    c->server->handler.arg, c, 500, "The answer could not be made");
-	} else if (r == 0) {
-		stream_end(c);
-		http_call_answer(
-		    c, status, headers, content_type, (struct span){ buf_str(&piece), piece.len });
-	} else {
-		c->chunked = !c->parser.request.http10;
-		c->keep_alive = c->keep_alive && c->chunked;
-		write_head(c, status, headers, content_type);
-		(void)evbuffer_add_printf(bufferevent_get_output(c->bev), "%s",
-		    c->chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
-		conn_become(c, CONN_STREAM);
-		(void)bufferevent_disable(c->bev, EV_READ);
-		bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
-		if (stream_write(c, &piece, false) < 0)
-			conn_close(c);
-		else if (is_head(c))
-			event_active(c->kick, 0, 0); /* nothing to write will call for more */
-	}
-	buf_fini(&piece);
-}
-
-/* One piece a turn: the loop comes back when the client has taken most of it. */
-static void
-stream_pump(struct http_call *c)
-{
-	struct buf piece = BUF_INIT(PIECE_MAX);
-	int r = is_head(c) ? 0 : stream_piece(c, &piece);
-
-	if (r >= 0 && stream_write(c, &piece, r == 0) < 0)
-		r = -ENOMEM;
-	buf_fini(&piece);
-	if (r > 0)
-		return;
-	bufferevent_setwatermark(c->bev, EV_WRITE, 0, 0);
-	stream_end(c);
-	if (r < 0) {
-		log_warn(
-		    "answer cut off", LOG_STR("request", c->id), LOG_STR("reason", strerror(-r)));
-		conn_close(c);
-	} else {
-		conn_answered(c);
-	}
+	conn_settle(c);
 }
 
 void
@@ -433,8 +213,6 @@ http_call_hold(struct http_call *c, void (*gone)(void *arg), void *arg)
 	conn_become(c, CONN_HELD);
 	c->gone = gone;
 	c->gone_arg = arg;
-	(void)bufferevent_disable(c->bev, EV_READ);
-	(void)event_add(c->closed, NULL);
 }
 
 const struct http_request *
@@ -516,6 +294,20 @@ reads_requests(const struct http_call *c)
 	return c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY;
 }
 
+/* What is needed for the rest of the input to be understood, or the end when there is none. */
+static void
+conn_read_on(struct http_call *c)
+{
+	if (conn_output_length(c) > OUTPUT_HIGH)
+		(void)bufferevent_disable(c->bev, EV_READ); /* on_written() goes on */
+	else if (evbuffer_get_length(bufferevent_get_input(c->bev)))
+		event_active(c->kick, 0, 0);
+	else if (c->eof)
+		conn_become(c, CONN_FLUSH);
+	else
+		(void)bufferevent_enable(c->bev, EV_READ);
+}
+
 /* Understands what has come, answers what is complete; leaves early so that others have a turn. */
 static void
 conn_run(struct http_call *c)
@@ -526,7 +318,9 @@ conn_run(struct http_call *c)
 
 	c->depth++;
 	while (reads_requests(c) && (n = evbuffer_get_contiguous_space(in)) > 0) {
-		if (output_length(c) > OUTPUT_HIGH || turns == TURN_REQUESTS)
+		if (conn_output_length(c) > OUTPUT_HIGH)
+			conn_push(c);
+		if (conn_output_length(c) > OUTPUT_HIGH || turns == TURN_REQUESTS)
 			break;
 		r = http_parser_feed(
 		    &c->parser, (const char *)evbuffer_pullup(in, (ssize_t)n), n, &used);
@@ -534,18 +328,10 @@ conn_run(struct http_call *c)
 		conn_parsed(c, r);
 		turns += r == HTTP_PARSE_DONE;
 	}
-	if (reads_requests(c)) {
-		if (output_length(c) > OUTPUT_HIGH)
-			(void)bufferevent_disable(c->bev, EV_READ); /* on_written() goes on */
-		else if (evbuffer_get_length(in))
-			event_active(c->kick, 0, 0);
-		else if (c->eof)
-			conn_become(c, CONN_FLUSH);
-		else
-			(void)bufferevent_enable(c->bev, EV_READ);
-		if (c->state == CONN_FLUSH && !output_length(c))
-			conn_close(c);
-	}
+	if (reads_requests(c))
+		conn_read_on(c);
+	if (c->state != CONN_DEAD)
+		conn_settle(c);
 	leave(c);
 }
 
@@ -557,7 +343,7 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (c->state == CONN_STREAM)
-		stream_pump(c);
+		http_stream_pump(c);
 	else if (reads_requests(c))
 		conn_run(c);
 }
@@ -568,10 +354,15 @@ on_read(struct bufferevent *bev, void *arg)
 	struct http_call *c = arg;
 	struct evbuffer *in = bufferevent_get_input(bev);
 
-	if (c->state == CONN_LINGER)
+	if (c->state == CONN_LINGER) {
 		(void)evbuffer_drain(in, evbuffer_get_length(in));
-	else if (reads_requests(c))
+	} else if (c->state == CONN_HELD) {
+		/* Its next request has to wait; but that it goes must still be seen. */
+		(void)bufferevent_disable(bev, EV_READ);
+		(void)event_add(c->closed, NULL);
+	} else if (reads_requests(c)) {
 		conn_run(c);
+	}
 }
 
 static void
@@ -579,11 +370,12 @@ on_written(struct bufferevent *bev, void *arg)
 {
 	struct http_call *c = arg;
 
-	(void)bev;
+	if (!conn_output_length(c))
+		(void)bufferevent_disable(bev, EV_WRITE); /* conn_push() comes first */
 	if (c->state == CONN_STREAM)
-		stream_pump(c);
-	else if (c->state == CONN_FLUSH && !output_length(c))
-		conn_linger(c);
+		http_stream_pump(c);
+	else if (c->state == CONN_FLUSH)
+		conn_settle(c);
 	else if (reads_requests(c))
 		conn_run(c);
 }
@@ -659,7 +451,8 @@ conn_new(struct http_server *s, int fd)
 	bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_MAX);
 	(void)bufferevent_set_timeouts(c->bev, NULL, &write_tv);
 	conn_become(c, CONN_HEAD);
-	(void)bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	(void)bufferevent_disable(c->bev, EV_WRITE);
+	(void)bufferevent_enable(c->bev, EV_READ);
 	return 0;
 }
 
@@ -668,7 +461,7 @@ static bool
 close_idlest(struct http_server *s)
 {
 	for (struct http_call *c = s->first; c; c = c->next) {
-		if (!reads_requests(c) || output_length(c))
+		if (!reads_requests(c) || conn_output_length(c))
 			continue;
 		log_debug("connection closed to make room");
 		conn_close(c);
@@ -702,7 +495,7 @@ http_server_close_idle(struct http_server *s)
 	for (c = s->first; c; c = next) {
 		next = c->next;
 		if ((c->state == CONN_IDLE || http_parser_idle(&c->parser)) && reads_requests(c) &&
-		    !output_length(c))
+		    !conn_output_length(c))
 			conn_close(c);
 	}
 }

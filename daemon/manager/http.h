@@ -87,6 +87,14 @@ struct http_header {
 void http_call_answer(struct http_call *call, int status, const struct http_header *headers,
     const char *content_type, struct span body);
 
+/* One body for many calls: kept once, however many clients are slow to take it. */
+struct http_body;
+/* Takes what is in b. NULL: memory is out, or b had failed; b is empty then, too. */
+MUST_CHECK struct http_body *http_body_new(struct buf *b);
+struct http_body *http_body_unref(struct http_body *body); /* NULL is fine; returns NULL */
+void http_call_answer_shared(struct http_call *call, int status, const struct http_header *headers,
+    const char *content_type, struct http_body *body);
+
 /* A body that is made in pieces, as fast as the client takes them. */
 struct http_source {
 	/* Appends some bytes (tens of KiB). 1: more to come; 0: that was all; -errno: the answer is cut

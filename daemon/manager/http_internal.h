@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What http.c (connections) and httpserver.c (sockets, start, stop) share; for nobody else. */
+/*
+ * What http.c (connections), httpanswer.c (answers) and httpserver.c (sockets, start, stop) share; for
+ * nobody else.
+ */
 #pragma once
 
 #include "manager/http.h"
 
 #define HTTP_MAX_LISTENERS 4
 
+struct bufferevent;
 struct evconnlistener;
 struct event;
 
@@ -32,3 +36,48 @@ void http_server_make_room(struct http_server *s);
 void http_server_close_idle(struct http_server *s);
 void http_server_close_all(struct http_server *s);
 void http_server_check_stopped(struct http_server *s);
+
+#define OUTPUT_LOW (64 * 1024) /* a streamed answer goes on below this */
+
+enum conn_state {
+	CONN_IDLE,   /* between two requests */
+	CONN_HEAD,   /* a request has begun (a new connection counts as such) */
+	CONN_BODY,   /* its header is complete */
+	CONN_CALL,   /* the handler is at it */
+	CONN_HELD,   /* the handler will answer later */
+	CONN_STREAM, /* its answer is being made in pieces */
+	CONN_FLUSH,  /* the last answer of this connection is on its way */
+	CONN_LINGER, /* sent; a close with input unread would take the answer back */
+	CONN_DEAD,   /* to be freed when the stack is unwound */
+};
+
+struct http_call {
+	struct http_call *prev,
+	    *next; /* the server's list: the one longest without progress first */
+	struct http_server *server;
+	struct bufferevent *bev;
+	struct event *deadline;
+	struct event *kick;
+	struct event *closed;
+	struct http_parser parser;
+	enum conn_state state;
+	int depth; /* of our functions on the stack that go on using it */
+	bool eof;
+	bool keep_alive;
+	bool chunked;
+	char id[HTTP_CALL_ID_SIZE];
+	struct http_source source;
+	void (*gone)(void *arg);
+	void *gone_arg;
+};
+
+/* Whoever waits for the call is told; the memory goes when nobody on the stack needs it. */
+void conn_close(struct http_call *c);
+void conn_become(struct http_call *c, enum conn_state next);
+size_t conn_output_length(struct http_call *c);
+/* The whole answer is in the output: the connection goes on, or ends. */
+void conn_answered(struct http_call *c);
+/* Sends what the socket takes, and does what comes when all of it is sent. */
+void conn_settle(struct http_call *c);
+
+void http_stream_pump(struct http_call *c); /* one more piece of a streamed answer */

@@ -17,6 +17,8 @@
 #define DEFAULT_LIMIT 20
 #define PIECE         (32 * 1024)
 
+#define SHARED_MAX (16 * 1024 * 1024)
+
 #define ETAG_SIZE     64
 #define LIST_WAIT_MAX 60 /* seconds: below what proxies take for a dead connection */
 
@@ -270,24 +272,20 @@ end_list(const struct list_stream *s, struct buf *out)
 	jtext_member_int(out, "offset", s->list.query.offset);
 	jtext_member_int(out, "totalCount", s->total);
 	buf_addc(out, '}');
-	return 0;
+	return buf_error(out);
 }
 
+/* Until out holds `enough` bytes (1), or there are no more (0). */
 static int
-more_rows(void *arg, struct buf *out)
+add_rows(struct list_stream *s, struct buf *out, size_t enough)
 {
-	struct list_stream *s = arg;
 	struct store_object o;
 	int r;
 
-	if (!s->begun)
-		buf_adds(out, "{\"environmentObjects\":[");
-	s->begun = true;
-	while (out->len < PIECE) {
+	while (out->len < enough && !buf_error(out)) {
 		r = store_list_next(s->cursor, &o);
 		if (r < 0)
-			log_error("list cut off", LOG_STR("request", http_call_id(s->rq->call)),
-			    LOG_STR("reason", strerror(-r)));
+			log_error("list cut off", LOG_STR("reason", strerror(-r)));
 		if (r <= 0)
 			return r < 0 ? r : end_list(s, out);
 		if (s->any)
@@ -295,7 +293,18 @@ more_rows(void *arg, struct buf *out)
 		s->any = true;
 		encode_object(&o, &s->list.view, out);
 	}
-	return 1;
+	return buf_error(out) ? buf_error(out) : 1;
+}
+
+static int
+more_rows(void *arg, struct buf *out)
+{
+	struct list_stream *s = arg;
+
+	if (!s->begun)
+		buf_adds(out, "{\"environmentObjects\":[");
+	s->begun = true;
+	return add_rows(s, out, PIECE);
 }
 
 static void
@@ -335,6 +344,55 @@ list_answer(struct request *rq, const struct list *l, int64_t wait_s)
 	answer_headers(headers, own.list);
 	request_ref(rq);
 	http_call_stream(rq->call, 200, headers, "application/json", &source);
+}
+
+/* --- one body for many ---------------------------------------------------------------- */
+
+bool
+list_equal(const struct list *a, const struct list *b)
+{
+	const struct store_query *x = &a->query, *y = &b->query;
+
+	if (x->scope != y->scope || !id_equal(&x->scope_id, &y->scope_id) ||
+	    x->resolve != y->resolve || x->whole_workspace != y->whole_workspace ||
+	    x->types != y->types || !x->key.p != !y->key.p || x->offset != y->offset ||
+	    x->limit != y->limit || x->n_sorts != y->n_sorts ||
+	    a->view.show_secrets != b->view.show_secrets)
+		return false;
+	for (size_t i = 0; i < x->n_sorts; i++)
+		if (x->sorts[i].by != y->sorts[i].by ||
+		    x->sorts[i].descending != y->sorts[i].descending)
+			return false;
+	return !x->key.p || span_equal(x->key, y->key);
+}
+
+struct http_body *
+list_render(struct api *api, const struct list *l, uint64_t *number)
+{
+	struct list_stream s = { .list = *l };
+	struct buf body = BUF_INIT(SHARED_MAX);
+	int r = store_list(api->store, &l->query, &s.cursor, &s.total, number);
+
+	if (r == 0) {
+		buf_adds(&body, "{\"environmentObjects\":[");
+		r = add_rows(&s, &body, SIZE_MAX);
+	}
+	store_list_close(s.cursor);
+	if (r == 0)
+		return http_body_new(&body);
+	buf_fini(&body);
+	return NULL;
+}
+
+void
+list_answer_shared(struct request *rq, struct http_body *body, uint64_t number, int64_t wait_s)
+{
+	struct http_header headers[API_MAX_HEADERS];
+	struct list_headers own;
+
+	write_headers(rq, number, wait_s, &own);
+	answer_headers(headers, own.list);
+	http_call_answer_shared(rq->call, 200, headers, "application/json", body);
 }
 
 void

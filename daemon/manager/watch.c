@@ -24,12 +24,21 @@ struct held {
 	bool timed_out;
 };
 
+/* What the last one was answered: the next one has often asked for the same, and nothing is written between. */
+struct memo {
+	struct request *rq; /* NULL: nothing yet */
+	struct list list;
+	struct http_body *body;
+	uint64_t number;
+};
+
 struct watch {
 	struct api *api;
 	struct event *wake;
 	struct held *buckets[N_BUCKETS]; /* by what they look at */
 	struct held *wide;               /* those that look at more than one thing */
 	struct held *due;
+	struct memo memo;
 	uint8_t key[HASH_SHORT_KEY_SIZE];
 	bool stopping;
 };
@@ -105,27 +114,69 @@ authorise_again(struct request *rq)
 	return r == TOKEN_GOOD && request_organization(rq);
 }
 
+static void
+memo_forget(struct memo *m)
+{
+	if (m->rq)
+		request_unref(m->rq);
+	m->body = http_body_unref(m->body);
+	m->rq = NULL;
+}
+
+static void
+answer_changed(struct held *h, const struct list *l)
+{
+	struct memo *m = &h->watch->memo;
+
+	if (!m->rq || !list_equal(&m->list, l)) {
+		memo_forget(m);
+		m->body = list_render(h->watch->api, l, &m->number);
+	}
+	if (!m->body) {
+		list_answer(h->rq, l, h->wait_s);
+		return;
+	}
+	/* The key of the list is this request's text: it stays with the memo. */
+	request_ref(h->rq);
+	if (m->rq)
+		request_unref(m->rq);
+	m->rq = h->rq;
+	m->list = *l;
+	list_answer_shared(h->rq, m->body, m->number, h->wait_s);
+}
+
 /*
  * Answers what is due, or lets it wait on when the change was none for it. Everything is asked again: a
- * Deployment may be gone, a right lost.
+ * Deployment may be gone, a right lost. Only what the same token asked in the same turn is known.
  */
 static void
 finish(struct held *h)
 {
 	struct request *rq = h->rq;
+	const struct memo *m = &h->watch->memo;
 	struct list l = { 0 };
-	bool may = authorise_again(rq) && list_read(rq, &l);
-	bool over = h->timed_out || h->watch->stopping || clock_boot_ms() >= h->until_ms;
+	bool over, known;
 
-	if (may && list_is_known(rq, &l) && !over) {
+	if (m->rq && id_equal(&m->rq->who.id, &rq->who.id) && list_equal(&m->list, &h->list)) {
+		answer_changed(h, &h->list);
+		held_free(h);
+		return;
+	}
+	if (!authorise_again(rq) || !list_read(rq, &l)) {
+		held_free(h); /* and it was told why */
+		return;
+	}
+	known = list_is_known(rq, &l);
+	over = h->timed_out || h->watch->stopping || clock_boot_ms() >= h->until_ms;
+	if (known && !over) {
 		leave(h);
 		wait_for_change(h);
 		return;
 	}
-	if (may && list_is_known(rq, &l))
+	if (known)
 		list_answer_unchanged(rq, &l, h->wait_s);
-	else if (may)
-		list_answer(rq, &l, h->wait_s);
+	else
+		answer_changed(h, &l);
 	held_free(h);
 }
 
@@ -138,17 +189,20 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	while (w->due)
 		finish(w->due);
+	memo_forget(&w->memo);
 }
 
 static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct held *h = arg;
+	struct watch *w = h->watch;
 
 	(void)fd;
 	(void)what;
 	h->timed_out = true;
 	finish(h);
+	memo_forget(&w->memo);
 }
 
 static void
