@@ -125,11 +125,25 @@ $(UNIT): %: %.o $(call archives,$(LAYERS))
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_unit)
 
 .PHONY: tests
-tests: $(UNIT)
+tests: $(UNIT) $(SIM)
 
 .PHONY: unit
 unit: $(UNIT) ## build and run the C unit tests (MODE=asan: with sanitizers)
 	@tests/unit/run.sh $(UNIT)
+
+# Scenarios of the replica on virtual time, and the same with memory failing at each allocation.
+SIM := $B/tests/sim/sim
+
+$(SIM): $(call obj,$(wildcard tests/sim/*.c)) $(call archives,core base)
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ -lsodium -linih
+
+.PHONY: sim torture
+sim: $(SIM) ## run tests/sim/*.scn, the replica's rules as stories
+	@$(SIM) $(wildcard tests/sim/*.scn)
+
+torture: $(SIM) ## the scenarios with the 1st, 2nd, 3rd ... allocation failing
+	@$(SIM) --torture $(wildcard tests/sim/*.scn)
 
 FUZZ := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
 

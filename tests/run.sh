@@ -13,18 +13,21 @@ pytest_in() { # DIR, the directory with the programs
 }
 stage_unit() { make -s unit WERROR=-Werror; }
 stage_unit_asan() { make -s unit WERROR=-Werror MODE=asan; }
+stage_sim() { make -s sim WERROR=-Werror MODE=asan && make -s torture WERROR=-Werror; }
 stage_shim() { "$python" -m pytest -q python-shim/tests; }
 stage_e2e() { pytest_in tests/e2e build/asan; }
 stage_system() { pytest_in tests/system build; }
 stage_airflow() { tests/airflow/venvs.sh && pytest_in tests/airflow build; }
 
 # The longest first: they overlap best.
-stages=(e2e system unit_asan shim unit)
+stages=(e2e system unit_asan shim unit sim)
 [ $# -eq 0 ] || stages=("$@")
 
-# "N passed, N failed" of a log: pytest's closing line, or the unit runner's.
+# "N passed, N failed" of a log: pytest's closing line, or those of the unit and scenario runners.
 counts() {
-	awk '/^unit: / || /^=*[ ]?[0-9]+ (passed|failed|error|skipped).* in [0-9.]+s/ { line = $0 }
+	awk '/^(unit|sim[a-z ]*): / { for (i = 1; i < NF; i++) {
+	         if ($(i + 1) ~ /^passed/) p += $i; if ($(i + 1) ~ /^failed/) f += $i } }
+	     /^=*[ ]?[0-9]+ (passed|failed|error|skipped).* in [0-9.]+s/ { line = $0 }
 	     END { split(line, w, /[ ,:]+/)
 	         for (i in w) { if (w[i + 1] == "passed") p = w[i]; if (w[i + 1] == "skipped") s = w[i]
 	             if (w[i + 1] == "failed") f += w[i]; if (w[i + 1] ~ /^errors?$/) f += w[i] }

@@ -378,14 +378,6 @@ generation_count_state(const struct generation *g, enum record_state state)
 	return g->n_state[state];
 }
 
-static bool
-held_equal(const struct record *a, const struct record *b)
-{
-	if (!a || !b)
-		return a == b;
-	return span_equal(a->text, b->text);
-}
-
 bool
 generation_equal(const struct generation *a, const struct generation *b)
 {
@@ -395,7 +387,7 @@ generation_equal(const struct generation *a, const struct generation *b)
 		const struct record *x = a->record[i], *y = b->record[i];
 
 		if (x->kind != y->kind || x->state != y->state || !span_equal(x->key, y->key) ||
-		    !span_equal(x->text, y->text) || !held_equal(x->held, y->held))
+		    !span_equal(x->text, y->text))
 			return false;
 	}
 	return true;

@@ -77,7 +77,7 @@ size_t generation_count(const struct generation *g, enum record_kind kind);
 /* Records of one kind, sorted by key (bytes). i < generation_count(). */
 const struct record *generation_at(const struct generation *g, enum record_kind kind, size_t i);
 size_t generation_count_state(const struct generation *g, enum record_state state);
-/* Same kinds, keys, states, texts and held values (not confirmed_ms)? */
+/* Do both come from the same list: same kinds, keys, states and texts? Held values do not count. */
 bool generation_equal(const struct generation *a, const struct generation *b);
 /* Keys of one kind in `old` that `new` does not have. */
 size_t generation_n_dropped(

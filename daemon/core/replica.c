@@ -421,17 +421,21 @@ static void
 take(struct replica *r, int64_t now_ms, struct generation *g)
 {
 	size_t withheld = r->current ? generation_count_state(r->current, RECORD_WITHHELD) : 0;
+	bool same = r->current && generation_equal(r->current, g);
 
 	confirm(r, now_ms);
-	if (r->current && generation_equal(r->current, g)) {
+	if (same && withheld == 0) {
 		generation_unref(g);
 		return;
 	}
-	if (r->current)
+	/* The same list again may have let go of values that were held for too long. */
+	if (r->current && !same)
 		r->number++;
 	generation_unref(r->current);
 	r->current = g;
 	watch_held(r, now_ms);
+	if (same)
+		return;
 	note_withheld(r, withheld);
 	r->ops->published(r->env);
 }

@@ -295,7 +295,7 @@ a_withheld_record_keeps_the_value_held_before_with_its_time(void **state)
 	assert_true(generation_equal(first, second));
 	late = withheld_after(second, 900, 501);
 	assert_null(held_of(late));
-	assert_false(generation_equal(second, late));
+	assert_true(generation_equal(second, late)); /* the list is the same */
 	none = withheld_after(NULL, 900, 0);
 	assert_null(held_of(none));
 	generation_unref(first);

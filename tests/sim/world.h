@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The replica's world in a scenario: a clock that only moves when told, a manager that answers what the
+ * scenario says, people who ask, and a record of everything that happened. Fake edges around the real
+ * core. After each step world_check() holds the standing invariant: every question asked has had
+ * exactly one answer, or waits on a live sync.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/replica.h"
+#include "tests/sim/words.h"
+
+#define MAX_QUESTIONS 64
+#define MAX_EVENTS    256
+
+struct question {
+	struct waiter waiter;
+	struct world *world;
+	char name[32], key[128], team[32];
+	enum record_kind kind;
+	bool asked, forgotten;
+	int n_answers;
+};
+
+struct event {
+	char text[MAX_TEXT];
+	bool required; /* the scenario must name it */
+};
+
+enum jitter { JITTER_MIDDLE, JITTER_LOW, JITTER_HIGH };
+
+struct world {
+	struct replica *replica;
+	struct replica_config config;
+	bool hide_teams;
+	int64_t now_ms, turn_ms;
+	enum jitter jitter;
+
+	unsigned n_syncs; /* begun so far */
+	bool syncing;
+	char manager[1024]; /* what the manager answers by itself; "": it waits to be told */
+	int64_t latency_ms, answers_ms;
+
+	struct question question[MAX_QUESTIONS];
+	size_t n_questions;
+	struct event event[MAX_EVENTS];
+	size_t n_events, n_events_lost;
+	uint64_t published; /* the last number */
+	bool ran_short;     /* memory was out, and is there again */
+	const char *broken; /* an invariant that does not hold, or a line that makes no sense */
+};
+
+void world_init(struct world *w);
+void world_fini(struct world *w);
+/* Each does one step of a scenario; what is wrong with it ends up in w->broken. */
+void world_config(struct world *w, const struct words *args);
+void world_start(struct world *w);
+void world_pass(struct world *w, int64_t ms);
+void world_ask(struct world *w, const struct words *args);
+void world_forget(struct world *w, const char *name);
+void world_soon(struct world *w);
+/* args: what became of the sync in flight: list conn:a="1" ..., unmodified, unreachable, ... */
+void world_sync_ends(struct world *w, const struct words *args);
+void world_status(struct world *w, char text[static MAX_TEXT]);
+void world_check(struct world *w);
