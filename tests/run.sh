@@ -8,19 +8,22 @@ cd "$(dirname "$0")/.." || exit
 logs=build/test
 python=$PWD/.venvs/dev/bin/python
 
-pytest_in() { # DIR, the directory with the programs
-	CONND_BUILD=$PWD/$2 "$python" -m pytest -q --durations=5 "$1"
+pytest_in() { # tests, the directory with the programs, pytest's options
+	CONND_BUILD=$PWD/$2 "$python" -m pytest -q --durations=5 "$1" "${@:3}"
 }
 stage_unit() { make -s unit WERROR=-Werror; }
 stage_unit_asan() { make -s unit WERROR=-Werror MODE=asan; }
 stage_sim() { make -s sim WERROR=-Werror MODE=asan && make -s torture WERROR=-Werror; }
 stage_shim() { "$python" -m pytest -q python-shim/tests; }
-stage_e2e() { pytest_in tests/e2e build/asan; }
+# Most of these wait for a time-out or a retry: several at once.
+stage_e2e() { pytest_in tests/e2e build/asan -n 6; }
+# What a sanitizer would distort.
+stage_memory() { pytest_in tests/e2e/test_memory.py build; }
 stage_system() { pytest_in tests/system build; }
 stage_airflow() { tests/airflow/venvs.sh && pytest_in tests/airflow build; }
 
 # The longest first: they overlap best.
-stages=(e2e system unit_asan shim unit sim)
+stages=(e2e memory system unit_asan shim unit sim)
 [ $# -eq 0 ] || stages=("$@")
 
 # "N passed, N failed" of a log: pytest's closing line, or those of the unit and scenario runners.
