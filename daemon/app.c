@@ -19,18 +19,17 @@
 #include "edge/loop.h"
 #include "edge/notify.h"
 #include "edge/peer.h"
+#include "edge/ready.h"
+#include "edge/reexec.h"
 #include "edge/serve.h"
 #include "edge/settings.h"
 #include "edge/sync.h"
 #include "edge/upstream.h"
 #include "edge/watch.h"
 
-#define READY_GRACE_S  10 /* without data we say READY after this time all the same */
-#define DRAIN_S        4  /* then what is left is closed: systemd and people wait */
-#define EXTEND_EVERY_S 5  /* while [require] is not met */
-#define EXTEND_BY_MS   15000
-#define SPARE_FILES    64              /* descriptors that are no connections */
-#define SAY_AGAIN_MS   (5 * 60 * 1000) /* the same failure is logged that often */
+#define DRAIN_S      4               /* then what is left is closed: systemd and people wait */
+#define SPARE_FILES  64              /* descriptors that are no connections */
+#define SAY_AGAIN_MS (5 * 60 * 1000) /* the same failure is logged that often */
 
 struct app {
 	const char *config_path;
@@ -45,8 +44,11 @@ struct app {
 	struct peers *peers;
 	struct alarm *alarm; /* when the replica wants its next turn */
 	struct later turn;   /* its turn comes at the end of this one */
-	struct event *ready_timer, *watchdog, *drain_timer;
-	bool ready, grace_over, stopping;
+	struct ready *ready;
+	struct event *drain_timer;
+	bool stopping;
+	bool upgrading;             /* stopping, to become a newer program */
+	struct reexec_check *check; /* is that one content with the configuration? */
 	bool lock_warned;
 	bool follow;               /* a good sync: its manager may be watched */
 	bool noted;                /* the sync that ended just now had its line */
@@ -57,56 +59,13 @@ struct app {
 /* --- the replica's turns ----------------------------------------------------------------- */
 
 static void
-say_status(const struct replica_status *st)
-{
-	static const char *const name[] = { "not ready", "fresh", "stale", "offline", "expired" };
-	char text[256];
-
-	(void)snprintf(text, sizeof text, "%s: %zu connections, %zu variables%s%.150s",
-	    name[st->state], st->n[KIND_CONNECTION], st->n[KIND_VARIABLE],
-	    *st->last_error ? "; " : "", st->last_error);
-	notify_status(text);
-}
-
-/* [require] decides when there is any; else any data does, or patience that has ended. */
-static bool
-is_ready(struct app *a, const struct replica_status *st, int64_t now_ms)
-{
-	const struct config *c = a->settings->config;
-
-	for (size_t i = 0; i < c->require.n_keys; i++)
-		if (!replica_has(a->replica, now_ms, c->require.key[i].kind,
-			span_of(c->require.key[i].key), c->require.max_age_ms))
-			return false;
-	return c->require.n_keys > 0 || st->state != NOT_READY || a->grace_over;
-}
-
-static void
-check_ready(struct app *a)
-{
-	int64_t now_ms = clock_boot_ms();
-	struct replica_status st;
-
-	replica_status(a->replica, now_ms, &st);
-	if (!a->stopping)
-		say_status(&st);
-	if (a->ready || a->stopping || !is_ready(a, &st, now_ms))
-		return;
-	a->ready = true;
-	(void)event_del(a->ready_timer);
-	log_info("ready", LOG_INT("connections", (int64_t)st.n[KIND_CONNECTION]),
-	    LOG_INT("variables", (int64_t)st.n[KIND_VARIABLE]));
-	notify_ready();
-}
-
-static void
 take_turn(struct app *a)
 {
 	alarm_set(a->alarm, replica_turn(a->replica, clock_boot_ms()));
 	if (a->follow)
 		watch_follow(a->watch, sync_watchable_url(a->sync));
 	a->follow = false;
-	check_ready(a);
+	ready_check(a->ready);
 }
 
 static void
@@ -312,20 +271,15 @@ on_drain_over(evutil_socket_t fd, short what, void *arg)
 	loop_stop(a->loop);
 }
 
+/* No more clients; what was begun is finished. */
 static void
-on_terminate(void *arg)
+begin_to_stop(struct app *a)
 {
 	static const struct timeval longest = { .tv_sec = DRAIN_S };
-	struct app *a = arg;
 
-	if (a->stopping) {
-		loop_stop(a->loop); /* asked twice: at once */
-		return;
-	}
 	a->stopping = true;
+	ready_stop(a->ready);
 	log_info("stopping", LOG_INT("connections", peers_count(a->peers)));
-	notify_stopping();
-	notify_status("stopping");
 	listener_stop(a->listener);
 	if (evtimer_add(a->drain_timer, &longest) < 0) {
 		loop_stop(a->loop);
@@ -333,6 +287,84 @@ on_terminate(void *arg)
 	}
 	peers_drain(a->peers, on_drained, a);
 }
+
+static void
+on_terminate(void *arg)
+{
+	struct app *a = arg;
+
+	if (a->stopping && !a->upgrading) {
+		loop_stop(a->loop); /* asked twice: at once */
+		return;
+	}
+	notify_stopping();
+	notify_status("stopping");
+	a->upgrading = false;
+	if (!a->stopping)
+		begin_to_stop(a);
+}
+
+/* --- becoming a newer program ---------------------------------------------------------------- */
+
+/* It would have to be able to answer: from the manager, which answered us a moment ago. */
+static bool
+may_upgrade(struct app *a)
+{
+	struct replica_status st;
+
+	replica_status(a->replica, clock_boot_ms(), &st);
+	if (!*st.last_error)
+		return true;
+	log_warn("upgrade refused: the last sync failed, and a new process would have no data",
+	    LOG_STR("reason", st.last_error));
+	return false;
+}
+
+static void
+on_program_checked(void *env, bool ok)
+{
+	struct app *a = env;
+
+	if (a->stopping)
+		return;
+	if (!ok) {
+		log_error("upgrade refused: the new program does not accept the configuration");
+		return;
+	}
+	log_info("upgrading");
+	notify_reloading();
+	a->upgrading = true;
+	begin_to_stop(a);
+}
+
+static void
+on_upgrade(void *arg)
+{
+	struct app *a = arg;
+	int r;
+
+	if (a->stopping || !may_upgrade(a))
+		return;
+	a->check = reexec_check_free(a->check);
+	r = reexec_check_new(&a->check, a->loop, a->config_path, on_program_checked, a);
+	if (r < 0)
+		log_error("upgrade refused: the new program cannot be started",
+		    LOG_STR("reason", strerror(-r)));
+}
+
+/* Everything is gone but the socket. Returns only when it failed. */
+static int
+become_newer(const struct app *a, int fd, const char *name)
+{
+	int r;
+
+	notify_export();
+	r = reexec_now(fd, name, a->config_path);
+	log_error("cannot become the new program", LOG_STR("reason", strerror(-r)));
+	return 1;
+}
+
+/* --- reload ---------------------------------------------------------------------------------- */
 
 /* What questions are answered by that the configuration decides. Borrows from s. */
 static void
@@ -369,6 +401,7 @@ apply(struct app *a, struct settings *s)
 	watch_use(a->watch, &source);
 	sync_use(a->sync, &source);
 	upstream_free(old_upstream);
+	ready_use(a->ready, s->config);
 	settings_free(old);
 	return 0;
 }
@@ -406,52 +439,8 @@ on_reload(void *arg)
 		replica_sync_soon(a->replica, clock_boot_ms());
 	}
 	take_turn(a);
-	if (a->ready)
+	if (ready_is(a->ready))
 		notify_ready();
-}
-
-/* --- timers --------------------------------------------------------------------------------------- */
-
-static void
-on_ready_timer(evutil_socket_t fd, short what, void *arg)
-{
-	struct app *a = arg;
-
-	(void)fd;
-	(void)what;
-	if (a->settings->config->require.n_keys > 0)
-		notify_extend_timeout(EXTEND_BY_MS);
-	else
-		a->grace_over = true;
-	check_ready(a);
-}
-
-static void
-on_watchdog(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	(void)arg;
-	notify_watchdog();
-}
-
-static int
-start_timers(struct app *a)
-{
-	bool require = a->settings->config->require.n_keys > 0;
-	struct timeval ready = { .tv_sec = require ? EXTEND_EVERY_S : READY_GRACE_S };
-	int64_t watchdog_ms = notify_watchdog_ms();
-	struct timeval ping = { .tv_sec = watchdog_ms / 1000,
-		.tv_usec = watchdog_ms % 1000 * 1000 };
-	struct event_base *base = loop_base(a->loop);
-
-	a->ready_timer = event_new(base, -1, EV_PERSIST, on_ready_timer, a);
-	a->watchdog = event_new(base, -1, EV_PERSIST, on_watchdog, a);
-	a->drain_timer = evtimer_new(base, on_drain_over, a);
-	if (!a->ready_timer || !a->watchdog || !a->drain_timer ||
-	    event_add(a->ready_timer, &ready) < 0)
-		return -ENOMEM;
-	return watchdog_ms > 0 && event_add(a->watchdog, &ping) < 0 ? -ENOMEM : 0;
 }
 
 /* --- birth and end ----------------------------------------------------------------------------------- */
@@ -503,6 +492,12 @@ start_serving(struct app *a)
 	r = peers_new(&a->peers, a->loop, &a->service, &limits);
 	if (r < 0)
 		return r;
+	a->drain_timer = evtimer_new(loop_base(a->loop), on_drain_over, a);
+	if (!a->drain_timer)
+		return -ENOMEM;
+	r = ready_new(&a->ready, a->loop, a->replica, a->settings->config);
+	if (r < 0)
+		return r;
 	return listener_start(a->listener, on_accepted, a);
 }
 
@@ -515,6 +510,8 @@ start_signals(struct app *a)
 		r = loop_on_signal(a->loop, SIGINT, on_terminate, a);
 	if (r == 0)
 		r = loop_on_signal(a->loop, SIGHUP, on_reload, a);
+	if (r == 0)
+		r = loop_on_signal(a->loop, SIGUSR2, on_upgrade, a);
 	return r;
 }
 
@@ -547,8 +544,6 @@ start(struct app *a, char why[static SETTINGS_WHY_SIZE])
 	r = start_replica(a);
 	if (r == 0)
 		r = start_serving(a);
-	if (r == 0)
-		r = start_timers(a);
 	(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", r < 0 ? strerror(-r) : "");
 	return r;
 }
@@ -557,16 +552,14 @@ static void
 stop(struct app *a)
 {
 	a->stopping = true;
+	a->check = reexec_check_free(a->check);
 	a->watch = watch_free(a->watch);
 	a->sync = sync_free(a->sync);
 	a->upstream = upstream_free(a->upstream);
 	a->peers = peers_free(a->peers);
 	a->listener = listener_free(a->listener);
+	a->ready = ready_free(a->ready);
 	a->replica = replica_free(a->replica);
-	if (a->ready_timer)
-		event_free(a->ready_timer);
-	if (a->watchdog)
-		event_free(a->watchdog);
 	if (a->drain_timer)
 		event_free(a->drain_timer);
 	if (a->loop)
@@ -581,7 +574,8 @@ app_run(const char *config_path)
 {
 	struct app a = { .config_path = config_path, .turn.run = on_turn };
 	char why[SETTINGS_WHY_SIZE] = "";
-	int r;
+	const char *name = NULL;
+	int r, fd = -1;
 
 	log_setup(LOG_FORMAT_AUTO, LOG_INFO);
 	notify_init();
@@ -600,7 +594,11 @@ app_run(const char *config_path)
 	r = loop_run(a.loop);
 	if (r < 0)
 		log_error("the event loop gave up", LOG_STR("reason", strerror(-r)));
+	if (r == 0 && a.upgrading)
+		fd = listener_give(a.listener, &name);
 	stop(&a);
+	if (fd >= 0)
+		return become_newer(&a, fd, name);
 	log_info("stopped");
 	return r < 0 ? 1 : 0;
 }

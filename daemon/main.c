@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "edge/harden.h"
 #include "edge/loop.h"
+#include "edge/reexec.h"
 #include "edge/upstream.h"
 
 #define DEFAULT_CONFIG "/etc/connd/connd.conf"
@@ -57,6 +58,7 @@ main(int argc, char **argv)
 	bool check = false;
 	int c;
 
+	reexec_init(argv[0]);
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'k':

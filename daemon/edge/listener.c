@@ -25,7 +25,8 @@
 #define FIRST_PASSED_FD   3
 #define MAX_PASSED        16
 #define FD_NAME           "varlink"
-#define BACKLOG           65535 /* the kernel cuts it to net.core.somaxconn */
+#define OWN_FD_NAME       "varlink-own" /* bound by the connd that this process was before */
+#define BACKLOG           65535         /* the kernel cuts it to net.core.somaxconn */
 #define ACCEPTS_A_TURN    64
 #define PAUSE_MS          100 /* without descriptors or memory; jittered by half */
 #define COMPLAIN_EVERY_MS 10000
@@ -80,19 +81,19 @@ passed_count(char names[static 256])
 	return count > MAX_PASSED ? MAX_PASSED : (int)count;
 }
 
-/* The index of the descriptor with our name; 0 when none has it and there is but one; else -1. */
+/* The index of the descriptor with this name, or -1. */
 static int
-passed_index(const char *names, int count)
+index_of(const char *wanted, const char *names, int count)
 {
 	size_t n;
 
 	for (int i = 0; i < count && *names; i++) {
 		n = strcspn(names, ":");
-		if (n == sizeof FD_NAME - 1 && strncmp(names, FD_NAME, n) == 0)
+		if (n == strlen(wanted) && strncmp(names, wanted, n) == 0)
 			return i;
 		names += n + (names[n] == ':');
 	}
-	return count == 1 ? 0 : -1;
+	return -1;
 }
 
 static bool
@@ -104,16 +105,32 @@ socket_option_is(int fd, int option, int wanted)
 	return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
 }
 
+/* The path is ours to unlink at the end, while it leads to this very socket. */
+static void
+remember_path(struct listener *l, const char *path, const char *now_at)
+{
+	struct stat st;
+
+	if (lstat(now_at, &st) < 0)
+		return;
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+	l->path = mem_strdup(path); /* NULL: it stays behind, and is replaced by the next connd */
+}
+
 /* 1: taken; 0: none was passed; -errno. */
 static int
-adopt(struct listener *l, char why[static LISTENER_WHY_SIZE])
+adopt(struct listener *l, const char *path, char why[static LISTENER_WHY_SIZE])
 {
 	char names[256];
-	int count = passed_count(names), at, fd;
+	int count = passed_count(names), at, fd, own;
 
 	if (count == 0)
 		return 0;
-	at = passed_index(names, count);
+	own = index_of(OWN_FD_NAME, names, count);
+	at = own >= 0 ? own : index_of(FD_NAME, names, count);
+	if (at < 0 && count == 1)
+		at = 0;
 	for (int i = 0; i < count; i++)
 		if (i != at)
 			(void)close(FIRST_PASSED_FD + i);
@@ -132,6 +149,8 @@ adopt(struct listener *l, char why[static LISTENER_WHY_SIZE])
 	    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		return complain(why, "cannot prepare the passed socket");
 	l->fd = fd;
+	if (own >= 0)
+		remember_path(l, path, path);
 	return 1;
 }
 
@@ -218,10 +237,6 @@ prepare(struct listener *l, const char *tmp, const struct listener_options *o,
 		return complain(why, "cannot set the mode of %s", tmp);
 	if (listen(l->fd, BACKLOG) < 0)
 		return complain(why, "cannot listen at %s", tmp);
-	if (lstat(tmp, &st) < 0)
-		return complain(why, "%s", tmp);
-	l->dev = st.st_dev;
-	l->ino = st.st_ino;
 	return 0;
 }
 
@@ -243,11 +258,10 @@ bind_own(struct listener *l, const struct listener_options *o, char why[static L
 		(void)unlink(tmp);
 		return r;
 	}
-	l->path = mem_strdup(o->path);
-	if (!l->path || rename(tmp, o->path) < 0) {
+	remember_path(l, o->path, tmp);
+	if (rename(tmp, o->path) < 0) {
 		r = complain(why, "cannot put the socket at %s", o->path);
 		(void)unlink(tmp);
-		l->path = (mem_free(l->path), NULL);
 		return r;
 	}
 	return 0;
@@ -348,7 +362,7 @@ listener_new(struct listener **out, struct loop *loop, const struct listener_opt
 	l->loop = loop;
 	l->fd = l->reserve = -1;
 	l->complained_ms = -COMPLAIN_EVERY_MS;
-	r = adopt(l, why);
+	r = adopt(l, options->path, why);
 	if (r == 0)
 		r = bind_own(l, options, why);
 	if (r < 0) {
@@ -379,6 +393,18 @@ listener_stop(struct listener *l)
 		(void)event_del(l->readable);
 	if (l->resume)
 		(void)evtimer_del(l->resume);
+}
+
+int
+listener_give(struct listener *l, const char **name)
+{
+	int fd = l->fd;
+
+	*name = l->path ? OWN_FD_NAME : FD_NAME;
+	mem_free(l->path);
+	l->path = NULL;
+	l->fd = -1;
+	return fd;
 }
 
 bool

@@ -34,5 +34,7 @@ MUST_CHECK int listener_new(struct listener **out, struct loop *loop,
 /* From now on accepted(env, fd) is called with each new connection, which it takes. 0 or -ENOMEM. */
 MUST_CHECK int listener_start(struct listener *l, void (*accepted)(void *env, int fd), void *env);
 void listener_stop(struct listener *l); /* no more accepts; the socket stays, its queue with it */
+/* Gives the descriptor away, to a successor in this process; the name tells it whose the path is. */
+int listener_give(struct listener *l, const char **name);
 bool listener_was_passed(const struct listener *l);
 struct listener *listener_free(struct listener *l); /* NULL is fine; returns NULL */

@@ -2,6 +2,7 @@
 #include "edge/loop.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -192,6 +193,7 @@ int
 loop_on_signal(struct loop *l, int signo, void (*fn)(void *arg), void *arg)
 {
 	struct signal_handler *h = &l->signal[l->n_signals];
+	sigset_t one;
 
 	if (l->n_signals == MAX_SIGNALS)
 		return -ENOMEM;
@@ -205,6 +207,10 @@ loop_on_signal(struct loop *l, int signo, void (*fn)(void *arg), void *arg)
 		return -ENOMEM;
 	}
 	l->n_signals++;
+	/* The connd that this process was before held it back until now. */
+	(void)sigemptyset(&one);
+	(void)sigaddset(&one, signo);
+	(void)sigprocmask(SIG_UNBLOCK, &one, NULL);
 	return 0;
 }
 

@@ -62,6 +62,26 @@ notify_init(void)
 }
 
 void
+notify_export(void)
+{
+	char path[sizeof address.sun_path + 1] = "", usec[32], pid[32];
+
+	if (address_size) {
+		memcpy(
+		    path, address.sun_path, address_size - offsetof(struct sockaddr_un, sun_path));
+		if (!path[0])
+			path[0] = '@';
+		(void)setenv("NOTIFY_SOCKET", path, 1);
+	}
+	if (watchdog_usec > 0) {
+		(void)snprintf(usec, sizeof usec, "%" PRId64, watchdog_usec);
+		(void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
+		(void)setenv("WATCHDOG_USEC", usec, 1);
+		(void)setenv("WATCHDOG_PID", pid, 1);
+	}
+}
+
+void
 notify_ready(void)
 {
 	notify_send("READY=1");

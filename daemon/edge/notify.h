@@ -9,6 +9,7 @@
 
 /* Reads NOTIFY_SOCKET and WATCHDOG_USEC/_PID, and removes them from the environment. */
 void notify_init(void);
+void notify_export(void); /* puts them back, for the program that this process becomes */
 void notify_ready(void);
 void notify_reloading(void); /* to be followed by notify_ready() */
 void notify_stopping(void);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/reexec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define CHECK_S   10 /* longer than a check can take that does not hang */
+#define POLL_MS   20 /* how often it is looked at meanwhile */
+#define LISTEN_FD 3
+
+static char program[PATH_MAX]; /* "": not known */
+
+struct reexec_check {
+	struct event *poll;
+	pid_t pid;
+	int polls;
+	void (*done)(void *env, bool ok);
+	void *env;
+};
+
+/* A path stays what it was, links and all: what an upgrade puts there is what we want. */
+void
+reexec_init(const char *argv0)
+{
+	char dir[PATH_MAX];
+	ssize_t n;
+
+	if (argv0 && argv0[0] == '/') {
+		(void)snprintf(program, sizeof program, "%s", argv0);
+	} else if (argv0 && strchr(argv0, '/') && getcwd(dir, sizeof dir)) {
+		if ((size_t)snprintf(program, sizeof program, "%s/%s", dir, argv0) >=
+		    sizeof program)
+			program[0] = '\0';
+	} else {
+		n = readlink("/proc/self/exe", program, sizeof program - 1);
+		program[n < 0 ? 0 : n] = '\0';
+	}
+}
+
+/* --- the check -------------------------------------------------------------------------------- */
+
+static void
+on_poll(evutil_socket_t fd, short what, void *arg)
+{
+	struct reexec_check *c = arg;
+	int status = 0;
+	pid_t r = waitpid(c->pid, &status, WNOHANG);
+
+	(void)fd;
+	(void)what;
+	if (r == 0 && ++c->polls < CHECK_S * 1000 / POLL_MS)
+		return;
+	if (r == 0)
+		log_warn("the check of the new program does not end");
+	else
+		c->pid = 0;
+	(void)event_del(c->poll);
+	c->done(c->env, r > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static int
+spawn(pid_t *pid, const char *config_path)
+{
+	char check[] = "--check", config[] = "--config";
+	char *path = mem_strdup(config_path);
+	char *argv[] = { program, check, config, path, NULL };
+	posix_spawn_file_actions_t actions;
+	int err = path ? posix_spawn_file_actions_init(&actions) : ENOMEM;
+
+	if (err)
+		goto out;
+	/* Its OK is for nobody; what it has against the configuration goes to our log. */
+	err = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+	if (!err)
+		err = posix_spawn_file_actions_addclosefrom_np(&actions, LISTEN_FD);
+	if (!err)
+		err = posix_spawn(pid, program, &actions, NULL, argv, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+out:
+	mem_free(path);
+	return -err;
+}
+
+int
+reexec_check_new(struct reexec_check **out, struct loop *loop, const char *config_path,
+    void (*done)(void *env, bool ok), void *env)
+{
+	static const struct timeval poll = { .tv_usec = POLL_MS * 1000 };
+	struct reexec_check *c;
+	int r;
+
+	if (!*program)
+		return -ENOENT;
+	c = mem_zalloc(sizeof *c);
+	if (!c)
+		return -ENOMEM;
+	c->done = done;
+	c->env = env;
+	c->poll = event_new(loop_base(loop), -1, EV_PERSIST, on_poll, c);
+	if (!c->poll || event_add(c->poll, &poll) < 0) {
+		reexec_check_free(c);
+		return -ENOMEM;
+	}
+	r = spawn(&c->pid, config_path);
+	if (r < 0) {
+		c->pid = 0;
+		reexec_check_free(c);
+		return r;
+	}
+	*out = c;
+	return 0;
+}
+
+struct reexec_check *
+reexec_check_free(struct reexec_check *c)
+{
+	if (!c)
+		return NULL;
+	if (c->pid > 0) {
+		(void)kill(c->pid, SIGKILL);
+		(void)waitpid(c->pid, NULL, 0);
+	}
+	if (c->poll)
+		event_free(c->poll);
+	mem_free(c);
+	return NULL;
+}
+
+/* --- the change -------------------------------------------------------------------------------- */
+
+int
+reexec_now(int fd, const char *name, const char *config_path)
+{
+	char config[] = "--config", pid[32], path[PATH_MAX];
+	char *argv[] = { program, config, path, NULL };
+	sigset_t held;
+
+	if ((size_t)snprintf(path, sizeof path, "%s", config_path) >= sizeof path)
+		return -ENAMETOOLONG;
+	if (fd != LISTEN_FD && dup2(fd, LISTEN_FD) < 0)
+		return -errno;
+	if (fcntl(LISTEN_FD, F_SETFD, 0) < 0)
+		return -errno;
+	/* Libraries have descriptors that would live on. */
+	(void)close_range(LISTEN_FD + 1, ~0U, 0);
+	(void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
+	if (setenv("LISTEN_PID", pid, 1) < 0 || setenv("LISTEN_FDS", "1", 1) < 0 ||
+	    setenv("LISTEN_FDNAMES", name, 1) < 0)
+		return -errno;
+	/* Until the new program has its handlers, these would end it. It lets them through then. */
+	(void)sigemptyset(&held);
+	(void)sigaddset(&held, SIGHUP);
+	(void)sigaddset(&held, SIGUSR2);
+	(void)sigprocmask(SIG_BLOCK, &held, NULL);
+	(void)execve(program, argv, environ);
+	return -errno;
+}
