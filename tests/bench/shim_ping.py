@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a warm lookup through the shim costs, beside a bare socket ping-pong of the same sizes.
 
-    shim_ping.py [--socket PATH --conn-id ID] [--rounds 7] [--calls 3000] [--bar 2.0]
+    shim_ping.py [--real | --socket PATH --conn-id ID] [--rounds 7] [--calls 3000] [--bar 2.0]
 
 Interleaved in one run, pinned to one CPU and unpinned, the median of the rounds' medians with the
-lowest and the highest. Without --socket both sides of everything are Python: a server that sends a
-canned reply. With it, the shim asks that connd, and so does a bare client with the same bytes.
+lowest and the highest. Both sides of the bare ping-pong are Python, the server's reply is canned.
+With --real a manager and a connd are started from $CONND_BUILD (build/), with --socket one that
+runs is asked: then the shim asks that connd, and so does a bare client with the same bytes.
 Exit 1 if the shim's pinned median is over --bar times the bare ping-pong's.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import multiprocessing
 import os
 import platform
@@ -24,22 +27,37 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "python-shim" / "src"))
+sys.path[:0] = [str(ROOT / "python-shim" / "src"), str(ROOT / "tests" / "lib")]
 
 from airflow_connd import _wire  # noqa: E402
 from airflow_connd.backend import Lookups  # noqa: E402
 
-SAMPLE = (
-    '{"conn_type":"postgres","description":"the warehouse","host":"warehouse.example.com",'
-    '"login":"etl","password":"correct horse battery staple","schema":"analytics","port":5432,'
-    '"extra":{"sslmode":"require","connect_timeout":10,"keepalives_idle":30}}'
-)
+CONNECTION = {
+    "description": "the warehouse",
+    "host": "warehouse.example.com",
+    "login": "etl",
+    "password": "correct horse battery staple",
+    "schema": "analytics",
+    "port": 5432,
+    "extra": {"sslmode": "require", "connect_timeout": 10, "keepalives_idle": 30},
+}
 
 
 def canned_reply() -> bytes:
-    value = SAMPLE.replace('"', '\\"')
-    reply = f'{{"parameters":{{"value":"{value}","generation":1,"state":"fresh","age_ms":12}}}}\0'
-    return reply.encode()
+    value = json.dumps({"conn_type": "postgres", **CONNECTION}, separators=(",", ":"))
+    parameters = {"value": value, "generation": 1795298400000, "state": "fresh", "age_ms": 1234}
+    return json.dumps({"parameters": parameters}, separators=(",", ":")).encode() + b"\0"
+
+
+@contextlib.contextmanager
+def real_connd(directory: str):
+    """Socket and pid of a connd that has the connection from a manager of its own."""
+    from connd_testing import Manager
+
+    with Manager(Path(directory), deployments=("prod",)) as manager:
+        manager.create_connection("warehouse", manager.deployment_ids["prod"], **CONNECTION)
+        with manager.connd("prod") as connd:
+            yield str(connd.socket), connd.running.pid
 
 
 def serve(path: str, reply: bytes, cpu: int | None, ready) -> None:
@@ -87,7 +105,8 @@ def run(arguments: argparse.Namespace, cpu: int | None) -> float:
     path = os.path.join(directory, "python.sock")
     before = os.sched_getaffinity(0)
     if cpu is not None:
-        os.sched_setaffinity(0, {cpu})
+        for pid in {0, arguments.pid}:
+            os.sched_setaffinity(pid, {cpu})
     reply = bare(arguments.socket, frame)() if arguments.socket else canned_reply()
     if isinstance(_wire.answer(reply), Exception):
         raise SystemExit(f"no such connection: {_wire.answer(reply)}")
@@ -115,7 +134,8 @@ def run(arguments: argparse.Namespace, cpu: int | None) -> float:
     server.join()
     os.unlink(path)
     os.rmdir(directory)
-    os.sched_setaffinity(0, before)
+    for pid in {0, arguments.pid}:
+        os.sched_setaffinity(pid, before)
 
     floor = statistics.median(rounds["bare ping-pong, Python server"])
     print(
@@ -135,17 +155,25 @@ def run(arguments: argparse.Namespace, cpu: int | None) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--socket", help="a running connd's socket")
+    parser.add_argument("--real", action="store_true", help="start a manager and a connd")
     parser.add_argument("--conn-id", default="warehouse")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--calls", type=int, default=3000)
     parser.add_argument("--bar", type=float, default=2.0)
     arguments = parser.parse_args()
+    arguments.pid = 0  # a connd that was running already is left where it is
     print(
         f"CPython {platform.python_version()}, {arguments.rounds} rounds of {arguments.calls}"
         f" calls, load {os.getloadavg()[0]:.1f}"
     )
-    ratio = run(arguments, min(os.sched_getaffinity(0)))
-    run(arguments, None)
+    with (
+        tempfile.TemporaryDirectory(prefix="shim-ping-") as directory,
+        contextlib.ExitStack() as on,
+    ):
+        if arguments.real:
+            arguments.socket, arguments.pid = on.enter_context(real_connd(directory))
+        ratio = run(arguments, min(os.sched_getaffinity(0)))
+        run(arguments, None)
     verdict = "ok" if ratio <= arguments.bar else "MISSED"
     print(f"shim over bare ping-pong, pinned: {ratio:.2f} (bar {arguments.bar:g}): {verdict}")
     return 0 if ratio <= arguments.bar else 1
