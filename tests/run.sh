@@ -20,10 +20,11 @@ stage_e2e() { pytest_in tests/e2e build/asan -n 6; }
 # What a sanitizer would distort.
 stage_memory() { pytest_in tests/e2e/test_memory.py build; }
 stage_system() { pytest_in tests/system build; }
-stage_airflow() { tests/airflow/venvs.sh && pytest_in tests/airflow build; }
+stage_airflow33() { tests/airflow/run.sh 33; }
+stage_airflow211() { tests/airflow/run.sh 211; }
 
 # The longest first: they overlap best.
-stages=(e2e memory system unit_asan shim unit sim)
+stages=(airflow33 e2e airflow211 memory system unit_asan shim unit sim)
 [ $# -eq 0 ] || stages=("$@")
 
 # "N passed, N failed" of a log: pytest's closing line, or those of the unit and scenario runners.

@@ -69,6 +69,8 @@ def standalone(directory, connd):
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(free_port()),
+        # A busy machine: a client that gives up on its first call fails the task for good.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "PROBE_SCHEDULED": "1",
     }
     with log.open("wb") as out:
@@ -93,7 +95,7 @@ def test_task_parser_and_triggerer_each_ask(standalone, connd):
         return standalone.told("resumed")
 
     try:
-        (resumed,) = eventually(finished, "the deferred task resumed", timeout=150)
+        (resumed,) = eventually(finished, "the deferred task resumed", timeout=200)
     except AssertionError as error:
         raise AssertionError(f"{error}\n{standalone.log.read_text()[-6000:]}") from None
     assert resumed["event"] == WAREHOUSE["host"]

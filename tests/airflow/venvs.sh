@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Make .venvs/airflow33 and .venvs/airflow211: the hash-locked Airflow versions with the shim in
-# editable form. Seconds on a fresh machine, nothing when they are up to date.
+# editable form. Seconds on a fresh machine, nothing when they are up to date. Needs `make deps`.
 # Usage: tests/airflow/venvs.sh [33] [211]
 #
 # To renew a lock, in this folder (the date is of the Airflow release, a few days later):
@@ -14,7 +14,6 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 venvs=$root/.venvs
-uv_version=0.13.9
 python=${PYTHON:-}
 if [ -z "$python" ]; then
 	for python in /usr/bin/python3.11 python3.11 python3; do
@@ -22,18 +21,12 @@ if [ -z "$python" ]; then
 	done
 fi
 [ $# -gt 0 ] || set -- 33 211
-mkdir -p "$venvs"
+uv=$venvs/dev/bin/uv
+[ -x "$uv" ] || { echo "venvs.sh: no $uv: run make deps" >&2; exit 1; }
 
 # Two runs at once (a person's and a script's) would trip over each other.
 exec 9>"$venvs/.lock"
 flock 9
-
-uv=$venvs/uv/bin/uv
-if ! "$uv" --version 2>/dev/null | grep -qF " $uv_version "; then
-	rm -rf "$venvs/uv"
-	"$python" -m venv "$venvs/uv"
-	"$venvs/uv/bin/pip" install --quiet --disable-pip-version-check "uv==$uv_version"
-fi
 
 for version; do
 	lock=$here/airflow$version.lock

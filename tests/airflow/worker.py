@@ -18,11 +18,11 @@ os.dup2(2, 1)  # whatever Airflow prints is not an answer
 import airflow.settings  # noqa: E402
 
 # The masker compiles its pattern anew for every secret it learns: seconds, with hundreds of them.
-for name in ("airflow.utils.log.secrets_masker", "airflow._shared.secrets_masker.secrets_masker"):
-    if name in sys.modules:
-        sys.modules[name].SecretsMasker.add_mask = lambda *_, **__: None
-
+# Each half of Airflow 3 has a copy of it.
 airflow.settings.initialize()
+for module in list(sys.modules.values()):
+    if hasattr(module, "SecretsMasker"):
+        module.SecretsMasker.add_mask = lambda *_, **__: None
 
 
 lines = []
