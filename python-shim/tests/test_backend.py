@@ -336,9 +336,9 @@ def test_errors_are_public_and_travel():
 
 def test_the_package_imports_nothing_heavy():
     code = (
-        "import sys, time; start = time.perf_counter()\n"
+        "import sys, time; start = time.process_time()  # not what other processes take\n"
         "import airflow_connd, airflow_connd.provider\n"
-        "took = time.perf_counter() - start\n"
+        "took = time.process_time() - start\n"
         "assert not [m for m in sys.modules if m.split('.')[0] in ('airflow', 'asyncio', 'json')]\n"
         "airflow_connd.provider.get_provider_info()\n"
         "import airflow_connd.backend\n"

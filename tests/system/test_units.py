@@ -140,7 +140,7 @@ def test_the_first_question_starts_the_daemon_and_only_clients_may_ask(
     done = installed.ask("warehouse", user="airflow")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["password"] == PASSWORD
-    assert shows(box, "connd.service", "ActiveState") == "active"
+    eventually(lambda: shows(box, "connd.service", "ActiveState") == "active", "it is ready")
 
     refused = installed.ask("warehouse", user="stranger")
     assert refused.returncode in (3, 4)
