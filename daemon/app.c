@@ -321,14 +321,15 @@ may_upgrade(struct app *a)
 }
 
 static void
-on_program_checked(void *env, bool ok)
+on_program_checked(void *env, const char *why)
 {
 	struct app *a = env;
 
 	if (a->stopping)
 		return;
-	if (!ok) {
-		log_error("upgrade refused: the new program does not accept the configuration");
+	if (why) {
+		log_error("upgrade refused: the new program does not accept the configuration",
+		    LOG_STR("reason", why));
 		return;
 	}
 	log_info("upgrading");

@@ -14,20 +14,21 @@
 
 #include <event2/event.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 
-#define CHECK_S   10 /* longer than a check can take that does not hang */
-#define POLL_MS   20 /* how often it is looked at meanwhile */
-#define LISTEN_FD 3
+#define CHECK_S    10 /* longer than a check can take that does not hang */
+#define POLL_MS    20 /* how often it is looked at meanwhile */
+#define LISTEN_FD  3
+#define WORDS_SIZE 512
 
 static char program[PATH_MAX]; /* "": not known */
 
 struct reexec_check {
 	struct event *poll;
 	pid_t pid;
+	int stderr_fd; /* what it has to say */
 	int polls;
-	void (*done)(void *env, bool ok);
+	void (*done)(void *env, const char *why);
 	void *env;
 };
 
@@ -52,10 +53,23 @@ reexec_init(const char *argv0)
 
 /* --- the check -------------------------------------------------------------------------------- */
 
+/* What it said, without the line's end. */
+static void
+read_words(const struct reexec_check *c, char words[static WORDS_SIZE])
+{
+	ssize_t n = read(c->stderr_fd, words, WORDS_SIZE - 1);
+
+	words[n < 0 ? 0 : n] = '\0';
+	words[strcspn(words, "\n")] = '\0';
+	if (!*words)
+		(void)snprintf(words, WORDS_SIZE, "it ended without a word");
+}
+
 static void
 on_poll(evutil_socket_t fd, short what, void *arg)
 {
 	struct reexec_check *c = arg;
+	char words[WORDS_SIZE];
 	int status = 0;
 	pid_t r = waitpid(c->pid, &status, WNOHANG);
 
@@ -63,40 +77,55 @@ on_poll(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (r == 0 && ++c->polls < CHECK_S * 1000 / POLL_MS)
 		return;
-	if (r == 0)
-		log_warn("the check of the new program does not end");
-	else
-		c->pid = 0;
 	(void)event_del(c->poll);
-	c->done(c->env, r > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	if (r == 0) {
+		c->done(c->env, "it does not end");
+		return;
+	}
+	c->pid = 0;
+	if (r > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		c->done(c->env, NULL);
+		return;
+	}
+	read_words(c, words);
+	c->done(c->env, words);
 }
 
+/* Its OK is for nobody; what it has against the configuration is. */
 static int
-spawn(pid_t *pid, const char *config_path)
+spawn(struct reexec_check *c, const char *config_path)
 {
-	char check[] = "--check", config[] = "--config";
-	char *path = mem_strdup(config_path);
+	char check[] = "--check", config[] = "--config", path[PATH_MAX];
 	char *argv[] = { program, check, config, path, NULL };
 	posix_spawn_file_actions_t actions;
-	int err = path ? posix_spawn_file_actions_init(&actions) : ENOMEM;
+	int err, fds[2];
 
+	if ((size_t)snprintf(path, sizeof path, "%s", config_path) >= sizeof path)
+		return -ENAMETOOLONG;
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	c->stderr_fd = fds[0];
+	err = posix_spawn_file_actions_init(&actions);
 	if (err)
 		goto out;
-	/* Its OK is for nobody; what it has against the configuration goes to our log. */
 	err = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+	if (!err)
+		err = posix_spawn_file_actions_adddup2(&actions, fds[1], 2);
 	if (!err)
 		err = posix_spawn_file_actions_addclosefrom_np(&actions, LISTEN_FD);
 	if (!err)
-		err = posix_spawn(pid, program, &actions, NULL, argv, environ);
+		err = posix_spawn(&c->pid, program, &actions, NULL, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&actions);
 out:
-	mem_free(path);
+	(void)close(fds[1]);
+	if (err)
+		c->pid = 0;
 	return -err;
 }
 
 int
 reexec_check_new(struct reexec_check **out, struct loop *loop, const char *config_path,
-    void (*done)(void *env, bool ok), void *env)
+    void (*done)(void *env, const char *why), void *env)
 {
 	static const struct timeval poll = { .tv_usec = POLL_MS * 1000 };
 	struct reexec_check *c;
@@ -107,6 +136,7 @@ reexec_check_new(struct reexec_check **out, struct loop *loop, const char *confi
 	c = mem_zalloc(sizeof *c);
 	if (!c)
 		return -ENOMEM;
+	c->stderr_fd = -1;
 	c->done = done;
 	c->env = env;
 	c->poll = event_new(loop_base(loop), -1, EV_PERSIST, on_poll, c);
@@ -114,9 +144,8 @@ reexec_check_new(struct reexec_check **out, struct loop *loop, const char *confi
 		reexec_check_free(c);
 		return -ENOMEM;
 	}
-	r = spawn(&c->pid, config_path);
+	r = spawn(c, config_path);
 	if (r < 0) {
-		c->pid = 0;
 		reexec_check_free(c);
 		return r;
 	}
@@ -135,6 +164,8 @@ reexec_check_free(struct reexec_check *c)
 	}
 	if (c->poll)
 		event_free(c->poll);
+	if (c->stderr_fd >= 0)
+		(void)close(c->stderr_fd);
 	mem_free(c);
 	return NULL;
 }

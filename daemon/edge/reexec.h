@@ -6,8 +6,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-
 #include "base/attr.h"
 #include "edge/loop.h"
 
@@ -17,11 +15,11 @@ void reexec_init(const char *argv0);
 struct reexec_check;
 
 /*
- * Spawns `PATH --check --config FILE`; done(env, ok) is called once, within 10 s. 0 or -errno. A check
- * that is freed is not reported.
+ * Spawns `PATH --check --config FILE`; done(env, why) is called once, within 10 s; why is
+ * NULL when all is well. 0 or -errno. A check that is freed is not reported.
  */
 MUST_CHECK int reexec_check_new(struct reexec_check **out, struct loop *loop,
-    const char *config_path, void (*done)(void *env, bool ok), void *env);
+    const char *config_path, void (*done)(void *env, const char *why), void *env);
 struct reexec_check *reexec_check_free(struct reexec_check *c); /* NULL is fine; returns NULL */
 
 /*
