@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manager/encode.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/jtext.h"
+#include "manager/authtypes.h"
 #include "manager/objectbody.h"
+#include "manager/objectvalue.h"
 #include "proto/limits.h"
 #include "proto/scan.h"
 
@@ -29,17 +33,65 @@ encode_subject(const char *name, const struct store_subject *s, struct buf *out)
 	buf_addc(out, '}');
 }
 
+/* Of a connection that names one that is known; NULL. */
+static const struct auth_type *
+auth_type_of(const struct store_object *o)
+{
+	struct span id;
+
+	if (o->type != MANAGER_CONNECTION)
+		return NULL;
+	id = value_doc_member(o->value, "authTypeId");
+	return id.n > 2 ? auth_type_find((struct span){ id.p + 1, id.n - 2 }) : NULL;
+}
+
 /* The document as it may be seen. */
 static void
-encode_value(const struct store_object *o, struct span doc, bool override,
+encode_document(const struct store_object *o, struct span doc, bool override,
     const struct encode_view *view, struct buf *out)
 {
+	const struct auth_type *type = auth_type_of(o);
 	struct value_mask mask = { .secret_flag = value_is_secret(o->value), .override = override };
 
+	if (type) {
+		mask.secret_extra = auth_type_secret_extra;
+		mask.arg = (void *)(uintptr_t)type; /* the callback's own type, only read */
+	}
 	if (view && view->show_secrets)
 		buf_add(out, doc.p, doc.n);
 	else
 		value_mask(o->type, doc, &mask, out);
+}
+
+/* The id of the auth type is written as what it stands for. */
+static void
+encode_value(const struct store_object *o, const struct encode_view *view, struct buf *out)
+{
+	const struct auth_type *type = auth_type_of(o);
+	struct buf doc = BUF_INIT(LIMIT_VALUE + 1024);
+	struct span at, name, value;
+
+	if (!type) {
+		encode_document(o, o->value, false, view, out);
+		return;
+	}
+	encode_document(o, o->value, false, view, &doc);
+	buf_addc(out, '{');
+	jtext_name(out, "connectionAuthType");
+	auth_type_encode(type, out);
+	at = (struct span){ buf_str(&doc), doc.len };
+	while (!buf_error(&doc) && scan_member(&at, &name, &value)) {
+		const struct value_field *field = value_field(o->type, name);
+
+		if (!field || !strcmp(field->name, "authTypeId"))
+			continue;
+		jtext_name(out, field->name);
+		buf_add(out, value.p, value.n);
+	}
+	buf_addc(out, '}');
+	if (buf_error(&doc))
+		out->error = buf_error(&doc);
+	buf_fini(&doc);
 }
 
 static void
@@ -62,7 +114,7 @@ encode_links(const struct store_object *o, const struct encode_view *view, struc
 		jtext_member_string(out, "scopeEntityId", span_of(l->entity.s));
 		if (l->override.n > 2) { /* more than {} */
 			jtext_name(out, names[o->type]);
-			encode_value(o, l->override, true, view, out);
+			encode_document(o, l->override, true, view, out);
 		}
 		jtext_name(out, "setFields");
 		value_set_fields(o->type, l->override, out);
@@ -114,7 +166,7 @@ encode_object(const struct store_object *o, const struct encode_view *view, stru
 	encode_place(o, view, out);
 	jtext_member_string(out, "description", o->description);
 	jtext_name(out, object_type_member(o->type));
-	encode_value(o, o->value, false, view, out);
+	encode_value(o, view, out);
 	jtext_name(out, "setFields");
 	value_set_fields(o->type, o->value, out);
 	if (whole) {

@@ -2,6 +2,7 @@
 /* Organizations, Workspaces and Deployments: what stock clients read before anything else. */
 #include <errno.h>
 
+#include "manager/authtypes.h"
 #include "manager/encode.h"
 #include "manager/request.h"
 #include "proto/limits.h"
@@ -242,4 +243,25 @@ void
 deployment_get(struct request *rq)
 {
 	get_entity(rq, SCOPE_DEPLOYMENT, "The Deployment");
+}
+
+/* --- the catalogue -------------------------------------------------------------------- */
+
+void
+auth_types_list(struct request *rq)
+{
+	struct buf body = BUF_INIT(LIST_MAX);
+	const struct auth_type *t;
+	struct page p;
+
+	if (!read_page(rq, &p))
+		return;
+	buf_adds(&body, "{\"connectionAuthTypes\":[");
+	for (; (t = auth_type_at((size_t)p.total)) != NULL; p.total++) {
+		if (p.total < p.offset || p.total - p.offset >= p.limit)
+			continue;
+		separate(&body);
+		auth_type_encode(t, &body);
+	}
+	end_page(rq, &body, &p, 0);
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
+#include "manager/authtypes.h"
 #include "proto/limits.h"
 #include "proto/scan.h"
 
@@ -36,25 +36,51 @@ object_value_has_name(struct span object, struct span name)
 	return found;
 }
 
+/* A string value, as it is written without escapes. */
+static bool
+is_string(struct span value, const char *text)
+{
+	return value.n == strlen(text) + 2 && !memcmp(value.p + 1, text, value.n - 2);
+}
+
 static bool
 is_one_of(struct span string, const char *const *words)
 {
 	for (; *words; words++)
-		if (string.n == strlen(*words) + 2 && !memcmp(string.p + 1, *words, string.n - 2))
+		if (is_string(string, *words))
 			return true;
 	return false;
 }
 
+/* An auth type must be in the catalogue, and for this type of connection. */
+static int
+check_auth_type(struct span typed, struct span value, const char *path, struct fault *f)
+{
+	struct span type = value_doc_member(typed, "type");
+	const struct auth_type *t;
+	const char *want;
+
+	t = auth_type_find((struct span){ value.p + 1, value.n - 2 });
+	if (!t)
+		return fault_set(f, "invalid", path, "names no auth type of the catalogue");
+	want = auth_type_connection(t);
+	if (want && type.p && !is_string(type, want))
+		return fault_set(f, "invalid", path, "is for connections of type %s", want);
+	return 0;
+}
+
 /* Strings that are not free text. */
 static int
-check_string(enum manager_type type, const struct value_field *field, struct span value,
-    const char *path, struct fault *f)
+check_string(enum manager_type type, const struct value_field *field, struct span typed,
+    struct span value, const char *path, struct fault *f)
 {
 	static const char *const exporters[] = { "PROMETHEUS", NULL };
 	static const char *const auths[] = { "BASIC", "AUTH_TOKEN", "SIGV4", NULL };
 
 	if (type == MANAGER_CONNECTION && !strcmp(field->name, "type") && value.n == 2)
 		return fault_set(f, "invalid", path, "must not be empty");
+	if (!strcmp(field->name, "authTypeId"))
+		return check_auth_type(typed, value, path, f);
 	if (type != MANAGER_METRICS_EXPORT)
 		return 0;
 	if (!strcmp(field->name, "endpoint") && value.n == 2)
@@ -108,7 +134,7 @@ check_flag(enum value_purpose purpose, struct span value, const char *path, stru
 
 static int
 check_member(enum manager_type type, enum value_purpose purpose, const struct value_field *field,
-    struct span value, const char *path, struct fault *f)
+    struct span typed, struct span value, const char *path, struct fault *f)
 {
 	if (purpose == VALUE_FOR_OVERRIDE && !field->overridable)
 		return fault_set(f, "invalid", path, "cannot be overridden");
@@ -116,7 +142,7 @@ check_member(enum manager_type type, enum value_purpose purpose, const struct va
 	case VALUE_STRING:
 		if (scan_type(value) != SCAN_STRING)
 			return fault_set(f, "invalid", path, "must be a string");
-		return check_string(type, field, value, path, f);
+		return check_string(type, field, typed, value, path, f);
 	case VALUE_INT:
 		return check_port(value, path, f);
 	case VALUE_BOOL:
@@ -175,11 +201,13 @@ object_value_read(enum manager_type type, enum value_purpose purpose, struct spa
 	for (const struct value_field *field = value_fields(type); field->name && e == 0; field++) {
 		struct span value = value_doc_member(typed, field->name);
 
+		if (!strcmp(field->name, "authTypeId") && value.n == 2)
+			value.p = NULL; /* "" names none */
 		(void)snprintf(name, sizeof name, "%s.%s", path, field->name);
 		if (!value.p && is_required(type, purpose, field->name))
 			e = fault_set(f, "required", name, "is required");
 		else if (value.p)
-			e = check_member(type, purpose, field, value, name, f);
+			e = check_member(type, purpose, field, typed, value, name, f);
 		if (e == 0 && value.p)
 			e = copy_member(field, value, name, text, f);
 		else if (e == 0 && field->kind == VALUE_BOOL && purpose == VALUE_FOR_CREATE)

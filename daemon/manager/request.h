@@ -78,4 +78,4 @@ request_handler list_objects;
 request_handler object_create, object_get, object_update, object_delete, object_exclude;
 /* entities.c */
 request_handler organizations_list, organization_get, workspaces_list, workspace_get,
-    deployments_list, deployment_get;
+    deployments_list, deployment_get, auth_types_list;

@@ -33,6 +33,7 @@ static const struct route {
 	{ HTTP_GET, ORGANIZATION "/workspaces/{}", workspace_get },
 	{ HTTP_GET, ORGANIZATION "/deployments", deployments_list },
 	{ HTTP_GET, ORGANIZATION "/deployments/{}", deployment_get },
+	{ HTTP_GET, ORGANIZATION "/connection-auth-types", auth_types_list },
 };
 
 static const char *const method_names[] = {
