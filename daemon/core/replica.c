@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "core/backoff.h"
+#include "core/probe.h"
 
 #define HOLD_MS_MAX     30000 /* a list held back is checked by a second one no later than this */
 #define GUARD_FROM      10    /* a kind with fewer objects may lose some, but not all, unchecked */
@@ -26,6 +27,7 @@ struct replica {
 	uint64_t number;            /* of current, or what the first one gets */
 	int64_t confirmed_ms;       /* when the manager last said that current is so */
 	int64_t carry_until_ms;     /* the first held value ends then; INT64_MAX: none is held */
+	int64_t held_until_ms;      /* the second one counts from then on */
 	struct generation *held;    /* a list that dropped too much and waits for a second one */
 
 	bool refused; /* since refused_ms, and no good list yet */
@@ -37,6 +39,11 @@ struct replica {
 	int64_t done_ms;                     /* when the last one ended */
 	struct backoff backoff;
 	uint64_t syncs_ok, syncs_failed;
+
+	bool probing;
+	int64_t next_probe_ms;
+	uint64_t misses_before_sync, n_probes;
+	struct probes probes;
 
 	struct waiter *waiters;
 	bool closing;
@@ -77,6 +84,7 @@ replica_new(struct replica **out, const struct replica_config *config,
 	r->number = first_generation;
 	r->carry_until_ms = INT64_MAX;
 	r->noted = NOT_READY;
+	probes_init(&r->probes);
 	*out = r;
 	return 0;
 }
@@ -167,22 +175,44 @@ holds_separator(struct span key)
 	return key.n && memmem(key.p, key.n, TEAM_SEPARATOR, strlen(TEAM_SEPARATOR)) != NULL;
 }
 
+/* The team's own name of a key, in room; absent without a team, or when no key can be that long. */
+static struct span
+team_key(struct span team, struct span key, char room[static GENERATION_MAX_KEY])
+{
+	int n;
+
+	if (team.n == 0 || team.n + strlen(TEAM_SEPARATOR) + key.n >= GENERATION_MAX_KEY)
+		return (struct span){ 0 };
+	n = snprintf(room, GENERATION_MAX_KEY, "%.*s" TEAM_SEPARATOR "%.*s", (int)team.n, team.p,
+	    (int)key.n, key.p ? key.p : "");
+	return (struct span){ room, (size_t)n };
+}
+
+static void
+note_miss(struct replica *r, int64_t now_ms, enum record_kind kind, struct span key)
+{
+	if (r->config.probe_ms > 0 && probes_note(&r->probes, now_ms, kind, key))
+		r->ops->wake(r->env);
+}
+
 static const struct record *
-find(const struct replica *r, enum record_kind kind, struct span team, struct span key,
+find(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team, struct span key,
     bool hide_teams)
 {
-	char name[GENERATION_MAX_KEY];
-	const struct record *rec = NULL;
-	int n;
+	char room[GENERATION_MAX_KEY];
+	struct span own = team_key(team, key, room);
+	const struct record *rec;
 
 	if (hide_teams && holds_separator(key))
 		return NULL;
-	if (team.n && team.n + strlen(TEAM_SEPARATOR) + key.n < sizeof name) {
-		n = snprintf(name, sizeof name, "%.*s" TEAM_SEPARATOR "%.*s", (int)team.n, team.p,
-		    (int)key.n, key.p ? key.p : "");
-		rec = generation_find(r->current, kind, (struct span){ name, (size_t)n });
+	rec = own.n ? generation_find(r->current, kind, own) : NULL;
+	if (!rec)
+		rec = generation_find(r->current, kind, key);
+	if (!rec) {
+		note_miss(r, now_ms, kind, own);
+		note_miss(r, now_ms, kind, key);
 	}
-	return rec ? rec : generation_find(r->current, kind, key);
+	return rec;
 }
 
 static void
@@ -227,7 +257,7 @@ replica_ask_now(struct replica *r, int64_t now_ms, enum record_kind kind, struct
 		answer_expired(r, now_ms, out);
 		return;
 	}
-	rec = find(r, kind, team, key, hide_teams);
+	rec = find(r, now_ms, kind, team, key, hide_teams);
 	if (rec)
 		answer_record(r, now_ms, rec, out);
 }
@@ -362,6 +392,7 @@ confirm(struct replica *r, int64_t now_ms)
 	r->refused = false;
 	r->held = generation_unref(r->held);
 	r->syncs_ok++;
+	probes_settle(&r->probes, r->misses_before_sync);
 	backoff_reset(&r->backoff);
 	r->next_sync_ms = now_ms + r->ops->jitter(r->env, r->config.refresh_ms * 8 / 10,
 				       r->config.refresh_ms * 12 / 10);
@@ -398,10 +429,33 @@ hold_back(struct replica *r, int64_t now_ms, struct generation *g, const char *w
 {
 	generation_unref(r->held);
 	r->held = g;
+	r->held_until_ms = now_ms + earlier(r->config.refresh_ms, HOLD_MS_MAX);
 	fail_with(r, "list held back", why);
+}
+
+/*
+ * True: the list has to wait, and is taken over. A second one that comes too soon (somebody asked for a
+ * sync) proves nothing: what made the first one wrong may still last.
+ */
+static bool
+must_wait(struct replica *r, int64_t now_ms, struct generation *g)
+{
+	char why[REPLICA_REASON_SIZE];
+
+	if (!r->current || !drops_too_much(r, g, why, sizeof why))
+		return false;
+	if (!r->held || !generation_equal(r->held, g)) {
+		hold_back(r, now_ms, g, why);
+	} else if (now_ms < r->held_until_ms) {
+		generation_unref(g);
+	} else {
+		note(r, "held list taken", r->last_error);
+		r->last_error[0] = '\0';
+		return false;
+	}
 	backoff_reset(&r->backoff);
-	r->next_sync_ms = now_ms + earlier(r->config.refresh_ms, HOLD_MS_MAX);
-	r->asked_sync_ms = r->next_sync_ms;
+	r->next_sync_ms = r->asked_sync_ms = r->held_until_ms;
+	return true;
 }
 
 static void
@@ -456,7 +510,6 @@ builder_failure(int error)
 static bool
 sync_listed(struct replica *r, int64_t now_ms, const struct sync_result *result)
 {
-	char why[REPLICA_REASON_SIZE];
 	struct generation *g;
 	int e = generation_builder_carry(
 	    result->builder, r->current, r->confirmed_ms, now_ms - withdrawn_window(r) + 1);
@@ -469,13 +522,8 @@ sync_listed(struct replica *r, int64_t now_ms, const struct sync_result *result)
 		sync_failed(r, now_ms, result, builder_failure(e));
 		return false;
 	}
-	if (r->held && generation_equal(r->held, g)) {
-		note(r, "held list taken", r->last_error);
-		r->last_error[0] = '\0';
-	} else if (r->current && drops_too_much(r, g, why, sizeof why)) {
-		hold_back(r, now_ms, g, why);
+	if (must_wait(r, now_ms, g))
 		return false;
-	}
 	take(r, now_ms, g);
 	return true;
 }
@@ -530,6 +578,44 @@ replica_sync_soon(struct replica *r, int64_t now_ms)
 		r->sync_again = true;
 	else
 		r->next_sync_ms = earlier(r->next_sync_ms, later(now_ms, r->floor_ms));
+}
+
+/* --- probing ------------------------------------------------------------------------- */
+
+/* A manager that does not answer, or not well, is not asked for more. */
+static bool
+may_probe(const struct replica *r)
+{
+	return r->config.probe_ms > 0 && r->syncs_ok > 0 && !r->syncing && !r->probing &&
+	       !*r->last_error && probes_wait(&r->probes);
+}
+
+static void
+probe(struct replica *r, int64_t now_ms)
+{
+	enum record_kind kind;
+	struct span key;
+
+	while (probes_take(&r->probes, now_ms, &kind, &key)) {
+		if (generation_find(r->current, kind, key))
+			continue; /* it has come meanwhile */
+		r->probing = true;
+		r->n_probes++;
+		r->next_probe_ms = now_ms + r->config.probe_ms;
+		r->ops->start_probe(r->env, kind, key);
+		return;
+	}
+	probes_settle(&r->probes, UINT64_MAX);
+}
+
+void
+replica_probe_done(struct replica *r, int64_t now_ms, bool found)
+{
+	if (!r->probing)
+		abort();
+	r->probing = false;
+	if (found)
+		replica_sync_soon(r, now_ms);
 }
 
 struct generation *
@@ -594,8 +680,11 @@ replica_turn(struct replica *r, int64_t now_ms)
 
 	if (!r->syncing && now_ms >= r->next_sync_ms) {
 		r->syncing = true;
+		r->misses_before_sync = r->probes.misses;
 		r->ops->start_sync(r->env);
 	}
+	if (may_probe(r) && now_ms >= r->next_probe_ms)
+		probe(r, now_ms);
 	end_held(r, now_ms);
 	note_state(r, now_ms);
 	end_waits(r, now_ms);
@@ -603,6 +692,8 @@ replica_turn(struct replica *r, int64_t now_ms)
 	next = earlier(next_edge(r, now_ms), r->carry_until_ms);
 	if (!r->syncing)
 		next = earlier(next, r->next_sync_ms);
+	if (may_probe(r))
+		next = earlier(next, r->next_probe_ms);
 	for (const struct waiter *w = r->waiters; w; w = w->next)
 		next = earlier(next, w->until_ms);
 	return next;
@@ -632,6 +723,7 @@ replica_status(struct replica *r, int64_t now_ms, struct replica_status *out)
 		.next_sync_ms = r->syncing ? 0 : later(0, r->next_sync_ms - now_ms),
 		.syncs_ok = r->syncs_ok,
 		.syncs_failed = r->syncs_failed,
+		.probes = r->n_probes,
 	};
 	if (!r->current)
 		return;

@@ -9,6 +9,9 @@
  *
  * The life of a sync: the replica calls ops->start_sync(); the edge fetches, fills a builder and calls
  * replica_sync_done() exactly once. One sync is in flight at a time.
+ *
+ * A miss is answered at once from what is there. Behind the answer a probe may ask for that one key (see
+ * core/probe.h), so that the next question finds what was made a moment ago.
  */
 #pragma once
 
@@ -27,6 +30,7 @@ struct replica_config {
 	int64_t refresh_ms;              /* between good syncs; jittered */
 	int64_t cold_wait_ms;            /* how long a question waits while there is no data */
 	uint32_t deletion_guard_percent; /* a list that drops more is held until it is seen twice */
+	int64_t probe_ms;                /* between probes for missing keys; 0: none */
 	enum arena_lock lock;
 	size_t max_bytes; /* of one generation */
 };
@@ -82,6 +86,13 @@ struct waiter {
 
 struct replica_ops {
 	void (*start_sync)(void *env); /* replica_sync_done() is called later, not from within */
+	/*
+	 * Ask the manager for this one key (the span is valid during the call); replica_probe_done() is
+	 * called later, once, not from within. Only with probe_ms.
+	 */
+	void (*start_probe)(void *env, enum record_kind kind, struct span key);
+	/* replica_turn() is wanted soon, not from within: an answer has left something to do. */
+	void (*wake)(void *env);
 	/* A new generation is being served (also the first); counts are read with replica_status(). */
 	void (*published)(void *env);
 	/* Something worth one log line happened; event is static text, detail may be "". */
@@ -124,6 +135,8 @@ void replica_sync_soon(struct replica *r, int64_t now_ms);
  * kept from an earlier sync still stand for what replica_current() holds.
  */
 bool replica_sync_done(struct replica *r, int64_t now_ms, const struct sync_result *result);
+/* found: the manager has this key now; a full list follows. A probe that failed has found nothing. */
+void replica_probe_done(struct replica *r, int64_t now_ms, bool found);
 /* What a sync that runs may reuse of a 304'd list; NULL while there is none. Borrowed. */
 struct generation *replica_current(struct replica *r);
 
@@ -136,7 +149,7 @@ struct replica_status {
 	bool syncing;
 	int64_t next_sync_ms; /* until the next one; 0 while one runs */
 	size_t bytes, locked_bytes;
-	uint64_t syncs_ok, syncs_failed;
+	uint64_t syncs_ok, syncs_failed, probes;
 };
 void replica_status(struct replica *r, int64_t now_ms, struct replica_status *out);
 /* Key i of one kind of the current generation, sorted; NULL at the end or without data. */

@@ -136,6 +136,20 @@ sync_ends(struct run *run, const struct words *line)
 }
 
 static void
+probe_ends(struct run *run, const struct words *line)
+{
+	char number[16];
+
+	snprintf(number, sizeof number, "#%u", world.n_probes);
+	if (strcmp(line->word[1], number) != 0) {
+		if (run->check)
+			complain(run, "the last probe begun is", number);
+	} else if (run->check || world.probing) {
+		world_probe_ends(&world, line->word[2]);
+	}
+}
+
+static void
 manager_is(const struct words *line)
 {
 	world.manager[0] = '\0';
@@ -171,6 +185,8 @@ step(struct run *run, const struct words *line)
 		world_soon(&world);
 	else if (strcmp(command, "sync") == 0)
 		sync_ends(run, line);
+	else if (strcmp(command, "probe") == 0 && line->n == 3)
+		probe_ends(run, line);
 	else if (strcmp(command, "manager") == 0 && line->n > 1)
 		manager_is(line);
 	else if (strcmp(command, "expect") == 0)

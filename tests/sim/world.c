@@ -104,7 +104,29 @@ on_jitter(void *env, int64_t low, int64_t high)
 	return w->jitter == JITTER_LOW ? low : high;
 }
 
+static void
+on_start_probe(void *env, enum record_kind kind, struct span key)
+{
+	struct world *w = env;
+
+	if (w->probing)
+		broken(w, "a second probe was started while one is in flight");
+	if (w->syncing)
+		broken(w, "a probe was started while a sync is in flight");
+	w->probing = true;
+	w->n_probes++;
+	happened(w, true, "probe #%u %s%.*s", w->n_probes, kind_prefix[kind], (int)key.n, key.p);
+}
+
+static void
+on_wake(void *env)
+{
+	((struct world *)env)->woken = true;
+}
+
 static const struct replica_ops ops = {
+	.start_probe = on_start_probe,
+	.wake = on_wake,
 	.start_sync = on_start_sync,
 	.published = on_published,
 	.note = on_note,
@@ -247,7 +269,9 @@ world_ask(struct world *w, const struct words *args)
 		happened(w, true, "%s waits", q->name);
 		replica_wait(w->replica, w->now_ms, &q->waiter);
 	}
-	turn(w);
+	if (w->woken || !q->n_answers)
+		turn(w);
+	w->woken = false;
 }
 
 void
@@ -399,6 +423,20 @@ world_sync_ends(struct world *w, const struct words *args)
 }
 
 void
+world_probe_ends(struct world *w, const char *how)
+{
+	bool found = strcmp(how, "found") == 0;
+
+	if (!w->probing || (!found && strcmp(how, "missing") != 0)) {
+		broken(w, "no probe is in flight, or it ends neither found nor missing");
+		return;
+	}
+	w->probing = false;
+	replica_probe_done(w->replica, w->now_ms, found);
+	turn(w);
+}
+
+void
 world_soon(struct world *w)
 {
 	replica_sync_soon(w->replica, w->now_ms);
@@ -447,6 +485,7 @@ config_word(struct world *w, const char *word)
 		{ "max_stale_unauthorized=", &w->config.windows.max_stale_unauthorized_ms },
 		{ "refresh=", &w->config.refresh_ms },
 		{ "cold_wait=", &w->config.cold_wait_ms },
+		{ "probe=", &w->config.probe_ms },
 		{ "latency=", &w->latency_ms },
 	};
 	int64_t n;
@@ -510,10 +549,11 @@ world_status(struct world *w, char text[static MAX_TEXT])
 	snprintf(text, MAX_TEXT,
 	    "state=%s generation=%" PRIu64 " age=%" PRId64
 	    "ms conn=%zu var=%zu env=%zu withheld=%zu invalid=%zu syncs_in_flight=%d waiters=%zu "
-	    "next=%" PRId64 "ms syncs=%u ok=%" PRIu64 " failed=%" PRIu64 " error=\"%.120s\"",
+	    "next=%" PRId64 "ms syncs=%u ok=%" PRIu64 " failed=%" PRIu64 " probes=%" PRIu64
+	    " error=\"%.120s\"",
 	    state_names[s.state], s.generation, s.age_ms, s.n[KIND_CONNECTION], s.n[KIND_VARIABLE],
 	    s.n[KIND_ENV], s.withheld, s.invalid, s.syncing, n_waiting, s.next_sync_ms, w->n_syncs,
-	    s.syncs_ok, s.syncs_failed, unquoted(s.last_error, error));
+	    s.syncs_ok, s.syncs_failed, s.probes, unquoted(s.last_error, error));
 }
 
 void

@@ -39,8 +39,8 @@ struct world {
 	int64_t now_ms, turn_ms;
 	enum jitter jitter;
 
-	unsigned n_syncs; /* begun so far */
-	bool syncing;
+	unsigned n_syncs, n_probes; /* begun so far */
+	bool syncing, probing, woken;
 	char manager[1024]; /* what the manager answers by itself; "": it waits to be told */
 	int64_t latency_ms, answers_ms;
 
@@ -64,5 +64,6 @@ void world_forget(struct world *w, const char *name);
 void world_soon(struct world *w);
 /* args: what became of the sync in flight: list conn:a="1" ..., unmodified, unreachable, ... */
 void world_sync_ends(struct world *w, const struct words *args);
+void world_probe_ends(struct world *w, const char *how); /* found, missing */
 void world_status(struct world *w, char text[static MAX_TEXT]);
 void world_check(struct world *w);

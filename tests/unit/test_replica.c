@@ -50,7 +50,12 @@ on_jitter(void *env, int64_t low, int64_t high)
 	return low + (high - low) / 2;
 }
 
-static const struct replica_ops ops = { on_start_sync, on_published, on_note, on_jitter };
+static const struct replica_ops ops = {
+	.start_sync = on_start_sync,
+	.published = on_published,
+	.note = on_note,
+	.jitter = on_jitter,
+};
 static const struct replica_config config = {
 	.windows = { .ttl_ms = 60000,
 	    .stale_ms = 120000,
