@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "manager/apidoc.h"
 #include "manager/request.h"
 #include "proto/limits.h"
 
@@ -276,10 +277,13 @@ read_target(struct request *rq)
 void
 routes_serve(struct api *api, struct http_call *call)
 {
-	struct request *rq = mem_zalloc(sizeof *rq);
 	const struct route *route = NULL;
 	struct span organization;
+	struct request *rq;
 
+	if (apidoc_answer(call))
+		return;
+	rq = mem_zalloc(sizeof *rq);
 	if (!rq) {
 		error_answer_internal(call, -ENOMEM);
 		return;

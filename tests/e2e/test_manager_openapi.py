@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""proto/openapi.yaml is what the manager serves, what its router knows, and what it does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from connd_testing import Manager
+from manager_http import send
+
+TOP = Path(__file__).parents[2]
+DESCRIPTION = TOP / "proto/openapi.yaml"
+METHODS = {"get", "post", "patch", "put", "delete"}
+
+Routes = set[tuple[str, str]]  # method, path with {} for each parameter
+
+
+@pytest.fixture(scope="module")
+def described() -> Any:
+    return yaml.safe_load(DESCRIPTION.read_text())
+
+
+def documented(described: Any) -> Routes:
+    return {
+        (method.upper(), "/v1" + re.sub(r"{\w+}", "{}", path))
+        for path, item in described["paths"].items()
+        for method in METHODS & set(item)
+    }
+
+
+def routed() -> Iterator[tuple[str, str]]:
+    """The route table of routes.c: string literals and the macros that stand for some."""
+    source = (TOP / "daemon/manager/routes.c").read_text()
+    table = re.search(r"\broutes\[\] = {\n(.*?)\n};", source, re.DOTALL)
+    assert table
+    macros = dict(re.findall(r"^#define (\w+)\s+(.*)$", source, re.MULTILINE))
+
+    def text(expression: str) -> str:
+        words = re.findall(r'"([^"]*)"|(\w+)', expression)
+        return "".join(text(macros[name]) if name else literal for literal, name in words)
+
+    entries = re.findall(r"{ HTTP_(\w+), ([^,]+),", table[1])
+    assert len(entries) == table[1].count("HTTP_")
+    for method, pattern in entries:
+        yield method, re.sub(r"{\w*}", "{}", text(pattern))
+
+
+def test_served_as_it_is_written(manager: Manager) -> None:
+    for path in ("/v1/openapi.yaml", "/spec/v1.0"):
+        reply = send(manager, "GET", path, token="")
+        assert reply.status == 200
+        assert reply.headers["content-type"] == "application/yaml"
+        assert reply.raw == DESCRIPTION.read_bytes()
+        head = send(manager, "HEAD", path, token="")
+        assert (head.status, head.raw) == (200, b"")
+        assert head.headers["content-length"] == reply.headers["content-length"]
+        refused = send(manager, "POST", path, {}, token="")
+        refused.error(405)
+        assert refused.headers["allow"] == "GET, HEAD"
+
+
+def test_every_route_is_described_and_every_description_is_routed(described: Any) -> None:
+    # The description itself is served before there is a route: it needs no token.
+    table = {*routed(), ("GET", "/v1/openapi.yaml")}
+    assert table == documented(described)
+
+
+def test_paths_have_the_methods_described(manager: Manager, described: Any) -> None:
+    identifier = "c" + 24 * "0"
+    by_path: dict[str, set[str]] = {}
+    for method, path in documented(described):
+        by_path.setdefault(path, set()).add(method)
+    for path, methods in by_path.items():
+        reply = send(manager, "PUT", path.replace("{}", identifier))
+        reply.error(405)
+        assert set(reply.headers["allow"].split(", ")) - {"HEAD"} == methods, path
+
+
+def test_operations_are_complete(described: Any) -> None:
+    """What every operation must tell: a name of its own, a summary, the refusals that can meet it."""
+    names = []
+    for path, item in described["paths"].items():
+        for method in METHODS & set(item):
+            operation = item[method]
+            names.append(operation["operationId"])
+            assert operation["summary"] and operation["tags"], path
+            expected = {"400", "405", "413", "414", "431"}
+            if operation.get("security") != []:
+                expected |= {"401", "500"}
+            if "{organizationId}" in path:
+                expected.add("404")
+            assert expected <= set(operation["responses"]), (method, path)
+    assert len(names) == len(set(names))
