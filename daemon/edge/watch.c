@@ -15,11 +15,13 @@
 #include "edge/listurl.h"
 #include "proto/limits.h"
 
-#define MAX_URL         2048
-#define MAX_TAG         512
-#define WAIT_S          60     /* what a server may hold a call */
-#define AFTER_CHANGE_MS 50     /* then it is held again: a burst of changes is few syncs */
-#define NO_WAITING_MS   600000 /* until a server that can not wait is asked again */
+#define MAX_URL        2048
+#define MAX_TAG        512
+#define WAIT_S         60  /* what a server may hold a call */
+#define PAUSE_MS       20  /* after a change, before the call is held again */
+#define BURST_PAUSE_MS 250 /* the same when the last change was less than QUICK_MS ago */
+#define QUICK_MS       1000
+#define NO_WAITING_MS  600000 /* until a server that can not wait is asked again */
 
 struct watch {
 	struct loop *loop;
@@ -86,14 +88,23 @@ take_tag(struct watch *w, const char *tag)
 	w->tag = tag && strlen(tag) <= MAX_TAG ? mem_strdup(tag) : NULL;
 }
 
+/* A burst of changes is few syncs. */
+static int64_t
+pause_ms(const struct watch *w)
+{
+	return clock_boot_ms() - w->asked_ms < QUICK_MS ? BURST_PAUSE_MS : PAUSE_MS;
+}
+
 /* Something is new, or seen for the first time: what is served may be older than the tag. */
 static void
-on_new_tag(struct watch *w, const char *tag)
+on_new_tag(struct watch *w, const struct fetch_result *f)
 {
-	take_tag(w, tag);
+	bool may_wait = !w->tag || f->held;
+
+	take_tag(w, f->etag);
 	w->changed(w->env);
-	if (w->tag)
-		hold_in(w, AFTER_CHANGE_MS);
+	if (w->tag && may_wait)
+		hold_in(w, pause_ms(w));
 	else
 		rest(w, NO_WAITING_MS);
 }
@@ -113,6 +124,21 @@ on_unchanged(struct watch *w, bool held)
 	}
 }
 
+/*
+ * A refusal of a call that was held is looked into at once, by a sync. A connection that broke is not: a
+ * manager that restarts has many of them, and is not to be stormed. One that does not even answer the
+ * first call, though it just answered a sync, does not know such lists.
+ */
+static void
+on_failure(struct watch *w, const struct fetch_result *f)
+{
+	bool was_held = w->tag != NULL;
+
+	rest(w, was_held ? refresh_ms(w) : NO_WAITING_MS);
+	if (was_held && f->end == FETCH_ANSWERED)
+		w->changed(w->env);
+}
+
 static void
 on_fetched(void *env, const struct fetch_result *f)
 {
@@ -120,17 +146,11 @@ on_fetched(void *env, const struct fetch_result *f)
 
 	w->fetch = NULL;
 	if (f->end == FETCH_ANSWERED && f->status == 200) {
-		on_new_tag(w, f->etag);
+		on_new_tag(w, f);
 	} else if (f->end == FETCH_ANSWERED && f->status == 304) {
 		on_unchanged(w, f->held);
 	} else {
-		/*
-		 * A refusal is looked into at once, by a sync. A connection that broke is not: a manager
-		 * that restarts has many of them, and is not to be stormed.
-		 */
-		rest(w, refresh_ms(w));
-		if (f->end == FETCH_ANSWERED)
-			w->changed(w->env);
+		on_failure(w, f);
 	}
 }
 
