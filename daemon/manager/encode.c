@@ -20,7 +20,7 @@ encode_time(const char *name, int64_t wall_ms, struct buf *out)
 	jtext_member_string(out, name, span_of(text));
 }
 
-static void
+void
 encode_subject(const char *name, const struct store_subject *s, struct buf *out)
 {
 	if (id_is_none(&s->token))

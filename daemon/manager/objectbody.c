@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
-#include "manager/jsonnames.h"
+#include "manager/body.h"
 #include "manager/objectvalue.h"
 #include "manager/query.h"
 #include "proto/limits.h"
@@ -160,21 +160,6 @@ is_conn_id(struct span key)
 	return true;
 }
 
-/* No control character, of ASCII or of Latin-1's second half. */
-static bool
-is_printable(struct span key)
-{
-	for (size_t i = 0; i < key.n; i++) {
-		unsigned char c = (unsigned char)key.p[i];
-
-		if (c < ' ' || c == 0x7f)
-			return false;
-		if (c == 0xc2 && (unsigned char)key.p[i + 1] < 0xa0)
-			return false;
-	}
-	return true;
-}
-
 int
 object_key_check(enum manager_type type, struct span key, struct fault *f)
 {
@@ -196,7 +181,7 @@ object_key_check(enum manager_type type, struct span key, struct fault *f)
 	case MANAGER_AIRFLOW_VARIABLE:
 	case MANAGER_METRICS_EXPORT:
 	case MANAGER_N_TYPES:
-		if (!is_printable(key))
+		if (!body_is_printable(key))
 			return fault_set(
 			    f, "invalid", "objectKey", "must not hold control characters");
 		break;
@@ -487,21 +472,8 @@ static int
 begin(struct object_body **out, struct span json, struct span *object, struct fault *f)
 {
 	struct object_body *b;
-	struct span name = { 0 };
-	size_t at = 0;
-	int e;
+	int e = body_check(json, object, f);
 
-	if (scan_check(json, SCAN_LENIENT, object, &at) < 0)
-		return fault_set(f, "invalid", "body", "is no valid JSON at byte %zu", at);
-	if (scan_type(*object) != SCAN_OBJECT)
-		return fault_set(f, "invalid", "body", "must be a JSON object");
-	e = json_names_once(*object, &name);
-	if (e == -EEXIST)
-		return fault_set(f, "invalid", "body", "has a member twice: %.*s",
-		    (int)(name.n < FAULT_FIELD_SIZE ? name.n : FAULT_FIELD_SIZE), name.p);
-	if (e == -EILSEQ)
-		return fault_set(f, "invalid", "body",
-		    "has a member whose name holds U+0000 or an unpaired surrogate");
 	if (e < 0)
 		return e;
 	b = mem_zalloc(sizeof *b);

@@ -34,16 +34,6 @@ answer_store_fault(struct request *rq, const struct store_fault *sf, const char 
 	error_answer_fault(rq->call, &f);
 }
 
-/* A body that cannot be used: -EINVAL is about the field in *f. */
-static void
-answer_body_error(struct request *rq, int r, const struct fault *f)
-{
-	if (r == -EINVAL)
-		error_answer_fault(rq->call, f);
-	else
-		error_answer_internal(rq->call, r);
-}
-
 /* -EMSGSIZE: the value outgrew what a Deployment can be given. */
 static void
 answer_store_error(struct request *rq, int r)
@@ -113,7 +103,7 @@ object_create(struct request *rq)
 	int r = object_body_create(&body, rq->http->body, &f);
 
 	if (r < 0) {
-		answer_body_error(rq, r, &f);
+		request_bad_body(rq, r, &f);
 		return;
 	}
 	q = object_body_request(body);
@@ -220,7 +210,7 @@ object_update(struct request *rq)
 	known = (struct object_known){ o.type, o.scope, value_is_secret(o.value) };
 	r = object_body_update(&body, rq->http->body, &known, &f);
 	if (r < 0) {
-		answer_body_error(rq, r, &f);
+		request_bad_body(rq, r, &f);
 		return;
 	}
 	q = object_body_request(body);
@@ -279,7 +269,7 @@ object_exclude(struct request *rq)
 	}
 	r = object_body_target(&target, rq->http->body, &f);
 	if (r < 0) {
-		answer_body_error(rq, r, &f);
+		request_bad_body(rq, r, &f);
 		return;
 	}
 	r = store_object_exclude(rq->api->store, &id, &target, &rq->actor);

@@ -56,6 +56,9 @@ void request_unauthorized(struct http_call *call, const char *why);
 void request_not_found(struct request *rq, const char *what); /* "The environment object" */
 void request_denied(struct request *rq, enum verdict v, const char *not_found);
 
+/* A body that cannot be used: -EINVAL is about the field in *f, anything else our own trouble. */
+void request_bad_body(struct request *rq, int r, const struct fault *f);
+
 /*
  * May the token do this there? True; or the call is answered: as not found when the token does not cover
  * the place, else 403.
@@ -79,3 +82,8 @@ request_handler object_create, object_get, object_update, object_delete, object_
 /* entities.c */
 request_handler organizations_list, organization_get, workspaces_list, workspace_get,
     deployments_list, deployment_get, auth_types_list;
+/* places.c */
+request_handler organization_update, workspace_create, workspace_update, workspace_delete,
+    deployment_create, deployment_update, deployment_delete;
+/* tokens.c */
+request_handler tokens_list, tokens_create, tokens_get, tokens_revoke, tokens_renew;

@@ -35,6 +35,18 @@ static const struct route {
 	{ HTTP_GET, ORGANIZATION "/deployments", deployments_list },
 	{ HTTP_GET, ORGANIZATION "/deployments/{}", deployment_get },
 	{ HTTP_GET, ORGANIZATION "/connection-auth-types", auth_types_list },
+	{ HTTP_POST, ORGANIZATION, organization_update },
+	{ HTTP_POST, ORGANIZATION "/workspaces", workspace_create },
+	{ HTTP_POST, ORGANIZATION "/workspaces/{}", workspace_update },
+	{ HTTP_DELETE, ORGANIZATION "/workspaces/{}", workspace_delete },
+	{ HTTP_POST, ORGANIZATION "/deployments", deployment_create },
+	{ HTTP_POST, ORGANIZATION "/deployments/{}", deployment_update },
+	{ HTTP_DELETE, ORGANIZATION "/deployments/{}", deployment_delete },
+	{ HTTP_GET, ORGANIZATION "/tokens", tokens_list },
+	{ HTTP_POST, ORGANIZATION "/tokens", tokens_create },
+	{ HTTP_GET, ORGANIZATION "/tokens/{}", tokens_get },
+	{ HTTP_DELETE, ORGANIZATION "/tokens/{}", tokens_revoke },
+	{ HTTP_POST, ORGANIZATION "/tokens/self/renew", tokens_renew },
 };
 
 static const char *const method_names[] = {
@@ -94,6 +106,15 @@ request_denied(struct request *rq, enum verdict v, const char *not_found)
 		break;
 	}
 	buf_fini(&text);
+}
+
+void
+request_bad_body(struct request *rq, int r, const struct fault *f)
+{
+	if (r == -EINVAL)
+		error_answer_fault(rq->call, f);
+	else
+		error_answer_internal(rq->call, r);
 }
 
 bool

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making, renaming and removing Workspaces and Deployments; the organization's settings. */
+#include <errno.h>
+
+#include "manager/body.h"
+#include "manager/encode.h"
+#include "manager/request.h"
+
+#define PLACE_NAME_MAX 128 /* characters: it is shown in lists */
+#define PLACE_BODY_MAX (64 * 1024)
+
+/* What is told of a place of this scope. */
+static const struct place_words {
+	const char *the, *taken;
+	void (*encode)(const struct store_entity *e, struct buf *out);
+} words[SCOPE_N] = {
+	[SCOPE_ORGANIZATION] = { "The organization", "name is taken: another organization has it",
+	    encode_organization },
+	[SCOPE_WORKSPACE] = { "The Workspace",
+	    "name is taken: the organization has a Workspace of it", encode_workspace },
+	[SCOPE_DEPLOYMENT] = { "The Deployment",
+	    "name is taken: the Workspace has a Deployment of it", encode_deployment },
+};
+
+/* The place as it is now: what creating and changing it are answered with. */
+static void
+answer_place(struct request *rq, enum scope scope, const struct id *id)
+{
+	struct buf body = BUF_INIT(PLACE_BODY_MAX);
+	struct store_entity e;
+	int r = store_entity_get(rq->api->store, scope, id, &e);
+
+	if (r < 0) {
+		error_answer_internal(rq->call, r);
+	} else if (r > 0) {
+		request_not_found(rq, words[scope].the);
+	} else {
+		words[scope].encode(&e, &body);
+		answer_json(rq->call, NULL, &body);
+	}
+	buf_fini(&body);
+}
+
+/* What the store said of a change; 0 is left to the caller. */
+static bool
+is_done(struct request *rq, enum scope scope, int r)
+{
+	if (r < 0)
+		error_answer_internal(rq->call, r);
+	else if (r == STORE_CONFLICT)
+		error_answer(rq->call, 409, words[scope].taken);
+	else if (r == STORE_NOT_EMPTY)
+		error_answer(rq->call, 409, "The Workspace has Deployments: delete them first");
+	else if (r != STORE_OK)
+		request_not_found(rq, words[scope].the);
+	return r == STORE_OK;
+}
+
+/* --- create --------------------------------------------------------------------------- */
+
+static void
+create_place(struct request *rq, enum scope scope, const struct place *parent,
+    const struct id *parent_id, struct span name)
+{
+	struct id id;
+
+	if (request_may(rq, ACTION_MANAGE_ENTITIES, parent, "The Workspace") &&
+	    is_done(rq, scope,
+		store_entity_create(rq->api->store, scope, parent_id, name, &rq->actor, &id)))
+		answer_place(rq, scope, &id);
+}
+
+void
+workspace_create(struct request *rq)
+{
+	struct place parent = { .organization = rq->organization };
+	struct span name = { 0 };
+	struct fault f;
+	struct body b;
+	int r = body_read(&b, rq->http->body, &f);
+
+	if (r == 0)
+		r = body_name(&b, "name", true, PLACE_NAME_MAX, &name);
+	if (r < 0)
+		request_bad_body(rq, r, &f);
+	else
+		create_place(rq, SCOPE_WORKSPACE, &parent, &rq->organization, name);
+	body_fini(&b);
+}
+
+/* A Workspace that a body names must be there for the token. */
+static int
+read_workspace(struct request *rq, struct body *b, struct id *id, struct place *place)
+{
+	struct span text = { 0 };
+	int r = body_text(b, "workspaceId", true, &text);
+
+	if (r < 0)
+		return r;
+	r = id_from(text, id) ? store_place(rq->api->store, SCOPE_WORKSPACE, id, place)
+			      : STORE_NOT_FOUND;
+	if (r == STORE_OK && id_equal(&place->organization, &rq->organization) &&
+	    policy_decide(&rq->who.subject, ACTION_VIEW, place, false) == POLICY_ALLOWED)
+		return 0;
+	return r < 0 ? r : fault_set(b->fault, "invalid", "workspaceId", "names no Workspace");
+}
+
+void
+deployment_create(struct request *rq)
+{
+	struct span name = { 0 };
+	struct place place;
+	struct id workspace;
+	struct fault f;
+	struct body b;
+	int r = body_read(&b, rq->http->body, &f);
+
+	if (r == 0)
+		r = body_name(&b, "name", true, PLACE_NAME_MAX, &name);
+	if (r == 0)
+		r = read_workspace(rq, &b, &workspace, &place);
+	if (r < 0)
+		request_bad_body(rq, r, &f);
+	else
+		create_place(rq, SCOPE_DEPLOYMENT, &place, &workspace, name);
+	body_fini(&b);
+}
+
+/* --- rename, delete ------------------------------------------------------------------- */
+
+/* The place of the path, when the token covers it and may change what lies there. */
+static bool
+find_place(struct request *rq, enum scope scope, struct id *id)
+{
+	const char *the = words[scope].the;
+	struct place place;
+	int r = STORE_NOT_FOUND;
+
+	if (id_from(rq->params[0], id))
+		r = store_place(rq->api->store, scope, id, &place);
+	if (r < 0) {
+		error_answer_internal(rq->call, r);
+		return false;
+	}
+	if (r != STORE_OK || !id_equal(&place.organization, &rq->organization)) {
+		request_not_found(rq, the);
+		return false;
+	}
+	if (!request_may(rq, ACTION_VIEW, &place, the))
+		return false;
+	/* It is for who rules what it lies in. */
+	place.deployment = (struct id){ 0 };
+	if (scope == SCOPE_WORKSPACE)
+		place.workspace = (struct id){ 0 };
+	if (policy_decide(&rq->who.subject, ACTION_MANAGE_ENTITIES, &place, false) ==
+	    POLICY_ALLOWED)
+		return true;
+	request_denied(rq, POLICY_DENIED, the);
+	return false;
+}
+
+static void
+rename_place(struct request *rq, enum scope scope)
+{
+	struct span name = { 0 };
+	struct fault f;
+	struct body b;
+	struct id id;
+	int r;
+
+	if (!find_place(rq, scope, &id))
+		return;
+	r = body_read(&b, rq->http->body, &f);
+	if (r == 0)
+		r = body_name(&b, "name", true, PLACE_NAME_MAX, &name);
+	if (r < 0)
+		request_bad_body(rq, r, &f);
+	else if (is_done(
+		     rq, scope, store_entity_rename(rq->api->store, scope, &id, name, &rq->actor)))
+		answer_place(rq, scope, &id);
+	body_fini(&b);
+}
+
+static void
+delete_place(struct request *rq, enum scope scope)
+{
+	struct id id;
+
+	if (find_place(rq, scope, &id) &&
+	    is_done(rq, scope, store_entity_delete(rq->api->store, scope, &id, &rq->actor)))
+		answer_empty(rq->call, 204, NULL);
+}
+
+void
+workspace_update(struct request *rq)
+{
+	rename_place(rq, SCOPE_WORKSPACE);
+}
+
+void
+workspace_delete(struct request *rq)
+{
+	delete_place(rq, SCOPE_WORKSPACE);
+}
+
+void
+deployment_update(struct request *rq)
+{
+	rename_place(rq, SCOPE_DEPLOYMENT);
+}
+
+void
+deployment_delete(struct request *rq)
+{
+	delete_place(rq, SCOPE_DEPLOYMENT);
+}
+
+/* --- the organization ----------------------------------------------------------------- */
+
+void
+organization_update(struct request *rq)
+{
+	struct place place = { .organization = rq->organization };
+	bool secrets = rq->secrets_fetching;
+	struct span name = { 0 };
+	struct fault f;
+	struct body b;
+	int r;
+
+	if (!request_may(rq, ACTION_SETTINGS, &place, "The organization"))
+		return;
+	r = body_read(&b, rq->http->body, &f);
+	if (r == 0)
+		r = body_name(&b, "name", false, PLACE_NAME_MAX, &name);
+	if (r == 0)
+		r = body_bool(&b, "environmentSecretsFetching", &secrets);
+	if (r < 0) {
+		request_bad_body(rq, r, &f);
+		goto out;
+	}
+	if (name.p)
+		r = store_entity_rename(
+		    rq->api->store, SCOPE_ORGANIZATION, &rq->organization, name, &rq->actor);
+	if (r == 0 && secrets != rq->secrets_fetching)
+		r = store_organization_set_secrets(
+		    rq->api->store, &rq->organization, secrets, &rq->actor);
+	if (is_done(rq, SCOPE_ORGANIZATION, r))
+		answer_place(rq, SCOPE_ORGANIZATION, &rq->organization);
+out:
+	body_fini(&b);
+}
