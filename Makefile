@@ -179,7 +179,7 @@ test: deps ## everything: unit (release, asan), end to end, the shim, Airflow, s
 
 .PHONY: demo
 demo: deps ## a manager, two connd and a real Airflow 3.3, from an API call to a task's value
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j"$$(nproc)" all
 	@CONND_BUILD=$(BIN) tests/demo/demo.sh
 
 # Compared with the floor of this machine, in the same run; figures mean little, ratios do.
@@ -202,7 +202,7 @@ lint: deps ## the static checks
 # Everything building, checking and demonstrating needs; the one list.
 APT := gcc make pkg-config libc6-dev \
 	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libinih-dev libsqlite3-dev libssl-dev \
-	libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck valgrind \
+	libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck valgrind mandoc \
 	systemd dbus libnss-systemd procps util-linux \
 	python3 python3-venv python3-dev git curl ca-certificates openssl
 
@@ -214,10 +214,12 @@ UNITDIR := $(PREFIX)/lib/systemd/system
 
 # A config that is there already is the operator's: it stays.
 .PHONY: install
-install: $(PROGRAMS) ## programs, units, example configs; honours DESTDIR and PREFIX
+install: $(PROGRAMS) ## programs, units, manual pages, example configs; honours DESTDIR and PREFIX
 	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(UNITDIR) $(PREFIX)/lib/sysusers.d \
 		$(PREFIX)/lib/tmpfiles.d $(PREFIX)/share/doc/connd/examples /etc/connd)
 	install -m 0755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	for page in conf/man/*; do \
+		install -D -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
 	for u in systemd/*.service systemd/*.socket; do \
 		sed 's,/usr/bin/connd,$(PREFIX)/bin/connd,' $$u >$(DESTDIR)$(UNITDIR)/$${u##*/} && \
 		chmod 0644 $(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; done
