@@ -19,6 +19,7 @@
 #include "edge/loop.h"
 #include "edge/notify.h"
 #include "edge/peer.h"
+#include "edge/probing.h"
 #include "edge/ready.h"
 #include "edge/reexec.h"
 #include "edge/serve.h"
@@ -40,6 +41,7 @@ struct app {
 	struct upstream *upstream;
 	struct sync *sync;
 	struct watch *watch;
+	struct probing *probing;
 	struct listener *listener;
 	struct peers *peers;
 	struct alarm *alarm; /* when the replica wants its next turn */
@@ -80,9 +82,9 @@ on_alarm(void *arg)
 	take_turn(arg);
 }
 
-/* Many questions may begin to wait in one turn: they share one. */
+/* However many questions want it in one turn: they share one. */
 static void
-on_wait_began(void *env)
+wake(void *env)
 {
 	struct app *a = env;
 
@@ -97,6 +99,23 @@ start_sync(void *env)
 	struct app *a = env;
 
 	sync_start(a->sync, replica_current(a->replica));
+}
+
+static void
+start_probe(void *env, enum record_kind kind, struct span key)
+{
+	struct app *a = env;
+
+	probing_start(a->probing, sync_url(a->sync), kind, key);
+}
+
+static void
+on_probe_done(void *env, bool found)
+{
+	struct app *a = env;
+
+	replica_probe_done(a->replica, clock_boot_ms(), found);
+	loop_after_turn(a->loop, &a->turn);
 }
 
 static void
@@ -204,6 +223,7 @@ replica_config_of(const struct config *c)
 		.refresh_ms = c->manager.refresh_ms,
 		.cold_wait_ms = c->freshness.cold_wait_ms,
 		.deletion_guard_percent = c->freshness.deletion_guard_percent,
+		.probe_ms = c->misses.probe_ms,
 		.lock = c->memory.lock,
 		.max_bytes = c->memory.max_bytes,
 	};
@@ -400,6 +420,7 @@ apply(struct app *a, struct settings *s)
 	peers_limit(a->peers, &limits);
 	replica_configure(a->replica, &rc);
 	watch_use(a->watch, &source);
+	probing_use(a->probing, &source);
 	sync_use(a->sync, &source);
 	upstream_free(old_upstream);
 	ready_use(a->ready, s->config);
@@ -459,6 +480,8 @@ start_replica(struct app *a)
 {
 	static const struct replica_ops ops = {
 		.start_sync = start_sync,
+		.start_probe = start_probe,
+		.wake = wake,
 		.published = on_published,
 		.note = on_note,
 		.jitter = jitter,
@@ -475,7 +498,9 @@ start_replica(struct app *a)
 		return r;
 	source = source_of(a->settings, a->upstream);
 	r = sync_new(&a->sync, a->loop, &source, on_sync_done, a);
-	return r < 0 ? r : watch_new(&a->watch, a->loop, &source, on_changed, a);
+	if (r == 0)
+		r = watch_new(&a->watch, a->loop, &source, on_changed, a);
+	return r < 0 ? r : probing_new(&a->probing, a->loop, &source, on_probe_done, a);
 }
 
 static int
@@ -486,7 +511,7 @@ start_serving(struct app *a)
 
 	a->service = (struct service){
 		.replica = a->replica,
-		.wait_began = on_wait_began,
+		.wait_began = wake,
 		.env = a,
 	};
 	serve_by(&a->service, a->settings);
@@ -554,6 +579,7 @@ stop(struct app *a)
 {
 	a->stopping = true;
 	a->check = reexec_check_free(a->check);
+	a->probing = probing_free(a->probing);
 	a->watch = watch_free(a->watch);
 	a->sync = sync_free(a->sync);
 	a->upstream = upstream_free(a->upstream);

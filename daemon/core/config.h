@@ -50,6 +50,9 @@ struct config {
 		int64_t cold_wait_ms;
 	} freshness;
 	struct {
+		int64_t probe_ms; /* 0: none */
+	} misses;
+	struct {
 		char *path, *group;
 		mode_t mode;
 		uint32_t max_connections, max_connections_per_uid;

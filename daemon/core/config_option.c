@@ -39,6 +39,7 @@ const struct option options[] = {
 	{ "freshness", "max_stale_unauthorized", OPTION_MS, AT(freshness.windows.max_stale_unauthorized_ms), "15m", 0, 365 * DAY, NULL },
 	{ "freshness", "deletion_guard", OPTION_PERCENT, AT(freshness.deletion_guard_percent), "50%", 0, 100, NULL },
 	{ "freshness", "cold_wait", OPTION_MS, AT(freshness.cold_wait_ms), "2s", 0, 5 * 60 * 1000, NULL },
+	{ "misses", "probe", OPTION_MS, AT(misses.probe_ms), "10s", 0, DAY, NULL },
 	{ "socket", "path", OPTION_TEXT, AT(socket.path), "/run/connd/connd.sock", 0, 0, NULL },
 	{ "socket", "group", OPTION_TEXT, AT(socket.group), NULL, 0, 0, NULL },
 	{ "socket", "mode", OPTION_MODE, AT(socket.mode), "0660", 0, 0777, NULL },

@@ -37,6 +37,6 @@ list_url(struct buf *out, const struct config *config, const struct list_query *
 	add_parameter(out, "deploymentId", config->manager.deployment);
 	add_parameter(out, "workspaceId", config->manager.workspace);
 	buf_addf(out,
-	    "resolveLinked=true&showSecrets=true&limit=%d&offset=%" PRId64 "&sorts=objectKey:asc",
-	    q->limit, q->offset);
+	    "resolveLinked=true&showSecrets=%s&limit=%d&offset=%" PRId64 "&sorts=objectKey:asc",
+	    q->no_secrets ? "false" : "true", q->limit, q->offset);
 }

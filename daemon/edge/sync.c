@@ -24,12 +24,17 @@
 #define PREFER_FIRST_MS (5 * 60 * 1000) /* after leaving the first URL it is tried again */
 #define MESSAGE_BYTES   120             /* of what a manager says about its refusal */
 
-/* What each kind of record is called in the list call. */
 static const enum manager_type list_type[N_LISTS] = {
 	[KIND_CONNECTION] = MANAGER_CONNECTION,
 	[KIND_VARIABLE] = MANAGER_AIRFLOW_VARIABLE,
 	[KIND_ENV] = MANAGER_ENVIRONMENT_VARIABLE,
 };
+
+enum manager_type
+sync_type_of(enum record_kind kind)
+{
+	return list_type[kind];
+}
 
 struct sync {
 	struct loop *loop;
@@ -605,6 +610,12 @@ sync_use(struct sync *s, const struct sync_source *source)
 	s->beginnings = 0;
 	s->urls_left = source->config->manager.url.n - 1;
 	begin(s);
+}
+
+const char *
+sync_url(const struct sync *s)
+{
+	return url_of(s);
 }
 
 const char *

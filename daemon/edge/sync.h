@@ -14,8 +14,12 @@
 #include "core/replica.h"
 #include "edge/loop.h"
 #include "edge/upstream.h"
+#include "proto/manager.h"
 
 struct sync;
+
+/* What a kind of record is called in the list call. */
+enum manager_type sync_type_of(enum record_kind kind);
 
 /* What is asked, and of whom. Borrowed until the next sync_use() or sync_free(). */
 struct sync_source {
@@ -36,6 +40,7 @@ MUST_CHECK int sync_new(struct sync **out, struct loop *loop, const struct sync_
 void sync_use(struct sync *s, const struct sync_source *source);
 /* Must not be running. done() is called once, later, not from within. current: borrowed, may be NULL. */
 void sync_start(struct sync *s, struct generation *current);
+const char *sync_url(const struct sync *s); /* the one in use */
 /* The URL that answered last when its lists carry tags, so that it may know to wait for changes; or NULL. */
 const char *sync_watchable_url(const struct sync *s);
 struct sync *sync_free(struct sync *s); /* without done(); NULL is fine; returns NULL */
