@@ -124,6 +124,8 @@ $(UNIT): %: %.o $(call archives,$(LAYERS))
 	$(call say,LD,$@)
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_unit)
 
+SIM := $B/tests/sim/sim
+
 .PHONY: tests
 tests: $(UNIT) $(SIM)
 
@@ -132,8 +134,6 @@ unit: $(UNIT) ## build and run the C unit tests (MODE=asan: with sanitizers)
 	@tests/unit/run.sh $(UNIT)
 
 # Scenarios of the replica on virtual time, and the same with memory failing at each allocation.
-SIM := $B/tests/sim/sim
-
 $(SIM): $(call obj,$(wildcard tests/sim/*.c)) $(call archives,core base)
 	$(call say,LD,$@)
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ -lsodium -linih
@@ -202,7 +202,7 @@ lint: deps ## the static checks
 # Everything building, checking and demonstrating needs; the one list.
 APT := gcc make pkg-config libc6-dev \
 	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libinih-dev libsqlite3-dev libssl-dev \
-	libcmocka-dev clang clang-format clang-tidy cppcheck shellcheck valgrind mandoc \
+	libcmocka-dev clang clang-format clang-tidy shellcheck mandoc \
 	systemd dbus libnss-systemd procps util-linux \
 	python3 python3-venv python3-dev git curl ca-certificates openssl
 
