@@ -100,7 +100,8 @@ struct store_entity {
 	enum scope scope;
 	struct id id;
 	struct id organization;
-	struct id workspace; /* of a Deployment or project; "" elsewhere */
+	struct id workspace;  /* of a Deployment or project; "" elsewhere */
+	struct id deployment; /* of a project: whose objects its view has too; "" for none */
 	struct span name;
 	bool secrets_fetching; /* of an organization */
 	int64_t created_ms, updated_ms;
@@ -128,6 +129,12 @@ MUST_CHECK int store_entity_rename(struct store *s, enum scope scope, const stru
  */
 MUST_CHECK int store_entity_delete(
     struct store *s, enum scope scope, const struct id *id, const struct store_actor *by);
+/*
+ * Which Deployment's objects a project's view has besides its own; "" for none. STORE_NOT_FOUND: no such
+ * project; STORE_NO_ENTITY: no such Deployment in its Workspace.
+ */
+MUST_CHECK int store_project_set_deployment(struct store *s, const struct id *project,
+    const struct id *deployment, const struct store_actor *by);
 MUST_CHECK int store_organization_set_secrets(
     struct store *s, const struct id *id, bool on, const struct store_actor *by);
 /* Where a Deployment, Workspace or project is: fills place. STORE_NOT_FOUND. */
@@ -152,7 +159,8 @@ struct store_object {
 	enum scope scope;
 	struct id scope_id;
 	struct place place; /* of the scope */
-	bool auto_link;
+	bool auto_link, auto_link_projects;
+	int64_t version;         /* grows with every change */
 	struct span description; /* absent: none was ever given */
 	struct span value;       /* document; with the override laid over it in a resolved row */
 	const struct store_link *links;
@@ -188,7 +196,7 @@ struct store_object_request {
 	/* both */
 	struct span value;       /* document; in an update the typed body */
 	struct span description; /* absent: keep (update) or none (create) */
-	bool auto_link;
+	bool auto_link, auto_link_projects;
 	const struct store_link_request *links;
 	size_t n_links;
 	const struct store_target *excludes;
@@ -206,6 +214,13 @@ MUST_CHECK int store_object_delete(
 MUST_CHECK int store_object_exclude(struct store *s, const struct id *id,
     const struct store_target *target, const struct store_actor *by);
 
+/*
+ * A Deployment's object becomes its Workspace's, under the same id, linked to the Deployment it came from.
+ * STORE_NOT_FOUND: no such object, or no Deployment's; STORE_CONFLICT: the Workspace has the key.
+ */
+MUST_CHECK int store_object_promote(
+    struct store *s, const struct id *id, const struct store_actor *by);
+
 /* Reading one object. The holder owns what the row's spans point to. */
 struct store_holder;
 MUST_CHECK struct store_holder *store_holder_new(void);
@@ -220,7 +235,8 @@ struct store_query {
 	/*
 	 * What is looked at. ORGANIZATION: every object in it; WORKSPACE: its WORKSPACE-scope objects;
 	 * DEPLOYMENT: its own objects and, when resolve is set, those linked into it, one row a key,
-	 * values as the Deployment sees them, without links (PROJECT likewise).
+	 * values as the Deployment sees them, without links. PROJECT likewise, and then what its Deployment
+	 * sees; of equal keys the project's own is shown, else the one linked to the project.
 	 */
 	enum scope scope;
 	struct id scope_id;
@@ -252,6 +268,63 @@ MUST_CHECK int store_list(struct store *s, const struct store_query *q, struct s
 /* 1: *out is the next row, borrowed until the next call; 0: the end; or -errno. */
 MUST_CHECK int store_list_next(struct store_cursor *c, struct store_object *out);
 struct store_cursor *store_list_close(struct store_cursor *c); /* NULL is fine; returns NULL */
+
+/* ---- history ---- */
+
+enum audit_action {
+	AUDIT_CREATE,
+	AUDIT_UPDATE,
+	AUDIT_DELETE,
+	AUDIT_EXCLUDE,
+	AUDIT_PROMOTE,
+	AUDIT_RESTORE,
+	AUDIT_READ,         /* without secrets */
+	AUDIT_READ_SECRETS, /* with */
+	AUDIT_CREATE_ENTITY,
+	AUDIT_UPDATE_ENTITY,
+	AUDIT_DELETE_ENTITY,
+	AUDIT_CREATE_TOKEN,
+	AUDIT_REVOKE_TOKEN,
+	AUDIT_N_ACTIONS,
+};
+const char *audit_action_name(enum audit_action a); /* "CREATE", ... */
+
+struct store_audit {
+	int64_t at_ms;
+	enum audit_action action;
+	struct store_subject by;
+	enum scope scope; /* where; of a read: the view */
+	struct id scope_id;
+	struct id subject;  /* the object, token or entity; "" for the read of a view */
+	struct span type;   /* name of the object's or view's type; "" for none or all */
+	struct span key;    /* of the object, name of the token or entity */
+	int64_t version;    /* of the object after it; 0 elsewhere */
+	bool restorable;    /* what the object was at that version is kept */
+	struct span fields; /* JSON array: names of what was changed, never values */
+};
+struct store_audit_query {
+	struct id organization;
+	struct id workspace; /* "": all */
+	struct id subject;   /* "": all */
+	int64_t offset, limit;
+};
+/* Newest first. each() and limit as in store_entity_list(). */
+MUST_CHECK int store_audit_list(struct store *s, const struct store_audit_query *q,
+    int (*each)(void *arg, const struct store_audit *a), void *arg, int64_t *total);
+/*
+ * Somebody was given a view (object NULL) or one object: noted once as long as its change number stays, and
+ * written out with others later (store_tidy()).
+ */
+void store_audit_read(struct store *s, const struct store_actor *by, const struct store_query *view,
+    const struct store_object *object, uint64_t number, bool secrets);
+/* Takes away what is older, and the versions of objects that go with it. */
+MUST_CHECK int store_audit_prune(struct store *s, int64_t before_ms);
+/*
+ * The object becomes what it was at that version, as a new one; links to Deployments that are gone stay away.
+ * STORE_NOT_FOUND: no such object, or nothing is kept of that version.
+ */
+MUST_CHECK int store_object_restore(
+    struct store *s, const struct id *id, int64_t version, const struct store_actor *by);
 
 /* ---- tokens; token.h is the way to them for anybody but itself ---- */
 

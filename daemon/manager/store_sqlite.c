@@ -15,10 +15,11 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "gen/schema1.sql.h"
+#include "gen/schema2.sql.h"
 #include "proto/limits.h"
 
 /* Index i takes the schema from version i to i + 1. */
-static const char *const migrations[] = { embed_schema1_sql };
+static const char *const migrations[] = { embed_schema1_sql, embed_schema2_sql };
 
 #define KEY_CHECK "connd-manager"
 
@@ -265,6 +266,7 @@ store_new(struct store **out, const char *dir, struct keys *keys, char why[stati
 	s->lock_fd = -1;
 	s->keys = keys;
 	buf_init(&s->entity_text, 4096);
+	rnd_bytes(s->read_key, sizeof s->read_key);
 	s->path = mem_alloc(n);
 	if (s->path) {
 		snprintf(s->path, n, "%s/manager.db", dir);
@@ -358,6 +360,7 @@ store_close(struct store *s)
 void
 store_tidy(struct store *s)
 {
+	audit_flush(s);
 	if (!s->dirty)
 		return;
 	/* With a list being read it can not be done now, and must not be waited for. */
@@ -490,6 +493,18 @@ take_number(struct store *s)
 	return r == 1 ? 0 : r == 0 ? -EUCLEAN : r;
 }
 
+/* A project sees what its Deployment sees. */
+static int
+touch_projects(struct store *s)
+{
+	return db_run(db_query(&s->db,
+	    "INSERT INTO change (scope_id, type, scope, workspace_id, number) "
+	    "SELECT p.id, c.type, 'PROJECT', p.workspace_id, c.number "
+	    "FROM change c JOIN project p ON p.deployment_id = c.scope_id WHERE c.number = ?1 "
+	    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number",
+	    "i", (int64_t)s->change));
+}
+
 int
 tx_touch_object(struct store *s, int64_t n)
 {
@@ -497,7 +512,7 @@ tx_touch_object(struct store *s, int64_t n)
 
 	if (r < 0)
 		return r;
-	return db_run(db_query(&s->db,
+	r = db_run(db_query(&s->db,
 	    "INSERT INTO change (scope_id, type, scope, workspace_id, number) "
 	    "SELECT scope_id, type, scope, workspace_id, ?2 FROM object WHERE n = ?1 "
 	    "UNION ALL SELECT organization_id, type, 'ORGANIZATION', '', ?2 FROM object WHERE n = "
@@ -508,8 +523,13 @@ tx_touch_object(struct store *s, int64_t n)
 	    "FROM object o JOIN deployment d ON d.workspace_id = o.workspace_id "
 	    "WHERE o.n = ?1 AND o.scope = 'WORKSPACE' AND o.auto_link AND NOT EXISTS "
 	    "(SELECT 1 FROM exclusion x WHERE x.object = ?1 AND x.entity_id = d.id) "
+	    "UNION ALL SELECT p.id, o.type, 'PROJECT', o.workspace_id, ?2 "
+	    "FROM object o JOIN project p ON p.workspace_id = o.workspace_id "
+	    "WHERE o.n = ?1 AND o.scope = 'WORKSPACE' AND o.auto_link_projects AND NOT EXISTS "
+	    "(SELECT 1 FROM exclusion x WHERE x.object = ?1 AND x.entity_id = p.id) "
 	    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number",
 	    "ii", n, (int64_t)s->change));
+	return r == 0 ? touch_projects(s) : r;
 }
 
 int
@@ -524,7 +544,7 @@ tx_touch_scope(struct store *s, enum scope scope, const struct id *id, const str
 		    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number",
 		    "tttti", id->s, manager_type_name((enum manager_type)t), scope_name(scope),
 		    workspace->s, (int64_t)s->change));
-	return r;
+	return r == 0 ? touch_projects(s) : r;
 }
 
 /* ---- the manager's own secrets ---- */

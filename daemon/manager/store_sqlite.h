@@ -11,6 +11,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/hash.h"
 #include "manager/store.h"
 #include "proto/limits.h"
 
@@ -34,6 +35,27 @@ struct reader {
 };
 #define STORE_MAX_READERS 16
 
+/* One line of the audit log; what is left out is empty, at_ms 0 is now. */
+struct audit_entry {
+	int64_t at_ms;
+	enum audit_action action;
+	struct id organization, workspace;
+	enum scope scope;
+	struct id scope_id, subject;
+	const char *type;
+	struct span key, fields;
+	int64_t version;
+};
+
+/* A read that waits to be written with others. */
+struct pending_read {
+	struct audit_entry entry;
+	struct id by;
+	char by_name[256], key[LIMIT_KEY_BYTES + 1];
+};
+#define MAX_PENDING_READS 256
+#define SEEN_READS        4096
+
 struct store {
 	struct db db; /* the one that writes */
 	struct keys *keys;
@@ -49,6 +71,11 @@ struct store {
 		void (*fn)(void *arg, const struct store_event *e);
 		void *arg;
 	} watchers[STORE_MAX_WATCHERS];
+	/* Reads: those to be written, and hashes of those that were noted lately. */
+	struct pending_read reads[MAX_PENDING_READS];
+	size_t n_reads;
+	uint64_t seen_reads[SEEN_READS];
+	uint8_t read_key[HASH_SHORT_KEY_SIZE];
 };
 
 int db_error(int rc); /* SQLite's code -> -errno */
@@ -98,6 +125,23 @@ MUST_CHECK int store_keys_init(struct store *s);
 struct span actor_name(const struct store_actor *by);
 int64_t store_now(void);
 
+/* ---- history ---- */
+
+/* The largest document of one version of an object. */
+#define VERSION_MAX (8 * LIMIT_VALUE)
+MUST_CHECK int audit_add(
+    struct store *s, const struct audit_entry *e, const struct store_actor *by);
+void audit_flush(struct store *s);
+/* The object as it is now becomes a version, and a line says what differs from `was` (NULL: it is new). */
+MUST_CHECK int history_record(struct store *s, enum audit_action action, const struct id *id,
+    const struct store_object *was, const struct store_actor *by);
+/* The object goes. */
+MUST_CHECK int history_record_end(
+    struct store *s, const struct store_object *was, const struct store_actor *by);
+/* Appends the document of a version. STORE_NOT_FOUND. */
+MUST_CHECK int history_version(
+    struct store *s, const struct id *id, int64_t version, struct buf *out);
+
 /* ---- objects, shared between writing and listing ---- */
 
 /* What one row's spans point to. */
@@ -118,7 +162,8 @@ void holder_fini(struct store_holder *h);
 	"o.n AS n, o.id AS id, o.type AS type, o.key AS key, o.scope AS scope, "                   \
 	"o.scope_id AS scope_id, o.organization_id AS organization_id, o.workspace_id AS "         \
 	"workspace_id, "                                                                           \
-	"o.auto_link AS auto_link, o.version AS version, o.sealed AS sealed, "                     \
+	"o.auto_link AS auto_link, o.auto_link_projects AS auto_link_projects, o.version AS "      \
+	"version, o.sealed AS sealed, "                                                            \
 	"o.created_ms AS created_ms, o.created_by AS created_by, o.created_by_name AS "            \
 	"created_by_name, "                                                                        \
 	"o.updated_ms AS updated_ms, o.updated_by AS updated_by, o.updated_by_name AS "            \
@@ -133,6 +178,7 @@ enum {
 	OBJECT_COL_ORGANIZATION,
 	OBJECT_COL_WORKSPACE,
 	OBJECT_COL_AUTO_LINK,
+	OBJECT_COL_AUTO_LINK_PROJECTS,
 	OBJECT_COL_VERSION,
 	OBJECT_COL_SEALED,
 	OBJECT_COL_CREATED_MS,
@@ -142,6 +188,7 @@ enum {
 	OBJECT_COL_UPDATED_BY,
 	OBJECT_COL_UPDATED_BY_NAME,
 	/* of a resolved list */
+	OBJECT_COL_LINK_ENTITY,
 	OBJECT_COL_OVERRIDE_VERSION,
 	OBJECT_COL_OVERRIDE,
 	OBJECT_COL_VIA_LINK
@@ -153,5 +200,13 @@ MUST_CHECK int object_read_row(
 MUST_CHECK int object_read_links(
     struct store *s, struct db *db, int64_t n, struct store_holder *h, struct store_object *out);
 /* A resolved row: the override laid over the value. Behind object_read_row(). */
-MUST_CHECK int object_resolve_row(struct store *s, sqlite3_stmt *st, const struct id *deployment,
-    struct store_holder *h, struct store_object *out);
+MUST_CHECK int object_resolve_row(
+    struct store *s, sqlite3_stmt *st, struct store_holder *h, struct store_object *out);
+/* Description and value, as they are sealed together. */
+void object_pack(struct buf *out, struct span description, struct span value);
+#define LINK_ROW_SIZE (2 * ID_LENGTH + 2)
+/* What a link's override is bound to as its row. */
+void object_link_row(char out[static LINK_ROW_SIZE], const struct id *object, const char *entity);
+/* The override of a link: "{}" appended when there is none. */
+MUST_CHECK int object_open_override(struct store *s, const struct id *object,
+    const struct id *entity, int64_t version, struct span sealed, struct buf *out);

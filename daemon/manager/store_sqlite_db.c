@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "manager/resolve.h"
 
@@ -158,9 +159,16 @@ db_statement(struct db *db, const char *sql)
 	if (!db->kept[i].sql) {
 		sqlite3_stmt *st = NULL;
 
-		if (sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL) !=
-		    SQLITE_OK)
+		int rc = sqlite3_prepare_v3(
+		    db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL);
+
+		if (rc != SQLITE_OK) {
+			/* A database that is not what its version says, or memory. */
+			if (rc != SQLITE_NOMEM)
+				log_error("statement not prepared",
+				    LOG_STR("reason", sqlite3_errmsg(db->h)));
 			return NULL;
+		}
 		db->kept[i].sql = sql;
 		db->kept[i].st = st;
 	}

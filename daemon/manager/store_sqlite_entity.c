@@ -1,51 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Organizations, Workspaces and Deployments. */
+/* Organizations, Workspaces, Deployments and projects. */
 #include "manager/store_sqlite.h"
 
 #include <errno.h>
 
-/* Every statement here gives: id, organization, workspace, name, secrets_fetching, created, updated. */
-static const char *const get_sql[SCOPE_N] = {
-	[SCOPE_ORGANIZATION] = "SELECT id, id, '', name, secrets_fetching, created_ms, updated_ms "
-			       "FROM organization WHERE id = ?",
-	[SCOPE_WORKSPACE] = "SELECT id, organization_id, '', name, 0, created_ms, updated_ms "
-			    "FROM workspace WHERE id = ?",
-	[SCOPE_DEPLOYMENT] =
-	    "SELECT id, organization_id, workspace_id, name, 0, created_ms, updated_ms "
-	    "FROM deployment WHERE id = ?",
-};
-/* ?1: the parent, or '' for all; ?2, ?3: limit and offset. */
-static const char *const list_sql[SCOPE_N] = {
-	[SCOPE_ORGANIZATION] =
-	    "SELECT id, id, '', name, secrets_fetching, created_ms, updated_ms "
-	    "FROM organization WHERE ?1 IN ('', id) ORDER BY name, id LIMIT ?2 OFFSET ?3",
-	[SCOPE_WORKSPACE] =
-	    "SELECT id, organization_id, '', name, 0, created_ms, updated_ms "
-	    "FROM workspace WHERE organization_id = ?1 ORDER BY name, id LIMIT ?2 OFFSET ?3",
-	[SCOPE_DEPLOYMENT] =
-	    "SELECT id, organization_id, workspace_id, name, 0, created_ms, updated_ms "
-	    "FROM deployment WHERE workspace_id = ?1 OR organization_id = ?1 "
-	    "ORDER BY name, id LIMIT ?2 OFFSET ?3",
-};
-static const char *const count_sql[SCOPE_N] = {
-	[SCOPE_ORGANIZATION] = "SELECT count(*) FROM organization WHERE ?1 IN ('', id)",
-	[SCOPE_WORKSPACE] = "SELECT count(*) FROM workspace WHERE organization_id = ?1",
-	[SCOPE_DEPLOYMENT] =
-	    "SELECT count(*) FROM deployment WHERE workspace_id = ?1 OR organization_id = ?1",
-};
-/* ?1 id, ?2 parent, ?3 name, ?4 now; nothing is inserted when the parent is not there. */
-static const char *const create_sql[SCOPE_N] = {
-	[SCOPE_ORGANIZATION] =
-	    "INSERT INTO organization (id, name, secrets_fetching, created_ms, updated_ms) "
-	    "SELECT ?1, ?3, 1, ?4, ?4 WHERE ?2 = ''",
-	[SCOPE_WORKSPACE] =
-	    "INSERT INTO workspace (id, organization_id, name, created_ms, updated_ms) "
-	    "SELECT ?1, id, ?3, ?4, ?4 FROM organization WHERE id = ?2",
-	[SCOPE_DEPLOYMENT] =
-	    "INSERT INTO deployment (id, organization_id, workspace_id, name, created_ms, "
-	    "updated_ms) "
-	    "SELECT ?1, organization_id, id, ?3, ?4, ?4 FROM workspace WHERE id = ?2",
-};
+#define ENTITY                                                                                     \
+	"SELECT id, organization_id, workspace_id, deployment_id, name, secrets_fetching, "        \
+	"created_ms, updated_ms FROM entity "
 
 static void
 read_entity(sqlite3_stmt *st, enum scope scope, struct store_entity *out)
@@ -54,22 +15,20 @@ read_entity(sqlite3_stmt *st, enum scope scope, struct store_entity *out)
 	db_id(st, 0, &out->id);
 	db_id(st, 1, &out->organization);
 	db_id(st, 2, &out->workspace);
-	out->name = db_text(st, 3);
-	out->secrets_fetching = sqlite3_column_int(st, 4);
-	out->created_ms = sqlite3_column_int64(st, 5);
-	out->updated_ms = sqlite3_column_int64(st, 6);
+	db_id(st, 3, &out->deployment);
+	out->name = db_text(st, 4);
+	out->secrets_fetching = sqlite3_column_int(st, 5);
+	out->created_ms = sqlite3_column_int64(st, 6);
+	out->updated_ms = sqlite3_column_int64(st, 7);
 }
 
 int
 store_entity_get(struct store *s, enum scope scope, const struct id *id, struct store_entity *out)
 {
-	sqlite3_stmt *st;
-	int r;
+	sqlite3_stmt *st =
+	    db_query(&s->db, ENTITY "WHERE scope = ? AND id = ?", "tt", scope_name(scope), id->s);
+	int r = db_row(st);
 
-	if (!get_sql[scope])
-		return STORE_NOT_FOUND;
-	st = db_query(&s->db, get_sql[scope], "t", id->s);
-	r = db_row(st);
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
 	read_entity(st, scope, out);
@@ -80,6 +39,8 @@ store_entity_get(struct store *s, enum scope scope, const struct id *id, struct 
 	return buf_error(&s->entity_text);
 }
 
+#define ENTITY_OF "WHERE scope = ?1 AND (parent_id = ?2 OR (?2 <> '' AND organization_id = ?2)) "
+
 int
 store_entity_list(struct store *s, enum scope scope, const struct id *parent, int64_t offset,
     int64_t limit, int (*each)(void *arg, const struct store_entity *e), void *arg, int64_t *total)
@@ -88,14 +49,16 @@ store_entity_list(struct store *s, enum scope scope, const struct id *parent, in
 	int r;
 
 	if (total) {
-		st = db_query(&s->db, count_sql[scope], "t", parent->s);
+		st = db_query(&s->db, "SELECT count(*) FROM entity " ENTITY_OF, "tt",
+		    scope_name(scope), parent->s);
 		r = db_row(st);
 		if (r < 0)
 			return r;
 		*total = r == 1 ? sqlite3_column_int64(st, 0) : 0;
 		(void)sqlite3_reset(st); /* was fine */
 	}
-	st = db_query(&s->db, list_sql[scope], "tii", parent->s, limit, offset);
+	st = db_query(&s->db, ENTITY ENTITY_OF "ORDER BY name, id LIMIT ?3 OFFSET ?4", "ttii",
+	    scope_name(scope), parent->s, limit, offset);
 	while ((r = db_row(st)) == 1) {
 		struct store_entity e;
 
@@ -109,6 +72,63 @@ store_entity_list(struct store *s, enum scope scope, const struct id *parent, in
 	return r;
 }
 
+/* A line about a place itself. */
+static int
+audit_entity(struct store *s, enum audit_action action, const struct store_entity *e,
+    struct span fields, const struct store_actor *by)
+{
+	struct audit_entry a = { .action = action,
+		.organization = e->organization,
+		.workspace = e->scope == SCOPE_WORKSPACE ? e->id : e->workspace,
+		.scope = e->scope,
+		.scope_id = e->id,
+		.subject = e->id,
+		.key = e->name,
+		.fields = fields };
+
+	return audit_add(s, &a, by);
+}
+
+/* ?1 id, ?2 parent, ?3 name, ?4 now; nothing is inserted when the parent is not there. */
+static const char *const create_sql[SCOPE_N] = {
+	[SCOPE_ORGANIZATION] =
+	    "INSERT INTO organization (id, name, secrets_fetching, created_ms, updated_ms) "
+	    "SELECT ?1, ?3, 1, ?4, ?4 WHERE ?2 = ''",
+	[SCOPE_WORKSPACE] =
+	    "INSERT INTO workspace (id, organization_id, name, created_ms, updated_ms) "
+	    "SELECT ?1, id, ?3, ?4, ?4 FROM organization WHERE id = ?2",
+	[SCOPE_DEPLOYMENT] =
+	    "INSERT INTO deployment (id, organization_id, workspace_id, name, created_ms, "
+	    "updated_ms) "
+	    "SELECT ?1, organization_id, id, ?3, ?4, ?4 FROM workspace WHERE id = ?2",
+	[SCOPE_PROJECT] =
+	    "INSERT INTO project (id, organization_id, workspace_id, name, created_ms, updated_ms) "
+	    "SELECT ?1, organization_id, id, ?3, ?4, ?4 FROM workspace WHERE id = ?2",
+};
+/* ?1 id, ?2 name, ?3 now. */
+static const char *const rename_sql[SCOPE_N] = {
+	[SCOPE_ORGANIZATION] = "UPDATE organization SET name = ?2, updated_ms = ?3 WHERE id = ?1",
+	[SCOPE_WORKSPACE] = "UPDATE workspace SET name = ?2, updated_ms = ?3 WHERE id = ?1",
+	[SCOPE_DEPLOYMENT] = "UPDATE deployment SET name = ?2, updated_ms = ?3 WHERE id = ?1",
+	[SCOPE_PROJECT] = "UPDATE project SET name = ?2, updated_ms = ?3 WHERE id = ?1",
+};
+static const char *const delete_sql[SCOPE_N] = {
+	[SCOPE_WORKSPACE] = "DELETE FROM workspace WHERE id = ?",
+	[SCOPE_DEPLOYMENT] = "DELETE FROM deployment WHERE id = ?",
+	[SCOPE_PROJECT] = "DELETE FROM project WHERE id = ?",
+};
+
+/* The entity as it is now, on record. */
+static int
+record_entity(struct store *s, enum audit_action action, enum scope scope, const struct id *id,
+    struct span fields, const struct store_actor *by)
+{
+	struct store_entity e;
+	int r = store_entity_get(s, scope, id, &e);
+
+	return r == 0 ? audit_entity(s, action, &e, fields, by) : r;
+}
+
 int
 store_entity_create(struct store *s, enum scope scope, const struct id *parent, struct span name,
     const struct store_actor *by, struct id *out)
@@ -116,7 +136,6 @@ store_entity_create(struct store *s, enum scope scope, const struct id *parent, 
 	struct id id;
 	int r;
 
-	(void)by;
 	store_new_id(&id);
 	r = tx_begin(s);
 	if (r < 0)
@@ -124,18 +143,14 @@ store_entity_create(struct store *s, enum scope scope, const struct id *parent, 
 	r = db_run(db_query(&s->db, create_sql[scope], "ttsi", id.s, parent->s, name, store_now()));
 	if (r == 0 && sqlite3_changes(s->db.h) == 0)
 		r = STORE_NO_ENTITY;
+	if (r == 0)
+		r = record_entity(
+		    s, AUDIT_CREATE_ENTITY, scope, &id, SPAN_LITERAL("[\"name\"]"), by);
 	r = tx_end(s, r);
 	if (r == 0)
 		*out = id;
 	return r;
 }
-
-/* ?1 id, ?2 name, ?3 now. */
-static const char *const rename_sql[SCOPE_N] = {
-	[SCOPE_ORGANIZATION] = "UPDATE organization SET name = ?2, updated_ms = ?3 WHERE id = ?1",
-	[SCOPE_WORKSPACE] = "UPDATE workspace SET name = ?2, updated_ms = ?3 WHERE id = ?1",
-	[SCOPE_DEPLOYMENT] = "UPDATE deployment SET name = ?2, updated_ms = ?3 WHERE id = ?1",
-};
 
 int
 store_entity_rename(struct store *s, enum scope scope, const struct id *id, struct span name,
@@ -143,12 +158,14 @@ store_entity_rename(struct store *s, enum scope scope, const struct id *id, stru
 {
 	int r = tx_begin(s);
 
-	(void)by;
 	if (r < 0)
 		return r;
 	r = db_run(db_query(&s->db, rename_sql[scope], "tsi", id->s, name, store_now()));
 	if (r == 0 && sqlite3_changes(s->db.h) == 0)
 		r = STORE_NOT_FOUND;
+	if (r == 0)
+		r = record_entity(
+		    s, AUDIT_UPDATE_ENTITY, scope, id, SPAN_LITERAL("[\"name\"]"), by);
 	return tx_end(s, r);
 }
 
@@ -178,37 +195,36 @@ clear_place(struct store *s, const struct store_entity *e, int64_t now)
 	return r;
 }
 
+/* Whether anything lives in a Workspace that must go first. */
 static int
-has_deployments(struct store *s, const struct id *workspace)
+is_empty(struct store *s, const struct id *workspace)
 {
 	sqlite3_stmt *st = db_query(
-	    &s->db, "SELECT 1 FROM deployment WHERE workspace_id = ? LIMIT 1", "t", workspace->s);
+	    &s->db, "SELECT 1 FROM entity WHERE workspace_id = ? LIMIT 1", "t", workspace->s);
 	int r = db_row(st);
 
 	if (r == 1)
 		(void)sqlite3_reset(st); /* was fine */
-	return r;
+	return r < 0 ? r : r == 0 ? 0 : STORE_NOT_EMPTY;
 }
 
 static int
-delete_in_transaction(struct store *s, enum scope scope, const struct id *id, int64_t now)
+delete_in_transaction(struct store *s, enum scope scope, const struct id *id, int64_t now,
+    const struct store_actor *by)
 {
-	static const char *const delete_sql[SCOPE_N] = {
-		[SCOPE_WORKSPACE] = "DELETE FROM workspace WHERE id = ?",
-		[SCOPE_DEPLOYMENT] = "DELETE FROM deployment WHERE id = ?",
-	};
 	struct store_entity e;
 	int r = store_entity_get(s, scope, id, &e);
 
 	if (r != 0)
 		return r;
-	if (scope == SCOPE_ORGANIZATION)
-		return STORE_NOT_EMPTY;
-	r = scope == SCOPE_WORKSPACE ? has_deployments(s, id) : 0;
-	if (r != 0)
-		return r < 0 ? r : STORE_NOT_EMPTY;
-	r = clear_place(s, &e, now);
-	return r == 0 ? db_run(db_query(&s->db, delete_sql[scope], "t", id->s)) : r;
+	r = scope == SCOPE_ORGANIZATION ? STORE_NOT_EMPTY
+	    : scope == SCOPE_WORKSPACE  ? is_empty(s, id)
+					: 0;
+	if (r == 0)
+		r = clear_place(s, &e, now);
+	if (r == 0)
+		r = db_run(db_query(&s->db, delete_sql[scope], "t", id->s));
+	return r == 0 ? audit_entity(s, AUDIT_DELETE_ENTITY, &e, (struct span){ 0 }, by) : r;
 }
 
 /* Of the tokens that a deletion has revoked. */
@@ -234,13 +250,46 @@ store_entity_delete(
 	int64_t now = store_now();
 	int r = tx_begin(s);
 
-	(void)by;
 	if (r < 0)
 		return r;
-	r = tx_end(s, delete_in_transaction(s, scope, id, now));
+	r = tx_end(s, delete_in_transaction(s, scope, id, now, by));
 	if (r == 0)
 		tell_tokens(s, id, now);
 	return r;
+}
+
+static int
+set_deployment(struct store *s, const struct id *project, const struct id *deployment,
+    const struct store_actor *by)
+{
+	struct store_entity e, d;
+	int r = store_entity_get(s, SCOPE_PROJECT, project, &e);
+
+	if (r == 0 && !id_is_none(deployment)) {
+		r = store_entity_get(s, SCOPE_DEPLOYMENT, deployment, &d);
+		if (r == STORE_NOT_FOUND || (r == 0 && !id_equal(&d.workspace, &e.workspace)))
+			r = STORE_NO_ENTITY;
+	}
+	if (r == 0)
+		r = db_run(db_query(&s->db,
+		    "UPDATE project SET deployment_id = nullif(?2, ''), updated_ms = ?3 WHERE id = "
+		    "?1",
+		    "tti", project->s, deployment->s, store_now()));
+	if (r == 0)
+		r = tx_touch_scope(s, SCOPE_PROJECT, project, &e.workspace);
+	if (r == 0)
+		r = record_entity(s, AUDIT_UPDATE_ENTITY, SCOPE_PROJECT, project,
+		    SPAN_LITERAL("[\"deployment\"]"), by);
+	return r;
+}
+
+int
+store_project_set_deployment(struct store *s, const struct id *project, const struct id *deployment,
+    const struct store_actor *by)
+{
+	int r = tx_begin(s);
+
+	return r == 0 ? tx_end(s, set_deployment(s, project, deployment, by)) : r;
 }
 
 int
@@ -252,7 +301,6 @@ store_organization_set_secrets(
 	};
 	int r = tx_begin(s);
 
-	(void)by;
 	if (r < 0)
 		return r;
 	r = db_run(db_query(&s->db,
@@ -260,6 +308,9 @@ store_organization_set_secrets(
 	    id->s, (int64_t)on, store_now()));
 	if (r == 0 && sqlite3_changes(s->db.h) == 0)
 		r = STORE_NOT_FOUND;
+	if (r == 0)
+		r = record_entity(s, AUDIT_UPDATE_ENTITY, SCOPE_ORGANIZATION, id,
+		    SPAN_LITERAL("[\"environmentSecretsFetching\"]"), by);
 	r = tx_end(s, r);
 	if (r == 0)
 		store_tell(s, &e);
@@ -279,5 +330,7 @@ store_place(struct store *s, enum scope scope, const struct id *id, struct place
 		out->workspace = e.id;
 	else if (scope == SCOPE_DEPLOYMENT)
 		out->deployment = e.id;
+	else if (scope == SCOPE_PROJECT)
+		out->project = e.id;
 	return 0;
 }

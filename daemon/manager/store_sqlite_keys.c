@@ -12,7 +12,7 @@ on_rewrap(sqlite3_context *ctx, int n, sqlite3_value **v)
 	struct span envelope = { sqlite3_value_blob(v[0]), (size_t)sqlite3_value_bytes(v[0]) };
 	struct span ad = { (const char *)sqlite3_value_text(v[1]),
 		(size_t)sqlite3_value_bytes(v[1]) };
-	struct buf out = BUF_INIT(SEALED_MAX);
+	struct buf out = BUF_INIT(VERSION_MAX + KEYS_OVERHEAD);
 
 	(void)n;
 	if (keys_rewrap(s->keys, ad, envelope, &out) == 0)
@@ -42,6 +42,11 @@ rewrap_all(struct store *s)
 		    "UPDATE link SET sealed = rewrap(sealed, 'link|' || "
 		    "(SELECT id FROM object o WHERE o.n = link.object) || '/' || entity_id || "
 		    "'|override|' || version) WHERE sealed IS NOT NULL",
+		    ""));
+	if (r == 0)
+		r = db_run(db_query(&s->db,
+		    "UPDATE version SET sealed = "
+		    "rewrap(sealed, 'version|' || object_id || '|sealed|' || version)",
 		    ""));
 	if (r == 0)
 		r = db_run(db_query(&s->db,

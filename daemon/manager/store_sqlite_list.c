@@ -17,7 +17,7 @@ struct store_cursor {
 	struct store *store;
 	struct reader *reader;
 	sqlite3_stmt *st;
-	struct id looking; /* the Deployment of a resolved list; "" in others */
+	bool resolves;
 	struct store_holder holder;
 };
 
@@ -91,9 +91,16 @@ leave_reader(struct reader *r)
 
 /* ---- the statement of a query ---- */
 
+enum reading { READ_ROWS, READ_RESOLVED, READ_COUNT };
+
+/* Where a resolved list looks besides its own scope; "" (which nothing is in) where there is none. */
+struct around {
+	struct id workspace, deployment;
+};
+
 /*
- * Parameters, the same in every statement: ?1 the scope's id, ?2 the Workspace of a resolved Deployment,
- * ?3 the key, ?4 limit, ?5 offset.
+ * Parameters, the same in every statement: ?1 the scope's id, ?2 the Workspace it is in, ?3 the key,
+ * ?4 limit, ?5 offset, ?6 the Deployment of a project.
  */
 static void
 add_filters(struct buf *sql, const struct store_query *q)
@@ -127,30 +134,84 @@ scope_condition(const struct store_query *q)
 static bool
 resolves(const struct store_query *q)
 {
-	return q->resolve && q->scope == SCOPE_DEPLOYMENT;
+	return q->resolve && (q->scope == SCOPE_DEPLOYMENT || q->scope == SCOPE_PROJECT);
 }
 
-/* Rows, in no order. columns: what to read of each; of "o", and of "l" in a resolved list. */
+/* What a statement reads of each row. link: the columns of the link it came through. */
 static void
-add_rows(struct buf *sql, const struct store_query *q, bool count)
+add_select(struct buf *sql, enum reading reading, const char *link)
 {
-	buf_addf(sql, "SELECT %s FROM object o WHERE %s",
-	    count         ? "1"
-	    : resolves(q) ? OBJECT_COLUMNS ", 0 AS override_version, NULL AS override, 0 AS via"
-			  : OBJECT_COLUMNS,
-	    scope_condition(q));
+	if (reading == READ_COUNT)
+		buf_adds(sql, "SELECT 1 FROM object o ");
+	else
+		buf_addf(sql, "SELECT " OBJECT_COLUMNS "%s FROM object o ",
+		    reading == READ_RESOLVED ? link : "");
+}
+
+/* Exclusions and own objects of a place, ?%d, as SQL conditions on the row o. */
+#define EXCLUDED(place)                                                                            \
+	"EXISTS (SELECT 1 FROM exclusion x WHERE x.object = o.n AND x.entity_id = " place ")"
+#define HAS_OWN(place)                                                                             \
+	"EXISTS (SELECT 1 FROM object w WHERE w.scope_id = " place                                 \
+	" AND w.type = o.type AND w.key = o.key)"
+#define LINKED(place)                                                                              \
+	"EXISTS (SELECT 1 FROM link k WHERE k.object = o.n AND k.entity_id = " place ")"
+#define OWN_COLUMNS  ", NULL AS link_entity, 0 AS link_version, NULL AS override, 0 AS via"
+#define VIA_COLUMNS  ", NULL, 0, NULL, 1"
+#define LINK_COLUMNS ", l.entity_id, l.version, l.sealed, 1"
+
+/* The Workspace's objects that are linked to ?1, a Deployment or project. */
+static void
+add_linked(struct buf *sql, const struct store_query *q, enum reading reading)
+{
+	buf_adds(sql, " UNION ALL ");
+	add_select(sql, reading, LINK_COLUMNS);
+	buf_addf(sql,
+	    "LEFT JOIN link l ON l.object = o.n AND l.entity_id = ?1 WHERE o.scope_id = ?2 "
+	    "AND in_view(0, l.object IS NOT NULL, o.%s, " EXCLUDED("?1") ", " HAS_OWN("?1") ")",
+	    q->scope == SCOPE_PROJECT ? "auto_link_projects" : "auto_link");
+	add_filters(sql, q);
+}
+
+/* What ?6, a project's Deployment, sees, less what the project ?1 has or sees under the same keys. */
+static void
+add_deployments(struct buf *sql, const struct store_query *q, enum reading reading)
+{
+	buf_adds(sql, " UNION ALL ");
+	add_select(sql, reading, VIA_COLUMNS);
+	buf_adds(sql, "WHERE o.scope_id = ?6 AND NOT " HAS_OWN(
+			  "?1") " AND NOT EXISTS "
+				"(SELECT 1 FROM object p WHERE p.scope_id = ?2 AND p.type = o.type "
+				"AND p.key = o.key "
+				"AND in_view(0, EXISTS (SELECT 1 FROM link k WHERE k.object = p.n "
+				"AND k.entity_id = ?1), "
+				"p.auto_link_projects, EXISTS (SELECT 1 FROM exclusion x WHERE "
+				"x.object = p.n "
+				"AND x.entity_id = ?1), 0))");
+	add_filters(sql, q);
+	buf_adds(sql, " UNION ALL ");
+	add_select(sql, reading, LINK_COLUMNS);
+	buf_adds(sql,
+	    "LEFT JOIN link l ON l.object = o.n AND l.entity_id = ?6 WHERE o.scope_id = ?2 "
+	    "AND in_view(0, l.object IS NOT NULL, o.auto_link, " EXCLUDED("?6") ", " HAS_OWN(
+		"?6") ") "
+		      "AND NOT " HAS_OWN("?1") " AND NOT in_view(0, " LINKED(
+			  "?1") ", o.auto_link_projects, " EXCLUDED("?1") ", 0)");
+	add_filters(sql, q);
+}
+
+/* The rows of a query, in no order. */
+static void
+add_rows(struct buf *sql, const struct store_query *q, enum reading reading)
+{
+	add_select(sql, reading, OWN_COLUMNS);
+	buf_addf(sql, "WHERE %s", scope_condition(q));
 	add_filters(sql, q);
 	if (!resolves(q))
 		return;
-	buf_addf(sql,
-	    " UNION ALL SELECT %s FROM object o "
-	    "LEFT JOIN link l ON l.object = o.n AND l.entity_id = ?1 "
-	    "WHERE o.scope_id = ?2 AND in_view(0, l.object IS NOT NULL, o.auto_link, "
-	    "EXISTS (SELECT 1 FROM exclusion x WHERE x.object = o.n AND x.entity_id = ?1), "
-	    "EXISTS (SELECT 1 FROM object w WHERE w.scope_id = ?1 AND w.type = o.type "
-	    "AND w.key = o.key))",
-	    count ? "1" : OBJECT_COLUMNS ", l.version, l.sealed, 1");
-	add_filters(sql, q);
+	add_linked(sql, q, reading);
+	if (q->scope == SCOPE_PROJECT)
+		add_deployments(sql, q, reading);
 }
 
 static void
@@ -172,7 +233,7 @@ add_order(struct buf *sql, const struct store_query *q)
 }
 
 static int
-prepare(struct db *db, struct buf *sql, const struct store_query *q, const struct id *workspace,
+prepare(struct db *db, struct buf *sql, const struct store_query *q, const struct around *a,
     sqlite3_stmt **out)
 {
 	int rc, r = buf_error(sql);
@@ -183,7 +244,9 @@ prepare(struct db *db, struct buf *sql, const struct store_query *q, const struc
 	if (rc == SQLITE_OK)
 		rc = sqlite3_bind_text(*out, 1, q->scope_id.s, -1, SQLITE_TRANSIENT);
 	if (rc == SQLITE_OK && sqlite3_bind_parameter_count(*out) >= 2)
-		rc = sqlite3_bind_text(*out, 2, workspace->s, -1, SQLITE_TRANSIENT);
+		rc = sqlite3_bind_text(*out, 2, a->workspace.s, -1, SQLITE_TRANSIENT);
+	if (rc == SQLITE_OK && sqlite3_bind_parameter_count(*out) >= 6)
+		rc = sqlite3_bind_text(*out, 6, a->deployment.s, -1, SQLITE_TRANSIENT);
 	if (rc == SQLITE_OK && q->key.p)
 		rc =
 		    sqlite3_bind_text64(*out, 3, q->key.p, q->key.n, SQLITE_TRANSIENT, SQLITE_UTF8);
@@ -191,16 +254,16 @@ prepare(struct db *db, struct buf *sql, const struct store_query *q, const struc
 }
 
 static int
-count_rows(struct db *db, const struct store_query *q, const struct id *workspace, int64_t *total)
+count_rows(struct db *db, const struct store_query *q, const struct around *a, int64_t *total)
 {
 	struct buf sql = BUF_INIT(8192);
 	sqlite3_stmt *st = NULL;
 	int r;
 
 	buf_adds(&sql, "SELECT count(*) FROM (");
-	add_rows(&sql, q, true);
+	add_rows(&sql, q, READ_COUNT);
 	buf_adds(&sql, ")");
-	r = prepare(db, &sql, q, workspace, &st);
+	r = prepare(db, &sql, q, a, &st);
 	if (r == 0) {
 		r = db_row(st);
 		if (r == 1)
@@ -212,14 +275,14 @@ count_rows(struct db *db, const struct store_query *q, const struct id *workspac
 }
 
 static int
-open_rows(struct store_cursor *c, const struct store_query *q, const struct id *workspace)
+open_rows(struct store_cursor *c, const struct store_query *q, const struct around *a)
 {
 	struct buf sql = BUF_INIT(8192);
 	int r;
 
-	add_rows(&sql, q, false);
+	add_rows(&sql, q, resolves(q) ? READ_RESOLVED : READ_ROWS);
 	add_order(&sql, q);
-	r = prepare(&c->reader->db, &sql, q, workspace, &c->st);
+	r = prepare(&c->reader->db, &sql, q, a, &c->st);
 	if (r == 0)
 		r = db_error(sqlite3_bind_int64(c->st, 4, q->limit < 0 ? -1 : q->limit));
 	if (r == 0)
@@ -265,17 +328,17 @@ store_view_number(struct store *s, const struct store_query *q, uint64_t *number
 
 /* ---- cursors ---- */
 
-/* The Workspace of the Deployment that looks; "" (which nothing is in) when there is none. */
 static int
-workspace_of(struct db *db, const struct id *deployment, struct id *out)
+look_around(struct db *db, const struct store_query *q, struct around *out)
 {
-	sqlite3_stmt *st =
-	    db_query(db, "SELECT workspace_id FROM deployment WHERE id = ?", "t", deployment->s);
+	sqlite3_stmt *st = db_query(db,
+	    "SELECT workspace_id, deployment_id FROM entity WHERE scope = ? AND id = ?", "tt",
+	    scope_name(q->scope), q->scope_id.s);
 	int r = db_row(st);
 
-	*out = (struct id){ 0 };
 	if (r == 1) {
-		db_id(st, 0, out);
+		db_id(st, 0, &out->workspace);
+		db_id(st, 1, &out->deployment);
 		(void)sqlite3_reset(st); /* was fine */
 	}
 	return r < 0 ? r : 0;
@@ -286,7 +349,7 @@ store_list(struct store *s, const struct store_query *q, struct store_cursor **o
     uint64_t *number)
 {
 	struct store_cursor *c = mem_zalloc(sizeof *c);
-	struct id workspace = { 0 };
+	struct around around = { 0 };
 	int r;
 
 	if (!c)
@@ -294,16 +357,15 @@ store_list(struct store *s, const struct store_query *q, struct store_cursor **o
 	c->store = s;
 	holder_init(&c->holder);
 	r = take_reader(s, &c->reader);
-	if (r == 0 && resolves(q)) {
-		c->looking = q->scope_id;
-		r = workspace_of(&c->reader->db, &q->scope_id, &workspace);
-	}
+	c->resolves = resolves(q);
+	if (r == 0 && c->resolves)
+		r = look_around(&c->reader->db, q, &around);
 	if (r == 0)
 		r = view_number(&c->reader->db, q, number);
 	if (r == 0)
-		r = count_rows(&c->reader->db, q, &workspace, total);
+		r = count_rows(&c->reader->db, q, &around, total);
 	if (r == 0)
-		r = open_rows(c, q, &workspace);
+		r = open_rows(c, q, &around);
 	if (r < 0)
 		c = store_list_close(c);
 	*out = c;
@@ -318,8 +380,8 @@ store_list_next(struct store_cursor *c, struct store_object *out)
 	if (r < 1)
 		return r;
 	r = object_read_row(c->store, c->st, &c->holder, out);
-	if (r == 0 && !id_is_none(&c->looking))
-		r = object_resolve_row(c->store, c->st, &c->looking, &c->holder, out);
+	if (r == 0 && c->resolves)
+		r = object_resolve_row(c->store, c->st, &c->holder, out);
 	else if (r == 0 && out->scope == SCOPE_WORKSPACE)
 		r = object_read_links(c->store, &c->reader->db,
 		    sqlite3_column_int64(c->st, OBJECT_COL_N), &c->holder, out);

@@ -66,23 +66,56 @@ store_token_find(
 	return one_token(s, db_query(&s->db, TOKEN_FROM "WHERE t.jti_hash = ?", "b", hash), out);
 }
 
+/* A line about a token; its place is looked up. */
+static int
+audit_token(struct store *s, enum audit_action action, const struct id *id, struct span fields,
+    const struct store_actor *by)
+{
+	struct store_token t;
+	struct audit_entry e;
+	int r = store_token_get(s, id, &t);
+
+	if (r != 0)
+		return r;
+	e = (struct audit_entry){ .action = action,
+		.organization = t.subject.organization,
+		.workspace = t.subject.scope == SCOPE_WORKSPACE ? t.subject.scope_id : t.workspace,
+		.scope = t.subject.scope,
+		.scope_id = t.subject.scope_id,
+		.subject = *id,
+		.key = t.name,
+		.fields = fields };
+	return audit_add(s, &e, by);
+}
+
+static int
+insert_token(struct store *s, const struct store_token *t, const uint8_t *jti_hash,
+    const struct store_actor *by)
+{
+	struct span hash = { (const char *)jti_hash, STORE_JTI_HASH_SIZE };
+
+	return db_run(db_query(&s->db,
+	    "INSERT INTO token (id, organization_id, name, scope, scope_id, role, jti_hash, "
+	    "created_ms, expires_ms, revoked_ms, last_used_ms, created_by, created_by_name) "
+	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)",
+	    "ttstttbiits", t->id.s, t->subject.organization.s, t->name,
+	    scope_name(t->subject.scope), t->subject.scope_id.s, role_name(t->subject.role), hash,
+	    t->created_ms, t->expires_ms, by->token.s, actor_name(by)));
+}
+
 int
 store_token_create(struct store *s, const struct store_token *t,
     const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], const struct store_actor *by)
 {
-	struct span hash = { (const char *)jti_hash, STORE_JTI_HASH_SIZE };
 	int r = tx_begin(s);
 
 	if (r < 0)
 		return r;
-	return tx_end(
-	    s, db_run(db_query(&s->db,
-		   "INSERT INTO token (id, organization_id, name, scope, scope_id, role, jti_hash, "
-		   "created_ms, expires_ms, revoked_ms, last_used_ms, created_by, created_by_name) "
-		   "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)",
-		   "ttstttbiits", t->id.s, t->subject.organization.s, t->name,
-		   scope_name(t->subject.scope), t->subject.scope_id.s, role_name(t->subject.role),
-		   hash, t->created_ms, t->expires_ms, by->token.s, actor_name(by))));
+	r = insert_token(s, t, jti_hash, by);
+	if (r == 0)
+		r = audit_token(s, AUDIT_CREATE_TOKEN, &t->id,
+		    SPAN_LITERAL("[\"name\",\"scope\",\"role\",\"expiry\"]"), by);
+	return tx_end(s, r);
 }
 
 int
@@ -92,7 +125,6 @@ store_token_revoke(
 	struct store_event e = { .kind = STORE_EVENT_TOKEN, .id = *id };
 	int r = tx_begin(s);
 
-	(void)by;
 	if (r < 0)
 		return r;
 	r = db_run(db_query(&s->db,
@@ -101,24 +133,12 @@ store_token_revoke(
 	    "ti", id->s, now_ms));
 	if (r == 0 && sqlite3_changes(s->db.h) == 0)
 		r = STORE_NOT_FOUND;
+	if (r == 0)
+		r = audit_token(s, AUDIT_REVOKE_TOKEN, id, (struct span){ 0 }, by);
 	r = tx_end(s, r);
 	if (r == 0)
 		store_tell(s, &e);
 	return r;
-}
-
-int
-store_token_used(struct store *s, const struct store_token_use *uses, size_t n)
-{
-	int r = tx_begin(s);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = db_run(db_query(&s->db,
-		    "UPDATE token SET last_used_ms = ?2 WHERE id = ?1 AND last_used_ms < ?2", "ti",
-		    uses[i].id.s, uses[i].at_ms));
-	return tx_end(s, r);
 }
 
 int
@@ -165,4 +185,18 @@ store_token_prune(struct store *s, int64_t before_ms)
 			     "DELETE FROM token WHERE (revoked_ms > 0 AND revoked_ms < ?1) "
 			     "OR (expires_ms > 0 AND expires_ms < ?1)",
 			     "i", before_ms)));
+}
+
+int
+store_token_used(struct store *s, const struct store_token_use *uses, size_t n)
+{
+	int r = tx_begin(s);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = db_run(db_query(&s->db,
+		    "UPDATE token SET last_used_ms = ?2 WHERE id = ?1 AND last_used_ms < ?2", "ti",
+		    uses[i].id.s, uses[i].at_ms));
+	return tx_end(s, r);
 }

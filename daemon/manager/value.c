@@ -204,6 +204,48 @@ value_set_fields(enum manager_type type, struct span doc, struct buf *out)
 	buf_addc(out, ']');
 }
 
+static void
+changed_name(const char *prefix, const char *field, struct span raw_name, struct buf *out)
+{
+	if (out->len && out->data[out->len - 1] != '[')
+		buf_addc(out, ',');
+	buf_addf(out, "\"%s%s%s", prefix, field, raw_name.p ? "." : "");
+	if (raw_name.p)
+		buf_add(out, raw_name.p, raw_name.n);
+	buf_addc(out, '"');
+}
+
+static void
+changed_members(
+    const char *prefix, const char *field, struct span was, struct span now, struct buf *out)
+{
+	struct span at = now, name, value;
+
+	while (now.p && scan_member(&at, &name, &value)) {
+		if (!span_equal(map_find(was, name), value))
+			changed_name(prefix, field, name, out);
+	}
+	at = was;
+	while (was.p && scan_member(&at, &name, &value)) {
+		if (!map_find(now, name).p)
+			changed_name(prefix, field, name, out);
+	}
+}
+
+void
+value_changes(
+    enum manager_type type, struct span was, struct span now, const char *prefix, struct buf *out)
+{
+	for (const struct value_field *f = value_fields(type); f && f->name; f++) {
+		struct span a = member(was, f->name), b = member(now, f->name);
+
+		if (is_map(f))
+			changed_members(prefix, f->name, a, b, out);
+		else if (!span_equal(a, b))
+			changed_name(prefix, f->name, (struct span){ 0 }, out);
+	}
+}
+
 bool
 value_is_secret(struct span doc)
 {

@@ -65,6 +65,13 @@ enum value_blank {
  */
 void value_lay_map(struct span base, struct span over, enum value_blank blank, struct buf *out);
 
+/*
+ * Appends the names of the fields that differ between two documents, each as a JSON string with prefix in
+ * front, with commas, for an array that the caller opens and closes.
+ */
+void value_changes(
+    enum manager_type type, struct span was, struct span now, const char *prefix, struct buf *out);
+
 bool value_is_secret(struct span doc); /* isSecret of a variable's document; false elsewhere */
 
 /*

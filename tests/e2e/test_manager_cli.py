@@ -5,11 +5,13 @@ the data directory gets."""
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
 import shutil
 import socket
+import sqlite3
 import stat
 import subprocess
 import time
@@ -223,7 +225,7 @@ def test_a_stolen_directory_reveals_no_value_and_no_usable_token(made: Manager) 
         "login": "stolenlogin",
         "password": "stolenpassword",
         "schema": "stolenschema",
-        "extra": {"stolenextrakey": "stolenextravalue"},
+        "extra": {"findable_field": "stolenextravalue"},
     }
     with made:
         made.create_connection(
@@ -336,6 +338,37 @@ def test_a_key_kept_elsewhere_is_changed_to_a_named_one(
     made.serve("--key-file", str(made.directory / "second"))
     assert status(made, made.token) == 200
     made.stop()
+
+
+# --- schemas -----------------------------------------------------------------------------------
+
+
+def test_an_older_database_is_migrated_and_a_newer_one_refused(made: Manager) -> None:
+    with made:
+        made.create_connection("pg", host="h", password="p")
+        listing = f"?workspaceId={made.workspace}&showSecrets=true"
+        before = made.api("GET", listing)
+    with contextlib.closing(sqlite3.connect(made.data / "manager.db")) as db:
+        db.executescript(
+            "DROP VIEW entity; DROP TABLE project; DROP TABLE version; DROP TABLE audit;"
+            "ALTER TABLE object DROP COLUMN auto_link_projects; PRAGMA user_version = 1;"
+        )
+    with made:
+        assert made.api("GET", listing) == before
+        made.create("AIRFLOW_VARIABLE", "after", {"value": "v", "isSecret": False})
+    with contextlib.closing(sqlite3.connect(made.data / "manager.db")) as db:
+        db.execute("PRAGMA user_version = 99")
+    done = run("--data", made.data, "--listen", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert "99" in done.stderr
+    assert "newer" in done.stderr
+
+
+def test_a_file_that_is_no_database_is_refused(made: Manager) -> None:
+    (made.data / "manager.db").write_bytes(b"not a database" * 1000)
+    done = run("--data", made.data, "--listen", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert "no database" in done.stderr
 
 
 # --- subcommands -------------------------------------------------------------------------------

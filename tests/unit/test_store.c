@@ -34,6 +34,7 @@ struct fixture {
 	struct keys *keys;
 	struct store *s;
 	struct id org, ws, ws2, dep[3], far; /* far: in the second Workspace */
+	struct id project;                   /* made by tests that want one */
 	struct store_holder *h;
 	struct store_event events[64];
 	size_t n_events;
@@ -136,7 +137,14 @@ struct given {
 	const struct id *link[3]; /* with .override below */
 	const char *override[3];  /* NULL: not given; "": given and empty */
 	const struct id *exclude[3];
+	bool auto_link_projects;
 };
+
+static enum scope
+scope_of(const struct fixture *f, const struct id *entity)
+{
+	return id_equal(entity, &f->project) ? SCOPE_PROJECT : SCOPE_DEPLOYMENT;
+}
 
 static int
 ask(struct fixture *f, const struct given *g, struct id *id, bool update, struct store_fault *fault)
@@ -149,20 +157,21 @@ ask(struct fixture *f, const struct given *g, struct id *id, bool update, struct
 		.value = span_of(g->value),
 		.description = span_of(g->description),
 		.auto_link = g->auto_link,
+		.auto_link_projects = g->auto_link_projects,
 		.links = links,
 		.excludes = excludes };
 
 	if (g->at)
 		q.scope_id = *g->at;
 	for (size_t i = 0; i < 3 && g->link[i]; i++, q.n_links++) {
-		links[i].scope = SCOPE_DEPLOYMENT;
+		links[i].scope = scope_of(f, g->link[i]);
 		links[i].entity = *g->link[i];
 		links[i].override.given = g->override[i] != NULL;
 		if (g->override[i] && g->override[i][0])
 			links[i].override.fields = span_of(g->override[i]);
 	}
 	for (size_t i = 0; i < 3 && g->exclude[i]; i++, q.n_excludes++)
-		excludes[i] = (struct store_target){ SCOPE_DEPLOYMENT, *g->exclude[i] };
+		excludes[i] = (struct store_target){ scope_of(f, g->exclude[i]), *g->exclude[i] };
 	return update ? store_object_update(f->s, id, &q, &nobody, fault)
 		      : store_object_create(f->s, &q, &nobody, id, fault);
 }
@@ -657,6 +666,259 @@ entities_have_names_and_parents(void **state)
 	buf_fini(&names);
 }
 
+/* ---- projects ---- */
+
+static void
+a_project_sees_its_own_its_links_and_its_deployments(void **state)
+{
+	struct fixture *f = *state;
+	struct id a, b, c, d, own, e;
+	struct store_query view;
+
+	f->project = make(f, SCOPE_PROJECT, &f->ws, "ide");
+	view = (struct store_query){ SCOPE_PROJECT, f->project, true, .types = STORE_ALL_TYPES,
+		.limit = -1 };
+	/* linked to the project, with an override; linked to the Deployment, with another */
+	assert_int_equal(
+	    CREATE(f, &a, VAR, "a", V("1"), NULL, SCOPE_WORKSPACE, &f->ws, false,
+		{ &f->project, &f->dep[0] }, { "{\"value\":\"1p\"}", "{\"value\":\"1d\"}" }),
+	    0);
+	assert_int_equal(CREATE(f, &b, VAR, "b", V("2"), NULL, SCOPE_WORKSPACE, &f->ws, false,
+			     { &f->dep[0] }, { "{\"value\":\"2d\"}" }),
+	    0);
+	assert_int_equal(CREATE(f, &c, VAR, "c", V("3"), NULL, SCOPE_WORKSPACE, &f->ws,
+			     .auto_link_projects = true),
+	    0);
+	assert_int_equal(CREATE(f, &d, VAR, "d", V("4"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
+	assert_list(f, &view, 2, ">a=1p >c=3");
+	assert_int_equal(
+	    store_project_set_deployment(f->s, &f->project, &f->far, &nobody), STORE_NO_ENTITY);
+	assert_int_equal(
+	    store_project_set_deployment(f->s, &f->dep[0], &f->dep[0], &nobody), STORE_NOT_FOUND);
+	assert_int_equal(store_project_set_deployment(f->s, &f->project, &f->dep[0], &nobody), 0);
+	assert_list(f, &view, 4, ">a=1p >b=2d >c=3 >d=4");
+	/* the project's own wins over all, and a linked one over the Deployment's own */
+	assert_int_equal(CREATE(f, &own, VAR, "b", V("5"), NULL, SCOPE_PROJECT, &f->project), 0);
+	assert_int_equal(CREATE(f, &e, VAR, "c", V("6"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
+	assert_list(f, &view, 4, ">a=1p b=5 >c=3 >d=4");
+	assert_list(f, &VIEW(f->dep[0]), 4, ">a=1d >b=2d c=6 d=4");
+	/* excluded from the project, the Deployment's own shows */
+	assert_int_equal(UPDATE(f, &c, VAR, NULL, V("3"), NULL, .auto_link_projects = true,
+			     .exclude = { &f->project }),
+	    0);
+	assert_list(f, &view, 4, ">a=1p b=5 >c=6 >d=4");
+	/* a Workspace with a project is not empty; the project goes alone */
+	assert_int_equal(store_entity_delete(f->s, SCOPE_PROJECT, &f->project, &nobody), 0);
+	assert_list(f, &view, 0, "");
+	assert_list(f, &VIEW(f->dep[0]), 4, ">a=1d >b=2d c=6 d=4");
+}
+
+static void
+a_projects_number_moves_with_its_deployments(void **state)
+{
+	struct fixture *f = *state;
+	struct id id;
+	uint64_t n, was;
+
+	f->project = make(f, SCOPE_PROJECT, &f->ws, "ide");
+	was = number_of(f, SCOPE_PROJECT, f->project, STORE_ALL_TYPES, false);
+	assert_int_equal(CREATE(f, &id, VAR, "d", V("4"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
+	assert_int_equal(number_of(f, SCOPE_PROJECT, f->project, STORE_ALL_TYPES, false), was);
+	assert_int_equal(store_project_set_deployment(f->s, &f->project, &f->dep[0], &nobody), 0);
+	n = number_of(f, SCOPE_PROJECT, f->project, 1U << VAR, false);
+	assert_true(n > was);
+	assert_int_equal(UPDATE(f, &id, VAR, NULL, V("5"), NULL), 0);
+	assert_true(number_of(f, SCOPE_PROJECT, f->project, 1U << VAR, false) > n);
+	n = number_of(f, SCOPE_PROJECT, f->project, 1U << VAR, false);
+	assert_int_equal(CREATE(f, &id, VAR, "w", V("4"), NULL, SCOPE_WORKSPACE, &f->ws,
+			     .auto_link_projects = true),
+	    0);
+	assert_true(number_of(f, SCOPE_PROJECT, f->project, 1U << VAR, false) > n);
+	n = number_of(f, SCOPE_PROJECT, f->project, 1U << VAR, false);
+	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep[0], &nobody), 0);
+	assert_true(number_of(f, SCOPE_PROJECT, f->project, 1U << VAR, false) > n);
+	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep[1], &nobody), 0);
+	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep[2], &nobody), 0);
+	assert_int_equal(
+	    store_entity_delete(f->s, SCOPE_WORKSPACE, &f->ws, &nobody), STORE_NOT_EMPTY);
+}
+
+static void
+a_promoted_object_stays_linked_to_its_origin(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	struct id id, taken;
+
+	assert_int_equal(CREATE(f, &id, VAR, "k", V("1"), "said", SCOPE_DEPLOYMENT, &f->dep[0]), 0);
+	assert_int_equal(CREATE(f, &taken, VAR, "k", V("2"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
+	assert_int_equal(store_object_promote(f->s, &id, &nobody), STORE_CONFLICT);
+	assert_int_equal(store_object_promote(f->s, &taken, &nobody), STORE_NOT_FOUND);
+	assert_int_equal(store_object_delete(f->s, &taken, &nobody), 0);
+	moved(f);
+	assert_int_equal(store_object_promote(f->s, &id, &nobody), 0);
+	assert_string_equal(moved(f), "OWwa");
+	get(f, &id, &o);
+	assert_int_equal(o.scope, SCOPE_WORKSPACE);
+	assert_true(id_equal(&o.scope_id, &f->ws));
+	assert_span(o.description, "said");
+	assert_int_equal(o.n_links, 1);
+	assert_true(id_equal(&o.links[0].entity, &f->dep[0]));
+	assert_list(f, &VIEW(f->dep[0]), 1, ">k=1");
+	assert_list(f, &VIEW(f->dep[1]), 0, "");
+}
+
+/* ---- history ---- */
+
+static int
+note_audit(void *arg, const struct store_audit *a)
+{
+	struct buf *b = arg;
+
+	buf_addf(b, "%s%s %.*s %d%s %.*s %.*s", b->len ? "; " : "", audit_action_name(a->action),
+	    (int)a->key.n, a->key.p, (int)a->version, a->restorable ? "+" : "", (int)a->fields.n,
+	    a->fields.p, (int)a->by.name.n, a->by.name.p);
+	return 0;
+}
+
+static void
+assert_audit(struct fixture *f, const struct id *subject, const char *want)
+{
+	struct store_audit_query q = { .organization = f->org, .limit = -1 };
+	struct buf out = BUF_INIT(65536);
+	int64_t total;
+
+	if (subject)
+		q.subject = *subject;
+	assert_int_equal(store_audit_list(f->s, &q, note_audit, &out, &total), 0);
+	assert_string_equal(buf_str(&out), want);
+	buf_fini(&out);
+}
+
+static void
+what_was_done_is_on_record_without_values(void **state)
+{
+	struct fixture *f = *state;
+	struct store_actor jo = { { "" }, SPAN_LITERAL("jo") };
+	struct store_target b = { SCOPE_DEPLOYMENT, f->dep[1] };
+	struct buf want = BUF_INIT(4096);
+	struct id id;
+
+	assert_int_equal(
+	    CREATE(f, &id, CONN, "c", "{\"type\":\"x\",\"password\":\"p\",\"extra\":{\"k\":1}}",
+		NULL, SCOPE_WORKSPACE, &f->ws, false, { &f->dep[0] }, { "{\"host\":\"h\"}" }),
+	    0);
+	assert_int_equal(UPDATE(f, &id, CONN, NULL, "{\"type\":\"x\",\"extra\":{\"k\":2,\"l\":1}}",
+			     "d", .auto_link = true),
+	    0);
+	assert_int_equal(store_object_exclude(f->s, &id, &b, &jo), 0);
+	assert_int_equal(store_object_delete(f->s, &id, &jo), 0);
+	buf_addf(&want,
+	    "DELETE c 3+ [] jo; "
+	    "EXCLUDE c 3+ [\"excludeLinks.%s\"] jo; "
+	    "UPDATE c 2+ "
+	    "[\"extra.k\",\"extra.l\",\"description\",\"autoLinkDeployments\",\"links.%s\"] ; "
+	    "CREATE c 1+ [\"type\",\"password\",\"extra.k\",\"links.%s\",\"links.%s.host\"] ",
+	    f->dep[1].s, f->dep[0].s, f->dep[0].s, f->dep[0].s);
+	assert_audit(f, &id, buf_str(&want));
+	assert_audit(f, &f->dep[0], "CREATE_ENTITY a 0 [\"name\"] ");
+	buf_fini(&want);
+}
+
+static void
+an_object_goes_back_to_what_it_was(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	struct id id;
+
+	assert_int_equal(
+	    CREATE(f, &id, CONN, "c", "{\"type\":\"x\",\"host\":\"h\",\"password\":\"p\"}",
+		"first \"one\"", SCOPE_WORKSPACE, &f->ws, true, { &f->dep[0], &f->dep[1] },
+		{ "{\"password\":\"q\"}", NULL }, { &f->dep[2] }),
+	    0);
+	assert_int_equal(
+	    UPDATE(f, &id, CONN, NULL, "{\"type\":\"y\",\"password\":\"r\"}", "second"), 0);
+	assert_int_equal(store_object_restore(f->s, &id, 9, &nobody), STORE_NOT_FOUND);
+	assert_int_equal(store_object_restore(f->s, &f->ws, 1, &nobody), STORE_NOT_FOUND);
+	/* One of its Deployments is gone meanwhile. */
+	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep[1], &nobody), 0);
+	moved(f);
+	assert_int_equal(store_object_restore(f->s, &id, 1, &nobody), 0);
+	assert_string_equal(moved(f), "OWwA");
+	get(f, &id, &o);
+	assert_int_equal(o.version, 3);
+	assert_span(o.value, "{\"type\":\"x\",\"host\":\"h\",\"password\":\"p\"}");
+	assert_span(o.description, "first \"one\"");
+	assert_true(o.auto_link);
+	assert_int_equal(o.n_links, 1);
+	assert_true(id_equal(&o.links[0].entity, &f->dep[0]));
+	assert_span(o.links[0].override, "{\"password\":\"q\"}");
+	assert_int_equal(o.n_excludes, 1);
+	assert_int_equal(store_object_restore(f->s, &id, 2, &nobody), 0);
+	get(f, &id, &o);
+	assert_span(o.value, "{\"type\":\"y\",\"password\":\"r\"}");
+	assert_int_equal(o.n_links, 0);
+	reopen(f);
+	assert_int_equal(store_object_restore(f->s, &id, 3, &nobody), 0);
+}
+
+static void
+old_versions_make_room(void **state)
+{
+	struct fixture *f = *state;
+	struct id id;
+
+	assert_int_equal(CREATE(f, &id, VAR, "v", V("0"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(UPDATE(f, &id, VAR, NULL, V("1"), NULL), 0);
+	assert_int_equal(store_object_restore(f->s, &id, 1, &nobody), STORE_NOT_FOUND);
+	assert_int_equal(store_object_restore(f->s, &id, 2, &nobody), 0);
+	/* Retention: lines and versions go, the present one stays. */
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_audit(f, NULL, "");
+	assert_int_equal(store_object_restore(f->s, &id, 51, &nobody), STORE_NOT_FOUND);
+	assert_int_equal(store_object_restore(f->s, &id, 52, &nobody), 0);
+}
+
+static void
+a_read_is_noted_once_a_token_view_and_state(void **state)
+{
+	struct fixture *f = *state;
+	struct store_actor jo = { { "" }, SPAN_LITERAL("jo") };
+	struct store_query q = VIEW(f->dep[0]);
+	struct store_object o;
+	struct id id;
+
+	assert_int_equal(CREATE(f, &id, VAR, "v", V("0"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	for (int i = 0; i < 1000; i++)
+		store_audit_read(f->s, &jo, &q, NULL, 7, true);
+	assert_audit(f, NULL, "READ_SECRETS  0 [] jo");
+	store_audit_read(f->s, &jo, &q, NULL, 7, true);
+	store_audit_read(f->s, &jo, &q, NULL, 8, true);
+	store_audit_read(f->s, &jo, &q, NULL, 8, false);
+	get(f, &id, &o);
+	store_audit_read(f->s, &jo, NULL, &o, 8, false);
+	store_audit_read(f->s, &jo, NULL, &o, 8, false);
+	assert_audit(f, &id, "READ v 1+ [] jo");
+	assert_audit(f, NULL,
+	    "READ v 1+ [] jo; READ  0 [] jo; READ_SECRETS  0 [] jo; READ_SECRETS  0 [] jo");
+	/* More than wait at one time are written; what waits when it closes too. */
+	for (uint64_t i = 0; i < 600; i++)
+		store_audit_read(f->s, &jo, NULL, &o, 1000 + i, false);
+	reopen(f);
+	{
+		struct store_audit_query all = {
+			.organization = f->org, .subject = id, .limit = 0
+		};
+		int64_t total;
+
+		assert_int_equal(store_audit_list(f->s, &all, note_audit, NULL, &total), 0);
+		assert_int_equal(total, 601);
+	}
+}
+
 static void
 a_deployment_goes_and_the_workspace_object_stays(void **state)
 {
@@ -935,6 +1197,13 @@ main(void)
 		TEST(numbers_move_for_who_may_see_a_change),
 		TEST(watchers_are_told_after_the_commit),
 		TEST(entities_have_names_and_parents),
+		TEST(a_project_sees_its_own_its_links_and_its_deployments),
+		TEST(a_projects_number_moves_with_its_deployments),
+		TEST(a_promoted_object_stays_linked_to_its_origin),
+		TEST(what_was_done_is_on_record_without_values),
+		TEST(an_object_goes_back_to_what_it_was),
+		TEST(old_versions_make_room),
+		TEST(a_read_is_noted_once_a_token_view_and_state),
 		TEST(a_deployment_goes_and_the_workspace_object_stays),
 		TEST(values_and_names_may_be_long_but_not_longer),
 		TEST(the_disk_holds_no_value),
