@@ -4,6 +4,8 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "manager/later.h"
+#include "manager/rate.h"
 #include "manager/request.h"
 #include "manager/watch.h"
 
@@ -20,7 +22,8 @@ api_new(
 	api->store = store;
 	api->tokens = tokens;
 	api->holder = store_holder_new();
-	if (api->holder)
+	api->later = later_new(api);
+	if (api->holder && api->later)
 		r = watch_new(&api->watch, api);
 	if (r < 0) {
 		api_free(api);
@@ -28,6 +31,16 @@ api_new(
 	}
 	*out = api;
 	return 0;
+}
+
+int
+api_set_rates(struct api *api, unsigned get, unsigned post)
+{
+	if (get)
+		api->rate_get = rate_new(get);
+	if (post)
+		api->rate_post = rate_new(post);
+	return (get && !api->rate_get) || (post && !api->rate_post) ? -ENOMEM : 0;
 }
 
 static void
@@ -53,6 +66,7 @@ void
 api_stop(struct api *api)
 {
 	watch_stop(api->watch);
+	later_stop(api->later);
 }
 
 struct api *
@@ -61,6 +75,9 @@ api_free(struct api *api)
 	if (!api)
 		return NULL;
 	watch_free(api->watch);
+	later_free(api->later);
+	rate_free(api->rate_get);
+	rate_free(api->rate_post);
 	store_holder_free(api->holder);
 	mem_free(api);
 	return NULL;

@@ -19,6 +19,8 @@ struct api;
 /* Everything is borrowed and outlives the api. 0 or -ENOMEM. */
 MUST_CHECK int api_new(
     struct api **out, struct event_base *base, struct store *store, struct token_authority *tokens);
+/* How many requests a second one token may make; 0: any number. 0 or -ENOMEM. */
+MUST_CHECK int api_set_rates(struct api *api, unsigned get, unsigned post);
 /* The handler to make the HTTP server with. */
 struct http_handler api_handler(struct api *api);
 /* Answers every call that is held, so that the server can stop. */

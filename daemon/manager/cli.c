@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "manager/rate.h"
 #include "manager/token.h"
 
 const char cli_help[] =
     "Usage:\n"
     "  connd-manager --data DIR [--listen ADDR:PORT] [--key-file FILE]\n"
+    "                     [--rate-get N/s] [--rate-post N/s]\n"
     "  connd-manager init --data DIR --organization NAME --workspace NAME\n"
     "                     --deployment NAME [--deployment NAME...] [--key-file FILE]\n"
     "  connd-manager deployment create --data DIR --workspace-id ID --name NAME\n"
@@ -31,6 +33,9 @@ const char cli_help[] =
     "  --new-key-file FILE  the key to change to, when DIR/manager.key is not used: serve\n"
     "                     with --key-file FILE from then on\n"
     "  --listen ADDR:PORT where to serve (default: 127.0.0.1:8888)\n"
+    "  --rate-get N/s     how often one token may read (default: without limit); what comes\n"
+    "                     faster waits, and is refused with 429 when that does not help\n"
+    "  --rate-post N/s    the same for what changes something\n"
     "  --help, --version\n"
     "\n"
     "Exit code: 0 done, 1 it could not be done, 2 usage.\n";
@@ -51,6 +56,8 @@ enum option_id {
 	OPT_EXPIRES_IN,
 	OPT_ID,
 	OPT_SECRETS_FETCHING,
+	OPT_RATE_GET,
+	OPT_RATE_POST,
 	OPT_N,
 };
 
@@ -70,6 +77,8 @@ static const char *const option_names[OPT_N] = {
 	[OPT_EXPIRES_IN] = "--expires-in",
 	[OPT_ID] = "--id",
 	[OPT_SECRETS_FETCHING] = "--secrets-fetching",
+	[OPT_RATE_GET] = "--rate-get",
+	[OPT_RATE_POST] = "--rate-post",
 };
 
 #define BIT(o) (1U << (o))
@@ -80,7 +89,8 @@ static const struct verb_row {
 	const char *word, *second;
 	unsigned must, may;
 } verbs[] = {
-	[VERB_SERVE] = { "", NULL, BIT(OPT_DATA), BIT(OPT_LISTEN) },
+	[VERB_SERVE] = { "", NULL, BIT(OPT_DATA),
+	    BIT(OPT_LISTEN) | BIT(OPT_RATE_GET) | BIT(OPT_RATE_POST) },
 	[VERB_INIT] = { "init", NULL,
 	    BIT(OPT_DATA) | BIT(OPT_ORGANIZATION) | BIT(OPT_WORKSPACE) | BIT(OPT_DEPLOYMENT), 0 },
 	[VERB_DEPLOYMENT_CREATE] = { "deployment", "create",
@@ -199,6 +209,12 @@ set_option(struct options *o, enum option_id id, const char *v, char *why)
 		o->secrets_fetching = strcmp(v, "on") == 0;
 		return o->secrets_fetching || strcmp(v, "off") == 0 ||
 		       refuse(why, "%s is on or off", name);
+	case OPT_RATE_GET:
+		o->rate_get = rate_read(v);
+		return o->rate_get || refuse(why, "%s takes a number from 1, or N/s", name);
+	case OPT_RATE_POST:
+		o->rate_post = rate_read(v);
+		return o->rate_post || refuse(why, "%s takes a number from 1, or N/s", name);
 	case OPT_N:
 		break;
 	}

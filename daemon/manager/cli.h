@@ -29,6 +29,7 @@ struct options {
 	enum verb verb;
 	const char *data, *key_file, *new_key_file;
 	const char *listen;
+	unsigned rate_get, rate_post; /* requests a second; 0: any number */
 	const char *organization, *workspace; /* names */
 	const char *deployments[CLI_MAX_DEPLOYMENTS];
 	size_t n_deployments;

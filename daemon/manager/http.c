@@ -215,6 +215,15 @@ http_call_hold(struct http_call *c, void (*gone)(void *arg), void *arg)
 	c->gone_arg = arg;
 }
 
+void
+http_call_resume(struct http_call *c)
+{
+	if (c->state != CONN_HELD)
+		abort();
+	c->gone = NULL;
+	conn_become(c, CONN_CALL);
+}
+
 const struct http_request *
 http_call_request(const struct http_call *c)
 {

@@ -113,3 +113,5 @@ void http_call_stream(struct http_call *call, int status, const struct http_head
  * dead then); never after an answer. To be called by the handler before it returns.
  */
 void http_call_hold(struct http_call *call, void (*gone)(void *arg), void *arg);
+/* A held call is to be served now: it is as a handler got it. */
+void http_call_resume(struct http_call *call);

@@ -18,6 +18,8 @@
 
 struct event_base;
 
+struct later;
+struct rate;
 struct watch;
 
 struct api {
@@ -26,9 +28,14 @@ struct api {
 	struct token_authority *tokens;
 	struct store_holder *holder; /* for what one call reads and answers at once */
 	struct watch *watch;
+	struct later *later;
+	struct rate *rate_get, *rate_post; /* NULL: no limit */
 };
 
 #define REQUEST_MAX_PARAMS 4
+
+struct request;
+typedef void request_handler(struct request *rq);
 
 struct request {
 	struct api *api;
@@ -42,10 +49,9 @@ struct request {
 	struct span params[REQUEST_MAX_PARAMS]; /* the {} of the route, in order */
 	struct query query;
 	struct buf scratch; /* decoded path and query */
+	request_handler *handler;
 	unsigned refs;
 };
-
-typedef void request_handler(struct request *rq);
 
 /* For whoever goes on with the call after its handler has returned. */
 struct request *request_ref(struct request *rq);
@@ -71,6 +77,12 @@ MUST_CHECK bool request_may(
  * answered, since any organization but the token's is not there for it.
  */
 MUST_CHECK bool request_organization(struct request *rq);
+
+/*
+ * Before a call that was held is served: its token must still be good, its organization there. True;
+ * or the call is answered.
+ */
+MUST_CHECK bool request_authorise_again(struct request *rq);
 
 /* Serves the call, or refuses it: authentication, route, organization, method. */
 void routes_serve(struct api *api, struct http_call *call);

@@ -4,12 +4,16 @@
  * organization.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "manager/apidoc.h"
+#include "manager/later.h"
+#include "manager/rate.h"
 #include "manager/request.h"
 #include "proto/limits.h"
 
@@ -246,6 +250,18 @@ request_organization(struct request *rq)
 	return r == STORE_OK;
 }
 
+bool
+request_authorise_again(struct request *rq)
+{
+	int r = token_recheck(rq->api->tokens, &rq->who.id, clock_wall_ms(), &rq->who);
+
+	if (r < 0)
+		error_answer_internal(rq->call, r);
+	else if (r != TOKEN_GOOD)
+		request_unauthorized(rq->call, token_verdict_text((enum token_verdict)r));
+	return r == TOKEN_GOOD && (id_is_none(&rq->organization) || request_organization(rq));
+}
+
 /* A route without one in its path needs none. */
 static bool
 find_organization(struct request *rq, struct span text)
@@ -295,6 +311,39 @@ read_target(struct request *rq)
 	return r == 0;
 }
 
+/* --- how often ------------------------------------------------------------------------ */
+
+static void
+serve_now(struct request *rq)
+{
+	rq->handler(rq);
+}
+
+static void
+answer_too_often(struct request *rq, int64_t wait_ms)
+{
+	char seconds[24];
+	struct http_header header = { "Retry-After", seconds };
+
+	(void)snprintf(seconds, sizeof seconds, "%" PRId64, (wait_ms + 999) / 1000);
+	error_answer_with(
+	    rq->call, 429, &header, "The token's rate limit is exceeded: see Retry-After");
+}
+
+/* Stock clients do not try again: so a request waits for its turn, and only then is refused. */
+static void
+serve_in_turn(struct request *rq)
+{
+	bool reads = rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD;
+	struct rate *rate = reads ? rq->api->rate_get : rq->api->rate_post;
+	int64_t wait_ms = rate ? rate_ask(rate, &rq->who.id, clock_boot_ms()) : 0;
+
+	if (wait_ms < 0)
+		answer_too_often(rq, -wait_ms);
+	else if (!wait_ms || later_call(rq->api->later, rq, wait_ms, serve_now) < 0)
+		serve_now(rq);
+}
+
 void
 routes_serve(struct api *api, struct http_call *call)
 {
@@ -319,7 +368,9 @@ routes_serve(struct api *api, struct http_call *call)
 		error_answer_internal(call, -ENOMEM);
 	else if (authenticate(rq) && check_version(rq) && read_target(rq))
 		route = find_route(rq, &organization);
-	if (route && find_organization(rq, organization))
-		route->handler(rq);
+	if (route && find_organization(rq, organization)) {
+		rq->handler = route->handler;
+		serve_in_turn(rq);
+	}
 	request_unref(rq);
 }

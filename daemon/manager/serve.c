@@ -122,7 +122,8 @@ start_http(struct serving *v, const struct options *o, char *why)
 	struct http_options options = { 0 };
 	struct http_handler handler;
 
-	if (api_new(&v->api, v->base, v->store, v->tokens) < 0)
+	if (api_new(&v->api, v->base, v->store, v->tokens) < 0 ||
+	    api_set_rates(v->api, o->rate_get, o->rate_post) < 0)
 		return -1;
 	handler = api_handler(v->api);
 	if (http_server_new(&v->http, v->base, &options, &handler) < 0)

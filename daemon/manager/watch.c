@@ -101,19 +101,6 @@ held_free(struct held *h)
 
 /* --- the end of a wait ---------------------------------------------------------------- */
 
-/* Who asked must still be somebody, now. */
-static bool
-authorise_again(struct request *rq)
-{
-	int r = token_recheck(rq->api->tokens, &rq->who.id, clock_wall_ms(), &rq->who);
-
-	if (r < 0)
-		error_answer_internal(rq->call, r);
-	else if (r != TOKEN_GOOD)
-		request_unauthorized(rq->call, token_verdict_text((enum token_verdict)r));
-	return r == TOKEN_GOOD && request_organization(rq);
-}
-
 static void
 memo_forget(struct memo *m)
 {
@@ -162,7 +149,7 @@ finish(struct held *h)
 		held_free(h);
 		return;
 	}
-	if (!authorise_again(rq) || !list_read(rq, &l)) {
+	if (!request_authorise_again(rq) || !list_read(rq, &l)) {
 		held_free(h); /* and it was told why */
 		return;
 	}
