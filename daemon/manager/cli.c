@@ -8,6 +8,7 @@
 
 #include "manager/rate.h"
 #include "manager/token.h"
+#include "proto/scan.h"
 
 const char cli_help[] =
     "Usage:\n"
@@ -22,10 +23,14 @@ const char cli_help[] =
     "  connd-manager token revoke --data DIR --id ID\n"
     "  connd-manager organization set --data DIR --secrets-fetching on|off\n"
     "  connd-manager rotate-key --data DIR [--new-key-file FILE]\n"
+    "  connd-manager backup FILE --data DIR\n"
+    "  connd-manager restore FILE --data DIR [--key-file FILE]\n"
     "\n"
     "Without a verb it serves the Environment Manager's API. `init` makes the data\n"
     "directory and prints its ids and the first token; no token is ever shown again.\n"
     "The other verbs act at once, beside a running server or without one, and print JSON.\n"
+    "`restore` fills a directory without a database. A backup opens with the key of its day\n"
+    "alone: keep that too, somewhere else.\n"
     "\n"
     "  --data DIR         the data directory\n"
     "  --key-file FILE    the key-encryption key, if not DIR/manager.key: 32 bytes, raw or\n"
@@ -36,6 +41,7 @@ const char cli_help[] =
     "  --rate-get N/s     how often one token may read (default: without limit); what comes\n"
     "                     faster waits, and is refused with 429 when that does not help\n"
     "  --rate-post N/s    the same for what changes something\n"
+    "  --audit-days DAYS  how long the audit log and old versions are kept (default: 90)\n"
     "  --help, --version\n"
     "\n"
     "Exit code: 0 done, 1 it could not be done, 2 usage.\n";
@@ -45,6 +51,7 @@ enum option_id {
 	OPT_KEY_FILE,
 	OPT_NEW_KEY_FILE,
 	OPT_LISTEN,
+	OPT_AUDIT_DAYS,
 	OPT_ORGANIZATION,
 	OPT_WORKSPACE,
 	OPT_DEPLOYMENT,
@@ -66,6 +73,7 @@ static const char *const option_names[OPT_N] = {
 	[OPT_KEY_FILE] = "--key-file",
 	[OPT_NEW_KEY_FILE] = "--new-key-file",
 	[OPT_LISTEN] = "--listen",
+	[OPT_AUDIT_DAYS] = "--audit-days",
 	[OPT_ORGANIZATION] = "--organization",
 	[OPT_WORKSPACE] = "--workspace",
 	[OPT_DEPLOYMENT] = "--deployment",
@@ -81,6 +89,11 @@ static const char *const option_names[OPT_N] = {
 	[OPT_RATE_POST] = "--rate-post",
 };
 
+/* A century: more than enough, and its milliseconds are far from their end. */
+#define MAX_DAYS           36500
+#define DEFAULT_AUDIT_DAYS 90
+#define MAX_SECONDS        (MAX_DAYS * INT64_C(86400))
+
 #define BIT(o) (1U << (o))
 #define ALWAYS (BIT(OPT_DATA) | BIT(OPT_KEY_FILE))
 
@@ -88,20 +101,24 @@ static const char *const option_names[OPT_N] = {
 static const struct verb_row {
 	const char *word, *second;
 	unsigned must, may;
+	bool file; /* and behind its words a FILE */
 } verbs[] = {
 	[VERB_SERVE] = { "", NULL, BIT(OPT_DATA),
-	    BIT(OPT_LISTEN) | BIT(OPT_RATE_GET) | BIT(OPT_RATE_POST) },
+	    BIT(OPT_LISTEN) | BIT(OPT_AUDIT_DAYS) | BIT(OPT_RATE_GET) | BIT(OPT_RATE_POST), false },
 	[VERB_INIT] = { "init", NULL,
-	    BIT(OPT_DATA) | BIT(OPT_ORGANIZATION) | BIT(OPT_WORKSPACE) | BIT(OPT_DEPLOYMENT), 0 },
+	    BIT(OPT_DATA) | BIT(OPT_ORGANIZATION) | BIT(OPT_WORKSPACE) | BIT(OPT_DEPLOYMENT), 0,
+	    false },
 	[VERB_DEPLOYMENT_CREATE] = { "deployment", "create",
-	    BIT(OPT_DATA) | BIT(OPT_WORKSPACE_ID) | BIT(OPT_NAME), 0 },
+	    BIT(OPT_DATA) | BIT(OPT_WORKSPACE_ID) | BIT(OPT_NAME), 0, false },
 	[VERB_TOKEN_CREATE] = { "token", "create",
 	    BIT(OPT_DATA) | BIT(OPT_NAME) | BIT(OPT_SCOPE) | BIT(OPT_SCOPE_ID) | BIT(OPT_ROLE),
-	    BIT(OPT_EXPIRES_IN) },
-	[VERB_TOKEN_REVOKE] = { "token", "revoke", BIT(OPT_DATA) | BIT(OPT_ID), 0 },
+	    BIT(OPT_EXPIRES_IN), false },
+	[VERB_TOKEN_REVOKE] = { "token", "revoke", BIT(OPT_DATA) | BIT(OPT_ID), 0, false },
 	[VERB_ORGANIZATION_SET] = { "organization", "set",
-	    BIT(OPT_DATA) | BIT(OPT_SECRETS_FETCHING), 0 },
-	[VERB_ROTATE_KEY] = { "rotate-key", NULL, BIT(OPT_DATA), BIT(OPT_NEW_KEY_FILE) },
+	    BIT(OPT_DATA) | BIT(OPT_SECRETS_FETCHING), 0, false },
+	[VERB_ROTATE_KEY] = { "rotate-key", NULL, BIT(OPT_DATA), BIT(OPT_NEW_KEY_FILE), false },
+	[VERB_BACKUP] = { "backup", NULL, BIT(OPT_DATA), 0, true },
+	[VERB_RESTORE] = { "restore", NULL, BIT(OPT_DATA), 0, true },
 };
 
 static bool PRINTF(2, 3) refuse(char *why, const char *format, ...)
@@ -123,6 +140,20 @@ set_id(struct id *out, const char *text, const char *option, char *why)
 }
 
 static bool
+is_utf8(const char *text)
+{
+	struct buf quoted = BUF_INIT(8 * TOKEN_NAME_SIZE);
+	struct span value;
+	bool yes;
+
+	jtext_string(&quoted, span_of(text));
+	yes = !buf_error(&quoted) && scan_check((struct span){ buf_str(&quoted), quoted.len },
+					 SCAN_STRICT, &value, NULL) == 0;
+	buf_fini(&quoted);
+	return yes;
+}
+
+static bool
 set_name(const char **out, const char *text, const char *option, char *why)
 {
 	*out = text;
@@ -132,7 +163,7 @@ set_name(const char **out, const char *text, const char *option, char *why)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			return refuse(why, "%s takes a name without control characters", option);
 	}
-	return true;
+	return is_utf8(text) || refuse(why, "%s takes a name in UTF-8", option);
 }
 
 static bool
@@ -150,15 +181,16 @@ set_scope(struct options *o, const char *text, char *why)
 	return true;
 }
 
+/* A whole number from 1 to max, in what the option counts. */
 static bool
-set_seconds(int64_t *out, const char *text, char *why)
+set_number(int64_t *out, const char *text, int64_t max, const char *option, char *why)
 {
 	char *end;
 	long long v = strtoll(text, &end, 10);
 
-	/* A century is more than enough, and keeps milliseconds far from their end. */
-	if (text[0] < '0' || text[0] > '9' || *end || v < 1 || v > 3153600000LL)
-		return refuse(why, "--expires-in takes whole seconds from 1, not %.60s", text);
+	if (text[0] < '0' || text[0] > '9' || *end || v < 1 || v > max)
+		return refuse(why, "%s takes a whole number from 1 to %lld, not %.60s", option,
+		    (long long)max, text);
 	*out = v;
 	return true;
 }
@@ -202,7 +234,9 @@ set_option(struct options *o, enum option_id id, const char *v, char *why)
 		return role_from(span_of(v), &o->role) ||
 		       refuse(why, "--role is OWNER, OPERATOR, AUTHOR or MEMBER, not %.60s", v);
 	case OPT_EXPIRES_IN:
-		return set_seconds(&o->expires_in_s, v, why);
+		return set_number(&o->expires_in_s, v, MAX_SECONDS, name, why);
+	case OPT_AUDIT_DAYS:
+		return set_number(&o->audit_days, v, MAX_DAYS, name, why);
 	case OPT_ID:
 		return set_id(&o->id, v, name, why);
 	case OPT_SECRETS_FETCHING:
@@ -293,7 +327,7 @@ cli_parse(size_t n, char *const *argv, struct options *out, char why[static CLI_
 {
 	size_t words = 0;
 
-	*out = (struct options){ .verb = VERB_SERVE };
+	*out = (struct options){ .verb = VERB_SERVE, .audit_days = DEFAULT_AUDIT_DAYS };
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
 			return CLI_HELP;
@@ -306,21 +340,38 @@ cli_parse(size_t n, char *const *argv, struct options *out, char why[static CLI_
 			(void)refuse(why, "unknown command %.100s", argv[0]);
 			return CLI_USAGE;
 		}
+		if (verbs[out->verb].file) {
+			if (n == words || argv[words][0] == '-' || !argv[words][0]) {
+				(void)refuse(why, "%s takes a FILE first", argv[0]);
+				return CLI_USAGE;
+			}
+			out->file = argv[words++];
+		}
 	}
 	return parse_options(n - words, argv + words, out, why) ? CLI_RUN : CLI_USAGE;
+}
+
+/* room is not moved by the second: it is made at once. */
+static void
+resolve_path(const char **path, const char *cwd, struct buf *room)
+{
+	size_t at = room->len;
+
+	if (!*path || **path == '/')
+		return;
+	buf_addf(room, "%s/%s", cwd, *path);
+	buf_addc(room, '\0');
+	*path = buf_error(room) ? NULL : room->data + at;
 }
 
 bool
 cli_resolve_paths(
     struct options *o, const char *cwd, struct buf *room, char why[static CLI_WHY_SIZE])
 {
-	const char *path = o->new_key_file;
-
-	if (!path || path[0] == '/')
-		return true;
-	buf_addf(room, "%s/%s", cwd, path);
-	if (buf_error(room))
+	if (!buf_room(room, 2 * (strlen(cwd) + 2) + (o->file ? strlen(o->file) : 0) +
+				(o->new_key_file ? strlen(o->new_key_file) : 0)))
 		return refuse(why, "a path is too long");
-	o->new_key_file = buf_str(room);
+	resolve_path(&o->file, cwd, room);
+	resolve_path(&o->new_key_file, cwd, room);
 	return true;
 }

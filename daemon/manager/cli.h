@@ -21,6 +21,8 @@ enum verb {
 	VERB_TOKEN_REVOKE,
 	VERB_ORGANIZATION_SET,
 	VERB_ROTATE_KEY,
+	VERB_BACKUP,
+	VERB_RESTORE,
 };
 
 #define CLI_MAX_DEPLOYMENTS 100
@@ -28,6 +30,8 @@ enum verb {
 struct options {
 	enum verb verb;
 	const char *data, *key_file, *new_key_file;
+	const char *file; /* the backup */
+	int64_t audit_days;
 	const char *listen;
 	unsigned rate_get, rate_post; /* requests a second; 0: any number */
 	const char *organization, *workspace; /* names */

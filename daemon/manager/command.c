@@ -122,6 +122,36 @@ rotate_key(const struct command_env *env, const struct options *o, struct buf *o
 	return 0;
 }
 
+static int
+backup(const struct command_env *env, const struct options *o, struct buf *out, char *why)
+{
+	if (store_backup(env->store, o->file, why) < 0)
+		return -1;
+	buf_addc(out, '{');
+	jtext_member_string(out, "file", span_of(o->file));
+	buf_addc(out, '}');
+	return 0;
+}
+
+int
+command_restore(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
+{
+	struct keys *keys = NULL;
+	struct store *s = NULL;
+	int r = keys_load(&keys, o->data, o->key_file, why);
+
+	if (r == 0)
+		r = store_restore(&s, o->data, o->file, keys, why);
+	(void)store_close(s);
+	(void)keys_free(keys);
+	if (r < 0)
+		return -1;
+	buf_addc(out, '{');
+	jtext_member_string(out, "data", span_of(o->data));
+	buf_addc(out, '}');
+	return 0;
+}
+
 int
 command_run(const struct command_env *env, const struct options *o, struct buf *out,
     char why[static COMMAND_WHY_SIZE])
@@ -137,8 +167,11 @@ command_run(const struct command_env *env, const struct options *o, struct buf *
 		return organization_set(env, o, out, why);
 	case VERB_ROTATE_KEY:
 		return rotate_key(env, o, out, why);
+	case VERB_BACKUP:
+		return backup(env, o, out, why);
 	case VERB_SERVE:
 	case VERB_INIT:
+	case VERB_RESTORE:
 		break;
 	}
 	snprintf(why, COMMAND_WHY_SIZE, "this is nothing to ask a running server");

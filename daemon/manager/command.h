@@ -28,3 +28,6 @@ MUST_CHECK int command_run(const struct command_env *env, const struct options *
  */
 MUST_CHECK int command_init(
     const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE]);
+/* Fills a data directory that has a key but no database. 0, or -1 with `why`. */
+MUST_CHECK int command_restore(
+    const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE]);

@@ -109,6 +109,8 @@ run(const struct options *o, size_t n, char *const *argv)
 		r = serve(o, why);
 	else if (o->verb == VERB_INIT)
 		r = command_init(o, &out, why);
+	else if (o->verb == VERB_RESTORE)
+		r = command_restore(o, &out, why);
 	else
 		r = run_command(o, n, argv, &out, why);
 	if (r == 0 && out.len) {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "manager/api.h"
 #include "manager/control.h"
@@ -26,7 +27,8 @@ struct serving {
 	struct http_server *http;
 	struct control *control;
 	struct command_env env;
-	struct event *sigterm, *sigint, *tidy, *flush, *give_up;
+	struct event *sigterm, *sigint, *tidy, *flush, *prune, *give_up;
+	int64_t audit_days;
 	bool stopping;
 };
 
@@ -73,6 +75,22 @@ on_tidy(evutil_socket_t fd, short what, void *arg)
 	store_tidy(v->store);
 }
 
+/* What nobody can use any more: dead tokens, and what is older than the audit log is kept. */
+static void
+on_prune(evutil_socket_t fd, short what, void *arg)
+{
+	struct serving *v = arg;
+	int64_t before_ms = clock_wall_ms() - v->audit_days * INT64_C(86400000);
+	int r = store_audit_prune(v->store, before_ms);
+
+	(void)fd;
+	(void)what;
+	if (r == 0)
+		r = store_token_prune(v->store, before_ms);
+	if (r < 0)
+		log_error("old records not taken away", LOG_STR("reason", strerror(-r)));
+}
+
 static void
 on_flush(evutil_socket_t fd, short what, void *arg)
 {
@@ -87,16 +105,19 @@ static int
 start_timers(struct serving *v)
 {
 	static const struct timeval tidy = { .tv_sec = 5 }, flush = { .tv_sec = 60 };
+	static const struct timeval prune = { .tv_sec = 3600 };
 
 	v->sigterm = evsignal_new(v->base, SIGTERM, on_signal, v);
 	v->sigint = evsignal_new(v->base, SIGINT, on_signal, v);
 	v->tidy = event_new(v->base, -1, EV_PERSIST, on_tidy, v);
 	v->flush = event_new(v->base, -1, EV_PERSIST, on_flush, v);
+	v->prune = event_new(v->base, -1, EV_PERSIST, on_prune, v);
 	v->give_up = evtimer_new(v->base, on_give_up, v);
-	if (!v->sigterm || !v->sigint || !v->tidy || !v->flush || !v->give_up)
+	if (!v->sigterm || !v->sigint || !v->tidy || !v->flush || !v->prune || !v->give_up)
 		return -1;
 	return event_add(v->sigterm, NULL) < 0 || event_add(v->sigint, NULL) < 0 ||
-		       event_add(v->tidy, &tidy) < 0 || event_add(v->flush, &flush) < 0
+		       event_add(v->tidy, &tidy) < 0 || event_add(v->flush, &flush) < 0 ||
+		       event_add(v->prune, &prune) < 0
 		   ? -1
 		   : 0;
 }
@@ -165,6 +186,7 @@ tear_down(struct serving *v)
 	event_free_if(v->sigint);
 	event_free_if(v->tidy);
 	event_free_if(v->flush);
+	event_free_if(v->prune);
 	event_free_if(v->give_up);
 	if (v->base)
 		event_base_free(v->base);
@@ -173,7 +195,7 @@ tear_down(struct serving *v)
 int
 serve(const struct options *o, char why[static SERVE_WHY_SIZE])
 {
-	struct serving v = { 0 };
+	struct serving v = { .audit_days = o->audit_days };
 	int r = start(&v, o, why);
 
 	if (r == 0) {

@@ -62,6 +62,14 @@ MUST_CHECK int store_create(
  */
 MUST_CHECK int store_open(
     struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE]);
+/*
+ * Makes a database in dir from a backup and opens it, with an epoch of its own. Fails like store_create() and
+ * store_open(), and then leaves nothing.
+ */
+MUST_CHECK int store_restore(struct store **out, const char *dir, const char *from,
+    struct keys *keys, char why[static STORE_WHY_SIZE]);
+/* Copies everything, as it is now, into a new file (0600; -EEXIST). Its values are sealed like the store's. */
+MUST_CHECK int store_backup(struct store *s, const char *path, char why[static STORE_WHY_SIZE]);
 struct store *store_close(struct store *s); /* NULL is fine; returns NULL */
 
 /* Who does it; both "" for the command line. Kept with what is written. */

@@ -336,6 +336,54 @@ store_open(struct store **out, const char *dir, struct keys *keys, char why[stat
 	return r;
 }
 
+static void
+remove_database(const char *path)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm" };
+	char name[4096];
+
+	for (size_t i = 0; i < N_ELEMENTS(suffixes); i++) {
+		if (snprintf(name, sizeof name, "%s%s", path, suffixes[i]) < (int)sizeof name)
+			(void)unlink(name); /* may never have been there */
+	}
+}
+
+int
+store_restore(struct store **out, const char *dir, const char *from, struct keys *keys,
+    char why[static STORE_WHY_SIZE])
+{
+	struct store *s = NULL;
+	char path[4096];
+	int r = store_new(&s, dir, keys, why);
+
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof path, "%s", s->path);
+	r = store_copy_in(s, from, why);
+	if (r < 0)
+		goto out;
+	r = open_database(s, 0, why);
+	if (r == 0)
+		r = migrate(s, why);
+	if (r == 0)
+		r = read_state(s, why);
+	if (r == 0) {
+		draw_epoch(s->epoch);
+		r = db_run(db_query(&s->db, "UPDATE state SET epoch = ?", "t", s->epoch));
+		if (r < 0)
+			snprintf(why, STORE_WHY_SIZE, "%.300s: %s", path, strerror(-r));
+	}
+	if (r < 0) {
+		s = store_close(s);
+		remove_database(path);
+	}
+out:
+	if (r < 0)
+		s = store_close(s);
+	*out = s;
+	return r;
+}
+
 struct store *
 store_close(struct store *s)
 {

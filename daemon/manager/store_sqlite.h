@@ -121,6 +121,9 @@ MUST_CHECK int store_open_sealed(struct store *s, const char *table, const char 
 /* The writing connection learns to rewrap. */
 MUST_CHECK int store_keys_init(struct store *s);
 
+/* The database of the store, which must not be there yet, becomes a copy of the file `from`. */
+MUST_CHECK int store_copy_in(struct store *s, const char *from, char why[static STORE_WHY_SIZE]);
+
 /* An actor's name for a column: the command line has none. */
 struct span actor_name(const struct store_actor *by);
 int64_t store_now(void);

@@ -159,8 +159,7 @@ db_statement(struct db *db, const char *sql)
 	if (!db->kept[i].sql) {
 		sqlite3_stmt *st = NULL;
 
-		int rc = sqlite3_prepare_v3(
-		    db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL);
+		int rc = sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL);
 
 		if (rc != SQLITE_OK) {
 			/* A database that is not what its version says, or memory. */

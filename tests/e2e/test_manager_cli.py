@@ -15,6 +15,7 @@ import sqlite3
 import stat
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -86,6 +87,8 @@ def test_help_and_version_go_to_stdout() -> None:
         (["init", "--data", "d", "--organization", "a\nb", "--workspace", "w"], "--organization"),
         (["deployment", "create", "--data", "d", "--workspace-id", "W", "--name", "n"], "id"),
         (["token", "revoke", "--data", "d", "--id", "c1"], "--id"),
+        (["backup", "--data", "d"], "FILE"),
+        (["--data", "d", "--audit-days", "0"], "--audit-days"),
         (["organization", "set", "--data", "d", "--secrets-fetching", "maybe"], "on or off"),
     ],
 )
@@ -338,6 +341,86 @@ def test_a_key_kept_elsewhere_is_changed_to_a_named_one(
     made.serve("--key-file", str(made.directory / "second"))
     assert status(made, made.token) == 200
     made.stop()
+
+
+# --- backup and restore ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("serving", [False, True])
+def test_a_backup_is_the_whole_manager(
+    made: Manager, serving: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(made.directory)
+    made.serve()
+    made.create_connection("pg", host="backedhost", password="backedpassword")
+    path = (
+        f"/v1/organizations/{made.organization}/environment-objects"
+        f"?workspaceId={made.workspace}&showSecrets=true"
+    )
+    before = made.request("GET", path)
+    tag = etag(made, path)
+    if not serving:
+        made.stop()
+    said = made.command("backup", "copy.db", "--data", str(made.data))
+    copy = made.directory / "copy.db"
+    assert Path(said["file"]).resolve() == copy.resolve()
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert b"backed" not in copy.read_bytes()
+    again = run("backup", "copy.db", "--data", made.data)
+    assert again.returncode == 1
+    assert "already" in again.stderr
+    if serving:
+        made.create_connection("later", host="h")
+        made.stop()
+    # Not over a database that is there, and not without its key.
+    done = run("restore", copy, "--data", made.data)
+    assert done.returncode == 1
+    assert "already" in done.stderr
+    key = (made.data / "manager.key").read_bytes()
+    shutil.rmtree(made.data)
+    made.data.mkdir(mode=0o700)
+    done = run("restore", copy, "--data", made.data)
+    assert done.returncode == 1
+    assert "key" in done.stderr
+    (made.data / "manager.key").write_text("ef" * 32)
+    (made.data / "manager.key").chmod(0o600)
+    done = run("restore", copy, "--data", made.data)
+    assert done.returncode == 1
+    assert "key" in done.stderr
+    assert not (made.data / "manager.db").exists()
+    (made.data / "manager.key").write_bytes(key)
+    made.command("restore", "copy.db", "--data", str(made.data))
+    made.serve()
+    assert made.request("GET", path) == before
+    # The same content, but nobody may take it for what they have seen of the other one.
+    assert etag(made, path) != tag
+    made.stop()
+
+
+def etag(manager: Manager, path: str) -> str:
+    request = urllib.request.Request(
+        manager.url + path, headers={"Authorization": f"Bearer {manager.token}"}
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
+        tag: str = reply.headers["ETag"]
+    assert tag
+    return tag
+
+
+def test_a_backup_that_can_not_be_written_says_so(made: Manager) -> None:
+    for file in (made.directory / "no" / "such" / "copy.db", made.directory):
+        done = run("backup", file, "--data", made.data)
+        assert done.returncode == 1
+        assert str(file) in done.stderr
+    done = run("restore", made.directory / "nothing.db", "--data", made.data)
+    assert done.returncode == 1
+    junk = made.directory / "junk.db"
+    junk.write_bytes(b"junk" * 1000)
+    (made.data / "manager.db").unlink()
+    done = run("restore", junk, "--data", made.data)
+    assert done.returncode == 1
+    assert "no database" in done.stderr
+    assert not (made.data / "manager.db").exists()
 
 
 # --- schemas -----------------------------------------------------------------------------------
