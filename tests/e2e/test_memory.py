@@ -28,7 +28,8 @@ def refill(faulty: FaultyManager, turn: int) -> None:
 
 
 def has_turn(connd: Connd, turn: int) -> bool:
-    return password_of(connd, N - 1).startswith(f"{turn}:")
+    """On the first page and on the last: a list may be under way while the rows change."""
+    return all(password_of(connd, i).startswith(f"{turn}:{i}:") for i in (0, N - 1))
 
 
 def password_of(connd: Connd, i: int) -> str:
@@ -47,7 +48,6 @@ def test_peak_memory_with_ten_thousand_changing_connections(
         for turn in range(1, REFRESHES + 1):
             refill(faulty, turn)
             eventually(partial(has_turn, connd, turn), f"refresh {turn}", 60)
-            assert password_of(connd, 0).startswith(f"{turn}:0:")
         peak = connd.memory_peak_kib()
         print(f"VmHWM {peak} KiB with {N} connections after {REFRESHES} changing refreshes")
         if not SANITIZED:
