@@ -45,7 +45,7 @@ def run(fake, tmp_path):
             env={**environment, **more},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )
         assert ran.returncode == 0, ran.stderr
         return ran.stdout

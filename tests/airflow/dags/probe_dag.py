@@ -27,7 +27,7 @@ class Waiting(BaseOperator):
 
 with DAG(
     "probe",
-    schedule="@once" if os.environ.get("PROBE_SCHEDULED") else None,
+    schedule=None,
     start_date=datetime(2026, 1, 1),
     catchup=False,
 ):
@@ -44,5 +44,5 @@ with DAG(
         )
 
     asked = ask()
-    if os.environ.get("PROBE_SCHEDULED"):
+    if os.environ.get("PROBE_DEFER"):
         asked >> Waiting(task_id="wait")
