@@ -463,9 +463,33 @@ tx_begin(struct store *s)
 		r = db_run(rollback_statement(s));
 	if (r == 0)
 		r = db_run(db_query(&s->db, "BEGIN IMMEDIATE", ""));
-	if (r == 0)
+	if (r == 0) {
 		s->change = 0;
+		s->entities_changed = false;
+	}
 	return r;
+}
+
+/* What is kept of the numbers moves on, before anybody asks for them. */
+static void
+keep_changes(struct store *s, uint64_t number)
+{
+	sqlite3_stmt *st = db_query(
+	    &s->db, "SELECT scope_id, type FROM change WHERE number = ?", "i", (int64_t)number);
+	int r;
+
+	while ((r = db_row(st)) == 1) {
+		struct kept_numbers *k;
+		enum manager_type type;
+		struct id id;
+
+		db_id(st, 0, &id);
+		k = cache_numbers(s, &id);
+		if (k && db_type(st, 1, &type) == 0)
+			k->numbers[type] = number;
+	}
+	if (r < 0)
+		memset(s->kept_numbers, 0, sizeof s->kept_numbers);
 }
 
 /* Tells of every view that got this transaction's number; several types of one are one event. */
@@ -517,8 +541,12 @@ tx_end(struct store *s, int r)
 		return r;
 	s->commits++;
 	s->dirty = true;
-	if (number)
+	if (s->entities_changed)
+		cache_forget_entities(s);
+	if (number) {
+		keep_changes(s, number);
 		tell_changes(s, number);
+	}
 	return 0;
 }
 

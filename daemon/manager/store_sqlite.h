@@ -56,6 +56,17 @@ struct pending_read {
 #define MAX_PENDING_READS 256
 #define SEEN_READS        4096
 
+/* A place as it is committed. */
+struct kept_entity {
+	struct store_entity entity; /* id "": free */
+	char name[256];
+};
+/* The change numbers of one scope id. */
+struct kept_numbers {
+	struct id id; /* "": free */
+	uint64_t numbers[MANAGER_N_TYPES];
+};
+
 struct store {
 	struct db db; /* the one that writes */
 	struct keys *keys;
@@ -76,6 +87,9 @@ struct store {
 	size_t n_reads;
 	uint64_t seen_reads[SEEN_READS];
 	uint8_t read_key[HASH_SHORT_KEY_SIZE];
+	struct kept_entity kept_entities[256];
+	struct kept_numbers kept_numbers[1024];
+	bool entities_changed; /* by this transaction */
 };
 
 int db_error(int rc); /* SQLite's code -> -errno */
@@ -123,6 +137,14 @@ MUST_CHECK int store_keys_init(struct store *s);
 
 /* The database of the store, which must not be there yet, becomes a copy of the file `from`. */
 MUST_CHECK int store_copy_in(struct store *s, const char *from, char why[static STORE_WHY_SIZE]);
+
+/* NULL: not kept. */
+struct store_entity *cache_entity(struct store *s, enum scope scope, const struct id *id);
+void cache_keep_entity(struct store *s, const struct store_entity *e);
+void cache_forget_entities(struct store *s);
+struct kept_numbers *cache_numbers(struct store *s, const struct id *scope_id);
+/* All 0, to be filled in at once. */
+struct kept_numbers *cache_new_numbers(struct store *s, const struct id *scope_id);
 
 /* An actor's name for a column: the command line has none. */
 struct span actor_name(const struct store_actor *by);

@@ -25,13 +25,20 @@ read_entity(sqlite3_stmt *st, enum scope scope, struct store_entity *out)
 int
 store_entity_get(struct store *s, enum scope scope, const struct id *id, struct store_entity *out)
 {
-	sqlite3_stmt *st =
-	    db_query(&s->db, ENTITY "WHERE scope = ? AND id = ?", "tt", scope_name(scope), id->s);
-	int r = db_row(st);
+	const struct store_entity *kept = cache_entity(s, scope, id);
+	sqlite3_stmt *st;
+	int r;
 
+	if (kept) {
+		*out = *kept;
+		return 0;
+	}
+	st = db_query(&s->db, ENTITY "WHERE scope = ? AND id = ?", "tt", scope_name(scope), id->s);
+	r = db_row(st);
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
 	read_entity(st, scope, out);
+	cache_keep_entity(s, out);
 	buf_reset(&s->entity_text);
 	buf_add(&s->entity_text, out->name.p, out->name.n);
 	out->name.p = buf_str(&s->entity_text);
@@ -72,7 +79,7 @@ store_entity_list(struct store *s, enum scope scope, const struct id *parent, in
 	return r;
 }
 
-/* A line about a place itself. */
+/* A line about a place itself, which this transaction changes. */
 static int
 audit_entity(struct store *s, enum audit_action action, const struct store_entity *e,
     struct span fields, const struct store_actor *by)
@@ -86,6 +93,7 @@ audit_entity(struct store *s, enum audit_action action, const struct store_entit
 		.key = e->name,
 		.fields = fields };
 
+	s->entities_changed = true;
 	return audit_add(s, &a, by);
 }
 

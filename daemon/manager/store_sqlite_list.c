@@ -293,11 +293,11 @@ open_rows(struct store_cursor *c, const struct store_query *q, const struct arou
 
 /* ---- numbers ---- */
 
+/* All numbers of a scope, as this connection sees them. */
 static int
-view_number(struct db *db, const struct store_query *q, uint64_t *number)
+read_numbers(struct db *db, const struct store_query *q, uint64_t numbers[static MANAGER_N_TYPES])
 {
 	sqlite3_stmt *st;
-	uint64_t highest = 0;
 	int r;
 
 	if (q->scope == SCOPE_WORKSPACE && q->whole_workspace)
@@ -312,18 +312,53 @@ view_number(struct db *db, const struct store_query *q, uint64_t *number)
 		uint64_t n = (uint64_t)sqlite3_column_int64(st, 1);
 		enum manager_type type;
 
-		if (db_type(st, 0, &type) == 0 && (q->types & 1U << type) && n > highest)
-			highest = n;
+		if (db_type(st, 0, &type) == 0 && n > numbers[type])
+			numbers[type] = n;
 	}
+	return r;
+}
+
+static uint64_t
+highest(const uint64_t numbers[static MANAGER_N_TYPES], unsigned types)
+{
+	uint64_t top = 0;
+
+	for (int t = 0; t < MANAGER_N_TYPES; t++) {
+		if ((types & 1U << t) && numbers[t] > top)
+			top = numbers[t];
+	}
+	return top;
+}
+
+static int
+view_number(struct db *db, const struct store_query *q, uint64_t *number)
+{
+	uint64_t numbers[MANAGER_N_TYPES] = { 0 };
+	int r = read_numbers(db, q, numbers);
+
 	if (r == 0)
-		*number = highest;
+		*number = highest(numbers, q->types);
 	return r;
 }
 
 int
 store_view_number(struct store *s, const struct store_query *q, uint64_t *number)
 {
-	return view_number(&s->db, q, number);
+	struct kept_numbers *k;
+	int r = 0;
+
+	if (q->whole_workspace)
+		return view_number(&s->db, q, number);
+	k = cache_numbers(s, &q->scope_id);
+	if (!k) {
+		k = cache_new_numbers(s, &q->scope_id);
+		r = read_numbers(&s->db, q, k->numbers);
+	}
+	if (r == 0)
+		*number = highest(k->numbers, q->types);
+	else
+		k->id.s[0] = '\0';
+	return r;
 }
 
 /* ---- cursors ---- */
