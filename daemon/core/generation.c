@@ -221,6 +221,20 @@ generation_builder_add(struct generation_builder *b, enum record_kind kind, enum
 }
 
 int
+generation_builder_add_held(struct generation_builder *b, enum record_kind kind, struct span key,
+    struct span fields, struct span value, int64_t confirmed_ms)
+{
+	struct record from = {
+		.kind = (uint8_t)kind, .state = RECORD_WITHHELD, .key = key, .text = fields
+	};
+	struct record held = { .kind = (uint8_t)kind, .state = RECORD_VALUE, .text = value };
+	struct record *added;
+	int r = builder_add(b, &from, &added);
+
+	return r < 0 ? r : hang(b, added, &held, confirmed_ms);
+}
+
+int
 generation_builder_keep(
     struct generation_builder *b, enum record_kind kind, const struct generation *from)
 {

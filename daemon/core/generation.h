@@ -53,6 +53,9 @@ MUST_CHECK int generation_builder_new(
  */
 MUST_CHECK int generation_builder_add(struct generation_builder *b, enum record_kind kind,
     enum record_state state, struct span key, struct span text);
+/* A withheld record (fields as its text) that brings its held value along. Errors as above. */
+MUST_CHECK int generation_builder_add_held(struct generation_builder *b, enum record_kind kind,
+    struct span key, struct span fields, struct span value, int64_t confirmed_ms);
 /* Copies all records of one kind from a generation: for a list that was answered 304. */
 MUST_CHECK int generation_builder_keep(
     struct generation_builder *b, enum record_kind kind, const struct generation *from);

@@ -26,6 +26,7 @@ struct replica {
 	struct generation *current; /* NULL: no data yet */
 	uint64_t number;            /* of current, or what the first one gets */
 	int64_t confirmed_ms;       /* when the manager last said that current is so */
+	bool loaded;                /* ... to an earlier run: no sync of this one has ended well */
 	int64_t carry_until_ms;     /* the first held value ends then; INT64_MAX: none is held */
 	int64_t held_until_ms;      /* the second one counts from then on */
 	struct generation *held;    /* a list that dropped too much and waits for a second one */
@@ -107,11 +108,14 @@ refusal_has_ended_it(const struct replica *r, int64_t now_ms)
 static enum freshness
 state_at(const struct replica *r, int64_t now_ms)
 {
+	enum freshness state;
+
 	if (!r->current)
 		return NOT_READY;
 	if (refusal_has_ended_it(r, now_ms))
 		return EXPIRED;
-	return freshness_at(&r->config.windows, now_ms - r->confirmed_ms);
+	state = freshness_at(&r->config.windows, now_ms - r->confirmed_ms);
+	return r->loaded && state < OFFLINE ? OFFLINE : state;
 }
 
 static int64_t
@@ -135,6 +139,44 @@ watch_held(struct replica *r, int64_t now_ms)
 			if (rec->held && held_until(r, rec) > now_ms)
 				r->carry_until_ms = earlier(r->carry_until_ms, held_until(r, rec));
 		}
+}
+
+/* --- from run to run ----------------------------------------------------------------- */
+
+bool
+replica_remember(const struct replica *r, struct replica_memory *out)
+{
+	if (!r->current)
+		return false;
+	*out = (struct replica_memory){
+		.generation = r->number,
+		.confirmed_ms = r->confirmed_ms,
+		.refused = r->refused,
+		.refused_ms = r->refused_ms,
+		.next_sync_ms = r->next_sync_ms,
+	};
+	return true;
+}
+
+void
+replica_load(
+    struct replica *r, int64_t now_ms, struct generation *g, const struct replica_memory *memory)
+{
+	int64_t late = now_ms - memory->next_sync_ms;
+
+	r->current = g;
+	r->number = memory->generation;
+	r->confirmed_ms = memory->confirmed_ms;
+	r->refused = memory->refused;
+	r->refused_ms = memory->refused_ms;
+	r->loaded = true;
+	r->noted = state_at(r, now_ms);
+	if (late <= 0)
+		r->next_sync_ms = now_ms + earlier(-late, r->config.refresh_ms * 12 / 10);
+	else
+		r->next_sync_ms =
+		    now_ms + r->ops->jitter(r->env, 0, earlier(late, r->config.refresh_ms));
+	watch_held(r, now_ms);
 }
 
 /* --- answering ----------------------------------------------------------------------- */
@@ -389,7 +431,7 @@ confirm(struct replica *r, int64_t now_ms)
 		note(r, "sync recovered", "");
 	r->last_error[0] = '\0';
 	r->confirmed_ms = now_ms;
-	r->refused = false;
+	r->refused = r->loaded = false;
 	r->held = generation_unref(r->held);
 	r->syncs_ok++;
 	probes_settle(&r->probes, r->misses_before_sync);

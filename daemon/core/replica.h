@@ -107,6 +107,24 @@ MUST_CHECK int replica_new(struct replica **out, const struct replica_config *co
 struct replica *replica_free(struct replica *r); /* waiters get NOT_READY; returns NULL */
 void replica_configure(struct replica *r, const struct replica_config *config); /* on reload */
 
+/* What must outlive a process; all times on the boot clock. */
+struct replica_memory {
+	uint64_t generation;
+	int64_t confirmed_ms;
+	bool refused; /* since refused_ms */
+	int64_t refused_ms;
+	int64_t next_sync_ms;
+};
+/* False: there is no data worth remembering. */
+bool replica_remember(const struct replica *r, struct replica_memory *out);
+/*
+ * Starts from data of an earlier run, before the first turn. Takes g. It is served at once, as offline
+ * until a sync has ended well. The first sync comes when it was due; one that is late is spread
+ * over the time it is late, one period at most, so that a rack that comes back does not come at once.
+ */
+void replica_load(
+    struct replica *r, int64_t now_ms, struct generation *g, const struct replica_memory *memory);
+
 /*
  * True: *out is the answer. False: there is no data yet and a sync may still bring some; hand over a
  * waiter with replica_wait(), or give up with replica_ask_now(). team may be absent; with it

@@ -20,6 +20,10 @@ def main(vectors: Path, out: Path) -> None:
         "envelope": frames,
         "scan": frames + [page[1:] for page in pages],
         "manager_page": pages,
+        "config": [
+            Path("conf/connd.conf").read_bytes(),
+            b"[manager]\nurl = https://m\norganization = o\ndeployment = d\n[access]\nallow = *\n",
+        ],
         "frame": [b"\xff\x07" + b"\0".join(frames[:8]) + b"\0"],
     }
     for target, inputs in seeds.items():

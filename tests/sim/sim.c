@@ -181,6 +181,12 @@ step(struct run *run, const struct words *line)
 		world_ask(&world, arguments(line, 1));
 	else if (strcmp(command, "forget") == 0 && line->n == 2)
 		world_forget(&world, line->word[1]);
+	else if (strcmp(command, "restart") == 0)
+		world_restart(&world, arguments(line, 1));
+	else if (strcmp(command, "stamp") == 0)
+		world_stamp(&world);
+	else if (strcmp(command, "damage") == 0 && line->n == 3)
+		world_damage(&world, line->word[1], line->word[2]);
 	else if (strcmp(command, "soon") == 0)
 		world_soon(&world);
 	else if (strcmp(command, "sync") == 0)

@@ -14,16 +14,15 @@
 static const char *const state_names[] = { "not-ready", "fresh", "stale", "offline", "expired" };
 static const char *const kind_prefix[N_KINDS] = { "conn:", "var:", "env:" };
 
-static void
-broken(struct world *w, const char *what)
+void
+world_broken(struct world *w, const char *what)
 {
 	if (!w->broken)
 		w->broken = what;
 }
 
-/* Something could not be done for lack of memory; now there is some again. */
-static void
-short_of_memory(struct world *w)
+void
+world_short_of_memory(struct world *w)
 {
 	w->ran_short = true;
 	mem_fail_after(-1);
@@ -64,7 +63,7 @@ on_start_sync(void *env)
 	struct world *w = env;
 
 	if (w->syncing)
-		broken(w, "a second sync was started while one is in flight");
+		world_broken(w, "a second sync was started while one is in flight");
 	w->syncing = true;
 	w->n_syncs++;
 	w->answers_ms = *w->manager ? w->now_ms + w->latency_ms : INT64_MAX;
@@ -80,10 +79,11 @@ on_published(void *env)
 
 	replica_status(w->replica, w->now_ms, &s);
 	if (s.generation <= w->published && w->published)
-		broken(w, "a generation was published without a higher number");
+		world_broken(w, "a generation was published without a higher number");
 	w->published = s.generation;
 	if (!*w->manager)
 		happened(w, true, "published %" PRIu64, s.generation);
+	w->to_write = w->keeps_snapshot;
 }
 
 static void
@@ -110,9 +110,9 @@ on_start_probe(void *env, enum record_kind kind, struct span key)
 	struct world *w = env;
 
 	if (w->probing)
-		broken(w, "a second probe was started while one is in flight");
+		world_broken(w, "a second probe was started while one is in flight");
 	if (w->syncing)
-		broken(w, "a probe was started while a sync is in flight");
+		world_broken(w, "a probe was started while a sync is in flight");
 	w->probing = true;
 	w->n_probes++;
 	happened(w, true, "probe #%u %s%.*s", w->n_probes, kind_prefix[kind], (int)key.n, key.p);
@@ -141,7 +141,9 @@ turn(struct world *w)
 	if (w->replica)
 		w->turn_ms = replica_turn(w->replica, w->now_ms);
 	if (w->replica && w->turn_ms <= w->now_ms)
-		broken(w, "the replica wants to be called at a time that has been");
+		world_broken(w, "the replica wants to be called at a time that has been");
+	if (w->to_write)
+		world_write(w);
 }
 
 static void
@@ -150,7 +152,7 @@ manager_answers(struct world *w)
 	struct words args;
 
 	if (!words_cut(&args, w->manager))
-		broken(w, "what the manager answers makes no sense");
+		world_broken(w, "what the manager answers makes no sense");
 	else
 		world_sync_ends(w, &args);
 }
@@ -189,7 +191,7 @@ write_answer(struct world *w, const char *who, const struct answer *a)
 	switch (a->verdict) {
 	case VERDICT_VALUE:
 		if (a->state == EXPIRED || a->state == NOT_READY)
-			broken(w, "a value was served in a state that forbids it");
+			world_broken(w, "a value was served in a state that forbids it");
 		happened(w, true, "%s VALUE %.*s %s", who, (int)a->record->text.n,
 		    a->record->text.p, age);
 		break;
@@ -251,7 +253,7 @@ world_ask(struct world *w, const struct words *args)
 	struct answer a;
 
 	if (!key || w->n_questions == MAX_QUESTIONS || !w->replica) {
-		broken(w, "ask WHO conn:KEY|var:KEY|env:KEY [team=T], after start");
+		world_broken(w, "ask WHO conn:KEY|var:KEY|env:KEY [team=T], after start");
 		return;
 	}
 	w->n_questions++;
@@ -301,7 +303,7 @@ add_one(struct world *w, struct generation_builder *b, enum record_kind kind, co
 		state = RECORD_INVALID;
 		text = span_of(value + 1);
 	} else if (*value != '"') {
-		broken(w, "a row is KEY=\"value\", KEY=[\"withheld\"] or KEY=!bad-field");
+		world_broken(w, "a row is KEY=\"value\", KEY=[\"withheld\"] or KEY=!bad-field");
 	}
 	return generation_builder_add(b, kind, state, span_of(key), text);
 }
@@ -316,7 +318,7 @@ add_rows(struct world *w, struct generation_builder *b, const char *word)
 	int from, to, r = 0;
 
 	if (!value) {
-		broken(w, "a list holds rows like conn:a=\"1\"");
+		world_broken(w, "a list holds rows like conn:a=\"1\"");
 		return 0;
 	}
 	snprintf(name, sizeof name, "%.*s", (int)(value - key), key);
@@ -325,7 +327,7 @@ add_rows(struct world *w, struct generation_builder *b, const char *word)
 		return add_one(w, b, kind, name, value + 1);
 	snprintf(stem, sizeof stem, "%.*s", (int)(brace - name), name);
 	if (sscanf(brace, "{%d..%d}", &from, &to) != 2) {
-		broken(w, "a range of rows is conn:c{1..20}=\"x\"");
+		world_broken(w, "a range of rows is conn:c{1..20}=\"x\"");
 		return 0;
 	}
 	for (int i = from; i <= to && r == 0; i++) {
@@ -396,11 +398,11 @@ world_sync_ends(struct world *w, const struct words *args)
 	int r;
 
 	if (!w->syncing || args->n == 0 || !read_outcome(args->word[0], &result.outcome)) {
-		broken(w, "no such sync is in flight, or what became of it makes no sense");
+		world_broken(w, "no such sync is in flight, or what became of it makes no sense");
 		return;
 	}
 	if (after && !words_number(after, &result.retry_after_ms))
-		broken(w, "retry_after= is no time");
+		world_broken(w, "retry_after= is no time");
 	if (why) {
 		snprintf(reason, sizeof reason, "%.*s", (int)strcspn(why + 1, "\""), why + 1);
 		result.reason = reason;
@@ -416,7 +418,7 @@ world_sync_ends(struct world *w, const struct words *args)
 	taken = replica_sync_done(w->replica, w->now_ms, &result);
 	replica_status(w->replica, w->now_ms, &status);
 	if (!taken && strcmp(status.last_error, out_of_memory) == 0)
-		short_of_memory(w);
+		world_short_of_memory(w);
 	if (!*w->manager && (result.outcome == SYNC_OK || result.outcome == SYNC_NOT_MODIFIED))
 		happened(w, false, taken ? "taken" : "not taken");
 	turn(w);
@@ -428,7 +430,7 @@ world_probe_ends(struct world *w, const char *how)
 	bool found = strcmp(how, "found") == 0;
 
 	if (!w->probing || (!found && strcmp(how, "missing") != 0)) {
-		broken(w, "no probe is in flight, or it ends neither found nor missing");
+		world_broken(w, "no probe is in flight, or it ends neither found nor missing");
 		return;
 	}
 	w->probing = false;
@@ -450,6 +452,11 @@ world_init(struct world *w)
 {
 	memset(w, 0, sizeof *w);
 	w->now_ms = 1000000; /* the machine has been up for a while */
+	w->wall_ahead_ms = 1800000000000;
+	w->key = 1;
+	w->deployment = "dep";
+	buf_init(&w->snapshot, 16 << 20);
+	buf_init(&w->stamp, 4096);
 	w->config = (struct replica_config){
 		.windows = { .ttl_ms = 120000,
 		    .stale_ms = 600000,
@@ -467,9 +474,11 @@ void
 world_fini(struct world *w)
 {
 	w->replica = replica_free(w->replica);
+	buf_fini(&w->snapshot);
+	buf_fini(&w->stamp);
 	for (size_t i = 0; i < w->n_questions; i++)
 		if (w->question[i].n_answers + w->question[i].forgotten != 1)
-			broken(w, "a question was left without its one answer at the end");
+			world_broken(w, "a question was left without its one answer at the end");
 }
 
 static void
@@ -502,6 +511,16 @@ config_word(struct world *w, const char *word)
 		w->config.max_bytes = (size_t)n;
 	else if (strcmp(word, "teams=yes") == 0)
 		w->hide_teams = true;
+	else if (strcmp(word, "snapshot=yes") == 0)
+		w->keeps_snapshot = true;
+	else if (strcmp(word, "boot_id=hidden") == 0)
+		w->boot_id_hidden = true;
+	else if (strcmp(word, "deployment=other") == 0)
+		w->deployment = "other";
+	else if (strncmp(word, "key=", 4) == 0)
+		w->key = (uint8_t)atoi(word + 4);
+	else if (strncmp(word, "previous_key=", 13) == 0)
+		w->previous_key = (uint8_t)atoi(word + 13);
 	else if (strcmp(word, "jitter=low") == 0)
 		w->jitter = JITTER_LOW;
 	else if (strcmp(word, "jitter=high") == 0)
@@ -509,7 +528,7 @@ config_word(struct world *w, const char *word)
 	else if (strcmp(word, "jitter=middle") == 0)
 		w->jitter = JITTER_MIDDLE;
 	else
-		broken(w, "there is no such setting");
+		world_broken(w, "there is no such setting");
 }
 
 void
@@ -523,15 +542,61 @@ world_config(struct world *w, const struct words *args)
 	}
 }
 
+static void
+start(struct world *w, uint64_t first_generation)
+{
+	struct replica_memory memory;
+	struct generation *g;
+	char why[SNAPSHOT_WHY_SIZE];
+
+	if (replica_new(&w->replica, &w->config, &ops, w, first_generation) < 0) {
+		w->replica = NULL;
+		world_short_of_memory(w);
+		return;
+	}
+	if (w->snapshot.len && world_read_back(w, &g, &memory, why)) {
+		replica_load(w->replica, w->now_ms, g, &memory);
+		happened(w, true, "loaded %" PRIu64, memory.generation);
+	} else if (w->snapshot.len) {
+		happened(w, true, "snapshot refused reason=\"%s\"", why);
+	}
+	turn(w);
+}
+
 void
 world_start(struct world *w)
 {
-	if (replica_new(&w->replica, &w->config, &ops, w, 1) < 0) {
-		w->replica = NULL;
-		short_of_memory(w);
-		return;
+	start(w, 1);
+}
+
+static int64_t
+time_value(struct world *w, const struct words *args, const char *name)
+{
+	const char *text = words_value(args, name);
+	int64_t ms = 0;
+
+	if (text && !words_number(text, &ms))
+		world_broken(w, "a restart takes after=, wall= as times");
+	return ms;
+}
+
+void
+world_restart(struct world *w, const struct words *args)
+{
+	int64_t after_ms = time_value(w, args, "after="), wall_ms;
+
+	if (!words_has(args, "crash"))
+		world_stamp(w);
+	w->replica = replica_free(w->replica);
+	w->syncing = w->probing = false;
+	w->now_ms += after_ms;
+	wall_ms = w->now_ms + w->wall_ahead_ms + time_value(w, args, "wall=");
+	if (words_has(args, "reboot")) {
+		w->boot++;
+		w->now_ms = 20000;
 	}
-	turn(w);
+	w->wall_ahead_ms = wall_ms - w->now_ms;
+	start(w, w->published + 1000);
 }
 
 /* --- what holds after each step ------------------------------------------------------ */
@@ -564,12 +629,12 @@ world_check(struct world *w)
 		bool waits = q->waiter.at != NULL;
 
 		if (q->n_answers > 1)
-			broken(w, "a question had more than one answer");
+			world_broken(w, "a question had more than one answer");
 		else if (q->n_answers == 1 && waits)
-			broken(w, "a question that was answered still waits");
+			world_broken(w, "a question that was answered still waits");
 		else if (q->n_answers == 0 && !waits && !q->forgotten)
-			broken(w, "a question was forgotten by the replica");
+			world_broken(w, "a question was forgotten by the replica");
 		else if (waits && !w->syncing)
-			broken(w, "a question waits, but no sync is in flight");
+			world_broken(w, "a question waits, but no sync is in flight");
 	}
 }

@@ -10,7 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "core/replica.h"
+#include "core/snapfmt.h"
 #include "tests/sim/words.h"
 
 #define MAX_QUESTIONS 64
@@ -44,6 +46,14 @@ struct world {
 	char manager[1024]; /* what the manager answers by itself; "": it waits to be told */
 	int64_t latency_ms, answers_ms;
 
+	/* The disk, and what tells one run from the next. */
+	bool keeps_snapshot, to_write, boot_id_hidden;
+	struct buf snapshot, stamp;
+	uint8_t snapshot_id[SNAPSHOT_ID_SIZE];
+	int64_t wall_ahead_ms; /* of the boot clock */
+	uint8_t boot, key, previous_key;
+	const char *deployment;
+
 	struct question question[MAX_QUESTIONS];
 	size_t n_questions;
 	struct event event[MAX_EVENTS];
@@ -65,5 +75,18 @@ void world_soon(struct world *w);
 /* args: what became of the sync in flight: list conn:a="1" ..., unmodified, unreachable, ... */
 void world_sync_ends(struct world *w, const struct words *args);
 void world_probe_ends(struct world *w, const char *how); /* found, missing */
+/* The process ends and another begins: [after=TIME] [crash] [reboot] [wall=TIME] */
+void world_restart(struct world *w, const struct words *args);
+void world_write(struct world *w);
+void world_stamp(struct world *w); /* is renewed */
+/* What the files still say; false, and why, when they can not be used. */
+bool world_read_back(
+    struct world *w, struct generation **g, struct replica_memory *memory, char *why);
+/* Somebody is at the files: truncate, extend, flip, remove. */
+void world_damage(struct world *w, const char *which, const char *how);
 void world_status(struct world *w, char text[static MAX_TEXT]);
 void world_check(struct world *w);
+
+void world_broken(struct world *w, const char *what);
+/* Something could not be done for lack of memory; now there is some again. */
+void world_short_of_memory(struct world *w);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any bytes as a configuration: read, or refused with a sentence that names the file. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "core/config.h"
+
+static void
+must(bool truth)
+{
+	if (!truth)
+		abort();
+}
+
+static void
+warn(const char *sentence)
+{
+	must(*sentence);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	char *const env[] = { (char *)"CONND__ACCESS__DENY=uid:0", NULL };
+	char why[CONFIG_WHY_SIZE] = "";
+	struct config *c;
+	int r = config_read(&c, "f", (const char *)data, n, env, warn, why);
+
+	if (r == 0) {
+		must(c->manager.url.n > 0 && c->manager.organization);
+		must(!c->manager.deployment != !c->manager.workspace);
+		must(c->manager.refresh_ms >= 1000);
+		must(c->freshness.windows.ttl_ms <= c->freshness.windows.stale_ms);
+		must(c->freshness.windows.stale_ms <= c->freshness.windows.max_stale_ms);
+		must(c->freshness.windows.max_stale_unauthorized_ms <=
+		     c->freshness.windows.max_stale_ms);
+		must(c->access.n_rules > 0 && strcmp(c->access.rule[0].text, "uid:0") == 0);
+		config_free(c);
+	} else {
+		must(r == -EINVAL &&
+		     (strncmp(why, "f:", 2) == 0 || strncmp(why, "CONND__", 7) == 0));
+	}
+	must(mem_live() == 0);
+	return 0;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the world keeps from one run to the next: the snapshot, its stamp, the clocks. */
+#include "tests/sim/world.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static struct moment
+moment_of(const struct world *w)
+{
+	struct moment m = {
+		.boot_ms = w->now_ms,
+		.wall_ms = w->now_ms + w->wall_ahead_ms,
+		.has_boot_id = !w->boot_id_hidden,
+	};
+
+	memset(m.boot_id, w->boot, sizeof m.boot_id);
+	return m;
+}
+
+static struct snapshot_owner
+owner_of(const struct world *w)
+{
+	return (struct snapshot_owner){ .organization = "org", .deployment = w->deployment };
+}
+
+/* Keys are made of their number; 0 is none. The arrays live as long as the program. */
+static struct snapshot_keys
+keys_of(const struct world *w)
+{
+	static uint8_t newest[SEAL_KEY_SIZE], previous[SEAL_KEY_SIZE];
+
+	memset(newest, w->key, sizeof newest);
+	memset(previous, w->previous_key, sizeof previous);
+	return (struct snapshot_keys){ newest, w->previous_key ? previous : NULL };
+}
+
+void
+world_stamp(struct world *w)
+{
+	struct snapshot_owner owner = owner_of(w);
+	struct snapshot_keys keys = keys_of(w);
+	struct moment now = moment_of(w);
+	struct buf b = BUF_INIT(4096);
+	struct replica_memory memory;
+	struct snapshot_stamp stamp;
+
+	if (!w->keeps_snapshot || !replica_remember(w->replica, &memory))
+		return;
+	snapshot_stamp_fill(&stamp, w->snapshot_id, &memory, &now);
+	snapshot_stamp_write(&b, &stamp, &owner, &keys);
+	if (buf_error(&b)) {
+		buf_fini(&b);
+		world_short_of_memory(w);
+		return;
+	}
+	buf_fini(&w->stamp);
+	w->stamp = b;
+}
+
+/* A snapshot that can not be made leaves the one before as it is. */
+void
+world_write(struct world *w)
+{
+	struct snapshot_about about = { .id = { (uint8_t)(w->snapshot_id[0] + 1) } };
+	struct snapshot_owner owner = owner_of(w);
+	struct snapshot_keys keys = keys_of(w);
+	struct moment now = moment_of(w);
+	struct snapshot_writer *writer = NULL;
+	struct buf b = BUF_INIT(16 << 20);
+	struct replica_memory memory;
+	int r;
+
+	w->to_write = false;
+	if (!replica_remember(w->replica, &memory))
+		return;
+	snapshot_about_fill(&about, &memory, &now, "http://manager");
+	r = snapshot_writer_new(&writer, replica_current(w->replica), &about, &owner, &keys);
+	if (r == 0)
+		r = 1;
+	while (r > 0)
+		r = snapshot_writer_step(writer, &b);
+	snapshot_writer_free(writer);
+	if (r < 0) {
+		buf_fini(&b);
+		world_short_of_memory(w);
+		return;
+	}
+	buf_fini(&w->snapshot);
+	w->snapshot = b;
+	memcpy(w->snapshot_id, about.id, sizeof w->snapshot_id);
+	world_stamp(w);
+}
+
+static struct span
+span_of_buf(const struct buf *b)
+{
+	return (struct span){ b->data, b->len };
+}
+
+bool
+world_read_back(struct world *w, struct generation **g, struct replica_memory *memory, char *why)
+{
+	struct snapshot_owner owner = owner_of(w);
+	struct snapshot_keys keys = keys_of(w);
+	struct moment now = moment_of(w);
+	struct snapshot_about about;
+	struct snapshot_stamp stamp;
+	char stamp_why[SNAPSHOT_WHY_SIZE];
+	bool stamped =
+	    snapshot_stamp_read(&stamp, span_of_buf(&w->stamp), &owner, &keys, stamp_why) == 0;
+	int r = snapshot_read(g, &about, span_of_buf(&w->snapshot), &owner, &keys, &now,
+	    w->config.lock, w->config.max_bytes, why);
+
+	if (r == -ENOMEM)
+		world_short_of_memory(w);
+	if (r < 0)
+		return false;
+	memcpy(w->snapshot_id, about.id, sizeof w->snapshot_id);
+	r = snapshot_recall(
+	    memory, &about, stamped ? &stamp : NULL, &now, w->config.windows.max_stale_ms, why);
+	if (r < 0)
+		*g = generation_unref(*g);
+	return r == 0;
+}
+
+void
+world_damage(struct world *w, const char *which, const char *how)
+{
+	struct buf *b = strcmp(which, "stamp") == 0 ? &w->stamp : &w->snapshot;
+
+	if (b->len == 0 && w->ran_short)
+		return; /* there was no memory to make it */
+	if (b->len == 0)
+		world_broken(w, "there is no such file");
+	else if (strcmp(how, "truncate") == 0)
+		b->len--;
+	else if (strcmp(how, "extend") == 0)
+		buf_addc(b, 'x');
+	else if (strcmp(how, "flip") == 0)
+		b->data[b->len / 2] ^= 1;
+	else if (strcmp(how, "remove") == 0)
+		buf_fini(b);
+	else
+		world_broken(w, "damage snapshot|stamp truncate|extend|flip|remove");
+}
