@@ -33,7 +33,7 @@ struct options {
 	const char *file; /* the backup */
 	int64_t audit_days;
 	const char *listen;
-	unsigned rate_get, rate_post; /* requests a second; 0: any number */
+	unsigned rate_get, rate_post;         /* requests a second; 0: any number */
 	const char *organization, *workspace; /* names */
 	const char *deployments[CLI_MAX_DEPLOYMENTS];
 	size_t n_deployments;
