@@ -24,11 +24,13 @@
 #include "edge/reexec.h"
 #include "edge/serve.h"
 #include "edge/settings.h"
+#include "edge/snapshot.h"
 #include "edge/sync.h"
 #include "edge/upstream.h"
 #include "edge/watch.h"
 
 #define DRAIN_S      4               /* then what is left is closed: systemd and people wait */
+#define DISK_MS      800             /* the snapshot's disk may take that much longer */
 #define SPARE_FILES  64              /* descriptors that are no connections */
 #define SAY_AGAIN_MS (5 * 60 * 1000) /* the same failure is logged that often */
 
@@ -42,6 +44,7 @@ struct app {
 	struct sync *sync;
 	struct watch *watch;
 	struct probing *probing;
+	struct snapshot *snapshot; /* NULL: there is none */
 	struct listener *listener;
 	struct peers *peers;
 	struct alarm *alarm; /* when the replica wants its next turn */
@@ -124,6 +127,7 @@ on_published(void *env)
 	struct app *a = env;
 	struct replica_status st;
 
+	snapshot_changed(a->snapshot, sync_url(a->sync));
 	replica_status(a->replica, clock_boot_ms(), &st);
 	log_info("new generation", LOG_INT("generation", (int64_t)st.generation),
 	    LOG_INT("connections", (int64_t)st.n[KIND_CONNECTION]),
@@ -198,6 +202,7 @@ on_sync_done(void *env, const struct sync_result *result)
 	a->noted = false;
 	taken = replica_sync_done(a->replica, clock_boot_ms(), result);
 	say_outcome(a, result);
+	snapshot_stamp(a->snapshot);
 	loop_after_turn(a->loop, &a->turn);
 	a->follow = a->follow || taken;
 	return taken;
@@ -301,6 +306,7 @@ begin_to_stop(struct app *a)
 	ready_stop(a->ready);
 	log_info("stopping", LOG_INT("connections", peers_count(a->peers)));
 	listener_stop(a->listener);
+	snapshot_close(a->snapshot); /* the disk works while connections end */
 	if (evtimer_add(a->drain_timer, &longest) < 0) {
 		loop_stop(a->loop);
 		return;
@@ -326,16 +332,16 @@ on_terminate(void *arg)
 
 /* --- becoming a newer program ---------------------------------------------------------------- */
 
-/* It would have to be able to answer: from the manager, which answered us a moment ago. */
+/* It would have to be able to answer: from the snapshot, or the manager that just answered us. */
 static bool
 may_upgrade(struct app *a)
 {
 	struct replica_status st;
 
 	replica_status(a->replica, clock_boot_ms(), &st);
-	if (!*st.last_error)
+	if (!*st.last_error || snapshot_is_current(a->snapshot))
 		return true;
-	log_warn("upgrade refused: the last sync failed, and a new process would have no data",
+	log_warn("upgrade refused: the last sync failed, and no snapshot holds what is served",
 	    LOG_STR("reason", st.last_error));
 	return false;
 }
@@ -400,17 +406,22 @@ serve_by(struct service *service, const struct settings *s)
 
 /* All of the new one or all of the old one. */
 static int
-apply(struct app *a, struct settings *s)
+apply(struct app *a, struct settings *s, char why[static SETTINGS_WHY_SIZE])
 {
 	struct replica_config rc = replica_config_of(s->config);
 	struct peers_limits limits = peers_limits_of(s->config);
-	struct upstream *u, *old_upstream = a->upstream;
+	struct upstream *u = NULL, *old_upstream = a->upstream;
 	struct settings *old = a->settings;
 	struct sync_source source;
 	int r = new_upstream(&u, a->loop, s->config);
 
-	if (r < 0)
+	(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", r < 0 ? strerror(-r) : "");
+	if (r == 0 && a->snapshot)
+		r = snapshot_use(a->snapshot, s->config, why);
+	if (r < 0) {
+		upstream_free(u);
 		return r;
+	}
 	source = source_of(s, u);
 	a->settings = s;
 	a->upstream = u;
@@ -428,6 +439,16 @@ apply(struct app *a, struct settings *s)
 	return 0;
 }
 
+static const char *
+fixed_difference(const struct config *old, const struct config *new)
+{
+	const char *a = old->snapshot.path, *b = new->snapshot.path;
+
+	if ((a || b) && (!a || !b || strcmp(a, b) != 0))
+		return "[snapshot] path";
+	return config_fixed_difference(old, new);
+}
+
 static void
 on_reload(void *arg)
 {
@@ -442,14 +463,13 @@ on_reload(void *arg)
 	notify_reloading();
 	r = settings_load(&s, a->config_path, why);
 	if (r == 0) {
-		fixed = config_fixed_difference(a->settings->config, s->config);
+		fixed = fixed_difference(a->settings->config, s->config);
 		if (fixed) {
 			(void)snprintf(
 			    why, sizeof why, "%s cannot change without a restart", fixed);
 			r = -EINVAL;
 		} else {
-			r = apply(a, s);
-			(void)snprintf(why, sizeof why, "%s", strerror(-r));
+			r = apply(a, s, why);
 		}
 		if (r < 0)
 			settings_free(s);
@@ -476,7 +496,7 @@ on_accepted(void *env, int fd)
 }
 
 static int
-start_replica(struct app *a)
+start_replica(struct app *a, char why[static SETTINGS_WHY_SIZE])
 {
 	static const struct replica_ops ops = {
 		.start_sync = start_sync,
@@ -491,8 +511,11 @@ start_replica(struct app *a)
 	int r;
 
 	r = replica_new(&a->replica, &rc, &ops, a, (uint64_t)clock_wall_ms());
+	if (r == 0)
+		r = snapshot_new(&a->snapshot, a->loop, a->replica, a->settings->config, why);
 	if (r < 0)
 		return r;
+	snapshot_load(a->snapshot);
 	r = new_upstream(&a->upstream, a->loop, a->settings->config);
 	if (r < 0)
 		return r;
@@ -567,10 +590,11 @@ start(struct app *a, char why[static SETTINGS_WHY_SIZE])
 		r = listener_new(&a->listener, a->loop, &o, why);
 	if (r < 0)
 		return r;
-	r = start_replica(a);
+	r = start_replica(a, why);
 	if (r == 0)
 		r = start_serving(a);
-	(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", r < 0 ? strerror(-r) : "");
+	if (r < 0 && !*why)
+		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", strerror(-r));
 	return r;
 }
 
@@ -586,6 +610,7 @@ stop(struct app *a)
 	a->peers = peers_free(a->peers);
 	a->listener = listener_free(a->listener);
 	a->ready = ready_free(a->ready);
+	a->snapshot = snapshot_free(a->snapshot, DISK_MS);
 	a->replica = replica_free(a->replica);
 	if (a->drain_timer)
 		event_free(a->drain_timer);

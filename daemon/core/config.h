@@ -53,6 +53,9 @@ struct config {
 		int64_t probe_ms; /* 0: none */
 	} misses;
 	struct {
+		char *path, *key_file, *previous_key_file;
+	} snapshot;
+	struct {
 		char *path, *group;
 		mode_t mode;
 		uint32_t max_connections, max_connections_per_uid;

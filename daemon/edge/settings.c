@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "edge/credential.h"
+#include "edge/snapshot.h"
 #include "proto/limits.h"
 
 #define CONFIG_BYTES (1024 * 1024)
@@ -164,6 +165,8 @@ settings_load(struct settings **out, const char *config_path, char why[static SE
 		r = check_file(s->config->manager.client_cert, false, why);
 	if (r == 0)
 		r = check_file(s->config->manager.client_key, true, why);
+	if (r == 0)
+		r = snapshot_check(s->config, why);
 	if (r < 0) {
 		settings_free(s);
 		return r;

@@ -115,7 +115,7 @@ def test_without_data_for_the_new_one_there_is_no_upgrade(
     connd: Connd, faulty: FaultyManager
 ) -> None:
     with connd:
-        faulty.fault = lambda x: x.reply(500, b"{}")
+        faulty.fault = lambda x: x.reply(b"{}", 500)
         connd.wait_for(lambda s: s.get("last_error"), "a failed sync")
         connd.send_signal(signal.SIGUSR2)
         eventually(

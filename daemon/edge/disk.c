@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#define PATH_SIZE 4096
+#define WHY_SIZE  512
+
+/* What waits for the disk, or what became of it. */
+struct parcel {
+	void *bytes; /* NULL: none */
+	size_t n;
+};
+
+struct outcome {
+	bool news;
+	int error;
+	char why[WHY_SIZE];
+};
+
+struct disk {
+	char *path;
+	disk_written *written;
+	void *env;
+	struct event *event;
+	int fd; /* eventfd: there are outcomes */
+	pthread_t thread;
+	bool thread_runs;
+
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t wake;
+	struct parcel waiting[DISK_N_FILES];
+	struct outcome outcome[DISK_N_FILES];
+	bool ending;
+};
+
+/* --- the disk ------------------------------------------------------------------------------- */
+
+static int
+fail(char why[static WHY_SIZE], const char *what, const char *path)
+{
+	int err = errno;
+
+	(void)snprintf(why, WHY_SIZE, "cannot %s %.300s: %s", what, path, strerror(err));
+	return -err;
+}
+
+static int
+write_all(int fd, const char *p, size_t n)
+{
+	ssize_t w;
+
+	while (n > 0) {
+		w = write(fd, p, n);
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return -errno;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+/* A whole, synced file of its own name. */
+static int
+write_beside(const char *tmp, const struct parcel *parcel, char why[static WHY_SIZE])
+{
+	int fd, r = 0;
+
+	(void)unlink(tmp); /* a crash may have left one, and open() does not mend its mode */
+	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fail(why, "create", tmp);
+	if (write_all(fd, parcel->bytes, parcel->n) < 0)
+		r = fail(why, "write", tmp);
+	else if (fsync(fd) < 0)
+		r = fail(why, "sync", tmp);
+	if (close(fd) < 0 && r == 0)
+		r = fail(why, "close", tmp);
+	if (r < 0)
+		(void)unlink(tmp);
+	return r;
+}
+
+static int
+sync_directory_of(const char *path, char why[static WHY_SIZE])
+{
+	char dir[PATH_SIZE];
+	const char *slash = strrchr(path, '/');
+	int fd, r = 0;
+
+	if (!slash)
+		(void)snprintf(dir, sizeof dir, ".");
+	else
+		(void)snprintf(dir, sizeof dir, "%.*s", (int)(slash - path) + 1, path);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(why, "open", dir);
+	if (fsync(fd) < 0)
+		r = fail(why, "sync", dir);
+	(void)close(fd); /* only synced */
+	return r;
+}
+
+/*
+ * Replaces one file, or leaves the old one exactly as it was. Both syncs are needed: the first for the
+ * bytes, the second for the name. The old content gets its second name before it loses the first, so
+ * there is no moment without one.
+ */
+static int
+replace(
+    const char *path, enum disk_file file, const struct parcel *parcel, char why[static WHY_SIZE])
+{
+	char name[PATH_SIZE], tmp[PATH_SIZE], prev[PATH_SIZE];
+	int r;
+
+	(void)snprintf(name, sizeof name, "%s%s", path, file == DISK_STAMP ? ".stamp" : "");
+	if ((size_t)snprintf(tmp, sizeof tmp, "%s.tmp", name) >= sizeof tmp) {
+		errno = ENAMETOOLONG;
+		return fail(why, "write", path);
+	}
+	r = write_beside(tmp, parcel, why);
+	if (r < 0)
+		return r;
+	if (file == DISK_CONTENT) {
+		(void)snprintf(prev, sizeof prev, "%.4000s.prev", path);
+		(void)unlink(prev);
+		if (link(path, prev) < 0)
+			(void)unlink(
+			    prev); /* none yet, or no such thing here: it is only a spare */
+	}
+	if (rename(tmp, name) < 0) {
+		r = fail(why, "replace", name);
+		(void)unlink(tmp);
+		return r;
+	}
+	return sync_directory_of(name, why);
+}
+
+/* --- the thread ------------------------------------------------------------------------------ */
+
+/* The next to be written; the lock is held. */
+static enum disk_file
+next_file(const struct disk *d)
+{
+	for (enum disk_file f = DISK_CONTENT; f < DISK_N_FILES; f++)
+		if (d->waiting[f].bytes)
+			return f;
+	return DISK_N_FILES;
+}
+
+static void
+report(struct disk *d, enum disk_file file, int error, const char *why)
+{
+	static const uint64_t one = 1;
+	struct outcome *o = &d->outcome[file];
+
+	o->news = true;
+	o->error = error;
+	(void)snprintf(o->why, sizeof o->why, "%s", why);
+	(void)!write(d->fd, &one, sizeof one); /* full: the loop has been told already */
+}
+
+static void *
+run(void *arg)
+{
+	struct disk *d = arg;
+	char why[WHY_SIZE];
+	enum disk_file file;
+	struct parcel parcel;
+	int r;
+
+	(void)pthread_mutex_lock(&d->lock);
+	for (;;) {
+		file = next_file(d);
+		if (file == DISK_N_FILES && d->ending)
+			break;
+		if (file == DISK_N_FILES) {
+			(void)pthread_cond_wait(&d->wake, &d->lock);
+			continue;
+		}
+		parcel = d->waiting[file];
+		d->waiting[file].bytes = NULL;
+		(void)pthread_mutex_unlock(&d->lock);
+		why[0] = '\0';
+		r = replace(d->path, file, &parcel, why);
+		mem_free(parcel.bytes);
+		(void)pthread_mutex_lock(&d->lock);
+		report(d, file, r, why);
+	}
+	(void)pthread_mutex_unlock(&d->lock);
+	return NULL;
+}
+
+/* Signals are the loop's. */
+static int
+start_thread(struct disk *d)
+{
+	sigset_t all, old;
+	int err;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&d->thread, NULL, run, d);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	d->thread_runs = err == 0;
+	return -err;
+}
+
+/* --- the loop's side --------------------------------------------------------------------------- */
+
+static void
+on_outcome(evutil_socket_t fd, short what, void *arg)
+{
+	struct disk *d = arg;
+	struct outcome o;
+	uint64_t n;
+
+	(void)what;
+	(void)!read(fd, &n, sizeof n); /* only the wake-up counts */
+	for (enum disk_file f = DISK_CONTENT; f < DISK_N_FILES; f++) {
+		(void)pthread_mutex_lock(&d->lock);
+		o = d->outcome[f];
+		d->outcome[f].news = false;
+		(void)pthread_mutex_unlock(&d->lock);
+		if (o.news)
+			d->written(d->env, f, o.error, o.why);
+	}
+}
+
+void
+disk_write(struct disk *d, enum disk_file file, void *bytes, size_t n)
+{
+	(void)pthread_mutex_lock(&d->lock);
+	mem_free(d->waiting[file].bytes);
+	d->waiting[file] = (struct parcel){ .bytes = bytes, .n = n };
+	(void)pthread_cond_signal(&d->wake);
+	(void)pthread_mutex_unlock(&d->lock);
+}
+
+int
+disk_new(struct disk **out, struct loop *loop, const char *path, disk_written *written, void *env)
+{
+	struct disk *d = mem_zalloc(sizeof *d);
+	int r = -ENOMEM;
+
+	if (!d)
+		return -ENOMEM;
+	d->written = written;
+	d->env = env;
+	(void)pthread_mutex_init(&d->lock, NULL);
+	(void)pthread_cond_init(&d->wake, NULL);
+	d->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (d->fd < 0) {
+		r = -errno;
+		goto fail;
+	}
+	d->path = mem_strdup(path);
+	d->event = event_new(loop_base(loop), d->fd, EV_READ | EV_PERSIST, on_outcome, d);
+	if (!d->path || !d->event || event_add(d->event, NULL) < 0)
+		goto fail;
+	r = start_thread(d);
+	if (r < 0)
+		goto fail;
+	*out = d;
+	return 0;
+fail:
+	disk_free(d, 0);
+	return r;
+}
+
+/* False: it is still at the disk, and may go on using d. */
+static bool
+end_thread(struct disk *d, int ms)
+{
+	int64_t until_us = clock_monotonic_us() + (int64_t)ms * 1000;
+	struct timespec until = { .tv_sec = until_us / 1000000,
+		.tv_nsec = until_us % 1000000 * 1000 };
+
+	(void)pthread_mutex_lock(&d->lock);
+	d->ending = true;
+	(void)pthread_cond_signal(&d->wake);
+	(void)pthread_mutex_unlock(&d->lock);
+	return pthread_clockjoin_np(d->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+}
+
+struct disk *
+disk_free(struct disk *d, int ms)
+{
+	if (!d)
+		return NULL;
+	if (d->event)
+		event_free(d->event);
+	d->event = NULL;
+	if (d->thread_runs && !end_thread(d, ms))
+		return NULL;
+	for (size_t i = 0; i < DISK_N_FILES; i++)
+		mem_free(d->waiting[i].bytes);
+	if (d->fd >= 0)
+		(void)close(d->fd);
+	(void)pthread_cond_destroy(&d->wake);
+	(void)pthread_mutex_destroy(&d->lock);
+	mem_free(d->path);
+	mem_free(d);
+	return NULL;
+}
+
+int
+disk_read(const char *path, const char *suffix, struct buf *out, char why[static FILE_WHY_SIZE])
+{
+	char name[PATH_SIZE];
+
+	if ((size_t)snprintf(name, sizeof name, "%s%s", path, suffix) >= sizeof name) {
+		(void)snprintf(why, FILE_WHY_SIZE, "%.400s: too long", path);
+		return -ENAMETOOLONG;
+	}
+	return file_read_secret(name, out, why);
+}

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sealed copy on disk: what a start without a manager is served from, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from connd_testing import Connd, FaultyManager, connection_row, eventually, variable_row
+
+MARKER = "s3cr3t-marker-in-a-password"
+
+
+class World:
+    """A manager that can go away, a snapshot directory and a key elsewhere."""
+
+    def __init__(self, faulty: FaultyManager, workdir: Path) -> None:
+        self.faulty, self.workdir = faulty, workdir
+        self.directory = workdir / "snap"
+        self.directory.mkdir()
+        self.content = self.directory / "connd.snapshot"
+        self.previous = self.directory / "connd.snapshot.prev"
+        self.stamp = self.directory / "connd.snapshot.stamp"
+        self.key = self.new_key("one")
+        faulty.add(
+            connection_row("warehouse", faulty.deployment, host="h0", password=MARKER),
+            variable_row("v", faulty.deployment, "value"),
+        )
+        self.count = 0
+
+    def new_key(self, name: str) -> Path:
+        path = self.workdir / f"{name}.key"
+        path.write_text(secrets.token_hex(32) + "\n")
+        path.chmod(0o600)
+        return path
+
+    def connd(self, **snapshot: str) -> Connd:
+        self.count += 1
+        connd = self.faulty.connd(
+            self.workdir,
+            {
+                "manager": {"refresh": "1s"},
+                "snapshot": {"path": str(self.content), "key_file": str(self.key), **snapshot},
+            },
+        )
+        connd.stderr_path = self.workdir / f"{self.count}.log"
+        return connd
+
+    def change(self, host: str) -> None:
+        self.faulty.rows["CONNECTION"][0]["connection"]["host"] = host
+
+    def manager_goes(self) -> None:
+        self.faulty.fault = lambda x: x.reply(b"{}", 503)
+
+    def write_one(self) -> None:
+        """Leaves a content and a stamp, of a run that saw the manager, and takes the manager away."""
+        self.faulty.fault = None
+        with self.connd() as connd:
+            connd.wait_for(lambda s: s["state"] == "fresh", "a list")
+            eventually(self.content.exists, "the content")
+        assert self.stamp.exists()
+        self.manager_goes()
+
+
+@pytest.fixture
+def world(faulty: FaultyManager, workdir: Path) -> Iterator[World]:
+    yield World(faulty, workdir)
+
+
+def refused(connd: Connd) -> str:
+    """Starts with a snapshot that may not be believed, and says why."""
+    connd.write_config()
+    connd.start(wait="listening")
+    try:
+        assert connd.status()["state"] == "not-ready"
+        events = connd.events("warn")
+        return next(e["reason"] for e in events if e["event"] == "snapshot refused")
+    finally:
+        connd.stop()
+
+
+def test_a_start_without_a_manager_is_served_at_once_as_offline(world: World) -> None:
+    world.write_one()
+    with world.connd() as connd:
+        assert connd.connection("warehouse")["host"] == "h0"
+        assert connd.connection("warehouse")["password"] == MARKER
+        assert connd.variable("v") == "value"
+        status = connd.status()
+        assert status["state"] == "offline"
+        world.faulty.fault = None
+        connd.wait_for(lambda s: s["state"] == "fresh", "the manager is back")
+        assert connd.status()["generation"] == status["generation"], "equal content, equal number"
+
+
+def test_no_value_is_readable_on_disk_and_nobody_else_may_read(world: World) -> None:
+    world.write_one()
+    for path in world.directory.iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600
+        raw = path.read_bytes()
+        for word in (MARKER, "warehouse", "h0", "value"):
+            assert word.encode() not in raw
+
+
+def test_the_content_is_written_when_it_changed_only(world: World) -> None:
+    with world.connd() as connd:
+        eventually(world.content.exists, "the content")
+        first = world.content.stat()
+        done = connd.status()["syncs_ok"]
+        connd.wait_for(lambda s: s["syncs_ok"] >= done + 3, "quiet syncs")
+        assert world.content.stat().st_mtime_ns == first.st_mtime_ns
+        assert world.content.stat().st_ino == first.st_ino
+        world.change("h1")
+        eventually(lambda: world.content.stat().st_ino != first.st_ino, "the new content")
+        assert world.previous.stat().st_ino == first.st_ino, "the one before is kept"
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40, -1], ids=["empty", "1 byte", "40 bytes", "one short"])
+def test_a_truncated_content_is_refused_and_the_one_before_is_used(world: World, cut: int) -> None:
+    world.write_one()
+    world.change("h1")
+    world.write_one()
+    raw = world.content.read_bytes()
+    world.content.write_bytes(raw[:cut])
+    with world.connd() as connd:
+        assert connd.connection("warehouse")["host"] == "h0", "the content before"
+        assert any("snapshot damaged" in e["event"] for e in connd.events("warn"))
+
+
+def test_a_tampered_content_without_another_is_refused(world: World) -> None:
+    world.write_one()
+    world.previous.unlink(missing_ok=True)
+    raw = bytearray(world.content.read_bytes())
+    for at in (len(raw) // 2, len(raw) - 1, 60):
+        bad = bytearray(raw)
+        bad[at] ^= 1
+        world.content.write_bytes(bad)
+        assert refused(world.connd())
+
+
+def test_another_key_another_deployment_each_has_its_own_message(world: World) -> None:
+    world.write_one()
+    messages = {refused(world.connd(key_file=str(world.new_key("other"))))}
+    connd = world.connd()
+    connd.sections["manager"]["deployment"] = world.faulty.other_deployment
+    messages.add(refused(connd))
+    assert len(messages) == 2, messages
+
+
+def test_a_content_older_than_max_stale_is_refused(world: World) -> None:
+    world.write_one()
+    connd = world.connd()
+    connd.sections["freshness"] = {"ttl": "1ms", "stale": "1ms", "max_stale": "1ms"}
+    assert refused(connd)
+
+
+def test_a_rotated_key_reads_the_old_and_writes_the_new(world: World) -> None:
+    world.write_one()
+    old, world.key = world.key, world.new_key("two")
+    with world.connd(previous_key_file=str(old)) as connd:
+        assert connd.connection("warehouse")["host"] == "h0"
+        before = world.content.stat().st_ino
+        eventually(lambda: world.content.stat().st_ino != before, "sealed anew")
+    with world.connd() as connd:
+        assert connd.connection("warehouse")["host"] == "h0", "without the old key"
+
+
+def test_a_reload_takes_another_key_and_refuses_a_bad_one(world: World) -> None:
+    with world.connd() as connd:
+        eventually(world.content.exists, "the content")
+        before = world.content.stat().st_ino
+        world.key.write_text("no key\n")
+        connd.send_signal(signal.SIGHUP)
+        eventually(lambda: connd.events("error"), "the refusal")
+        assert world.content.stat().st_ino == before
+        world.key.write_text(secrets.token_hex(32))
+        connd.send_signal(signal.SIGHUP)
+        eventually(lambda: world.content.stat().st_ino != before, "sealed anew")
+    world.manager_goes()
+    with world.connd() as connd:
+        assert connd.connection("warehouse")["host"] == "h0"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "word"),
+    [
+        (lambda w: w.key.chmod(0o644), "chmod"),
+        (lambda w: w.key.write_text("short"), "key"),
+        (lambda w: w.key.unlink(), "No such file"),
+        (
+            lambda w: setattr(w, "key", Path(shutil.copy(w.key, w.directory / "k"))),
+            "directory of the snapshot",
+        ),
+    ],
+    ids=["readable by all", "no key in it", "gone", "beside the snapshot"],
+)
+def test_a_key_that_will_not_do_is_found_by_the_check(
+    world: World, spoil: Callable[[World], object], word: str
+) -> None:
+    spoil(world)
+    if world.key.exists() and word == "directory of the snapshot":
+        world.key.chmod(0o600)
+    result = world.connd().check()
+    assert result.returncode == 1
+    assert word in result.stderr
+
+
+def test_a_disk_that_fails_is_one_warning_and_no_question_minds(world: World) -> None:
+    shutil.rmtree(world.directory)
+    with world.connd() as connd:
+        eventually(
+            lambda: any("snapshot not written" in e["event"] for e in connd.events("warn")),
+            "the warning",
+        )
+        for n in range(3):
+            world.change(f"h{n + 1}")
+            eventually(lambda n=n: connd.connection("warehouse")["host"] == f"h{n + 1}", "news")
+        assert sum("snapshot not written" in e["event"] for e in connd.events("warn")) == 1
+
+
+def test_killed_at_any_moment_a_whole_content_is_left(world: World) -> None:
+    """The manager changes with every list; connd is killed while it writes."""
+    served = iter(range(10_000))
+
+    def changing(x: object) -> None:
+        world.change(f"k{next(served)}")
+        x.reply(x.page())  # type: ignore[attr-defined]
+
+    for n in range(10):
+        world.faulty.fault = changing
+        connd = world.connd().start()
+        eventually(world.content.exists, "a content")
+        if n % 2:
+            before = world.content.stat().st_ino
+            eventually(lambda before=before: world.content.stat().st_ino != before, "another")
+        os.kill(connd.running.pid, signal.SIGKILL)
+        connd.running.process.wait()
+        world.manager_goes()
+        with world.connd() as again:
+            assert again.connection("warehouse")["host"].startswith("k")
+            assert not any("damaged" in e["event"] for e in again.events("warn"))
+
+
+def test_an_upgrade_without_a_manager_is_served_from_the_snapshot(world: World) -> None:
+    with world.connd() as connd:
+        eventually(world.content.exists, "the content")
+        world.manager_goes()
+        connd.wait_for(lambda s: s.get("last_error"), "the outage")
+        connd.send_signal(signal.SIGUSR2)
+        eventually(
+            lambda: sum(e["event"] == "connd serves" for e in connd.events()) == 2, "the upgrade"
+        )
+        assert connd.connection("warehouse")["host"] == "h0"
+        assert connd.status()["state"] == "offline"
