@@ -13,7 +13,7 @@
 const char cli_help[] =
     "Usage:\n"
     "  connd-manager --data DIR [--listen ADDR:PORT] [--key-file FILE]\n"
-    "                     [--rate-get N/s] [--rate-post N/s]\n"
+    "                     [--tls-cert FILE --tls-key FILE] [--rate-get N/s] [--rate-post N/s]\n"
     "  connd-manager init --data DIR --organization NAME --workspace NAME\n"
     "                     --deployment NAME [--deployment NAME...] [--key-file FILE]\n"
     "  connd-manager deployment create --data DIR --workspace-id ID --name NAME\n"
@@ -38,6 +38,10 @@ const char cli_help[] =
     "  --new-key-file FILE  the key to change to, when DIR/manager.key is not used: serve\n"
     "                     with --key-file FILE from then on\n"
     "  --listen ADDR:PORT where to serve (default: 127.0.0.1:8888)\n"
+    "  --tls-cert FILE, --tls-key FILE\n"
+    "                     serve HTTPS with this certificate (with its chain) and key, in PEM; "
+    "both\n"
+    "                     are loaded again when they change\n"
     "  --rate-get N/s     how often one token may read (default: without limit); what comes\n"
     "                     faster waits, and is refused with 429 when that does not help\n"
     "  --rate-post N/s    the same for what changes something\n"
@@ -65,6 +69,8 @@ enum option_id {
 	OPT_SECRETS_FETCHING,
 	OPT_RATE_GET,
 	OPT_RATE_POST,
+	OPT_TLS_CERT,
+	OPT_TLS_KEY,
 	OPT_N,
 };
 
@@ -87,6 +93,8 @@ static const char *const option_names[OPT_N] = {
 	[OPT_SECRETS_FETCHING] = "--secrets-fetching",
 	[OPT_RATE_GET] = "--rate-get",
 	[OPT_RATE_POST] = "--rate-post",
+	[OPT_TLS_CERT] = "--tls-cert",
+	[OPT_TLS_KEY] = "--tls-key",
 };
 
 /* A century: more than enough, and its milliseconds are far from their end. */
@@ -104,7 +112,9 @@ static const struct verb_row {
 	bool file; /* and behind its words a FILE */
 } verbs[] = {
 	[VERB_SERVE] = { "", NULL, BIT(OPT_DATA),
-	    BIT(OPT_LISTEN) | BIT(OPT_AUDIT_DAYS) | BIT(OPT_RATE_GET) | BIT(OPT_RATE_POST), false },
+	    BIT(OPT_LISTEN) | BIT(OPT_AUDIT_DAYS) | BIT(OPT_RATE_GET) | BIT(OPT_RATE_POST) |
+		BIT(OPT_TLS_CERT) | BIT(OPT_TLS_KEY),
+	    false },
 	[VERB_INIT] = { "init", NULL,
 	    BIT(OPT_DATA) | BIT(OPT_ORGANIZATION) | BIT(OPT_WORKSPACE) | BIT(OPT_DEPLOYMENT), 0,
 	    false },
@@ -249,6 +259,12 @@ set_option(struct options *o, enum option_id id, const char *v, char *why)
 	case OPT_RATE_POST:
 		o->rate_post = rate_read(v);
 		return o->rate_post || refuse(why, "%s takes a number from 1, or N/s", name);
+	case OPT_TLS_CERT:
+		o->tls_cert = v;
+		return v[0] || refuse(why, "%s takes a file", name);
+	case OPT_TLS_KEY:
+		o->tls_key = v;
+		return v[0] || refuse(why, "%s takes a file", name);
 	case OPT_N:
 		break;
 	}
@@ -348,7 +364,13 @@ cli_parse(size_t n, char *const *argv, struct options *out, char why[static CLI_
 			out->file = argv[words++];
 		}
 	}
-	return parse_options(n - words, argv + words, out, why) ? CLI_RUN : CLI_USAGE;
+	if (!parse_options(n - words, argv + words, out, why))
+		return CLI_USAGE;
+	if (!out->tls_cert != !out->tls_key) {
+		(void)refuse(why, "--tls-cert and --tls-key belong together");
+		return CLI_USAGE;
+	}
+	return CLI_RUN;
 }
 
 /* room is not moved by the second: it is made at once. */

@@ -33,6 +33,7 @@ struct options {
 	const char *file; /* the backup */
 	int64_t audit_days;
 	const char *listen;
+	const char *tls_cert, *tls_key;       /* both or none */
 	unsigned rate_get, rate_post;         /* requests a second; 0: any number */
 	const char *organization, *workspace; /* names */
 	const char *deployments[CLI_MAX_DEPLOYMENTS];

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "manager/http_internal.h"
+#include "manager/tls.h"
 
 #define INPUT_MAX     (64 * 1024)  /* read ahead of what was understood */
 #define OUTPUT_HIGH   (256 * 1024) /* answers that wait for their client; above it nothing is made */
@@ -144,6 +145,8 @@ conn_become(struct http_call *c, enum conn_state next)
 static void
 conn_linger(struct http_call *c)
 {
+	if (c->tls)
+		tls_goodbye(c->bev);
 	if (c->eof || shutdown(bufferevent_getfd(c->bev), SHUT_WR) < 0) {
 		conn_close(c);
 		return;
@@ -168,9 +171,12 @@ conn_push(struct http_call *c)
 
 	if (!evbuffer_get_length(out))
 		return;
-	(void)evbuffer_unfreeze(out, 1);
-	(void)evbuffer_write(out, bufferevent_getfd(c->bev)); /* an error comes again by the loop */
-	(void)evbuffer_freeze(out, 1);
+	if (!c->tls) {
+		(void)evbuffer_unfreeze(out, 1);
+		/* An error comes again by the loop. */
+		(void)evbuffer_write(out, bufferevent_getfd(c->bev));
+		(void)evbuffer_freeze(out, 1);
+	}
 	if (evbuffer_get_length(out))
 		(void)bufferevent_enable(c->bev, EV_WRITE);
 }
@@ -445,7 +451,9 @@ conn_new(struct http_server *s, int fd)
 	http_parser_init(&c->parser);
 	list_append(c);
 	s->n_conns++;
-	c->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	c->tls = s->tls != NULL;
+	c->bev = c->tls ? tls_accept(s->tls, s->base, fd)
+			: bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	c->deadline = event_new(s->base, -1, 0, on_deadline, c);
 	c->kick = event_new(s->base, -1, 0, on_kick, c);
 	c->closed = event_new(s->base, fd, EV_CLOSED, on_closed, c);

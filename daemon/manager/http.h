@@ -23,6 +23,7 @@
 struct event_base;
 struct http_server;
 struct http_call;
+struct tls;
 
 struct http_handler {
 	void (*request)(void *arg, struct http_call *call);
@@ -54,6 +55,8 @@ MUST_CHECK int http_server_new(struct http_server **out, struct event_base *base
 /* "ADDR:PORT", "[ADDR]:PORT"; port 0 takes a free one. 0 or -errno with a sentence in why. */
 MUST_CHECK int http_server_listen(
     struct http_server *s, const char *where, char why[static HTTP_WHY_SIZE]);
+/* Connections accepted from now on speak TLS. Borrowed. */
+void http_server_use_tls(struct http_server *s, struct tls *tls);
 /* Takes a bound, listening stream socket (of whatever family); closed by the server. 0 or -errno. */
 MUST_CHECK int http_server_adopt(struct http_server *s, int fd);
 /* The port of the socket listened on last; 0 when it has none. */

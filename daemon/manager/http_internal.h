@@ -17,6 +17,7 @@ struct http_server {
 	struct event_base *base;
 	struct http_options options;
 	struct http_handler handler;
+	struct tls *tls; /* NULL: plain */
 	struct http_call *first, *last;
 	size_t n_conns;
 	struct evconnlistener *listeners[HTTP_MAX_LISTENERS];
@@ -63,6 +64,7 @@ struct http_call {
 	enum conn_state state;
 	int depth; /* of our functions on the stack that go on using it */
 	bool eof;
+	bool tls;
 	bool keep_alive;
 	bool chunked;
 	char id[HTTP_CALL_ID_SIZE];

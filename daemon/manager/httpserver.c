@@ -235,6 +235,12 @@ http_server_listen(struct http_server *s, const char *where, char why[static HTT
 	return r;
 }
 
+void
+http_server_use_tls(struct http_server *s, struct tls *tls)
+{
+	s->tls = tls;
+}
+
 int
 http_server_port(const struct http_server *s)
 {

@@ -16,6 +16,7 @@
 #include "manager/control.h"
 #include "manager/http.h"
 #include "manager/serve.h"
+#include "manager/tls.h"
 #include "proto/json.h"
 #include "proto/limits.h"
 
@@ -47,6 +48,9 @@ prepare_libraries(void)
 {
 	int r = base_init();
 
+	if (r < 0)
+		return r;
+	r = tls_global_init();
 	if (r < 0)
 		return r;
 	http_global_init();

@@ -13,6 +13,7 @@
 #include "manager/http.h"
 #include "manager/keys.h"
 #include "manager/store.h"
+#include "manager/tls.h"
 #include "manager/token.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:8888"
@@ -25,6 +26,7 @@ struct serving {
 	struct token_authority *tokens;
 	struct api *api;
 	struct http_server *http;
+	struct tls *tls;
 	struct control *control;
 	struct command_env env;
 	struct event *sigterm, *sigint, *tidy, *flush, *prune, *give_up;
@@ -149,6 +151,9 @@ start_http(struct serving *v, const struct options *o, char *why)
 	handler = api_handler(v->api);
 	if (http_server_new(&v->http, v->base, &options, &handler) < 0)
 		return -1;
+	if (o->tls_cert && tls_new(&v->tls, v->base, o->tls_cert, o->tls_key, why) < 0)
+		return -1;
+	http_server_use_tls(v->http, v->tls);
 	return http_server_listen(v->http, o->listen ? o->listen : DEFAULT_LISTEN, why) < 0 ? -1
 											    : 0;
 }
@@ -178,6 +183,7 @@ tear_down(struct serving *v)
 {
 	(void)control_free(v->control);
 	(void)http_server_free(v->http);
+	(void)tls_free(v->tls);
 	(void)api_free(v->api);
 	(void)token_authority_free(v->tokens);
 	(void)store_close(v->store);
