@@ -3,6 +3,7 @@
 #include "manager/command.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -113,12 +114,69 @@ fill(struct making *m, struct buf *out)
 	return r == 0 && buf_error(out) ? failed(m, "the answer", buf_error(out)) : r;
 }
 
+/* Where the database is made: under its own name it is whole or not there, whenever this is killed. */
+#define WORKSHOP "manager.init"
+
+static void
+clear_workshop(const char *dir)
+{
+	static const char *const names[] = { "manager.db", "manager.db-wal", "manager.db-shm",
+		"manager.db-journal", "manager.lock" };
+	char path[4096];
+
+	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+		snprintf(path, sizeof path, WORKSHOP "/%s", names[i]);
+		take_away(dir, path);
+	}
+	if (snprintf(path, sizeof path, "%s/" WORKSHOP, dir) < (int)sizeof path)
+		(void)rmdir(path); /* may never have been there */
+}
+
+/* The closed database takes its place, unless another one was quicker. */
+static int
+put_in_place(struct making *m, const char *dir)
+{
+	char from[4096], to[4096];
+	int fd, r = 0;
+
+	snprintf(from, sizeof from, "%s/" WORKSHOP "/manager.db", dir);
+	snprintf(to, sizeof to, "%s/manager.db", dir);
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0)
+		return failed(m, to, -errno);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		r = failed(m, dir, -errno);
+	if (fd >= 0)
+		(void)close(fd); /* only synced */
+	return r;
+}
+
+static int
+make_all(struct making *m, struct keys *keys, struct buf *out)
+{
+	char workshop[4096];
+	int r;
+
+	if (snprintf(workshop, sizeof workshop, "%s/" WORKSHOP, m->o->data) >= (int)sizeof workshop)
+		return failed(m, m->o->data, -ENAMETOOLONG);
+	clear_workshop(m->o->data); /* of one that was killed */
+	if (mkdir(workshop, 0700) < 0)
+		return failed(m, workshop, -errno);
+	r = store_create(&m->store, workshop, keys, m->why) == 0 ? fill(m, out) : -1;
+	m->tokens = token_authority_free(m->tokens);
+	m->store = store_close(m->store);
+	if (r == 0)
+		r = put_in_place(m, m->o->data);
+	clear_workshop(m->o->data);
+	return r;
+}
+
 int
 command_init(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
 {
 	struct making m = { .o = o, .why = why };
 	struct keys *keys = NULL;
-	bool had_key, made = false;
+	bool had_key;
 	int r = -1;
 
 	if (mkdir(o->data, 0700) < 0 && errno != EEXIST) {
@@ -132,22 +190,10 @@ command_init(const struct options *o, struct buf *out, char why[static COMMAND_W
 		return -1;
 	}
 	had_key = is_there(o->data, "manager.key");
-	if (keys_make(&keys, o->data, o->key_file, why) == 0 &&
-	    store_create(&m.store, o->data, keys, why) == 0) {
-		made = true;
-		r = fill(&m, out);
-	}
-	(void)token_authority_free(m.tokens);
-	(void)store_close(m.store);
+	if (keys_make(&keys, o->data, o->key_file, why) == 0)
+		r = make_all(&m, keys, out);
 	(void)keys_free(keys);
-	if (r != 0) {
-		if (made) {
-			take_away(o->data, "manager.db");
-			take_away(o->data, "manager.db-wal");
-			take_away(o->data, "manager.db-shm");
-		}
-		if (!had_key)
-			take_away(o->data, "manager.key");
-	}
+	if (r != 0 && !had_key && !is_there(o->data, "manager.db"))
+		take_away(o->data, "manager.key");
 	return r;
 }

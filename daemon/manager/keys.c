@@ -115,18 +115,49 @@ read_key(const char *path, struct key *out, char *why)
 	return r;
 }
 
-/* A file with a fresh key, which must not be there yet. */
+/* The name in the directory is on disk too before anybody relies on it. */
+static int
+sync_parent(const char *path)
+{
+	char dir[PATH_SIZE];
+	char *slash;
+	int fd, r;
+
+	snprintf(dir, sizeof dir, "%s", path);
+	slash = strrchr(dir, '/');
+	if (!slash)
+		return 0;
+	*slash = '\0';
+	fd = open(dir[0] ? dir : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = fsync(fd) < 0 ? -errno : 0;
+	(void)close(fd); /* only synced */
+	return r;
+}
+
+/* A file with a fresh key, whole or not there; it must not be there yet. */
 static int
 write_key(const char *path, char *why)
 {
 	uint8_t bytes[SEAL_KEY_SIZE];
-	char hex[2 * SEAL_KEY_SIZE + 2];
+	char hex[2 * SEAL_KEY_SIZE + 2], part[PATH_SIZE];
 	int r;
 
+	if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
+		return -ENAMETOOLONG;
+	(void)unlink(part); /* of a process that was killed */
 	rnd_bytes(bytes, sizeof bytes);
 	hex_encode(hex, bytes, sizeof bytes);
 	hex[sizeof hex - 2] = '\n';
-	r = file_create(path, hex, sizeof hex - 1, why);
+	r = file_create(part, hex, sizeof hex - 1, why);
+	if (r == 0 && renameat2(AT_FDCWD, part, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
+		r = -errno;
+		snprintf(why, FILE_WHY_SIZE, "%.400s: %s", path, strerror(-r));
+		(void)unlink(part); /* r tells */
+	}
+	if (r == 0)
+		r = sync_parent(path);
 	mem_wipe(bytes, sizeof bytes);
 	mem_wipe(hex, sizeof hex);
 	return r;
@@ -320,27 +351,6 @@ keys_rotate(struct keys *k, const char *new_key_file, char why[static FILE_WHY_S
 		(void)unlink(k->next); /* r tells */
 	}
 	mem_wipe(&fresh, sizeof fresh);
-	return r;
-}
-
-/* The name in the directory is on disk too before anybody relies on it. */
-static int
-sync_parent(const char *path)
-{
-	char dir[PATH_SIZE];
-	char *slash;
-	int fd, r;
-
-	snprintf(dir, sizeof dir, "%s", path);
-	slash = strrchr(dir, '/');
-	if (!slash)
-		return 0;
-	*slash = '\0';
-	fd = open(dir[0] ? dir : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = fsync(fd) < 0 ? -errno : 0;
-	(void)close(fd); /* only synced */
 	return r;
 }
 

@@ -339,7 +339,7 @@ store_open(struct store **out, const char *dir, struct keys *keys, char why[stat
 static void
 remove_database(const char *path)
 {
-	static const char *const suffixes[] = { "", "-wal", "-shm" };
+	static const char *const suffixes[] = { "", "-wal", "-shm", "-journal" };
 	char name[4096];
 
 	for (size_t i = 0; i < N_ELEMENTS(suffixes); i++) {

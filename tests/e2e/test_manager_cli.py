@@ -162,12 +162,36 @@ def test_init_that_fails_leaves_nothing(workdir: Path) -> None:
     done = run(*args, "--deployment", "d", "--data", workdir / "twice")
     assert done.returncode == 1
     assert "twice" in done.stderr
-    assert [p.name for p in (workdir / "twice").iterdir() if p.name != "manager.lock"] == []
+    assert list((workdir / "twice").iterdir()) == []
     done = run(*args, "--data", workdir / "twice")
     assert done.returncode == 0, done.stderr
     done = run(*args, "--data", workdir / "no" / "such" / "parent")
     assert done.returncode == 1
     assert "No such file" in done.stderr
+
+
+def test_init_killed_at_any_instant_can_be_done_again(workdir: Path) -> None:
+    words = ["init", "--organization", "o", "--workspace", "w", "--deployment", "d"]
+    done = 0
+    for i in range(40):
+        data = workdir / f"data{i}"
+        process = subprocess.Popen(
+            [MANAGER, *words, "--data", data], stdout=subprocess.PIPE, text=True
+        )
+        time.sleep(i * 0.001)  # varied on purpose: where it is hit
+        process.kill()
+        out = process.communicate()[0]
+        again = run(*words, "--data", data)
+        if again.returncode != 0:
+            # It was already made, and then it is whole.
+            assert "already" in again.stderr
+            done += 1
+            settings = ["organization", "set", "--data", data, "--secrets-fetching", "on"]
+            assert run(*settings).returncode == 0
+        else:
+            assert not out
+        assert not (data / "manager.init").exists()
+    assert done < 40
 
 
 # --- the key -----------------------------------------------------------------------------------
