@@ -62,7 +62,7 @@ struct snapshot_stamp {
 	int64_t due_in_ms;      /* the next sync; may be < 0: it was late */
 };
 
-/* What a running replica's times are at this moment. */
+/* What a running replica's times are at this moment; a content's id is drawn anew. */
 void snapshot_about_fill(struct snapshot_about *out, const struct replica_memory *memory,
     const struct moment *now, const char *url);
 void snapshot_stamp_fill(struct snapshot_stamp *out, const uint8_t id[static SNAPSHOT_ID_SIZE],

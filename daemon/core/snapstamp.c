@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/rnd.h"
 #include "core/snaphead.h"
 
 #define STAMP_BODY 24
@@ -95,6 +96,7 @@ void
 snapshot_about_fill(struct snapshot_about *out, const struct replica_memory *memory,
     const struct moment *now, const char *url)
 {
+	rnd_bytes(out->id, sizeof out->id);
 	out->generation = memory->generation;
 	out->written = *now;
 	out->confirmed_ago_ms = not_negative(now->boot_ms - memory->confirmed_ms);

@@ -64,7 +64,7 @@ world_stamp(struct world *w)
 void
 world_write(struct world *w)
 {
-	struct snapshot_about about = { .id = { (uint8_t)(w->snapshot_id[0] + 1) } };
+	struct snapshot_about about;
 	struct snapshot_owner owner = owner_of(w);
 	struct snapshot_keys keys = keys_of(w);
 	struct moment now = moment_of(w);

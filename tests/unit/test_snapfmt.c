@@ -440,6 +440,36 @@ recall_takes_the_youngest_word_and_the_oldest_refusal(void **state)
 }
 
 static void
+what_is_filled_in_is_relative_and_has_its_own_id(void **state)
+{
+	struct replica_memory m = { .generation = 42,
+		.confirmed_ms = wrote.boot_ms - 1000,
+		.refused = true,
+		.refused_ms = wrote.boot_ms - 500,
+		.next_sync_ms = wrote.boot_ms + 300 };
+	struct snapshot_about first, second;
+	struct snapshot_stamp stamp;
+
+	(void)state;
+	snapshot_about_fill(&first, &m, &wrote, "https://m");
+	snapshot_about_fill(&second, &m, &wrote, "https://m");
+	assert_memory_not_equal(first.id, second.id, sizeof first.id);
+	assert_int_equal(first.generation, 42);
+	assert_int_equal(first.confirmed_ago_ms, 1000);
+	assert_string_equal(first.url, "https://m");
+	snapshot_stamp_fill(&stamp, first.id, &m, &wrote);
+	assert_memory_equal(stamp.id, first.id, sizeof first.id);
+	assert_int_equal(stamp.confirmed_ago_ms, 1000);
+	assert_int_equal(stamp.refused_ago_ms, 500);
+	assert_int_equal(stamp.due_in_ms, 300);
+	m.refused = false;
+	m.confirmed_ms = wrote.boot_ms + 1; /* a confirmation that seems to come later is now */
+	snapshot_stamp_fill(&stamp, first.id, &m, &wrote);
+	assert_int_equal(stamp.confirmed_ago_ms, 0);
+	assert_int_equal(stamp.refused_ago_ms, -1);
+}
+
+static void
 ages_are_told_across_boots(void **state)
 {
 	static const struct {
@@ -544,6 +574,7 @@ main(void)
 		cmocka_unit_test(a_stamp_says_what_it_was_told),
 		cmocka_unit_test(a_stamp_is_no_snapshot_and_the_reverse),
 		cmocka_unit_test(recall_takes_the_youngest_word_and_the_oldest_refusal),
+		cmocka_unit_test(what_is_filled_in_is_relative_and_has_its_own_id),
 		cmocka_unit_test(ages_are_told_across_boots),
 		cmocka_unit_test(memory_may_end_anywhere),
 	};
