@@ -35,6 +35,7 @@ struct generation_builder {
 	struct arena *arena;
 	struct record **record; /* n of them, in the order they came; in the heap until finished */
 	size_t n, room;
+	bool unsorted;      /* they did not come by kind and key */
 	struct slots slots; /* in the heap; finds doubles */
 };
 
@@ -185,6 +186,29 @@ hang(struct generation_builder *b, struct record *on, const struct record *value
 }
 
 static int
+span_compare(struct span a, struct span b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int c = n ? memcmp(a.p, b.p, n) : 0;
+
+	return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+static int
+record_compare(const struct record *a, const struct record *b)
+{
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	return span_compare(a->key, b->key);
+}
+
+static int
+compare_for_qsort(const void *a, const void *b)
+{
+	return record_compare(*(const struct record *const *)a, *(const struct record *const *)b);
+}
+
+static int
 builder_add(struct generation_builder *b, const struct record *from, struct record **added)
 {
 	uint32_t at;
@@ -203,6 +227,8 @@ builder_add(struct generation_builder *b, const struct record *from, struct reco
 	r = arena_record(b->arena, added, from);
 	if (r < 0)
 		return r;
+	if (b->n && record_compare(b->record[b->n - 1], *added) > 0)
+		b->unsorted = true;
 	b->record[b->n++] = *added;
 	b->slots.slot[at] = (uint32_t)b->n;
 	return 0;
@@ -282,43 +308,28 @@ generation_builder_carry(struct generation_builder *b, const struct generation *
 	return 0;
 }
 
-static int
-span_compare(struct span a, struct span b)
-{
-	size_t n = a.n < b.n ? a.n : b.n;
-	int c = n ? memcmp(a.p, b.p, n) : 0;
-
-	return c ? c : (a.n > b.n) - (a.n < b.n);
-}
-
-static int
-record_compare(const void *pa, const void *pb)
-{
-	const struct record *a = *(const struct record *const *)pa;
-	const struct record *b = *(const struct record *const *)pb;
-
-	if (a->kind != b->kind)
-		return a->kind < b->kind ? -1 : 1;
-	return span_compare(a->key, b->key);
-}
-
-/* Moves the sorted index into the arena, where it is read-only and as big as needed. */
+/*
+ * Moves the index into the arena, sorted, where it is read-only and as big as needed. Lists that come in
+ * order (most do) need neither sorting nor hashing again: this runs between two turns of the loop.
+ */
 static int
 index_into_arena(struct generation *g, struct generation_builder *b)
 {
-	size_t n_slots = slots_wanted(b->n);
+	size_t n_slots = (size_t)b->slots.mask + 1;
 
 	g->record = arena_alloc(b->arena, b->n * sizeof *g->record + 1, _Alignof(void *));
+	g->slots = b->slots;
 	g->slots.slot = arena_alloc(b->arena, n_slots * sizeof *g->slots.slot, sizeof(uint32_t));
 	if (!g->record || !g->slots.slot)
 		return arena_error(b->arena);
-	if (b->n) {
-		qsort(b->record, b->n, sizeof(struct record *), record_compare);
+	if (b->unsorted)
+		qsort(b->record, b->n, sizeof(struct record *), compare_for_qsort);
+	if (b->n)
 		memcpy(g->record, b->record, b->n * sizeof *g->record);
-	}
-	memcpy(g->slots.key, b->slots.key, sizeof g->slots.key);
-	g->slots.mask = (uint32_t)n_slots - 1;
-	slots_fill(&g->slots, g->record, b->n);
+	if (b->unsorted)
+		slots_fill(&g->slots, g->record, b->n);
+	else
+		memcpy(g->slots.slot, b->slots.slot, n_slots * sizeof *g->slots.slot);
 	for (size_t i = 0; i < b->n; i++) {
 		g->first[g->record[i]->kind + 1] = i + 1;
 		g->n_state[g->record[i]->state]++;
@@ -407,14 +418,22 @@ generation_equal(const struct generation *a, const struct generation *b)
 	return true;
 }
 
+/* Both are sorted: one walk over the two. */
 size_t
 generation_n_dropped(
     const struct generation *old, const struct generation *new, enum record_kind kind)
 {
-	size_t n = 0;
+	size_t n = 0, j = 0;
 
-	for (size_t i = 0; i < generation_count(old, kind); i++)
-		n += generation_find(new, kind, generation_at(old, kind, i)->key) == NULL;
+	for (size_t i = 0; i < generation_count(old, kind); i++) {
+		struct span key = generation_at(old, kind, i)->key;
+		int c = 1;
+
+		while (j < generation_count(new, kind) &&
+		       (c = span_compare(key, generation_at(new, kind, j)->key)) > 0)
+			j++;
+		n += c != 0;
+	}
 	return n;
 }
 

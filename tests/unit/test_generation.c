@@ -347,6 +347,51 @@ keeping_a_kind_keeps_what_hangs_on_it(void **state)
 	generation_unref(g);
 }
 
+/* Some of k0..k39, in order or not; every other set of them. */
+static struct generation *
+some(unsigned which, bool in_order)
+{
+	struct generation_builder *b = builder();
+	char key[16];
+
+	for (unsigned i = 0; i < 40; i++) {
+		unsigned n = in_order ? i : i * 7 % 40;
+
+		if ((which >> n % 16 ^ which >> n % 5) & 1)
+			continue;
+		snprintf(key, sizeof key, "k%02u", n);
+		add(b, n % 2 ? KIND_CONNECTION : KIND_VARIABLE, RECORD_VALUE, key, "\"\"");
+	}
+	return finish(b);
+}
+
+static void
+order_of_arrival_does_not_matter_and_drops_are_counted(void **state)
+{
+	(void)state;
+	for (unsigned a = 0; a < 200; a++) {
+		struct generation *old = some(a, true), *same = some(a, false);
+		struct generation *new = some(a * 31 + 7, a % 2);
+		size_t dropped = 0;
+
+		assert_true(generation_equal(old, same));
+		for (size_t i = 0; i < generation_count(old, KIND_CONNECTION); i++) {
+			struct span key = generation_at(old, KIND_CONNECTION, i)->key;
+
+			assert_ptr_equal(generation_find(old, KIND_CONNECTION, key),
+			    generation_at(old, KIND_CONNECTION, i));
+			assert_ptr_equal(generation_find(same, KIND_CONNECTION, key),
+			    generation_at(same, KIND_CONNECTION, i));
+			dropped += !generation_find(new, KIND_CONNECTION, key);
+		}
+		assert_int_equal(generation_n_dropped(old, new, KIND_CONNECTION), dropped);
+		assert_int_equal(generation_n_dropped(old, same, KIND_CONNECTION), 0);
+		generation_unref(old);
+		generation_unref(same);
+		generation_unref(new);
+	}
+}
+
 /* Enough records that both tables grow; every allocation fails once. */
 static int
 build_with_little_memory(const struct generation *from)
@@ -409,6 +454,7 @@ main(void)
 		cmocka_unit_test(a_withheld_record_keeps_the_value_held_before_with_its_time),
 		cmocka_unit_test(an_invalid_record_is_no_value_to_carry),
 		cmocka_unit_test(keeping_a_kind_keeps_what_hangs_on_it),
+		cmocka_unit_test(order_of_arrival_does_not_matter_and_drops_are_counted),
 		cmocka_unit_test(memory_may_end_anywhere),
 	};
 
