@@ -317,6 +317,12 @@ list_done(void *arg)
 	mem_free(s);
 }
 
+static void
+note_read(struct request *rq, const struct list *l, uint64_t number)
+{
+	store_audit_read(rq->api->store, &rq->actor, &l->query, NULL, number, l->view.show_secrets);
+}
+
 void
 list_answer(struct request *rq, const struct list *l, int64_t wait_s)
 {
@@ -340,6 +346,7 @@ list_answer(struct request *rq, const struct list *l, int64_t wait_s)
 			error_answer_internal(rq->call, r);
 		return;
 	}
+	note_read(rq, l, number);
 	write_headers(rq, number, wait_s, &own);
 	answer_headers(headers, own.list);
 	request_ref(rq);
@@ -385,11 +392,13 @@ list_render(struct api *api, const struct list *l, uint64_t *number)
 }
 
 void
-list_answer_shared(struct request *rq, struct http_body *body, uint64_t number, int64_t wait_s)
+list_answer_shared(struct request *rq, const struct list *l, struct http_body *body,
+    uint64_t number, int64_t wait_s)
 {
 	struct http_header headers[API_MAX_HEADERS];
 	struct list_headers own;
 
+	note_read(rq, l, number);
 	write_headers(rq, number, wait_s, &own);
 	answer_headers(headers, own.list);
 	http_call_answer_shared(rq->call, 200, headers, "application/json", body);

@@ -29,8 +29,8 @@ bool list_equal(const struct list *a, const struct list *b);
  * not be made: then each call is answered by itself.
  */
 struct http_body *list_render(struct api *api, const struct list *l, uint64_t *number);
-void list_answer_shared(
-    struct request *rq, struct http_body *body, uint64_t number, int64_t wait_s);
+void list_answer_shared(struct request *rq, const struct list *l, struct http_body *body,
+    uint64_t number, int64_t wait_s);
 
 /* Each answers the call. wait_s: what was applied of Prefer: wait; 0: nothing. */
 void list_answer(struct request *rq, const struct list *l, int64_t wait_s);

@@ -125,12 +125,8 @@ out:
 
 /* --- what is there -------------------------------------------------------------------- */
 
-/*
- * The object of the path, when the token may see it and do `what` to it; in the holder of the api. False:
- * the call is answered.
- */
-static bool
-find_object(struct request *rq, enum action what, struct store_object *o)
+bool
+object_find(struct request *rq, enum action what, struct store_object *o)
 {
 	struct id id;
 	int r = STORE_NOT_FOUND;
@@ -164,15 +160,16 @@ object_get(struct request *rq)
 {
 	struct store_object o;
 
-	if (find_object(rq, ACTION_VIEW, &o))
-		answer_object(rq, &o);
+	if (!object_find(rq, ACTION_VIEW, &o))
+		return;
+	store_audit_read(rq->api->store, &rq->actor, NULL, &o, (uint64_t)o.version, false);
+	answer_object(rq, &o);
 }
 
 /* --- update --------------------------------------------------------------------------- */
 
-/* The answer shows what the update made of the object. */
-static void
-answer_updated(struct request *rq, const struct id *id)
+void
+object_answer_stored(struct request *rq, const struct id *id)
 {
 	struct store_object o;
 	int r = store_object_get(rq->api->store, id, rq->api->holder, &o);
@@ -204,7 +201,7 @@ object_update(struct request *rq)
 	struct id id;
 	int r;
 
-	if (!find_object(rq, ACTION_UPDATE, &o))
+	if (!object_find(rq, ACTION_UPDATE, &o))
 		return;
 	id = o.id;
 	known = (struct object_known){ o.type, o.scope, value_is_secret(o.value) };
@@ -224,7 +221,7 @@ object_update(struct request *rq)
 	else if (r < 0)
 		answer_store_error(rq, r);
 	else
-		answer_updated(rq, &id);
+		object_answer_stored(rq, &id);
 out:
 	object_body_free(body);
 }
@@ -238,7 +235,7 @@ object_delete(struct request *rq)
 	struct id id;
 	int r;
 
-	if (!find_object(rq, ACTION_DELETE, &o))
+	if (!object_find(rq, ACTION_DELETE, &o))
 		return;
 	id = o.id;
 	r = store_object_delete(rq->api->store, &id, &rq->actor);
@@ -260,7 +257,7 @@ object_exclude(struct request *rq)
 	struct id id;
 	int r;
 
-	if (!find_object(rq, ACTION_LINK, &o))
+	if (!object_find(rq, ACTION_LINK, &o))
 		return;
 	id = o.id;
 	if (o.scope != SCOPE_WORKSPACE) {

@@ -84,6 +84,14 @@ MUST_CHECK bool request_organization(struct request *rq);
  */
 MUST_CHECK bool request_authorise_again(struct request *rq);
 
+/*
+ * The object of the path, when the token may see it and do `what` to it; in the holder of the api. False:
+ * the call is answered.
+ */
+MUST_CHECK bool object_find(struct request *rq, enum action what, struct store_object *o);
+/* The object as it is now, without secrets. */
+void object_answer_stored(struct request *rq, const struct id *id);
+
 /* Serves the call, or refuses it: authentication, route, organization, method. */
 void routes_serve(struct api *api, struct http_call *call);
 
@@ -91,6 +99,8 @@ void routes_serve(struct api *api, struct http_call *call);
 request_handler list_objects;
 /* objects.c */
 request_handler object_create, object_get, object_update, object_delete, object_exclude;
+/* objecthistory.c */
+request_handler object_history, object_restore, object_promote, audit_list;
 /* entities.c */
 request_handler organizations_list, organization_get, workspaces_list, workspace_get,
     deployments_list, deployment_get, auth_types_list;

@@ -129,7 +129,7 @@ answer_changed(struct held *h, const struct list *l)
 		request_unref(m->rq);
 	m->rq = h->rq;
 	m->list = *l;
-	list_answer_shared(h->rq, m->body, m->number, h->wait_s);
+	list_answer_shared(h->rq, l, m->body, m->number, h->wait_s);
 }
 
 /*
