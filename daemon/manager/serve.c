@@ -205,6 +205,7 @@ serve(const struct options *o, char why[static SERVE_WHY_SIZE])
 	int r = start(&v, o, why);
 
 	if (r == 0) {
+		on_prune(-1, 0, &v); /* one that is restarted often does it too */
 		log_info("serving", LOG_STR("listen", o->listen ? o->listen : DEFAULT_LISTEN),
 		    LOG_INT("port", http_server_port(v.http)), LOG_STR("data", o->data));
 		if (event_base_dispatch(v.base) < 0) {

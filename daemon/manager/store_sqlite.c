@@ -389,10 +389,8 @@ store_close(struct store *s)
 {
 	if (!s)
 		return NULL;
-	for (size_t i = 0; i < N_ELEMENTS(s->readers); i++) {
-		if (s->readers[i].is_open)
-			db_close(&s->readers[i].db);
-	}
+	for (size_t i = 0; i < N_ELEMENTS(s->readers); i++)
+		reader_close(&s->readers[i]);
 	if (s->db.h) {
 		store_tidy(s);
 		db_close(&s->db);

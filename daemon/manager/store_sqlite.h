@@ -26,12 +26,16 @@ struct db {
 	} kept[DB_STATEMENTS];
 };
 
+#define READER_STATEMENTS 8
 /* A reading connection; its snapshot lives as long as its cursors. */
 struct reader {
 	struct db db;
 	uint64_t as_of; /* the store's commit count its snapshot is of */
 	int n_cursors;
 	bool is_open;
+	/* Statements of lists that ended: preparing one takes longer than a short list. */
+	sqlite3_stmt *idle[READER_STATEMENTS];
+	size_t next_idle;
 };
 #define STORE_MAX_READERS 16
 
@@ -92,6 +96,7 @@ struct store {
 	bool entities_changed; /* by this transaction */
 };
 
+void reader_close(struct reader *r);
 int db_error(int rc); /* SQLite's code -> -errno */
 MUST_CHECK int db_open(struct db *db, const char *path, int flags);
 void db_close(struct db *db);

@@ -23,6 +23,16 @@ struct store_cursor {
 
 /* ---- readers ---- */
 
+void
+reader_close(struct reader *r)
+{
+	for (size_t i = 0; i < N_ELEMENTS(r->idle); i++)
+		(void)sqlite3_finalize(r->idle[i]); /* was reset */
+	if (r->is_open)
+		db_close(&r->db);
+	*r = (struct reader){ 0 };
+}
+
 static int
 begin_snapshot(struct store *s, struct reader *r)
 {
@@ -83,10 +93,8 @@ leave_reader(struct reader *r)
 	if (--r->n_cursors > 0)
 		return;
 	/* One that could not let go of its snapshot must not be used again. */
-	if (db_run(db_query(&r->db, "COMMIT", "")) != 0) {
-		db_close(&r->db);
-		r->is_open = false;
-	}
+	if (db_run(db_query(&r->db, "COMMIT", "")) != 0)
+		reader_close(r);
 }
 
 /* ---- the statement of a query ---- */
@@ -232,15 +240,47 @@ add_order(struct buf *sql, const struct store_query *q)
 	buf_adds(sql, "type, key, scope, id LIMIT ?4 OFFSET ?5");
 }
 
+/* One that has this text and is not in use, prepared now if there is none. NULL with *rc. */
+static sqlite3_stmt *
+take_statement(struct reader *r, const struct buf *sql, int *rc)
+{
+	sqlite3_stmt *st = NULL;
+
+	for (size_t i = 0; i < N_ELEMENTS(r->idle); i++) {
+		if (r->idle[i] && strcmp(sqlite3_sql(r->idle[i]), buf_str(sql)) == 0) {
+			st = r->idle[i];
+			r->idle[i] = NULL;
+			*rc = SQLITE_OK;
+			return st;
+		}
+	}
+	*rc = sqlite3_prepare_v2(r->db.h, buf_str(sql), (int)sql->len, &st, NULL);
+	return st;
+}
+
+/* Keeps it for the next list of its kind, in the place of the one kept longest. */
+static void
+leave_statement(struct reader *r, sqlite3_stmt *st)
+{
+	sqlite3_stmt **slot = &r->idle[r->next_idle++ % READER_STATEMENTS];
+
+	if (!st)
+		return;
+	(void)sqlite3_reset(st);          /* its last step told */
+	(void)sqlite3_clear_bindings(st); /* can not fail */
+	(void)sqlite3_finalize(*slot);    /* was reset */
+	*slot = st;
+}
+
 static int
-prepare(struct db *db, struct buf *sql, const struct store_query *q, const struct around *a,
+prepare(struct reader *r, struct buf *sql, const struct store_query *q, const struct around *a,
     sqlite3_stmt **out)
 {
-	int rc, r = buf_error(sql);
+	int rc = buf_error(sql);
 
-	if (r < 0)
-		return r;
-	rc = sqlite3_prepare_v2(db->h, buf_str(sql), (int)sql->len, out, NULL);
+	if (rc < 0)
+		return rc;
+	*out = take_statement(r, sql, &rc);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_bind_text(*out, 1, q->scope_id.s, -1, SQLITE_TRANSIENT);
 	if (rc == SQLITE_OK && sqlite3_bind_parameter_count(*out) >= 2)
@@ -254,7 +294,8 @@ prepare(struct db *db, struct buf *sql, const struct store_query *q, const struc
 }
 
 static int
-count_rows(struct db *db, const struct store_query *q, const struct around *a, int64_t *total)
+count_rows(
+    struct reader *reader, const struct store_query *q, const struct around *a, int64_t *total)
 {
 	struct buf sql = BUF_INIT(8192);
 	sqlite3_stmt *st = NULL;
@@ -263,13 +304,13 @@ count_rows(struct db *db, const struct store_query *q, const struct around *a, i
 	buf_adds(&sql, "SELECT count(*) FROM (");
 	add_rows(&sql, q, READ_COUNT);
 	buf_adds(&sql, ")");
-	r = prepare(db, &sql, q, a, &st);
+	r = prepare(reader, &sql, q, a, &st);
 	if (r == 0) {
 		r = db_row(st);
 		if (r == 1)
 			*total = sqlite3_column_int64(st, 0);
 	}
-	(void)sqlite3_finalize(st); /* r tells */
+	leave_statement(reader, st);
 	buf_fini(&sql);
 	return r < 0 ? r : 0;
 }
@@ -282,7 +323,7 @@ open_rows(struct store_cursor *c, const struct store_query *q, const struct arou
 
 	add_rows(&sql, q, resolves(q) ? READ_RESOLVED : READ_ROWS);
 	add_order(&sql, q);
-	r = prepare(&c->reader->db, &sql, q, a, &c->st);
+	r = prepare(c->reader, &sql, q, a, &c->st);
 	if (r == 0)
 		r = db_error(sqlite3_bind_int64(c->st, 4, q->limit < 0 ? -1 : q->limit));
 	if (r == 0)
@@ -398,7 +439,7 @@ store_list(struct store *s, const struct store_query *q, struct store_cursor **o
 	if (r == 0)
 		r = view_number(&c->reader->db, q, number);
 	if (r == 0)
-		r = count_rows(&c->reader->db, q, &around, total);
+		r = count_rows(c->reader, q, &around, total);
 	if (r == 0)
 		r = open_rows(c, q, &around);
 	if (r < 0)
@@ -428,9 +469,10 @@ store_list_close(struct store_cursor *c)
 {
 	if (!c)
 		return NULL;
-	(void)sqlite3_finalize(c->st); /* its last step told */
-	if (c->reader)
+	if (c->reader) {
+		leave_statement(c->reader, c->st);
 		leave_reader(c->reader);
+	}
 	holder_fini(&c->holder);
 	mem_free(c);
 	return NULL;
