@@ -23,6 +23,10 @@ deployment = {deployment}
 refresh = 1s
 {more}
 """
+SNAPSHOT = """
+[snapshot]
+path = /var/lib/connd/snapshot
+"""
 CREDENTIAL = "[Service]\nLoadCredential=token:/etc/connd/token\n"
 
 
@@ -222,3 +226,22 @@ def test_ready_without_a_manager_then_it_recovers(installed: Installed) -> None:
     assert installed.ask("warehouse").returncode == 3
     box.run("systemctl", "start", "connd-manager.service")
     eventually(lambda: installed.ask("warehouse").returncode == 0, "it finds its manager", 60)
+
+
+def test_a_start_without_a_manager_is_served_from_the_snapshot(installed: Installed) -> None:
+    box = installed.box
+    box.write("/etc/connd/snapshot.key", "5a" * 32, 0o600)
+    credential = "[Service]\nLoadCredential=snapshot-key:/etc/connd/snapshot.key\n"
+    box.write("/etc/systemd/system/connd.service.d/snapshot.conf", credential)
+    box.run("systemctl", "daemon-reload")
+    installed.configure(more=SNAPSHOT)
+    box.run("systemctl", "start", "connd.service")
+    assert installed.ask("warehouse").returncode == 0
+    snapshot = box.root / "var/lib/connd/snapshot"
+    eventually(snapshot.exists, "the snapshot is written")
+    assert PASSWORD.encode() not in snapshot.read_bytes()
+
+    box.run("systemctl", "stop", "connd.service", "connd-manager.service")
+    box.run("systemctl", "start", "connd.service")
+    assert json.loads(installed.ask("warehouse").stdout)["password"] == PASSWORD
+    assert box.run("stat", "-c", "%U %a", "/var/lib/connd").stdout == "connd 700\n"
