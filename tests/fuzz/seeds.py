@@ -5,6 +5,21 @@ import json
 import sys
 from pathlib import Path
 
+# a type, then: stored, sent, override, what its update sends
+VALUES = [
+    b"""\0{"type":"a","host":"h","password":"p","port":1,"extra":{"a":"s","n":[1,{"b":null}]}}
+{"type":"b","authTypeId":"t","login":"","password":"","extra":{"a":"","\\u0061b":9223372036854775807}}
+{"host":"o","password":"q","extra":{"a":1}}
+{"schema":"s","extra":{"n":""}}""",
+    b"""\1{"value":"v","isSecret":true}
+{"value":"","isSecret":false}
+{"value":"o"}
+{"value":""}""",
+    b"""\3{"endpoint":"e","exporterType":"PROMETHEUS","basicToken":"t","headers":{"A":"1"},"labels":{}}
+{"authType":"BASIC","username":"u","password":"p","sigV4AssumeArn":"x","sigV4StsRegion":"y"}
+{"headers":{"B":"2"}}
+{"headers":{"A":""}}""",
+]
 TYPES = ["CONNECTION", "AIRFLOW_VARIABLE", "ENVIRONMENT_VARIABLE", "METRICS_EXPORT"]
 
 
@@ -24,6 +39,7 @@ def main(vectors: Path, out: Path) -> None:
             Path("conf/connd.conf").read_bytes(),
             b"[manager]\nurl = https://m\norganization = o\ndeployment = d\n[access]\nallow = *\n",
         ],
+        "value": VALUES,
         "frame": [b"\xff\x07" + b"\0".join(frames[:8]) + b"\0"],
     }
     for target, inputs in seeds.items():
