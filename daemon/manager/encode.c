@@ -95,7 +95,8 @@ encode_value(const struct store_object *o, const struct encode_view *view, struc
 }
 
 static void
-encode_links(const struct store_object *o, const struct encode_view *view, struct buf *out)
+encode_links(const struct store_object *o, enum scope scope, const char *member,
+    const struct encode_view *view, struct buf *out)
 {
 	static const char *const names[MANAGER_N_TYPES] = {
 		[MANAGER_CONNECTION] = "connectionOverrides",
@@ -103,13 +104,16 @@ encode_links(const struct store_object *o, const struct encode_view *view, struc
 		[MANAGER_ENVIRONMENT_VARIABLE] = "environmentVariableOverrides",
 		[MANAGER_METRICS_EXPORT] = "metricsExportOverrides",
 	};
+	size_t n = 0;
 
-	jtext_name(out, "links");
+	jtext_name(out, member);
 	buf_addc(out, '[');
 	for (size_t i = 0; i < o->n_links; i++) {
 		const struct store_link *l = &o->links[i];
 
-		buf_adds(out, i ? ",{" : "{");
+		if (l->scope != scope)
+			continue;
+		buf_adds(out, n++ ? ",{" : "{");
 		jtext_member_string(out, "scope", span_of(scope_name(l->scope)));
 		jtext_member_string(out, "scopeEntityId", span_of(l->entity.s));
 		if (l->override.n > 2) { /* more than {} */
@@ -121,6 +125,20 @@ encode_links(const struct store_object *o, const struct encode_view *view, struc
 		buf_addc(out, '}');
 	}
 	buf_addc(out, ']');
+}
+
+/* Apart from the others and only when there are some: stock clients know nothing of projects. */
+static void
+encode_project_links(const struct store_object *o, const struct encode_view *view, struct buf *out)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < o->n_links; i++)
+		any |= o->links[i].scope == SCOPE_PROJECT;
+	if (any)
+		encode_links(o, SCOPE_PROJECT, "projectLinks", view, out);
+	if (o->auto_link_projects)
+		jtext_member_bool(out, "autoLinkProjects", true);
 }
 
 static void
@@ -172,7 +190,8 @@ encode_object(const struct store_object *o, const struct encode_view *view, stru
 	if (whole) {
 		if (o->scope == SCOPE_WORKSPACE)
 			jtext_member_bool(out, "autoLinkDeployments", o->auto_link);
-		encode_links(o, view, out);
+		encode_links(o, SCOPE_DEPLOYMENT, "links", view, out);
+		encode_project_links(o, view, out);
 		encode_excludes(o, out);
 	}
 	encode_time("createdAt", o->created_ms, out);
@@ -219,5 +238,17 @@ encode_deployment(const struct store_entity *e, struct buf *out)
 	encode_entity(e, out);
 	jtext_member_string(out, "organizationId", span_of(e->organization.s));
 	jtext_member_string(out, "workspaceId", span_of(e->workspace.s));
+	buf_addc(out, '}');
+}
+
+void
+encode_project(const struct store_entity *e, struct buf *out)
+{
+	buf_addc(out, '{');
+	encode_entity(e, out);
+	jtext_member_string(out, "organizationId", span_of(e->organization.s));
+	jtext_member_string(out, "workspaceId", span_of(e->workspace.s));
+	if (!id_is_none(&e->deployment))
+		jtext_member_string(out, "deploymentId", span_of(e->deployment.s));
 	buf_addc(out, '}');
 }

@@ -24,6 +24,7 @@ void encode_object(const struct store_object *o, const struct encode_view *view,
 void encode_organization(const struct store_entity *e, struct buf *out);
 void encode_workspace(const struct store_entity *e, struct buf *out);
 void encode_deployment(const struct store_entity *e, struct buf *out);
+void encode_project(const struct store_entity *e, struct buf *out);
 /* Who did something; nothing when it was the command line. */
 void encode_subject(const char *name, const struct store_subject *s, struct buf *out);
 void encode_time(const char *name, int64_t wall_ms, struct buf *out);

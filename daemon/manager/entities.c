@@ -110,7 +110,20 @@ place_of(const struct store_entity *e)
 		p.workspace = e->id;
 	if (e->scope == SCOPE_DEPLOYMENT)
 		p.deployment = e->id;
+	if (e->scope == SCOPE_PROJECT)
+		p.project = e->id;
 	return p;
+}
+
+static void
+encode_place_of(const struct store_entity *e, struct buf *out)
+{
+	if (e->scope == SCOPE_WORKSPACE)
+		encode_workspace(e, out);
+	else if (e->scope == SCOPE_DEPLOYMENT)
+		encode_deployment(e, out);
+	else
+		encode_project(e, out);
 }
 
 /* A repeated parameter that names ids. */
@@ -170,10 +183,7 @@ list_entity(void *arg, const struct store_entity *e)
 	if (row < l->page.offset || row - l->page.offset >= l->page.limit)
 		return 0;
 	separate(&l->body);
-	if (e->scope == SCOPE_WORKSPACE)
-		encode_workspace(e, &l->body);
-	else
-		encode_deployment(e, &l->body);
+	encode_place_of(e, &l->body);
 	return buf_error(&l->body);
 }
 
@@ -187,7 +197,7 @@ list_entities(struct request *rq, enum scope scope, const char *member, const ch
 		return;
 	l.around = workspace_around(rq);
 	l.by_id = query_has(&rq->query, id_parameter);
-	l.by_workspace = scope == SCOPE_DEPLOYMENT && query_has(&rq->query, "workspaceIds");
+	l.by_workspace = scope != SCOPE_WORKSPACE && query_has(&rq->query, "workspaceIds");
 	buf_addf(&l.body, "{\"%s\":[", member);
 	r = store_entity_list(
 	    rq->api->store, scope, &rq->organization, 0, -1, list_entity, &l, NULL);
@@ -225,10 +235,7 @@ get_entity(struct request *rq, enum scope scope, const char *what)
 		request_not_found(rq, what);
 		return;
 	}
-	if (scope == SCOPE_WORKSPACE)
-		encode_workspace(&e, &body);
-	else
-		encode_deployment(&e, &body);
+	encode_place_of(&e, &body);
 	answer_json(rq->call, NULL, &body);
 	buf_fini(&body);
 }
@@ -243,6 +250,18 @@ void
 deployment_get(struct request *rq)
 {
 	get_entity(rq, SCOPE_DEPLOYMENT, "The Deployment");
+}
+
+void
+projects_list(struct request *rq)
+{
+	list_entities(rq, SCOPE_PROJECT, "projects", "projectIds");
+}
+
+void
+project_get(struct request *rq)
+{
+	get_entity(rq, SCOPE_PROJECT, "The project");
 }
 
 /* --- the catalogue -------------------------------------------------------------------- */

@@ -117,27 +117,51 @@ own_scope(struct request *rq, struct list *l)
 	return store_place(rq->api->store, who->scope, &who->scope_id, &l->place);
 }
 
+/* The one place the query names; its Workspace may be named as well. */
+static int
+read_scope_ids(
+    struct request *rq, struct list *l, struct span *id, struct span *workspace, struct fault *f)
+{
+	struct span project = { 0 };
+	int r = query_text(&rq->query, "deploymentId", id, f);
+
+	if (r == 0)
+		r = query_text(&rq->query, "projectId", &project, f);
+	if (r == 0)
+		r = query_text(&rq->query, "workspaceId", workspace, f);
+	if (r < 0)
+		return r;
+	l->query.scope = SCOPE_DEPLOYMENT;
+	if (project.p && id->p)
+		return fault_set(f, "invalid", "projectId", "and deploymentId exclude each other");
+	if (project.p) {
+		l->query.scope = SCOPE_PROJECT;
+		*id = project;
+	} else if (!id->p && workspace->p) {
+		l->query.scope = SCOPE_WORKSPACE;
+		*id = *workspace;
+	}
+	return 0;
+}
+
 /* 0; STORE_NOT_FOUND; -EINVAL with *f; -errno. */
 static int
 read_scope(struct request *rq, struct list *l, struct fault *f)
 {
-	struct span deployment = { 0 }, workspace = { 0 };
+	struct span text = { 0 }, workspace = { 0 };
 	struct id id;
-	int r = query_text(&rq->query, "deploymentId", &deployment, f);
+	int r = read_scope_ids(rq, l, &text, &workspace, f);
 
-	if (r == 0)
-		r = query_text(&rq->query, "workspaceId", &workspace, f);
 	if (r < 0)
 		return r;
-	if (!deployment.p && !workspace.p)
+	if (!text.p)
 		return own_scope(rq, l);
-	l->query.scope = deployment.p ? SCOPE_DEPLOYMENT : SCOPE_WORKSPACE;
-	if (!id_from(deployment.p ? deployment : workspace, &id))
+	if (!id_from(text, &id))
 		return STORE_NOT_FOUND;
 	l->query.scope_id = id;
 	r = store_place(rq->api->store, l->query.scope, &id, &l->place);
-	/* Both: the Deployment must be in that Workspace. */
-	if (r == 0 && deployment.p && workspace.p && !span_is(workspace, l->place.workspace.s))
+	/* Both: the one must be in the other. */
+	if (r == 0 && workspace.p && !span_is(workspace, l->place.workspace.s))
 		return STORE_NOT_FOUND;
 	return r;
 }
@@ -151,7 +175,9 @@ list_read(struct request *rq, struct list *l)
 
 	if (r == 0)
 		r = read_scope(rq, l, &f);
-	what = l->query.scope == SCOPE_DEPLOYMENT ? "The Deployment" : "The Workspace";
+	what = l->query.scope == SCOPE_DEPLOYMENT ? "The Deployment"
+	       : l->query.scope == SCOPE_PROJECT  ? "The project"
+						  : "The Workspace";
 	if (r == -EINVAL)
 		error_answer_fault(rq->call, &f);
 	else if (r < 0)
@@ -161,7 +187,8 @@ list_read(struct request *rq, struct list *l)
 	else if (request_may(rq, ACTION_VIEW, &l->place, what) &&
 		 (!l->view.show_secrets ||
 		     request_may(rq, ACTION_FETCH_SECRETS, &l->place, what))) {
-		l->query.resolve = l->query.resolve && l->query.scope == SCOPE_DEPLOYMENT;
+		l->query.resolve = l->query.resolve && (l->query.scope == SCOPE_DEPLOYMENT ||
+							   l->query.scope == SCOPE_PROJECT);
 		l->view.resolved = l->query.resolve;
 		l->view.scope = l->query.scope;
 		l->view.scope_id = l->query.scope_id;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "manager/objectbody.h"
+#include "manager/objectbody_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,15 +13,6 @@
 #include "manager/query.h"
 #include "proto/limits.h"
 #include "proto/scan.h"
-
-struct object_body {
-	struct store_object_request request;
-	struct buf text; /* never moves: decoded strings and documents are in it */
-	struct store_link_request *links;
-	struct store_target *excludes;
-	struct span *unset; /* of all links */
-	size_t n_unset, max_unset;
-};
 
 struct object_body *
 object_body_free(struct object_body *b)
@@ -60,12 +51,35 @@ object_type_member(enum manager_type type)
 	return "";
 }
 
-/* --- one member ----------------------------------------------------------------------- */
+const char *
+object_scope_word(enum scope scope)
+{
+	switch (scope) {
+	case SCOPE_ORGANIZATION:
+		return "organization";
+	case SCOPE_WORKSPACE:
+		return "Workspace";
+	case SCOPE_DEPLOYMENT:
+		return "Deployment";
+	case SCOPE_PROJECT:
+		return "project";
+	case SCOPE_N:
+		break;
+	}
+	return "";
+}
 
-struct reader {
-	struct object_body *body;
-	struct fault *fault;
-};
+void
+object_body_link_field(
+    const struct object_body *b, size_t index, char out[static OBJECT_LINK_FIELD_SIZE])
+{
+	bool project = index >= b->n_deployment_links;
+
+	(void)snprintf(out, OBJECT_LINK_FIELD_SIZE, "%s[%zu].scopeEntityId",
+	    project ? "projectLinks" : "links", project ? index - b->n_deployment_links : index);
+}
+
+/* --- one member ----------------------------------------------------------------------- */
 
 static struct span
 get(struct span object, const char *name)
@@ -73,7 +87,7 @@ get(struct span object, const char *name)
 	return value_doc_member(object, name);
 }
 
-static int
+int
 read_text(struct reader *r, struct span value, const char *field, struct span *out)
 {
 	struct buf *text = &r->body->text;
@@ -92,7 +106,7 @@ read_text(struct reader *r, struct span value, const char *field, struct span *o
 	return 0;
 }
 
-static int
+int
 read_needed_text(
     struct reader *r, struct span object, const char *name, const char *field, struct span *out)
 {
@@ -120,17 +134,30 @@ read_description(struct reader *r, struct span object)
 }
 
 static int
-read_auto_link(struct reader *r, struct span object)
+read_flag(struct reader *r, struct span object, const char *name, bool otherwise, bool *out)
 {
-	struct span value = get(object, "autoLinkDeployments");
+	struct span value = get(object, name);
 
+	*out = otherwise;
 	if (!value.p)
 		return 0;
 	if (scan_type(value) != SCAN_BOOL)
-		return fault_set(
-		    r->fault, "invalid", "autoLinkDeployments", "must be true or false");
-	r->body->request.auto_link = scan_bool(value);
+		return fault_set(r->fault, "invalid", name, "must be true or false");
+	*out = scan_bool(value);
 	return 0;
+}
+
+/* Clients that know nothing of projects leave the second one out, and mean nothing by it. */
+static int
+read_auto_links(struct reader *r, struct span object)
+{
+	struct store_object_request *q = &r->body->request;
+	int e = read_flag(r, object, "autoLinkDeployments", false, &q->auto_link);
+
+	if (e == 0)
+		e = read_flag(r, object, "autoLinkProjects",
+		    r->known && r->known->auto_link_projects, &q->auto_link_projects);
+	return e;
 }
 
 /* --- keys ----------------------------------------------------------------------------- */
@@ -186,283 +213,6 @@ object_key_check(enum manager_type type, struct span key, struct fault *f)
 			    f, "invalid", "objectKey", "must not hold control characters");
 		break;
 	}
-	return 0;
-}
-
-/* --- links ---------------------------------------------------------------------------- */
-
-static int
-read_target(struct reader *r, struct span entry, const char *field, struct store_target *out)
-{
-	char name[FAULT_FIELD_SIZE];
-	struct span text = { 0 };
-	int e;
-
-	if (scan_type(entry) != SCAN_OBJECT)
-		return fault_set(r->fault, "invalid", field, "must be an object");
-	(void)snprintf(name, sizeof name, "%s%sscope", field, *field ? "." : "");
-	e = read_needed_text(r, entry, "scope", name, &text);
-	if (e < 0)
-		return e;
-	if (!scope_from(text, &out->scope) || out->scope != SCOPE_DEPLOYMENT)
-		return fault_set(r->fault, "invalid", name, "must be DEPLOYMENT");
-	(void)snprintf(name, sizeof name, "%s%sscopeEntityId", field, *field ? "." : "");
-	e = read_needed_text(r, entry, "scopeEntityId", name, &text);
-	if (e < 0)
-		return e;
-	if (!id_from(text, &out->entity))
-		return fault_set(r->fault, "invalid", name, "names no Deployment");
-	return 0;
-}
-
-/* Dotted names of map members, plain names of the rest. */
-static bool
-is_override_field(enum manager_type type, struct span name)
-{
-	const char *dot = memchr(name.p, '.', name.n);
-	struct span first = { name.p, dot ? (size_t)(dot - name.p) : name.n };
-	const struct value_field *f = value_field(type, first);
-
-	if (!f || !f->overridable)
-		return false;
-	return !dot ||
-	       ((f->kind == VALUE_MAP || f->kind == VALUE_STRING_MAP) && first.n + 1 < name.n);
-}
-
-/* Whether the override document `fields` sets what `name` says is to be dropped. */
-static bool
-sets_field(struct span fields, struct span name)
-{
-	const char *dot = memchr(name.p, '.', name.n);
-	struct span first = { name.p, dot ? (size_t)(dot - name.p) : name.n };
-	struct span rest = { name.p + first.n + 1, name.n - first.n - (dot ? 1 : 0) };
-	struct span at = fields, member, value;
-
-	while (fields.p && scan_member(&at, &member, &value)) {
-		if (!span_equal(member, first))
-			continue;
-		return !dot || object_value_has_name(value, rest);
-	}
-	return false;
-}
-
-static int
-read_unset(struct reader *r, enum manager_type type, struct span list, const char *field,
-    struct override_change *change)
-{
-	struct object_body *b = r->body;
-	struct span at = list, one, name = { 0 };
-	int e;
-
-	if (scan_type(list) != SCAN_ARRAY)
-		return fault_set(r->fault, "invalid", field, "must be an array of field names");
-	change->unset = b->unset + b->n_unset;
-	while (scan_element(&at, &one)) {
-		if (change->n_unset == VALUE_MAX_UNSET)
-			return fault_set(r->fault, "invalid", field, "must name at most %d fields",
-			    VALUE_MAX_UNSET);
-		e = read_text(r, one, field, &name);
-		if (e < 0)
-			return e;
-		if (!is_override_field(type, name))
-			return fault_set(r->fault, "invalid", field,
-			    "names something that no override has: %.*s", (int)name.n, name.p);
-		if (sets_field(change->fields, name))
-			return fault_set(r->fault, "invalid", field,
-			    "names a field that is also set: %.*s", (int)name.n, name.p);
-		if (b->n_unset == b->max_unset)
-			return -ENOMEM; /* cannot be: they were counted */
-		b->unset[b->n_unset++] = name;
-		change->n_unset++;
-	}
-	return 0;
-}
-
-static int
-read_overrides(
-    struct reader *r, struct span entry, const char *field, struct override_change *change)
-{
-	enum manager_type type = r->body->request.type;
-	struct span overrides = get(entry, "overrides"), typed, unset;
-	char name[FAULT_FIELD_SIZE];
-	int e = 0;
-
-	*change = (struct override_change){ .given = overrides.p != NULL };
-	if (!overrides.p)
-		return 0;
-	(void)snprintf(name, sizeof name, "%s.overrides", field);
-	if (scan_type(overrides) != SCAN_OBJECT)
-		return fault_set(r->fault, "invalid", name, "must be an object");
-	for (enum manager_type t = 0; t < MANAGER_N_TYPES; t++) {
-		(void)snprintf(name, sizeof name, "%s.overrides.%s", field, object_type_member(t));
-		typed = get(overrides, object_type_member(t));
-		if (!typed.p)
-			continue;
-		if (t != type)
-			return fault_set(r->fault, "invalid", name,
-			    "does not belong to an object of type %s", manager_type_name(type));
-		e = object_value_read(
-		    t, VALUE_FOR_OVERRIDE, typed, name, &r->body->text, &change->fields, r->fault);
-		if (e < 0)
-			return e;
-	}
-	unset = get(overrides, "unsetFields");
-	(void)snprintf(name, sizeof name, "%s.overrides.unsetFields", field);
-	return unset.p ? read_unset(r, type, unset, name, change) : 0;
-}
-
-static size_t
-count_elements(struct span list)
-{
-	struct span at = list, one;
-	size_t n = 0;
-
-	while (scan_element(&at, &one))
-		n++;
-	return n;
-}
-
-/* At most as many names as there are strings' first quotes in the text. */
-static int
-reserve_unset(struct object_body *b, struct span list)
-{
-	struct span at = list, one;
-
-	while (scan_element(&at, &one)) {
-		struct span overrides, unset;
-
-		if (scan_type(one) != SCAN_OBJECT)
-			continue;
-		overrides = get(one, "overrides");
-		if (!overrides.p || scan_type(overrides) != SCAN_OBJECT)
-			continue;
-		unset = get(overrides, "unsetFields");
-		if (unset.p && scan_type(unset) == SCAN_ARRAY)
-			b->max_unset += count_elements(unset);
-	}
-	b->unset = mem_calloc(b->max_unset, sizeof *b->unset);
-	return b->unset ? 0 : -ENOMEM;
-}
-
-static int
-read_links(struct reader *r, struct span object)
-{
-	struct object_body *b = r->body;
-	struct span list = get(object, "links"), at = list, one;
-	char field[64];
-	int e = 0;
-
-	if (!list.p)
-		return 0;
-	if (scan_type(list) != SCAN_ARRAY)
-		return fault_set(r->fault, "invalid", "links", "must be an array");
-	b->links = mem_calloc(count_elements(list), sizeof *b->links);
-	if (!b->links || reserve_unset(b, list) < 0)
-		return -ENOMEM;
-	b->request.links = b->links;
-	while (e == 0 && scan_element(&at, &one)) {
-		struct store_link_request *l = &b->links[b->request.n_links];
-		struct store_target target;
-
-		(void)snprintf(field, sizeof field, "links[%zu]", b->request.n_links);
-		e = read_target(r, one, field, &target);
-		if (e < 0)
-			break;
-		l->scope = target.scope;
-		l->entity = target.entity;
-		e = read_overrides(r, one, field, &l->override);
-		b->request.n_links++;
-	}
-	return e;
-}
-
-static int
-read_excludes(struct reader *r, struct span object)
-{
-	struct object_body *b = r->body;
-	struct span list = get(object, "excludeLinks"), at = list, one;
-	char field[64];
-	int e = 0;
-
-	if (!list.p)
-		return 0;
-	if (scan_type(list) != SCAN_ARRAY)
-		return fault_set(r->fault, "invalid", "excludeLinks", "must be an array");
-	b->excludes = mem_calloc(count_elements(list), sizeof *b->excludes);
-	if (!b->excludes)
-		return -ENOMEM;
-	b->request.excludes = b->excludes;
-	while (e == 0 && scan_element(&at, &one)) {
-		(void)snprintf(field, sizeof field, "excludeLinks[%zu]", b->request.n_excludes);
-		e = read_target(r, one, field, &b->excludes[b->request.n_excludes]);
-		b->request.n_excludes++;
-	}
-	return e;
-}
-
-struct named_target {
-	const struct id *entity;
-	bool exclude;
-	size_t index;
-};
-
-static int
-compare_targets(const void *a, const void *b)
-{
-	const struct named_target *x = a, *y = b;
-	int r = strcmp(x->entity->s, y->entity->s);
-
-	return r                          ? r
-	       : x->exclude != y->exclude ? x->exclude - y->exclude
-	       : x->index < y->index      ? -1
-					  : 1;
-}
-
-/* Nothing may be linked or excluded twice, or both. */
-static int
-check_targets(struct reader *r)
-{
-	const struct store_object_request *q = &r->body->request;
-	size_t n = 0, total = q->n_links + q->n_excludes;
-	struct named_target *all = mem_calloc(total, sizeof *all);
-	char field[64];
-	int e = 0;
-
-	if (!all)
-		return -ENOMEM;
-	for (size_t i = 0; i < q->n_links; i++)
-		all[n++] = (struct named_target){ &q->links[i].entity, false, i };
-	for (size_t i = 0; i < q->n_excludes; i++)
-		all[n++] = (struct named_target){ &q->excludes[i].entity, true, i };
-	qsort(all, n, sizeof *all, compare_targets);
-	for (size_t i = 1; i < n && e == 0; i++) {
-		if (!id_equal(all[i].entity, all[i - 1].entity))
-			continue;
-		(void)snprintf(field, sizeof field, "%s[%zu].scopeEntityId",
-		    all[i].exclude ? "excludeLinks" : "links", all[i].index);
-		e = fault_set(r->fault, "invalid", field,
-		    all[i].exclude && !all[i - 1].exclude ? "is also in links" : "is there twice");
-	}
-	mem_free(all);
-	return e;
-}
-
-static int
-check_scope_members(struct reader *r, enum scope scope)
-{
-	const struct store_object_request *q = &r->body->request;
-
-	if (scope == SCOPE_WORKSPACE)
-		return check_targets(r);
-	if (q->n_links)
-		return fault_set(
-		    r->fault, "invalid", "links", "are for objects of scope WORKSPACE only");
-	if (q->n_excludes)
-		return fault_set(
-		    r->fault, "invalid", "excludeLinks", "are for objects of scope WORKSPACE only");
-	if (q->auto_link)
-		return fault_set(r->fault, "invalid", "autoLinkDeployments",
-		    "is for objects of scope WORKSPACE only");
 	return 0;
 }
 
@@ -528,14 +278,14 @@ read_identity(struct reader *r, struct span object)
 		e = object_key_check(q->type, q->key, r->fault);
 	if (e == 0)
 		e = read_needed_text(r, object, "scope", "scope", &text);
-	if (e == 0 && (!scope_from(text, &q->scope) ||
-			  (q->scope != SCOPE_WORKSPACE && q->scope != SCOPE_DEPLOYMENT)))
-		e = fault_set(r->fault, "invalid", "scope", "must be WORKSPACE or DEPLOYMENT");
+	if (e == 0 && (!scope_from(text, &q->scope) || q->scope == SCOPE_ORGANIZATION))
+		e = fault_set(
+		    r->fault, "invalid", "scope", "must be WORKSPACE, DEPLOYMENT or PROJECT");
 	if (e == 0)
 		e = read_needed_text(r, object, "scopeEntityId", "scopeEntityId", &text);
 	if (e == 0 && !id_from(text, &q->scope_id))
 		e = fault_set(r->fault, "invalid", "scopeEntityId", "names no %s",
-		    q->scope == SCOPE_WORKSPACE ? "Workspace" : "Deployment");
+		    object_scope_word(q->scope));
 	return e;
 }
 
@@ -547,13 +297,9 @@ read_rest(struct reader *r, struct span object, enum scope scope, enum value_pur
 	if (e == 0)
 		e = read_description(r, object);
 	if (e == 0)
-		e = read_auto_link(r, object);
+		e = read_auto_links(r, object);
 	if (e == 0)
-		e = read_links(r, object);
-	if (e == 0)
-		e = read_excludes(r, object);
-	if (e == 0)
-		e = check_scope_members(r, scope);
+		e = read_all_links(r, object, scope);
 	return e == 0 ? buf_error(&r->body->text) : e;
 }
 
@@ -582,7 +328,7 @@ object_body_update(
 {
 	static const char *const immutable[] = { "objectKey", "objectType", "scope",
 		"scopeEntityId" };
-	struct reader r = { .fault = f };
+	struct reader r = { .known = known, .fault = f };
 	struct span object;
 	int e = begin(&r.body, json, &object, f);
 
@@ -612,7 +358,7 @@ object_body_target(struct store_target *out, struct span json, struct fault *f)
 
 	if (e < 0)
 		return e;
-	e = read_target(&r, object, "", out);
+	e = read_target(&r, object, "", SCOPE_DEPLOYMENT, out);
 	object_body_free(r.body);
 	return e;
 }

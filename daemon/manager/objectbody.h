@@ -21,6 +21,10 @@ struct object_known {
 	enum manager_type type;
 	enum scope scope;
 	bool is_secret;
+	bool auto_link_projects;
+	const struct store_link
+	    *links; /* those to projects stay when the body does not speak of them */
+	size_t n_links;
 };
 
 /* 0; -EINVAL with *f; -ENOMEM. */
@@ -33,6 +37,12 @@ struct object_body *object_body_free(struct object_body *b); /* NULL is fine; re
 
 const struct store_object_request *object_body_request(const struct object_body *b);
 
+/* Where the link of this index in the request stands in the body: "links[2].scopeEntityId". */
+#define OBJECT_LINK_FIELD_SIZE 64
+void object_body_link_field(
+    const struct object_body *b, size_t index, char out[static OBJECT_LINK_FIELD_SIZE]);
+
+const char *object_scope_word(enum scope scope); /* "Workspace", for a sentence */
 /* "connection", "airflowVariable", ...: the typed body's member. */
 const char *object_type_member(enum manager_type type);
 

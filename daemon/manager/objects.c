@@ -14,17 +14,17 @@ static const char the_object[] = "The environment object";
 
 /* What the store found wrong with what the request refers to. */
 static void
-answer_store_fault(struct request *rq, const struct store_fault *sf, const char *scope_field)
+answer_store_fault(struct request *rq, const struct object_body *body, const struct store_fault *sf)
 {
 	struct fault f;
-	char field[64];
+	char field[OBJECT_LINK_FIELD_SIZE];
 
 	switch (sf->part) {
 	case FAULT_SCOPE:
-		(void)snprintf(field, sizeof field, "%s", scope_field);
+		(void)snprintf(field, sizeof field, "scopeEntityId");
 		break;
 	case FAULT_LINK:
-		(void)snprintf(field, sizeof field, "links[%zu].scopeEntityId", sf->index);
+		object_body_link_field(body, sf->index, field);
 		break;
 	case FAULT_EXCLUDE:
 		(void)snprintf(field, sizeof field, "excludeLinks[%zu].scopeEntityId", sf->index);
@@ -47,7 +47,7 @@ answer_store_error(struct request *rq, int r)
 static bool
 changes_links(const struct store_object_request *q)
 {
-	return q->n_links || q->n_excludes || q->auto_link;
+	return q->n_links || q->n_excludes || q->auto_link || q->auto_link_projects;
 }
 
 /* --- create --------------------------------------------------------------------------- */
@@ -70,8 +70,8 @@ may_create(struct request *rq, const struct store_object_request *q)
 	if (v == POLICY_ALLOWED && changes_links(q))
 		v = policy_decide(&rq->who.subject, ACTION_LINK, &place, rq->secrets_fetching);
 	if (v == POLICY_OUT_OF_SCOPE) {
-		(void)fault_set(&f, "invalid", "scopeEntityId", "names no %s",
-		    q->scope == SCOPE_WORKSPACE ? "Workspace" : "Deployment");
+		(void)fault_set(
+		    &f, "invalid", "scopeEntityId", "names no %s", object_scope_word(q->scope));
 		error_answer_fault(rq->call, &f);
 		return false;
 	}
@@ -114,7 +114,7 @@ object_create(struct request *rq)
 		error_answer(rq->call, 409,
 		    "objectKey is taken: this scope has an object of this type and key");
 	else if (r > 0)
-		answer_store_fault(rq, &sf, "scopeEntityId");
+		answer_store_fault(rq, body, &sf);
 	else if (r < 0)
 		answer_store_error(rq, r);
 	else
@@ -186,7 +186,8 @@ object_answer_stored(struct request *rq, const struct id *id)
 static bool
 update_changes_links(const struct store_object *o, const struct store_object_request *q)
 {
-	return changes_links(q) || o->n_links || o->n_excludes || o->auto_link;
+	return changes_links(q) || o->n_links || o->n_excludes || o->auto_link ||
+	       o->auto_link_projects;
 }
 
 void
@@ -204,7 +205,14 @@ object_update(struct request *rq)
 	if (!object_find(rq, ACTION_UPDATE, &o))
 		return;
 	id = o.id;
-	known = (struct object_known){ o.type, o.scope, value_is_secret(o.value) };
+	known = (struct object_known){
+		.type = o.type,
+		.scope = o.scope,
+		.is_secret = value_is_secret(o.value),
+		.auto_link_projects = o.auto_link_projects,
+		.links = o.links,
+		.n_links = o.n_links,
+	};
 	r = object_body_update(&body, rq->http->body, &known, &f);
 	if (r < 0) {
 		request_bad_body(rq, r, &f);
@@ -217,7 +225,7 @@ object_update(struct request *rq)
 	if (r == STORE_NOT_FOUND)
 		request_not_found(rq, the_object);
 	else if (r > 0)
-		answer_store_fault(rq, &sf, "scopeEntityId");
+		answer_store_fault(rq, body, &sf);
 	else if (r < 0)
 		answer_store_error(rq, r);
 	else
@@ -273,7 +281,7 @@ object_exclude(struct request *rq)
 	if (r == STORE_NOT_FOUND)
 		request_not_found(rq, the_object);
 	else if (r > 0)
-		answer_store_fault(rq, &sf, "scopeEntityId");
+		answer_store_fault(rq, NULL, &sf);
 	else if (r < 0)
 		error_answer_internal(rq->call, r);
 	else

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making, renaming and removing Workspaces and Deployments; the organization's settings. */
+/* Making, renaming and removing Workspaces, Deployments and projects; the organization's settings. */
 #include <errno.h>
 
 #include "manager/body.h"
@@ -20,6 +20,8 @@ static const struct place_words {
 	    "name is taken: the organization has a Workspace of it", encode_workspace },
 	[SCOPE_DEPLOYMENT] = { "The Deployment",
 	    "name is taken: the Workspace has a Deployment of it", encode_deployment },
+	[SCOPE_PROJECT] = { "The project", "name is taken: the Workspace has a project of it",
+	    encode_project },
 };
 
 /* The place as it is now: what creating and changing it are answered with. */
@@ -149,7 +151,7 @@ find_place(struct request *rq, enum scope scope, struct id *id)
 	if (!request_may(rq, ACTION_VIEW, &place, the))
 		return false;
 	/* It is for who rules what it lies in. */
-	place.deployment = (struct id){ 0 };
+	place.deployment = place.project = (struct id){ 0 };
 	if (scope == SCOPE_WORKSPACE)
 		place.workspace = (struct id){ 0 };
 	if (policy_decide(&rq->who.subject, ACTION_MANAGE_ENTITIES, &place, false) ==
@@ -213,6 +215,115 @@ void
 deployment_delete(struct request *rq)
 {
 	delete_place(rq, SCOPE_DEPLOYMENT);
+}
+
+/* --- projects ------------------------------------------------------------------------- */
+
+/* The Deployment whose objects a project sees too: "" is none, absent (or null) says nothing of it. */
+static int
+read_deployment(struct body *b, struct id *out, bool *given)
+{
+	struct span text = { 0 };
+	int r = body_text(b, "deploymentId", false, &text);
+
+	*given = text.p != NULL;
+	*out = (struct id){ 0 };
+	if (r < 0 || !text.n || id_from(text, out))
+		return r;
+	return fault_set(b->fault, "invalid", "deploymentId", "names no Deployment");
+}
+
+static bool
+set_deployment(struct request *rq, const struct id *project, const struct id *deployment)
+{
+	struct fault f;
+	int r = store_project_set_deployment(rq->api->store, project, deployment, &rq->actor);
+
+	if (r != STORE_NO_ENTITY)
+		return is_done(rq, SCOPE_PROJECT, r);
+	(void)fault_set(&f, "invalid", "deploymentId", "names no Deployment of the Workspace");
+	error_answer_fault(rq->call, &f);
+	return false;
+}
+
+/* The Deployment is looked at before anything is made: there is no project without what was asked for it. */
+static int
+check_deployment(
+    struct request *rq, struct body *b, const struct id *deployment, const struct id *workspace)
+{
+	struct place place;
+	int r;
+
+	if (id_is_none(deployment))
+		return 0;
+	r = store_place(rq->api->store, SCOPE_DEPLOYMENT, deployment, &place);
+	if (r < 0 || (r == 0 && id_equal(&place.workspace, workspace)))
+		return r;
+	return fault_set(
+	    b->fault, "invalid", "deploymentId", "names no Deployment of the Workspace");
+}
+
+void
+project_create(struct request *rq)
+{
+	struct span name = { 0 };
+	struct place place;
+	struct id workspace, deployment, id;
+	struct fault f;
+	struct body b;
+	bool given;
+	int r = body_read(&b, rq->http->body, &f);
+
+	if (r == 0)
+		r = body_name(&b, "name", true, PLACE_NAME_MAX, &name);
+	if (r == 0)
+		r = read_workspace(rq, &b, &workspace, &place);
+	if (r == 0)
+		r = read_deployment(&b, &deployment, &given);
+	if (r == 0)
+		r = check_deployment(rq, &b, &deployment, &workspace);
+	if (r < 0)
+		request_bad_body(rq, r, &f);
+	else if (request_may(rq, ACTION_MANAGE_ENTITIES, &place, "The Workspace") &&
+		 is_done(rq, SCOPE_PROJECT,
+		     store_entity_create(
+			 rq->api->store, SCOPE_PROJECT, &workspace, name, &rq->actor, &id)) &&
+		 (id_is_none(&deployment) || set_deployment(rq, &id, &deployment)))
+		answer_place(rq, SCOPE_PROJECT, &id);
+	body_fini(&b);
+}
+
+void
+project_update(struct request *rq)
+{
+	struct span name = { 0 };
+	struct id id, deployment;
+	struct fault f;
+	struct body b;
+	bool given;
+	int r;
+
+	if (!find_place(rq, SCOPE_PROJECT, &id))
+		return;
+	r = body_read(&b, rq->http->body, &f);
+	if (r == 0)
+		r = body_name(&b, "name", false, PLACE_NAME_MAX, &name);
+	if (r == 0)
+		r = read_deployment(&b, &deployment, &given);
+	if (r < 0)
+		request_bad_body(rq, r, &f);
+	else if ((!given || set_deployment(rq, &id, &deployment)) &&
+		 (!name.p || is_done(rq, SCOPE_PROJECT,
+				 store_entity_rename(
+				     rq->api->store, SCOPE_PROJECT, &id, name, &rq->actor))))
+		answer_place(rq, SCOPE_PROJECT, &id);
+	body_fini(&b);
+}
+
+void
+project_delete(struct request *rq)
+{
+	delete_place(rq, SCOPE_PROJECT);
 }
 
 /* --- the organization ----------------------------------------------------------------- */

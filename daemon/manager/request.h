@@ -103,9 +103,10 @@ request_handler object_create, object_get, object_update, object_delete, object_
 request_handler object_history, object_restore, object_promote, audit_list;
 /* entities.c */
 request_handler organizations_list, organization_get, workspaces_list, workspace_get,
-    deployments_list, deployment_get, auth_types_list;
+    deployments_list, deployment_get, projects_list, project_get, auth_types_list;
 /* places.c */
 request_handler organization_update, workspace_create, workspace_update, workspace_delete,
-    deployment_create, deployment_update, deployment_delete;
+    deployment_create, deployment_update, deployment_delete, project_create, project_update,
+    project_delete;
 /* tokens.c */
 request_handler tokens_list, tokens_create, tokens_get, tokens_revoke, tokens_renew;

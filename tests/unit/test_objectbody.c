@@ -245,7 +245,11 @@ an_update_knows_what_cannot_change(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(table); i++) {
-		struct object_known known = { table[i].type, SCOPE_WORKSPACE, table[i].secret };
+		struct object_known known = {
+			.type = table[i].type,
+			.scope = SCOPE_WORKSPACE,
+			.is_secret = table[i].secret,
+		};
 		struct object_body *b = NULL;
 		struct fault f = { 0 };
 		int r = object_body_update(&b, span_of(table[i].json), &known, &f);
@@ -255,6 +259,55 @@ an_update_knows_what_cannot_change(void **state)
 			fail_msg("row %zu: %d %s", i, r, f.field);
 		object_body_free(b);
 	}
+}
+
+static void
+links_to_projects_stay_unless_they_are_spoken_of(void **state)
+{
+	static const char *const bodies[] = {
+		"{\"connection\":{\"type\":\"p\"},\"description\":\"x\",\"links\":[{" TARGET(
+		    D1) "}]}",
+		"{\"connection\":{\"type\":\"p\"},\"projectLinks\":[],\"autoLinkProjects\":false}",
+		"{\"connection\":{\"type\":\"p\"},\"links\":[{" TARGET(
+		    D1) "}],\"projectLinks\":[{\"scope\":\"PROJECT\",\"scopeEntityId\":\"x\"}]}",
+	};
+	const struct store_link links[] = {
+		{ .scope = SCOPE_DEPLOYMENT, .entity = { D2 } },
+		{ .scope = SCOPE_PROJECT, .entity = { "cprj0000000000000000000a1" } },
+	};
+	struct object_known known = {
+		.type = MANAGER_CONNECTION,
+		.scope = SCOPE_WORKSPACE,
+		.auto_link_projects = true,
+		.links = links,
+		.n_links = 2,
+	};
+	const struct store_object_request *q;
+	struct object_body *b = NULL;
+	struct fault f;
+	char field[OBJECT_LINK_FIELD_SIZE];
+
+	(void)state;
+	assert_int_equal(object_body_update(&b, span_of(bodies[0]), &known, &f), 0);
+	q = object_body_request(b);
+	assert_true(q->auto_link_projects);
+	assert_int_equal(q->n_links, 2);
+	assert_string_equal(q->links[0].entity.s, D1);
+	assert_string_equal(q->links[1].entity.s, links[1].entity.s);
+	assert_true(q->links[1].override.given && q->links[1].override.n_unset == 1);
+	object_body_link_field(b, 1, field);
+	assert_string_equal(field, "projectLinks[0].scopeEntityId");
+	b = object_body_free(b);
+
+	assert_int_equal(object_body_update(&b, span_of(bodies[1]), &known, &f), 0);
+	q = object_body_request(b);
+	assert_false(q->auto_link_projects);
+	assert_int_equal(q->n_links, 0);
+	b = object_body_free(b);
+
+	assert_int_equal(object_body_update(&b, span_of(bodies[2]), &known, &f), -EINVAL);
+	assert_string_equal(f.field, "projectLinks[0].scopeEntityId");
+	assert_int_equal(mem_live(), 0);
 }
 
 static void
@@ -384,6 +437,7 @@ main(void)
 		cmocka_unit_test(each_body_is_taken_or_its_field_named),
 		cmocka_unit_test(links_carry_their_overrides),
 		cmocka_unit_test(an_update_knows_what_cannot_change),
+		cmocka_unit_test(links_to_projects_stay_unless_they_are_spoken_of),
 		cmocka_unit_test(keys_obey_their_type),
 		cmocka_unit_test(a_description_is_counted_in_characters),
 		cmocka_unit_test(maps_have_a_most),
