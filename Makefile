@@ -190,8 +190,9 @@ $(BENCH): %: %.o
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $<
 
 .PHONY: bench
-bench: all $(BENCH) ## how fast connd answers, beside a bare epoll server and memcached
+bench: all $(BENCH) ## how fast connd and the shim answer, beside a bare server and memcached
 	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/lookup.py $B/tests/bench
+	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/shim_ping.py --real
 
 .PHONY: lint
 lint: deps ## the static checks

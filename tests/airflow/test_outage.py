@@ -62,11 +62,16 @@ def test_deny_is_said_to_be_impossible(airflow, worker, tmp_path):
 
 @pytest.mark.skipif(not CAN_DENY, reason="this Airflow cannot fail closed")
 def test_deny_in_server_code(airflow, worker, connd, tmp_path):
-    w = worker(**TWINS, **airflow.backend(**DENY))
+    # One of the two as Airflow 3.2's single argument, over JSON that says otherwise.
+    w = worker(
+        **TWINS,
+        **airflow.backend(on_error="deny", on_missing="next"),
+        AIRFLOW__SECRETS__BACKEND_KWARG__ON_MISSING="deny",
+    )
     assert w.result("core", "warehouse")["host"] == WAREHOUSE["host"]
     for what, key in (("core", "missing"), ("variable", "absent")):
         answer = w.ask(what, key)
-        assert answer["result"] is None and answer["error"].startswith("Denied: not there")
+        assert answer["result"] is None and f"'{key}': not there" in answer["error"]
         assert len(warnings_of(answer)) == 1
     assert w.result("variable", "empty") == ""
 
@@ -90,7 +95,7 @@ def test_deny_in_a_task(airflow, connd, tmp_path, reachable):
     (told,) = airflow.told("task")
     why = "not there" if reachable else str(socket)
     for name in ("missing", "defaulted"):
-        assert told[name].startswith("Denied: ") and why in told[name]
+        assert told[name].startswith("Denied: connd: ") and why in told[name]
     if reachable:
         assert told["conn"]["host"] == WAREHOUSE["host"]
     else:

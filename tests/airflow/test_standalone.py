@@ -157,6 +157,11 @@ def test_task_parser_and_triggerer_each_ask(standalone, connd):
     for pid in (task["pid"], resumed["pid"]):
         assert record.keys(pid=pid)["at_parse"] == 1
 
+    # Each of those built one backend of its own, and no other.
+    built = standalone.built()
+    for one in (task, resumed, trigger, *parsers):
+        assert built[str(one["pid"])] == 1
+
     assert len({task["pid"], trigger["pid"], parsers[0]["pid"]}) == 3
     assert {event["uid"] for event in record.asked()} == {os.getuid()}
     assert "twin.example.com" not in str(standalone.told("task") + standalone.told("trigger"))

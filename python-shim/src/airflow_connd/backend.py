@@ -13,7 +13,7 @@ import math
 import os
 import re
 import threading
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from airflow_connd import _client, _wire, errors
 
@@ -248,19 +248,16 @@ class Lookups:
         if isinstance(outcome, errors.NotFound) and (kind.is_config or self._on_missing == "next"):
             log.debug("connd: %s %s: %s", kind.noun, _shown(secret_id), outcome)
             return None
-        log.warning("connd: %s %s: %s", kind.noun, _shown(secret_id), outcome)
+        why = f"connd: {kind.noun} {_shown(secret_id)}: {outcome}"
+        log.warning("%s", why)
         if isinstance(outcome, (errors.NotFound, errors.Denied)):
-            self._deny(outcome)
+            raise errors.denied(why)
         if not kind.is_config:
             if self._on_error == "deny":
-                self._deny(outcome)
+                raise errors.denied(why)
             if self._on_error == "none":
                 return None
         raise outcome
-
-    @staticmethod
-    def _deny(reason: errors.ConndError) -> NoReturn:
-        raise errors.denied(str(reason)) from None
 
 
 def _shown(secret_id: object) -> str:
