@@ -37,7 +37,7 @@ struct reader {
 	sqlite3_stmt *idle[READER_STATEMENTS];
 	size_t next_idle;
 };
-#define STORE_MAX_READERS 16
+#define STORE_MAX_READERS 64
 
 /* One line of the audit log; what is left out is empty, at_ms 0 is now. */
 struct audit_entry {

@@ -44,6 +44,10 @@ begin_snapshot(struct store *s, struct reader *r)
 		if (rc < 0)
 			return rc;
 		r->is_open = true;
+		/* Many may be open, and each reads a list from one end to the other. */
+		rc = db_error(sqlite3_exec(r->db.h, "PRAGMA cache_size = -512", NULL, NULL, NULL));
+		if (rc < 0)
+			return rc;
 	}
 	rc = db_run(db_query(&r->db, "BEGIN", ""));
 	if (rc != 0)

@@ -477,7 +477,7 @@ cursors_are_bounded_and_none_is_lost(void **state)
 {
 	struct fixture *f = *state;
 	struct store_query q = VIEW(f->dep[0]);
-	struct store_cursor *c[64] = { NULL };
+	struct store_cursor *c[128] = { NULL };
 	uint64_t number;
 	int64_t total;
 	size_t n = 0;
