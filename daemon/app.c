@@ -28,6 +28,7 @@
 #include "edge/sync.h"
 #include "edge/upstream.h"
 #include "edge/watch.h"
+#include "edge/worker.h"
 
 #define DRAIN_S      4               /* then what is left is closed: systemd and people wait */
 #define DISK_MS      800             /* the snapshot's disk may take that much longer */
@@ -41,6 +42,7 @@ struct app {
 	struct replica *replica;
 	struct service service;
 	struct upstream *upstream;
+	struct worker *worker;
 	struct sync *sync;
 	struct watch *watch;
 	struct probing *probing;
@@ -100,8 +102,10 @@ static void
 start_sync(void *env)
 {
 	struct app *a = env;
+	struct sync_basis basis;
 
-	sync_start(a->sync, replica_current(a->replica));
+	replica_basis(a->replica, clock_boot_ms(), &basis);
+	sync_start(a->sync, &basis);
 }
 
 static void
@@ -520,7 +524,9 @@ start_replica(struct app *a, char why[static SETTINGS_WHY_SIZE])
 	if (r < 0)
 		return r;
 	source = source_of(a->settings, a->upstream);
-	r = sync_new(&a->sync, a->loop, &source, on_sync_done, a);
+	r = worker_new(&a->worker, a->loop);
+	if (r == 0)
+		r = sync_new(&a->sync, a->loop, a->worker, &source, on_sync_done, a);
 	if (r == 0)
 		r = watch_new(&a->watch, a->loop, &source, on_changed, a);
 	return r < 0 ? r : probing_new(&a->probing, a->loop, &source, on_probe_done, a);
@@ -606,6 +612,7 @@ stop(struct app *a)
 	a->probing = probing_free(a->probing);
 	a->watch = watch_free(a->watch);
 	a->sync = sync_free(a->sync);
+	a->worker = worker_free(a->worker);
 	a->upstream = upstream_free(a->upstream);
 	a->peers = peers_free(a->peers);
 	a->listener = listener_free(a->listener);

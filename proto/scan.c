@@ -348,14 +348,19 @@ scan_type(struct span value)
 	}
 }
 
-/* From an opening quote to behind the closing one. */
+/* From an opening quote to behind the closing one: the first that no odd run of backslashes precedes. */
 static const char *
 after_string(const char *p)
 {
-	for (p++; *p != '"'; p++)
-		if (*p == '\\')
-			p++;
-	return p + 1;
+	const char *from = ++p, *slash;
+
+	for (;; p++) {
+		p = rawmemchr(p, '"');
+		for (slash = p; slash > from && slash[-1] == '\\'; slash--)
+			;
+		if ((p - slash) % 2 == 0)
+			return p + 1;
+	}
 }
 
 static const char *

@@ -419,9 +419,8 @@ generation_equal(const struct generation *a, const struct generation *b)
 }
 
 /* Both are sorted: one walk over the two. */
-size_t
-generation_n_dropped(
-    const struct generation *old, const struct generation *new, enum record_kind kind)
+static size_t
+n_dropped(const struct generation *old, const struct generation *new, enum record_kind kind)
 {
 	size_t n = 0, j = 0;
 
@@ -435,6 +434,21 @@ generation_n_dropped(
 		n += c != 0;
 	}
 	return n;
+}
+
+void
+generation_compare(
+    const struct generation *old, const struct generation *new, struct generation_difference *out)
+{
+	out->equal = generation_equal(old, new);
+	for (int k = 0; k < N_KINDS; k++)
+		out->n_dropped[k] = out->equal ? 0 : n_dropped(old, new, (enum record_kind)k);
+}
+
+bool
+generation_is_shared(const struct generation *g)
+{
+	return g->refs > 1;
 }
 
 size_t

@@ -82,8 +82,14 @@ const struct record *generation_at(const struct generation *g, enum record_kind 
 size_t generation_count_state(const struct generation *g, enum record_state state);
 /* Do both come from the same list: same kinds, keys, states and texts? Held values do not count. */
 bool generation_equal(const struct generation *a, const struct generation *b);
-/* Keys of one kind in `old` that `new` does not have. */
-size_t generation_n_dropped(
-    const struct generation *old, const struct generation *new, enum record_kind kind);
+/* The same, and how many keys of each kind in `old` are not in `new`; in one go. */
+struct generation_difference {
+	bool equal;
+	size_t n_dropped[N_KINDS];
+};
+void generation_compare(
+    const struct generation *old, const struct generation *new, struct generation_difference *out);
+/* Does anybody hold a reference beside the one asked through? Its last one costs a wipe. */
+bool generation_is_shared(const struct generation *g);
 size_t generation_bytes(const struct generation *g);
 size_t generation_locked_bytes(const struct generation *g);

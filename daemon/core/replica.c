@@ -442,7 +442,7 @@ confirm(struct replica *r, int64_t now_ms)
 
 /* Does this list drop so much of one kind that it must be seen twice? */
 static bool
-drops_too_much(const struct replica *r, const struct generation *g, char *why, size_t size)
+drops_too_much(const struct replica *r, const struct sync_list *l, char *why, size_t size)
 {
 	static const char *const kinds[N_KINDS] = { "connections", "variables",
 		"environment variables" };
@@ -454,8 +454,8 @@ drops_too_much(const struct replica *r, const struct generation *g, char *why, s
 
 		if (n == 0)
 			continue;
-		gone = generation_n_dropped(r->current, g, kind);
-		all = generation_count(g, kind) == 0;
+		gone = l->difference.n_dropped[k];
+		all = generation_count(l->generation, kind) == 0;
 		if (!all && (n < GUARD_FROM || gone * 100 <= n * r->config.deletion_guard_percent))
 			continue;
 		snprintf(why, size,
@@ -480,11 +480,12 @@ hold_back(struct replica *r, int64_t now_ms, struct generation *g, const char *w
  * sync) proves nothing: what made the first one wrong may still last.
  */
 static bool
-must_wait(struct replica *r, int64_t now_ms, struct generation *g)
+must_wait(struct replica *r, int64_t now_ms, const struct sync_list *l)
 {
+	struct generation *g = l->generation;
 	char why[REPLICA_REASON_SIZE];
 
-	if (!r->current || !drops_too_much(r, g, why, sizeof why))
+	if (!r->current || !drops_too_much(r, l, why, sizeof why))
 		return false;
 	if (!r->held || !generation_equal(r->held, g)) {
 		hold_back(r, now_ms, g, why);
@@ -514,10 +515,11 @@ note_withheld(struct replica *r, size_t before)
 }
 
 static void
-take(struct replica *r, int64_t now_ms, struct generation *g)
+take(struct replica *r, int64_t now_ms, const struct sync_list *l)
 {
+	struct generation *g = l->generation;
 	size_t withheld = r->current ? generation_count_state(r->current, RECORD_WITHHELD) : 0;
-	bool same = r->current && generation_equal(r->current, g);
+	bool same = r->current && l->difference.equal;
 
 	confirm(r, now_ms);
 	if (same && withheld == 0) {
@@ -549,24 +551,44 @@ builder_failure(int error)
 	}
 }
 
+void
+sync_list_finish(
+    struct sync_result *result, struct generation_builder *b, const struct sync_basis *basis)
+{
+	struct sync_list *l = &result->list;
+	int e = generation_builder_carry(b, basis->current, basis->confirmed_ms, basis->oldest_ms);
+
+	if (e < 0)
+		generation_builder_free(b);
+	else
+		e = generation_builder_finish(b, &l->generation);
+	if (e < 0) {
+		l->generation = NULL;
+		result->outcome = SYNC_FAILED;
+		result->reason = builder_failure(e);
+		return;
+	}
+	if (basis->current)
+		generation_compare(basis->current, l->generation, &l->difference);
+	result->outcome = SYNC_OK;
+}
+
+void
+replica_basis(const struct replica *r, int64_t now_ms, struct sync_basis *out)
+{
+	*out = (struct sync_basis){
+		.current = r->current,
+		.confirmed_ms = r->confirmed_ms,
+		.oldest_ms = now_ms - withdrawn_window(r) + 1,
+	};
+}
+
 static bool
 sync_listed(struct replica *r, int64_t now_ms, const struct sync_result *result)
 {
-	struct generation *g;
-	int e = generation_builder_carry(
-	    result->builder, r->current, r->confirmed_ms, now_ms - withdrawn_window(r) + 1);
-
-	if (e < 0)
-		generation_builder_free(result->builder);
-	else
-		e = generation_builder_finish(result->builder, &g);
-	if (e < 0) {
-		sync_failed(r, now_ms, result, builder_failure(e));
+	if (must_wait(r, now_ms, &result->list))
 		return false;
-	}
-	if (must_wait(r, now_ms, g))
-		return false;
-	take(r, now_ms, g);
+	take(r, now_ms, &result->list);
 	return true;
 }
 

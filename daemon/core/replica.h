@@ -7,8 +7,8 @@
  * Every question leaves with exactly one answer: at once, or, while there is no data at all, when the
  * running sync ends or cold_wait is over.
  *
- * The life of a sync: the replica calls ops->start_sync(); the edge fetches, fills a builder and calls
- * replica_sync_done() exactly once. One sync is in flight at a time.
+ * The life of a sync: the replica calls ops->start_sync(); the edge fetches, fills a builder, makes a
+ * list of it and calls replica_sync_done() exactly once. One sync is in flight at a time.
  *
  * A miss is answered at once from what is there. Behind the answer a probe may ask for that one key (see
  * core/probe.h), so that the next question finds what was made a moment ago.
@@ -46,12 +46,32 @@ enum sync_outcome {
 	SYNC_FAILED,       /* our own trouble: memory, lock, token file */
 };
 
+/* A complete list, as the replica takes it. */
+struct sync_list {
+	struct generation *generation;
+	struct generation_difference difference; /* to what is served; not set when nothing is */
+};
+
 struct sync_result {
 	enum sync_outcome outcome;
-	struct generation_builder *builder; /* SYNC_OK: taken by the replica, else NULL */
-	int64_t retry_after_ms;             /* a floor for the next try; 0: none was named */
-	const char *reason;                 /* for a person, when it did not succeed; copied */
+	struct sync_list list;  /* SYNC_OK: its generation is taken by the replica, else NULL */
+	int64_t retry_after_ms; /* a floor for the next try; 0: none was named */
+	const char *reason;     /* for a person, when it did not succeed; copied */
 };
+
+/* What a list is made for: what is served while its sync runs. */
+struct sync_basis {
+	struct generation *current;      /* borrowed; NULL: nothing */
+	int64_t confirmed_ms, oldest_ms; /* for generation_builder_carry() */
+};
+
+/*
+ * Makes a list of a builder, which is taken: hangs held values on withheld records, finishes it, and
+ * compares it with what is served. Fills outcome, list and, when that failed, a static reason. Pure, and
+ * milliseconds for a long list: the caller may have another thread do it.
+ */
+void sync_list_finish(
+    struct sync_result *result, struct generation_builder *b, const struct sync_basis *basis);
 
 enum verdict {
 	VERDICT_VALUE, /* record is set */
@@ -153,6 +173,8 @@ void replica_sync_soon(struct replica *r, int64_t now_ms);
  * kept from an earlier sync still stand for what replica_current() holds.
  */
 bool replica_sync_done(struct replica *r, int64_t now_ms, const struct sync_result *result);
+/* While a sync runs: what its list is to be made for. */
+void replica_basis(const struct replica *r, int64_t now_ms, struct sync_basis *out);
 /* found: the manager has this key now; a full list follows. A probe that failed has found nothing. */
 void replica_probe_done(struct replica *r, int64_t now_ms, bool found);
 /* What a sync that runs may reuse of a 304'd list; NULL while there is none. Borrowed. */

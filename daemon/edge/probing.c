@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "edge/build.h"
 #include "edge/credential.h"
 #include "edge/listurl.h"
 #include "proto/limits.h"
@@ -64,7 +65,7 @@ on_fetched(void *env, const struct fetch_result *f)
 	p->fetch = NULL;
 	p->found = false;
 	if (f->end == FETCH_ANSWERED && f->status == 200 &&
-	    manager_page_read(f->body, sync_type_of(p->kind), span_of(deployment), on_row, p,
+	    manager_page_read(f->body, build_type_of(p->kind), span_of(deployment), on_row, p,
 		&scratch, &page, why) < 0)
 		p->found = false;
 	buf_fini(&scratch);
@@ -83,7 +84,7 @@ probing_start(struct probing *p, const char *url, enum record_kind kind, struct 
 	p->kind = kind;
 	buf_reset(&p->key);
 	buf_add(&p->key, key.p, key.n);
-	list.type = manager_type_name(sync_type_of(kind));
+	list.type = manager_type_name(build_type_of(kind));
 	list.key = buf_str(&p->key);
 	list_url(&address, p->source.config, &list);
 	q.url = buf_str(&address);

@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/render.h"
+#include "edge/build.h"
 #include "edge/credential.h"
 #include "edge/listurl.h"
 #include "proto/limits.h"
@@ -23,18 +23,6 @@
 #define MAX_BEGINNINGS  3               /* of one sync, when the list changes while it is read */
 #define PREFER_FIRST_MS (5 * 60 * 1000) /* after leaving the first URL it is tried again */
 #define MESSAGE_BYTES   120             /* of what a manager says about its refusal */
-
-static const enum manager_type list_type[N_LISTS] = {
-	[KIND_CONNECTION] = MANAGER_CONNECTION,
-	[KIND_VARIABLE] = MANAGER_AIRFLOW_VARIABLE,
-	[KIND_ENV] = MANAGER_ENVIRONMENT_VARIABLE,
-};
-
-enum manager_type
-sync_type_of(enum record_kind kind)
-{
-	return list_type[kind];
-}
 
 struct sync {
 	struct loop *loop;
@@ -49,20 +37,19 @@ struct sync {
 
 	/* The one under way. */
 	bool running;
-	struct generation *current; /* a reference */
+	struct sync_basis basis; /* with a reference to its generation */
 	struct later job;
 	int beginnings;
 	size_t urls_left;
 	bool token_read_again;
 	struct buf token;
 	struct fetch *fetch;
-	struct generation_builder *builder; /* NULL until a list is not as it was */
-	bool same[N_LISTS];                 /* answered 304 */
+	struct build build;
+	bool same[N_LISTS]; /* answered 304 */
 	char *fresh_tag[N_LISTS];
 	enum record_kind list;
 	int64_t offset, total; /* rows of the list that came, and that there are */
 	size_t pages, bytes, objects;
-	struct buf text, scratch; /* a record's text; its decoded strings */
 	enum sync_outcome outcome;
 	int status;
 	int64_t retry_after_ms;
@@ -104,11 +91,11 @@ keep_tags(struct sync *s)
 static void
 clear_lists(struct sync *s)
 {
-	s->builder = generation_builder_free(s->builder);
+	const struct config *c = s->source.config;
+
+	build_reset(&s->build, c->memory.lock, c->memory.max_bytes);
 	drop_tags(s->fresh_tag);
 	memset(s->same, 0, sizeof s->same);
-	buf_fini(&s->text);
-	buf_fini(&s->scratch);
 	buf_fini(&s->token);
 	s->list = 0;
 	s->offset = 0;
@@ -125,15 +112,20 @@ on_finished(struct later *job)
 		.reason = s->reason,
 	};
 
+	struct generation *current = s->basis.current, *made = NULL;
+
 	if (s->outcome == SYNC_OK) {
-		result.builder = s->builder;
-		s->builder = NULL;
+		result.list = s->build.result.list;
+		s->build.result.list.generation = NULL;
+		made = generation_ref(result.list.generation);
 	}
-	s->current = generation_unref(s->current);
+	s->basis.current = NULL;
 	s->running = false;
 	if (s->done(s->env, &result))
 		keep_tags(s);
 	clear_lists(s);
+	/* Of the two one is served now, and maybe the other is not any more. */
+	build_dispose(&s->build, current, made);
 }
 
 /* The end, told when the turn is over: the caller may be within sync_start(). */
@@ -236,10 +228,12 @@ next_url(struct sync *s, const char *why)
 }
 
 void
-sync_start(struct sync *s, struct generation *current)
+sync_start(struct sync *s, const struct sync_basis *basis)
 {
 	s->running = true;
-	s->current = current ? generation_ref(current) : NULL;
+	s->basis = *basis;
+	if (basis->current)
+		(void)generation_ref(basis->current);
 	s->beginnings = 0;
 	s->token_read_again = false;
 	s->urls_left = s->source.config->manager.url.n - 1;
@@ -248,102 +242,38 @@ sync_start(struct sync *s, struct generation *current)
 	begin(s);
 }
 
-/* --- rows -------------------------------------------------------------------------------------- */
-
-static struct span
-row_text(struct sync *s, const struct manager_row *row)
-{
-	struct connection_fields c;
-
-	if (row->verdict == ROW_WITHHELD)
-		return row->withheld_json;
-	if (row->verdict == ROW_INVALID)
-		return row->bad_field;
-	buf_reset(&s->text);
-	if (s->list == KIND_CONNECTION) {
-		c = (struct connection_fields){
-			.conn_type = row->conn_type,
-			.description = row->description,
-			.host = row->host,
-			.login = row->login,
-			.password = row->password,
-			.schema = row->schema,
-			.port = row->port,
-			.extra = row->extra,
-		};
-		render_connection(&s->text, &c);
-	} else {
-		render_variable(&s->text, row->value);
-	}
-	return (struct span){ s->text.data, s->text.len };
-}
-
-static int
-on_row(void *arg, const struct manager_row *row)
-{
-	static const enum record_state state_of[] = {
-		[ROW_GOOD] = RECORD_VALUE,
-		[ROW_WITHHELD] = RECORD_WITHHELD,
-		[ROW_INVALID] = RECORD_INVALID,
-	};
-	struct sync *s = arg;
-	struct span text = row_text(s, row);
-	enum record_state state = state_of[row->verdict];
-
-	if (buf_error(&s->text) == -ENOMEM)
-		return -ENOMEM;
-	if (buf_error(&s->text)) {
-		/* Larger than a value may be: this row's fault alone. */
-		buf_reset(&s->text);
-		state = RECORD_INVALID;
-		text = s->list == KIND_CONNECTION ? SPAN_LITERAL("extra") : SPAN_LITERAL("value");
-	}
-	/* Nobody can ask for it, so it need not be held; it counts. */
-	if (row->key.n > LIMIT_KEY_BYTES)
-		return 0;
-	return generation_builder_add(s->builder, s->list, state, row->key, text);
-}
-
-static int
-need_builder(struct sync *s)
-{
-	const struct config *c = s->source.config;
-
-	if (s->builder)
-		return 0;
-	buf_init(&s->text, LIMIT_VALUE);
-	buf_init(&s->scratch, LIMIT_PAGE_BYTES);
-	return generation_builder_new(&s->builder, c->memory.lock, c->memory.max_bytes);
-}
-
 /* --- pages --------------------------------------------------------------------------------------- */
 
 /* A tag says "as it was": of use while what it stands for is still at hand. */
 static const char *
 tag_to_send(const struct sync *s)
 {
-	return s->offset == 0 && s->current ? s->tag[s->list] : NULL;
+	return s->offset == 0 && s->basis.current ? s->tag[s->list] : NULL;
+}
+
+static void
+on_list_built(void *env)
+{
+	struct sync *s = env;
+	const struct build *b = &s->build;
+
+	if (b->error < 0)
+		finish_with_error(s, b->error);
+	else
+		finish(s, b->result.outcome, "%s", b->result.reason ? b->result.reason : "");
 }
 
 static void
 finish_good(struct sync *s)
 {
 	bool all_same = true;
-	int r = 0;
 
 	for (size_t i = 0; i < N_LISTS; i++)
 		all_same = all_same && s->same[i];
-	if (all_same) {
+	if (all_same)
 		finish(s, SYNC_NOT_MODIFIED, "%s", "");
-		return;
-	}
-	for (size_t i = 0; i < N_LISTS && r == 0; i++)
-		if (s->same[i])
-			r = generation_builder_keep(s->builder, (enum record_kind)i, s->current);
-	if (r < 0)
-		finish_with_error(s, r);
 	else
-		finish(s, SYNC_OK, "%s", "");
+		build_finish(&s->build, s->same, &s->basis, on_list_built);
 }
 
 static void
@@ -403,13 +333,30 @@ page_read(struct sync *s, const struct manager_page *page)
 }
 
 static void
+on_page_built(void *env)
+{
+	struct sync *s = env;
+	const struct build *b = &s->build;
+
+	switch (b->error) {
+	case 0:
+		page_read(s, &b->page);
+		return;
+	case -EEXIST:
+		begin_again(s, "the list names a key twice");
+		return;
+	case -EBADMSG:
+		finish(s, SYNC_BAD, "%s", b->why);
+		return;
+	default:
+		finish_with_error(s, b->error);
+		return;
+	}
+}
+
+static void
 on_list_page(struct sync *s, const struct fetch_result *f)
 {
-	char why[MANAGER_WHY_SIZE] = "";
-	const char *deployment = s->source.config->manager.deployment;
-	struct manager_page page;
-	int r;
-
 	if (!f->content_type || !strcasestr(f->content_type, "json")) {
 		finish(s, SYNC_BAD, "the answer is no JSON but %.80s",
 		    f->content_type ? f->content_type : "of no type");
@@ -424,24 +371,8 @@ on_list_page(struct sync *s, const struct fetch_result *f)
 		begin_again(s, "the list changed while it was read (ETag)");
 		return;
 	}
-	r = need_builder(s);
-	if (r == 0)
-		r = manager_page_read(f->body, list_type[s->list], span_of(deployment), on_row, s,
-		    &s->scratch, &page, why);
-	switch (r) {
-	case 0:
-		page_read(s, &page);
-		return;
-	case -EEXIST:
-		begin_again(s, "the list names a key twice");
-		return;
-	case -EBADMSG:
-		finish(s, SYNC_BAD, "%s", why);
-		return;
-	default:
-		finish_with_error(s, r);
-		return;
-	}
+	build_page(&s->build, s->list, span_of(s->source.config->manager.deployment), f->bytes,
+	    on_page_built);
 }
 
 /* --- what a status means ---------------------------------------------------------------------------- */
@@ -554,7 +485,7 @@ fetch_page(struct sync *s)
 	struct buf url = BUF_INIT(MAX_URL);
 	struct list_query list = {
 		.base = url_of(s),
-		.type = manager_type_name(list_type[s->list]),
+		.type = manager_type_name(build_type_of(s->list)),
 		.limit = LIMIT_PAGE_ROWS,
 		.offset = s->offset,
 	};
@@ -579,8 +510,8 @@ fetch_page(struct sync *s)
 /* --- birth, reload, end ------------------------------------------------------------------------------- */
 
 int
-sync_new(struct sync **out, struct loop *loop, const struct sync_source *source, sync_done *done,
-    void *env)
+sync_new(struct sync **out, struct loop *loop, struct worker *worker,
+    const struct sync_source *source, sync_done *done, void *env)
 {
 	struct sync *s = mem_zalloc(sizeof *s);
 
@@ -591,6 +522,7 @@ sync_new(struct sync **out, struct loop *loop, const struct sync_source *source,
 	s->done = done;
 	s->env = env;
 	s->job.run = on_finished;
+	build_init(&s->build, worker, s);
 	*out = s;
 	return 0;
 }
@@ -632,8 +564,9 @@ sync_free(struct sync *s)
 	upstream_cancel(s->fetch);
 	loop_forget(s->loop, &s->job);
 	clear_lists(s);
+	build_fini(&s->build);
 	drop_tags(s->tag);
-	generation_unref(s->current);
+	generation_unref(s->basis.current);
 	mem_free(s);
 	return NULL;
 }

@@ -14,12 +14,9 @@
 #include "core/replica.h"
 #include "edge/loop.h"
 #include "edge/upstream.h"
-#include "proto/manager.h"
+#include "edge/worker.h"
 
 struct sync;
-
-/* What a kind of record is called in the list call. */
-enum manager_type sync_type_of(enum record_kind kind);
 
 /* What is asked, and of whom. Borrowed until the next sync_use() or sync_free(). */
 struct sync_source {
@@ -29,17 +26,17 @@ struct sync_source {
 };
 
 /*
- * The end of a sync; result->builder is taken. True: the list is being served from now on, so its
+ * The end of a sync; result's list is taken. True: the list is being served from now on, so its
  * tags may be sent with the next (replica_sync_done() tells).
  */
 typedef bool sync_done(void *env, const struct sync_result *result);
 
-MUST_CHECK int sync_new(struct sync **out, struct loop *loop, const struct sync_source *source,
-    sync_done *done, void *env);
+MUST_CHECK int sync_new(struct sync **out, struct loop *loop, struct worker *worker,
+    const struct sync_source *source, sync_done *done, void *env);
 /* On reload: a sync under way begins anew with the new source; it still ends once. */
 void sync_use(struct sync *s, const struct sync_source *source);
-/* Must not be running. done() is called once, later, not from within. current: borrowed, may be NULL. */
-void sync_start(struct sync *s, struct generation *current);
+/* Must not be running. done() is called once, later, not from within. */
+void sync_start(struct sync *s, const struct sync_basis *basis);
 const char *sync_url(const struct sync *s); /* the one in use */
 /* The URL that answered last when its lists carry tags, so that it may know to wait for changes; or NULL. */
 const char *sync_watchable_url(const struct sync *s);

@@ -11,7 +11,6 @@
 #include <event2/event.h>
 #include <openssl/crypto.h>
 
-#include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "proto/limits.h"
@@ -151,6 +150,7 @@ fetch_finish(struct fetch *f, CURLcode code)
 	applied = header_of(f, "Preference-Applied");
 	r.held = applied && strncasecmp(applied, "wait", 4) == 0;
 	r.body = (struct span){ buf_str(&f->body), f->body.len };
+	r.bytes = &f->body;
 	r.reason = reason_of(f, code);
 	if (code == CURLE_OK || (f->body_cut && status != 200)) {
 		r.end = FETCH_ANSWERED;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/jtext.h"
 #include "edge/loop.h"
 
@@ -53,6 +54,7 @@ struct fetch_result { /* valid until done() returns */
 	enum fetch_end end;
 	int status;
 	struct span body;
+	struct buf *bytes;        /* the same, to be moved out of when they are wanted for longer */
 	const char *etag;         /* NULL: none */
 	const char *content_type; /* NULL: none */
 	int64_t retry_after_ms;   /* 0: none */

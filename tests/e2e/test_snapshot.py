@@ -161,9 +161,9 @@ def test_a_content_older_than_max_stale_is_refused(world: World) -> None:
 def test_a_rotated_key_reads_the_old_and_writes_the_new(world: World) -> None:
     world.write_one()
     old, world.key = world.key, world.new_key("two")
+    before = world.content.stat().st_ino
     with world.connd(previous_key_file=str(old)) as connd:
         assert connd.connection("warehouse")["host"] == "h0"
-        before = world.content.stat().st_ino
         eventually(lambda: world.content.stat().st_ino != before, "sealed anew")
     with world.connd() as connd:
         assert connd.connection("warehouse")["host"] == "h0", "without the old key"

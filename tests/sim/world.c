@@ -392,7 +392,9 @@ world_sync_ends(struct world *w, const struct words *args)
 	struct sync_result result = { .reason = args->n ? args->word[0] : NULL };
 	const char *after = words_value(args, "retry_after="), *why = words_value(args, "reason=");
 	static const char out_of_memory[] = "out of memory for the list"; /* the replica's words */
+	struct generation_builder *b;
 	struct replica_status status;
+	struct sync_basis basis;
 	char reason[MAX_TEXT];
 	bool taken;
 	int r;
@@ -408,8 +410,11 @@ world_sync_ends(struct world *w, const struct words *args)
 		result.reason = reason;
 	}
 	if (result.outcome == SYNC_OK) {
-		r = build(w, args, &result.builder);
-		if (r < 0) {
+		r = build(w, args, &b);
+		if (r == 0) {
+			replica_basis(w->replica, w->now_ms, &basis);
+			sync_list_finish(&result, b, &basis);
+		} else {
 			result.outcome = SYNC_FAILED;
 			result.reason = r == -ENOMEM ? out_of_memory : "the list does not fit";
 		}

@@ -87,18 +87,29 @@ add(struct generation_builder *b, enum record_kind kind, enum record_state state
 	assert_int_equal(generation_builder_add(b, kind, state, span_of(key), span_of(text)), 0);
 }
 
+/* Ends the sync with what b was filled with. */
+static bool
+done_with(struct replica *r, int64_t now_ms, struct generation_builder *b)
+{
+	struct sync_result result = { 0 };
+	struct sync_basis basis;
+
+	replica_basis(r, now_ms, &basis);
+	sync_list_finish(&result, b, &basis);
+	return replica_sync_done(r, now_ms, &result);
+}
+
 /* Ends the sync with a small list. */
 static bool
 listed(struct replica *r, int64_t now_ms)
 {
-	struct sync_result result = { .outcome = SYNC_OK };
+	struct generation_builder *b;
 
-	assert_int_equal(
-	    generation_builder_new(&result.builder, ARENA_LOCK_OFF, config.max_bytes), 0);
-	add(result.builder, KIND_CONNECTION, RECORD_VALUE, "db", "\"1\"");
-	add(result.builder, KIND_CONNECTION, RECORD_WITHHELD, "hidden", "[\"password\"]");
-	add(result.builder, KIND_VARIABLE, RECORD_INVALID, "odd", "value");
-	return replica_sync_done(r, now_ms, &result);
+	assert_int_equal(generation_builder_new(&b, ARENA_LOCK_OFF, config.max_bytes), 0);
+	add(b, KIND_CONNECTION, RECORD_VALUE, "db", "\"1\"");
+	add(b, KIND_CONNECTION, RECORD_WITHHELD, "hidden", "[\"password\"]");
+	add(b, KIND_VARIABLE, RECORD_INVALID, "odd", "value");
+	return done_with(r, now_ms, b);
 }
 
 static bool
@@ -316,14 +327,13 @@ no_memory_is_a_failed_sync_and_no_more(void **state)
 	mem_fail_after(-1);
 	assert_int_equal(mem_live(), before);
 	for (n = 0; !taken; n++) {
-		struct sync_result result = { .outcome = SYNC_OK };
+		struct generation_builder *b;
 
 		r = started(&w);
-		assert_int_equal(
-		    generation_builder_new(&result.builder, ARENA_LOCK_OFF, config.max_bytes), 0);
-		add(result.builder, KIND_CONNECTION, RECORD_VALUE, "db", "\"1\"");
+		assert_int_equal(generation_builder_new(&b, ARENA_LOCK_OFF, config.max_bytes), 0);
+		add(b, KIND_CONNECTION, RECORD_VALUE, "db", "\"1\"");
 		mem_fail_after(n);
-		taken = replica_sync_done(r, NOW, &result);
+		taken = done_with(r, NOW, b);
 		mem_fail_after(-1);
 		assert_int_equal(replica_current(r) != NULL, taken);
 		assert_true(taken || strcmp(w.last_note, "sync failed") == 0);
@@ -336,7 +346,7 @@ no_memory_is_a_failed_sync_and_no_more(void **state)
 static void
 a_list_that_outgrows_the_cap_at_the_end_is_refused(void **state)
 {
-	struct sync_result result = { .outcome = SYNC_OK };
+	struct generation_builder *b;
 	struct replica_status s;
 	struct world w;
 	struct replica *r = started(&w);
@@ -344,11 +354,11 @@ a_list_that_outgrows_the_cap_at_the_end_is_refused(void **state)
 
 	(void)state;
 	memset(text, 'v', sizeof text);
-	assert_int_equal(generation_builder_new(&result.builder, ARENA_LOCK_OFF, 4096), 0);
-	assert_int_equal(generation_builder_add(result.builder, KIND_ENV, RECORD_VALUE,
-			     span_of("x"), (struct span){ text, sizeof text }),
+	assert_int_equal(generation_builder_new(&b, ARENA_LOCK_OFF, 4096), 0);
+	assert_int_equal(generation_builder_add(b, KIND_ENV, RECORD_VALUE, span_of("x"),
+			     (struct span){ text, sizeof text }),
 	    0);
-	assert_false(replica_sync_done(r, NOW, &result)); /* the index has no room */
+	assert_false(done_with(r, NOW, b)); /* the index has no room */
 	replica_status(r, NOW, &s);
 	assert_string_equal(s.last_error, "the list does not fit into max_bytes");
 	assert_int_equal(s.syncs_failed, 1);

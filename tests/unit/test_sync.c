@@ -26,6 +26,7 @@ struct fetch {
 static struct fetch *asked; /* the one in flight */
 static struct later *put_off;
 static int n_asked;
+static struct work *working; /* handed to the worker, which has not got to it */
 
 int
 upstream_fetch(struct upstream *u, const struct fetch_request *q, fetch_done *done, void *env,
@@ -80,6 +81,40 @@ loop_forget(struct loop *l, struct later *job)
 		put_off = NULL;
 }
 
+void
+worker_do(struct worker *t, struct work *w)
+{
+	(void)t;
+	assert_null(working);
+	w->queued = true;
+	working = w;
+}
+
+static void
+work(void)
+{
+	while (working) {
+		struct work *w = working;
+
+		working = NULL;
+		w->run(w);
+		w->queued = false;
+		w->done(w);
+	}
+}
+
+void
+worker_forget(struct worker *t, struct work *w)
+{
+	(void)t;
+	if (!w->queued)
+		return;
+	assert_ptr_equal(working, w);
+	working = NULL;
+	w->run(w);
+	w->queued = false;
+}
+
 /* --- one world per test ------------------------------------------------------------------ */
 
 static char one[] = "https://one", two[] = "https://two";
@@ -108,12 +143,12 @@ on_done(void *env, const struct sync_result *result)
 	w->retry_after_ms = result->retry_after_ms;
 	snprintf(w->reason, sizeof w->reason, "%s", result->reason);
 	if (result->outcome == SYNC_OK && !w->take) {
-		generation_builder_free(result->builder);
+		generation_unref(result->list.generation);
 		return false;
 	}
 	if (result->outcome == SYNC_OK) {
 		generation_unref(w->current);
-		assert_int_equal(generation_builder_finish(result->builder, &w->current), 0);
+		w->current = result->list.generation;
 	}
 	return result->outcome == SYNC_OK || result->outcome == SYNC_NOT_MODIFIED;
 }
@@ -150,7 +185,7 @@ set_up(void **state)
 	w->take = true;
 	n_asked = 0;
 	*state = w;
-	return sync_new(&w->sync, NULL, &source, on_done, w);
+	return sync_new(&w->sync, NULL, NULL, &source, on_done, w);
 }
 
 static int
@@ -164,6 +199,7 @@ tear_down(void **state)
 	free(w);
 	assert_null(asked);
 	assert_null(put_off);
+	assert_null(working);
 	assert_int_equal(mem_live(), 0);
 	return 0;
 }
@@ -171,18 +207,33 @@ tear_down(void **state)
 static void
 start(struct world *w)
 {
-	sync_start(w->sync, w->current);
+	struct sync_basis basis = { .current = w->current };
+
+	sync_start(w->sync, &basis);
+}
+
+/* What the manager says, before the worker has looked at it. */
+static void
+arrive(const struct fetch_result *r)
+{
+	struct buf body = BUF_INIT(16 << 20);
+	struct fetch_result with_body = *r;
+	struct fetch *f = asked;
+
+	assert_non_null(f);
+	asked = NULL;
+	buf_add(&body, r->body.p, r->body.n);
+	with_body.bytes = &body;
+	f->done(f->env, &with_body);
+	fetch_free(f);
+	buf_fini(&body);
 }
 
 static void
 answer(const struct fetch_result *r)
 {
-	struct fetch *f = asked;
-
-	assert_non_null(f);
-	asked = NULL;
-	f->done(f->env, r);
-	fetch_free(f);
+	arrive(r);
+	work();
 }
 
 static void
@@ -243,6 +294,7 @@ finish(struct world *w, enum sync_outcome outcome)
 	assert_int_equal(w->n_done, 0);
 	put_off = NULL;
 	job->run(job);
+	work(); /* what is old is wiped */
 	assert_int_equal(w->n_done, 1);
 	if (w->outcome != outcome)
 		fail_msg("outcome %d: %s", (int)w->outcome, w->reason);
@@ -680,6 +732,26 @@ a_reload_begins_a_running_sync_anew_and_it_ends_once(void **state)
 	finish(w, SYNC_OK);
 }
 
+static void
+a_reload_while_the_worker_is_busy_waits_for_it(void **state)
+{
+	struct world *w = *state;
+	struct sync_source source = { .config = &w->config, .token_path = w->token_path };
+
+	start(w);
+	arrive(&(struct fetch_result){ .end = FETCH_ANSWERED,
+	    .status = 200,
+	    .content_type = "application/json",
+	    .body = span_of(rows("CONNECTION", 0, 2, 4)) });
+	assert_non_null(working);
+	sync_use(w->sync, &source);
+	assert_null(working);
+	page_with(rows("CONNECTION", 0, 1, 1), NULL);
+	answer_rest();
+	finish(w, SYNC_OK);
+	assert_int_equal(generation_count(w->current, KIND_CONNECTION), 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -711,6 +783,7 @@ main(void)
 		TEST(the_next_url_is_tried_when_the_first_fails),
 		TEST(a_refusal_does_not_move_to_the_next_url),
 		TEST(a_reload_begins_a_running_sync_anew_and_it_ends_once),
+		TEST(a_reload_while_the_worker_is_busy_waits_for_it),
 	};
 
 	if (base_init() < 0)
