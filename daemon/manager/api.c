@@ -43,6 +43,13 @@ api_set_rates(struct api *api, unsigned get, unsigned post)
 	return (get && !api->rate_get) || (post && !api->rate_post) ? -ENOMEM : 0;
 }
 
+void
+api_set_rehearsals(struct api *api, const struct rehearsal *all, size_t n)
+{
+	api->rehearsals = all;
+	api->n_rehearsals = n;
+}
+
 static void
 on_request(void *arg, struct http_call *call)
 {

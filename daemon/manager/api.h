@@ -15,12 +15,15 @@
 
 struct event_base;
 struct api;
+struct rehearsal;
 
 /* Everything is borrowed and outlives the api. 0 or -ENOMEM. */
 MUST_CHECK int api_new(
     struct api **out, struct event_base *base, struct store *store, struct token_authority *tokens);
 /* How many requests a second one token may make; 0: any number. 0 or -ENOMEM. */
 MUST_CHECK int api_set_rates(struct api *api, unsigned get, unsigned post);
+/* Faults to rehearse; borrowed. */
+void api_set_rehearsals(struct api *api, const struct rehearsal *all, size_t n);
 /* The handler to make the HTTP server with. */
 struct http_handler api_handler(struct api *api);
 /* Answers every call that is held, so that the server can stop. */

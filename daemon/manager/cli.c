@@ -39,13 +39,17 @@ const char cli_help[] =
     "                     with --key-file FILE from then on\n"
     "  --listen ADDR:PORT where to serve (default: 127.0.0.1:8888)\n"
     "  --tls-cert FILE, --tls-key FILE\n"
-    "                     serve HTTPS with this certificate (with its chain) and key, in PEM; "
-    "both\n"
-    "                     are loaded again when they change\n"
+    "                     serve HTTPS with this certificate (with its chain) and key, in\n"
+    "                     PEM; both are loaded again when they change\n"
     "  --rate-get N/s     how often one token may read (default: without limit); what comes\n"
     "                     faster waits, and is refused with 429 when that does not help\n"
     "  --rate-post N/s    the same for what changes something\n"
     "  --audit-days DAYS  how long the audit log and old versions are kept (default: 90)\n"
+    "  --fault ROUTE:KIND[=VALUE][@PROBABILITY]\n"
+    "                     for rehearsals: what goes wrong. ROUTE: *, list, create, get, update,\n"
+    "                     delete, exclude, history, restore, promote. KIND: delay=TIME,\n"
+    "                     429[=SECONDS], 500, 503, reset, truncate, malformed, drip, withhold.\n"
+    "                     May be given again: list:delay=2s, *:503@0.1\n"
     "  --help, --version\n"
     "\n"
     "Exit code: 0 done, 1 it could not be done, 2 usage.\n";
@@ -71,6 +75,7 @@ enum option_id {
 	OPT_RATE_POST,
 	OPT_TLS_CERT,
 	OPT_TLS_KEY,
+	OPT_FAULT,
 	OPT_N,
 };
 
@@ -95,6 +100,7 @@ static const char *const option_names[OPT_N] = {
 	[OPT_RATE_POST] = "--rate-post",
 	[OPT_TLS_CERT] = "--tls-cert",
 	[OPT_TLS_KEY] = "--tls-key",
+	[OPT_FAULT] = "--fault",
 };
 
 /* A century: more than enough, and its milliseconds are far from their end. */
@@ -113,7 +119,7 @@ static const struct verb_row {
 } verbs[] = {
 	[VERB_SERVE] = { "", NULL, BIT(OPT_DATA),
 	    BIT(OPT_LISTEN) | BIT(OPT_AUDIT_DAYS) | BIT(OPT_RATE_GET) | BIT(OPT_RATE_POST) |
-		BIT(OPT_TLS_CERT) | BIT(OPT_TLS_KEY),
+		BIT(OPT_TLS_CERT) | BIT(OPT_TLS_KEY) | BIT(OPT_FAULT),
 	    false },
 	[VERB_INIT] = { "init", NULL,
 	    BIT(OPT_DATA) | BIT(OPT_ORGANIZATION) | BIT(OPT_WORKSPACE) | BIT(OPT_DEPLOYMENT), 0,
@@ -265,6 +271,11 @@ set_option(struct options *o, enum option_id id, const char *v, char *why)
 	case OPT_TLS_KEY:
 		o->tls_key = v;
 		return v[0] || refuse(why, "%s takes a file", name);
+	case OPT_FAULT:
+		_Static_assert(REHEARSAL_WHY_SIZE <= CLI_WHY_SIZE, "one buffer for both");
+		if (o->n_faults == CLI_MAX_FAULTS)
+			return refuse(why, "%s may be given %d times", name, CLI_MAX_FAULTS);
+		return rehearsal_read(v, &o->faults[o->n_faults++], why) == 0;
 	case OPT_N:
 		break;
 	}
@@ -327,7 +338,7 @@ parse_options(size_t n, char *const *argv, struct options *o, char *why)
 			    argv[i][0] == '-' ? "unknown option" : "unexpected word", argv[i]);
 		if (!(known & BIT(id)))
 			return refuse(why, "%s is no option of this command", option_names[id]);
-		if ((given & BIT(id)) && id != OPT_DEPLOYMENT)
+		if ((given & BIT(id)) && id != OPT_DEPLOYMENT && id != OPT_FAULT)
 			return refuse(why, "%s is given twice", option_names[id]);
 		if (!value && ++i == n)
 			return refuse(why, "%s takes a value", option_names[id]);

@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "manager/policy.h"
+#include "manager/rehearse.h"
 
 enum verb {
 	VERB_SERVE,
@@ -26,6 +27,7 @@ enum verb {
 };
 
 #define CLI_MAX_DEPLOYMENTS 100
+#define CLI_MAX_FAULTS      32
 /* Strings are argv's own; NULL: not given. */
 struct options {
 	enum verb verb;
@@ -33,7 +35,9 @@ struct options {
 	const char *file; /* the backup */
 	int64_t audit_days;
 	const char *listen;
-	const char *tls_cert, *tls_key;       /* both or none */
+	const char *tls_cert, *tls_key; /* both or none */
+	struct rehearsal faults[CLI_MAX_FAULTS];
+	size_t n_faults;
 	unsigned rate_get, rate_post;         /* requests a second; 0: any number */
 	const char *organization, *workspace; /* names */
 	const char *deployments[CLI_MAX_DEPLOYMENTS];

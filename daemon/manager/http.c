@@ -64,8 +64,12 @@ conn_free(struct http_call *c)
 		event_free(c->kick);
 	if (c->closed)
 		event_free(c->closed);
+	if (c->drip)
+		(void)bufferevent_set_rate_limit(c->bev, NULL);
 	if (c->bev)
 		bufferevent_free(c->bev); /* closes the socket */
+	if (c->drip)
+		ev_token_bucket_cfg_free(c->drip);
 	mem_free(c);
 	http_server_check_stopped(s);
 }
@@ -171,7 +175,7 @@ conn_push(struct http_call *c)
 
 	if (!evbuffer_get_length(out))
 		return;
-	if (!c->tls) {
+	if (!c->tls && c->spoil != HTTP_SPOIL_DRIP) {
 		(void)evbuffer_unfreeze(out, 1);
 		/* An error comes again by the loop. */
 		(void)evbuffer_write(out, bufferevent_getfd(c->bev));
@@ -249,6 +253,7 @@ call_begin(struct http_call *c)
 {
 	uint8_t id[(HTTP_CALL_ID_SIZE - 1) / 2];
 
+	c->spoil = HTTP_SPOIL_NONE;
 	rnd_bytes(id, sizeof id);
 	hex_encode(c->id, id, sizeof id);
 	conn_become(c, CONN_CALL);

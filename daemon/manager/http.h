@@ -118,3 +118,13 @@ void http_call_stream(struct http_call *call, int status, const struct http_head
 void http_call_hold(struct http_call *call, void (*gone)(void *arg), void *arg);
 /* A held call is to be served now: it is as a handler got it. */
 void http_call_resume(struct http_call *call);
+
+/* What becomes of the bytes of this call's answer, and then of its connection: for rehearsals. */
+enum http_spoil {
+	HTTP_SPOIL_NONE,
+	HTTP_SPOIL_RESET,     /* none: the connection is reset */
+	HTTP_SPOIL_TRUNCATE,  /* half of the body, then the end */
+	HTTP_SPOIL_MALFORMED, /* all of it, the second half something else */
+	HTTP_SPOIL_DRIP,      /* a few bytes at a time */
+};
+void http_call_spoil(struct http_call *call, enum http_spoil how);

@@ -10,6 +10,7 @@
 #define HTTP_MAX_LISTENERS 4
 
 struct bufferevent;
+struct ev_token_bucket_cfg;
 struct evconnlistener;
 struct event;
 
@@ -67,6 +68,8 @@ struct http_call {
 	bool tls;
 	bool keep_alive;
 	bool chunked;
+	enum http_spoil spoil;            /* of the present call's answer */
+	struct ev_token_bucket_cfg *drip; /* NULL: as fast as it goes */
 	char id[HTTP_CALL_ID_SIZE];
 	struct http_source source;
 	void (*gone)(void *arg);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <sys/socket.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -108,6 +109,61 @@ answer_begin(struct http_call *c)
 	c->gone = NULL; /* the holder knows: it answers */
 }
 
+/* --- answers that are to go wrong ----------------------------------------------------- */
+
+#define DRIP_BYTES 64 /* in each of these: */
+#define DRIP_MS    100
+
+void
+http_call_spoil(struct http_call *c, enum http_spoil how)
+{
+	c->spoil = how;
+	c->keep_alive = c->keep_alive && how == HTTP_SPOIL_NONE;
+}
+
+static void
+conn_reset(struct http_call *c)
+{
+	static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(
+	    bufferevent_getfd(c->bev), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	conn_close(c);
+}
+
+static void
+start_dripping(struct http_call *c)
+{
+	struct timeval tick = { .tv_usec = DRIP_MS * 1000 };
+	struct ev_token_bucket_cfg *cfg = ev_token_bucket_cfg_new(
+	    EV_RATE_LIMIT_MAX, EV_RATE_LIMIT_MAX, DRIP_BYTES, DRIP_BYTES, &tick);
+
+	if (cfg)
+		(void)bufferevent_set_rate_limit(c->bev, cfg); /* it ends with this connection */
+	c->drip = cfg;
+}
+
+/* What is sent of a body: part of it, or a copy that is no JSON any more. 0 or -ENOMEM. */
+static int
+spoil_body(struct http_call *c, struct span *body, struct buf *copy)
+{
+	size_t half = body->n / 2;
+
+	if (c->spoil == HTTP_SPOIL_TRUNCATE)
+		body->n = half;
+	if (c->spoil == HTTP_SPOIL_DRIP)
+		start_dripping(c);
+	if (c->spoil != HTTP_SPOIL_MALFORMED)
+		return 0;
+	buf_add(copy, body->p, body->n);
+	if (buf_error(copy))
+		return buf_error(copy);
+	if (body->n > half)
+		memset(copy->data + half, '<', body->n - half);
+	body->p = copy->data;
+	return 0;
+}
+
 /* Memory that is out leaves a hole in the output: the client must not take it for an answer. */
 static void
 answer_end(struct http_call *c, int status, int r)
@@ -123,13 +179,21 @@ void
 http_call_answer(struct http_call *c, int status, const struct http_header *headers,
     const char *content_type, struct span body)
 {
+	struct buf copy = BUF_INIT(PIECE_MAX);
 	int r;
 
 	answer_begin(c);
+	if (c->spoil == HTTP_SPOIL_RESET) {
+		conn_reset(c);
+		return;
+	}
 	write_head(c, status, headers, body.p ? content_type : NULL);
 	r = end_head(c, status, body.n);
+	if (r >= 0 && c->spoil != HTTP_SPOIL_NONE)
+		r = spoil_body(c, &body, &copy);
 	if (r >= 0 && body.n && !is_head(c))
 		r = evbuffer_add(bufferevent_get_output(c->bev), body.p, body.n);
+	buf_fini(&copy);
 	answer_end(c, status, r);
 }
 
@@ -182,6 +246,11 @@ http_call_answer_shared(struct http_call *c, int status, const struct http_heade
 {
 	int r;
 
+	if (c->spoil != HTTP_SPOIL_NONE) {
+		http_call_answer(
+		    c, status, headers, content_type, (struct span){ body->data, body->n });
+		return;
+	}
 	answer_begin(c);
 	write_head(c, status, headers, content_type);
 	r = end_head(c, status, body->n);
@@ -243,7 +312,12 @@ http_call_stream(struct http_call *c, int status, const struct http_header *head
 	answer_begin(c);
 	c->source = *source;
 	r = stream_piece(c, &piece);
-	if (r < 0) {
+	if (r >= 0 && c->spoil != HTTP_SPOIL_NONE && c->spoil != HTTP_SPOIL_DRIP) {
+		/* A piece is as good as the whole to go wrong with. */
+		stream_end(c);
+		http_call_answer(
+		    c, status, headers, content_type, (struct span){ buf_str(&piece), piece.len });
+	} else if (r < 0) {
 		stream_end(c);
 		c->server->handler.refuse(
 		    c->server->handler.arg, c, 500, "The answer could not be made");
@@ -260,6 +334,8 @@ http_call_stream(struct http_call *c, int status, const struct http_header *head
 		conn_become(c, CONN_STREAM);
 		(void)bufferevent_disable(c->bev, EV_READ);
 		bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
+		if (c->spoil == HTTP_SPOIL_DRIP)
+			start_dripping(c);
 		if (stream_write(c, &piece, false) < 0)
 			conn_close(c);
 		else if (!c->depth)

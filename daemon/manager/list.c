@@ -190,6 +190,7 @@ list_read(struct request *rq, struct list *l)
 		l->query.resolve = l->query.resolve && (l->query.scope == SCOPE_DEPLOYMENT ||
 							   l->query.scope == SCOPE_PROJECT);
 		l->view.resolved = l->query.resolve;
+		l->view.show_secrets = l->view.show_secrets && !rq->withhold;
 		l->view.scope = l->query.scope;
 		l->view.scope_id = l->query.scope_id;
 		return true;

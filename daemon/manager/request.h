@@ -20,6 +20,7 @@ struct event_base;
 
 struct later;
 struct rate;
+struct rehearsal;
 struct watch;
 
 struct api {
@@ -30,6 +31,8 @@ struct api {
 	struct watch *watch;
 	struct later *later;
 	struct rate *rate_get, *rate_post; /* NULL: no limit */
+	const struct rehearsal *rehearsals;
+	size_t n_rehearsals;
 };
 
 #define REQUEST_MAX_PARAMS 4
@@ -50,6 +53,10 @@ struct request {
 	struct query query;
 	struct buf scratch; /* decoded path and query */
 	request_handler *handler;
+	const char *route_name; /* NULL: none of its own */
+	int status;             /* to be refused with, in a rehearsal; 0: served */
+	int64_t retry_after;
+	bool withhold; /* secrets that may be shown are not, in a rehearsal */
 	unsigned refs;
 };
 

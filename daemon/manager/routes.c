@@ -11,9 +11,11 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/rnd.h"
 #include "manager/apidoc.h"
 #include "manager/later.h"
 #include "manager/rate.h"
+#include "manager/rehearse.h"
 #include "manager/request.h"
 #include "proto/limits.h"
 
@@ -25,41 +27,42 @@ static const struct route {
 	enum http_method method;
 	const char *pattern;
 	request_handler *handler;
+	const char *name; /* for rehearsals; NULL: none of its own */
 } routes[] = {
-	{ HTTP_GET, OBJECTS, list_objects },
-	{ HTTP_POST, OBJECTS, object_create },
-	{ HTTP_GET, OBJECTS "/{}", object_get },
-	{ HTTP_POST, OBJECTS "/{}", object_update },
-	{ HTTP_DELETE, OBJECTS "/{}", object_delete },
-	{ HTTP_POST, OBJECTS "/{}/exclude-linking", object_exclude },
-	{ HTTP_GET, OBJECTS "/{}/history", object_history },
-	{ HTTP_POST, OBJECTS "/{}/restore", object_restore },
-	{ HTTP_POST, OBJECTS "/{}/promote", object_promote },
-	{ HTTP_GET, ORGANIZATION "/audit-log", audit_list },
-	{ HTTP_GET, "/v1/organizations", organizations_list },
-	{ HTTP_GET, ORGANIZATION, organization_get },
-	{ HTTP_GET, ORGANIZATION "/workspaces", workspaces_list },
-	{ HTTP_GET, ORGANIZATION "/workspaces/{}", workspace_get },
-	{ HTTP_GET, ORGANIZATION "/deployments", deployments_list },
-	{ HTTP_GET, ORGANIZATION "/deployments/{}", deployment_get },
-	{ HTTP_GET, ORGANIZATION "/connection-auth-types", auth_types_list },
-	{ HTTP_POST, ORGANIZATION, organization_update },
-	{ HTTP_POST, ORGANIZATION "/workspaces", workspace_create },
-	{ HTTP_POST, ORGANIZATION "/workspaces/{}", workspace_update },
-	{ HTTP_DELETE, ORGANIZATION "/workspaces/{}", workspace_delete },
-	{ HTTP_POST, ORGANIZATION "/deployments", deployment_create },
-	{ HTTP_POST, ORGANIZATION "/deployments/{}", deployment_update },
-	{ HTTP_DELETE, ORGANIZATION "/deployments/{}", deployment_delete },
-	{ HTTP_GET, ORGANIZATION "/projects", projects_list },
-	{ HTTP_POST, ORGANIZATION "/projects", project_create },
-	{ HTTP_GET, ORGANIZATION "/projects/{}", project_get },
-	{ HTTP_POST, ORGANIZATION "/projects/{}", project_update },
-	{ HTTP_DELETE, ORGANIZATION "/projects/{}", project_delete },
-	{ HTTP_GET, ORGANIZATION "/tokens", tokens_list },
-	{ HTTP_POST, ORGANIZATION "/tokens", tokens_create },
-	{ HTTP_GET, ORGANIZATION "/tokens/{}", tokens_get },
-	{ HTTP_DELETE, ORGANIZATION "/tokens/{}", tokens_revoke },
-	{ HTTP_POST, ORGANIZATION "/tokens/self/renew", tokens_renew },
+	{ HTTP_GET, OBJECTS, list_objects, "list" },
+	{ HTTP_POST, OBJECTS, object_create, "create" },
+	{ HTTP_GET, OBJECTS "/{}", object_get, "get" },
+	{ HTTP_POST, OBJECTS "/{}", object_update, "update" },
+	{ HTTP_DELETE, OBJECTS "/{}", object_delete, "delete" },
+	{ HTTP_POST, OBJECTS "/{}/exclude-linking", object_exclude, "exclude" },
+	{ HTTP_GET, OBJECTS "/{}/history", object_history, "history" },
+	{ HTTP_POST, OBJECTS "/{}/restore", object_restore, "restore" },
+	{ HTTP_POST, OBJECTS "/{}/promote", object_promote, "promote" },
+	{ HTTP_GET, ORGANIZATION "/audit-log", audit_list, NULL },
+	{ HTTP_GET, "/v1/organizations", organizations_list, NULL },
+	{ HTTP_GET, ORGANIZATION, organization_get, NULL },
+	{ HTTP_GET, ORGANIZATION "/workspaces", workspaces_list, NULL },
+	{ HTTP_GET, ORGANIZATION "/workspaces/{}", workspace_get, NULL },
+	{ HTTP_GET, ORGANIZATION "/deployments", deployments_list, NULL },
+	{ HTTP_GET, ORGANIZATION "/deployments/{}", deployment_get, NULL },
+	{ HTTP_GET, ORGANIZATION "/connection-auth-types", auth_types_list, NULL },
+	{ HTTP_POST, ORGANIZATION, organization_update, NULL },
+	{ HTTP_POST, ORGANIZATION "/workspaces", workspace_create, NULL },
+	{ HTTP_POST, ORGANIZATION "/workspaces/{}", workspace_update, NULL },
+	{ HTTP_DELETE, ORGANIZATION "/workspaces/{}", workspace_delete, NULL },
+	{ HTTP_POST, ORGANIZATION "/deployments", deployment_create, NULL },
+	{ HTTP_POST, ORGANIZATION "/deployments/{}", deployment_update, NULL },
+	{ HTTP_DELETE, ORGANIZATION "/deployments/{}", deployment_delete, NULL },
+	{ HTTP_GET, ORGANIZATION "/projects", projects_list, NULL },
+	{ HTTP_POST, ORGANIZATION "/projects", project_create, NULL },
+	{ HTTP_GET, ORGANIZATION "/projects/{}", project_get, NULL },
+	{ HTTP_POST, ORGANIZATION "/projects/{}", project_update, NULL },
+	{ HTTP_DELETE, ORGANIZATION "/projects/{}", project_delete, NULL },
+	{ HTTP_GET, ORGANIZATION "/tokens", tokens_list, NULL },
+	{ HTTP_POST, ORGANIZATION "/tokens", tokens_create, NULL },
+	{ HTTP_GET, ORGANIZATION "/tokens/{}", tokens_get, NULL },
+	{ HTTP_DELETE, ORGANIZATION "/tokens/{}", tokens_revoke, NULL },
+	{ HTTP_POST, ORGANIZATION "/tokens/self/renew", tokens_renew, NULL },
 };
 
 static const char *const method_names[] = {
@@ -323,20 +326,49 @@ read_target(struct request *rq)
 /* --- how often ------------------------------------------------------------------------ */
 
 static void
-serve_now(struct request *rq)
+answer_too_often(struct request *rq, int64_t seconds)
 {
-	rq->handler(rq);
+	char text[24];
+	struct http_header header = { "Retry-After", text };
+
+	(void)snprintf(text, sizeof text, "%" PRId64, seconds);
+	error_answer_with(
+	    rq->call, 429, &header, "The token's rate limit is exceeded: see Retry-After");
 }
 
 static void
-answer_too_often(struct request *rq, int64_t wait_ms)
+serve_now(struct request *rq)
 {
-	char seconds[24];
-	struct http_header header = { "Retry-After", seconds };
+	if (rq->status == 429)
+		answer_too_often(rq, rq->retry_after);
+	else if (rq->status)
+		error_answer(rq->call, rq->status, "This fault was ordered by --fault");
+	else
+		rq->handler(rq);
+}
 
-	(void)snprintf(seconds, sizeof seconds, "%" PRId64, (wait_ms + 999) / 1000);
-	error_answer_with(
-	    rq->call, 429, &header, "The token's rate limit is exceeded: see Retry-After");
+static uint32_t
+draw_million(void *arg)
+{
+	(void)arg;
+	return rnd_below(1000000);
+}
+
+/* What was ordered by --fault strikes first. */
+static void
+serve_rehearsed(struct request *rq)
+{
+	const struct api *api = rq->api;
+	struct rehearsed what;
+
+	rehearsal_draw(
+	    api->rehearsals, api->n_rehearsals, rq->route_name, draw_million, NULL, &what);
+	rq->status = what.status;
+	rq->retry_after = what.retry_after;
+	rq->withhold = what.withhold;
+	http_call_spoil(rq->call, what.spoil);
+	if (!what.delay_ms || later_call(rq->api->later, rq, what.delay_ms, serve_now) < 0)
+		serve_now(rq);
 }
 
 /* Stock clients do not try again: so a request waits for its turn, and only then is refused. */
@@ -348,9 +380,9 @@ serve_in_turn(struct request *rq)
 	int64_t wait_ms = rate ? rate_ask(rate, &rq->who.id, clock_boot_ms()) : 0;
 
 	if (wait_ms < 0)
-		answer_too_often(rq, -wait_ms);
-	else if (!wait_ms || later_call(rq->api->later, rq, wait_ms, serve_now) < 0)
-		serve_now(rq);
+		answer_too_often(rq, (-wait_ms + 999) / 1000);
+	else if (!wait_ms || later_call(rq->api->later, rq, wait_ms, serve_rehearsed) < 0)
+		serve_rehearsed(rq);
 }
 
 void
@@ -379,6 +411,7 @@ routes_serve(struct api *api, struct http_call *call)
 		route = find_route(rq, &organization);
 	if (route && find_organization(rq, organization)) {
 		rq->handler = route->handler;
+		rq->route_name = route->name;
 		serve_in_turn(rq);
 	}
 	request_unref(rq);

@@ -148,6 +148,9 @@ start_http(struct serving *v, const struct options *o, char *why)
 	if (api_new(&v->api, v->base, v->store, v->tokens) < 0 ||
 	    api_set_rates(v->api, o->rate_get, o->rate_post) < 0)
 		return -1;
+	api_set_rehearsals(v->api, o->faults, o->n_faults);
+	if (o->n_faults)
+		log_warn("faults are rehearsed", LOG_INT("orders", o->n_faults));
 	handler = api_handler(v->api);
 	if (http_server_new(&v->http, v->base, &options, &handler) < 0)
 		return -1;
