@@ -17,6 +17,7 @@
 #include "edge/harden.h"
 #include "edge/listener.h"
 #include "edge/loop.h"
+#include "edge/metrics.h"
 #include "edge/notify.h"
 #include "edge/peer.h"
 #include "edge/probing.h"
@@ -52,6 +53,7 @@ struct app {
 	struct alarm *alarm; /* when the replica wants its next turn */
 	struct later turn;   /* its turn comes at the end of this one */
 	struct ready *ready;
+	struct metrics *metrics;
 	struct event *drain_timer;
 	bool stopping;
 	bool upgrading;             /* stopping, to become a newer program */
@@ -422,6 +424,8 @@ apply(struct app *a, struct settings *s, char why[static SETTINGS_WHY_SIZE])
 	(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", r < 0 ? strerror(-r) : "");
 	if (r == 0 && a->snapshot)
 		r = snapshot_use(a->snapshot, s->config, why);
+	if (r == 0)
+		r = metrics_listen(a->metrics, &s->config->metrics.listen, why);
 	if (r < 0) {
 		upstream_free(u);
 		return r;
@@ -533,7 +537,7 @@ start_replica(struct app *a, char why[static SETTINGS_WHY_SIZE])
 }
 
 static int
-start_serving(struct app *a)
+start_serving(struct app *a, char why[static SETTINGS_WHY_SIZE])
 {
 	struct peers_limits limits = peers_limits_of(a->settings->config);
 	int r;
@@ -551,6 +555,11 @@ start_serving(struct app *a)
 	if (!a->drain_timer)
 		return -ENOMEM;
 	r = ready_new(&a->ready, a->loop, a->replica, a->settings->config);
+	a->service.ready = a->ready;
+	if (r == 0)
+		r = metrics_new(&a->metrics, loop_base(a->loop), a->replica, a->ready);
+	if (r == 0)
+		r = metrics_listen(a->metrics, &a->settings->config->metrics.listen, why);
 	if (r < 0)
 		return r;
 	return listener_start(a->listener, on_accepted, a);
@@ -598,7 +607,7 @@ start(struct app *a, char why[static SETTINGS_WHY_SIZE])
 		return r;
 	r = start_replica(a, why);
 	if (r == 0)
-		r = start_serving(a);
+		r = start_serving(a, why);
 	if (r < 0 && !*why)
 		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", strerror(-r));
 	return r;
@@ -616,6 +625,7 @@ stop(struct app *a)
 	a->upstream = upstream_free(a->upstream);
 	a->peers = peers_free(a->peers);
 	a->listener = listener_free(a->listener);
+	a->metrics = metrics_free(a->metrics);
 	a->ready = ready_free(a->ready);
 	a->snapshot = snapshot_free(a->snapshot, DISK_MS);
 	a->replica = replica_free(a->replica);

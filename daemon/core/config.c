@@ -395,12 +395,40 @@ set_one(const struct reading *rd, const char *section, const char *key, const ch
 	return line_of(rd, section, key) ? key : other;
 }
 
+static int64_t
+larger(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static int64_t
+smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* A window that nobody set gives way to those that somebody did. */
+static void
+fit_windows(const struct reading *rd, struct windows *w)
+{
+	bool ttl = line_of(rd, "freshness", "ttl"), stale = line_of(rd, "freshness", "stale");
+
+	if (!line_of(rd, "freshness", "max_stale"))
+		w->max_stale_ms =
+		    larger(w->max_stale_ms, larger(ttl ? w->ttl_ms : 0, stale ? w->stale_ms : 0));
+	if (!stale)
+		w->stale_ms = smaller(larger(w->stale_ms, ttl ? w->ttl_ms : 0), w->max_stale_ms);
+	if (!ttl)
+		w->ttl_ms = smaller(w->ttl_ms, w->stale_ms);
+}
+
 static int
 check_freshness(struct reading *rd)
 {
 	struct windows *w = &rd->c->freshness.windows;
 	char sentence[256];
 
+	fit_windows(rd, w);
 	if (w->ttl_ms > w->stale_ms)
 		return REFUSE(rd, "freshness", set_one(rd, "freshness", "ttl", "stale"),
 		    "ttl <= stale <= max_stale must hold, but ttl is %" PRId64
@@ -419,6 +447,29 @@ check_freshness(struct reading *rd)
 		    rd->name);
 		rd->warn(sentence);
 	}
+	return 0;
+}
+
+static int
+check_metrics(struct reading *rd)
+{
+	const struct config_list *listen = &rd->c->metrics.listen;
+	bool loopback;
+
+	if (listen->n == 0)
+		return 0;
+	for (size_t i = 0; i < listen->n; i++)
+		if (!value_listen(listen->item[i], &loopback))
+			return REFUSE(rd, "metrics", "listen",
+			    "listen \"%.80s\": it must be ADDR:PORT, like 127.0.0.1:9464",
+			    listen->item[i]);
+	if (listen->n > 2 || (listen->n == 2 && strcmp(listen->item[0], listen->item[1]) != 0))
+		return REFUSE(rd, "metrics", "listen", "listen takes one ADDR:PORT");
+	if (!loopback && listen->n == 1)
+		return REFUSE(rd, "metrics", "listen",
+		    "listen \"%.80s\" is open to other machines, and nobody is asked for a "
+		    "password there; if that is meant, say it twice: listen = %.80s %.80s",
+		    listen->item[0], listen->item[0], listen->item[0]);
 	return 0;
 }
 
@@ -463,6 +514,8 @@ config_read(struct config **out, const char *name, const char *text, size_t len,
 		r = check_manager(&rd);
 	if (r == 0)
 		r = check_freshness(&rd);
+	if (r == 0)
+		r = check_metrics(&rd);
 	if (r == 0)
 		r = check_rest(&rd);
 	if (r == 0)

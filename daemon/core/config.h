@@ -76,6 +76,10 @@ struct config {
 		int64_t max_age_ms; /* < 0: any age that is served */
 	} require;
 	struct {
+		struct config_list
+		    listen; /* one ADDR:PORT, said twice when it is no loopback one */
+	} metrics;
+	struct {
 		enum log_format format;
 		enum log_level level;
 	} log;

@@ -56,6 +56,7 @@ const struct option options[] = {
 	{ "memory", "max_bytes", OPTION_SIZE, AT(memory.max_bytes), "128M", 1 << 20, (int64_t)1 << 40, NULL },
 	{ "require", "keys", OPTION_KEYS, AT(require.key), NULL, 0, 0, NULL },
 	{ "require", "max_age", OPTION_MS, AT(require.max_age_ms), NULL, 1, 365 * DAY, NULL },
+	{ "metrics", "listen", OPTION_WORDS, AT(metrics.listen), NULL, 0, 0, NULL },
 	{ "log", "format", OPTION_NAME, AT(log.format), "auto", 0, 0, "auto journal kv json" },
 	{ "log", "level", OPTION_NAME, AT(log.level), "info", 0, 0, "error warn info debug" },
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/config_value.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -208,6 +209,26 @@ value_url(const char *text, char out[static VALUE_URL_SIZE], bool *plain)
 		return "its host or port makes no sense";
 	*plain = is_http && !host_is_loopback(host, host_n);
 	return NULL;
+}
+
+bool
+value_listen(const char *text, bool *loopback)
+{
+	size_t n = host_length(text), bare = n;
+	unsigned char address[16];
+	char host[64];
+	int64_t port;
+
+	if (n == 0 || n >= sizeof host || text[n] != ':' || strlen(text + n + 1) > 5 ||
+	    !value_count(text + n + 1, &port) || port > 65535)
+		return false;
+	*loopback = host_is_loopback(text, n);
+	if (text[0] == '[')
+		bare -= 2;
+	memcpy(host, text + (text[0] == '['), bare);
+	host[bare] = '\0';
+	return strcmp(host, "localhost") == 0 ||
+	       inet_pton(text[0] == '[' ? AF_INET6 : AF_INET, host, address) == 1;
 }
 
 size_t

@@ -28,5 +28,11 @@ bool value_bool(const char *text, int64_t *truth);      /* yes no true false on 
  */
 const char *value_url(const char *text, char out[static VALUE_URL_SIZE], bool *plain);
 
+/*
+ * "ADDR:PORT" to listen on: an IPv4 address, an IPv6 one in brackets, or localhost; port 0 lets the
+ * system choose. *loopback: nobody but this machine reaches it.
+ */
+bool value_listen(const char *text, bool *loopback);
+
 /* How many characters must be changed, added or dropped to make b of a; long texts count as far. */
 size_t value_distance(const char *a, const char *b);

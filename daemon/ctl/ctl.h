@@ -24,6 +24,7 @@ enum ctl_exit {
 #define CTL_DEFAULT_SOCKET "/run/connd/connd.sock"
 /* Above the daemon's cold_wait, which is how long a question may rightly take. */
 #define CTL_DEFAULT_TIMEOUT_MS 10000
+#define CTL_WAIT_TIMEOUT_MS    60000 /* of connctl wait: a start, a login, a first list */
 
 struct ctl_options {
 	const char *socket;
@@ -40,7 +41,11 @@ struct ctl_options {
  */
 int ctl_fail(enum ctl_exit code, const char *next, const char *fmt, ...) PRINTF(3, 4);
 
+/* While it is on, ctl_fail() only returns its code: for a try that will be made again. */
+void ctl_mute(bool on);
+
 /* The verbs. Each returns the exit code. */
 MUST_CHECK int ctl_get(const struct ctl_options *o);
 MUST_CHECK int ctl_list(const struct ctl_options *o);
 MUST_CHECK int ctl_status(const struct ctl_options *o);
+MUST_CHECK int ctl_wait(const struct ctl_options *o);

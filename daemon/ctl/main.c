@@ -16,6 +16,7 @@ static const struct {
 	{ "get", ctl_get },
 	{ "list", ctl_list },
 	{ "status", ctl_status },
+	{ "wait", ctl_wait },
 };
 
 static int

@@ -12,7 +12,8 @@ enum {
 	FOR_GET = 1 << 0,
 	FOR_LIST = 1 << 1,
 	FOR_STATUS = 1 << 2,
-	FOR_ALL = FOR_GET | FOR_LIST | FOR_STATUS,
+	FOR_WAIT = 1 << 3,
+	FOR_ALL = FOR_GET | FOR_LIST | FOR_STATUS | FOR_WAIT,
 };
 
 enum option_id { OPT_SOCKET, OPT_TIMEOUT, OPT_JSON, OPT_REVEAL, OPT_TEAM, OPT_HELP, OPT_VERSION };
@@ -75,6 +76,15 @@ static const struct verb_row verb_table[] = {
 	    "answers,\n"
 	    "whatever its state.\n"
 	    "\n" COMMON_HELP },
+	{ "wait", FOR_WAIT, 1, "connctl wait",
+	    "Usage: connctl wait [--timeout TIME] [options]\n"
+	    "\n"
+	    "Waits until connd is ready: with [require] in connd.conf, until those keys are there "
+	    "and\n"
+	    "young enough; else until it has data it may serve. connd itself need not run yet.\n"
+	    "Here --timeout is for the whole wait, 60s without it.\n"
+	    "\n" COMMON_HELP "\n"
+	    "Exit code: 0 ready, 2 usage, 3 not ready in time, 4 denied.\n" },
 };
 
 static const char program_help[] =
@@ -85,6 +95,7 @@ static const char program_help[] =
     "  get conn|var KEY   one connection or variable; secrets are *** without --reveal\n"
     "  list               the keys of all connections and variables\n"
     "  status             what connd holds and how fresh it is\n"
+    "  wait               until connd is ready\n"
     "\n"
     "Options stand before or after the words; -- ends them.\n"
     "\n" COMMON_HELP "  --version        the version\n"
@@ -193,13 +204,13 @@ words_check(const struct ctl_options *o, size_t n_given, unsigned used[], char *
 	const struct verb_row *v;
 
 	if (o->n_words == 0) {
-		(void)snprintf(why, OPTIONS_WHY_SIZE, "no verb: get, list or status");
+		(void)snprintf(why, OPTIONS_WHY_SIZE, "no verb: get, list, status or wait");
 		return OPTIONS_WRONG;
 	}
 	v = verb_find(o->word[0]);
 	if (!v) {
-		(void)snprintf(why, OPTIONS_WHY_SIZE, "unknown verb \"%.40s\": get, list or status",
-		    o->word[0]);
+		(void)snprintf(why, OPTIONS_WHY_SIZE,
+		    "unknown verb \"%.40s\": get, list, status or wait", o->word[0]);
 		return OPTIONS_WRONG;
 	}
 	for (size_t i = 0; i < N_ELEMENTS(option_table); i++) {
@@ -275,6 +286,8 @@ options_read(int argc, char *const argv[], const char *getenv_socket, struct ctl
 			n_given++;
 		}
 	}
+	if (!used[OPT_TIMEOUT] && o.n_words && strcmp(o.word[0], "wait") == 0)
+		o.timeout_ms = CTL_WAIT_TIMEOUT_MS;
 	*out = o;
 	if (used[OPT_VERSION])
 		return OPTIONS_VERSION;

@@ -229,6 +229,14 @@ output_text(const char *text)
 	return output_flush(&out);
 }
 
+static bool muted;
+
+void
+ctl_mute(bool on)
+{
+	muted = on;
+}
+
 int
 ctl_fail(enum ctl_exit code, const char *next, const char *fmt, ...)
 {
@@ -236,6 +244,8 @@ ctl_fail(enum ctl_exit code, const char *next, const char *fmt, ...)
 	char message[MESSAGE_SIZE];
 	va_list ap;
 
+	if (muted)
+		return code;
 	va_start(ap, fmt);
 	(void)vsnprintf(message, sizeof message, fmt, ap);
 	va_end(ap);

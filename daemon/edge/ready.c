@@ -35,16 +35,37 @@ say_status(const struct replica_status *st)
 	notify_status(text);
 }
 
-static bool
-may_be_ready(const struct ready *r, const struct replica_status *st, int64_t now_ms)
+/* The first of [require] that is not there, or too old; NULL: none. */
+static const struct config_require *
+first_lack(const struct ready *r, int64_t now_ms)
 {
 	const struct config *c = r->config;
 
 	for (size_t i = 0; i < c->require.n_keys; i++)
 		if (!replica_has(r->replica, now_ms, c->require.key[i].kind,
 			span_of(c->require.key[i].key), c->require.max_age_ms))
-			return false;
-	return c->require.n_keys > 0 || st->state != NOT_READY || r->grace_over;
+			return &c->require.key[i];
+	return NULL;
+}
+
+bool
+ready_now(const struct ready *r, const struct config_require **lacks)
+{
+	int64_t now_ms = clock_boot_ms();
+	struct replica_status st;
+
+	*lacks = first_lack(r, now_ms);
+	replica_status(r->replica, now_ms, &st);
+	return !*lacks && st.state != NOT_READY && st.state != EXPIRED;
+}
+
+/* The grace is for the service manager alone: it would take a connd that waits for a broken one. */
+static bool
+may_be_ready(const struct ready *r, const struct replica_status *st, int64_t now_ms)
+{
+	if (first_lack(r, now_ms))
+		return false;
+	return r->config->require.n_keys > 0 || st->state != NOT_READY || r->grace_over;
 }
 
 void

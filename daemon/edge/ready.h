@@ -21,5 +21,10 @@ void ready_use(struct ready *r, const struct config *config); /* on reload */
 /* After every turn of the replica: tells the service manager what has changed. */
 void ready_check(struct ready *r);
 bool ready_is(const struct ready *r); /* has READY=1 been said? */
-void ready_stop(struct ready *r);     /* nothing is said any more */
+/*
+ * Is what is needed there at this moment? It may have been, and have grown too old since. When it is
+ * not, *lacks is the first of [require] that is missing (NULL: there is no data at all).
+ */
+bool ready_now(const struct ready *r, const struct config_require **lacks);
+void ready_stop(struct ready *r); /* nothing is said any more */
 struct ready *ready_free(struct ready *r);

@@ -311,6 +311,23 @@ add_standing(struct buf *params, const struct replica_status *st)
 		jtext_member_int(params, "age_ms", st->age_ms);
 }
 
+/* Whether what is needed is there, and if not, what is missing. */
+static void
+add_readiness(struct buf *params, const struct service *s)
+{
+	static const char *const prefix[N_KINDS] = { "conn:", "var:", "env:" };
+	const struct config_require *lacks;
+
+	jtext_member_bool(params, "ready", ready_now(s->ready, &lacks));
+	if (!lacks)
+		return;
+	jtext_name(params, "lacks");
+	buf_addc(params, '"');
+	buf_adds(params, prefix[lacks->kind]);
+	jtext_escape(params, span_of(lacks->key));
+	buf_addc(params, '"');
+}
+
 static void
 serve_status(struct service *s, struct asker *asker, struct buf *out)
 {
@@ -332,6 +349,7 @@ serve_status(struct service *s, struct asker *asker, struct buf *out)
 	jtext_member_int(&params, "invalid", (int64_t)st.invalid);
 	if (*st.last_error)
 		jtext_member_string(&params, "last_error", span_of(st.last_error));
+	add_readiness(&params, s);
 	jtext_member_bool(&params, "syncing", st.syncing);
 	if (!st.syncing)
 		jtext_member_int(&params, "next_sync_ms", st.next_sync_ms);

@@ -17,10 +17,12 @@
 #include "base/buf.h"
 #include "core/acl.h"
 #include "core/replica.h"
+#include "edge/ready.h"
 
 /* What all connections are answered from. Borrowed by them; `acl` and `hide_teams` change on reload. */
 struct service {
 	struct replica *replica;
+	const struct ready *ready; /* for Status */
 	const struct acl *acl;
 	const char *organization, *deployment, *workspace; /* of the last two one is NULL */
 	bool hide_teams; /* [access] teams: a key that holds "___" is reached by its team alone */

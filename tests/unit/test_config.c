@@ -206,9 +206,12 @@ what_is_wrong_is_said_with_its_place(void **state)
 		{ "[manager]\nurl=https://u:p@m\norganization=o\ndeployment=d\n",
 		    "c.conf:2: url: it must not hold a user" },
 		{ GOOD "[freshness]\ndeletion_guard = 101%\n", "out of range: 0% to 100%" },
-		{ GOOD "[freshness]\nttl = 11m\n",
+		{ GOOD "[freshness]\nttl = 11m\nstale = 10m\n",
 		    "c.conf:6: ttl <= stale <= max_stale must hold" },
-		{ GOOD "[freshness]\nmax_stale = 9m\n", "c.conf:6: ttl <= stale <= max_stale" },
+		{ GOOD "[freshness]\nstale = 10m\nmax_stale = 9m\n",
+		    "c.conf:7: ttl <= stale <= max_stale" },
+		{ GOOD "[freshness]\nttl = 10m\nmax_stale = 9m\n",
+		    "c.conf:6: ttl <= stale <= max_stale" },
 		{ GOOD "[socket]\nmode = 888\n", "not an octal file mode" },
 		{ GOOD "[socket]\nmode = 01777\n", "out of range: 00 to 0777" },
 		{ GOOD "[socket]\nmax_connections = 0\n", "out of range" },
@@ -287,13 +290,42 @@ the_environment_overrides_the_file(void **state)
 }
 
 static void
+windows_nobody_set_give_way_to_those_somebody_did(void **state)
+{
+	static const struct {
+		const char *set;
+		int64_t ttl_ms, stale_ms, max_stale_ms;
+	} rows[] = {
+		{ "ttl = 11m\n", 660000, 660000, DAY },
+		{ "ttl = 2d\n", 2 * DAY, 2 * DAY, 2 * DAY },
+		{ "stale = 1m\n", 60000, 60000, DAY },
+		{ "stale = 2d\n", 120000, 2 * DAY, 2 * DAY },
+		{ "max_stale = 9m\n", 120000, 540000, 540000 },
+		{ "max_stale = 5s\n", 5000, 5000, 5000 },
+		{ "ttl = 3s\nmax_stale = 5s\n", 3000, 5000, 5000 },
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		struct config *c;
+
+		snprintf(text, sizeof text, "%s[freshness]\n%s", GOOD, rows[i].set);
+		c = good(text, no_env);
+		assert_int_equal(c->freshness.windows.ttl_ms, rows[i].ttl_ms);
+		assert_int_equal(c->freshness.windows.stale_ms, rows[i].stale_ms);
+		assert_int_equal(c->freshness.windows.max_stale_ms, rows[i].max_stale_ms);
+		config_free(c);
+	}
+}
+
+static void
 the_environment_is_named_when_it_is_wrong(void **state)
 {
 	static const struct {
 		const char *entry, *says;
 	} rows[] = {
 		{ "CONND__MANAGER__REFRESH=x", "CONND__MANAGER__REFRESH: refresh = \"x\"" },
-		{ "CONND__FRESHNESS__TTL=20m", "CONND__FRESHNESS__TTL: ttl <= stale" },
 		{ "CONND__MANAGER__URL=ftp://x", "CONND__MANAGER__URL: url \"ftp://x\"" },
 		{ "CONND__MANAGER__WORKSPACE=w",
 		    "CONND__MANAGER__WORKSPACE: [manager] deployment" },
@@ -564,6 +596,7 @@ main(void)
 		cmocka_unit_test(what_is_wrong_is_said_with_its_place),
 		cmocka_unit_test(lines_end_where_the_reader_would_cut_them),
 		cmocka_unit_test(the_environment_overrides_the_file),
+		cmocka_unit_test(windows_nobody_set_give_way_to_those_somebody_did),
 		cmocka_unit_test(the_environment_is_named_when_it_is_wrong),
 		cmocka_unit_test(odd_but_working_is_one_warning),
 		cmocka_unit_test(the_unauthorized_window_is_capped_by_max_stale),

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ready by need: [require], connctl wait, and the listener for probes and monitoring."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from connd_testing import CONNCTL, PATIENCE, Connd, Manager, eventually
+
+REQUIRE = {"keys": "conn:warehouse var:region", "max_age": "1h"}
+
+
+@contextlib.contextmanager
+def running(connd: Connd) -> Iterator[Connd]:
+    """It listens; what it is ready for is the test's business."""
+    connd.start("listening")
+    try:
+        yield connd
+    finally:
+        connd.stop()
+
+
+def fetch(port: int, path: str, method: str = "GET") -> tuple[int, str, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request(method, path)
+        response = connection.getresponse()
+        body = response.read().decode()
+        return response.status, response.getheader("Content-Type") or "", body
+    finally:
+        connection.close()
+
+
+def listening_port(connd: Connd) -> int:
+    events = [e for e in connd.events() if e["event"] == "metrics"]
+    return int(events[-1]["port"])
+
+
+def wait(connd: Connd, timeout: str, *args: str) -> subprocess.CompletedProcess[str]:
+    return connd.connctl("wait", "--timeout", timeout, *args)
+
+
+def test_wait_ends_when_what_is_required_is_there(workdir: Path) -> None:
+    with Manager(workdir) as manager:
+        manager.create_connection("warehouse", manager.deployment_ids["prod"], host="db")
+        sections = {"require": REQUIRE, "manager": {"refresh": "1s"}}
+        with running(manager.connd(sections=sections)) as connd:
+            connd.wait_for(lambda s: s["connections"] == 1, "the first list")
+            early = wait(connd, "300ms")
+            assert (early.returncode, early.stdout) == (3, "")
+            assert "var:region is not there, or too old" in early.stderr
+            assert connd.status()["ready"] is False
+            assert connd.status()["lacks"] == "var:region"
+            manager.create_variable("region", "eu", manager.deployment_ids["prod"])
+            late = wait(connd, "20s")
+            assert (late.returncode, late.stdout, late.stderr) == (0, "ready\n", "")
+            assert connd.status()["ready"] is True
+            assert "lacks" not in connd.status()
+
+
+def test_wait_begins_before_connd_does(workdir: Path) -> None:
+    with Manager(workdir) as manager:
+        connd = manager.connd()
+        argv = [CONNCTL, "wait", "--json", "--socket", connd.socket]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(argv, stdout=pipe, stderr=pipe) as waiting, connd:
+            out, err = waiting.communicate(timeout=PATIENCE)
+        assert (waiting.returncode, out, err) == (0, b'{"ready":true}\n', b"")
+
+
+def test_wait_says_why_it_gave_up(workdir: Path) -> None:
+    manager = Manager(workdir)
+    with running(manager.connd(sections={"freshness": {"cold_wait": "0"}})) as connd:
+        connd.wait_for(lambda s: s.get("last_error"), "it has tried")
+        done = wait(connd, "200ms")
+        assert (done.returncode, done.stdout) == (3, "")
+        assert "not ready after 200 ms" in done.stderr
+        assert "connect" in done.stderr.lower(), "the reason the sync failed for"
+    done = wait(connd, "200ms")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "can not reach connd" in done.stderr
+
+
+def test_what_grew_too_old_is_not_ready_any_more(workdir: Path) -> None:
+    with Manager(workdir) as manager:
+        manager.create_connection("warehouse", manager.deployment_ids["prod"], host="db")
+        sections = {
+            "require": {"keys": "conn:warehouse", "max_age": "2s"},
+            "manager": {"refresh": "1s", "push": "no"},
+        }
+        with manager.connd(sections=sections) as connd:
+            assert connd.status()["ready"] is True
+            manager.stop()
+            connd.wait_for(lambda s: not s["ready"], "the record grows too old")
+
+
+def test_probes_and_monitoring_over_http(workdir: Path) -> None:
+    with Manager(workdir) as manager:
+        manager.create_connection(
+            "warehouse", manager.deployment_ids["prod"], host="db", password="tell-nobody"
+        )
+        sections = {
+            "require": REQUIRE,
+            "manager": {"refresh": "1s"},
+            "metrics": {"listen": "127.0.0.1:0"},
+        }
+        with running(manager.connd(sections=sections)) as connd:
+            port = listening_port(connd)
+            connd.wait_for(lambda s: s["connections"] == 1, "the first list")
+            assert fetch(port, "/healthz")[::2] == (200, "ok\n")
+            status, _, body = fetch(port, "/readyz")
+            assert (status, body) == (503, "not ready: var:region is not there, or too old\n")
+            manager.create_variable("region", "eu", manager.deployment_ids["prod"])
+            eventually(lambda: fetch(port, "/readyz")[::2] == (200, "ready\n"), "ready")
+            status, content_type, body = fetch(port, "/metrics")
+            assert status == 200 and content_type.startswith("application/openmetrics-text")
+            lines = body.splitlines()
+            assert lines[-1] == "# EOF"
+            for line in (
+                'connd_state{connd_state="fresh"} 1',
+                'connd_state{connd_state="expired"} 0',
+                'connd_records{kind="connection"} 1',
+                "connd_ready 1",
+            ):
+                assert line in lines
+            assert "tell-nobody" not in body
+            assert fetch(port, "/else")[0] == 404
+            assert fetch(port, "/metrics", "POST")[0] >= 400
+            assert fetch(port, "/healthz")[0] == 200
+
+
+def test_the_listener_follows_a_reload(workdir: Path) -> None:
+    with Manager(workdir) as manager, manager.connd() as connd:
+        plain = connd.config_text()
+
+        def reload_with(text: str, event: str) -> None:
+            before = len([e for e in connd.events() if e["event"] == event])
+            connd.write_config(text)
+            connd.send_signal(1)
+            eventually(
+                lambda: len([e for e in connd.events() if e["event"] == event]) > before, event
+            )
+
+        reload_with(plain + "\n[metrics]\nlisten = 127.0.0.1:0\n", "reloaded")
+        port = listening_port(connd)
+        assert fetch(port, "/healthz")[0] == 200
+        taken = f"\n[metrics]\nlisten = 127.0.0.1:{port} \n"
+        reload_with(plain, "reloaded")
+        with pytest.raises(OSError):
+            fetch(port, "/healthz")
+        reload_with(plain + taken, "reloaded")
+        assert fetch(port, "/healthz")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("listen", "said"),
+    [
+        ("9464", "ADDR:PORT"),
+        ("127.0.0.1:65536", "ADDR:PORT"),
+        ("example.com:80", "ADDR:PORT"),
+        ("0.0.0.0:9464", "say it twice"),
+        ("127.0.0.1:1 127.0.0.1:2", "one ADDR:PORT"),
+    ],
+)
+def test_where_it_may_listen(workdir: Path, listen: str, said: str) -> None:
+    connd = Manager(workdir).connd(sections={"metrics": {"listen": listen}})
+    connd.write_config()
+    done: Any = connd.check()
+    assert done.returncode != 0 and said in done.stderr and "connd.conf:" in done.stderr
+
+
+def test_open_to_others_when_said_twice(workdir: Path) -> None:
+    connd = Manager(workdir).connd(sections={"metrics": {"listen": "0.0.0.0:0 0.0.0.0:0"}})
+    connd.write_config()
+    assert connd.check().returncode == 0
