@@ -216,6 +216,7 @@ set_option(struct options *o, enum option_id id, const char *v, char *why)
 {
 	const char *name = option_names[id];
 
+	_Static_assert(REHEARSAL_WHY_SIZE <= CLI_WHY_SIZE, "one buffer for both");
 	switch (id) {
 	case OPT_DATA:
 		o->data = v;
@@ -272,7 +273,6 @@ set_option(struct options *o, enum option_id id, const char *v, char *why)
 		o->tls_key = v;
 		return v[0] || refuse(why, "%s takes a file", name);
 	case OPT_FAULT:
-		_Static_assert(REHEARSAL_WHY_SIZE <= CLI_WHY_SIZE, "one buffer for both");
 		if (o->n_faults == CLI_MAX_FAULTS)
 			return refuse(why, "%s may be given %d times", name, CLI_MAX_FAULTS);
 		return rehearsal_read(v, &o->faults[o->n_faults++], why) == 0;
