@@ -19,23 +19,31 @@ fail(int err, char *why, const char *path, const char *what)
 	return -err;
 }
 
+/* size: what fstat() said, which may change meanwhile and is 0 in /proc. 0 or errno. */
 static int
-read_all(int fd, struct buf *out)
+read_all(int fd, struct buf *out, size_t size)
 {
-	for (;;) {
-		size_t want = out->max - out->len < 4096 ? out->max - out->len + 1 : 4096;
-		char chunk[4096 + 1];
-		ssize_t n = read(fd, chunk, want);
+	size_t room, want;
+	char *to, more;
+	ssize_t n;
 
+	for (;;) {
+		room = out->max - out->len;
+		want = size > out->len ? size - out->len : 4096;
+		if (want > room)
+			want = room;
+		/* A full buffer: is there anything left that it can not hold? */
+		to = want ? buf_room(out, want) : &more;
+		if (!to)
+			return -buf_error(out);
+		n = read(fd, to, want ? want : 1);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n > 0)
-			buf_add(out, chunk, (size_t)n);
-		mem_wipe(chunk, sizeof chunk);
-		if (n < 0)
-			return errno;
-		if (n == 0 || buf_error(out))
-			return -buf_error(out);
+		if (n <= 0)
+			return n < 0 ? errno : 0;
+		if (!want)
+			return EMSGSIZE;
+		buf_grown(out, (size_t)n);
 	}
 }
 
@@ -71,7 +79,7 @@ read_file(const char *path, struct buf *out, bool secret, char *why)
 	} else if (secret && (fault = distrust(&st))) {
 		err = EACCES;
 	} else {
-		err = read_all(fd, out);
+		err = read_all(fd, out, st.st_size > 0 ? (size_t)st.st_size : 0);
 		if (err == EMSGSIZE)
 			fault = "is larger than it may be";
 	}
