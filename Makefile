@@ -194,6 +194,20 @@ bench: all $(BENCH) ## how fast connd and the shim answer, beside a bare server 
 	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/lookup.py $B/tests/bench
 	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/shim_ping.py --real
 
+# Faults, end to end; make test runs a shorter round of it.
+ASK := $B/tests/chaos/ask
+
+$(ASK): %: %.o
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $<
+
+.PHONY: chaos asker
+asker: $(ASK)
+
+chaos: deps all $(ASK) ## every fault in turn: what lookups got, what was said (SOAK=1: hours of it)
+	@CONND_BUILD=$(BIN) CHAOS=$(if $(SOAK),soak,full) .venvs/dev/bin/python -m pytest -q -n 4 \
+		--timeout 1200 tests/chaos $(CHAOS_OPTIONS)
+
 .PHONY: lint
 lint: deps ## the static checks
 	@tests/lint/run.sh $(CHECKS)
@@ -204,7 +218,7 @@ lint: deps ## the static checks
 APT := gcc make pkg-config libc6-dev \
 	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libinih-dev libsqlite3-dev libssl-dev \
 	libcmocka-dev clang clang-format clang-tidy shellcheck mandoc \
-	systemd dbus libnss-systemd procps util-linux \
+	systemd dbus libnss-systemd procps util-linux strace faketime \
 	python3 python3-venv python3-dev git curl ca-certificates openssl
 
 .PHONY: deps

@@ -23,6 +23,8 @@ stage_shim() { "$python" -m pytest -q python-shim/tests; }
 stage_e2e() { pytest_in tests/e2e build/asan -n 6; }
 # What a sanitizer would distort.
 stage_memory() { pytest_in tests/e2e/test_memory.py build; }
+# Every fault in turn, under load; make chaos is the long round of it.
+stage_chaos() { make -s asker && CHAOS=quick pytest_in tests/chaos build -n 5; }
 stage_system() { # leaves no file of root's behind
 	"${as_root[@]}" env CONND_BUILD="$PWD/build" PYTHONDONTWRITEBYTECODE=1 \
 		"$python" -m pytest -q --durations=5 -o cache_dir=/tmp/connd-pytest-cache tests/system
@@ -31,7 +33,7 @@ stage_airflow33() { tests/airflow/run.sh 33; }
 stage_airflow211() { tests/airflow/run.sh 211; }
 
 # The longest first: they overlap best.
-stages=(airflow33 e2e airflow211 memory system unit_asan shim unit sim)
+stages=(airflow33 e2e airflow211 chaos memory system unit_asan shim unit sim)
 [ $# -eq 0 ] || stages=("$@")
 
 # "N passed, N failed" of a log: pytest's closing line, or those of the unit and scenario runners.

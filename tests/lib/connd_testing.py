@@ -259,9 +259,16 @@ class Connd:
             capture_output=True, text=True, timeout=PATIENCE, check=False, **run,
         )  # fmt: skip
 
-    def start(self, wait: str = "ready", **popen: Any) -> Connd:
-        """wait: "ready" (it has data), "listening" (it answers) or "" (not at all)."""
-        self.program = Program([CONND, "--config", self.config], self.stderr_path, **popen)
+    def start(
+        self,
+        wait: str = "ready",
+        wrap: Callable[[list[str | Path]], list[str | Path]] | None = None,
+        **popen: Any,
+    ) -> Connd:
+        """wait: "ready" (it has data), "listening" (it answers) or "" (not at all). wrap: the command
+        that runs it, made from its own; it must exec."""
+        argv: list[str | Path] = [CONND, "--config", self.config]
+        self.program = Program(wrap(argv) if wrap else argv, self.stderr_path, **popen)
         if wait:
             self.wait_listening()
         if wait == "ready":
