@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 # Airflow reads both as it is imported, and some tests import it.
-os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="airflow-home-")
+_home = tempfile.TemporaryDirectory(prefix="airflow-home-", ignore_cleanup_errors=True)
+os.environ["AIRFLOW_HOME"] = _home.name
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ.pop("CONND_SOCKET", None)
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from fakes import FakeConnd
+from fakes import FakeConnd  # noqa: E402
 
-from airflow_connd import _client, backend
+from airflow_connd import _client, backend  # noqa: E402
 
 
 @pytest.fixture
