@@ -354,7 +354,11 @@ class Connd:
         return took
 
     def __enter__(self) -> Connd:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.__exit__(AssertionError)
+            raise
 
     def __exit__(self, kind: object, *_: object) -> None:
         if self.program is None:
@@ -521,7 +525,11 @@ class Manager:
         )  # fmt: skip
 
     def __enter__(self) -> Manager:
-        return self.serve()
+        try:
+            return self.serve()
+        except BaseException:
+            self.__exit__(AssertionError)
+            raise
 
     def __exit__(self, kind: object, *_: object) -> None:
         if self.program is None:
