@@ -206,7 +206,7 @@ BAD_CONFIGS = {
     "no such duration": ("[freshness]\nttl = soon\n", "ttl"),
     "not INI": ("frobnicate\n", "key = value"),
     "a rule": ("[access]\nallow = nobody:1\n", "allow"),
-    "refresh too fast": ("[freshness]\nstale = 1s\n", "ttl"),
+    "windows that cross": ("[freshness]\nttl = 5s\nstale = 1s\n", "ttl"),
 }
 
 
