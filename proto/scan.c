@@ -551,6 +551,16 @@ scan_find(struct span object, const char *name, struct span *value)
 	return 0;
 }
 
+struct span
+scan_get(struct span object, const char *name)
+{
+	struct span value = { 0 };
+
+	if (scan_find(object, name, &value) != 0)
+		value = (struct span){ 0 };
+	return value;
+}
+
 static struct span
 inside_quotes(struct span value)
 {

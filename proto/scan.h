@@ -47,6 +47,9 @@ bool scan_name_is(struct span raw_name, const char *literal);
 /* The named member, or an absent span. -EEXIST when it is there twice. 0 otherwise. */
 MUST_CHECK int scan_find(struct span object, const char *name, struct span *value);
 
+/* The same for documents known to name nothing twice: the member, or an absent span. */
+struct span scan_get(struct span object, const char *name);
+
 /*
  * The text of a string value (or of a raw name given with its quotes stripped by scan_name_text()),
  * appended to out. 0, -EILSEQ for U+0000 or a lone surrogate (lenient texts only), or out's error.

@@ -80,37 +80,41 @@ asker_learn_groups(struct asker *a)
 	return 0;
 }
 
+/* Who asks, as the rules want to know it. 0 or -errno. */
+static int
+peer_of(struct asker *a, struct acl_peer *peer)
+{
+	int r = asker_learn_groups(a);
+
+	*peer = (struct acl_peer){
+		.uid = a->uid, .gid = a->gid, .groups = a->groups, .n_groups = a->n_groups
+	};
+	return r;
+}
+
 /* 1 allowed, 0 denied, or -errno: can not tell. */
 static int
 may_ask(const struct service *s, struct asker *a, enum record_kind kind, struct span key)
 {
-	struct acl_peer peer = { .uid = a->uid, .gid = a->gid };
+	struct acl_peer peer;
 	int r;
 
 	if (acl_is_empty(s->acl))
 		return 1;
-	r = asker_learn_groups(a);
-	if (r < 0)
-		return r;
-	peer.groups = a->groups;
-	peer.n_groups = a->n_groups;
-	return acl_allows(s->acl, &peer, kind, key);
+	r = peer_of(a, &peer);
+	return r < 0 ? r : acl_allows(s->acl, &peer, kind, key);
 }
 
 static int
 may_ask_some(const struct service *s, struct asker *a)
 {
-	struct acl_peer peer = { .uid = a->uid, .gid = a->gid };
+	struct acl_peer peer;
 	int r;
 
 	if (acl_is_empty(s->acl))
 		return 1;
-	r = asker_learn_groups(a);
-	if (r < 0)
-		return r;
-	peer.groups = a->groups;
-	peer.n_groups = a->n_groups;
-	return acl_allows_some(s->acl, &peer);
+	r = peer_of(a, &peer);
+	return r < 0 ? r : acl_allows_some(s->acl, &peer);
 }
 
 static void

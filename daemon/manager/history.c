@@ -44,16 +44,6 @@ history_encode(const struct store_object *o, struct buf *out)
 	buf_adds(out, "]}");
 }
 
-static struct span
-member(struct span doc, const char *name)
-{
-	struct span value = { 0 };
-
-	if (scan_find(doc, name, &value) != 0)
-		value = (struct span){ 0 };
-	return value;
-}
-
 static bool
 is_true(struct span value)
 {
@@ -67,12 +57,12 @@ history_decode(struct span doc, struct history *out)
 
 	if (scan_check(doc, SCAN_STRICT, &text, NULL) != 0 || scan_type(text) != SCAN_OBJECT)
 		return -EBADMSG;
-	*out = (struct history){ .auto_link = is_true(member(text, "autoLink")),
-		.auto_link_projects = is_true(member(text, "autoLinkProjects")),
-		.description = member(text, "description"),
-		.value = member(text, "value"),
-		.links = member(text, "links"),
-		.excludes = member(text, "excludes") };
+	*out = (struct history){ .auto_link = is_true(scan_get(text, "autoLink")),
+		.auto_link_projects = is_true(scan_get(text, "autoLinkProjects")),
+		.description = scan_get(text, "description"),
+		.value = scan_get(text, "value"),
+		.links = scan_get(text, "links"),
+		.excludes = scan_get(text, "excludes") };
 	return out->value.p && out->links.p && out->excludes.p ? 0 : -EBADMSG;
 }
 
@@ -91,9 +81,9 @@ history_next(struct span *at, struct store_link *out)
 	*out = (struct store_link){ 0 };
 	if (!scan_element(at, &value) || scan_type(value) != SCAN_OBJECT)
 		return false;
-	out->override = member(value, "override");
-	return scope_from(unquoted(member(value, "scope")), &out->scope) &&
-	       id_from(unquoted(member(value, "id")), &out->entity);
+	out->override = scan_get(value, "override");
+	return scope_from(unquoted(scan_get(value, "scope")), &out->scope) &&
+	       id_from(unquoted(scan_get(value, "id")), &out->entity);
 }
 
 /* ---- differences ---- */

@@ -17,16 +17,6 @@ resolve_verdict(const struct resolve_case *c)
 	return RESOLVE_ABSENT;
 }
 
-static struct span
-member(struct span doc, const char *name)
-{
-	struct span value = { 0 };
-
-	if (scan_find(doc, name, &value) != 0)
-		value = (struct span){ 0 };
-	return value;
-}
-
 int
 resolve_value(enum manager_type type, struct span doc, struct span override, struct buf *out)
 {
@@ -36,10 +26,10 @@ resolve_value(enum manager_type type, struct span doc, struct span override, str
 	}
 	buf_addc(out, '{');
 	for (const struct value_field *f = value_fields(type); f && f->name; f++) {
-		struct span below = member(doc, f->name), above = { 0 };
+		struct span below = scan_get(doc, f->name), above = { 0 };
 
 		if (f->overridable)
-			above = member(override, f->name);
+			above = scan_get(override, f->name);
 		if (!below.p && !above.p)
 			continue;
 		jtext_name(out, f->name);

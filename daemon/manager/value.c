@@ -65,17 +65,6 @@ value_field(enum manager_type type, struct span name)
 	return NULL;
 }
 
-/* Documents hold no member twice, so the only thing scan_find() can say is where it is. */
-static struct span
-member(struct span doc, const char *name)
-{
-	struct span value = { 0 };
-
-	if (scan_find(doc, name, &value) != 0)
-		value = (struct span){ 0 };
-	return value;
-}
-
 static bool
 is_empty_string(struct span value)
 {
@@ -189,7 +178,7 @@ value_set_fields(enum manager_type type, struct span doc, struct buf *out)
 {
 	buf_addc(out, '[');
 	for (const struct value_field *f = value_fields(type); f && f->name; f++) {
-		struct span value = member(doc, f->name);
+		struct span value = scan_get(doc, f->name);
 
 		if (!value.p || f->kind == VALUE_BOOL || strcmp(f->name, "authTypeId") == 0)
 			continue;
@@ -237,7 +226,7 @@ value_changes(
     enum manager_type type, struct span was, struct span now, const char *prefix, struct buf *out)
 {
 	for (const struct value_field *f = value_fields(type); f && f->name; f++) {
-		struct span a = member(was, f->name), b = member(now, f->name);
+		struct span a = scan_get(was, f->name), b = scan_get(now, f->name);
 
 		if (is_map(f))
 			changed_members(prefix, f->name, a, b, out);
@@ -249,7 +238,7 @@ value_changes(
 bool
 value_is_secret(struct span doc)
 {
-	struct span flag = member(doc, "isSecret");
+	struct span flag = scan_get(doc, "isSecret");
 
 	return flag.p && scan_bool(flag);
 }
@@ -296,7 +285,7 @@ value_mask(enum manager_type type, struct span doc, const struct value_mask *m, 
 {
 	buf_addc(out, '{');
 	for (const struct value_field *f = value_fields(type); f && f->name; f++) {
-		struct span value = member(doc, f->name);
+		struct span value = scan_get(doc, f->name);
 
 		if (!value.p)
 			continue;
@@ -332,7 +321,7 @@ value_update(enum manager_type type, struct span stored, struct span sent, struc
 
 	buf_addc(out, '{');
 	for (const struct value_field *f = value_fields(type); f && f->name; f++) {
-		struct span was = member(stored, f->name), now = member(sent, f->name);
+		struct span was = scan_get(stored, f->name), now = scan_get(sent, f->name);
 
 		if (f->kind == VALUE_BOOL) /* immutable */
 			write_member(out, f->name, was);
@@ -357,7 +346,7 @@ override_fields(
 {
 	buf_addc(out, '{');
 	for (const struct value_field *f = value_fields(type); f && f->name; f++) {
-		struct span was = member(stored, f->name), now = member(sent, f->name);
+		struct span was = scan_get(stored, f->name), now = scan_get(sent, f->name);
 
 		if (!f->overridable)
 			continue;
@@ -427,7 +416,7 @@ override_unset(
 {
 	buf_addc(out, '{');
 	for (const struct value_field *f = value_fields(type); f && f->name; f++) {
-		struct span value = member(doc, f->name);
+		struct span value = scan_get(doc, f->name);
 
 		if (!value.p || is_unset(c, f->name, (struct span){ 0 }))
 			continue;
