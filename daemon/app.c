@@ -590,6 +590,11 @@ start(struct app *a, char why[static SETTINGS_WHY_SIZE])
 		return r;
 	log_setup(a->settings->config->log.format, a->settings->config->log.level);
 	settings_log_oddities(a->settings);
+	if (a->settings->config->memory.lock == ARENA_LOCK_REQUIRE && !harden_can_lock()) {
+		(void)snprintf(why, SETTINGS_WHY_SIZE,
+		    "memory cannot be locked, and [memory] lock = require: raise LimitMEMLOCK");
+		return -EPERM;
+	}
 	o = (struct listener_options){
 		.path = a->settings->config->socket.path,
 		.group = a->settings->config->socket.group,

@@ -3,9 +3,11 @@
 
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define MMAP_FROM (128 * 1024) /* bigger blocks go back to the kernel when they are freed */
 #define TRIM_FROM (256 * 1024)
@@ -65,4 +67,18 @@ uint64_t
 harden_max_locked(void)
 {
 	return soft(RLIMIT_MEMLOCK);
+}
+
+bool
+harden_can_lock(void)
+{
+	size_t n = (size_t)sysconf(_SC_PAGESIZE);
+	void *page = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool can;
+
+	if (page == MAP_FAILED)
+		return false;
+	can = mlock(page, n) == 0;
+	(void)munmap(page, n);
+	return can;
 }

@@ -6,9 +6,11 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* First thing in main(). Whatever the kernel refuses is done without. */
 void harden_process(void);
 uint64_t harden_max_files(void);  /* the limit in force */
 uint64_t harden_max_locked(void); /* bytes; UINT64_MAX: no limit */
+bool harden_can_lock(void);       /* a page, now: can memory be locked at all? */
