@@ -202,9 +202,14 @@ $(ASK): %: %.o
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $<
 
 .PHONY: chaos asker
-asker: $(ASK)
+asker: $(ASK) $B/tests/chaos/wall.so
 
-chaos: deps all $(ASK) ## every fault in turn: what lookups got, what was said (SOAK=1: hours of it)
+$B/tests/chaos/wall.so: tests/chaos/wall.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$Q$(CC) -std=gnu17 -O2 $(WARN) $(WERROR) -D_GNU_SOURCE -fPIC -shared -o $@ $<
+
+chaos: deps all asker ## every fault in turn: what lookups got, what was said (SOAK=1: hours of it)
 	@CONND_BUILD=$(BIN) CHAOS=$(if $(SOAK),soak,full) .venvs/dev/bin/python -m pytest -q -n 4 \
 		--timeout 1200 tests/chaos $(CHAOS_OPTIONS)
 
@@ -218,7 +223,7 @@ lint: deps ## the static checks
 APT := gcc make pkg-config libc6-dev \
 	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libinih-dev libsqlite3-dev libssl-dev \
 	libcmocka-dev clang clang-format clang-tidy shellcheck mandoc \
-	systemd dbus libnss-systemd procps util-linux strace faketime \
+	systemd dbus libnss-systemd procps util-linux strace \
 	python3 python3-venv python3-dev git curl ca-certificates openssl
 
 .PHONY: deps

@@ -28,6 +28,7 @@ from world import (
     running,
     snapshot_section,
     value,
+    wall_clock,
 )
 
 Row = Callable[..., None]
@@ -159,14 +160,14 @@ class Authority:
         self.certificate, self.key = directory / f"{name}.pem", directory / f"{name}.key"
         self._make(name, self.certificate, self.key, "basicConstraints=critical,CA:TRUE", [])
 
-    @staticmethod
-    def _make(cn: str, out: Path, key: Path, extension: str, more: list[str]) -> None:
+    def _make(self, cn: str, out: Path, key: Path, extension: str, more: list[str]) -> None:
+        offset = self.directory / "offset"
+        offset.write_text(str(-9 * 86400 if cn == "expired" else 0))
         subprocess.run(
-            [*(["faketime", "9 days ago"] if cn == "expired" else []),
-             "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
              "-nodes", "-days", "2", "-subj", f"/CN={cn}", "-addext", extension,
              "-keyout", str(key), "-out", str(out), *more],
-            check=True, capture_output=True,
+            check=True, capture_output=True, env={**os.environ, **wall_clock(offset)},
         )  # fmt: skip
 
     def leaf(self, name: str, san: str = "IP:127.0.0.1") -> tuple[Path, Path]:

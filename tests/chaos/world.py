@@ -23,6 +23,11 @@ KEYS = 10
 # Far below the manager's time-out here, far above what a busy machine adds.
 LONGEST_MS = 500.0
 MATRIX = "What an outage looks like"
+IS_ROOT = os.geteuid() == 0
+
+# CHAOS: "quick" (make test), "full" (make chaos), "soak" (make chaos SOAK=1).
+FULL = os.environ.get("CHAOS") in ("full", "soak")
+SOAK = os.environ.get("CHAOS") == "soak"
 
 
 def value(i: int, turn: int) -> str:
@@ -103,6 +108,11 @@ def ms(tally: dict[str, Any]) -> str:
     return f"{tally['longest_ms']:.0f} ms" if tally["longest_ms"] >= 1 else "under 1 ms"
 
 
+def wall_clock(offset: Path) -> dict[str, str]:
+    """An environment in which the wall clock is as many seconds off as the file says (wall.c)."""
+    return {"LD_PRELOAD": str(ASK.with_name("wall.so")), "WALL_OFFSET": str(offset)}
+
+
 def complaints(connd: Connd, says: str, event: str = "") -> list[dict[str, Any]]:
     """The warnings and errors that speak of this."""
     return [
@@ -149,9 +159,6 @@ def course(
 def in_namespace(setup: str, argv: list[str | Path]) -> list[str | Path]:
     """argv in a mount namespace of its own, after setup (shell)."""
     return ["unshare", "-m", "sh", "-ec", setup + '\nexec "$@"', "sh", *argv]
-
-
-IS_ROOT = os.geteuid() == 0
 
 
 @contextlib.contextmanager
