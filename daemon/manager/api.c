@@ -7,6 +7,7 @@
 #include "manager/later.h"
 #include "manager/rate.h"
 #include "manager/request.h"
+#include "manager/turns.h"
 #include "manager/watch.h"
 
 int
@@ -23,7 +24,8 @@ api_new(
 	api->tokens = tokens;
 	api->holder = store_holder_new();
 	api->later = later_new(api);
-	if (api->holder && api->later)
+	api->turns = turns_new(api);
+	if (api->holder && api->later && api->turns)
 		r = watch_new(&api->watch, api);
 	if (r < 0) {
 		api_free(api);
@@ -83,6 +85,7 @@ api_free(struct api *api)
 		return NULL;
 	watch_free(api->watch);
 	later_free(api->later);
+	turns_free(api->turns);
 	rate_free(api->rate_get);
 	rate_free(api->rate_post);
 	store_holder_free(api->holder);

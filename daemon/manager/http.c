@@ -13,6 +13,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -23,6 +24,7 @@
 #define INPUT_MAX     (64 * 1024)  /* read ahead of what was understood */
 #define OUTPUT_HIGH   (256 * 1024) /* answers that wait for their client; above it nothing is made */
 #define TURN_REQUESTS 16           /* pipelined requests of one client before others have a turn */
+#define TURN_MS       3            /* for streamed answers in one turn of the loop */
 #define LINGER_MS     1000
 
 /* --- the server's list ---------------------------------------------------------------- */
@@ -48,6 +50,54 @@ list_append(struct http_call *c)
 	s->last = c;
 }
 
+/*
+ * Streams take turns, some pieces in one turn of the loop: a hundred clients that list everything must not
+ * keep one waiting that asks for little.
+ */
+static void
+pump_later(struct http_call *c)
+{
+	static const struct timeval at_once = { 0 };
+	struct http_server *s = c->server;
+
+	if (!c->pumping) {
+		c->pump_prev = s->pump_last;
+		c->pump_next = NULL;
+		*(s->pump_last ? &s->pump_last->pump_next : &s->pump_first) = c;
+		s->pump_last = c;
+		c->pumping = true;
+	}
+	(void)event_add(s->pump, &at_once); /* no memory: the stream's deadline ends it */
+}
+
+static void
+pump_leave(struct http_call *c)
+{
+	struct http_server *s = c->server;
+
+	if (!c->pumping)
+		return;
+	*(c->pump_prev ? &c->pump_prev->pump_next : &s->pump_first) = c->pump_next;
+	*(c->pump_next ? &c->pump_next->pump_prev : &s->pump_last) = c->pump_prev;
+	c->pumping = false;
+}
+
+void
+http_server_pump(struct http_server *s)
+{
+	int64_t began_ms = clock_boot_ms();
+
+	while (s->pump_first && clock_boot_ms() - began_ms < TURN_MS) {
+		struct http_call *c = s->pump_first;
+
+		pump_leave(c);
+		if (c->state == CONN_STREAM)
+			http_stream_pump(c);
+	}
+	if (s->pump_first)
+		pump_later(s->pump_first);
+}
+
 /* --- the end of a connection ---------------------------------------------------------- */
 
 static void
@@ -55,6 +105,7 @@ conn_free(struct http_call *c)
 {
 	struct http_server *s = c->server;
 
+	pump_leave(c);
 	list_remove(c);
 	s->n_conns--;
 	http_parser_fini(&c->parser);
@@ -99,6 +150,18 @@ leave(struct http_call *c)
 	c->depth--;
 	if (!c->depth && c->state == CONN_DEAD)
 		conn_free(c);
+}
+
+/*
+ * Goes on with c when the loop has looked at all the others: an event made active in a callback would come
+ * first, and somebody who has always something to do would keep everybody else waiting.
+ */
+static void
+conn_kick(struct http_call *c)
+{
+	static const struct timeval at_once = { 0 };
+
+	(void)event_add(c->kick, &at_once); /* no memory: its deadline ends it */
 }
 
 static void
@@ -192,7 +255,7 @@ conn_settle(struct http_call *c)
 	if (c->state == CONN_FLUSH && !conn_output_length(c))
 		conn_linger(c);
 	else if (c->state == CONN_STREAM && conn_output_length(c) <= OUTPUT_LOW)
-		event_active(c->kick, 0, 0);
+		pump_later(c);
 }
 
 void
@@ -210,17 +273,20 @@ conn_answered(struct http_call *c)
 	if (c->state == CONN_IDLE) {
 		(void)bufferevent_enable(c->bev, EV_READ);
 		if (evbuffer_get_length(bufferevent_get_input(c->bev)))
-			event_active(c->kick, 0, 0);
+			conn_kick(c);
+		else if (c->eof)
+			conn_become(c, CONN_FLUSH);
 	}
 	conn_settle(c);
 }
 
 void
-http_call_hold(struct http_call *c, void (*gone)(void *arg), void *arg)
+http_call_hold(struct http_call *c, enum http_hold how, void (*gone)(void *arg), void *arg)
 {
 	if (c->state != CONN_CALL)
 		abort();
 	conn_become(c, CONN_HELD);
+	c->hold = how;
 	c->gone = gone;
 	c->gone_arg = arg;
 }
@@ -321,7 +387,7 @@ conn_read_on(struct http_call *c)
 	if (conn_output_length(c) > OUTPUT_HIGH)
 		(void)bufferevent_disable(c->bev, EV_READ); /* on_written() goes on */
 	else if (evbuffer_get_length(bufferevent_get_input(c->bev)))
-		event_active(c->kick, 0, 0);
+		conn_kick(c);
 	else if (c->eof)
 		conn_become(c, CONN_FLUSH);
 	else
@@ -362,9 +428,7 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (c->state == CONN_STREAM)
-		http_stream_pump(c);
-	else if (reads_requests(c))
+	if (reads_requests(c))
 		conn_run(c);
 }
 
@@ -392,12 +456,17 @@ on_written(struct bufferevent *bev, void *arg)
 
 	if (!conn_output_length(c))
 		(void)bufferevent_disable(bev, EV_WRITE); /* conn_push() comes first */
-	if (c->state == CONN_STREAM)
-		http_stream_pump(c);
-	else if (c->state == CONN_FLUSH)
+	if (c->state == CONN_STREAM || c->state == CONN_FLUSH)
 		conn_settle(c);
 	else if (reads_requests(c))
 		conn_run(c);
+}
+
+/* Of a client that has closed its half: whether it may still be there to read. */
+static bool
+waits_for_answer(const struct http_call *c)
+{
+	return c->state == CONN_FLUSH || (c->state == CONN_HELD && c->hold == HTTP_HOLD_BRIEF);
 }
 
 static void
@@ -412,7 +481,7 @@ on_event(struct bufferevent *bev, short what, void *arg)
 	/* A client may close its half and still wait for what it asked. */
 	if ((what & BEV_EVENT_EOF) && reads_requests(c))
 		conn_run(c);
-	else if (!(what & BEV_EVENT_EOF) || c->state != CONN_FLUSH)
+	else if (!(what & BEV_EVENT_EOF) || !waits_for_answer(c))
 		conn_close(c);
 }
 
@@ -420,9 +489,12 @@ on_event(struct bufferevent *bev, short what, void *arg)
 static void
 on_closed(evutil_socket_t fd, short what, void *arg)
 {
+	struct http_call *c = arg;
+
 	(void)fd;
 	(void)what;
-	conn_close(arg);
+	if (!waits_for_answer(c))
+		conn_close(c);
 }
 
 static void

@@ -111,11 +111,15 @@ struct http_source {
 void http_call_stream(struct http_call *call, int status, const struct http_header *headers,
     const char *content_type, const struct http_source *source);
 
+enum http_hold {
+	HTTP_HOLD_BRIEF, /* in a moment: a client that closes its half may still read */
+	HTTP_HOLD_LONG,  /* some time: one that closes its half has gone */
+};
 /*
  * The call will be answered later. gone() is called at once when its client goes first (the call is
  * dead then); never after an answer. To be called by the handler before it returns.
  */
-void http_call_hold(struct http_call *call, void (*gone)(void *arg), void *arg);
+void http_call_hold(struct http_call *call, enum http_hold how, void (*gone)(void *arg), void *arg);
 /* A held call is to be served now: it is as a handler got it. */
 void http_call_resume(struct http_call *call);
 

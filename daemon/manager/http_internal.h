@@ -20,6 +20,8 @@ struct http_server {
 	struct http_handler handler;
 	struct tls *tls; /* NULL: plain */
 	struct http_call *first, *last;
+	struct http_call *pump_first, *pump_last; /* streamed answers whose clients can take more */
+	struct event *pump;
 	size_t n_conns;
 	struct evconnlistener *listeners[HTTP_MAX_LISTENERS];
 	size_t n_listeners;
@@ -34,6 +36,7 @@ struct http_server {
 };
 
 void http_server_accepted(struct http_server *s, int fd); /* takes fd */
+void http_server_pump(struct http_server *s);             /* some pieces of streamed answers */
 void http_server_make_room(struct http_server *s);
 void http_server_close_idle(struct http_server *s);
 void http_server_close_all(struct http_server *s);
@@ -56,6 +59,8 @@ enum conn_state {
 struct http_call {
 	struct http_call *prev,
 	    *next; /* the server's list: the one longest without progress first */
+	struct http_call *pump_prev, *pump_next;
+	bool pumping; /* in that list */
 	struct http_server *server;
 	struct bufferevent *bev;
 	struct event *deadline;
@@ -65,6 +70,7 @@ struct http_call {
 	enum conn_state state;
 	int depth; /* of our functions on the stack that go on using it */
 	bool eof;
+	enum http_hold hold;
 	bool tls;
 	bool keep_alive;
 	bool chunked;

@@ -71,6 +71,14 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
+on_pump(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	http_server_pump(arg);
+}
+
+static void
 on_grace(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_server *s = arg;
@@ -104,7 +112,8 @@ http_server_new(struct http_server **out, struct event_base *base,
 	o->grace_ms = or_default(o->grace_ms, 5000);
 	s->resume = event_new(base, -1, 0, on_resume, s);
 	s->grace = event_new(base, -1, 0, on_grace, s);
-	if (!s->resume || !s->grace) {
+	s->pump = event_new(base, -1, 0, on_pump, s);
+	if (!s->resume || !s->grace || !s->pump) {
 		http_server_free(s);
 		return -ENOMEM;
 	}
@@ -302,6 +311,8 @@ http_server_free(struct http_server *s)
 		event_free(s->resume);
 	if (s->grace)
 		event_free(s->grace);
+	if (s->pump)
+		event_free(s->pump);
 	mem_free(s);
 	return NULL;
 }

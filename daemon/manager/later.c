@@ -91,7 +91,7 @@ later_call(struct later *l, struct request *rq, int64_t ms, void (*go)(struct re
 	if (w->next)
 		w->next->prev = w;
 	l->first = w;
-	http_call_hold(rq->call, on_gone, w);
+	http_call_hold(rq->call, HTTP_HOLD_BRIEF, on_gone, w);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "manager/encode.h"
 #include "manager/list.h"
+#include "manager/turns.h"
 #include "manager/watch.h"
 #include "proto/limits.h"
 
@@ -432,6 +433,16 @@ list_answer_shared(struct request *rq, const struct list *l, struct http_body *b
 	http_call_answer_shared(rq->call, 200, headers, "application/json", body);
 }
 
+/* Asked again from the start: it may have waited for its turn. */
+static void
+serve_list(struct request *rq)
+{
+	struct list l = { 0 };
+
+	if (list_read(rq, &l))
+		list_answer(rq, &l, preferred_wait(rq));
+}
+
 void
 list_objects(struct request *rq)
 {
@@ -441,7 +452,7 @@ list_objects(struct request *rq)
 	if (!list_read(rq, &l))
 		return;
 	if (!list_is_known(rq, &l))
-		list_answer(rq, &l, wait_s);
+		turns_serve(rq->api->turns, rq, serve_list);
 	else if (!wait_s || watch_hold(rq->api->watch, rq, &l, wait_s) < 0)
 		list_answer_unchanged(rq, &l, 0);
 }

@@ -21,6 +21,7 @@ struct event_base;
 struct later;
 struct rate;
 struct rehearsal;
+struct turns;
 struct watch;
 
 struct api {
@@ -30,6 +31,7 @@ struct api {
 	struct store_holder *holder; /* for what one call reads and answers at once */
 	struct watch *watch;
 	struct later *later;
+	struct turns *turns;
 	struct rate *rate_get, *rate_post; /* NULL: no limit */
 	const struct rehearsal *rehearsals;
 	size_t n_rehearsals;

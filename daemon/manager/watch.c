@@ -313,7 +313,7 @@ watch_hold(struct watch *w, struct request *rq, const struct list *l, int64_t wa
 	h->wait_s = wait_s;
 	h->until_ms = clock_boot_ms() + ms;
 	wait_for_change(h);
-	http_call_hold(rq->call, on_gone, h);
+	http_call_hold(rq->call, HTTP_HOLD_LONG, on_gone, h);
 	if (w->stopping)
 		make_due(h);
 	return 0;

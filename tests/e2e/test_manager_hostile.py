@@ -11,7 +11,7 @@ import time
 
 import pytest
 from connd_testing import Manager, eventually, limited_files
-from manager_http import dial, objects, read_reply, read_to_end, request_text, send
+from manager_http import connection, dial, objects, read_reply, read_to_end, request_text, send
 
 
 @pytest.fixture(autouse=True)
@@ -154,6 +154,15 @@ def test_half_closed_input_is_still_answered(manager: Manager) -> None:
         for _ in range(3):
             assert read_reply(s).status == 200
         assert read_to_end(s) == b""
+    # Many at once: some of them wait for their turn.
+    sockets = [dial(manager) for _ in range(50)]
+    for s in sockets:
+        s.sendall(request_text(manager, "GET", objects(manager)) * 2)
+        s.shutdown(socket.SHUT_WR)
+    for s in sockets:
+        assert [read_reply(s).status, read_reply(s).status] == [200, 200]
+        assert read_to_end(s) == b""
+        s.close()
 
 
 def test_continue_is_said_before_the_body(manager: Manager) -> None:
@@ -234,3 +243,31 @@ def test_more_connections_than_there_may_be(manager: Manager) -> None:
         finally:
             for s in sockets:
                 s.close()
+
+
+def test_many_long_lists_leave_room_for_a_small_question(manager: Manager) -> None:
+    prod = manager.deployment_ids["prod"]
+    conn = connection(manager)
+    body = {
+        "objectType": "AIRFLOW_VARIABLE", "scope": "DEPLOYMENT", "scopeEntityId": prod,
+        "airflowVariable": {"value": "x" * 2000},
+    }  # fmt: skip
+    for i in range(1500):
+        reply = send(manager, "POST", objects(manager), {**body, "objectKey": f"v{i}"}, over=conn)
+        assert reply.status == 200
+    conn.close()
+    path = f"{objects(manager)}?deploymentId={prod}&resolveLinked=true&limit=10000"
+    listers = [dial(manager) for _ in range(60)]
+    for s in listers:
+        s.sendall(request_text(manager, "GET", path))
+    took = []
+    for _ in range(10):
+        began = time.monotonic()
+        assert send(manager, "GET", "/v1/organizations").status == 200
+        took.append(time.monotonic() - began)
+    assert max(took) < 2, took
+    # And each of them gets all of its own, though others are served in between.
+    for s in listers[::20]:
+        assert len(read_reply(s).body["environmentObjects"]) == 1500
+    for s in listers:
+        s.close()
