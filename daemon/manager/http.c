@@ -385,6 +385,8 @@ static void
 conn_read_on(struct http_call *c)
 {
 	if (conn_output_length(c) > OUTPUT_HIGH)
+		conn_push(c); /* what goes out at once calls nobody back */
+	if (conn_output_length(c) > OUTPUT_HIGH)
 		(void)bufferevent_disable(c->bev, EV_READ); /* on_written() goes on */
 	else if (evbuffer_get_length(bufferevent_get_input(c->bev)))
 		conn_kick(c);

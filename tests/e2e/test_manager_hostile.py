@@ -121,6 +121,16 @@ def test_pipelined_requests_are_answered_in_their_order(manager: Manager) -> Non
             sending.result()
 
 
+def test_a_connection_goes_on_behind_a_large_answer(manager: Manager) -> None:
+    value = "x" * 300_000  # more than is kept waiting for a client, less than its socket takes
+    created = manager.create_variable("large", value)
+    over = connection(manager)
+    for _ in range(3):
+        reply = send(manager, "GET", f"{objects(manager)}/{created}", over=over)
+        assert reply.body["airflowVariable"]["value"] == value
+    over.close()
+
+
 def test_a_client_that_never_reads(manager: Manager) -> None:
     for i in range(50):
         manager.create_variable(f"v{i}", "x" * 20000)
