@@ -40,7 +40,8 @@ object_value_has_name(struct span object, struct span name)
 static bool
 is_string(struct span value, const char *text)
 {
-	return value.n == strlen(text) + 2 && !memcmp(value.p + 1, text, value.n - 2);
+	return value.n == strlen(text) + 2 && value.p[0] == '"' &&
+	       !memcmp(value.p + 1, text, value.n - 2);
 }
 
 static bool
@@ -201,8 +202,8 @@ object_value_read(enum manager_type type, enum value_purpose purpose, struct spa
 	for (const struct value_field *field = value_fields(type); field->name && e == 0; field++) {
 		struct span value = value_doc_member(typed, field->name);
 
-		if (!strcmp(field->name, "authTypeId") && value.n == 2)
-			value.p = NULL; /* "" names none */
+		if (!strcmp(field->name, "authTypeId") && is_string(value, ""))
+			value.p = NULL; /* names none */
 		(void)snprintf(name, sizeof name, "%s.%s", path, field->name);
 		if (!value.p && is_required(type, purpose, field->name))
 			e = fault_set(f, "required", name, "is required");
