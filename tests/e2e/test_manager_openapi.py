@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 from connd_testing import Manager
-from manager_http import send
+from manager_http import objects, send
 
 TOP = Path(__file__).parents[2]
 DESCRIPTION = TOP / "proto/openapi.yaml"
@@ -96,3 +101,63 @@ def test_operations_are_complete(described: Any) -> None:
                 expected.add("404")
             assert expected <= set(operation["responses"]), (method, path)
     assert len(names) == len(set(names))
+
+
+def test_the_catalogue_is_what_a_connection_may_name(manager: Manager, described: Any) -> None:
+    path = f"/v1/organizations/{manager.organization}/connection-auth-types?limit=1000"
+    catalogue = send(manager, "GET", path).body["connectionAuthTypes"]
+    schemas = described["components"]["schemas"]
+    ids = {row["id"] for row in catalogue}
+    assert set(schemas["AuthTypeId"]["enum"]) == {*ids, "", None}
+    fits: dict[str, str] = {}
+    for variant in schemas["AuthTypeFits"]["anyOf"]:
+        connection = variant["properties"].get("type", {"enum": ["generic"]})["enum"][0]
+        fits |= {i: connection for i in variant["properties"]["authTypeId"]["enum"] if i}
+    assert fits == {row["id"]: row["airflowType"] for row in catalogue}
+
+
+EXAMPLES = 8  # a phase and operation: what fits into a minute with sanitizers
+
+
+@pytest.mark.timeout(300)
+def test_schemathesis_finds_nothing(workdir: Path, described: Any) -> None:
+    """Every operation, every check, every phase, the stateful one too."""
+    log = workdir / "calls"
+    with Manager(workdir, [f"d{i}" for i in range(8)]) as manager:
+        world = {
+            "url": manager.url,
+            "token": manager.token,
+            "organization": manager.organization,
+            "workspace": manager.workspace,
+            "deployments": list(manager.deployment_ids.values()),
+            "description": str(DESCRIPTION),
+            "log": str(log),
+        }
+        (workdir / "world.json").write_text(json.dumps(world))
+        (workdir / "schemathesis.toml").write_text(
+            f'hooks = "{TOP}/tests/lib/openapi_hooks.py"\n'
+            f'headers = {{ Authorization = "Bearer {manager.token}" }}\n'
+        )
+        done = subprocess.run(
+            [
+                Path(sys.executable).parent / "schemathesis", "run",
+                f"{manager.url}/spec/v1.0", "--checks=all",
+                "--phases=examples,coverage,fuzzing,stateful", f"--max-examples={EXAMPLES}",
+                "--seed=1", "--generation-deterministic",
+                "--request-timeout=30", "--continue-on-failure", "--no-color",
+            ],
+            cwd=workdir, env={**os.environ, "CONND_OPENAPI_WORLD": str(workdir / "world.json")},
+            capture_output=True, text=True, timeout=280, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-5000:]
+        assert send(manager, "GET", objects(manager)).status == 200
+    # It proves nothing unless it got behind the first refusal everywhere.
+    calls = Counter(tuple(line.split()) for line in log.read_text().splitlines())
+    for item in described["paths"].values():
+        for method in METHODS & set(item):
+            name = item[method]["operationId"]
+            good = sum(
+                n for (who, verb, status), n in calls.items()
+                if who == name and verb == method.upper() and status[0] == "2"
+            )  # fmt: skip
+            assert good, f"{name}: {calls}"
