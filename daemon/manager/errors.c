@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manager/errors.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/jtext.h"
@@ -72,9 +73,15 @@ error_answer_fault(struct http_call *call, const struct fault *f)
 void
 error_answer_internal(struct http_call *call, int r)
 {
+	static const struct http_header soon[] = { { "Retry-After", "1" }, { 0 } };
+
 	log_error("request failed", LOG_STR("request", http_call_id(call)),
 	    LOG_STR("reason", strerror(-r)));
-	write_error(call, 500, NULL, "The request could not be served", NULL);
+	/* Busy ends by itself: all snapshots are taken by lists that are being read. */
+	if (r == -EBUSY)
+		write_error(call, 503, soon, "The manager is busy: see Retry-After", NULL);
+	else
+		write_error(call, 500, NULL, "The request could not be served", NULL);
 }
 
 void

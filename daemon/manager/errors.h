@@ -19,7 +19,7 @@ void error_answer_with(
     struct http_call *call, int status, const struct http_header *header, const char *message);
 /* 400 with fieldErrors. */
 void error_answer_fault(struct http_call *call, const struct fault *f);
-/* 500: what really happened goes to the log alone. r: -errno. */
+/* 500, or 503 with Retry-After for -EBUSY: what really happened goes to the log alone. r: -errno. */
 void error_answer_internal(struct http_call *call, int r);
 
 /* 200 with a JSON text; a failed buffer becomes a 500. headers: at most 2, or NULL. */

@@ -5,12 +5,13 @@ serving the others."""
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import json
 import socket
 import time
 
 import pytest
-from connd_testing import Manager, eventually, limited_files
+from connd_testing import PATIENCE, Manager, eventually, limited_files
 from manager_http import connection, dial, objects, read_reply, read_to_end, request_text, send
 
 
@@ -145,6 +146,35 @@ def test_a_client_that_never_reads(manager: Manager) -> None:
             pass
         assert sent < 64 * 1024 * 1024
         assert send(manager, "GET", objects(manager)).status == 200
+
+
+def test_many_that_never_read_leave_the_others_a_reason(manager: Manager) -> None:
+    """Each holds an instant of its own; once there are no more to be had, one is told to come back."""
+    prod = manager.deployment_ids["prod"]
+    for n in range(8):
+        manager.create_variable(f"large_{n}", "x" * 900_000, prod)
+    path = f"{objects(manager)}?deploymentId={prod}&resolveLinked=true&limit=1000"
+    with contextlib.ExitStack() as slow:
+        reply = None
+        for n in range(100):
+            s = slow.enter_context(socket.socket())
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            s.settimeout(PATIENCE)
+            s.connect(("127.0.0.1", manager.port))
+            s.sendall(request_text(manager, "GET", path))
+            status = s.recv(13)
+            if status != b"HTTP/1.1 200 ":
+                reply = send(manager, "GET", path)
+                break
+            manager.create_variable(f"between_{n}", "1", manager.deployment_ids["dev"])
+        assert reply and n >= 32
+        reply.error(503, "busy")
+        assert reply.headers["retry-after"] == "1"
+
+    def served() -> bool:
+        return send(manager, "GET", path).status == 200
+
+    eventually(served, "lists are served again")
 
 
 def test_a_client_that_goes_in_the_middle_of_a_reply(manager: Manager) -> None:
