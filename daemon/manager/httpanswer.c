@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers, whole and in pieces, into the output of their connection. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -68,21 +69,68 @@ date_now(struct http_server *s)
 	return s->date;
 }
 
+/* A head goes into the output as one piece: many small ones cost more than all that is in them. */
+struct head {
+	struct evbuffer *out;
+	size_t n;
+	char text[1024];
+};
+
+static void
+head_flush(struct head *h)
+{
+	(void)evbuffer_add(h->out, h->text, h->n); /* end_head() would fail as well */
+	h->n = 0;
+}
+
+static void
+head_add(struct head *h, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (n > sizeof h->text - h->n)
+		head_flush(h);
+	if (n > sizeof h->text) {
+		(void)evbuffer_add(h->out, text, n);
+		return;
+	}
+	memcpy(h->text + h->n, text, n);
+	h->n += n;
+}
+
+static void
+head_field(struct head *h, const char *name, const char *value)
+{
+	head_add(h, name);
+	head_add(h, ": ");
+	head_add(h, value);
+	head_add(h, "\r\n");
+}
+
 static void
 write_head(struct http_call *c, int status, const struct http_header *h, const char *type)
 {
-	struct evbuffer *out = bufferevent_get_output(c->bev);
+	struct head head;
+	char number[16];
 
-	(void)evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\nX-Request-Id: %s\r\n", status,
-	    reason_of(status), date_now(c->server), c->id);
+	head.out = bufferevent_get_output(c->bev);
+	head.n = 0;
+	(void)snprintf(number, sizeof number, "%d ", status);
+	head_add(&head, "HTTP/1.1 ");
+	head_add(&head, number);
+	head_add(&head, reason_of(status));
+	head_add(&head, "\r\n");
+	head_field(&head, "Date", date_now(c->server));
+	head_field(&head, "X-Request-Id", c->id);
 	for (; h && h->name; h++)
-		(void)evbuffer_add_printf(out, "%s: %s\r\n", h->name, h->value);
+		head_field(&head, h->name, h->value);
 	if (type)
-		(void)evbuffer_add_printf(out, "Content-Type: %s\r\n", type);
+		head_field(&head, "Content-Type", type);
 	if (!c->keep_alive || c->server->stopping)
-		(void)evbuffer_add_printf(out, "Connection: close\r\n");
+		head_field(&head, "Connection", "close");
 	else if (c->parser.request.http10)
-		(void)evbuffer_add_printf(out, "Connection: keep-alive\r\n");
+		head_field(&head, "Connection", "keep-alive");
+	head_flush(&head);
 }
 
 static bool
@@ -97,7 +145,7 @@ end_head(struct http_call *c, int status, size_t body_size)
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 
 	if (status == 204 || status == 304)
-		return evbuffer_add_printf(out, "\r\n");
+		return evbuffer_add(out, "\r\n", 2);
 	return evbuffer_add_printf(out, "Content-Length: %zu\r\n\r\n", body_size);
 }
 
