@@ -183,16 +183,17 @@ demo: deps ## a manager, two connd and a real Airflow 3.3, from an API call to a
 	@CONND_BUILD=$(BIN) tests/demo/demo.sh
 
 # Compared with the floor of this machine, in the same run; figures mean little, ratios do.
-BENCH := $B/tests/bench/load $B/tests/bench/floor
+BENCH := $(patsubst %.c,$B/%,$(wildcard tests/bench/*.c))
 
-$(BENCH): %: %.o
+$(BENCH): %: %.o $(call archives,manager proto base)
 	$(call say,LD,$@)
-	$Q$(CC) $(ALL_LDFLAGS) -o $@ $<
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_manager)
 
 .PHONY: bench
-bench: all $(BENCH) ## how fast connd and the shim answer, beside a bare server and memcached
+bench: all $(BENCH) ## how fast connd, the shim and the manager answer, beside floors of this machine
 	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/lookup.py $B/tests/bench
 	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/shim_ping.py --real
+	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/manager.py $B/tests/bench
 
 # Faults, end to end; make test runs a shorter round of it.
 ASK := $B/tests/chaos/ask

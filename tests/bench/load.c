@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A load generator for anything that answers one request with one terminated reply on a Unix socket.
+ * A load generator for anything that answers one request with one terminated reply.
  *
  *	load SOCKET REQUEST-FILE TERMINATOR CLIENTS DEPTH MILLISECONDS
  *
- * TERMINATOR is the text a reply ends with, "\0" for a NUL. CLIENTS connections each keep DEPTH requests
+ * SOCKET is a path, or a port of 127.0.0.1. TERMINATOR is the text a reply ends with, "\0" for a NUL. CLIENTS connections each keep DEPTH requests
  * under way. Prints one JSON line: requests answered, seconds, and percentiles of the time from a
  * request's send to the end of its reply. One client with a depth of 1 blocks, as a worker would.
  */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -56,7 +59,21 @@ now_ns(void)
 }
 
 static int
-dial(const char *path)
+dial_port(uint16_t port)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
+	    connect(fd, (const struct sockaddr *)&to, sizeof to) < 0)
+		die("connect");
+	return fd;
+}
+
+static int
+dial_path(const char *path)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -109,7 +126,10 @@ read_replies(struct client *c)
 
 	if (n <= 0)
 		die("recv");
-	/* A terminator starts with a byte that is not repeated in it: no backing up is needed. */
+	/*
+	 * A terminator starts with a byte that is not repeated in it, or what comes before it has no such
+	 * byte alone (the end of an HTTP head): no backing up is needed.
+	 */
 	for (const char *p = reply, *end = reply + n; p < end; p++) {
 		if (c->matched == 0) {
 			p = memchr(p, terminator[0], (size_t)(end - p));
@@ -222,7 +242,8 @@ main(int argc, char *argv[])
 	if (!clients)
 		die("memory");
 	for (int i = 0; i < n; i++) {
-		clients[i].fd = dial(argv[1]);
+		clients[i].fd =
+		    strchr(argv[1], '/') ? dial_path(argv[1]) : dial_port((uint16_t)atoi(argv[1]));
 		clients[i].depth = depth;
 	}
 	began = now_ns();

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How fast the manager answers, beside floors of this machine: an evhttp server with an empty
+handler (httpfloor.c) and the store read and decrypted without HTTP (rows.c). What is compared is
+measured in the same run, interleaved, so that the ratios hold.
+
+    manager.py DIRECTORY [--rounds N] [--milliseconds MS] [--rows N] [--waiting N]
+
+DIRECTORY holds the built helpers. Servers and what they are compared with run on the first CPU; the
+clients share it where a round trip is measured and have the last one where a list is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+
+from connd_testing import Manager
+from manager_http import connection, objects, send
+
+CPUS = sorted(os.sched_getaffinity(0))
+FIRST, LAST = CPUS[0], CPUS[-1]
+HEAD_END, LIST_END = "\r\n\r\n", "\r\n0\r\n\r\n"
+AT_ONCE = 20
+PAGE = 1000
+UPDATES = 15
+IDLE_SECONDS = 3.0
+
+
+def on(cpu: int) -> Callable[[], None]:
+    """For a child: its CPU, and before others' work where that is allowed."""
+
+    def settle() -> None:
+        os.sched_setaffinity(0, {cpu})
+        with suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, -20)
+
+    return settle
+
+
+def verdict(name: str, value: float, bar: float, unit: str) -> None:
+    kept = "kept" if value <= bar else "MISSED"
+    print(f"  {name}: {value:.2f} {unit}, bar {bar:g} {unit}: {kept}")
+
+
+class Bench:
+    def __init__(self, work: Path, directory: Path, options: argparse.Namespace) -> None:
+        self.work, self.directory, self.options = work, directory, options
+        self.manager = Manager(work)
+        self.prod = self.manager.deployment_ids["prod"]
+        self.dev = self.manager.deployment_ids["dev"]
+
+    # --- requests and helpers ---------------------------------------------------------------
+
+    def head(self, method: str, path: str, *more: str) -> str:
+        """A request without the empty line that ends it."""
+        lines = [
+            f"{method} {path} HTTP/1.1",
+            f"Host: 127.0.0.1:{self.manager.port}",
+            f"Authorization: Bearer {self.manager.token}",
+            "Accept: */*",
+            *more,
+        ]
+        return "\r\n".join(lines) + "\r\n"
+
+    def file(self, name: str, text: str) -> Path:
+        path = self.work / name
+        path.write_bytes(text.encode())
+        return path
+
+    def view(self, deployment: str, limit: int, offset: int = 0) -> str:
+        return (
+            f"{objects(self.manager)}?objectType=CONNECTION&deploymentId={deployment}"
+            f"&resolveLinked=true&showSecrets=true&limit={limit}&offset={offset}"
+            "&sorts=objectKey:asc"
+        )
+
+    def tag(self, path: str) -> str:
+        reply = send(self.manager, "GET", path)
+        assert reply.status == 200, reply.raw[:500]
+        return reply.headers["etag"]
+
+    def helper(self, cpu: int, name: str, *args: object) -> Any:
+        done = subprocess.run(
+            [self.directory / name, *map(str, args)],
+            check=True, stdout=subprocess.PIPE, text=True, preexec_fn=on(cpu),
+        )  # fmt: skip
+        return json.loads(done.stdout)
+
+    def load(
+        self, cpu: int, port: int, request: Path, end: str, clients: int = 1, ms: int | None = None
+    ) -> Any:
+        wanted = self.options.milliseconds if ms is None else ms
+        return self.helper(cpu, "load", port, request, end, clients, 1, wanted)
+
+    @property
+    def pid(self) -> int:
+        assert self.manager.program
+        return self.manager.program.pid
+
+    def serve(self) -> None:
+        self.manager.serve()
+        os.sched_setaffinity(self.pid, {FIRST})
+        with suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, self.pid, -20)
+
+    def fill(self) -> None:
+        """Half of the rows are the Deployment's own, half come from the Workspace through links."""
+        over = connection(self.manager)
+        for n in range(self.options.rows):
+            own = n % 2 == 0
+            body = {
+                "objectType": "CONNECTION",
+                "objectKey": f"conn_{n:05d}",
+                "scope": "DEPLOYMENT" if own else "WORKSPACE",
+                "scopeEntityId": self.prod if own else self.manager.workspace,
+                "connection": {
+                    "type": "postgres",
+                    "host": f"db-{n}.example.com",
+                    "login": "etl",
+                    "password": f"password-{n:05d}",
+                    "schema": "warehouse",
+                    "port": 5432,
+                    "extra": {"sslmode": "require", "application_name": f"airflow-{n}"},
+                },
+            }
+            if not own:
+                body["links"] = [{"scope": "DEPLOYMENT", "scopeEntityId": self.prod}]
+            reply = send(self.manager, "POST", objects(self.manager), body, over=over)
+            assert reply.status == 200, reply.raw[:500]
+        over.close()
+
+    # --- the bars ---------------------------------------------------------------------------
+
+    def unmodified(self) -> None:
+        path = self.view(self.prod, PAGE)
+        request = self.head("GET", path, f"If-None-Match: {self.tag(path)}")
+        file = self.file("unmodified", request + "\r\n")
+        floor = subprocess.Popen(
+            [self.directory / "httpfloor"], stdout=subprocess.PIPE, text=True,
+            preexec_fn=on(FIRST),
+        )  # fmt: skip
+        try:
+            assert floor.stdout
+            ports = {"evhttp": int(floor.stdout.readline()), "manager": self.manager.port}
+            figures: dict[str, list[float]] = {name: [] for name in ports}
+            for _ in range(self.options.rounds):
+                for name, port in ports.items():
+                    got = self.load(FIRST, port, file, HEAD_END)
+                    figures[name].append(got["p50_us"])
+        finally:
+            floor.kill()
+            floor.wait()
+        print(f"\nA 304: one client, keep-alive, one CPU, request of {len(request) + 2} bytes")
+        for name, values in figures.items():
+            print(
+                f"  {name:10}{statistics.median(values):10.1f} us  "
+                f"({min(values):.1f} - {max(values):.1f})"
+            )
+        medians = {name: statistics.median(values) for name, values in figures.items()}
+        verdict("manager / evhttp", medians["manager"] / medians["evhttp"], 1.5, "x")
+
+    def listing(self, copy: Path) -> None:
+        rows = self.options.rows
+        whole = self.file("whole", self.head("GET", self.view(self.prod, rows)) + "\r\n")
+        pages = [
+            self.file(f"page-{at}", self.head("GET", self.view(self.prod, PAGE, at)) + "\r\n")
+            for at in range(0, rows, PAGE)
+        ]
+        figures: dict[str, list[float]] = {"store": [], "one list": [], "pages": []}
+        self.load(LAST, self.manager.port, whole, LIST_END, ms=1)
+        for _ in range(self.options.rounds):
+            floor = self.helper(FIRST, "rows", copy, self.prod, self.options.milliseconds)
+            assert floor["rows"] == rows, floor
+            figures["store"].append(floor["seconds"] / floor["answered"] * 1e3)
+            got = self.load(LAST, self.manager.port, whole, LIST_END)
+            figures["one list"].append(got["seconds"] / got["answered"] * 1e3)
+            took = [self.load(LAST, self.manager.port, page, LIST_END, ms=1) for page in pages]
+            figures["pages"].append(sum(g["seconds"] / g["answered"] for g in took) * 1e3)
+        print(f"\n{rows} resolved connections with secrets, one client; store: read and decrypted")
+        for name, values in figures.items():
+            print(
+                f"  {name:10}{statistics.median(values):10.1f} ms  "
+                f"({min(values):.1f} - {max(values):.1f})"
+            )
+        medians = {name: statistics.median(values) for name, values in figures.items()}
+        verdict("one list / store", medians["one list"] / medians["store"], 3, "x")
+        verdict(f"pages of {PAGE} / store", medians["pages"] / medians["store"], 3, "x")
+        self.memory(whole)
+
+    def peak_kib(self, clients: int, request: Path) -> int:
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")  # the peak starts anew
+        self.load(LAST, self.manager.port, request, LIST_END, clients, ms=1)
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text())
+        assert found
+        return int(found[1])
+
+    def memory(self, request: Path) -> None:
+        one, many = self.peak_kib(1, request), self.peak_kib(AT_ONCE, request)
+        each = (many - one) / (AT_ONCE - 1)
+        print(
+            f"  peak memory: 1 client {one} KiB, {AT_ONCE} at once {many} KiB: "
+            f"{each:.0f} KiB for each more"
+        )
+
+    def cpu_ms(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
+
+    def waiting(self) -> None:
+        variable = self.manager.create_variable("waited_for", "first", self.dev)
+        # One CPU for the manager, one for the clients: otherwise they would wait for each other.
+        path = self.view(self.dev, PAGE).replace("CONNECTION", "AIRFLOW_VARIABLE")
+        body = json.dumps({"airflowVariable": {"value": "########"}})
+        update = self.head(
+            "POST", f"{objects(self.manager)}/{variable}", "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+        )  # fmt: skip
+        process = subprocess.Popen(
+            [
+                self.directory / "waiters", str(self.manager.port), str(self.options.waiting),
+                str(UPDATES), self.file("list", self.head("GET", path)), self.tag(path),
+                self.file("update", f"{update}\r\n{body}"),
+            ],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=on(LAST),
+        )  # fmt: skip
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        before = self.cpu_ms()
+        time.sleep(IDLE_SECONDS)
+        idle_ms = self.cpu_ms() - before
+        out, _ = process.communicate("go\n", timeout=60)
+        assert process.returncode == 0
+        lines = [json.loads(line) for line in out.splitlines()]
+        figures = {name: [line[name] / 1e3 for line in lines] for name in lines[0]}
+        print(f"\n{self.options.waiting} clients wait for one Deployment's view; {UPDATES} updates")
+        print(f"  from the update's 200 to a waiting client's answer; median of {UPDATES} updates")
+        for name, title in (
+            ("p50_us", "median client"), ("p99_us", "99th of 100"), ("last_us", "the last"),
+        ):  # fmt: skip
+            values = figures[name]
+            print(
+                f"  {title:14}{statistics.median(values):8.2f} ms  "
+                f"({min(values):.2f} - {max(values):.2f})"
+            )
+        verdict("median client", statistics.median(figures["p50_us"]), 5, "ms")
+        print(f"  CPU of the manager while they wait: {idle_ms:.0f} ms in {IDLE_SECONDS:g} s")
+
+    def run(self) -> None:
+        print(f"{self.options.rounds} rounds, interleaved; median (min - max)")
+        self.serve()
+        self.fill()
+        self.manager.stop()
+        copy = self.work / "copy"
+        shutil.copytree(self.manager.data, copy, ignore=shutil.ignore_patterns("*.sock", "*.lock"))
+        self.serve()
+        try:
+            self.unmodified()
+            self.listing(copy)
+            self.waiting()
+        finally:
+            self.manager.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--milliseconds", type=int, default=300)
+    parser.add_argument("--rows", type=int, default=10000)
+    parser.add_argument("--waiting", type=int, default=1000)
+    options = parser.parse_args()
+    # In memory where there is such a place: no bar is about the disk, and it is filled sooner.
+    shm = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(
+        prefix="connd-bench-", dir=shm if os.access(shm, os.W_OK) else None
+    ) as name:
+        Bench(Path(name), options.directory.resolve(), options).run()
+
+
+if __name__ == "__main__":
+    main()
