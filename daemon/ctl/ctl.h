@@ -2,7 +2,8 @@
 /*
  * What the verbs of connctl share: exit codes people script against, the options, and the one way to
  * say that something did not work. A verb prints only when everything it has to say is known, so that
- * standard output is empty whenever the exit code is not 0.
+ * standard output is empty whenever the exit code is not 0; only import, which goes on over what is
+ * refused, prints its report whatever the exit code says.
  */
 #pragma once
 
@@ -26,6 +27,20 @@ enum ctl_exit {
 #define CTL_DEFAULT_TIMEOUT_MS 10000
 #define CTL_WAIT_TIMEOUT_MS    60000 /* of connctl wait: a start, a login, a first list */
 
+#define CTL_MAX_DEPLOYMENTS 32
+/* A write of many objects may wait for the manager's disk now and then. */
+#define CTL_IMPORT_TIMEOUT_MS 30000
+
+/* Of connctl import; NULL: not given. */
+struct ctl_import_options {
+	const char *manager, *organization, *workspace, *token_file, *ca_file;
+	const char *deployment[CTL_MAX_DEPLOYMENTS];
+	size_t n_deployments;
+	const char *connections, *variables; /* files */
+	const char *from_airflow;            /* the command to run instead */
+	bool dry_run, update, insecure_http;
+};
+
 struct ctl_options {
 	const char *socket;
 	const char *team; /* NULL: none */
@@ -33,6 +48,7 @@ struct ctl_options {
 	bool json, reveal;
 	const char *word[CTL_MAX_WORDS]; /* the verb first */
 	size_t n_words;
+	struct ctl_import_options import;
 };
 
 /*
@@ -46,6 +62,7 @@ void ctl_mute(bool on);
 
 /* The verbs. Each returns the exit code. */
 MUST_CHECK int ctl_get(const struct ctl_options *o);
+MUST_CHECK int ctl_import(const struct ctl_options *o);
 MUST_CHECK int ctl_list(const struct ctl_options *o);
 MUST_CHECK int ctl_status(const struct ctl_options *o);
 MUST_CHECK int ctl_wait(const struct ctl_options *o);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* connctl: what a person asks connd. Reads the command line and hands over to the verb's file. */
+/* connctl: what a person asks connd, and brings to a manager. Reads the command line and hands over to the verb's file. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +14,7 @@ static const struct {
 	int (*run)(const struct ctl_options *o);
 } verbs[] = {
 	{ "get", ctl_get },
+	{ "import", ctl_import },
 	{ "list", ctl_list },
 	{ "status", ctl_status },
 	{ "wait", ctl_wait },

@@ -13,26 +13,62 @@ enum {
 	FOR_LIST = 1 << 1,
 	FOR_STATUS = 1 << 2,
 	FOR_WAIT = 1 << 3,
-	FOR_ALL = FOR_GET | FOR_LIST | FOR_STATUS | FOR_WAIT,
+	FOR_IMPORT = 1 << 4,
+	FOR_CONND = FOR_GET | FOR_LIST | FOR_STATUS | FOR_WAIT,
+	FOR_ALL = FOR_CONND | FOR_IMPORT,
 };
 
-enum option_id { OPT_SOCKET, OPT_TIMEOUT, OPT_JSON, OPT_REVEAL, OPT_TEAM, OPT_HELP, OPT_VERSION };
+enum option_id {
+	OPT_SOCKET,
+	OPT_TIMEOUT,
+	OPT_JSON,
+	OPT_REVEAL,
+	OPT_TEAM,
+	OPT_MANAGER,
+	OPT_ORGANIZATION,
+	OPT_WORKSPACE,
+	OPT_DEPLOYMENT,
+	OPT_TOKEN_FILE,
+	OPT_CA_FILE,
+	OPT_CONNECTIONS,
+	OPT_VARIABLES,
+	OPT_FROM_AIRFLOW,
+	OPT_DRY_RUN,
+	OPT_UPDATE,
+	OPT_INSECURE_HTTP,
+	OPT_HELP,
+	OPT_VERSION,
+};
+
+enum option_value { VALUE_NONE, VALUE_NEEDED, VALUE_OPTIONAL /* only behind an "=" */ };
 
 struct option_row {
 	const char *name; /* without its dashes */
 	enum option_id id;
-	bool takes_value;
+	enum option_value value;
 	unsigned verbs;
 };
 
 static const struct option_row option_table[] = {
-	{ "socket", OPT_SOCKET, true, FOR_ALL },
-	{ "timeout", OPT_TIMEOUT, true, FOR_ALL },
-	{ "json", OPT_JSON, false, FOR_ALL },
-	{ "reveal", OPT_REVEAL, false, FOR_GET },
-	{ "team", OPT_TEAM, true, FOR_GET },
-	{ "help", OPT_HELP, false, FOR_ALL },
-	{ "version", OPT_VERSION, false, FOR_ALL },
+	{ "socket", OPT_SOCKET, VALUE_NEEDED, FOR_CONND },
+	{ "timeout", OPT_TIMEOUT, VALUE_NEEDED, FOR_ALL },
+	{ "json", OPT_JSON, VALUE_NONE, FOR_ALL },
+	{ "reveal", OPT_REVEAL, VALUE_NONE, FOR_GET },
+	{ "team", OPT_TEAM, VALUE_NEEDED, FOR_GET },
+	{ "manager", OPT_MANAGER, VALUE_NEEDED, FOR_IMPORT },
+	{ "organization", OPT_ORGANIZATION, VALUE_NEEDED, FOR_IMPORT },
+	{ "workspace", OPT_WORKSPACE, VALUE_NEEDED, FOR_IMPORT },
+	{ "deployment", OPT_DEPLOYMENT, VALUE_NEEDED, FOR_IMPORT },
+	{ "token-file", OPT_TOKEN_FILE, VALUE_NEEDED, FOR_IMPORT },
+	{ "ca-file", OPT_CA_FILE, VALUE_NEEDED, FOR_IMPORT },
+	{ "connections", OPT_CONNECTIONS, VALUE_NEEDED, FOR_IMPORT },
+	{ "variables", OPT_VARIABLES, VALUE_NEEDED, FOR_IMPORT },
+	{ "from-airflow", OPT_FROM_AIRFLOW, VALUE_OPTIONAL, FOR_IMPORT },
+	{ "dry-run", OPT_DRY_RUN, VALUE_NONE, FOR_IMPORT },
+	{ "update", OPT_UPDATE, VALUE_NONE, FOR_IMPORT },
+	{ "insecure-http", OPT_INSECURE_HTTP, VALUE_NONE, FOR_IMPORT },
+	{ "help", OPT_HELP, VALUE_NONE, FOR_ALL },
+	{ "version", OPT_VERSION, VALUE_NONE, FOR_ALL },
 };
 
 #define COMMON_HELP                                                                                \
@@ -64,6 +100,36 @@ static const struct verb_row verb_table[] = {
 	    "Exit code: 0 found, 1 not found, 2 usage, 3 connd can not say (unreachable, not "
 	    "ready,\n"
 	    "expired, withheld, invalid), 4 denied.\n" },
+	{ "import", FOR_IMPORT, 1,
+	    "connctl import --manager URL --organization ID --workspace ID --token-file FILE ...",
+	    "Usage: connctl import --manager URL --organization ID --token-file FILE\n"
+	    "           --workspace ID [--deployment ID]... | --deployment ID\n"
+	    "           [--connections FILE] [--variables FILE] | --from-airflow[=COMMAND]\n"
+	    "\n"
+	    "Brings connections and variables from Airflow into an Environment Manager, says of\n"
+	    "each key what became of it, and goes on over one that is refused. Variables become\n"
+	    "secret ones.\n"
+	    "\n"
+	    "  --connections FILE      what \"airflow connections export FILE\" wrote, as JSON\n"
+	    "  --variables FILE        what \"airflow variables export FILE\" wrote\n"
+	    "  --from-airflow[=COMMAND]  run both exports now (default: airflow)\n"
+	    "  --manager URL           https://HOST[:PORT]\n"
+	    "  --organization ID       the organization's id\n"
+	    "  --workspace ID          make objects of this Workspace ...\n"
+	    "  --deployment ID         ... linked to this Deployment (may be given again);\n"
+	    "                          without --workspace: objects of this Deployment alone\n"
+	    "  --token-file FILE       the token, in a file that nobody else may read\n"
+	    "  --dry-run               say what would be done, and do nothing\n"
+	    "  --update                change keys that exist with other values; without it they\n"
+	    "                          are skipped\n"
+	    "  --ca-file FILE          trust these authorities only\n"
+	    "  --insecure-http         allow plain http to another machine\n"
+	    "  --timeout TIME          how long one call to the manager may take (default: 30s)\n"
+	    "  --json                  print the report as JSON\n"
+	    "  --help                  this text\n"
+	    "\n"
+	    "Exit code: 0 all is as the files say, 1 a key was skipped or refused, 2 usage or a\n"
+	    "file that is no export, 3 the manager can not be reached or understood, 4 denied.\n" },
 	{ "list", FOR_LIST, 1, "connctl list",
 	    "Usage: connctl list [options]\n"
 	    "\n"
@@ -93,6 +159,7 @@ static const char program_help[] =
     "Asks connd, the Airflow connections daemon, on its Unix socket.\n"
     "\n"
     "  get conn|var KEY   one connection or variable; secrets are *** without --reveal\n"
+    "  import             bring connections and variables from Airflow to a manager\n"
     "  list               the keys of all connections and variables\n"
     "  status             what connd holds and how fresh it is\n"
     "  wait               until connd is ready\n"
@@ -162,6 +229,95 @@ option_find(const char *arg, const char **value)
 	return NULL;
 }
 
+/* An id goes into a URL's path: letters, digits, - and _ only. 0 or -EINVAL with why. */
+static int
+id_apply(const char **out, const char *name, const char *value, char *why)
+{
+	size_t n = 0;
+
+	while ((value[n] >= '0' && value[n] <= '9') || (value[n] >= 'a' && value[n] <= 'z') ||
+	       (value[n] >= 'A' && value[n] <= 'Z') || value[n] == '-' || value[n] == '_')
+		n++;
+	*out = value;
+	if (n > 0 && n <= 64 && !value[n])
+		return 0;
+	(void)snprintf(why, OPTIONS_WHY_SIZE, "--%s wants an id, not \"%.40s\"", name, value);
+	return -EINVAL;
+}
+
+static int
+deployment_apply(const char *value, struct ctl_import_options *out, char *why)
+{
+	if (out->n_deployments < CTL_MAX_DEPLOYMENTS)
+		return id_apply(&out->deployment[out->n_deployments++], "deployment", value, why);
+	(void)snprintf(why, OPTIONS_WHY_SIZE, "at most %d times --deployment", CTL_MAX_DEPLOYMENTS);
+	return -EINVAL;
+}
+
+/* Options of import alone. 0 or -EINVAL with why. */
+static int
+import_apply(enum option_id id, const char *value, struct ctl_import_options *out, char *why)
+{
+	switch (id) {
+	case OPT_MANAGER:
+		out->manager = value;
+		return 0;
+	case OPT_ORGANIZATION:
+		return id_apply(&out->organization, "organization", value, why);
+	case OPT_WORKSPACE:
+		return id_apply(&out->workspace, "workspace", value, why);
+	case OPT_DEPLOYMENT:
+		return deployment_apply(value, out, why);
+	case OPT_TOKEN_FILE:
+		out->token_file = value;
+		return 0;
+	case OPT_CA_FILE:
+		out->ca_file = value;
+		return 0;
+	case OPT_CONNECTIONS:
+		out->connections = value;
+		return 0;
+	case OPT_VARIABLES:
+		out->variables = value;
+		return 0;
+	case OPT_FROM_AIRFLOW:
+		out->from_airflow = value && value[0] ? value : "airflow";
+		return 0;
+	case OPT_DRY_RUN:
+		out->dry_run = true;
+		return 0;
+	case OPT_UPDATE:
+		out->update = true;
+		return 0;
+	case OPT_INSECURE_HTTP:
+		out->insecure_http = true;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* Is there all that import needs, and nothing that excludes another? NULL or what to say. */
+static const char *
+import_fault(const struct ctl_import_options *i)
+{
+	if (!i->manager)
+		return "import needs --manager URL";
+	if (!i->organization)
+		return "import needs --organization ID";
+	if (!i->token_file)
+		return "import needs --token-file FILE";
+	if (!i->workspace && i->n_deployments == 0)
+		return "import needs --workspace ID or --deployment ID";
+	if (!i->workspace && i->n_deployments > 1)
+		return "several --deployment need --workspace, whose objects are linked to them";
+	if (!i->connections && !i->variables && !i->from_airflow)
+		return "import needs --connections FILE, --variables FILE or --from-airflow";
+	if ((i->connections || i->variables) && i->from_airflow)
+		return "files or --from-airflow, not both";
+	return NULL;
+}
+
 /* 0, or -EINVAL with a sentence in why. */
 static int
 option_apply(enum option_id id, const char *value, struct ctl_options *out, char *why)
@@ -193,8 +349,9 @@ option_apply(enum option_id id, const char *value, struct ctl_options *out, char
 	case OPT_HELP:
 	case OPT_VERSION:
 		return 0;
+	default:
+		return import_apply(id, value, &out->import, why);
 	}
-	return -EINVAL;
 }
 
 /* Do the words make a verb with what it needs? */
@@ -204,13 +361,13 @@ words_check(const struct ctl_options *o, size_t n_given, unsigned used[], char *
 	const struct verb_row *v;
 
 	if (o->n_words == 0) {
-		(void)snprintf(why, OPTIONS_WHY_SIZE, "no verb: get, list, status or wait");
+		(void)snprintf(why, OPTIONS_WHY_SIZE, "no verb: get, import, list, status or wait");
 		return OPTIONS_WRONG;
 	}
 	v = verb_find(o->word[0]);
 	if (!v) {
 		(void)snprintf(why, OPTIONS_WHY_SIZE,
-		    "unknown verb \"%.40s\": get, list, status or wait", o->word[0]);
+		    "unknown verb \"%.40s\": get, import, list, status or wait", o->word[0]);
 		return OPTIONS_WRONG;
 	}
 	for (size_t i = 0; i < N_ELEMENTS(option_table); i++) {
@@ -231,6 +388,10 @@ words_check(const struct ctl_options *o, size_t n_given, unsigned used[], char *
 		    why, OPTIONS_WHY_SIZE, "get knows conn and var, not \"%.40s\"", o->word[1]);
 		return OPTIONS_WRONG;
 	}
+	if (v->bit == FOR_IMPORT && import_fault(&o->import)) {
+		(void)snprintf(why, OPTIONS_WHY_SIZE, "%s", import_fault(&o->import));
+		return OPTIONS_WRONG;
+	}
 	return OPTIONS_RUN;
 }
 
@@ -247,11 +408,11 @@ option_read(
 		(void)snprintf(why, OPTIONS_WHY_SIZE, "unknown option \"%.40s\"", arg);
 		return -EINVAL;
 	}
-	if (row->takes_value && !value && *i + 1 < argc)
+	if (row->value == VALUE_NEEDED && !value && *i + 1 < argc)
 		value = argv[++*i];
-	if (row->takes_value != (value != NULL)) {
+	if (row->value != VALUE_OPTIONAL && (row->value == VALUE_NEEDED) != (value != NULL)) {
 		(void)snprintf(why, OPTIONS_WHY_SIZE, "--%s %s", row->name,
-		    row->takes_value ? "wants a value" : "takes no value");
+		    row->value == VALUE_NEEDED ? "wants a value" : "takes no value");
 		return -EINVAL;
 	}
 	used[row - option_table] = 1;
@@ -288,6 +449,8 @@ options_read(int argc, char *const argv[], const char *getenv_socket, struct ctl
 	}
 	if (!used[OPT_TIMEOUT] && o.n_words && strcmp(o.word[0], "wait") == 0)
 		o.timeout_ms = CTL_WAIT_TIMEOUT_MS;
+	if (!used[OPT_TIMEOUT] && o.n_words && strcmp(o.word[0], "import") == 0)
+		o.timeout_ms = CTL_IMPORT_TIMEOUT_MS;
 	*out = o;
 	if (used[OPT_VERSION])
 		return OPTIONS_VERSION;

@@ -155,9 +155,8 @@ output_mask_connection(struct buf *out, struct span text)
 	return 0;
 }
 
-/* Columns of a terminal, taking every character for one wide. */
-static size_t
-columns_of(struct span s)
+size_t
+output_columns(struct span s)
 {
 	size_t n = 0;
 
@@ -173,13 +172,13 @@ output_rows(struct buf *out, const struct output_row *row, size_t n, bool colour
 	size_t widest = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (columns_of(row[i].label) > widest)
-			widest = columns_of(row[i].label);
+		if (output_columns(row[i].label) > widest)
+			widest = output_columns(row[i].label);
 	for (size_t i = 0; i < n; i++) {
 		bool coloured = colour && row[i].colour != COLOUR_NONE;
 
 		output_safe(out, row[i].label);
-		for (size_t k = columns_of(row[i].label); k < widest + 2; k++)
+		for (size_t k = output_columns(row[i].label); k < widest + 2; k++)
 			buf_addc(out, ' ');
 		if (coloured)
 			buf_adds(out, on[row[i].colour]);

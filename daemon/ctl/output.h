@@ -22,6 +22,8 @@ enum output_colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_WARNING, COLOUR_BAD };
  * the direction of writing are shown as \uXXXX.
  */
 void output_safe(struct buf *out, struct span text);
+/* Columns of a terminal, taking every character for one wide. */
+size_t output_columns(struct span s);
 /* "850 ms", "12 s", "3 min 20 s", "5 h 2 min", "3 d 4 h"; "never" below 0. */
 void output_duration(struct buf *out, int64_t ms);
 enum output_colour output_state_colour(struct span state);

@@ -66,6 +66,43 @@ two_dashes_end_the_options(void **state)
 	assert_string_equal(got.word[2], "-");
 }
 
+#define TARGET "import --manager http://localhost --organization o --token-file t"
+
+static void
+import_wants_a_target_and_a_source(void **state)
+{
+	static const struct {
+		const char *line, *why; /* NULL: it runs */
+	} rows[] = {
+		{ TARGET " --workspace w --connections c", NULL },
+		{ TARGET " --workspace w --deployment a --deployment b --from-airflow", NULL },
+		{ TARGET " --deployment a --from-airflow=/opt/airflow --dry-run --update", NULL },
+		{ "import --variables v --workspace w", "--manager" },
+		{ TARGET " --variables v", "--workspace" },
+		{ TARGET " --deployment a --deployment b --variables v", "--workspace" },
+		{ TARGET " --workspace w", "--connections" },
+		{ TARGET " --workspace w --from-airflow --variables v", "not both" },
+		{ TARGET " --workspace w/../x --variables v", "--workspace" },
+		{ TARGET " --workspace w --variables v --socket /s", "--socket" },
+		{ "list --dry-run", "--dry-run" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		assert_int_equal(
+		    read_line(rows[i].line, NULL), rows[i].why ? OPTIONS_WRONG : OPTIONS_RUN);
+		if (rows[i].why)
+			assert_non_null(strstr(why, rows[i].why));
+	}
+	assert_int_equal(read_line(TARGET " --workspace w --from-airflow", NULL), OPTIONS_RUN);
+	assert_string_equal(got.import.from_airflow, "airflow");
+	assert_int_equal(got.timeout_ms, CTL_IMPORT_TIMEOUT_MS);
+	assert_int_equal(
+	    read_line(TARGET " --deployment d --from-airflow=/opt/a", NULL), OPTIONS_RUN);
+	assert_string_equal(got.import.from_airflow, "/opt/a");
+	assert_string_equal(got.import.deployment[0], "d");
+}
+
 static void
 the_socket_comes_from_option_then_environment_then_default(void **state)
 {
@@ -201,6 +238,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_stand_before_and_after_the_words),
 		cmocka_unit_test(two_dashes_end_the_options),
+		cmocka_unit_test(import_wants_a_target_and_a_source),
 		cmocka_unit_test(the_socket_comes_from_option_then_environment_then_default),
 		cmocka_unit_test(a_socket_path_longer_than_the_kernel_takes_is_refused),
 		cmocka_unit_test(what_makes_no_sense_is_refused_with_a_reason),

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include <curl/curl.h>
+
+#include "base/jtext.h"
+#include "base/mem.h"
+#include "proto/limits.h"
+
+#define CONNECT_TIMEOUT_MS 5000
+#define TRIES_WHEN_BUSY    5  /* answers of 429 to one call */
+#define LONGEST_PAUSE_S    30 /* between two of them, whatever the server says */
+#define URL_SIZE           ((size_t)LIMIT_HTTP_URI)
+
+struct http {
+	CURL *easy;
+	struct curl_slist *headers;
+	char *base; /* the URL without a closing slash or /v1 */
+	char error[CURL_ERROR_SIZE];
+};
+
+int
+http_global_init(void)
+{
+	return curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free, mem_resize,
+		   mem_strdup, mem_calloc) == CURLE_OK
+		   ? 0
+		   : -EIO;
+}
+
+/* --- the URL --------------------------------------------------------------------------- */
+
+static bool
+is_loopback(const char *host)
+{
+	unsigned char v4[4];
+
+	if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
+		return true;
+	return inet_pton(AF_INET, host, v4) == 1 && v4[0] == 127;
+}
+
+/* What is wrong with it, NULL when nothing is. */
+static const char *
+parts_fault(CURLU *u, bool insecure_http)
+{
+	char *scheme = NULL, *host = NULL, *path = NULL, *odd = NULL;
+	const char *fault = NULL;
+
+	if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+	    curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+	    curl_url_get(u, CURLUPART_PATH, &path, 0) != CURLUE_OK)
+		fault = "wants a URL like https://manager.example.com";
+	else if (curl_url_get(u, CURLUPART_USER, &odd, 0) == CURLUE_OK)
+		fault = "may not name a user: the token comes from --token-file";
+	else if (curl_url_get(u, CURLUPART_QUERY, &odd, 0) == CURLUE_OK ||
+		 curl_url_get(u, CURLUPART_FRAGMENT, &odd, 0) == CURLUE_OK ||
+		 (strcmp(path, "/") != 0 && strcmp(path, "/v1") != 0 && strcmp(path, "/v1/") != 0))
+		fault = "ends behind the host and port (or with /v1)";
+	else if (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0)
+		fault = "must begin with https:// or http://";
+	else if (strcmp(scheme, "http") == 0 && !insecure_http && !is_loopback(host))
+		fault = "is plain http to more than this machine: use https, or --insecure-http";
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(path);
+	curl_free(odd);
+	return fault;
+}
+
+/* 0 with h->base; -EINVAL with why; -ENOMEM. */
+static int
+read_url(struct http *h, const struct http_options *o, char *why)
+{
+	CURLU *u = curl_url();
+	const char *fault;
+	size_t n = strlen(o->url);
+
+	if (!u)
+		return -ENOMEM;
+	fault = curl_url_set(u, CURLUPART_URL, o->url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK
+		    ? "wants a URL like https://manager.example.com"
+		    : parts_fault(u, o->insecure_http);
+	curl_url_cleanup(u);
+	if (fault) {
+		(void)snprintf(why, HTTP_WHY_SIZE, "--manager %s", fault);
+		return -EINVAL;
+	}
+	while (n > 0 && o->url[n - 1] == '/')
+		n--;
+	if (n > 3 && memcmp(o->url + n - 3, "/v1", 3) == 0)
+		n -= 3;
+	h->base = mem_strndup(o->url, n);
+	return h->base ? 0 : -ENOMEM;
+}
+
+/* --- a call ---------------------------------------------------------------------------- */
+
+static size_t
+on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct buf *answer = arg;
+
+	buf_add(answer, p, size * n);
+	return buf_error(answer) ? 0 : size * n;
+}
+
+static int
+add_header(struct http *h, const char *name, const char *value)
+{
+	CLEANUP(buf_fini) struct buf line = BUF_INIT(LIMIT_TOKEN + 64);
+	struct curl_slist *longer = NULL;
+
+	buf_adds(&line, name);
+	buf_adds(&line, value);
+	if (!buf_error(&line))
+		longer = curl_slist_append(h->headers, buf_str(&line));
+	if (!longer)
+		return -ENOMEM;
+	h->headers = longer;
+	return 0;
+}
+
+/* Remembers the first refusal: one check at the end is enough. */
+#define SET(option, value)                                                                         \
+	do {                                                                                       \
+		CURLcode set_code = curl_easy_setopt(h->easy, option, value);                      \
+		if (set_code != CURLE_OK && code == CURLE_OK)                                      \
+			code = set_code;                                                           \
+	} while (0)
+
+static CURLcode
+set_transport(struct http *h, const struct http_options *o)
+{
+	CURLcode code = CURLE_OK;
+
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(CURLOPT_PROXY, "");
+	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+	SET(CURLOPT_TIMEOUT_MS, (long)o->timeout_ms);
+	SET(CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (o->ca_file) {
+		SET(CURLOPT_CAINFO, o->ca_file);
+		SET(CURLOPT_CAPATH, NULL); /* these authorities and no others */
+	}
+	SET(CURLOPT_USERAGENT, "connctl/" CONND_VERSION);
+	SET(CURLOPT_ERRORBUFFER, h->error);
+	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_HTTPHEADER, h->headers);
+	return code;
+}
+
+int
+http_new(struct http **out, const struct http_options *o, char why[static HTTP_WHY_SIZE])
+{
+	struct http *h = mem_zalloc(sizeof *h);
+	int r;
+
+	if (!h)
+		return -ENOMEM;
+	h->easy = curl_easy_init();
+	r = h->easy ? read_url(h, o, why) : -ENOMEM;
+	if (r == 0)
+		r = add_header(h, "Authorization: Bearer ", o->token);
+	if (r == 0)
+		r = add_header(h, "Accept: ", "application/json");
+	if (r == 0)
+		r = add_header(h, "Content-Type: ", "application/json");
+	/* A body of more than a megabyte would first ask for leave, and wait. */
+	if (r == 0)
+		r = add_header(h, "Expect:", "");
+	if (r == 0 && set_transport(h, o) != CURLE_OK)
+		r = -ENOMEM;
+	if (r < 0)
+		h = http_free(h);
+	*out = h;
+	return r;
+}
+
+struct http *
+http_free(struct http *h)
+{
+	if (!h)
+		return NULL;
+	curl_easy_cleanup(h->easy);
+	curl_slist_free_all(h->headers);
+	mem_free(h->base);
+	mem_free(h);
+	return NULL;
+}
+
+static int
+call_once(struct http *h, const char *url, const struct buf *body, struct buf *answer, char *why)
+{
+	CURLcode code = CURLE_OK;
+	long status = 0;
+
+	buf_reset(answer);
+	h->error[0] = 0;
+	SET(CURLOPT_URL, url);
+	SET(CURLOPT_WRITEDATA, answer);
+	if (body) {
+		SET(CURLOPT_POST, 1L);
+		SET(CURLOPT_POSTFIELDS, buf_str(body));
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
+	} else {
+		SET(CURLOPT_HTTPGET, 1L);
+	}
+	if (code == CURLE_OK)
+		code = curl_easy_perform(h->easy);
+	if (code == CURLE_OK) {
+		(void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+		return (int)status;
+	}
+	(void)snprintf(why, HTTP_WHY_SIZE, "%s",
+	    buf_error(answer) ? "its answer is larger than any may be"
+	    : h->error[0]     ? h->error
+			      : curl_easy_strerror(code));
+	return -EIO;
+}
+
+int
+http_call(struct http *h, const char *path, const struct buf *body, struct buf *answer,
+    char why[static HTTP_WHY_SIZE])
+{
+	CLEANUP(buf_fini) struct buf url = BUF_INIT(URL_SIZE);
+	curl_off_t pause_s = 0;
+	int status = -EIO;
+
+	buf_adds(&url, h->base);
+	buf_adds(&url, path);
+	if (buf_error(&url)) {
+		(void)snprintf(why, HTTP_WHY_SIZE, "the URL is too long");
+		return -EIO;
+	}
+	for (int i = 0; i < TRIES_WHEN_BUSY; i++) {
+		status = call_once(h, buf_str(&url), body, answer, why);
+		if (status != 429)
+			break;
+		(void)curl_easy_getinfo(h->easy, CURLINFO_RETRY_AFTER, &pause_s);
+		if (pause_s < 1)
+			pause_s = 1;
+		if (pause_s > LONGEST_PAUSE_S)
+			pause_s = LONGEST_PAUSE_S;
+		(void)poll(NULL, 0, (int)pause_s * 1000);
+	}
+	return status;
+}

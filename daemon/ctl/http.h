@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls to a manager over HTTP, one after the other on one kept connection. Follows no redirect, reads no
+ * .netrc, uses no proxy; bodies are capped, every call has a deadline, memory is wiped. The token goes
+ * into a header and nowhere else.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+
+#define HTTP_WHY_SIZE 512
+
+struct http;
+
+struct http_options {
+	const char *url;     /* scheme://host[:port], a closing "/" or "/v1" is accepted */
+	const char *ca_file; /* NULL: the system's authorities */
+	const char *token;
+	bool insecure_http; /* plain http to more than loopback addresses */
+	int64_t timeout_ms; /* of one call */
+};
+
+/* Once in the program, before anything else here. 0 or -EIO. */
+MUST_CHECK int http_global_init(void);
+
+/* 0; -EINVAL with a sentence in why when the URL will not do; -ENOMEM. Copies what it needs. */
+MUST_CHECK int http_new(
+    struct http **out, const struct http_options *o, char why[static HTTP_WHY_SIZE]);
+struct http *http_free(struct http *h); /* returns NULL */
+
+/*
+ * GET (body NULL) or POST of path, which begins with /v1. Returns the status, the answer in *answer (reset
+ * first; its max is the cap), or -EIO with a sentence in why when there is no whole answer. A 429 is
+ * tried again when the server says to, a few times.
+ */
+MUST_CHECK int http_call(struct http *h, const char *path, const struct buf *body,
+    struct buf *answer, char why[static HTTP_WHY_SIZE]);

@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""connctl import: from the files that Airflow writes, through a manager, to what connd serves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from connd_testing import CONNCTL, PATIENCE, FaultyManager, Manager, eventually, link
+
+SECRET = "s3cr3t-p@ss"
+EXTRA_SECRET = "extra-s3cr3t"
+BIG = 9223372036854775807
+
+# As `airflow connections export` writes them: every field, extra as a text.
+CONNECTIONS: dict[str, Any] = {
+    "warehouse": {
+        "conn_type": "postgres", "description": "The warehouse", "login": "etl",
+        "password": SECRET, "host": "db.example.com", "port": 5432, "schema": "dwh",
+        "extra": json.dumps({"account": BIG, "nested": {"token": EXTRA_SECRET}}),
+    },
+    "plain": {
+        "conn_type": "http", "description": None, "login": "", "password": None, "host": "a.example",
+        "port": None, "schema": "", "extra": "",
+    },
+}  # fmt: skip
+VARIABLES: dict[str, Any] = {
+    "text": f"hello\n{SECRET}",
+    "number": BIG,
+    "tree": {"a": [1, {"b": None}]},
+    "told": {"value": "with a description", "description": "About it"},
+    "empty": "",
+}
+
+
+class Importer:
+    def __init__(self, directory: Path, manager: Manager) -> None:
+        self.directory = directory
+        self.manager = manager
+        self.token_file = directory / "import.token"
+        self.write_token(manager.token)
+        self.target = ["--workspace", manager.workspace, "--deployment", self.prod]
+
+    @property
+    def prod(self) -> str:
+        return self.manager.deployment_ids["prod"]
+
+    def write_token(self, token: str) -> None:
+        self.token_file.touch(0o600)
+        self.token_file.write_text(token + "\n")
+
+    def file(self, name: str, content: Any) -> str:
+        path = self.directory / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return str(path)
+
+    def run(self, *args: str, **run: Any) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [CONNCTL, "import", "--manager", self.manager.url,
+             "--organization", self.manager.organization, "--token-file", self.token_file,
+             *self.target, *args],
+            capture_output=True, text=True, timeout=PATIENCE * 2, check=False, **run,
+        )  # fmt: skip
+        assert "Sanitizer" not in done.stderr, done.stderr
+        for secret in (SECRET, EXTRA_SECRET, self.manager.token):
+            assert secret not in done.stdout + done.stderr
+        return done
+
+    def report(
+        self, code: int, *args: str, connections: Any = None, variables: Any = None
+    ) -> dict[str, str]:
+        """What became of each key; the reasons are kept in self.reasons."""
+        files = []
+        if connections is not None:
+            files += ["--connections", self.file("c.json", connections)]
+        if variables is not None:
+            files += ["--variables", self.file("v.json", variables)]
+        done = self.run("--json", *files, *args)
+        assert done.returncode == code, done
+        report = json.loads(done.stdout)
+        self.reasons = {o["key"]: o.get("reason", "") for o in report["objects"]}
+        actions = {o["key"]: o["action"] for o in report["objects"]}
+        for action in ("created", "updated", "unchanged", "skipped", "refused", "not_tried"):
+            assert report[action] == list(actions.values()).count(action)
+        assert report["dry_run"] == ("--dry-run" in args)
+        return actions
+
+    def objects(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.manager.api("GET", "?limit=1000&showSecrets=true")[
+            "environmentObjects"
+        ]
+        return rows
+
+    def object(self, key: str) -> dict[str, Any]:
+        [row] = [o for o in self.objects() if o["objectKey"] == key]
+        return row
+
+
+@pytest.fixture
+def importer(workdir: Path, manager: Manager) -> Importer:
+    return Importer(workdir, manager)
+
+
+def all_as(action: str) -> dict[str, str]:
+    return dict.fromkeys([*CONNECTIONS, *VARIABLES], action)
+
+
+def test_a_dry_run_tells_and_changes_nothing(importer: Importer) -> None:
+    got = importer.report(0, "--dry-run", connections=CONNECTIONS, variables=VARIABLES)
+    assert got == all_as("created")
+    assert importer.objects() == []
+
+
+def test_values_come_out_of_connd_as_they_were(importer: Importer) -> None:
+    got = importer.report(0, connections=CONNECTIONS, variables=VARIABLES)
+    assert got == all_as("created")
+    with importer.manager.connd() as connd:
+        done = connd.connctl("get", "conn", "warehouse", "--reveal")
+        assert f'"account":{BIG}' in done.stdout
+        assert json.loads(done.stdout) == {
+            **CONNECTIONS["warehouse"], "extra": json.loads(CONNECTIONS["warehouse"]["extra"]),
+        }  # fmt: skip
+        done = connd.connctl("get", "conn", "plain", "--reveal")
+        assert json.loads(done.stdout) == {"conn_type": "http", "host": "a.example"}
+        assert connd.variable("text") == VARIABLES["text"]
+        assert connd.variable("number") == str(BIG)
+        assert json.loads(connd.variable("tree")) == VARIABLES["tree"]
+        assert connd.variable("told") == "with a description"
+        assert connd.variable("empty") == ""
+    assert importer.object("told")["description"] == "About it"
+    assert importer.object("text")["airflowVariable"]["isSecret"] is True
+    again = importer.report(0, connections=CONNECTIONS, variables=VARIABLES)
+    assert again == all_as("unchanged")
+
+
+def test_what_differs_is_skipped_until_told_to_update(importer: Importer) -> None:
+    importer.report(0, connections=CONNECTIONS, variables=VARIABLES)
+    changed = json.loads(json.dumps(CONNECTIONS))
+    changed["warehouse"].update(host="new.example.com", password="other", description="New")
+    got = importer.report(1, connections=changed, variables={"number": 1})
+    assert got == {"warehouse": "skipped", "plain": "unchanged", "number": "skipped"}
+    assert importer.reasons["warehouse"] == "differs in host, password, description"
+    assert importer.object("warehouse")["connection"]["host"] == "db.example.com"
+    want = {"warehouse": "updated", "plain": "unchanged", "number": "updated"}
+    for dry in (["--dry-run"], []):
+        got = importer.report(0, "--update", *dry, connections=changed, variables={"number": 1})
+        assert got == want
+    row = importer.object("warehouse")
+    assert (row["connection"]["host"], row["description"]) == ("new.example.com", "New")
+    assert row["connection"]["password"] == "other"
+    assert importer.object("number")["airflowVariable"]["value"] == "1"
+    assert importer.report(0, connections=changed) == {
+        "warehouse": "unchanged", "plain": "unchanged",
+    }  # fmt: skip
+
+
+def test_an_update_keeps_links_overrides_and_exclusions(importer: Importer) -> None:
+    manager = importer.manager
+    dev = manager.deployment_ids["dev"]
+    manager.create_connection(
+        "warehouse", host="old", autoLinkDeployments=True,
+        links=[link(dev, connection={"host": "dev.example", "password": SECRET})],
+    )  # fmt: skip
+    manager.create_connection("apart", host="old", excludeLinks=[link(importer.prod)])
+    connections = {key: {"conn_type": "postgres", "host": "new"} for key in ("warehouse", "apart")}
+    got = importer.report(1, "--update", connections=connections)
+    assert got == {"warehouse": "updated", "apart": "refused"}
+    assert "excluded" in importer.reasons["apart"]
+    row = importer.object("warehouse")
+    assert row["autoLinkDeployments"] is True and row["connection"]["host"] == "new"
+    [kept] = row["links"]
+    assert kept["scopeEntityId"] == dev
+    assert kept["connectionOverrides"] == {"host": "dev.example", "password": SECRET}
+
+
+def test_what_an_update_can_not_take_away_is_refused(importer: Importer) -> None:
+    importer.report(0, connections=CONNECTIONS, variables={"text": "something"})
+    bare = {"warehouse": {**CONNECTIONS["warehouse"], "password": ""}}
+    got = importer.report(1, "--update", connections=bare, variables={"text": ""})
+    assert got == {"warehouse": "refused", "text": "refused"}
+    assert importer.reasons["warehouse"].endswith("password")
+    bare = {"warehouse": {**CONNECTIONS["warehouse"], "extra": None}}
+    assert importer.report(0, "--update", connections=bare) == {"warehouse": "updated"}
+    assert not importer.object("warehouse")["connection"].get("extra")
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_bad_key_is_refused_alone(importer: Importer, dry: bool) -> None:
+    connections = {
+        "good": {"conn_type": "http"}, "bad key": {"conn_type": "http"}, "untyped": {"host": "x"},
+        "portless": {"conn_type": "http", "port": 70000},
+        "extra": {"conn_type": "http", "extra": "[1]"},
+        "nul": {"conn_type": "http", "password": "a\0b"},
+    }  # fmt: skip
+    got = importer.report(1, *(["--dry-run"] if dry else []), connections=connections)
+    assert got == {key: "created" if key == "good" else "refused" for key in connections}
+    assert "letters, digits" in importer.reasons["bad key"]
+    assert "conn_type" in importer.reasons["untyped"]
+    assert "65535" in importer.reasons["portless"]
+    assert "JSON object" in importer.reasons["extra"]
+    assert "U+0000" in importer.reasons["nul"]
+    assert [o["objectKey"] for o in importer.objects()] == ([] if dry else ["good"])
+
+
+def test_a_deployment_alone_gets_its_own_objects(importer: Importer) -> None:
+    importer.manager.create_connection(
+        "plain", host="of the Workspace", links=[link(importer.prod)]
+    )
+    importer.target = ["--deployment", importer.prod]
+    got = importer.report(0, connections=CONNECTIONS)
+    assert set(got.values()) == {"created"}
+    assert importer.object("warehouse")["scope"] == "DEPLOYMENT"
+    assert set(importer.report(0, connections=CONNECTIONS).values()) == {"unchanged"}
+
+
+def test_without_secrets_fetching_nothing_is_called_unchanged(importer: Importer) -> None:
+    importer.report(0, connections=CONNECTIONS)
+    importer.manager.command(
+        "organization", "set", "--data", str(importer.manager.data), "--secrets-fetching", "off"
+    )
+    got = importer.report(1, connections=CONNECTIONS)
+    assert set(got.values()) == {"skipped"} and "not shown" in importer.reasons["plain"]
+    got = importer.report(0, "--update", connections=CONNECTIONS)
+    assert set(got.values()) == {"updated"}
+
+
+def test_more_than_one_page(importer: Importer) -> None:
+    variables = {f"key{i:04}": str(i) for i in range(1100)}
+    got = importer.report(0, variables=variables)
+    assert set(got.values()) == {"created"} and len(got) == 1100
+    assert set(importer.report(0, variables=variables).values()) == {"unchanged"}
+
+
+def test_people_see_aligned_rows(importer: Importer) -> None:
+    files = ("--connections", importer.file("c.json", {"a": {"conn_type": "x"}, "b b": {}}))
+    done = importer.run(*files)
+    assert done.returncode == 1 and done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "connection  a    created",
+        "connection  b b  refused: the key of a connection may hold letters, digits and"
+        " _ # ! ( ) - . : / \\ only",
+        "1 created, 1 refused",
+    ]
+    done = importer.run(*files, "--dry-run")
+    assert done.stdout.splitlines()[-1] == "1 unchanged, 1 refused (a dry run: nothing was done)"
+
+
+def test_a_wrong_token_is_4(importer: Importer) -> None:
+    importer.write_token("not-the-token")
+    done = importer.run("--connections", importer.file("c.json", CONNECTIONS))
+    assert (done.returncode, done.stdout) == (4, "") and "401" in done.stderr
+    importer.token_file.chmod(0o644)
+    done = importer.run("--connections", importer.file("c.json", CONNECTIONS))
+    assert (done.returncode, done.stdout) == (2, "") and "--token-file" in done.stderr
+
+
+def test_files_that_are_no_export_are_2(importer: Importer) -> None:
+    for text, hint in (
+        ('{"a": "postgres://h"}', "--serialization-format json"), ("{", "no JSON"),
+        ("[]", "no JSON object"),
+    ):  # fmt: skip
+        done = importer.run("--connections", importer.file("c.json", text))
+        assert (done.returncode, done.stdout) == (2, "") and hint in done.stderr
+    done = importer.run("--variables", str(importer.directory / "absent"))
+    assert done.returncode == 2 and "absent" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        (), ("--connections",), ("--from-airflow", "--variables", "x"), ("--variables", "x", "y"),
+        ("--variables", "x", "--workspace", "../x"), ("--variables", "x", "--reveal"),
+        ("--variables", "x", "--manager", "http://192.0.2.1"),
+        ("--variables", "x", "--manager", "ftp://localhost"),
+        ("--variables", "x", "--manager", "http://user:pw@localhost"),
+        ("--variables", "x", "--manager", "http://localhost/else"),
+    ],
+)  # fmt: skip
+def test_a_command_line_that_makes_no_sense_is_2(importer: Importer, args: tuple[str, ...]) -> None:
+    done = importer.run(*args)
+    assert (done.returncode, done.stdout) == (2, "") and "pw" not in done.stderr
+
+
+def test_a_manager_that_is_gone_or_mad_is_3(importer: Importer, faulty: FaultyManager) -> None:
+    files = ("--variables", importer.file("v.json", {"a": "1"}))
+    for fault in (
+        lambda x: x.reply("{}", 500), lambda x: x.reply("[]"), lambda x: x.reply("nonsense"),
+        lambda x: x.reply('{"totalCount":1,"environmentObjects":[{}]}'),
+    ):  # fmt: skip
+        faulty.fault = fault
+        done = importer.run(*files, "--manager", faulty.url)
+        assert (done.returncode, done.stdout) == (3, ""), done
+    importer.manager.stop()
+    done = importer.run(*files)
+    assert (done.returncode, done.stdout) == (3, "") and "reached" in done.stderr
+    importer.manager.serve()
+
+
+def test_a_manager_that_fails_in_the_middle_ends_it_with_a_report(
+    importer: Importer, faulty: FaultyManager
+) -> None:
+    # It knows no POST at all: 501.
+    faulty.fault = lambda x: x.reply('{"totalCount":0,"environmentObjects":[]}')
+    got = importer.report(3, "--manager", faulty.url, variables={"a": "1", "b": "2"})
+    assert got == {"a": "refused", "b": "not_tried"}
+    assert "501" in importer.reasons["a"]
+
+
+STUB = """#!/bin/sh
+[ "$2" = export ] && [ "$#" = 3 ] || exit 64
+echo "noise on standard output"
+stat -c %a "$(dirname "$3")" >"$STUB_DIR/mode"
+cp "$STUB_DIR/$1.json" "$3"
+"""
+
+
+def test_from_a_running_airflow(importer: Importer) -> None:
+    stub = importer.directory / "airflow"
+    stub.write_text(STUB)
+    stub.chmod(0o755)
+    tmp = importer.directory / "tmp"
+    tmp.mkdir()
+    importer.file("connections.json", CONNECTIONS)
+    importer.file("variables.json", VARIABLES)
+    env = {
+        **os.environ, "STUB_DIR": str(importer.directory), "TMPDIR": str(tmp),
+        "PATH": f"{importer.directory}:{os.environ['PATH']}",
+    }  # fmt: skip
+    done = importer.run("--from-airflow", "--json", env=env)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["created"] == len(CONNECTIONS) + len(VARIABLES)
+    assert (importer.directory / "mode").read_text() == "700\n" and not list(tmp.iterdir())
+    done = importer.run(f"--from-airflow={stub}", "--json", env=env)
+    assert json.loads(done.stdout)["unchanged"] == len(CONNECTIONS) + len(VARIABLES)
+    (importer.directory / "variables.json").unlink()
+    done = importer.run("--from-airflow", env=env)
+    assert (done.returncode, done.stdout) == (3, "") and "variables export" in done.stderr
+    done = importer.run("--from-airflow=/nowhere/airflow", env=env)
+    assert done.returncode == 3 and "can not be run" in done.stderr
+    assert not list(tmp.iterdir())
+
+
+def test_an_export_that_is_interrupted_leaves_no_file(importer: Importer) -> None:
+    stub = importer.directory / "airflow"
+    stub.write_text('#!/bin/sh\necho secret >"$3"\ntouch "$STUB_DIR/begun"\nexec sleep 600\n')
+    stub.chmod(0o755)
+    tmp = importer.directory / "tmp"
+    tmp.mkdir()
+    process = subprocess.Popen(
+        [CONNCTL, "import", "--manager", importer.manager.url, "--organization", "o",
+         "--token-file", importer.token_file, "--workspace", "w", f"--from-airflow={stub}"],
+        env={**os.environ, "STUB_DIR": str(importer.directory), "TMPDIR": str(tmp)},
+    )  # fmt: skip
+    eventually((importer.directory / "begun").exists, "the export runs")
+    process.terminate()
+    assert process.wait(PATIENCE) == -15
+    assert not list(tmp.iterdir())
