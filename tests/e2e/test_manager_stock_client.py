@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A day of work with a client of the hosted API that others wrote: its generated Python package.
+
+It is strict where it matters: a member that it must have and does not find, or a null, ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from astro_platform_api_client import AuthenticatedClient, models
+from astro_platform_api_client.api.environment import (
+    create_environment_object,
+    delete_environment_object,
+    exclude_linking_environment_object,
+    get_environment_object,
+    list_environment_objects,
+    update_environment_object,
+)
+from connd_testing import Manager
+
+
+@pytest.fixture
+def manager(workdir: Path) -> Iterator[Manager]:
+    with Manager(workdir) as manager:
+        yield manager
+
+
+@pytest.fixture
+def client(manager: Manager) -> AuthenticatedClient:
+    return AuthenticatedClient(
+        base_url=f"{manager.url}/v1", token=manager.token, raise_on_unexpected_status=True
+    )
+
+
+def create(client: AuthenticatedClient, manager: Manager, **body: Any) -> Any:
+    body = {"scope": "WORKSPACE", "scopeEntityId": manager.workspace, **body}
+    request = models.CreateEnvironmentObjectRequest.from_dict(body)
+    return create_environment_object.sync(manager.organization, client=client, body=request)
+
+
+def rows(client: AuthenticatedClient, manager: Manager, **query: Any) -> dict[str, dict[str, Any]]:
+    page = list_environment_objects.sync(manager.organization, client=client, limit=1000, **query)
+    assert isinstance(page, models.EnvironmentObjectsPaginated)
+    assert page.total_count == len(page.environment_objects)
+    return {row.object_key: row.to_dict() for row in page.environment_objects}
+
+
+def view(client: AuthenticatedClient, manager: Manager, deployment: str) -> dict[str, Any]:
+    return rows(
+        client,
+        manager,
+        deployment_id=manager.deployment_ids[deployment],
+        resolve_linked=True,
+        show_secrets=True,
+    )
+
+
+WAREHOUSE = {
+    "type": "postgres",
+    "host": "db",
+    "login": "",
+    "password": "pw",
+    "port": 5432,
+    "extra": {"sslmode": "require", "keepalives": 1},
+}
+
+
+def test_a_connection_s_whole_life(client: AuthenticatedClient, manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    made = create(
+        client,
+        manager,
+        objectKey="warehouse",
+        objectType="CONNECTION",
+        connection=WAREHOUSE,
+        links=[
+            {
+                "scope": "DEPLOYMENT",
+                "scopeEntityId": prod,
+                "overrides": {"connection": {"host": "prod-db", "extra": {"sslmode": "prefer"}}},
+            }
+        ],
+    )
+    assert isinstance(made, models.CreateEnvironmentObject)
+
+    again = create(
+        client, manager, objectKey="warehouse", objectType="CONNECTION", connection=WAREHOUSE
+    )
+    assert isinstance(again, models.Error)
+    assert again.status_code == 409 and "objectKey" in again.message and again.request_id
+
+    seen = get_environment_object.sync(manager.organization, made.id, client=client)
+    assert isinstance(seen, models.EnvironmentObject)
+    assert seen.to_dict()["connection"] == {
+        "type": "postgres",
+        "host": "db",
+        "login": "",
+        "port": 5432,
+        "extra": {"sslmode": "", "keepalives": ""},
+    }
+    assert seen.to_dict()["links"][0]["connectionOverrides"]["host"] == "prod-db"
+
+    assert view(client, manager, "prod")["warehouse"]["connection"] == {
+        **WAREHOUSE,
+        "host": "prod-db",
+        "extra": {"sslmode": "prefer", "keepalives": 1},
+    }
+    assert view(client, manager, "dev") == {}
+
+    updated = update_environment_object.sync(
+        manager.organization,
+        made.id,
+        client=client,
+        body=models.UpdateEnvironmentObjectRequest.from_dict(
+            {
+                "connection": {"type": "postgres", "host": "db2", "password": ""},
+                "autoLinkDeployments": True,
+                "links": [],
+                "excludeLinks": [],
+            }
+        ),
+    )
+    assert isinstance(updated, models.EnvironmentObject)
+    assert updated.to_dict()["autoLinkDeployments"] is True
+    for deployment in ("prod", "dev"):
+        assert view(client, manager, deployment)["warehouse"]["connection"] == {
+            "type": "postgres",
+            "host": "db2",
+            "password": "pw",
+            "extra": WAREHOUSE["extra"],
+        }
+
+    done = exclude_linking_environment_object.sync_detailed(
+        manager.organization,
+        made.id,
+        client=client,
+        body=models.ExcludeLinkEnvironmentObjectRequest.from_dict(
+            {"scope": "DEPLOYMENT", "scopeEntityId": dev}
+        ),
+    )
+    assert done.status_code in (200, 204)
+    assert view(client, manager, "dev") == {}
+    assert set(view(client, manager, "prod")) == {"warehouse"}
+
+    gone = delete_environment_object.sync_detailed(manager.organization, made.id, client=client)
+    assert gone.status_code == 204
+    twice = delete_environment_object.sync(manager.organization, made.id, client=client)
+    assert isinstance(twice, models.Error) and twice.status_code == 404
+    assert rows(client, manager, workspace_id=manager.workspace) == {}
+
+
+def test_variables_and_metrics_exports(client: AuthenticatedClient, manager: Manager) -> None:
+    create(
+        client,
+        manager,
+        objectKey="region",
+        objectType="AIRFLOW_VARIABLE",
+        airflowVariable={"value": "eu", "isSecret": True},
+        autoLinkDeployments=True,
+    )
+    create(
+        client,
+        manager,
+        objectKey="prometheus",
+        objectType="METRICS_EXPORT",
+        metricsExport={
+            "endpoint": "https://metrics.example",
+            "exporterType": "PROMETHEUS",
+            "authType": "BASIC",
+            "username": "u",
+            "password": "p",
+            "labels": {"team": "data"},
+        },
+    )
+    everything = rows(client, manager, workspace_id=manager.workspace)
+    assert set(everything) == {"region", "prometheus"}
+    assert everything["region"]["airflowVariable"] == {"value": "", "isSecret": True}
+    assert everything["prometheus"]["metricsExport"]["labels"] == {"team": "data"}
+    assert "password" not in everything["prometheus"]["metricsExport"]
+    assert view(client, manager, "prod")["region"]["airflowVariable"]["value"] == "eu"
+
+
+def test_a_refusal_is_an_error_it_can_read(manager: Manager) -> None:
+    stranger = AuthenticatedClient(base_url=f"{manager.url}/v1", token="no-token")
+    refused = list_environment_objects.sync(manager.organization, client=stranger)
+    assert isinstance(refused, models.Error) and refused.status_code == 401
