@@ -96,7 +96,7 @@ def test_operations_are_complete(described: Any) -> None:
             assert operation["summary"] and operation["tags"], path
             expected = {"400", "405", "413", "414", "431"}
             if operation.get("security") != []:
-                expected |= {"401", "500"}
+                expected |= {"401", "429", "500", "503"}
             if "{organizationId}" in path:
                 expected.add("404")
             assert expected <= set(operation["responses"]), (method, path)
