@@ -136,11 +136,12 @@ query_names(const struct query *q, const char *name, const struct id *id)
 	return false;
 }
 
+/* An empty one asks for nothing in particular. */
 static bool
 query_has(const struct query *q, const char *name)
 {
 	for (size_t i = 0; i < q->n; i++)
-		if (span_is(q->pairs[i].name, name))
+		if (span_is(q->pairs[i].name, name) && q->pairs[i].value.n)
 			return true;
 	return false;
 }

@@ -241,7 +241,7 @@ enum store_sort { STORE_SORT_TYPE, STORE_SORT_KEY, STORE_SORT_CREATED, STORE_SOR
 #define STORE_MAX_SORTS 4
 struct store_query {
 	/*
-	 * What is looked at. ORGANIZATION: every object in it; WORKSPACE: its WORKSPACE-scope objects;
+	 * What is looked at. ORGANIZATION: every object in it but those of projects; WORKSPACE: its WORKSPACE-scope objects;
 	 * DEPLOYMENT: its own objects and, when resolve is set, those linked into it, one row a key,
 	 * values as the Deployment sees them, without links. PROJECT likewise, and then what its Deployment
 	 * sees; of equal keys the project's own is shown, else the one linked to the project.
@@ -250,7 +250,7 @@ struct store_query {
 	struct id scope_id;
 	bool resolve;
 	/* ... and, for a token of narrower scope that names none: Workspace and Deployment objects of it */
-	bool whole_workspace; /* with WORKSPACE: also the objects of its Deployments and projects */
+	bool whole_workspace; /* with WORKSPACE: also the objects of its Deployments */
 	unsigned types;       /* mask; STORE_ALL_TYPES for every type */
 	struct span key;      /* absent: all */
 	struct {

@@ -133,13 +133,14 @@ add_filters(struct buf *sql, const struct store_query *q)
 		buf_adds(sql, " AND o.key = ?3");
 }
 
+/* Clients of the hosted API do not know the scope PROJECT, and stop where they see it. */
 static const char *
 scope_condition(const struct store_query *q)
 {
 	if (q->scope == SCOPE_ORGANIZATION)
-		return "o.organization_id = ?1";
+		return "o.organization_id = ?1 AND o.scope <> 'PROJECT'";
 	if (q->scope == SCOPE_WORKSPACE && q->whole_workspace)
-		return "o.workspace_id = ?1";
+		return "o.workspace_id = ?1 AND o.scope <> 'PROJECT'";
 	return "o.scope_id = ?1";
 }
 

@@ -166,6 +166,8 @@ def test_organizations_workspaces_deployments(manager: Manager) -> None:
     assert [d["id"] for d in page["deployments"]] == [prod]
     page = send(manager, "GET", base + f"/deployments?workspaceIds={NOWHERE}").body
     assert page["deployments"] == [] and page["totalCount"] == 0
+    page = send(manager, "GET", base + "/deployments?workspaceIds=").body
+    assert page["totalCount"] == 2
     page = send(manager, "GET", base + "/deployments?limit=1&offset=1").body
     assert [d["name"] for d in page["deployments"]] == ["prod"] and page["totalCount"] == 2
     assert send(manager, "GET", base + f"/deployments/{prod}").body["name"] == "prod"

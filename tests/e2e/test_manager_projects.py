@@ -80,7 +80,10 @@ def test_the_view_of_a_project(manager: Manager) -> None:
         "own": "project", "both": "project", "deployed": "deployment", "linked": "over",
         "all": "workspace", "through": "workspace",
     }  # fmt: skip
-    # Normal Deployments see nothing of it.
+    # Normal Deployments see nothing of it, nor do lists that name no place.
+    page = manager.api("GET", "?limit=100")
+    assert {r["scope"] for r in page["environmentObjects"]} == {"WORKSPACE", "DEPLOYMENT"}
+    assert page["totalCount"] == len(page["environmentObjects"])
     page = manager.api("GET", f"?deploymentId={prod}&resolveLinked=true")
     assert [r["objectKey"] for r in page["environmentObjects"]] == ["both", "deployed", "through"]
     page = manager.api("GET", f"?projectId={project}")
