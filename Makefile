@@ -194,6 +194,7 @@ bench: all $(BENCH) ## how fast connd, the shim and the manager answer, beside f
 	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/lookup.py $B/tests/bench
 	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/shim_ping.py --real
 	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/manager.py $B/tests/bench
+	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/outage.py $B/tests/bench
 
 # Faults, end to end; make test runs a shorter round of it.
 ASK := $B/tests/chaos/ask
