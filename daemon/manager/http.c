@@ -179,6 +179,7 @@ conn_become(struct http_call *c, enum conn_state next)
 	const struct http_options *o = &c->server->options;
 
 	c->state = next;
+	c->since_ms = clock_boot_ms();
 	list_remove(c);
 	list_append(c);
 	switch (next) {
@@ -506,6 +507,12 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	/* A long answer to a slow client: that it stands still is seen elsewhere. */
+	if ((c->state == CONN_IDLE || c->state == CONN_FLUSH) && conn_output_length(c) &&
+	    clock_boot_ms() - c->since_ms < c->server->options.stream_ms) {
+		set_deadline(c, c->server->options.write_ms);
+		return;
+	}
 	if ((c->state == CONN_HEAD && !http_parser_idle(&c->parser)) || c->state == CONN_BODY)
 		call_refuse(c, 408, "The request took too long to arrive");
 	else

@@ -68,7 +68,8 @@ struct http_call {
 	struct event *closed;
 	struct http_parser parser;
 	enum conn_state state;
-	int depth; /* of our functions on the stack that go on using it */
+	int64_t since_ms; /* it is in this state (boot time) */
+	int depth;        /* of our functions on the stack that go on using it */
 	bool eof;
 	enum http_hold hold;
 	bool tls;

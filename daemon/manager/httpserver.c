@@ -192,6 +192,18 @@ bind_first(const struct addrinfo *ai)
 	return r;
 }
 
+/* getaddrinfo() takes any number, and cuts it. */
+static bool
+is_port(const char *text)
+{
+	unsigned long v = 0;
+	size_t i;
+
+	for (i = 0; text[i] >= '0' && text[i] <= '9' && v <= 65535; i++)
+		v = v * 10 + (unsigned long)(text[i] - '0');
+	return i && !text[i] && v <= 65535;
+}
+
 /* "[::1]:8888", "127.0.0.1:8888" -> host and port. */
 static bool
 split_address(const char *where, char host[static 256], const char **port)
@@ -199,7 +211,7 @@ split_address(const char *where, char host[static 256], const char **port)
 	const char *colon = strrchr(where, ':');
 	size_t n;
 
-	if (!colon || !colon[1])
+	if (!colon || !is_port(colon + 1))
 		return false;
 	n = (size_t)(colon - where);
 	*port = colon + 1;
