@@ -374,7 +374,8 @@ config_free(struct config *c)
 	for (size_t i = 0; i < n_options; i++)
 		if (options[i].type == OPTION_TEXT)
 			mem_free(*(char **)member(c, &options[i]));
-	list_clear(&c->manager.url);
+		else if (options[i].type == OPTION_WORDS)
+			list_clear(member(c, &options[i]));
 	for (size_t i = 0; i < c->access.n_rules; i++)
 		mem_free(c->access.rule[i].text);
 	mem_free(c->access.rule);

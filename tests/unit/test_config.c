@@ -119,6 +119,7 @@ everything_can_be_said(void **state)
 		 "teams = yes\n"
 		 "[memory]\nlock = require\nmax_bytes = 1G\n"
 		 "[require]\nkeys = conn:a var:b/c\n   env:D\nmax_age = 2h\n"
+		 "[metrics]\nlisten = 127.0.0.1:9464\n"
 		 "[log]\nformat = json\nlevel = debug\n",
 		no_env);
 
@@ -128,6 +129,8 @@ everything_can_be_said(void **state)
 	assert_string_equal(c->manager.url.item[0], "https://one:443");
 	assert_string_equal(c->manager.url.item[1], "http://[::1]:8888");
 	assert_string_equal(c->manager.url.item[2], "http://localhost");
+	assert_int_equal(c->metrics.listen.n, 1);
+	assert_string_equal(c->metrics.listen.item[0], "127.0.0.1:9464");
 	assert_string_equal(c->manager.workspace, "w");
 	assert_string_equal(c->manager.pin, "sha256//x=");
 	assert_string_equal(c->manager.proxy, "http://u:p@proxy:3128");
@@ -223,6 +226,9 @@ what_is_wrong_is_said_with_its_place(void **state)
 		    "c.conf:6: lock = \"always\" is none of: off prefer require" },
 		{ GOOD "[memory]\nlock = off prefer\n", "is none of" },
 		{ GOOD "[require]\nkeys = conn:a b\n", "c.conf:6: \"b\" is no key to require" },
+		{ GOOD "[metrics]\nlisten = 9464\n", "c.conf:6: listen \"9464\": it must be" },
+		{ GOOD "[metrics]\nlisten = 0.0.0.0:9464\n", "say it twice" },
+		{ GOOD "[metrics]\nlisten = 127.0.0.1:1 127.0.0.1:2\n", "one ADDR:PORT" },
 		{ GOOD "[require]\nkeys = conn:\n", "\"conn:\" is no key to require" },
 		{ GOOD "pin = " LONG_100 LONG_100 "\n",
 		    "c.conf:5: the line is too long (198 characters" },
@@ -568,7 +574,8 @@ memory_may_end_anywhere(void **state)
 {
 	char *const env[] = { (char *)"CONND__ACCESS__ALLOW=*", NULL };
 	static const char text[] =
-	    GOOD "[access]\nallow = user:a\n  conn:x\n[require]\nkeys = conn:a var:b\n";
+	    GOOD "[access]\nallow = user:a\n  conn:x\n[require]\nkeys = conn:a var:b\n"
+		 "[metrics]\nlisten = 0.0.0.0:0 0.0.0.0:0\n";
 	int64_t before = mem_live();
 	int n = 0, r;
 
