@@ -20,6 +20,29 @@ VALUES = [
 {"headers":{"B":"2"}}
 {"headers":{"A":""}}""",
 ]
+# where it is cut, then a request
+REQUESTS = [
+    b"\0\12POST /a?b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"3;x=1\r\nabc\r\n0\r\nT: x\r\n\r\n",
+    b"\0\50POST /a HTTP/1.0\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\nabc",
+    b"\0\5GET http://h/a%20b HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n\r\nGET / HTTP/1.1\r\n",
+]
+# a type and whether it is secret, then a body
+BODIES = [
+    b"""\0{"objectKey":"db","objectType":"CONNECTION","scope":"WORKSPACE",
+"scopeEntityId":"cwsp0000000000000000000a1","description":"d","autoLinkDeployments":true,
+"connection":{"type":"postgres","authTypeId":"cauthpostgres000000000000","host":"h","port":5432,
+"extra":{"a":1,"b":{"c":[1,2]}}},"links":[{"scope":"DEPLOYMENT",
+"scopeEntityId":"cdep0000000000000000000a1","overrides":{"connection":{"host":"o"},
+"unsetFields":["password","extra.a"]}}],"excludeLinks":[{"scope":"DEPLOYMENT",
+"scopeEntityId":"cdep0000000000000000000a2"}],"projectLinks":[{"scope":"PROJECT",
+"scopeEntityId":"cprj0000000000000000000a2"}],"autoLinkProjects":false}""",
+    b"""\201{"objectKey":"v","objectType":"AIRFLOW_VARIABLE","scope":"DEPLOYMENT",
+"scopeEntityId":"cdep0000000000000000000a1","airflowVariable":{"value":"x","isSecret":true}}""",
+    b"""\3{"objectKey":"m","objectType":"METRICS_EXPORT","scope":"PROJECT",
+"scopeEntityId":"cprj0000000000000000000a2","metricsExport":{"endpoint":"e",
+"exporterType":"PROMETHEUS","authType":"BASIC","headers":{"a":"b"},"labels":{}}}""",
+]
 TYPES = ["CONNECTION", "AIRFLOW_VARIABLE", "ENVIRONMENT_VARIABLE", "METRICS_EXPORT"]
 
 
@@ -35,6 +58,8 @@ def main(vectors: Path, out: Path) -> None:
         "envelope": frames,
         "scan": frames + [page[1:] for page in pages],
         "manager_page": pages,
+        "httpparse": REQUESTS,
+        "objectbody": BODIES,
         "config": [
             Path("conf/connd.conf").read_bytes(),
             b"[manager]\nurl = https://m\norganization = o\ndeployment = d\n[access]\nallow = *\n",
