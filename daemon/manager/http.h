@@ -61,6 +61,8 @@ void http_server_use_tls(struct http_server *s, struct tls *tls);
 MUST_CHECK int http_server_adopt(struct http_server *s, int fd);
 /* The port of the socket listened on last; 0 when it has none. */
 int http_server_port(const struct http_server *s);
+/* Others than this machine can reach a socket that is listened on. */
+bool http_server_is_exposed(const struct http_server *s);
 /*
  * Accepts nothing more, closes idle connections, lets the others finish their one request (held calls
  * are the handler's to answer); then, or after grace_ms, stopped() is called once.

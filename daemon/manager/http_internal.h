@@ -28,6 +28,7 @@ struct http_server {
 	struct event *resume; /* accepts again after file descriptors ran out */
 	struct event *grace;
 	int port;
+	bool exposed;
 	bool stopping;
 	void (*stopped)(void *arg);
 	void *stopped_arg;

@@ -146,6 +146,27 @@ on_accept_error(struct evconnlistener *l, void *arg)
 	(void)event_add(s->resume, &tv);
 }
 
+static void
+note_address(struct http_server *s, const struct sockaddr_storage *at)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)at;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)at;
+
+	if (at->ss_family == AF_INET) {
+		s->port = ntohs(v4->sin_port);
+		s->exposed |= ntohl(v4->sin_addr.s_addr) >> 24 != IN_LOOPBACKNET;
+	} else if (at->ss_family == AF_INET6) {
+		s->port = ntohs(v6->sin6_port);
+		s->exposed |= !IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+	}
+}
+
+bool
+http_server_is_exposed(const struct http_server *s)
+{
+	return s->exposed;
+}
+
 int
 http_server_adopt(struct http_server *s, int fd)
 {
@@ -163,12 +184,8 @@ http_server_adopt(struct http_server *s, int fd)
 	evconnlistener_set_error_cb(l, on_accept_error);
 	s->listeners[s->n_listeners++] = l;
 	s->port = 0;
-	if (getsockname(fd, (struct sockaddr *)&at, &n) == 0) {
-		if (at.ss_family == AF_INET)
-			s->port = ntohs(((struct sockaddr_in *)&at)->sin_port);
-		else if (at.ss_family == AF_INET6)
-			s->port = ntohs(((struct sockaddr_in6 *)&at)->sin6_port);
-	}
+	if (getsockname(fd, (struct sockaddr *)&at, &n) == 0)
+		note_address(s, &at);
 	return 0;
 }
 

@@ -157,8 +157,12 @@ start_http(struct serving *v, const struct options *o, char *why)
 	if (o->tls_cert && tls_new(&v->tls, v->base, o->tls_cert, o->tls_key, why) < 0)
 		return -1;
 	http_server_use_tls(v->http, v->tls);
-	return http_server_listen(v->http, o->listen ? o->listen : DEFAULT_LISTEN, why) < 0 ? -1
-											    : 0;
+	if (http_server_listen(v->http, o->listen ? o->listen : DEFAULT_LISTEN, why) < 0)
+		return -1;
+	if (!v->tls && http_server_is_exposed(v->http))
+		log_warn("others can read tokens and secrets on the way: serve HTTPS, or behind it",
+		    LOG_STR("listen", o->listen));
+	return 0;
 }
 
 static int

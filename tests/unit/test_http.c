@@ -456,6 +456,9 @@ addresses_are_read(void **state)
 		assert_true(strlen(why) > 5);
 	}
 	assert_int_equal(http_server_listen(fx.server, "localhost:0", why), 0);
+	assert_false(http_server_is_exposed(fx.server));
+	assert_int_equal(http_server_listen(fx.server, "0.0.0.0:0", why), 0);
+	assert_true(http_server_is_exposed(fx.server));
 }
 
 static void
