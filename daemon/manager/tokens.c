@@ -192,7 +192,9 @@ find_token(struct request *rq, struct store_token *t)
 		error_answer_internal(rq->call, r);
 		return false;
 	}
-	if (r != STORE_OK || !id_equal(&t->subject.organization, &rq->organization)) {
+	/* What is revoked is gone by its id; a list still tells of it. */
+	if (r != STORE_OK || t->revoked_ms ||
+	    !id_equal(&t->subject.organization, &rq->organization)) {
 		request_not_found(rq, the_token);
 		return false;
 	}

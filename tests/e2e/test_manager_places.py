@@ -129,6 +129,10 @@ def test_a_token_s_life(manager: Manager) -> None:
     reply = send(manager, "DELETE", f"{base(manager)}/tokens/{made['id']}")
     assert reply.status == 204
     send(manager, "GET", objects(manager), token=token).error(401)
+    for method in ("GET", "DELETE"):
+        send(manager, method, f"{base(manager)}/tokens/{made['id']}").error(404)
+    listed = send(manager, "GET", base(manager) + f"/tokens?deploymentId={prod}")
+    assert [t["id"] for t in listed.body["tokens"] if t["revokedAt"]] == [made["id"]]
 
 
 def test_a_token_renews_itself(manager: Manager) -> None:
