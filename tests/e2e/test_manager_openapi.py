@@ -119,6 +119,8 @@ def test_the_catalogue_is_what_a_connection_may_name(manager: Manager, described
 EXAMPLES = 8  # a phase and operation: what fits into a minute with sanitizers
 
 
+# The ids it meets are drawn anew in each run, so what it tries is too: fuzzing, which has its own target.
+@pytest.mark.skipif(not os.environ.get("SCHEMATHESIS"), reason="run by make fuzz")
 @pytest.mark.timeout(300)
 def test_schemathesis_finds_nothing(workdir: Path, described: Any) -> None:
     """Every operation, every check, every phase, the stateful one too."""
