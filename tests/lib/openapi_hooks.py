@@ -222,6 +222,10 @@ def sense_of_path(name: str, case: Any, body: Any) -> None:
             path[parameter] = WORLD["organization"]
         elif case.method == "DELETE":
             path[parameter] = identifier if linked and identifier not in KEPT else NEW[parameter]()
+        elif name == "RestoreEnvironmentObject":
+            path[parameter] = (
+                new_object()
+            )  # of one that was changed often the first version is gone
         elif name in PARTICULAR:
             path[parameter] = object_for(name, identifier, body)
         elif not linked:
