@@ -94,6 +94,19 @@ note(char *why, const char *name)
 	(void)snprintf(why + n, IMPORT_WHY_SIZE - n, "%s%s", n ? ", " : "differs in ", name);
 }
 
+/* The id of the auth type that the connection keeps; NULL: it has none, or one that is for another type. */
+static const char *
+kept_auth_type(const struct json *want, const struct json *have)
+{
+	const struct json *auth = json_get(have, "connectionAuthType");
+	const char *type = text_of(want, "type"), *of = text_of(auth, "airflowType");
+
+	if (!auth || (strcmp(type, text_of(have, "type")) != 0 && strcmp(of, type) != 0 &&
+			 strcmp(of, "generic") != 0))
+		return NULL;
+	return json_string(json_get(auth, "id"));
+}
+
 static int
 compare_typed(const struct import_entry *e, const struct json *want, const struct json *have,
     bool hidden, char *why)
@@ -111,6 +124,8 @@ compare_typed(const struct import_entry *e, const struct json *want, const struc
 		(void)json_int(json_get(have, "port"), &other);
 		if (port != other)
 			note(why, "port");
+		if (json_get(have, "connectionAuthType") && !kept_auth_type(want, have))
+			note(why, "authTypeId, which is for the other type");
 		if (!hidden && strcmp(text_of(want, "password"), text_of(have, "password")) != 0)
 			note(why, "password");
 		if (!hidden)
@@ -206,7 +221,8 @@ import_compare(const struct import_entry *e, const struct json *row,
 		r = compare_typed(e, want, have, hidden, why);
 	if (r < 0)
 		goto out;
-	if (strcmp(e->description, text_of(row, "description")) != 0)
+	/* Airflow writes one whether there is one or not: none says nothing. */
+	if (*e->description && strcmp(e->description, text_of(row, "description")) != 0)
 		note(why, "description");
 	for (size_t i = 0; o->workspace && i < o->n_deployments; i++) {
 		if (!is_linked(row, o->deployment[i])) {
@@ -234,6 +250,26 @@ write_place(struct buf *out, const char *scope, const char *id)
 	jtext_member_string(out, "scopeEntityId", span_of(id));
 }
 
+/*
+ * As they are. One without a field is there when all it has are secrets that are not shown. Sent back like that
+ * it would clear them; what changes nothing is to drop a field that it has not got, or a secret that is "".
+ */
+static void
+keep_overrides(struct buf *out, const struct import_entry *e, const struct json *overrides)
+{
+	jtext_name(out, "overrides");
+	if (json_count(overrides) > 0) {
+		buf_addc(out, '{');
+		jtext_name(out, import_member(e->kind));
+		json_write(overrides, out);
+		buf_addc(out, '}');
+	} else if (e->kind == IMPORT_CONNECTION) {
+		buf_adds(out, "{\"unsetFields\":[\"host\"]}");
+	} else {
+		buf_adds(out, "{\"airflowVariable\":{\"value\":\"\"}}");
+	}
+}
+
 /* Links as they are, with their overrides in the form an update wants them. */
 static void
 keep_links(struct buf *out, const struct import_entry *e, const struct json *links)
@@ -244,13 +280,8 @@ keep_links(struct buf *out, const struct import_entry *e, const struct json *lin
 		write_place(out, text_of(j, "scope"), text_of(j, "scopeEntityId"));
 		overrides = json_get(j, e->kind == IMPORT_CONNECTION ? "connectionOverrides"
 								     : "airflowVariableOverrides");
-		if (overrides) {
-			jtext_name(out, "overrides");
-			buf_addc(out, '{');
-			jtext_name(out, import_member(e->kind));
-			json_write(overrides, out);
-			buf_addc(out, '}');
-		}
+		if (overrides && json_type(overrides) == SCAN_OBJECT)
+			keep_overrides(out, e, overrides);
 		buf_addc(out, '}');
 	}
 }
@@ -297,21 +328,38 @@ keep_rest(struct buf *out, const struct json *row)
 	}
 }
 
-/* The typed body: of an update, with an `extra` that clears the one that is there if there is to be none. */
+/* What the typed body of an update has besides: the auth type, and an `extra` that clears the one that is there. */
+static void
+write_typed_rest(struct buf *out, const struct import_entry *e, const struct json *row)
+{
+	const struct json *have = json_get(row, import_member(e->kind));
+	struct json *want = NULL;
+	int r = json_parse(&want, span_of(e->typed), NULL);
+
+	if (r < 0) {
+		out->error = r;
+		return;
+	}
+	if (kept_auth_type(want, have))
+		jtext_member_string(out, "authTypeId", span_of(kept_auth_type(want, have)));
+	if (json_get(have, "extra") && !json_get(want, "extra")) {
+		jtext_name(out, "extra");
+		buf_adds(out, "{}");
+	}
+	json_free(want);
+}
+
 static void
 write_typed(struct buf *out, const struct import_entry *e, const struct json *row)
 {
 	size_t n = strlen(e->typed) - 1; /* without the closing brace */
-	const struct json *have = row ? json_get(row, import_member(e->kind)) : NULL;
 
 	jtext_name(out, import_member(e->kind));
 	buf_add(out, e->typed, n);
-	if (!row && e->kind == IMPORT_VARIABLE)
+	if (row)
+		write_typed_rest(out, e, row);
+	else if (e->kind == IMPORT_VARIABLE)
 		jtext_member_bool(out, "isSecret", true);
-	if (have && json_get(have, "extra") && !strstr(e->typed, "\"extra\":")) {
-		jtext_name(out, "extra");
-		buf_adds(out, "{}");
-	}
 	buf_addc(out, '}');
 }
 
@@ -319,6 +367,9 @@ void
 import_body(const struct import_entry *e, const struct json *row,
     const struct ctl_import_options *o, struct buf *out)
 {
+	const char *description =
+	    *e->description || !row ? e->description : text_of(row, "description");
+
 	buf_addc(out, '{');
 	if (!row) {
 		jtext_member_string(out, "objectKey", span_of(e->key));
@@ -328,8 +379,8 @@ import_body(const struct import_entry *e, const struct json *row,
 		jtext_member_string(
 		    out, "scopeEntityId", span_of(o->workspace ? o->workspace : o->deployment[0]));
 	}
-	if (row || *e->description)
-		jtext_member_string(out, "description", span_of(e->description));
+	if (*description)
+		jtext_member_string(out, "description", span_of(description));
 	write_typed(out, e, row);
 	if (o->workspace)
 		write_links(out, e, row, o);

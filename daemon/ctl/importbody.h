@@ -28,8 +28,8 @@ MUST_CHECK int import_compare(const struct import_entry *e, const struct json *r
     char why[static IMPORT_WHY_SIZE]);
 
 /*
- * The request's body: a new object (row NULL), or the update of row, which keeps its links, overrides
- * and exclusions. Failures stick in out.
+ * The request's body: a new object (row NULL), or the update of row, which keeps its links, overrides,
+ * exclusions and auth type, and its description when the entry has none. Failures stick in out.
  */
 void import_body(const struct import_entry *e, const struct json *row,
     const struct ctl_import_options *o, struct buf *out);

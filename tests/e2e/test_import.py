@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,134 @@ def test_an_update_keeps_links_overrides_and_exclusions(importer: Importer) -> N
     assert kept["connectionOverrides"] == {"host": "dev.example", "password": SECRET}
 
 
+KEYPAIR = "cauthsnowflakekeypair0000"
+
+
+def in_full(importer: Importer, object_id: str) -> dict[str, Any]:
+    """The object with its secrets, whoever changed it and when."""
+    [row] = [o for o in importer.objects() if o["id"] == object_id]
+    return {name: row[name] for name in row if not name.startswith(("updated", "created"))}
+
+
+def rich_connection(importer: Importer, auth_type: str = KEYPAIR) -> str:
+    """With all that an object may have and Airflow's export does not speak of."""
+    manager = importer.manager
+    dev, test = (manager.deployment_ids[name] for name in ("dev", "test"))
+    project = manager.request(
+        "POST", f"/v1/organizations/{manager.organization}/projects",
+        {"name": "ide", "workspaceId": manager.workspace},
+    )[1]["id"]  # fmt: skip
+    return manager.create(
+        "CONNECTION", "snow",
+        {"type": "snowflake", "authTypeId": auth_type, "login": "old", "password": SECRET,
+         "extra": {"account": "acme", "private_key_content": EXTRA_SECRET}},
+        description="What it is for", autoLinkDeployments=True, autoLinkProjects=True,
+        links=[
+            link(dev, connection={"password": SECRET}),
+            link(importer.prod, connection={
+                "host": "prod", "port": 1, "password": SECRET,
+                "extra": {"account": "prod", "private_key_content": EXTRA_SECRET}}),
+        ],
+        excludeLinks=[link(test)],
+        projectLinks=[{**link(project, connection={"login": "me", "password": SECRET}),
+                       "scope": "PROJECT"}],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def importer3(workdir: Path) -> Iterator[Importer]:
+    """One whose manager has three Deployments."""
+    with Manager(workdir, deployments=("prod", "dev", "test")) as manager:
+        yield Importer(workdir, manager)
+
+
+def secrets_fetching(importer: Importer, on: bool) -> None:
+    importer.manager.command(
+        "organization", "set", "--data", str(importer.manager.data),
+        "--secrets-fetching", "on" if on else "off",
+    )  # fmt: skip
+
+
+SNOW = {
+    "conn_type": "snowflake", "description": None, "login": "new", "password": SECRET, "host": "",
+    "port": None, "schema": "s",
+    "extra": json.dumps({"account": "acme", "private_key_content": EXTRA_SECRET}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_an_update_loses_nothing_that_the_file_does_not_speak_of(
+    importer3: Importer, shown: bool
+) -> None:
+    importer = importer3
+    object_id = rich_connection(importer)
+    before = in_full(importer, object_id)
+    assert before["projectLinks"] and before["autoLinkProjects"] and before["excludeLinks"]
+    assert before["connection"]["connectionAuthType"]["id"] == KEYPAIR
+    secrets_fetching(importer, shown)
+    got = importer.report(0, "--update", connections={"snow": SNOW})
+    assert got == {"snow": "updated"}
+    assert importer.reasons["snow"].startswith("differs in login, schema")
+    secrets_fetching(importer, True)
+    before["connection"].update(login="new", schema="s")
+    before["setFields"] = [
+        "type", "login", "password", "schema", "extra.account", "extra.private_key_content",
+    ]  # fmt: skip
+    assert in_full(importer, object_id) == before
+    assert importer.report(0, "--update", connections={"snow": SNOW}) == {"snow": "unchanged"}
+    told = {**SNOW, "description": "What Airflow says"}
+    assert importer.report(0, "--update", connections={"snow": told}) == {"snow": "updated"}
+    assert importer.reasons["snow"] == "differs in description"
+    before["description"] = "What Airflow says"
+    assert in_full(importer, object_id) == before
+
+
+@pytest.mark.parametrize("auth_type", [KEYPAIR, "cauthgeneric0000000000000"])
+def test_an_auth_type_stays_where_it_fits(importer3: Importer, auth_type: str) -> None:
+    object_id = rich_connection(importer3, auth_type)
+    got = importer3.report(0, "--update", connections={"snow": {**SNOW, "conn_type": "other"}})
+    assert got == {"snow": "updated"}
+    told = "authTypeId" in importer3.reasons["snow"]
+    kept = "connectionAuthType" in in_full(importer3, object_id)["connection"]
+    assert (told, kept) == ((True, False) if auth_type == KEYPAIR else (False, True))
+
+
+@pytest.mark.parametrize("shown", [True, False])
+@pytest.mark.parametrize("secret", [True, False])
+def test_a_variable_keeps_what_it_has(importer3: Importer, shown: bool, secret: bool) -> None:
+    importer = importer3
+    manager = importer.manager
+    object_id = manager.create_variable(
+        "text", "old", secret=secret, description="About it",
+        links=[link(importer.prod, airflowVariable={"value": SECRET})],
+        excludeLinks=[link(manager.deployment_ids["dev"])],
+    )  # fmt: skip
+    before = in_full(importer, object_id)
+    assert before["links"][0]["airflowVariableOverrides"] == {"value": SECRET}
+    secrets_fetching(importer, shown)
+    assert importer.report(0, "--update", variables={"text": "new"}) == {"text": "updated"}
+    secrets_fetching(importer, True)
+    before["airflowVariable"]["value"] = "new"
+    assert in_full(importer, object_id) == before
+
+
+def test_a_deployment_s_own_object_loses_nothing_either(importer: Importer) -> None:
+    manager = importer.manager
+    importer.target = ["--deployment", importer.prod]
+    snow = manager.create_connection(
+        "snow", importer.prod, type="snowflake", authTypeId=KEYPAIR, login="old", password=SECRET,
+        extra={"account": "acme", "private_key_content": EXTRA_SECRET}, description="About it",
+    )  # fmt: skip
+    text = manager.create_variable("text", "old", importer.prod, description="About it")
+    before = [in_full(importer, snow), in_full(importer, text)]
+    got = importer.report(0, "--update", connections={"snow": SNOW}, variables={"text": "new"})
+    assert got == {"snow": "updated", "text": "updated"}
+    before[0]["connection"].update(login="new", schema="s")
+    before[0]["setFields"].insert(3, "schema")
+    before[1]["airflowVariable"]["value"] = "new"
+    assert [in_full(importer, snow), in_full(importer, text)] == before
+
+
 def test_what_an_update_can_not_take_away_is_refused(importer: Importer) -> None:
     importer.report(0, connections=CONNECTIONS, variables={"text": "something"})
     bare = {"warehouse": {**CONNECTIONS["warehouse"], "password": ""}}
@@ -219,9 +348,7 @@ def test_a_deployment_alone_gets_its_own_objects(importer: Importer) -> None:
 
 def test_without_secrets_fetching_nothing_is_called_unchanged(importer: Importer) -> None:
     importer.report(0, connections=CONNECTIONS)
-    importer.manager.command(
-        "organization", "set", "--data", str(importer.manager.data), "--secrets-fetching", "off"
-    )
+    secrets_fetching(importer, False)
     got = importer.report(1, connections=CONNECTIONS)
     assert set(got.values()) == {"skipped"} and "not shown" in importer.reasons["plain"]
     got = importer.report(0, "--update", connections=CONNECTIONS)
