@@ -441,7 +441,7 @@ apply(struct app *a, struct settings *s, char why[static SETTINGS_WHY_SIZE])
 	watch_use(a->watch, &source);
 	probing_use(a->probing, &source);
 	sync_use(a->sync, &source);
-	upstream_free(old_upstream);
+	upstream_retire(old_upstream);
 	ready_use(a->ready, s->config);
 	settings_free(old);
 	return 0;

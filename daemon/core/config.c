@@ -544,3 +544,27 @@ config_fixed_difference(const struct config *a, const struct config *b)
 		return "socket path";
 	return NULL;
 }
+
+static bool
+same_list(const struct config_list *a, const struct config_list *b)
+{
+	bool equal = a->n == b->n;
+
+	for (size_t i = 0; equal && i < a->n; i++)
+		equal = same(a->item[i], b->item[i]);
+	return equal;
+}
+
+bool
+config_same_manager(const struct config *one, const struct config *other)
+{
+	__typeof__(&one->manager) a = &one->manager, b = &other->manager;
+
+	return same_list(&a->url, &b->url) && same(a->organization, b->organization) &&
+	       same(a->deployment, b->deployment) && same(a->workspace, b->workspace) &&
+	       same(a->token_file, b->token_file) && same(a->ca_file, b->ca_file) &&
+	       same(a->client_cert, b->client_cert) && same(a->client_key, b->client_key) &&
+	       same(a->pin, b->pin) && same(a->proxy, b->proxy) &&
+	       a->insecure_http == b->insecure_http && a->push == b->push &&
+	       a->refresh_ms == b->refresh_ms && a->timeout_ms == b->timeout_ms;
+}

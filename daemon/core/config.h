@@ -95,3 +95,5 @@ MUST_CHECK int config_read(struct config **out, const char *name, const char *te
 struct config *config_free(struct config *c);
 /* The first of organization, deployment, workspace, socket path that differs; NULL: none. */
 const char *config_fixed_difference(const struct config *a, const struct config *b);
+/* Does [manager] say the same in both? */
+bool config_same_manager(const struct config *one, const struct config *other);

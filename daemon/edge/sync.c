@@ -29,6 +29,7 @@ struct sync {
 	struct sync_source source;
 	sync_done *done;
 	void *env;
+	char *deployment; /* or NULL; no reload changes it, and the worker may be reading it then */
 
 	/* From sync to sync. */
 	char *tag[N_LISTS]; /* of the lists that are being served; NULL: none */
@@ -371,8 +372,7 @@ on_list_page(struct sync *s, const struct fetch_result *f)
 		begin_again(s, "the list changed while it was read (ETag)");
 		return;
 	}
-	build_page(&s->build, s->list, span_of(s->source.config->manager.deployment), f->bytes,
-	    on_page_built);
+	build_page(&s->build, s->list, span_of(s->deployment), f->bytes, on_page_built);
 }
 
 /* --- what a status means ---------------------------------------------------------------------------- */
@@ -513,10 +513,16 @@ int
 sync_new(struct sync **out, struct loop *loop, struct worker *worker,
     const struct sync_source *source, sync_done *done, void *env)
 {
+	const char *deployment = source->config->manager.deployment;
 	struct sync *s = mem_zalloc(sizeof *s);
 
 	if (!s)
 		return -ENOMEM;
+	s->deployment = deployment ? mem_strdup(deployment) : NULL;
+	if (deployment && !s->deployment) {
+		mem_free(s);
+		return -ENOMEM;
+	}
 	s->loop = loop;
 	s->source = *source;
 	s->done = done;
@@ -527,11 +533,15 @@ sync_new(struct sync **out, struct loop *loop, struct worker *worker,
 	return 0;
 }
 
-/* Another manager, perhaps, or another view: nothing known of the old ones may be sent there. */
 void
 sync_use(struct sync *s, const struct sync_source *source)
 {
+	bool same = config_same_manager(s->source.config, source->config);
+
 	s->source = *source;
+	if (same)
+		return;
+	/* Another manager, perhaps, or another view: nothing known of the old ones may be sent there. */
 	s->url = 0;
 	drop_tags(s->tag);
 	if (!s->running)
@@ -567,6 +577,7 @@ sync_free(struct sync *s)
 	build_fini(&s->build);
 	drop_tags(s->tag);
 	generation_unref(s->basis.current);
+	mem_free(s->deployment);
 	mem_free(s);
 	return NULL;
 }

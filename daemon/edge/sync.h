@@ -33,7 +33,10 @@ typedef bool sync_done(void *env, const struct sync_result *result);
 
 MUST_CHECK int sync_new(struct sync **out, struct loop *loop, struct worker *worker,
     const struct sync_source *source, sync_done *done, void *env);
-/* On reload: a sync under way begins anew with the new source; it still ends once. */
+/*
+ * On reload. Another [manager] section: a sync under way begins anew with the new source, and still ends
+ * once. The same: it goes on, and the tags are kept, so that reloads in a row do not keep it from ending.
+ */
 void sync_use(struct sync *s, const struct sync_source *source);
 /* Must not be running. done() is called once, later, not from within. */
 void sync_start(struct sync *s, const struct sync_basis *basis);

@@ -34,6 +34,7 @@ struct upstream {
 	struct later reap;   /* libcurl may not be called from its own callbacks */
 	char *ca_file, *client_cert, *client_key, *pin, *proxy;
 	int64_t timeout_ms;
+	bool retired, reaping;
 };
 
 struct fetch {
@@ -112,6 +113,13 @@ fetch_free(struct fetch *f)
 	mem_free(f);
 }
 
+static void
+free_if_left(struct upstream *u)
+{
+	if (u->retired && !u->first && !u->reaping)
+		upstream_free(u);
+}
+
 static const char *
 header_of(struct fetch *f, const char *name)
 {
@@ -174,6 +182,7 @@ on_reap(struct later *job)
 	CURLcode code;
 	int left;
 
+	u->reaping = true;
 	while ((message = curl_multi_info_read(u->multi, &left))) {
 		if (message->msg != CURLMSG_DONE)
 			continue;
@@ -183,6 +192,8 @@ on_reap(struct later *job)
 		fetch_finish(f, code);
 		fetch_free(f);
 	}
+	u->reaping = false;
+	free_if_left(u);
 }
 
 /* --- libcurl's events --------------------------------------------------------------------- */
@@ -443,8 +454,20 @@ upstream_fetch(struct upstream *u, const struct fetch_request *q, fetch_done *do
 void
 upstream_cancel(struct fetch *f)
 {
-	if (f)
-		fetch_free(f);
+	struct upstream *u;
+
+	if (!f)
+		return;
+	u = f->u;
+	fetch_free(f);
+	free_if_left(u);
+}
+
+void
+upstream_retire(struct upstream *u)
+{
+	u->retired = true;
+	free_if_left(u);
 }
 
 /* --- birth and end -------------------------------------------------------------------------- */

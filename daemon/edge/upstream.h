@@ -34,6 +34,8 @@ MUST_CHECK int upstream_new(
     struct upstream **out, struct loop *loop, const struct upstream_options *options);
 /* Ends every fetch without its done(). NULL is fine; returns NULL. */
 struct upstream *upstream_free(struct upstream *u);
+/* Another takes its place: it frees itself when the last of its fetches is over. */
+void upstream_retire(struct upstream *u);
 
 struct fetch_request { /* borrowed for the call; the token is wiped with the fetch */
 	const char *url;

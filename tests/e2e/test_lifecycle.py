@@ -326,6 +326,27 @@ def test_reload_takes_what_may_change(workdir: Path, faulty: FaultyManager) -> N
         eventually(lambda: connd.variable("v") == "1", "the old rules are back")
 
 
+def test_reloads_in_a_row_do_not_keep_a_sync_from_ending(
+    workdir: Path, faulty: FaultyManager
+) -> None:
+    """Each list takes longer than the time between two reloads."""
+
+    def slow(x: Exchange) -> None:
+        faulty.closing.wait(0.3)
+        x.reply(x.page())
+
+    with faulty.connd(workdir) as connd:
+        faulty.fault = slow
+        faulty.add(variable_row("new", faulty.deployment, "2"))
+
+        def reload_and_look() -> bool:
+            connd.send_signal(signal.SIGHUP)
+            return connd.variable("new") == "2"
+
+        eventually(reload_and_look, "a sync ends between reloads")
+        assert not connd.events("warn", "error")
+
+
 @pytest.mark.parametrize("what", ["broken", "deployment", "socket"])
 def test_reload_keeps_all_of_the_old_when_it_must(
     workdir: Path, faulty: FaultyManager, what: str

@@ -552,6 +552,32 @@ some_things_a_reload_never_changes(void **state)
 	}
 }
 
+/* Each option of the table: one that the comparison forgot would be a reload that is not seen. */
+static void
+any_manager_setting_makes_another_manager(void **state)
+{
+	struct config *a = good(GOOD, no_env), *b = good(GOOD "[freshness]\nttl = 7m\n", no_env);
+
+	(void)state;
+	assert_true(config_same_manager(a, b));
+	config_free(b);
+	for (size_t i = 0; i < n_options; i++) {
+		const struct option *o = &options[i];
+		bool yes = o->preset && strcmp(o->preset, "yes") == 0;
+		const char *value = o->type != OPTION_BOOL ? "7" : yes ? "no" : "yes";
+		char why[CONFIG_WHY_SIZE] = "";
+
+		if (strcmp(o->section, "manager") != 0)
+			continue;
+		b = good(GOOD, no_env);
+		assert_int_equal(option_set(b, o, value, OPTION_SET, why), 0);
+		if (config_same_manager(a, b))
+			fail_msg("%s", o->key);
+		config_free(b);
+	}
+	config_free(a);
+}
+
 static void
 every_preset_is_in_its_own_range(void **state)
 {
@@ -611,6 +637,7 @@ main(void)
 		cmocka_unit_test(addresses_are_made_uniform),
 		cmocka_unit_test(distances_count_changes),
 		cmocka_unit_test(some_things_a_reload_never_changes),
+		cmocka_unit_test(any_manager_setting_makes_another_manager),
 		cmocka_unit_test(every_preset_is_in_its_own_range),
 		cmocka_unit_test(memory_may_end_anywhere),
 	};

@@ -122,7 +122,7 @@ static char *urls[] = { one, two };
 static char organization[] = "o r/g", deployment[] = "dep", workspace[] = "ws";
 
 struct world {
-	struct config config;
+	struct config config, reloaded;
 	struct sync *sync;
 	char token_path[64];
 	bool take;                  /* what the replica says to a good list */
@@ -715,11 +715,20 @@ a_refusal_does_not_move_to_the_next_url(void **state)
 	finish(w, SYNC_UNREACHABLE);
 }
 
+/* As it is, but for one setting of [manager]. */
+static struct sync_source
+other_source(struct world *w)
+{
+	w->reloaded = w->config;
+	w->reloaded.manager.timeout_ms++;
+	return (struct sync_source){ .config = &w->reloaded, .token_path = w->token_path };
+}
+
 static void
-a_reload_begins_a_running_sync_anew_and_it_ends_once(void **state)
+a_reload_of_another_manager_begins_a_running_sync_anew_and_it_ends_once(void **state)
 {
 	struct world *w = *state;
-	struct sync_source source = { .config = &w->config, .token_path = w->token_path };
+	struct sync_source source = other_source(w);
 
 	sync_once(w, "\"c1\"");
 	start(w);
@@ -733,10 +742,42 @@ a_reload_begins_a_running_sync_anew_and_it_ends_once(void **state)
 }
 
 static void
+a_reload_of_the_same_manager_lets_a_running_sync_go_on(void **state)
+{
+	struct world *w = *state;
+	struct sync_source source = { .config = &w->reloaded, .token_path = w->token_path };
+
+	w->reloaded = w->config;
+	w->reloaded.freshness.windows.ttl_ms++;
+	sync_once(w, "\"c1\"");
+	start(w);
+	assert_string_equal(asked->if_none_match, "\"c1\"");
+	sync_use(w->sync, &source);
+	memset(&w->config, 0xff, sizeof w->config); /* the old one is freed */
+	page_with(rows("CONNECTION", 0, 2, 4), "\"c2\"");
+	source.config = &w->reloaded;
+	sync_use(w->sync, &source);
+	assert_non_null(strstr(asked->url, "&offset=2&"));
+	arrive(&(struct fetch_result){ .end = FETCH_ANSWERED,
+	    .status = 200,
+	    .content_type = "application/json",
+	    .body = span_of(rows("CONNECTION", 2, 4, 4)),
+	    .etag = "\"c2\"" });
+	sync_use(w->sync, &source);
+	assert_non_null(working); /* the worker is not waited for either */
+	work();
+	answer_rest();
+	finish(w, SYNC_OK);
+	assert_int_equal(generation_count(w->current, KIND_CONNECTION), 4);
+	start(w);
+	assert_string_equal(asked->if_none_match, "\"c2\"");
+}
+
+static void
 a_reload_while_the_worker_is_busy_waits_for_it(void **state)
 {
 	struct world *w = *state;
-	struct sync_source source = { .config = &w->config, .token_path = w->token_path };
+	struct sync_source source = other_source(w);
 
 	start(w);
 	arrive(&(struct fetch_result){ .end = FETCH_ANSWERED,
@@ -782,7 +823,8 @@ main(void)
 		TEST(a_renewed_token_is_tried_once_after_401),
 		TEST(the_next_url_is_tried_when_the_first_fails),
 		TEST(a_refusal_does_not_move_to_the_next_url),
-		TEST(a_reload_begins_a_running_sync_anew_and_it_ends_once),
+		TEST(a_reload_of_another_manager_begins_a_running_sync_anew_and_it_ends_once),
+		TEST(a_reload_of_the_same_manager_lets_a_running_sync_go_on),
 		TEST(a_reload_while_the_worker_is_busy_waits_for_it),
 	};
 
