@@ -146,6 +146,13 @@ snap_header_write(struct buf *b, const struct snap_header *h, const struct snaps
 	buf_adds(b, h->url);
 }
 
+/* Nothing has proved the header genuine yet: what is read here must not overflow when it is subtracted. */
+static bool
+is_a_time(int64_t ms)
+{
+	return ms >= 0 && ms <= INT64_MAX / 4;
+}
+
 int
 snap_header_read(struct snap_header *h, struct snap_cursor *c, const struct snapshot_owner *owner,
     const struct snapshot_keys *keys, const uint8_t **key, char *why)
@@ -181,6 +188,8 @@ snap_header_read(struct snap_header *h, struct snap_cursor *c, const struct snap
 	if (c->over)
 		return snap_refuse(why, -EBADMSG, "it is truncated");
 	h->url[url_n] = '\0';
+	if (!is_a_time(h->written.wall_ms) || !is_a_time(h->written.boot_ms))
+		return snap_refuse(why, -EBADMSG, SNAP_DAMAGED);
 	owner_hash(owner_id, owner);
 	if (memcmp(owner_id, their_owner, sizeof owner_id) != 0)
 		return snap_refuse(

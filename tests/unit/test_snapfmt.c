@@ -327,6 +327,44 @@ each_refusal_has_its_own_words(void **state)
 	buf_fini(&file);
 }
 
+/* Who may write the file may write its header: none of it is believed before a piece opens. */
+static void
+a_header_of_nonsense_is_damage(void **state)
+{
+	enum { WALL = 76, BOOT = 84, HAS_BOOT_ID = 92, URL_SIZE = 136, HEADER = 138 };
+	static const int64_t times[] = { INT64_MIN, -1, INT64_MAX / 4 + 1, INT64_MAX };
+	const uint16_t url_size = SNAPSHOT_URL_SIZE;
+	struct generation *g = sample(), *back;
+	struct buf file = written(g), longer = BUF_INIT(MAX_BYTES);
+	struct snapshot_about about;
+	char why[SNAPSHOT_WHY_SIZE];
+
+	(void)state;
+	memset(file.data + HAS_BOOT_ID, 0, 4);
+	for (size_t i = 0; i < 2 * N_ELEMENTS(times); i++) {
+		char *at = file.data + (i % 2 ? WALL : BOOT), was[8];
+
+		memcpy(was, at, sizeof was);
+		memcpy(at, &times[i / 2], sizeof times[0]);
+		assert_int_equal(
+		    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why),
+		    -EBADMSG);
+		assert_string_equal(why, "it is damaged or was tampered with");
+		memcpy(at, was, sizeof was);
+	}
+	buf_add(&longer, file.data, HEADER);
+	memcpy(longer.data + URL_SIZE, &url_size, sizeof url_size);
+	for (size_t i = 0; i < SNAPSHOT_URL_SIZE; i++)
+		buf_addc(&longer, 'u');
+	buf_add(&longer, file.data + HEADER, file.len - HEADER);
+	assert_int_equal(
+	    read_with(&back, &about, span_of_buf(&longer), &owner, &keys, &wrote, why), -EBADMSG);
+	assert_string_equal(why, "it is damaged or was tampered with");
+	buf_fini(&longer);
+	generation_unref(g);
+	buf_fini(&file);
+}
+
 static struct buf
 stamped(const struct snapshot_stamp *stamp)
 {
@@ -571,6 +609,7 @@ main(void)
 		cmocka_unit_test(every_damage_is_seen),
 		cmocka_unit_test(pieces_keep_their_places),
 		cmocka_unit_test(each_refusal_has_its_own_words),
+		cmocka_unit_test(a_header_of_nonsense_is_damage),
 		cmocka_unit_test(a_stamp_says_what_it_was_told),
 		cmocka_unit_test(a_stamp_is_no_snapshot_and_the_reverse),
 		cmocka_unit_test(recall_takes_the_youngest_word_and_the_oldest_refusal),
