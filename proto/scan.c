@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "proto/limits.h"
 
 struct reader {
@@ -30,42 +31,6 @@ after_space(const char *p, const char *end)
 	while (p < end && is_space(*p))
 		p++;
 	return p;
-}
-
-/* The length of the UTF-8 sequence at p (first byte >= 0x80), 0 when there is none. */
-static size_t
-utf8_length(const char *p, const char *end)
-{
-	const unsigned char *u = (const unsigned char *)p;
-	unsigned char low = 0x80, high = 0xbf; /* of the second byte */
-	size_t n;
-
-	if (u[0] >= 0xc2 && u[0] <= 0xdf)
-		n = 2;
-	else if (u[0] >= 0xe0 && u[0] <= 0xef)
-		n = 3;
-	else if (u[0] >= 0xf0 && u[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-	if ((size_t)(end - p) < n)
-		return 0;
-
-	/* Overlong forms, surrogates and what lies beyond U+10FFFF show in the second byte. */
-	if (u[0] == 0xe0)
-		low = 0xa0;
-	else if (u[0] == 0xed)
-		high = 0x9f;
-	else if (u[0] == 0xf0)
-		low = 0x90;
-	else if (u[0] == 0xf4)
-		high = 0x8f;
-	if (u[1] < low || u[1] > high)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if ((u[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
 }
 
 static bool
@@ -141,7 +106,7 @@ check_string(struct reader *r)
 			if (n && r->mode == SCAN_STRICT && (!c || is_surrogate(c)))
 				n = 0;
 		} else if ((unsigned char)*p >= 0x80) {
-			n = utf8_length(p, r->end);
+			n = utf8_sequence(p, (size_t)(r->end - p));
 		}
 		if (!n) {
 			r->p = p;

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/jtext.h"
+#include "base/utf8.h"
 
 #define LINE_MAX_BYTES  (8 * 1024) /* a longer line is dropped to its level and event */
 #define FIELD_MAX_BYTES 512        /* of one foreign text; the rest is cut */
@@ -44,43 +45,27 @@ log_enabled(enum log_level level)
 	return level <= threshold;
 }
 
-/* Bytes of the UTF-8 sequence at s, or 0 when there is none. */
-static size_t
-utf8_length(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80                   ? 1
-		   : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
-		   : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-		   : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-						 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
-}
-
 /* A quoted text in which no byte can end the line, the quotes, or the reader's encoding. */
 static void
 put_quoted(struct buf *line, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
-	size_t written = 0;
+	size_t left = strlen(text), written = 0;
 
 	buf_addc(line, '"');
-	while (*s && written < FIELD_MAX_BYTES) {
-		size_t n = utf8_length(s);
+	while (left && written < FIELD_MAX_BYTES) {
+		size_t n = utf8_sequence(text, left);
+		uint32_t code = (unsigned char)*text; /* a stray byte is shown by its number */
 
-		if (n == 0 || *s == 0x7f) {
-			buf_addf(line, "\\u%04x", *s); /* a stray byte, shown by its number */
-			n = 1;
-		} else {
-			jtext_escape(line, (struct span){ (const char *)s, n });
-		}
-		s += n;
+		if (n == 0 || (code >= 0x20 && utf8_unsafe(text, left, &code)))
+			buf_addf(line, "\\u%04x", code);
+		else
+			jtext_escape(line, (struct span){ text, n });
+		n = n ? n : 1;
+		text += n;
+		left -= n;
 		written += n;
 	}
-	if (*s)
+	if (left)
 		buf_adds(line, "...");
 	buf_addc(line, '"');
 }

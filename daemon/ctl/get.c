@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
@@ -184,18 +185,6 @@ print_revealed(struct buf *out, const struct got *got, bool is_connection)
 	buf_addc(out, '\n');
 }
 
-/* Words come from a shell and may be any bytes; the wire takes UTF-8 only. */
-static bool
-is_utf8(const char *word)
-{
-	CLEANUP(buf_fini) struct buf quoted = BUF_INIT(LIMIT_REPLY);
-	struct span value;
-
-	jtext_string(&quoted, span_of(word));
-	return buf_error(&quoted) == 0 &&
-	       scan_check((struct span){ quoted.data, quoted.len }, SCAN_STRICT, &value, NULL) == 0;
-}
-
 int
 ctl_get(const struct ctl_options *o)
 {
@@ -207,7 +196,8 @@ ctl_get(const struct ctl_options *o)
 	bool is_connection = strcmp(o->word[1], "conn") == 0;
 	int r;
 
-	if (!is_utf8(o->word[2]) || (o->team && !is_utf8(o->team)))
+	/* Words come from a shell and may be any bytes; the wire takes UTF-8 only. */
+	if (!utf8_is_valid(span_of(o->word[2])) || !utf8_is_valid(span_of(o->team)))
 		return ctl_fail(CTL_USAGE, NULL, "a key is UTF-8 text; this one is not");
 	r = client_call(o, is_connection ? SECRETS_GET_CONNECTION : SECRETS_GET_VARIABLE,
 	    span_of(o->word[2]), span_of(o->team), on_reply, &got);

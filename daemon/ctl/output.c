@@ -9,41 +9,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "proto/scan.h"
 
 #define MESSAGE_SIZE 4096
-
-/* Bytes of the character at p that must not reach a terminal as it is; 0: it may. */
-static size_t
-unsafe_at(const unsigned char *p, size_t n, unsigned *code)
-{
-	if (p[0] < 0x20 || p[0] == 0x7f) {
-		*code = p[0];
-		return 1;
-	}
-	if (n >= 2 && p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) {
-		*code = p[1];
-		return 2;
-	}
-	/* U+200E..200F, U+2028..202E, U+2066..2069. */
-	if (n >= 3 && p[0] == 0xe2 && (p[1] == 0x80 || p[1] == 0x81)) {
-		unsigned c = 0x2000u | (p[1] & 0x3fu) << 6 | (p[2] & 0x3fu);
-
-		if ((c >= 0x200e && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
-		    (c >= 0x2066 && c <= 0x2069)) {
-			*code = c;
-			return 3;
-		}
-	}
-	return 0;
-}
 
 void
 output_safe(struct buf *out, struct span text)
 {
 	for (size_t i = 0; i < text.n;) {
-		unsigned code;
-		size_t bad = unsafe_at((const unsigned char *)text.p + i, text.n - i, &code);
+		uint32_t code;
+		size_t bad = utf8_unsafe(text.p + i, text.n - i, &code);
 
 		if (bad)
 			buf_addf(out, "\\u%04x", code);
@@ -158,11 +134,7 @@ output_mask_connection(struct buf *out, struct span text)
 size_t
 output_columns(struct span s)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-	return n;
+	return utf8_length(s);
 }
 
 void

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "base/utf8.h"
 #include "manager/jsonnames.h"
 #include "manager/objectvalue.h"
-#include "manager/query.h"
 #include "proto/scan.h"
 
 int
@@ -107,20 +107,6 @@ body_int(struct body *b, const char *name, int64_t least, int64_t most, int64_t 
 	return 0;
 }
 
-bool
-body_is_printable(struct span text)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-
-		if (c < ' ' || c == 0x7f)
-			return false;
-		if (c == 0xc2 && (unsigned char)text.p[i + 1] < 0xa0)
-			return false; /* the control characters of Latin-1's second half */
-	}
-	return true;
-}
-
 int
 body_name(struct body *b, const char *name, bool needed, size_t most, struct span *out)
 {
@@ -132,7 +118,7 @@ body_name(struct body *b, const char *name, bool needed, size_t most, struct spa
 	if (!text.n || utf8_length(text) > most)
 		return fault_set(
 		    b->fault, "invalid", name, "must be 1 to %zu characters long", most);
-	if (!body_is_printable(text) || text.p[0] == ' ' || text.p[text.n - 1] == ' ')
+	if (!utf8_is_printable(text) || text.p[0] == ' ' || text.p[text.n - 1] == ' ')
 		return fault_set(b->fault, "invalid", name,
 		    "must not hold control characters, nor begin or end with a blank");
 	*out = text;

@@ -35,4 +35,3 @@ MUST_CHECK int body_name(
 
 /* A strict JSON object, no member twice; what reading any body begins with. 0; -EINVAL with *f; -ENOMEM. */
 MUST_CHECK int body_check(struct span json, struct span *object, struct fault *f);
-bool body_is_printable(struct span text); /* of valid UTF-8 */

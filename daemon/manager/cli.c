@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "manager/rate.h"
 #include "manager/token.h"
-#include "proto/scan.h"
 
 const char cli_help[] =
     "Usage:\n"
@@ -156,30 +156,15 @@ set_id(struct id *out, const char *text, const char *option, char *why)
 }
 
 static bool
-is_utf8(const char *text)
-{
-	struct buf quoted = BUF_INIT(8 * TOKEN_NAME_SIZE);
-	struct span value;
-	bool yes;
-
-	jtext_string(&quoted, span_of(text));
-	yes = !buf_error(&quoted) && scan_check((struct span){ buf_str(&quoted), quoted.len },
-					 SCAN_STRICT, &value, NULL) == 0;
-	buf_fini(&quoted);
-	return yes;
-}
-
-static bool
 set_name(const char **out, const char *text, const char *option, char *why)
 {
 	*out = text;
 	if (!text[0] || strlen(text) >= TOKEN_NAME_SIZE)
 		return refuse(why, "%s takes a name of 1 to 255 bytes", option);
-	for (const char *p = text; *p; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return refuse(why, "%s takes a name without control characters", option);
-	}
-	return is_utf8(text) || refuse(why, "%s takes a name in UTF-8", option);
+	if (!utf8_is_valid(span_of(text)))
+		return refuse(why, "%s takes a name in UTF-8", option);
+	return utf8_is_printable(span_of(text)) ||
+	       refuse(why, "%s takes a name without control characters", option);
 }
 
 static bool

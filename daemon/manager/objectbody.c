@@ -8,9 +8,9 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "manager/body.h"
 #include "manager/objectvalue.h"
-#include "manager/query.h"
 #include "proto/limits.h"
 #include "proto/scan.h"
 
@@ -208,7 +208,7 @@ object_key_check(enum manager_type type, struct span key, struct fault *f)
 	case MANAGER_AIRFLOW_VARIABLE:
 	case MANAGER_METRICS_EXPORT:
 	case MANAGER_N_TYPES:
-		if (!body_is_printable(key))
+		if (!utf8_is_printable(key))
 			return fault_set(
 			    f, "invalid", "objectKey", "must not hold control characters");
 		break;

@@ -4,69 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The bytes that a lead byte announces and the least value they must make; 0: no lead byte. */
-static size_t
-sequence_length(unsigned char lead, uint32_t *bits, uint32_t *least)
-{
-	if (lead >= 0xc2 && lead <= 0xdf) {
-		*bits = lead & 0x1f;
-		*least = 0x80;
-		return 2;
-	}
-	if (lead >= 0xe0 && lead <= 0xef) {
-		*bits = lead & 0x0f;
-		*least = 0x800;
-		return 3;
-	}
-	if (lead >= 0xf0 && lead <= 0xf4) {
-		*bits = lead & 0x07;
-		*least = 0x10000;
-		return 4;
-	}
-	return 0;
-}
-
-bool
-utf8_is_valid(struct span s)
-{
-	size_t i = 0;
-
-	while (i < s.n) {
-		unsigned char c = (unsigned char)s.p[i];
-		uint32_t value = 0, least = 0;
-		size_t n;
-
-		if (!c)
-			return false;
-		if (c < 0x80) {
-			i++;
-			continue;
-		}
-		n = sequence_length(c, &value, &least);
-		if (!n || n > s.n - i)
-			return false;
-		for (size_t k = 1; k < n; k++) {
-			c = (unsigned char)s.p[i + k];
-			if ((c & 0xc0) != 0x80)
-				return false;
-			value = value << 6 | (c & 0x3f);
-		}
-		if (value < least || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
-			return false;
-		i += n;
-	}
-	return true;
-}
-
-size_t
-utf8_length(struct span s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		n += ((unsigned char)s.p[i] & 0xc0) != 0x80;
-	return n;
-}
+#include "base/utf8.h"
 
 static int
 hex_digit(char c)

@@ -43,8 +43,5 @@ MUST_CHECK int query_text(
 MUST_CHECK int query_bool(const struct query *q, const char *name, bool *out, struct fault *f);
 MUST_CHECK int query_count(const struct query *q, const char *name, int64_t *out, struct fault *f);
 
-bool utf8_is_valid(struct span s); /* and holds no NUL */
-size_t utf8_length(struct span s); /* of a valid one, in characters */
-
 /* The `wait` of a Prefer field, in seconds; 0 when there is none, or no sense in it. */
 int64_t prefer_wait(struct span field);

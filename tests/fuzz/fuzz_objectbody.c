@@ -9,8 +9,8 @@
 
 #include "base/base.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "manager/objectbody.h"
-#include "manager/query.h"
 #include "proto/scan.h"
 
 static void

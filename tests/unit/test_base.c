@@ -26,6 +26,7 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "base/seal.h"
+#include "base/utf8.h"
 
 static void
 memory_counts_what_lives_and_fails_when_told(void **state)
@@ -71,6 +72,7 @@ buffer_stops_at_its_cap_and_the_failure_sticks(void **state)
 	buf_adds(&b, "y"); /* would fit now, but the text has a hole */
 	assert_int_equal(buf_error(&b), -EMSGSIZE);
 	assert_string_equal(buf_str(&b), "456789");
+	assert_memory_equal(b.data + b.len, "\0\0\0\0\0", 5); /* nothing of it stays behind */
 	assert_null(buf_take(&b, &len));
 	buf_reset(&b);
 	buf_addf(&b, "%d-%s", 42, "ab");
@@ -105,6 +107,72 @@ json_text_escapes_what_json_demands_and_no_more(void **state)
 	buf_fini(&b);
 	assert_true(span_equal(SPAN_LITERAL(""), (struct span){ NULL, 0 }));
 	assert_false(span_is((struct span){ NULL, 0 }, ""));
+}
+
+static void
+utf8_is_what_the_standard_says(void **state)
+{
+	static const struct {
+		const char *text;
+		bool valid;
+	} table[] = {
+		{ "", true },
+		{ "a\xc2\x80\xdf\xbf", true },
+		{ "\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf", true },
+		{ "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", true },
+		{ "\x80", false },
+		{ "\xc1\xbf", false },
+		{ "\xe0\x9f\xbf", false },
+		{ "\xed\xa0\x80", false },
+		{ "\xf0\x8f\xbf\xbf", false },
+		{ "\xf4\x90\x80\x80", false },
+		{ "\xf5\x80\x80\x80", false },
+		{ "\xc3", false },
+		{ "\xe2\x82", false },
+		{ "\xc3(", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(table); i++)
+		assert_int_equal(utf8_is_valid(span_of(table[i].text)), table[i].valid);
+	assert_false(utf8_is_valid((struct span){ "a\0b", 3 }));
+	assert_int_equal(utf8_length(SPAN_LITERAL("a\xc3\xa4\xf0\x9f\x98\x80")), 3);
+}
+
+static void
+what_must_not_reach_a_terminal_is_found(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t bytes;
+		uint32_t code;
+	} table[] = {
+		{ "\x1f", 1, 0x1f },
+		{ " ", 0, 0 },
+		{ "\x7f", 1, 0x7f },
+		{ "\xc2\x9f", 2, 0x9f },
+		{ "\xc2\xa0", 0, 0 },
+		{ "\xe2\x80\x8d", 0, 0 },
+		{ "\xe2\x80\x8e", 3, 0x200e },
+		{ "\xe2\x80\xa7", 0, 0 },
+		{ "\xe2\x80\xa8", 3, 0x2028 },
+		{ "\xe2\x80\xae", 3, 0x202e },
+		{ "\xe2\x80\xaf", 0, 0 },
+		{ "\xe2\x81\xa6", 3, 0x2066 },
+		{ "\xe2\x81\xa9", 3, 0x2069 },
+		{ "\xe2\x81\xaa", 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(table); i++) {
+		struct span s = span_of(table[i].text);
+		uint32_t code = 0;
+
+		assert_int_equal(utf8_unsafe(s.p, s.n, &code), table[i].bytes);
+		if (table[i].bytes)
+			assert_int_equal(code, table[i].code);
+		assert_int_equal(utf8_is_printable(s), table[i].code == 0 || table[i].code > 0xff);
+	}
 }
 
 static void
@@ -271,6 +339,12 @@ key_files_are_refused_when_others_may_read_them(void **state)
 	assert_int_equal(read_key_of(path, hex, 0440, key), 0); /* as systemd gives credentials */
 	assert_int_equal(read_key_of(path, hex, 0604, key), -EACCES);
 	assert_int_equal(read_key_of(path, hex, 0620, key), -EACCES);
+	if (geteuid() == 0) {
+		assert_int_equal(read_key_of(path, hex, 0600, key), 0);
+		assert_int_equal(chown(path, 1, (gid_t)-1), 0);
+		assert_int_equal(file_read_key(path, key, why), -EACCES);
+		assert_non_null(strstr(why, "is owned by somebody else"));
+	}
 	assert_int_equal(read_key_of(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", 0600, key), 0);
 	assert_memory_equal(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", 32);
 	assert_int_equal(read_key_of(path, "too short", 0600, key), -EINVAL);
@@ -317,10 +391,31 @@ log_lines_can_not_be_forged(void **state)
 	capture(LOG_FORMAT_JSON, fields, line, sizeof line);
 	assert_non_null(strstr(line, "\"why\":\"a\\nlevel=error \\\"x\\\" \\u00ff\",\"n\":-5}\n"));
 	assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+	fields[0] = LOG_STR("why", "\x7f\xc2\x9b\xe2\x80\xae|\xe0\x80\x80|\xc3\xa9");
+	capture(LOG_FORMAT_JSON, fields, line, sizeof line);
+	assert_non_null(strstr(
+	    line, "\"why\":\"\\u007f\\u009b\\u202e|\\u00e0\\u0080\\u0080|\xc3\xa9\",\"n\":-5}\n"));
 	capture(LOG_FORMAT_KV, NULL, line, sizeof line);
 	assert_memory_equal(line, "time=20", 7);
 	assert_false(log_enabled(LOG_DEBUG));
 	assert_true(log_enabled(LOG_INFO));
+}
+
+static void
+a_long_foreign_text_is_cut_between_characters(void **state)
+{
+	char text[2000], line[1000];
+	struct log_field fields[] = { LOG_STR("why", text), { 0 } };
+
+	(void)state;
+	text[0] = 'x';
+	for (size_t i = 1; i + 2 < sizeof text; i += 2)
+		memcpy(text + i, "\xc3\xa9", 2);
+	text[sizeof text - 1] = '\0';
+	capture(LOG_FORMAT_JSON, fields, line, sizeof line);
+	assert_true(utf8_is_valid(span_of(line)));
+	assert_string_equal(line + strlen(line) - 6, "...\"}\n");
+	assert_in_range(strlen(strstr(line, "\"why\"")), 512, 530);
 }
 
 int
@@ -330,6 +425,8 @@ main(void)
 		cmocka_unit_test(memory_counts_what_lives_and_fails_when_told),
 		cmocka_unit_test(buffer_stops_at_its_cap_and_the_failure_sticks),
 		cmocka_unit_test(json_text_escapes_what_json_demands_and_no_more),
+		cmocka_unit_test(utf8_is_what_the_standard_says),
+		cmocka_unit_test(what_must_not_reach_a_terminal_is_found),
 		cmocka_unit_test(arena_keeps_addresses_and_ends_at_its_cap),
 		cmocka_unit_test(sealed_arena_is_read_only_and_not_inherited),
 		cmocka_unit_test(sealing_binds_text_to_its_place),
@@ -338,6 +435,7 @@ main(void)
 		cmocka_unit_test(wall_time_is_written_as_rfc3339),
 		cmocka_unit_test(key_files_are_refused_when_others_may_read_them),
 		cmocka_unit_test(log_lines_can_not_be_forged),
+		cmocka_unit_test(a_long_foreign_text_is_cut_between_characters),
 	};
 
 	if (base_init() < 0)

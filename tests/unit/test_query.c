@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "manager/query.h"
 
 static void
@@ -183,36 +184,6 @@ a_parameter_given_twice_is_a_fault(void **state)
 }
 
 static void
-utf8_is_what_the_standard_says(void **state)
-{
-	static const struct {
-		const char *text;
-		bool valid;
-	} table[] = {
-		{ "", true },
-		{ "a\xc2\x80\xdf\xbf", true },
-		{ "\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf", true },
-		{ "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", true },
-		{ "\x80", false },
-		{ "\xc1\xbf", false },
-		{ "\xe0\x9f\xbf", false },
-		{ "\xed\xa0\x80", false },
-		{ "\xf0\x8f\xbf\xbf", false },
-		{ "\xf4\x90\x80\x80", false },
-		{ "\xf5\x80\x80\x80", false },
-		{ "\xc3", false },
-		{ "\xe2\x82", false },
-		{ "\xc3(", false },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < N_ELEMENTS(table); i++)
-		assert_int_equal(utf8_is_valid(span_of(table[i].text)), table[i].valid);
-	assert_false(utf8_is_valid((struct span){ "a\0b", 3 }));
-	assert_int_equal(utf8_length(SPAN_LITERAL("a\xc3\xa4\xf0\x9f\x98\x80")), 3);
-}
-
-static void
 a_cut_message_stays_utf8(void **state)
 {
 	char text[2000];
@@ -241,7 +212,6 @@ main(void)
 		cmocka_unit_test(a_broken_query_is_a_fault),
 		cmocka_unit_test(typed_parameters_are_exact),
 		cmocka_unit_test(a_parameter_given_twice_is_a_fault),
-		cmocka_unit_test(utf8_is_what_the_standard_says),
 		cmocka_unit_test(a_cut_message_stays_utf8),
 	};
 
