@@ -21,6 +21,7 @@ struct encode_view {
 
 /* Appends one EnvironmentObject. view may be NULL: as its own, without secrets. Failures stick in out. */
 void encode_object(const struct store_object *o, const struct encode_view *view, struct buf *out);
+/* encodeplaces.c */
 void encode_organization(const struct store_entity *e, struct buf *out);
 void encode_workspace(const struct store_entity *e, struct buf *out);
 void encode_deployment(const struct store_entity *e, struct buf *out);

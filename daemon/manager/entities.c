@@ -97,7 +97,7 @@ struct listing {
 	struct buf body;
 	bool by_id; /* only the ids the query names */
 	const char *id_parameter;
-	bool by_workspace;
+	bool by_name, by_workspace;
 	struct id around;
 };
 
@@ -126,12 +126,12 @@ encode_place_of(const struct store_entity *e, struct buf *out)
 		encode_project(e, out);
 }
 
-/* A repeated parameter that names ids. */
+/* A repeated parameter. */
 static bool
-query_names(const struct query *q, const char *name, const struct id *id)
+query_names(const struct query *q, const char *name, struct span what)
 {
 	for (size_t i = 0; i < q->n; i++)
-		if (span_is(q->pairs[i].name, name) && span_is(q->pairs[i].value, id->s))
+		if (span_is(q->pairs[i].name, name) && span_equal(q->pairs[i].value, what))
 			return true;
 	return false;
 }
@@ -174,9 +174,11 @@ list_entity(void *arg, const struct store_entity *e)
 	struct listing *l = arg;
 	int64_t row;
 
-	if (l->by_id && !query_names(&l->rq->query, l->id_parameter, &e->id))
+	if (l->by_id && !query_names(&l->rq->query, l->id_parameter, span_of(e->id.s)))
 		return 0;
-	if (l->by_workspace && !query_names(&l->rq->query, "workspaceIds", &e->workspace))
+	if (l->by_name && !query_names(&l->rq->query, "names", e->name))
+		return 0;
+	if (l->by_workspace && !query_names(&l->rq->query, "workspaceIds", span_of(e->workspace.s)))
 		return 0;
 	if (!is_visible(l->rq, e, &l->around))
 		return 0;
@@ -198,6 +200,7 @@ list_entities(struct request *rq, enum scope scope, const char *member, const ch
 		return;
 	l.around = workspace_around(rq);
 	l.by_id = query_has(&rq->query, id_parameter);
+	l.by_name = query_has(&rq->query, "names");
 	l.by_workspace = scope != SCOPE_WORKSPACE && query_has(&rq->query, "workspaceIds");
 	buf_addf(&l.body, "{\"%s\":[", member);
 	r = store_entity_list(

@@ -111,7 +111,8 @@ struct store_entity {
 	struct id workspace;  /* of a Deployment or project; "" elsewhere */
 	struct id deployment; /* of a project: whose objects its view has too; "" for none */
 	struct span name;
-	bool secrets_fetching; /* of an organization */
+	struct span workspace_name; /* of a Deployment or project */
+	bool secrets_fetching;      /* of an organization */
 	int64_t created_ms, updated_ms;
 };
 /* id is drawn. Names are unique in their parent (STORE_CONFLICT). parent "" for an organization. */

@@ -63,7 +63,7 @@ struct pending_read {
 /* A place as it is committed. */
 struct kept_entity {
 	struct store_entity entity; /* id "": free */
-	char name[256];
+	char name[1024];            /* and behind it that of its Workspace */
 };
 /* The change numbers of one scope id. */
 struct kept_numbers {

@@ -25,6 +25,7 @@ cache_entity(struct store *s, enum scope scope, const struct id *id)
 	    k->entity.scope != scope || !id_equal(&k->entity.id, id))
 		return NULL;
 	k->entity.name.p = k->name;
+	k->entity.workspace_name.p = k->name + k->entity.name.n;
 	return &k->entity;
 }
 
@@ -33,10 +34,12 @@ cache_keep_entity(struct store *s, const struct store_entity *e)
 {
 	struct kept_entity *k = &s->kept_entities[slot_of(s, &e->id, N_ELEMENTS(s->kept_entities))];
 
-	if (!sqlite3_get_autocommit(s->db.h) || e->name.n >= sizeof k->name)
+	if (!sqlite3_get_autocommit(s->db.h) || e->name.n + e->workspace_name.n > sizeof k->name)
 		return;
 	k->entity = *e;
 	memcpy(k->name, e->name.p, e->name.n);
+	if (e->workspace_name.n)
+		memcpy(k->name + e->name.n, e->workspace_name.p, e->workspace_name.n);
 }
 
 void

@@ -6,7 +6,8 @@
 
 #define ENTITY                                                                                     \
 	"SELECT id, organization_id, workspace_id, deployment_id, name, secrets_fetching, "        \
-	"created_ms, updated_ms FROM entity "
+	"created_ms, updated_ms, "                                                                 \
+	"(SELECT w.name FROM workspace w WHERE w.id = entity.workspace_id) FROM entity "
 
 static void
 read_entity(sqlite3_stmt *st, enum scope scope, struct store_entity *out)
@@ -20,6 +21,7 @@ read_entity(sqlite3_stmt *st, enum scope scope, struct store_entity *out)
 	out->secrets_fetching = sqlite3_column_int(st, 5);
 	out->created_ms = sqlite3_column_int64(st, 6);
 	out->updated_ms = sqlite3_column_int64(st, 7);
+	out->workspace_name = db_text(st, 8);
 }
 
 int
@@ -41,7 +43,9 @@ store_entity_get(struct store *s, enum scope scope, const struct id *id, struct 
 	cache_keep_entity(s, out);
 	buf_reset(&s->entity_text);
 	buf_add(&s->entity_text, out->name.p, out->name.n);
+	buf_add(&s->entity_text, out->workspace_name.p, out->workspace_name.n);
 	out->name.p = buf_str(&s->entity_text);
+	out->workspace_name.p = out->name.p + out->name.n;
 	(void)sqlite3_reset(st); /* was fine */
 	return buf_error(&s->entity_text);
 }

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from astro_platform_api_client import AuthenticatedClient, models
+from astro_platform_api_client.api.deployment import get_deployment, list_deployments
 from astro_platform_api_client.api.environment import (
     create_environment_object,
     delete_environment_object,
@@ -19,6 +20,18 @@ from astro_platform_api_client.api.environment import (
     get_environment_object,
     list_environment_objects,
     update_environment_object,
+)
+from astro_platform_api_client.api.organization import (
+    get_organization,
+    list_organizations,
+    update_organization,
+)
+from astro_platform_api_client.api.workspace import (
+    create_workspace,
+    delete_workspace,
+    get_workspace,
+    list_workspaces,
+    update_workspace,
 )
 from connd_testing import Manager
 
@@ -188,3 +201,90 @@ def test_a_refusal_is_an_error_it_can_read(manager: Manager) -> None:
     stranger = AuthenticatedClient(base_url=f"{manager.url}/v1", token="no-token")
     refused = list_environment_objects.sync(manager.organization, client=stranger)
     assert isinstance(refused, models.Error) and refused.status_code == 401
+
+
+# --- organizations, Workspaces, Deployments -----------------------------------------------------
+
+
+def test_it_reads_the_organization(client: AuthenticatedClient, manager: Manager) -> None:
+    page = list_organizations.sync(client=client, limit=100)
+    assert isinstance(page, models.OrganizationsPaginated) and page.total_count == 1
+    (listed,) = page.organizations
+    got = get_organization.sync(manager.organization, client=client)
+    assert isinstance(got, models.Organization)
+    assert got == listed
+    assert (got.id, got.name) == (manager.organization, "Acme")
+    assert (got.product, got.status) == (
+        models.OrganizationProduct.HOSTED,
+        models.OrganizationStatus.ACTIVE,
+    )
+    assert not got.is_scim_enabled and not got.allow_enhanced_support_access
+    assert got.created_by.api_token_name == got.updated_by.api_token_name == "connd-manager"
+    assert isinstance(get_organization.sync("c" + "0" * 24, client=client), models.Error)
+
+
+def test_it_renames_the_organization(client: AuthenticatedClient, manager: Manager) -> None:
+    body = models.UpdateOrganizationRequest(
+        billing_email="b@example.com", is_scim_enabled=False, name="Acme 2"
+    )
+    got = update_organization.sync(manager.organization, client=client, body=body)
+    assert isinstance(got, models.Organization)
+    assert got.name == "Acme 2"
+
+
+def test_it_sets_up_and_reads_workspaces(client: AuthenticatedClient, manager: Manager) -> None:
+    made = create_workspace.sync(
+        manager.organization,
+        client=client,
+        body=models.CreateWorkspaceRequest(
+            name="Science", description="d", cicd_enforced_default=False
+        ),
+    )
+    assert isinstance(made, models.Workspace) and made.name == "Science"
+    assert made.organization_id == manager.organization and made.cicd_enforced_default is False
+    page = list_workspaces.sync(
+        manager.organization,
+        client=client,
+        limit=1000,
+        sorts=[models.ListWorkspacesSortsItem.NAMEASC],
+    )
+    assert isinstance(page, models.WorkspacesPaginated) and page.total_count == 2
+    assert [w.name for w in page.workspaces] == ["Analytics", "Science"]
+    assert get_workspace.sync(manager.organization, made.id, client=client) == made
+    named = list_workspaces.sync(manager.organization, client=client, names=["Science", "None"])
+    assert isinstance(named, models.WorkspacesPaginated)
+    assert [w.id for w in named.workspaces] == [made.id]
+    renamed = update_workspace.sync(
+        manager.organization,
+        made.id,
+        client=client,
+        body=models.UpdateWorkspaceRequest(
+            name="Research", description="", cicd_enforced_default=False
+        ),
+    )
+    assert isinstance(renamed, models.Workspace) and renamed.name == "Research"
+    taken = create_workspace.sync_detailed(
+        manager.organization, client=client, body=models.CreateWorkspaceRequest(name="")
+    )
+    assert isinstance(taken.parsed, models.Error) and "name" in taken.parsed.message
+    gone = delete_workspace.sync_detailed(manager.organization, made.id, client=client)
+    assert gone.status_code == 204
+
+
+def test_it_reads_deployments(client: AuthenticatedClient, manager: Manager) -> None:
+    page = list_deployments.sync(
+        manager.organization, client=client, workspace_ids=[manager.workspace], limit=1000
+    )
+    assert isinstance(page, models.DeploymentsPaginated) and page.total_count == 2
+    assert [d.name for d in page.deployments] == ["dev", "prod"]
+    for listed in page.deployments:
+        got = get_deployment.sync(manager.organization, listed.id, client=client)
+        assert isinstance(got, models.Deployment)
+        assert got == listed
+        assert (got.workspace_id, got.workspace_name) == (manager.workspace, "Analytics")
+        # What is not known is said to be unknown, or is empty.
+        assert got.status is models.DeploymentStatus.UNKNOWN
+        assert got.astro_runtime_version == got.airflow_version == got.web_server_url == ""
+    named = list_deployments.sync(manager.organization, client=client, names=["prod"])
+    assert isinstance(named, models.DeploymentsPaginated)
+    assert [d.id for d in named.deployments] == [manager.deployment_ids["prod"]]
