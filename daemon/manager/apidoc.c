@@ -11,7 +11,8 @@ apidoc_answer(struct http_call *call)
 	const struct http_request *rq = http_call_request(call);
 	struct http_header headers[API_MAX_HEADERS];
 
-	if (!span_is(rq->path, "/v1/openapi.yaml") && !span_is(rq->path, "/spec/v1.0"))
+	if (!span_is(rq->path, "/v1/openapi.yaml") && !span_is(rq->path, "/spec/v1.0") &&
+	    !span_is(rq->path, "/spec/v1"))
 		return false;
 	if (rq->method != HTTP_GET && rq->method != HTTP_HEAD) {
 		error_answer_with(call, 405, &allow, "This path does not have this method");

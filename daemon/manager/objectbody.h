@@ -22,6 +22,7 @@ struct object_known {
 	enum scope scope;
 	bool is_secret;
 	bool auto_link_projects;
+	bool links_are_whole; /* a link without overrides has none, whatever else the body says */
 	const struct store_link
 	    *links; /* those to projects stay when the body does not speak of them */
 	size_t n_links;

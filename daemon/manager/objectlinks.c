@@ -114,7 +114,9 @@ read_overrides(
 	char name[FAULT_FIELD_SIZE];
 	int e = 0;
 
-	*change = (struct override_change){ .given = overrides.p != NULL };
+	*change = (struct override_change){
+		.given = overrides.p || (r->known && r->known->links_are_whole),
+	};
 	if (!overrides.p)
 		return 0;
 	(void)snprintf(name, sizeof name, "%s.overrides", field);

@@ -210,6 +210,7 @@ object_update(struct request *rq)
 		.scope = o.scope,
 		.is_secret = value_is_secret(o.value),
 		.auto_link_projects = o.auto_link_projects,
+		.links_are_whole = rq->is_beta,
 		.links = o.links,
 		.n_links = o.n_links,
 	};

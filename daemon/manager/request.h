@@ -48,9 +48,10 @@ struct request {
 	const struct http_request *http;
 	struct token_identity who;
 	struct store_actor actor;
-	struct id organization; /* of the path; "" where the path has none */
-	bool secrets_fetching;  /* that organization's switch */
-	struct path path;
+	struct id organization;                 /* of the path; "" where the path has none */
+	bool secrets_fetching;                  /* that organization's switch */
+	struct path path;                       /* as under /v1 */
+	bool is_beta;                           /* it was under /platform/v1beta1 */
 	struct span params[REQUEST_MAX_PARAMS]; /* the {} of the route, in order */
 	struct query query;
 	struct buf scratch; /* decoded path and query */

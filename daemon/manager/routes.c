@@ -299,6 +299,28 @@ check_version(struct request *rq)
 	return false;
 }
 
+/*
+ * What clients of the hosted API put in front of /v1, or have in its place. `astronomer.io` is the path of an address
+ * that the vendor's Terraform provider accepts, https://api/astronomer.io.
+ */
+static void
+take_base(struct request *rq)
+{
+	struct path *p = &rq->path;
+	size_t skip = p->n > 1 && span_is(p->segments[0], "astronomer.io");
+	const struct span *at = p->segments + skip;
+
+	if (p->n > skip + 1 && span_is(at[0], "platform") && span_is(at[1], "v1beta1")) {
+		rq->is_beta = true;
+		skip++;
+	} else if (p->n <= skip || (!span_is(at[0], "v1") && !span_is(at[0], "v1alpha1"))) {
+		return;
+	}
+	p->n -= skip;
+	memmove(p->segments, p->segments + skip, p->n * sizeof *p->segments);
+	p->segments[0] = SPAN_LITERAL("v1");
+}
+
 /* Path and query, decoded; the call is answered when they cannot be. */
 static bool
 read_target(struct request *rq)
@@ -314,8 +336,10 @@ read_target(struct request *rq)
 		error_answer(rq->call, 400, "The path is not percent-encoded UTF-8");
 		return false;
 	}
-	if (r == 0)
+	if (r == 0) {
+		take_base(rq);
 		r = query_read(&rq->query, rq->http->query, &rq->scratch, &f);
+	}
 	if (r == -EINVAL)
 		error_answer_fault(rq->call, &f);
 	else if (r < 0)

@@ -105,6 +105,39 @@ def test_paths_that_are_not_there(manager: Manager, path: str) -> None:
     assert "location" not in reply.headers
 
 
+@pytest.mark.parametrize(
+    "base",
+    [
+        "/v1alpha1",
+        "/platform/v1beta1",
+        "/astronomer.io/v1",
+        "/astronomer.io/v1alpha1",
+        "/astronomer.io/platform/v1beta1",
+    ],
+)
+def test_where_older_releases_of_stock_clients_look(manager: Manager, base: str) -> None:
+    object_id = manager.create_connection("c", host="h")
+    path = base + objects(manager).removeprefix("/v1")
+    assert send(manager, "GET", base + "/organizations").body["totalCount"] == 1
+    page = send(manager, "GET", path + "?objectType=CONNECTION&limit=1000").body
+    assert [row["id"] for row in page["environmentObjects"]] == [object_id]
+    body = {"connection": {"type": "postgres", "host": "h2"}}
+    reply = send(manager, "POST", f"{path}/{object_id}", body)
+    assert reply.status == 200 and reply.body["connection"]["host"] == "h2"
+    send(manager, "PUT", path).error(405)
+    send(manager, "GET", base).error(404)
+    send(manager, "GET", base + "/organizations//environment-objects").error(404)
+    send(manager, "GET", base + "/organizations//environment-objects", token="").error(401)
+    send(manager, "GET", base + "/v1/organizations").error(404)
+    assert send(manager, "DELETE", f"{path}/{object_id}").status == 204
+
+
+@pytest.mark.parametrize("path", ["/platform/v1/organizations", "/platform/organizations",
+    "/v1beta1/organizations", "/astronomer.io", "/astronomer.io/organizations"])  # fmt: skip
+def test_other_addresses_lead_nowhere(manager: Manager, path: str) -> None:
+    send(manager, "GET", path).error(404)
+
+
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"])
 def test_a_wrong_method_is_told_which_are_right(manager: Manager, method: str) -> None:
     reply = send(manager, method, objects(manager))

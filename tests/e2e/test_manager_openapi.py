@@ -56,7 +56,7 @@ def routed() -> Iterator[tuple[str, str]]:
 
 
 def test_served_as_it_is_written(manager: Manager) -> None:
-    for path in ("/v1/openapi.yaml", "/spec/v1.0"):
+    for path in ("/v1/openapi.yaml", "/spec/v1", "/spec/v1.0"):
         reply = send(manager, "GET", path, token="")
         assert reply.status == 200
         assert reply.headers["content-type"] == "application/yaml"

@@ -42,10 +42,11 @@ def manager(workdir: Path) -> Iterator[Manager]:
         yield manager
 
 
-@pytest.fixture
-def client(manager: Manager) -> AuthenticatedClient:
+@pytest.fixture(params=["/v1", "/platform/v1beta1"])
+def client(manager: Manager, request: pytest.FixtureRequest) -> AuthenticatedClient:
+    """It was made for v1beta1, and its authors' examples name that address."""
     return AuthenticatedClient(
-        base_url=f"{manager.url}/v1", token=manager.token, raise_on_unexpected_status=True
+        base_url=manager.url + request.param, token=manager.token, raise_on_unexpected_status=True
     )
 
 

@@ -238,3 +238,13 @@ def test_a_refused_link_changes_nothing(manager: Manager, prod: str, overridden:
     reply = send(manager, "POST", f"{objects(manager)}/{overridden}", body)
     reply.field_error("links[1].scopeEntityId")
     assert secrets(manager, overridden)["connection"]["host"] == "h"
+
+
+def test_at_v1beta1_a_link_without_overrides_has_none(
+    manager: Manager, prod: str, overridden: str
+) -> None:
+    """Its bodies have no description, by which the one who states the whole is known elsewhere."""
+    path = objects(manager).replace("/v1/", "/platform/v1beta1/")
+    body = {"connection": {"type": "postgres", "host": "h"}, "links": [link(prod)]}
+    assert send(manager, "POST", f"{path}/{overridden}", body).status == 200
+    assert "connectionOverrides" not in secrets(manager, overridden)["links"][0]
