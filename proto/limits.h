@@ -26,6 +26,7 @@
 #define LIMIT_HTTP_HEADERS (32 * 1024)   /* a request's header block (431 above) */
 #define LIMIT_HTTP_FIELDS  100           /* header fields of one request: browsers send some 20 */
 #define LIMIT_HTTP_URI     (8 * 1024)    /* a request target (414 above), as RFC 9110 advises */
+#define LIMIT_ETAG         512           /* an ETag: a longer one is not worth keeping */
 #define LIMIT_PAGE_ROWS    1000          /* rows of one list page: what stock clients ask for */
 #define LIMIT_PAGE_BYTES   (32 * 1024 * 1024) /* one page as connd reads it */
 #define LIMIT_ROW          (4 * 1024 * 1024) /* one row of a list: a value, escaped, and what is around it */

@@ -18,7 +18,6 @@
 #include "proto/manager.h"
 
 #define N_LISTS         N_KINDS
-#define MAX_TAG         512 /* a longer one is not worth keeping */
 #define MAX_URL         2048
 #define MAX_BEGINNINGS  3               /* of one sync, when the list changes while it is read */
 #define PREFER_FIRST_MS (5 * 60 * 1000) /* after leaving the first URL it is tried again */
@@ -292,8 +291,6 @@ next_list(struct sync *s)
 static bool
 note_tag(struct sync *s, const char *tag)
 {
-	if (tag && strlen(tag) > MAX_TAG)
-		tag = NULL;
 	if (s->offset > 0)
 		return (!tag && !s->fresh_tag[s->list]) ||
 		       (tag && s->fresh_tag[s->list] && strcmp(tag, s->fresh_tag[s->list]) == 0);

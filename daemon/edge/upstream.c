@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -15,14 +16,16 @@
 #include "base/mem.h"
 #include "proto/limits.h"
 
-#define OLDEST_CURL        0x075801 /* 7.88.1: 7.88.0 loses events */
+#define OLDEST_CURL        0x075100 /* 7.81.0 */
+#define BROKEN_CURL        0x075800 /* 7.88.0 loses events */
+#define QUICK_EXIT_CURL    0x075700
 #define CONNECT_TIMEOUT_MS 3000
 #define LOW_SPEED_BYTES    100 /* a second, for LOW_SPEED_S: a server that drips */
 #define LOW_SPEED_S        15
 #define CONNECTIONS        4
 #define CONNECTION_LIFE_S  600 /* then certificates and addresses are looked at again */
 #define CONNECTION_IDLE_S  118
-#define CA_CACHE_S         300
+#define CA_CACHE_S         300         /* the authorities' file is read again as often */
 #define REFUSAL_BYTES      (64 * 1024) /* of a body that is no list */
 #define HEADER_SIZE        (LIMIT_TOKEN + 64)
 
@@ -44,6 +47,8 @@ struct fetch {
 	struct curl_slist *headers;
 	struct buf body;
 	bool body_cut; /* we ended it ourselves: enough was read to know */
+	char etag[LIMIT_ETAG + 1];
+	bool held; /* the server says that it did wait */
 	fetch_done *done;
 	void *env;
 	char error[CURL_ERROR_SIZE];
@@ -81,10 +86,30 @@ openssl_free(void *p, const char *file, int line)
 	mem_free(p);
 }
 
+static bool
+curl_is_usable(void)
+{
+	const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
+
+	if (v->version_num < OLDEST_CURL || v->version_num == BROKEN_CURL) {
+		log_error("libcurl is not usable", LOG_STR("version", v->version),
+		    LOG_STR("needed", "7.81.0 or later, and not 7.88.0"));
+		return false;
+	}
+	/*
+	 * Before it had CURLOPT_QUICK_EXIT it waits for its resolver thread when a fetch ends, and
+	 * lookups with it: name servers that are silent are given up before our connecting is.
+	 */
+	if (v->version_num < QUICK_EXIT_CURL)
+		(void)setenv("RES_OPTIONS", "timeout:1 attempts:2", 0);
+	return true;
+}
+
 int
 upstream_global_init(void)
 {
-	if (!CRYPTO_set_mem_functions(openssl_alloc, openssl_resize, openssl_free))
+	if (!curl_is_usable() ||
+	    !CRYPTO_set_mem_functions(openssl_alloc, openssl_resize, openssl_free))
 		return -EIO;
 	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free, mem_resize, mem_strdup,
 		mem_calloc) != CURLE_OK)
@@ -120,16 +145,6 @@ free_if_left(struct upstream *u)
 		upstream_free(u);
 }
 
-static const char *
-header_of(struct fetch *f, const char *name)
-{
-	struct curl_header *h;
-
-	if (curl_easy_header(f->easy, name, 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
-		return NULL;
-	return h->value;
-}
-
 /* The same failure is to read the same each time: no measured times. */
 static const char *
 reason_of(const struct fetch *f, CURLcode code)
@@ -145,7 +160,6 @@ fetch_finish(struct fetch *f, CURLcode code)
 	struct fetch_result r = { .end = FETCH_UNREACHABLE };
 	curl_off_t retry_after_s = 0;
 	char *content_type = NULL;
-	const char *applied;
 	long status = 0;
 
 	(void)curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -154,9 +168,8 @@ fetch_finish(struct fetch *f, CURLcode code)
 	r.status = (int)status;
 	r.content_type = content_type;
 	r.retry_after_ms = retry_after_s < 86400 ? (int64_t)retry_after_s * 1000 : 86400000;
-	r.etag = header_of(f, "ETag");
-	applied = header_of(f, "Preference-Applied");
-	r.held = applied && strncasecmp(applied, "wait", 4) == 0;
+	r.etag = *f->etag ? f->etag : NULL;
+	r.held = f->held;
 	r.body = (struct span){ buf_str(&f->body), f->body.len };
 	r.bytes = &f->body;
 	r.reason = reason_of(f, code);
@@ -284,6 +297,51 @@ on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *watch)
 	return w->event && event_add(w->event, NULL) == 0 ? 0 : -1;
 }
 
+/* The value of a header line of that name, spaces around it cut off; { NULL, 0 }: another one. */
+static struct span
+header_value(const char *line, size_t n, const char *name)
+{
+	size_t name_n = strlen(name);
+	struct span v;
+
+	if (n <= name_n || line[name_n] != ':' || strncasecmp(line, name, name_n) != 0)
+		return (struct span){ NULL, 0 };
+	v = (struct span){ line + name_n + 1, n - name_n - 1 };
+	while (v.n > 0 && strchr(" \t", *v.p)) {
+		v.p++;
+		v.n--;
+	}
+	while (v.n > 0 && strchr(" \t\r\n", v.p[v.n - 1]))
+		v.n--;
+	return v;
+}
+
+/*
+ * One header line of the answer, or of one before it: a proxy's to CONNECT, a 100. A tag that is too
+ * long is none.
+ */
+static size_t
+on_header(char *line, size_t size, size_t n, void *arg)
+{
+	struct fetch *f = arg;
+	struct span v;
+
+	n *= size;
+	if (n > 5 && memcmp(line, "HTTP/", 5) == 0) {
+		*f->etag = '\0';
+		f->held = false;
+	}
+	v = header_value(line, n, "ETag");
+	if (v.n > 0 && v.n <= LIMIT_ETAG && !*f->etag) {
+		memcpy(f->etag, v.p, v.n);
+		f->etag[v.n] = '\0';
+	}
+	v = header_value(line, n, "Preference-Applied");
+	if (v.n >= 4 && strncasecmp(v.p, "wait", 4) == 0)
+		f->held = true;
+	return n;
+}
+
 /*
  * Counts what comes out of decompression, which libcurl's own cap does not see. Of a refusal the
  * first part is enough: the rest, endless maybe, is not waited for.
@@ -365,10 +423,16 @@ set_transport(CURL *e, const struct upstream *u)
 	CURLcode code = CURLE_OK;
 
 	SET(CURLOPT_NOSIGNAL, 1L);
-	SET(CURLOPT_QUICK_EXIT,
-	    1L); /* a resolver thread may outlive the fetch: we do not wait for it */
-	SET(CURLOPT_PROTOCOLS_STR, "http,https"); /* which of them: the configuration's decision */
-	SET(CURLOPT_REDIR_PROTOCOLS_STR, "https");
+#if LIBCURL_VERSION_NUM >= QUICK_EXIT_CURL
+	/* A resolver thread may outlive the fetch: we do not wait for it. */
+	SET(CURLOPT_QUICK_EXIT, 1L);
+#endif
+	/* Which of the two: the configuration's decision. */
+#if LIBCURL_VERSION_NUM >= 0x075500
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	SET(CURLOPT_PROXY, u->proxy ? u->proxy : "");
@@ -389,7 +453,9 @@ set_tls(CURL *e, const struct upstream *u)
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+#if LIBCURL_VERSION_NUM >= 0x075700
 	SET(CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHE_S);
+#endif
 	if (u->ca_file) {
 		SET(CURLOPT_CAINFO, u->ca_file);
 		SET(CURLOPT_CAPATH, NULL); /* these authorities and no others */
@@ -416,6 +482,8 @@ set_request(CURL *e, struct fetch *f, const struct fetch_request *q)
 	SET(CURLOPT_USERAGENT, "connd/" CONND_VERSION);
 	SET(CURLOPT_HTTPHEADER, f->headers);
 	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)q->max_body);
+	SET(CURLOPT_HEADERFUNCTION, on_header);
+	SET(CURLOPT_HEADERDATA, f);
 	SET(CURLOPT_WRITEFUNCTION, on_body);
 	SET(CURLOPT_WRITEDATA, f);
 	SET(CURLOPT_ERRORBUFFER, f->error);
@@ -505,10 +573,6 @@ upstream_new(struct upstream **out, struct loop *loop, const struct upstream_opt
 	u->loop = loop;
 	u->timeout_ms = o->timeout_ms;
 	u->reap.run = on_reap;
-	if (curl_version_info(CURLVERSION_NOW)->version_num < OLDEST_CURL) {
-		r = -EINVAL;
-		goto fail;
-	}
 	if (copy(&u->ca_file, o->ca_file) < 0 || copy(&u->client_cert, o->client_cert) < 0 ||
 	    copy(&u->client_key, o->client_key) < 0 || copy(&u->pin, o->pin) < 0 ||
 	    copy(&u->proxy, o->proxy) < 0)

@@ -57,7 +57,7 @@ struct fetch_result { /* valid until done() returns */
 	int status;
 	struct span body;
 	struct buf *bytes;        /* the same, to be moved out of when they are wanted for longer */
-	const char *etag;         /* NULL: none */
+	const char *etag;         /* NULL: none, or one longer than LIMIT_ETAG */
 	const char *content_type; /* NULL: none */
 	int64_t retry_after_ms;   /* 0: none */
 	bool held;                /* the server says that it did wait (Preference-Applied) */

@@ -16,7 +16,6 @@
 #include "proto/limits.h"
 
 #define MAX_URL        2048
-#define MAX_TAG        512
 #define WAIT_S         60  /* what a server may hold a call */
 #define PAUSE_MS       20  /* after a change, before the call is held again */
 #define BURST_PAUSE_MS 250 /* the same when the last change was less than QUICK_MS ago */
@@ -85,7 +84,7 @@ static void
 take_tag(struct watch *w, const char *tag)
 {
 	forget_tag(w);
-	w->tag = tag && strlen(tag) <= MAX_TAG ? mem_strdup(tag) : NULL;
+	w->tag = tag ? mem_strdup(tag) : NULL;
 }
 
 /* A burst of changes is few syncs. */
