@@ -201,7 +201,7 @@ def complaints(connd: Connd) -> list[dict[str, Any]]:
 def test_it_serves_on_says_so_once_and_recovers(
     workdir: Path, faulty: FaultyManager, fault: Callable[[Exchange], None]
 ) -> None:
-    with faulty.connd(workdir, {"manager": {"timeout": "1s"}}) as connd:
+    with faulty.connd(workdir, {"manager": {"timeout": "3s"}}) as connd:
         assert complaints(connd) == []
         faulty.fault = fault
         status = connd.wait_for(lambda s: s.get("last_error"), "the fault is noticed")
