@@ -25,16 +25,18 @@ struct replica {
 
 	struct generation *current; /* NULL: no data yet */
 	uint64_t number;            /* of current, or what the first one gets */
-	int64_t confirmed_ms;       /* when the manager last said that current is so */
-	bool loaded;                /* ... to an earlier run: no sync of this one has ended well */
-	int64_t carry_until_ms;     /* the first held value ends then; INT64_MAX: none is held */
-	int64_t held_until_ms;      /* the second one counts from then on */
-	struct generation *held;    /* a list that dropped too much and waits for a second one */
+	int64_t
+	    confirmed_ms; /* when the manager was asked, the last time it said that current is so */
+	bool loaded;      /* ... to an earlier run: no sync of this one has ended well */
+	int64_t carry_until_ms;  /* the first held value ends then; INT64_MAX: none is held */
+	int64_t held_until_ms;   /* the second one counts from then on */
+	struct generation *held; /* a list that dropped too much and waits for a second one */
 
 	bool refused; /* since refused_ms, and no good list yet */
 	int64_t refused_ms;
 
 	bool syncing, sync_again;
+	int64_t begun_ms;                    /* the one that runs */
 	int64_t next_sync_ms, asked_sync_ms; /* when one is due; when a question may start one */
 	int64_t floor_ms;                    /* Retry-After: none starts before */
 	int64_t done_ms;                     /* when the last one ended */
@@ -423,14 +425,17 @@ sync_failed(struct replica *r, int64_t now_ms, const struct sync_result *result,
 	r->asked_sync_ms = later(now_ms + ASKED_RETRY_MS, r->floor_ms);
 }
 
-/* The manager has said that what we serve is so. */
+/*
+ * The manager has said that what we serve is so: was so when it was asked. What changed while a long list
+ * was read may not be in it, and an answer may wait in a machine that sleeps.
+ */
 static void
-confirm(struct replica *r, int64_t now_ms)
+confirm(struct replica *r, int64_t now_ms, const struct sync_result *result)
 {
 	if (*r->last_error)
 		note(r, "sync recovered", "");
 	r->last_error[0] = '\0';
-	r->confirmed_ms = now_ms;
+	r->confirmed_ms = later(r->begun_ms, result->asked_ms);
 	r->refused = r->loaded = false;
 	r->held = generation_unref(r->held);
 	r->syncs_ok++;
@@ -515,13 +520,14 @@ note_withheld(struct replica *r, size_t before)
 }
 
 static void
-take(struct replica *r, int64_t now_ms, const struct sync_list *l)
+take(struct replica *r, int64_t now_ms, const struct sync_result *result)
 {
+	const struct sync_list *l = &result->list;
 	struct generation *g = l->generation;
 	size_t withheld = r->current ? generation_count_state(r->current, RECORD_WITHHELD) : 0;
 	bool same = r->current && l->difference.equal;
 
-	confirm(r, now_ms);
+	confirm(r, now_ms, result);
 	if (same && withheld == 0) {
 		generation_unref(g);
 		return;
@@ -588,7 +594,7 @@ sync_listed(struct replica *r, int64_t now_ms, const struct sync_result *result)
 {
 	if (must_wait(r, now_ms, &result->list))
 		return false;
-	take(r, now_ms, &result->list);
+	take(r, now_ms, result);
 	return true;
 }
 
@@ -604,7 +610,7 @@ sync_ended(struct replica *r, int64_t now_ms, const struct sync_result *result)
 			    r, now_ms, result, "the manager says \"not modified\" of nothing");
 			return false;
 		}
-		confirm(r, now_ms);
+		confirm(r, now_ms, result);
 		return true;
 	case SYNC_UNREACHABLE:
 	case SYNC_UNAUTHORIZED:
@@ -744,6 +750,7 @@ replica_turn(struct replica *r, int64_t now_ms)
 
 	if (!r->syncing && now_ms >= r->next_sync_ms) {
 		r->syncing = true;
+		r->begun_ms = now_ms;
 		r->misses_before_sync = r->probes.misses;
 		r->ops->start_sync(r->env);
 	}

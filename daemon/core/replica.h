@@ -54,7 +54,9 @@ struct sync_list {
 
 struct sync_result {
 	enum sync_outcome outcome;
-	struct sync_list list;  /* SYNC_OK: its generation is taken by the replica, else NULL */
+	struct sync_list list; /* SYNC_OK: its generation is taken by the replica, else NULL */
+	int64_t
+	    asked_ms; /* its first request was sent: what it says was so then; 0: at its start */
 	int64_t retry_after_ms; /* a floor for the next try; 0: none was named */
 	const char *reason;     /* for a person, when it did not succeed; copied */
 };

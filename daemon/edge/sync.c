@@ -50,6 +50,7 @@ struct sync {
 	enum record_kind list;
 	int64_t offset, total; /* rows of the list that came, and that there are */
 	size_t pages, bytes, objects;
+	int64_t asked_ms; /* the first page of the first */
 	enum sync_outcome outcome;
 	int status;
 	int64_t retry_after_ms;
@@ -108,6 +109,7 @@ on_finished(struct later *job)
 	struct sync *s = (struct sync *)((char *)job - offsetof(struct sync, job));
 	struct sync_result result = {
 		.outcome = s->outcome,
+		.asked_ms = s->asked_ms,
 		.retry_after_ms = s->retry_after_ms,
 		.reason = s->reason,
 	};
@@ -187,6 +189,7 @@ begin(struct sync *s)
 	clear_lists(s);
 	s->status = 0;
 	s->retry_after_ms = 0;
+	s->asked_ms = clock_boot_ms();
 	if (read_token(s) == 0)
 		fetch_page(s);
 }

@@ -12,8 +12,30 @@
 #include <cmocka.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "edge/sync.h"
+
+static int64_t now_ms = 1000;
+
+int64_t
+clock_boot_ms(void)
+{
+	return now_ms;
+}
+
+int64_t
+clock_wall_ms(void)
+{
+	return now_ms;
+}
+
+void
+clock_rfc3339(int64_t wall_ms, char out[static CLOCK_RFC3339_SIZE])
+{
+	(void)wall_ms;
+	strcpy(out, "1970-01-01T00:00:01Z");
+}
 
 /* --- the fake edges ------------------------------------------------------------------- */
 
@@ -129,7 +151,7 @@ struct world {
 	struct generation *current; /* what it serves */
 	int n_done;
 	enum sync_outcome outcome;
-	int64_t retry_after_ms;
+	int64_t retry_after_ms, asked_ms;
 	char reason[REPLICA_REASON_SIZE];
 };
 
@@ -141,6 +163,7 @@ on_done(void *env, const struct sync_result *result)
 	w->n_done++;
 	w->outcome = result->outcome;
 	w->retry_after_ms = result->retry_after_ms;
+	w->asked_ms = result->asked_ms;
 	snprintf(w->reason, sizeof w->reason, "%s", result->reason);
 	if (result->outcome == SYNC_OK && !w->take) {
 		generation_unref(result->list.generation);
@@ -514,6 +537,26 @@ a_tag_that_changes_between_pages_begins_anew(void **state)
 	finish(w, SYNC_OK);
 }
 
+/* What it says was so when the first request was sent; an earlier beginning does not count. */
+static void
+a_list_is_of_the_time_it_was_asked_for(void **state)
+{
+	struct world *w = *state;
+
+	now_ms = 5000;
+	start(w);
+	now_ms = 6000;
+	page_with(rows("CONNECTION", 0, 2, 4), NULL);
+	now_ms = 7000;
+	page_with(rows("CONNECTION", 2, 3, 3), NULL); /* begun anew */
+	now_ms = 8000;
+	page_with(rows("CONNECTION", 0, 3, 3), NULL);
+	now_ms = 9000;
+	answer_rest();
+	finish(w, SYNC_OK);
+	assert_int_equal(w->asked_ms, 7000);
+}
+
 static void
 a_list_that_never_holds_still_is_bad(void **state)
 {
@@ -811,6 +854,7 @@ main(void)
 		TEST(only_the_first_page_is_conditional),
 		TEST(a_count_that_changes_between_pages_begins_anew),
 		TEST(a_tag_that_changes_between_pages_begins_anew),
+		TEST(a_list_is_of_the_time_it_was_asked_for),
 		TEST(a_list_that_never_holds_still_is_bad),
 		TEST(more_rows_than_counted_are_bad),
 		TEST(a_key_twice_is_bad),
