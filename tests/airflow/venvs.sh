@@ -5,21 +5,26 @@
 # Usage: tests/airflow/venvs.sh [33] [211]
 #
 # To renew a lock, in this folder (the date is of the Airflow release, a few days later):
-#   uv pip compile --python-version 3.11 --exclude-newer 2026-09-24 --generate-hashes --no-header \
-#       -q -o airflow33.lock airflow33.in
-#   uv pip compile --python-version 3.11 --exclude-newer 2026-03-20 --generate-hashes --no-header \
-#       -q -o airflow211.lock airflow211.in
+#   uv pip compile --universal --python-version 3.10 --exclude-newer 2026-09-24 --generate-hashes \
+#       --no-header -q -o airflow33.lock airflow33.in
+#   uv pip compile --universal --python-version 3.10 --exclude-newer 2026-03-20 --generate-hashes \
+#       --no-header -q -o airflow211.lock airflow211.in
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 venvs=$root/.venvs
-python=${PYTHON:-}
-if [ -z "$python" ]; then
-	for python in /usr/bin/python3.11 python3.11 python3; do
-		command -v "$python" >/dev/null 2>&1 && break
+
+# The machine's own Python where that Airflow runs on it; else one that uv finds or fetches.
+python_for() { # 33 or 211
+	newest=14
+	[ "$1" = 33 ] || newest=12
+	for p in ${PYTHON:-} /usr/bin/python3.11 python3.11 /usr/bin/python3 python3; do
+		"$p" -c "import sys; sys.exit(not (3, 10) <= sys.version_info < (3, $newest + 1))" \
+			2>/dev/null && echo "$p" && return
 	done
-fi
+	echo 3.12
+}
 [ $# -gt 0 ] || set -- 33 211
 uv=$venvs/dev/bin/uv
 [ -x "$uv" ] || { echo "venvs.sh: no $uv: run make deps" >&2; exit 1; }
@@ -36,7 +41,7 @@ for version; do
 		continue
 	fi
 	echo "venvs.sh: $venv"
-	"$uv" venv --quiet --clear --python "$python" "$venv"
+	"$uv" venv --quiet --clear --python "$(python_for "$version")" "$venv"
 	"$uv" pip sync --quiet --require-hashes --python "$venv/bin/python" "$lock"
 	"$uv" pip install --quiet --no-deps --no-build-isolation --python "$venv/bin/python" \
 		--editable "$root/python-shim"
