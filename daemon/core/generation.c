@@ -172,7 +172,7 @@ static int
 hang(struct generation_builder *b, struct record *on, const struct record *value,
     int64_t confirmed_ms)
 {
-	struct record from = *value, *copy;
+	struct record from = *value, *copy = NULL;
 	int r;
 
 	from.key = (struct span){ 0 };
