@@ -11,6 +11,12 @@ span_of(const char *s)
 	return s ? (struct span){ s, strlen(s) } : (struct span){ NULL, 0 };
 }
 
+struct span
+span_of_buf(const struct buf *b)
+{
+	return (struct span){ buf_str(b), b->len };
+}
+
 bool
 span_equal(struct span a, struct span b)
 {

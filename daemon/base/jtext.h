@@ -18,7 +18,8 @@ struct span {
 };
 
 #define SPAN_LITERAL(s) ((struct span){ (s), sizeof(s) - 1 })
-struct span span_of(const char *s); /* of a C string; NULL gives an absent span */
+struct span span_of(const char *s);           /* of a C string; NULL gives an absent span */
+struct span span_of_buf(const struct buf *b); /* never absent; valid until the buffer changes */
 bool span_equal(struct span a, struct span b);
 bool span_is(struct span a, const char *s);
 

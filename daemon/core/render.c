@@ -30,7 +30,7 @@ render_connection(struct buf *out, const struct connection_fields *c)
 		if (!out->error)
 			out->error = buf_error(&text);
 	} else {
-		jtext_string(out, (struct span){ text.data, text.len });
+		jtext_string(out, span_of_buf(&text));
 	}
 	buf_fini(&text);
 }

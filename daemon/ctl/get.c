@@ -46,12 +46,6 @@ on_reply(void *arg, struct span parameters)
 	return CTL_YES;
 }
 
-static struct span
-span_of_buf(const struct buf *b)
-{
-	return (struct span){ buf_str(b), b->len };
-}
-
 /* A row for each member of a masked connection; those of extra as extra.NAME. */
 struct rows {
 	struct output_row *row;

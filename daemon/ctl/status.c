@@ -120,7 +120,7 @@ ctl_status(const struct ctl_options *o)
 		buf_add(&out, status.data, status.len);
 		buf_addc(&out, '\n');
 	} else {
-		r = show(&out, (struct span){ buf_str(&status), status.len });
+		r = show(&out, span_of_buf(&status));
 	}
 	return r == CTL_YES ? output_flush(&out) : r;
 }

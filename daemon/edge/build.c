@@ -47,7 +47,7 @@ row_text(struct build *b, const struct manager_row *row)
 	} else {
 		render_variable(&b->text, row->value);
 	}
-	return (struct span){ b->text.data, b->text.len };
+	return span_of_buf(&b->text);
 }
 
 static int
@@ -94,9 +94,8 @@ run_page(struct work *w)
 	b->why[0] = '\0';
 	b->error = need_builder(b);
 	if (b->error == 0)
-		b->error = manager_page_read((struct span){ buf_str(&b->body), b->body.len },
-		    build_type_of(b->kind), b->deployment, on_row, b, &b->scratch, &b->page,
-		    b->why);
+		b->error = manager_page_read(span_of_buf(&b->body), build_type_of(b->kind),
+		    b->deployment, on_row, b, &b->scratch, &b->page, b->why);
 	buf_fini(&b->body);
 }
 

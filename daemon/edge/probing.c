@@ -48,7 +48,7 @@ on_row(void *arg, const struct manager_row *row)
 {
 	struct probing *p = arg;
 
-	if (span_equal(row->key, (struct span){ p->key.data, p->key.len }))
+	if (span_equal(row->key, span_of_buf(&p->key)))
 		p->found = true;
 	return 0;
 }
@@ -88,7 +88,7 @@ probing_start(struct probing *p, const char *url, enum record_kind kind, struct 
 	list.key = buf_str(&p->key);
 	list_url(&address, p->source.config, &list);
 	q.url = buf_str(&address);
-	q.token = (struct span){ buf_str(&token), token.len };
+	q.token = span_of_buf(&token);
 	if (r < 0 || buf_error(&p->key) || buf_error(&address) ||
 	    upstream_fetch(p->source.upstream, &q, on_fetched, p, &p->fetch) < 0)
 		finish(p, false);

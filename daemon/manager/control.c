@@ -341,7 +341,7 @@ take_answer(const struct buf *in, struct buf *out, char *why)
 	struct span doc, value;
 	int r = -EBADMSG;
 
-	if (scan_check((struct span){ buf_str(in), in->len }, SCAN_STRICT, &doc, NULL) != 0 ||
+	if (scan_check(span_of_buf(in), SCAN_STRICT, &doc, NULL) != 0 ||
 	    scan_type(doc) != SCAN_OBJECT)
 		return -EBADMSG;
 	if (scan_find(doc, "ok", &value) == 0 && value.p) {

@@ -79,7 +79,7 @@ encode_value(const struct store_object *o, const struct encode_view *view, struc
 	buf_addc(out, '{');
 	jtext_name(out, "connectionAuthType");
 	auth_type_encode(type, out);
-	at = (struct span){ buf_str(&doc), doc.len };
+	at = span_of_buf(&doc);
 	while (!buf_error(&doc) && scan_member(&at, &name, &value)) {
 		const struct value_field *field = value_field(o->type, name);
 

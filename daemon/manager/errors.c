@@ -44,8 +44,8 @@ write_error(struct http_call *call, int status, const struct http_header *more, 
 	}
 	buf_addc(&b, '}');
 	answer_headers(headers, more);
-	http_call_answer(call, status, headers, json_type,
-	    buf_error(&b) ? SPAN_LITERAL("{}") : (struct span){ b.data, b.len });
+	http_call_answer(
+	    call, status, headers, json_type, buf_error(&b) ? SPAN_LITERAL("{}") : span_of_buf(&b));
 	buf_fini(&b);
 }
 
@@ -94,7 +94,7 @@ answer_json(struct http_call *call, const struct http_header *more, const struct
 		return;
 	}
 	answer_headers(headers, more);
-	http_call_answer(call, 200, headers, json_type, (struct span){ buf_str(body), body->len });
+	http_call_answer(call, 200, headers, json_type, span_of_buf(body));
 }
 
 void

@@ -65,7 +65,7 @@ make_token(struct making *m, struct buf *out)
 	if (r == 0)
 		r = token_issue(m->tokens, &q, clock_wall_ms(), &command_line, &id, &text);
 	if (r == 0)
-		jtext_member_string(out, "token", (struct span){ buf_str(&text), text.len });
+		jtext_member_string(out, "token", span_of_buf(&text));
 	buf_fini(&text);
 	return r == 0 ? 0 : failed(m, "the first token", r);
 }

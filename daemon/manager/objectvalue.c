@@ -29,8 +29,7 @@ object_value_has_name(struct span object, struct span name)
 
 	while (!found && scan_member(&at, &raw, &value)) {
 		buf_reset(&text);
-		found = scan_name_text(raw, &text) == 0 &&
-			span_equal((struct span){ buf_str(&text), text.len }, name);
+		found = scan_name_text(raw, &text) == 0 && span_equal(span_of_buf(&text), name);
 	}
 	buf_fini(&text);
 	return found;

@@ -198,7 +198,7 @@ write_state(struct store *s)
 	r = store_seal(s, "state", "1", "key_check", 0, SPAN_LITERAL(KEY_CHECK), &sealed);
 	if (r == 0)
 		r = db_run(db_query(&s->db, "INSERT INTO state VALUES (1, ?, 0, ?)", "tb", s->epoch,
-		    (struct span){ buf_str(&sealed), sealed.len }));
+		    span_of_buf(&sealed)));
 	buf_fini(&sealed);
 	return r;
 }
@@ -648,7 +648,7 @@ store_secret_put(struct store *s, const char *name, struct span secret)
 		r = tx_begin(s);
 	if (r == 0)
 		r = tx_end(s, db_run(db_query(&s->db, "INSERT INTO secret VALUES (?, ?)", "tb",
-				  name, (struct span){ buf_str(&sealed), sealed.len })));
+				  name, span_of_buf(&sealed))));
 	buf_fini(&sealed);
 	return r;
 }

@@ -79,11 +79,11 @@ keep_version(struct store *s, const struct store_object *o)
 	history_encode(o, &doc);
 	r = buf_error(&doc);
 	if (r == 0)
-		r = store_seal(s, "version", o->id.s, "sealed", o->version,
-		    (struct span){ buf_str(&doc), doc.len }, &sealed);
+		r = store_seal(
+		    s, "version", o->id.s, "sealed", o->version, span_of_buf(&doc), &sealed);
 	if (r == 0)
 		r = db_run(db_query(&s->db, "INSERT INTO version VALUES (?, ?, ?)", "tib", o->id.s,
-		    o->version, (struct span){ buf_str(&sealed), sealed.len }));
+		    o->version, span_of_buf(&sealed)));
 	else if (r == -EMSGSIZE)
 		r = 0; /* the object is what counts; this version of it can not be gone back to */
 	if (r == 0)
@@ -112,7 +112,7 @@ history_record(struct store *s, enum audit_action action, const struct id *id,
 	if (r == 0) {
 		history_changes(was, &now, &fields);
 		e = entry_of(action, &now);
-		e.fields = (struct span){ buf_str(&fields), fields.len };
+		e.fields = span_of_buf(&fields);
 		r = buf_error(&fields) ? buf_error(&fields) : audit_add(s, &e, by);
 	}
 	buf_fini(&fields);

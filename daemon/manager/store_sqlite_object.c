@@ -29,8 +29,8 @@ seal_value(struct store *s, const struct writing *w, struct span description, st
 	object_pack(&plain, description, value);
 	r = buf_error(&plain);
 	if (r == 0)
-		r = store_seal(s, "object", w->id.s, "sealed", w->version,
-		    (struct span){ buf_str(&plain), plain.len }, sealed);
+		r = store_seal(
+		    s, "object", w->id.s, "sealed", w->version, span_of_buf(&plain), sealed);
 	buf_fini(&plain);
 	return r;
 }
@@ -99,9 +99,7 @@ put_link(struct store *s, const struct writing *w, const struct store_link_reque
 		    "position = excluded.position, version = excluded.version, sealed = "
 		    "excluded.sealed",
 		    "ittiib", w->n, l->entity.s, scope_name(l->scope), (int64_t)position,
-		    w->version,
-		    sealed.len ? (struct span){ buf_str(&sealed), sealed.len }
-			       : (struct span){ 0 }));
+		    w->version, sealed.len ? span_of_buf(&sealed) : (struct span){ 0 }));
 	buf_fini(&sealed);
 	return r;
 }
@@ -114,10 +112,10 @@ write_link(struct store *s, const struct writing *w, const struct store_link_req
 	int r = read_override(s, w, &l->entity, &was);
 
 	if (r == 0)
-		r = value_override_update(w->type, w->secret_flag,
-		    (struct span){ buf_str(&was), was.len }, &l->override, description_sent, &now);
+		r = value_override_update(w->type, w->secret_flag, span_of_buf(&was), &l->override,
+		    description_sent, &now);
 	if (r == 0)
-		r = put_link(s, w, l, position, (struct span){ buf_str(&now), now.len });
+		r = put_link(s, w, l, position, span_of_buf(&now));
 	buf_fini(&was);
 	buf_fini(&now);
 	return r;
@@ -187,8 +185,7 @@ insert_object(struct store *s, struct writing *w, const struct store_object_requ
 		    "?13, ?14)",
 		    "ttttttsiibitsi", w->id.s, at->organization.s, at->workspace.s,
 		    scope_name(q->scope), q->scope_id.s, manager_type_name(q->type), q->key,
-		    (int64_t)q->auto_link, w->version,
-		    (struct span){ buf_str(&sealed), sealed.len }, w->now, by->token.s,
+		    (int64_t)q->auto_link, w->version, span_of_buf(&sealed), w->now, by->token.s,
 		    actor_name(by), (int64_t)q->auto_link_projects));
 	if (r == 0)
 		w->n = sqlite3_last_insert_rowid(s->db.h);
@@ -286,9 +283,8 @@ write_row(
 		r = db_run(db_query(&s->db,
 		    "UPDATE object SET auto_link = ?2, version = ?3, sealed = ?4, updated_ms = ?5, "
 		    "updated_by = ?6, updated_by_name = ?7, auto_link_projects = ?8 WHERE n = ?1",
-		    "iiibitsi", w->n, (int64_t)row->auto_link, w->version,
-		    (struct span){ buf_str(&sealed), sealed.len }, w->now, by->token.s,
-		    actor_name(by), (int64_t)row->auto_link_projects));
+		    "iiibitsi", w->n, (int64_t)row->auto_link, w->version, span_of_buf(&sealed),
+		    w->now, by->token.s, actor_name(by), (int64_t)row->auto_link_projects));
 	buf_fini(&sealed);
 	return r;
 }
@@ -354,7 +350,7 @@ make_update(
 		.auto_link_projects = q->auto_link_projects };
 	int r = value_update(was->type, was->value, q->value, &value);
 
-	row.value = (struct span){ buf_str(&value), value.len };
+	row.value = span_of_buf(&value);
 	if (r == 0)
 		r = write_row(s, w, &row, c->by);
 	if (r == 0)
@@ -468,7 +464,7 @@ make_restoration(
 	int r = history_version(s, &was->id, c->version, &doc);
 
 	if (r == 0)
-		r = history_decode((struct span){ buf_str(&doc), doc.len }, &old);
+		r = history_decode(span_of_buf(&doc), &old);
 	if (r == 0 && old.description.p)
 		r = scan_string(old.description, &description);
 	if (r == 0) {
@@ -476,7 +472,7 @@ make_restoration(
 			.auto_link = old.auto_link,
 			.auto_link_projects = old.auto_link_projects };
 		if (old.description.p)
-			row.description = (struct span){ buf_str(&description), description.len };
+			row.description = span_of_buf(&description);
 		r = write_row(s, w, &row, c->by);
 	}
 	if (r == 0)

@@ -266,9 +266,8 @@ object_resolve_row(
 	r = object_open_override(s, &out->id, &entity,
 	    sqlite3_column_int64(st, OBJECT_COL_OVERRIDE_VERSION), sealed, &h->override);
 	if (r == 0)
-		r = resolve_value(out->type, out->value,
-		    (struct span){ buf_str(&h->override), h->override.len }, &h->resolved);
+		r = resolve_value(out->type, out->value, span_of_buf(&h->override), &h->resolved);
 	if (r == 0)
-		out->value = (struct span){ buf_str(&h->resolved), h->resolved.len };
+		out->value = span_of_buf(&h->resolved);
 	return r;
 }

@@ -269,8 +269,7 @@ find_jti(const struct buf *claims, uint8_t jti[static JTI_SIZE])
 {
 	struct span doc, value;
 
-	return scan_check((struct span){ buf_str(claims), claims->len }, SCAN_STRICT, &doc, NULL) ==
-		   0 &&
+	return scan_check(span_of_buf(claims), SCAN_STRICT, &doc, NULL) == 0 &&
 	       scan_type(doc) == SCAN_OBJECT && scan_find(doc, "jti", &value) == 0 && value.p &&
 	       value.n == 2 * JTI_SIZE + 2 && hex_decode(jti, JTI_SIZE, value.p + 1, value.n - 2);
 }

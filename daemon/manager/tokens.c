@@ -51,7 +51,7 @@ answer_issued(struct request *rq, const struct id *id, const struct buf *text)
 	encode_token(&t, &body);
 	if (!buf_error(&body))
 		body.len--; /* the closing brace */
-	jtext_member_string(&body, "token", (struct span){ buf_str(text), text->len });
+	jtext_member_string(&body, "token", span_of_buf(text));
 	buf_addc(&body, '}');
 	answer_json(rq->call, NULL, &body);
 	buf_fini(&body);

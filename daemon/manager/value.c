@@ -264,7 +264,7 @@ extra_is_secret(const struct value_mask *m, struct span raw_name)
 	if (!m->secret_extra)
 		return true;
 	if (scan_name_text(raw_name, &name) == 0)
-		secret = m->secret_extra(m->arg, (struct span){ buf_str(&name), name.len });
+		secret = m->secret_extra(m->arg, span_of_buf(&name));
 	buf_fini(&name);
 	return secret;
 }
@@ -397,7 +397,7 @@ is_unset(const struct override_change *c, const char *field, struct span raw_nam
 			text.error = -EILSEQ;
 	}
 	for (size_t i = 0; i < c->n_unset && !buf_error(&text) && !found; i++)
-		found = span_equal(c->unset[i], (struct span){ buf_str(&text), text.len });
+		found = span_equal(c->unset[i], span_of_buf(&text));
 	buf_fini(&text);
 	return found;
 }
@@ -458,7 +458,7 @@ value_override_update(enum manager_type type, bool secret_flag, struct span stor
 	}
 	if (change->fields.p) {
 		override_fields(type, secret_flag, stored, change->fields, &laid);
-		doc = (struct span){ buf_str(&laid), laid.len };
+		doc = span_of_buf(&laid);
 	}
 	if (buf_error(&laid)) {
 		int r = buf_error(&laid);

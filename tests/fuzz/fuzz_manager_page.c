@@ -25,7 +25,7 @@ check_json(const struct buf *b, enum scan_type type)
 	struct span value;
 
 	must(buf_error(b) == 0);
-	must(scan_check((struct span){ b->data, b->len }, SCAN_STRICT, &value, NULL) == 0);
+	must(scan_check(span_of_buf(b), SCAN_STRICT, &value, NULL) == 0);
 	must(scan_type(value) == type);
 }
 
@@ -49,7 +49,7 @@ check_connection(const struct manager_row *row, struct buf *out)
 	render_connection(out, &fields);
 	check_json(out, SCAN_STRING);
 	/* The string holds JSON in its turn: what Airflow parses. */
-	must(scan_string((struct span){ out->data, out->len }, &text) == 0);
+	must(scan_string(span_of_buf(out), &text) == 0);
 	check_json(&text, SCAN_OBJECT);
 	buf_fini(&text);
 }

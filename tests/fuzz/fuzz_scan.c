@@ -69,8 +69,7 @@ compact_twice(struct span value)
 	struct span again;
 
 	if (scan_compact(value, &once) == 0) {
-		must(scan_check((struct span){ once.data, once.len }, SCAN_STRICT, &again, NULL) ==
-		     0);
+		must(scan_check(span_of_buf(&once), SCAN_STRICT, &again, NULL) == 0);
 		must(again.n == once.len && scan_compact(again, &twice) == 0);
 		must(once.len == twice.len && memcmp(once.data, twice.data, once.len) == 0);
 	}
@@ -89,7 +88,7 @@ through_a_tree(struct span text)
 	json_write(j, &once);
 	json_free(j);
 	must(buf_error(&once) == 0);
-	must(json_parse(&j, (struct span){ once.data, once.len }, NULL) == 0);
+	must(json_parse(&j, span_of_buf(&once), NULL) == 0);
 	json_write(j, &twice);
 	json_free(j);
 	must(once.len == twice.len && memcmp(once.data, twice.data, once.len) == 0);

@@ -59,7 +59,7 @@ read_plain(const uint8_t *data, size_t n)
 	snap_derive(key, master, snap_snapshot_magic);
 	seal((uint8_t *)to, data, n, ad, sizeof ad, key);
 	buf_grown(&file, n + SEAL_OVERHEAD);
-	read_file((struct span){ file.data, file.len });
+	read_file(span_of_buf(&file));
 	buf_fini(&file);
 }
 

@@ -70,7 +70,7 @@ made(enum manager_type type, const struct buf *b)
 	struct span doc;
 
 	must(buf_error(b) == 0);
-	must(is_document(type, (struct span){ buf_str(b), b->len }, &doc));
+	must(is_document(type, span_of_buf(b), &doc));
 	return doc;
 }
 
@@ -80,7 +80,7 @@ names(const struct buf *b)
 	struct span array, at, value;
 
 	must(buf_error(b) == 0);
-	must(scan_check((struct span){ buf_str(b), b->len }, SCAN_STRICT, &array, NULL) == 0);
+	must(scan_check(span_of_buf(b), SCAN_STRICT, &array, NULL) == 0);
 	must(scan_type(array) == SCAN_ARRAY);
 	at = array;
 	while (scan_element(&at, &value))
@@ -184,10 +184,10 @@ versions(enum manager_type type, struct span value, struct span over)
 
 	history_encode(&o, &doc);
 	must(buf_error(&doc) == 0);
-	must(history_decode((struct span){ buf_str(&doc), doc.len }, &h) == 0);
+	must(history_decode(span_of_buf(&doc), &h) == 0);
 	must(h.auto_link && !h.auto_link_projects && span_equal(h.value, value));
 	must(scan_string(h.description, &text) == 0);
-	must(span_equal((struct span){ buf_str(&text), text.len }, value));
+	must(span_equal(span_of_buf(&text), value));
 	must(history_next(&h.links, &l) && span_equal(l.override, over));
 	must(id_equal(&l.entity, &links[0].entity) && !history_next(&h.links, &l));
 	must(history_next(&h.excludes, &l) && l.scope == SCOPE_PROJECT && !l.override.p);

@@ -94,12 +94,6 @@ world_write(struct world *w)
 	world_stamp(w);
 }
 
-static struct span
-span_of_buf(const struct buf *b)
-{
-	return (struct span){ b->data, b->len };
-}
-
 bool
 world_read_back(struct world *w, struct generation **g, struct replica_memory *memory, char *why)
 {

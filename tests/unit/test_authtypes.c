@@ -43,8 +43,7 @@ each_is_the_model_the_api_describes(void **state)
 		struct span value, one, at;
 
 		auth_type_encode(t, &out);
-		assert_int_equal(
-		    scan_check((struct span){ out.data, out.len }, SCAN_STRICT, &value, NULL), 0);
+		assert_int_equal(scan_check(span_of_buf(&out), SCAN_STRICT, &value, NULL), 0);
 		for (size_t k = 0; k < N_ELEMENTS(members); k++) {
 			assert_int_equal(scan_find(value, members[k], &one), 0);
 			assert_non_null(one.p);

@@ -382,7 +382,7 @@ maps_have_a_most(void **state)
 		for (size_t i = 0; i < n; i++)
 			buf_addf(&json, "%s\"k%zu\":1", i ? "," : "", i);
 		buf_adds(&json, "}}}");
-		assert_int_equal(object_body_create(&b, (struct span){ json.data, json.len }, &f),
+		assert_int_equal(object_body_create(&b, span_of_buf(&json), &f),
 		    n == VALUE_MAX_MEMBERS ? 0 : -EINVAL);
 		object_body_free(b);
 		buf_fini(&json);

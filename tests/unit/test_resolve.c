@@ -26,8 +26,7 @@ is_json(const struct buf *b)
 	struct span value;
 
 	assert_int_equal(buf_error(b), 0);
-	assert_int_equal(
-	    scan_check((struct span){ buf_str(b), b->len }, SCAN_STRICT, &value, NULL), 0);
+	assert_int_equal(scan_check(span_of_buf(b), SCAN_STRICT, &value, NULL), 0);
 }
 
 static void

@@ -107,12 +107,6 @@ read_with(struct generation **g, struct snapshot_about *about, struct span file,
 	return snapshot_read(g, about, file, whose, with, now, ARENA_LOCK_OFF, MAX_BYTES, why);
 }
 
-static struct span
-span_of_buf(const struct buf *b)
-{
-	return (struct span){ b->data, b->len };
-}
-
 static void
 what_was_written_is_read(void **state)
 {

@@ -105,12 +105,6 @@ issue(struct fixture *f, enum scope scope, const struct id *at, enum role role, 
 	return id;
 }
 
-static struct span
-span_buf(const struct buf *b)
-{
-	return (struct span){ buf_str(b), b->len };
-}
-
 static void
 an_issued_token_is_accepted_with_its_rows_rights(void **state)
 {
@@ -120,7 +114,7 @@ an_issued_token_is_accepted_with_its_rows_rights(void **state)
 	struct id id = issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_AUTHOR, 0, &text);
 
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_GOOD);
+		assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_GOOD);
 		assert_true(id_equal(&who.id, &id));
 		assert_string_equal(who.name, "robot");
 		assert_int_equal(who.subject.scope, SCOPE_DEPLOYMENT);
@@ -185,16 +179,16 @@ every_flipped_bit_is_refused(void **state)
 	struct token_identity who;
 
 	issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 0, &text);
-	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_GOOD);
 	for (size_t i = 0; i < text.len; i++) {
 		for (int bit = 0; bit < 8; bit++) {
 			text.data[i] ^= (char)(1 << bit);
 			assert_int_not_equal(
-			    token_check(f->a, span_buf(&text), NOW, &who), TOKEN_GOOD);
+			    token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_GOOD);
 			text.data[i] ^= (char)(1 << bit);
 		}
 	}
-	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_GOOD);
 	buf_fini(&text);
 }
 
@@ -214,7 +208,7 @@ other_spellings_are_refused(void **state)
 	last = text.data[text.len - 1];
 	for (size_t i = 0; alphabet[i]; i++) {
 		text.data[text.len - 1] = alphabet[i];
-		if (token_check(f->a, span_buf(&text), NOW, &who) == TOKEN_GOOD) {
+		if (token_check(f->a, span_of_buf(&text), NOW, &who) == TOKEN_GOOD) {
 			good++;
 			assert_int_equal(alphabet[i], last);
 		}
@@ -222,11 +216,11 @@ other_spellings_are_refused(void **state)
 	assert_int_equal(good, 1);
 	text.data[text.len - 1] = last;
 	buf_addc(&text, '=');
-	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_MALFORMED);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_MALFORMED);
 	text.data[text.len - 1] = '.';
-	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_MALFORMED);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_MALFORMED);
 	text.data[text.len - 1] = '\n';
-	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_MALFORMED);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_MALFORMED);
 	for (size_t n = 0; n < text.len - 1; n++) /* cut off anywhere */
 		assert_int_not_equal(
 		    token_check(f->a, (struct span){ text.data, n }, NOW, &who), TOKEN_GOOD);
@@ -249,8 +243,8 @@ another_managers_token_is_refused(void **state)
 	assert_int_equal(set_up(&other), 0);
 	g = other;
 	issue(g, SCOPE_WORKSPACE, &g->ws, ROLE_OWNER, 0, &text);
-	assert_int_equal(token_check(g->a, span_buf(&text), NOW, &who), TOKEN_GOOD);
-	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_MALFORMED);
+	assert_int_equal(token_check(g->a, span_of_buf(&text), NOW, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_MALFORMED);
 	assert_int_equal(tear_down(&other), 0);
 	buf_fini(&text);
 }
@@ -264,11 +258,11 @@ expiry_counts_to_the_millisecond(void **state)
 	struct id id = issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 60, &text);
 	int64_t end = (NOW / 1000 + 60) * 1000;
 
-	assert_int_equal(token_check(f->a, span_buf(&text), end - 1, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), end - 1, &who), TOKEN_GOOD);
 	assert_int_equal(who.expires_ms, end);
-	assert_int_equal(token_check(f->a, span_buf(&text), end, &who), TOKEN_EXPIRED);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), end, &who), TOKEN_EXPIRED);
 	/* Not only the remembered one. */
-	assert_int_equal(token_check(f->a, span_buf(&text), end, &who), TOKEN_EXPIRED);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), end, &who), TOKEN_EXPIRED);
 	assert_int_equal(token_recheck(f->a, &id, end - 1, &who), TOKEN_GOOD);
 	assert_int_equal(token_recheck(f->a, &id, end, &who), TOKEN_EXPIRED);
 	buf_fini(&text);
@@ -283,17 +277,17 @@ revocation_is_effective_at_once(void **state)
 	struct id id = issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 0, &text), nothing;
 
 	issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 0, &other);
-	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_GOOD);
-	assert_int_equal(token_check(f->a, span_buf(&other), NOW, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, span_of_buf(&other), NOW, &who), TOKEN_GOOD);
 	assert_int_equal(token_revoke(f->a, &id, NOW, &nobody), 0);
-	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_REVOKED);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_REVOKED);
 	assert_int_equal(token_recheck(f->a, &id, NOW, &who), TOKEN_REVOKED);
-	assert_int_equal(token_check(f->a, span_buf(&other), NOW, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, span_of_buf(&other), NOW, &who), TOKEN_GOOD);
 	assert_int_equal(token_revoke(f->a, &id, NOW, &nobody), 0);
 	store_new_id(&nothing);
 	assert_int_equal(token_revoke(f->a, &nothing, NOW, &nobody), STORE_NOT_FOUND);
 	restart(f);
-	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_REVOKED);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_REVOKED);
 	buf_fini(&text);
 	buf_fini(&other);
 }
@@ -312,7 +306,8 @@ more_tokens_than_are_remembered_all_work(void **state)
 	for (int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < N_ELEMENTS(texts); i++)
 			assert_int_equal(
-			    token_check(f->a, span_buf(&texts[i]), NOW + (int)i, &who), TOKEN_GOOD);
+			    token_check(f->a, span_of_buf(&texts[i]), NOW + (int)i, &who),
+			    TOKEN_GOOD);
 	}
 	for (size_t i = 0; i < N_ELEMENTS(texts); i++)
 		buf_fini(&texts[i]);
@@ -327,13 +322,13 @@ last_use_is_written_when_told(void **state)
 	struct store_token row;
 	struct id id = issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 0, &text);
 
-	assert_int_equal(token_check(f->a, span_buf(&text), NOW + 5, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW + 5, &who), TOKEN_GOOD);
 	assert_int_equal(store_token_get(f->s, &id, &row), 0);
 	assert_int_equal(row.last_used_ms, 0);
 	token_flush(f->a);
 	assert_int_equal(store_token_get(f->s, &id, &row), 0);
 	assert_int_equal(row.last_used_ms, NOW + 5);
-	assert_int_equal(token_check(f->a, span_buf(&text), NOW + 9, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW + 9, &who), TOKEN_GOOD);
 	restart(f); /* stopping writes it out too */
 	assert_int_equal(store_token_get(f->s, &id, &row), 0);
 	assert_int_equal(row.last_used_ms, NOW + 9);
@@ -351,12 +346,12 @@ renewal_gives_the_same_rights_for_as_long_again(void **state)
 
 	assert_int_equal(token_renew(f->a, &id, later, &nobody, &renewed, &fresh), 0);
 	assert_false(id_equal(&id, &renewed));
-	assert_int_equal(token_check(f->a, span_buf(&fresh), later, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, span_of_buf(&fresh), later, &who), TOKEN_GOOD);
 	assert_string_equal(who.name, "robot");
 	assert_int_equal(who.subject.role, ROLE_AUTHOR);
 	assert_true(id_equal(&who.subject.scope_id, &f->dep));
 	assert_int_equal(who.expires_ms, (later / 1000 + 86400) * 1000);
-	assert_int_equal(token_check(f->a, span_buf(&text), later, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), later, &who), TOKEN_GOOD);
 	assert_int_equal(
 	    token_renew(f->a, &f->dep, later, &nobody, &renewed, &fresh), STORE_NOT_FOUND);
 	buf_fini(&text);
@@ -426,9 +421,9 @@ a_place_takes_its_tokens_with_it(void **state)
 	struct token_identity who;
 
 	issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_OWNER, 0, &text);
-	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_GOOD);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_GOOD);
 	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep, &nobody), 0);
-	assert_int_equal(token_check(f->a, span_buf(&text), NOW, &who), TOKEN_REVOKED);
+	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_REVOKED);
 	buf_fini(&text);
 }
 

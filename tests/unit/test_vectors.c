@@ -222,8 +222,8 @@ write_value(const struct json *c, struct buf *out)
 	struct buf value = BUF_INIT(1 << 16);
 
 	render_variable(&value, span_of(text_in(c, "text")));
-	secrets_write_value(out, (struct span){ value.data, value.len },
-	    (uint64_t)int_in(c, "generation"), state_in(c), int_in(c, "age_ms"));
+	secrets_write_value(out, span_of_buf(&value), (uint64_t)int_in(c, "generation"),
+	    state_in(c), int_in(c, "age_ms"));
 	buf_fini(&value);
 }
 
@@ -233,8 +233,7 @@ write_withheld(const struct json *c, struct buf *out)
 	struct buf fields = BUF_INIT(1 << 16);
 
 	json_write(json_get(c, "fields"), &fields);
-	secrets_write_withheld(
-	    out, kind_in(c), span_of(text_in(c, "key")), (struct span){ fields.data, fields.len });
+	secrets_write_withheld(out, kind_in(c), span_of(text_in(c, "key")), span_of_buf(&fields));
 	buf_fini(&fields);
 }
 
@@ -318,7 +317,7 @@ record_text(const struct manager_row *row, enum manager_type type, struct buf *t
 		render_connection(&record, &fields);
 	else
 		render_variable(&record, row->value);
-	assert_int_equal(scan_string((struct span){ record.data, record.len }, text), 0);
+	assert_int_equal(scan_string(span_of_buf(&record), text), 0);
 	buf_fini(&record);
 }
 
