@@ -39,7 +39,9 @@ static void
 answer_store_error(struct request *rq, int r)
 {
 	if (r == -EMSGSIZE)
-		error_answer(rq->call, 413, "The object's value is larger than 1 MiB");
+		error_answer(rq->call, 413,
+		    "The object's value is larger than 1 MiB, or its extra has more than 1000 "
+		    "members");
 	else
 		error_answer_internal(rq->call, r);
 }

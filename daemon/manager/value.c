@@ -318,7 +318,27 @@ value_mask(enum manager_type type, struct span doc, const struct value_mask *m, 
 	buf_addc(out, '}');
 }
 
-/* A secret string of an update: what was sent, unless that is nothing; then what is stored. */
+/* The same for what is stored: update by update a map would outgrow what came in at once. */
+static void
+lay_stored_map(struct span was, struct span now, enum value_blank blank, struct buf *out)
+{
+	size_t from = out->len, n = 0;
+	struct span at, name, value;
+
+	value_lay_map(was, now, blank, out);
+	if (buf_error(out))
+		return;
+	at = (struct span){ out->data + from, out->len - from };
+	while (scan_member(&at, &name, &value))
+		n++;
+	if (n > VALUE_MAX_MEMBERS)
+		out->error = -EMSGSIZE;
+}
+
+/*
+ * A secret string of an update: what was sent, unless that is nothing; then what is stored. So a "" never
+ * blanks, and is never stored as an override that would.
+ */
 static struct span
 secret_after(struct span stored, struct span sent)
 {
@@ -341,7 +361,7 @@ value_update(enum manager_type type, struct span stored, struct span sent, struc
 			write_member(out, f->name, secret_after(was, now));
 		else if (f->secrecy == VALUE_BY_AUTH_TYPE && was.p && now.p && !is_empty_map(now)) {
 			jtext_name(out, f->name);
-			value_lay_map(was, now, BLANK_KEEPS, out);
+			lay_stored_map(was, now, BLANK_KEEPS, out);
 		} else if (f->secrecy != VALUE_PLAIN || patch)
 			write_member(out, f->name, now.p ? now : was);
 		else
@@ -363,9 +383,7 @@ override_fields(
 		if (!f->overridable)
 			continue;
 		if (f->secrecy == VALUE_SECRET || (f->secrecy == VALUE_BY_FLAG && secret_flag)) {
-			now = secret_after(was, now);
-			/* A blank secret overrides nothing: the object's own must not be blanked by it. */
-			write_member(out, f->name, is_empty_string(now) ? (struct span){ 0 } : now);
+			write_member(out, f->name, secret_after(was, now));
 		} else if (f->secrecy != VALUE_BY_AUTH_TYPE) {
 			write_member(out, f->name, now);
 		} else if (!now.p) {
@@ -374,7 +392,7 @@ override_fields(
 			size_t before = out->len;
 
 			jtext_name(out, f->name);
-			value_lay_map(was, now, BLANK_IS_NOTHING, out);
+			lay_stored_map(was, now, BLANK_IS_NOTHING, out);
 			if (!buf_error(out) && out->data[out->len - 2] == '{') {
 				mem_wipe(out->data + before, out->len - before);
 				out->len = before;

@@ -24,7 +24,7 @@
 #include "base/jtext.h"
 #include "proto/manager.h"
 
-/* First-level members of extra, headers or labels; more are refused where they come in. */
+/* First-level members of extra, headers or labels, as they come in and as updates add them up. */
 #define VALUE_MAX_MEMBERS 1000
 /* Fields named in one unsetFields, by the hosted API. */
 #define VALUE_MAX_UNSET 100
@@ -92,7 +92,8 @@ void value_mask(
  * The document after an update: `stored` is what there is, `sent` the typed body. A connection is stored as
  * sent, but a password absent or "" keeps the stored one, members of extra not named (or "") are kept, and
  * `extra: {}` clears them. A secret variable's "" keeps the stored value, isSecret never changes. A
- * metrics export is patched. Appends the new document. 0 or out's error.
+ * metrics export is patched. Appends the new document. 0 or out's error; -EMSGSIZE also for more than
+ * VALUE_MAX_MEMBERS in a map.
  */
 MUST_CHECK int value_update(
     enum manager_type type, struct span stored, struct span sent, struct buf *out);
@@ -113,7 +114,7 @@ struct override_change {
  *	fields with members                 plain ones exactly as sent, secret ones not named are kept
  *	unset                               those are dropped; without fields everything else is kept
  *
- * secret_flag: the object's isSecret. 0 or out's error.
+ * secret_flag: the object's isSecret. 0 or -errno as above.
  */
 MUST_CHECK int value_override_update(enum manager_type type, bool secret_flag, struct span stored,
     const struct override_change *change, bool description_sent, struct buf *out);

@@ -312,6 +312,49 @@ a_link_entry_says_what_becomes_of_its_overrides(void **state)
 	}
 }
 
+/* {"type":"a","extra":{"m<first>":1,...}} with n members */
+static void
+wide_connection(struct buf *out, int first, int n)
+{
+	buf_adds(out, "{\"type\":\"a\",\"extra\":{");
+	for (int i = first; i < first + n; i++)
+		buf_addf(out, "%s\"m%d\":1", i > first ? "," : "", i);
+	buf_adds(out, "}}");
+}
+
+static void
+members_add_up_to_what_one_request_may_have(void **state)
+{
+	static const struct {
+		int first, n, want;
+	} sent[] = {
+		{ 0, VALUE_MAX_MEMBERS, 0 },
+		{ VALUE_MAX_MEMBERS, 1, -EMSGSIZE },
+	};
+	struct buf stored = BUF_INIT(LIMIT_VALUE), now = BUF_INIT(LIMIT_VALUE);
+	struct buf out = BUF_INIT(LIMIT_VALUE);
+
+	(void)state;
+	wide_connection(&stored, 0, VALUE_MAX_MEMBERS);
+	for (size_t i = 0; i < N_ELEMENTS(sent); i++) {
+		struct override_change c = { .given = true };
+
+		buf_reset(&now);
+		wide_connection(&now, sent[i].first, sent[i].n);
+		buf_reset(&out);
+		assert_int_equal(value_update(CONN, span_of_buf(&stored), span_of_buf(&now), &out),
+		    sent[i].want);
+		c.fields = span_of_buf(&now);
+		buf_reset(&out);
+		assert_int_equal(
+		    value_override_update(CONN, false, span_of_buf(&stored), &c, false, &out),
+		    sent[i].want);
+	}
+	buf_fini(&stored);
+	buf_fini(&now);
+	buf_fini(&out);
+}
+
 static void
 escapes_do_not_hide_a_name(void **state)
 {
@@ -373,6 +416,7 @@ main(void)
 		cmocka_unit_test(masking_leaves_no_secret),
 		cmocka_unit_test(an_update_is_no_patch_but_keeps_secrets),
 		cmocka_unit_test(a_link_entry_says_what_becomes_of_its_overrides),
+		cmocka_unit_test(members_add_up_to_what_one_request_may_have),
 		cmocka_unit_test(escapes_do_not_hide_a_name),
 		cmocka_unit_test(a_document_that_does_not_fit_is_an_error),
 	};
