@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import os
 import signal
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 
 import pytest
 from fakes import echo, reply
@@ -143,6 +145,35 @@ def test_kept_connection_that_ends_on_the_question_is_replaced_once(fake):
     assert value_of(server.path) == "first"
     assert value_of(server.path, "again") == "again"
     assert server.accepted == 2
+
+
+def test_one_deadline_for_a_kept_connection_and_its_successor(fake):
+    def one_answer_then_leave_late(peer):
+        peer.question()
+        peer.send(reply("first"))
+        peer.question()
+        time.sleep(1.5)
+
+    server = fake(one_answer_then_leave_late, sends())
+    assert value_of(server.path) == "first"
+    start = time.monotonic()
+    with pytest.raises(errors.Unreachable, match="no reply in time"):
+        value_of(server.path, timeout=2)
+    assert time.monotonic() - start < 3
+    assert server.accepted == 2
+
+
+@both
+def test_no_descriptor_left(fake, ask, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    server = fake(echo)
+    monkeypatch.setattr(
+        _client, "socket", types.SimpleNamespace(**{**vars(socket), "socket": refuse})
+    )
+    with pytest.raises(errors.Unreachable, match="Too many open files"):
+        ask(server.path)
 
 
 def test_restarted_server_is_asked_at_once(fake, tmp_path):

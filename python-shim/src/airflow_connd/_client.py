@@ -36,8 +36,8 @@ class _Connection:
 
     __slots__ = ("_partial", "_poll", "_socket")
 
-    def __init__(self, path: str, deadline: float) -> None:
-        self._socket = _new_socket()
+    def __init__(self, sock: socket.socket, path: str, deadline: float) -> None:
+        self._socket = sock
         self._poll = select.poll()
         self._partial = bytearray()
         try:
@@ -132,7 +132,7 @@ def ask(path: str, frame: bytes, timeout: float) -> bytes:
             kept[path] = connection
             return reply
         connection.close()
-    connection = _Connection(path, deadline)
+    connection = _Connection(_new_socket(path), path, deadline)
     reply = _exchange_or_close(connection, path, frame, deadline)
     if not reply:
         connection.close()
@@ -153,7 +153,7 @@ async def ask_async(path: str, frame: bytes, timeout: float) -> bytes:
     """As ask(), on the running event loop, with a connection of its own."""
     import asyncio  # dear to load, and a process that comes here has it
 
-    with _new_socket() as sock:
+    with _new_socket(path) as sock:
         partial = _Partial()
         try:
             await asyncio.wait_for(_converse(sock, path, frame, partial), timeout)
@@ -161,6 +161,8 @@ async def ask_async(path: str, frame: bytes, timeout: float) -> bytes:
             raise errors.Unreachable(_text(path, "no reply in time")) from None
         except (BrokenPipeError, ConnectionResetError):
             raise errors.Unreachable(_text(path, "it closed without a reply")) from None
+        except OSError as error:
+            _fail(path, error)
     return bytes(partial.data)
 
 
@@ -190,8 +192,11 @@ async def _converse(sock: socket.socket, path: str, frame: bytes, partial: _Part
             _fail(path, "it closed in the middle of a reply" if before else "it closed unasked")
 
 
-def _new_socket() -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+def _new_socket(path: str) -> socket.socket:
+    try:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError as error:  # this process has no descriptor left
+        _fail(path, error)
     sock.setblocking(False)
     return sock
 

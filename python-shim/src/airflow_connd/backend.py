@@ -24,9 +24,12 @@ log = logging.getLogger("airflow_connd")
 
 
 def _socket_path(given: Any) -> str:
-    if not isinstance(given, str) or not given.startswith("/") or "\0" in given:
-        raise ValueError("an absolute path")
-    return given
+    try:
+        if isinstance(given, str) and given.startswith("/") and b"\0" not in os.fsencode(given):
+            return given
+    except UnicodeEncodeError:
+        pass
+    raise ValueError("an absolute path") from None
 
 
 def _timeout(given: Any) -> float:
