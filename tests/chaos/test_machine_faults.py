@@ -239,7 +239,7 @@ def test_out_of_descriptors(workdir: Path, faulty: FaultyManager, row: Row) -> N
         pid = connd.running.pid
         # Two answers later every client that has gone is gone for connd too, and is not counted.
         eventually(
-            lambda: early.status() and early.status() and accepted(connd) >= 5,
+            lambda: early.status() and early.status() and connd.accepted() >= 5,
             "four that ask and this one are there",
         )
         soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
@@ -287,15 +287,6 @@ def test_more_clients_than_descriptors(workdir: Path, faulty: FaultyManager, row
         assert "limit of open files" in first["event"]
     cells = all_right(tally), ms(tally), in_words(second), "as soon as some have gone"
     row(MATRIX, **named("more clients than descriptors", cells))
-
-
-def accepted(connd: Connd) -> int:
-    """How many clients it has taken: its sockets that bear the listening one's name (the one it was
-    bound by: it ends in .tmp), but that one."""
-    table = Path("/proc/net/unix").read_text().splitlines()
-    named_so = {f"socket:[{row.split()[6]}]" for row in table if str(connd.socket) in row}
-    fds = Path(f"/proc/{connd.running.pid}/fd")
-    return sum(os.readlink(fd) in named_so for fd in fds.iterdir()) - 1
 
 
 def closed(client: Varlink) -> bool:

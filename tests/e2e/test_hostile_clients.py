@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import struct
@@ -176,7 +175,7 @@ def test_disconnects_in_the_middle_of_a_reply(connd: Connd) -> None:
             if rude:
                 client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.close()
-    eventually(lambda: open_sockets(connd) <= 1, "their sockets are closed")
+    eventually(lambda: connd.accepted() == 0, "their sockets are closed")
 
 
 def test_half_closed_input_is_still_answered(connd: Connd) -> None:
@@ -188,23 +187,6 @@ def test_half_closed_input_is_still_answered(connd: Connd) -> None:
         assert closes(client)
 
 
-def open_sockets(connd: Connd) -> int:
-    """Sockets of the daemon that are ends of client connections."""
-    inodes = set()
-    with open("/proc/net/unix") as table:
-        for line in table:
-            if line.rstrip().endswith(str(connd.socket)):
-                fields = line.split()
-                if fields[3] == "00000000":  # no listener
-                    inodes.add(f"socket:[{fields[6]}]")
-    directory = f"/proc/{connd.running.pid}/fd"
-    found = 0
-    for name in os.listdir(directory):
-        with contextlib.suppress(OSError):  # closed meanwhile
-            found += os.readlink(f"{directory}/{name}") in inodes
-    return found
-
-
 def test_five_hundred_connections_at_once(connd: Connd) -> None:
     with limited_files(2000):
         clients = [connd.client() for _ in range(500)]
@@ -214,10 +196,11 @@ def test_five_hundred_connections_at_once(connd: Connd) -> None:
             for client in clients:
                 reply = client.receive()
                 assert reply and "secret" in reply["parameters"]["value"]
+            assert connd.accepted() == 500
         finally:
             for client in clients:
                 client.close()
-    eventually(lambda: open_sockets(connd) <= 1, "their sockets are closed")
+    eventually(lambda: connd.accepted() == 0, "their sockets are closed")
 
 
 def test_five_hundred_that_come_and_go(connd: Connd) -> None:
@@ -259,14 +242,22 @@ def cpu_seconds(connd: Connd) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def test_caps_of_connections_are_kept_and_freed(manager: Manager) -> None:
+@pytest.mark.parametrize("cap", ["max_connections", "max_connections_per_uid"])
+def test_caps_of_connections_are_kept_and_freed(manager: Manager, cap: str) -> None:
     manager.create_variable("v", "1", manager.deployment_ids["prod"])
-    with manager.connd(sections={"socket": {"max_connections": "10"}}) as connd:
-        clients = [connd.client() for _ in range(10)]
-        assert all(c.variable("v") == "1" for c in clients)
-        for client in clients:
-            client.close()
-        eventually(lambda: connd.variable("v") == "1", "room again")
+    with manager.connd(sections={"socket": {cap: "10"}}) as connd:
+        for _ in range(2):
+            eventually(lambda: connd.accepted() == 0, "room for all of them")
+            clients = [connd.client() for _ in range(10)]
+            assert all(c.variable("v") == "1" for c in clients)
+            with connd.client() as one_more:
+                assert closes(one_more)
+            assert all(c.variable("v") == "1" for c in clients)
+            for client in clients:
+                client.close()
+        refused = connd.events("warn")[0]
+        assert refused["reason"] == f"{cap} reached"
+        assert refused["connections"] == 10
 
 
 def test_a_frame_may_be_as_long_as_max_frame_says(manager: Manager) -> None:

@@ -108,6 +108,20 @@ def test_it_ends_with_0_whoever_is_attached(connd: Connd, sig: int) -> None:
         client.close()
 
 
+def test_a_question_that_has_begun_is_answered_before_it_ends(connd: Connd) -> None:
+    frame = Varlink.frame("io.connd.secrets.Status")
+    with connd.client() as begun, connd.client() as done:
+        for client in (begun, done):
+            client.status()
+        begun.send(frame[:20])
+        connd.send_signal(signal.SIGTERM)
+        assert done.receive() is None  # who has asked and had its answer goes at once
+        begun.send(frame[20:])
+        reply = begun.receive()
+        assert reply and reply["parameters"]["state"] == "fresh"
+        assert begun.receive() is None
+
+
 def test_it_ends_in_time_while_the_manager_hangs(workdir: Path, faulty: FaultyManager) -> None:
     with faulty.connd(workdir, {"manager": {"timeout": "60s"}}) as connd:
         faulty.fault = lambda x: faulty.closing.wait(60)

@@ -339,6 +339,17 @@ class Connd:
                 lines.append(event)
         return lines
 
+    def accepted(self) -> int:
+        """How many clients it has: its sockets that bear the listening one's name (the one it was
+        bound by: it ends in .tmp), but that one."""
+        table = Path("/proc/net/unix").read_text().splitlines()
+        named_so = {f"socket:[{row.split()[6]}]" for row in table if str(self.socket) in row}
+        found = -1
+        for fd in Path(f"/proc/{self.running.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                found += os.readlink(fd) in named_so
+        return found
+
     def memory_peak_kib(self) -> int:
         status = Path(f"/proc/{self.running.pid}/status").read_text()
         found = re.search(r"VmHWM:\s+(\d+) kB", status)

@@ -62,6 +62,7 @@ static const struct row rows[] = {
 	{ "GET / HTTP/1.1\r\n" H ": x\r\n\r\n", 400, 0, 0, 0, 0 },
 	{ "GET / HTTP/1.1\r\n" H "A: x\x01y\r\n\r\n", 400, 0, 0, 0, 0 },
 	{ "GET / HTTP/1.1\r\n" H "A: x\x7f\r\n\r\n", 400, 0, 0, 0, 0 },
+	{ "GET / HTTP/1.1\r\n" H "A: x\r\rB: y\r\n\r\n", 400, 0, 0, 0, 0 },
 	{ "GET / HTTP/1.1\r\n" H "A:\r\nB: \t\xc3\xa4 \t\r\n\r\n", 0, "/", NULL, "", true },
 	{ "GET / HTTP/1.1\r\n" H "Expect: 200-ok\r\n\r\n", 417, 0, 0, 0, 0 },
 	/* Content-Length */
