@@ -44,4 +44,7 @@ def test_wheel(wheel):
     entry_points = wheel.read(f"{dist_info}/entry_points.txt").decode()
     assert "[apache_airflow_provider]" in entry_points
     assert "provider_info = airflow_connd.provider:get_provider_info" in entry_points
+    # Its licence goes with it; a copy, since a source distribution can not reach above its folder.
+    licence = (PROJECT.parent / "LICENSE").read_text()
+    assert wheel.read(f"{dist_info}/licenses/LICENSE").decode() == licence
     assert "py3-none-any" in wheel.read(f"{dist_info}/WHEEL").decode()
