@@ -116,7 +116,7 @@ encode_links(const struct store_object *o, enum scope scope, const char *member,
 		buf_adds(out, n++ ? ",{" : "{");
 		jtext_member_string(out, "scope", span_of(scope_name(l->scope)));
 		jtext_member_string(out, "scopeEntityId", span_of(l->entity.s));
-		if (l->override.n > 2) { /* more than {} */
+		if (l->override.n > 2) { /* more than {}: VALUE_EMPTY_OVERRIDE too */
 			jtext_name(out, names[o->type]);
 			encode_document(o, l->override, true, view, out);
 		}

@@ -450,7 +450,7 @@ override_unset(
 
 		if (!value.p || is_unset(c, f->name, (struct span){ 0 }))
 			continue;
-		if (is_map(f))
+		if (is_map(f) && !is_empty_map(value))
 			unset_map(f->name, value, c, out);
 		else
 			write_member(out, f->name, value);
@@ -458,10 +458,27 @@ override_unset(
 	buf_addc(out, '}');
 }
 
+/*
+ * Terraform compares what it configured with what it reads, and finds an override object missing that has nothing in
+ * it, or nothing that is told. A variable's has a value, or is none.
+ */
+static void
+end_override(
+    enum manager_type type, const struct override_change *change, size_t begin, struct buf *out)
+{
+	bool may_be_empty = type == MANAGER_CONNECTION || type == MANAGER_METRICS_EXPORT;
+
+	if (buf_error(out) || out->len - begin != 2 || !change->fields.p || !may_be_empty)
+		return;
+	out->len = begin;
+	buf_adds(out, VALUE_EMPTY_OVERRIDE);
+}
+
 int
 value_override_update(enum manager_type type, bool secret_flag, struct span stored,
     const struct override_change *change, bool description_sent, struct buf *out)
 {
+	size_t begin = out->len;
 	struct buf laid = BUF_INIT(2 * LIMIT_VALUE);
 	struct span doc = stored;
 	bool has_fields = change->fields.p && !is_empty_map(change->fields);
@@ -472,6 +489,7 @@ value_override_update(enum manager_type type, bool secret_flag, struct span stor
 	}
 	if (!change->given || (!has_fields && change->n_unset == 0)) {
 		buf_adds(out, "{}");
+		end_override(type, change, begin, out);
 		return buf_error(out);
 	}
 	if (change->fields.p) {
@@ -485,6 +503,7 @@ value_override_update(enum manager_type type, bool secret_flag, struct span stor
 		return r;
 	}
 	override_unset(type, doc, change, out);
+	end_override(type, change, begin, out);
 	buf_fini(&laid);
 	return buf_error(out);
 }

@@ -98,6 +98,8 @@ void value_mask(
 MUST_CHECK int value_update(
     enum manager_type type, struct span stored, struct span sent, struct buf *out);
 
+#define VALUE_EMPTY_OVERRIDE "{ }"
+
 /* How one link entry of an update speaks of its overrides; see the table in value_override_update(). */
 struct override_change {
 	bool given;               /* `overrides` was there (and not null) */
@@ -106,7 +108,8 @@ struct override_change {
 	size_t n_unset;
 };
 /*
- * The override document after an update; "{}" overrides nothing.
+ * The override document after an update; "{}" overrides nothing, and VALUE_EMPTY_OVERRIDE, longer than that, overrides
+ * nothing but is there: a typed object was given.
  *
  *	not given, description not sent     all kept
  *	not given, description sent         all cleared

@@ -262,7 +262,13 @@ a_link_entry_says_what_becomes_of_its_overrides(void **state)
 		{ CONN, false, stored, false, true, NULL, { 0 }, "{}" },
 		{ CONN, false, stored, true, false, NULL, { 0 }, "{}" },
 		{ CONN, false, stored, true, true, NULL, { 0 }, "{}" },
-		{ CONN, false, stored, true, false, "{}", { 0 }, "{}" },
+		/* an object that was given is there, whatever is left in it */
+		{ CONN, false, stored, true, false, "{}", { 0 }, VALUE_EMPTY_OVERRIDE },
+		{ CONN, false, VALUE_EMPTY_OVERRIDE, false, false, NULL, { 0 },
+		    VALUE_EMPTY_OVERRIDE },
+		{ CONN, false, VALUE_EMPTY_OVERRIDE, true, false, NULL, { 0 }, "{}" },
+		{ VAR, false, var, true, false, "{}", { 0 }, "{}" },
+		{ EXPORT, false, "{}", true, false, "{\"headers\":{}}", { 0 }, "{\"headers\":{}}" },
 		{ CONN, false, stored, true, false, "{\"login\":\"l\"}", { 0 },
 		    "{\"login\":\"l\",\"password\":\"p\",\"extra\":{\"k\":\"s\",\"m\":1}}" },
 		{ CONN, false, stored, true, false, "{\"password\":\"q\",\"extra\":{\"k\":\"t\"}}",
@@ -279,7 +285,7 @@ a_link_entry_says_what_becomes_of_its_overrides(void **state)
 		    "{\"password\":\"p\",\"extra\":{\"m\":1}}" },
 		/* nothing but secrets is still an override; "" sets no secret */
 		{ CONN, false, "{}", true, false, "{\"password\":\"\",\"extra\":{\"a\":\"\"}}",
-		    { 0 }, "{}" },
+		    { 0 }, VALUE_EMPTY_OVERRIDE },
 		{ CONN, false, "{}", true, false, "{\"host\":\"\"}", { 0 }, "{\"host\":\"\"}" },
 		{ CONN, false, stored, true, false, "{\"host\":\"i\",\"extra\":{}}", { 0 },
 		    "{\"host\":\"i\",\"password\":\"p\"}" },
