@@ -311,6 +311,17 @@ decide(struct import *im, struct step *s)
 	return CTL_YES;
 }
 
+/* What to look at when this is done, behind what it differs in. */
+static void
+add_note(struct step *s)
+{
+	size_t n = strlen(s->why);
+
+	if (s->entry->note && (s->act == ACT_CREATED || s->act == ACT_UPDATED))
+		(void)snprintf(
+		    s->why + n, sizeof s->why - n, "%s%s", n ? "; " : "", s->entry->note);
+}
+
 static int
 decide_all(struct import *im)
 {
@@ -322,6 +333,7 @@ decide_all(struct import *im)
 	for (size_t i = 0; i < im->list.n && code == CTL_YES; i++) {
 		im->step[i].entry = &im->list.entry[i];
 		code = decide(im, &im->step[i]);
+		add_note(&im->step[i]);
 	}
 	return code;
 }

@@ -14,7 +14,7 @@
 #include "proto/scan.h"
 
 /* Why one entry is refused; the others go on. */
-#define NO_JSON     "holds U+0000, half a surrogate pair or a member name twice"
+#define NO_JSON     "holds NaN, Infinity, U+0000, half a surrogate pair or a member name twice"
 #define NO_OBJECT   "is no JSON object"
 #define TWICE       "is in the file twice"
 #define KEY_LENGTH  "the key must be 1 to 250 characters long"
@@ -27,6 +27,9 @@
 #define BAD_EXTRA "extra must be a JSON object"
 #define TOO_LARGE "is larger than the manager takes (1 MiB)"
 #define LONG_TEXT "the description is longer than 500 characters"
+
+/* Airflow reads a variable's text as JSON before it writes it: what was 3.10 is 3.1 in the file. */
+#define WRITTEN_ANEW "Airflow's export may write such a number otherwise than it was: look at it"
 
 static size_t
 characters(const char *s)
@@ -56,7 +59,7 @@ key_fault(enum import_kind kind, const char *key)
 	return NULL;
 }
 
-/* A member that is a string, absent or null; absent and empty give "". false: something else. */
+/* A member that is a string, absent or null; the last two give "". false: something else. */
 static bool
 text_member(const struct json *object, const char *name, const char **text)
 {
@@ -117,12 +120,16 @@ out:
 static int
 write_connection(struct buf *out, const struct json *object, const char **refused)
 {
-	static const char *const fields[][2] = {
-		{ "conn_type", "type" },
-		{ "host", "host" },
-		{ "login", "login" },
-		{ "password", "password" },
-		{ "schema", "schema" },
+	/* Airflow tells "" from nothing, but for the password. */
+	static const struct {
+		const char *name, *as;
+		bool may_be_empty;
+	} fields[] = {
+		{ "conn_type", "type", false },
+		{ "host", "host", true },
+		{ "login", "login", true },
+		{ "password", "password", false },
+		{ "schema", "schema", true },
 	};
 	const char *text;
 	int64_t port;
@@ -134,10 +141,11 @@ write_connection(struct buf *out, const struct json *object, const char **refuse
 	}
 	buf_addc(out, '{');
 	for (size_t i = 0; i < N_ELEMENTS(fields); i++) {
-		if (!text_member(object, fields[i][0], &text))
+		if (!text_member(object, fields[i].name, &text))
 			*refused = NO_STRING;
-		else if (*text)
-			jtext_member_string(out, fields[i][1], span_of(text));
+		else if (*text ||
+			 (fields[i].may_be_empty && json_string(json_get(object, fields[i].name))))
+			jtext_member_string(out, fields[i].as, span_of(text));
 		else if (i == 0)
 			*refused = NO_TYPE;
 		if (*refused)
@@ -159,14 +167,15 @@ write_connection(struct buf *out, const struct json *object, const char **refuse
  * description Airflow writes {"value": ..., "description": ...}; an object with other members is a value.
  */
 static int
-write_variable(struct buf *out, const struct json *value, const char **description)
+write_variable(
+    struct buf *out, const struct json *value, const char **description, const char **note)
 {
 	CLEANUP(buf_fini) struct buf text = BUF_INIT(LIMIT_HTTP_BODY);
 	const struct json *inner = json_get(value, "value"),
 			  *about = json_get(value, "description");
 
-	if (json_type(value) == SCAN_OBJECT && inner && json_count(value) == (about ? 2U : 1U)) {
-		if (about && json_type(about) != SCAN_NULL)
+	if (json_type(value) == SCAN_OBJECT && inner && about && json_count(value) == 2) {
+		if (json_type(about) != SCAN_NULL)
 			*description = json_string(about);
 		value = inner;
 	}
@@ -176,6 +185,8 @@ write_variable(struct buf *out, const struct json *value, const char **descripti
 		json_write(value, &text);
 	if (buf_error(&text))
 		return buf_error(&text);
+	if (json_type(value) == SCAN_NUMBER && strpbrk(buf_str(&text), ".eE"))
+		*note = WRITTEN_ANEW;
 	buf_addc(out, '{');
 	jtext_member_string(out, "value", (struct span){ buf_str(&text), text.len });
 	buf_addc(out, '}');
@@ -200,7 +211,7 @@ entry_fill(struct import_entry *e, struct span value)
 		if (r == 0 && !e->refused && !text_member(j, "description", &description))
 			e->refused = NO_STRING;
 	} else if (r == 0) {
-		r = write_variable(&out, j, &description);
+		r = write_variable(&out, j, &description, &e->note);
 	}
 	if (r == 0)
 		r = buf_error(&out);
@@ -276,30 +287,92 @@ refuse_twins(struct import_list *list)
 			list->entry[i - 1].refused = list->entry[i].refused = TWICE;
 }
 
+/* One of the words that Python writes for numbers which JSON has not got; 0: none. */
+static size_t
+odd_number(const char *p)
+{
+	static const char *const words[] = { "NaN", "Infinity", "-Infinity" };
+
+	for (size_t i = 0; i < N_ELEMENTS(words); i++)
+		if (strncmp(p, words[i], strlen(words[i])) == 0)
+			return strlen(words[i]);
+	return 0;
+}
+
+/*
+ * A variable whose text is NaN or Infinity comes without quotes, which is no JSON: it gets them. Deeper in a value
+ * that would be another value; there it becomes what refuses this one alone.
+ */
+static void
+quote_odd_numbers(struct span text, struct buf *out)
+{
+	bool quoted = false;
+	int depth = 0;
+
+	for (const char *p = text.p, *end = text.p + text.n; p < end; p++) {
+		size_t n = quoted ? 0 : odd_number(p);
+
+		if (n > 0) {
+			buf_addc(out, '"');
+			buf_add(out, depth == 1 ? p : "\\u0000", depth == 1 ? n : 6);
+			buf_addc(out, '"');
+			p += n - 1;
+			continue;
+		}
+		buf_addc(out, *p);
+		if (*p == '"')
+			quoted = !quoted;
+		else if (quoted && *p == '\\' && p + 1 < end)
+			buf_addc(out, *++p);
+		else if (!quoted)
+			depth += (*p == '{' || *p == '[') - (*p == '}' || *p == ']');
+	}
+}
+
+/* 0 with *at, which may point into *quoted; -EBADMSG with why; -ENOMEM. */
+static int
+check_export(enum import_kind kind, struct span text, struct buf *quoted, struct span *at,
+    char why[static IMPORT_WHY_SIZE])
+{
+	const char *command = kind == IMPORT_CONNECTION ? "connections export --file-format json"
+							: "variables export";
+	size_t error_at = 0;
+	int r = scan_check(text, SCAN_LENIENT, at, &error_at);
+
+	if (r < 0 && kind == IMPORT_VARIABLE && odd_number(text.p + error_at)) {
+		quote_odd_numbers(text, quoted);
+		if (buf_error(quoted) == -ENOMEM)
+			return -ENOMEM;
+		text = (struct span){ buf_str(quoted), quoted->len };
+		r = scan_check(text, SCAN_LENIENT, at, &error_at);
+	}
+	if (r < 0)
+		(void)snprintf(why, IMPORT_WHY_SIZE,
+		    "is no JSON (byte %zu); Airflow writes it with: airflow %s FILE.json", error_at,
+		    command);
+	else if (scan_type(*at) != SCAN_OBJECT)
+		(void)snprintf(why, IMPORT_WHY_SIZE, "is no JSON object of keys and %s",
+		    kind == IMPORT_CONNECTION ? "connections" : "values");
+	return r < 0 || scan_type(*at) != SCAN_OBJECT ? -EBADMSG : 0;
+}
+
 int
 import_read(struct import_list *list, enum import_kind kind, struct span text,
     char why[static IMPORT_WHY_SIZE])
 {
+	CLEANUP(buf_fini) struct buf quoted = BUF_INIT(3 * text.n + 64);
 	struct span at, name, value;
-	size_t error_at = 0;
-	int r = 0;
+	int r = check_export(kind, text, &quoted, &at, why);
 
-	if (scan_check(text, SCAN_LENIENT, &at, &error_at) < 0) {
-		(void)snprintf(why, IMPORT_WHY_SIZE, "is no JSON (byte %zu)", error_at);
-		return -EBADMSG;
-	}
-	if (scan_type(at) != SCAN_OBJECT) {
-		(void)snprintf(why, IMPORT_WHY_SIZE, "is no JSON object of keys and %s",
-		    kind == IMPORT_CONNECTION ? "connections" : "values");
-		return -EBADMSG;
-	}
+	if (r < 0)
+		return r;
 	while (r == 0 && scan_member(&at, &name, &value)) {
 		struct import_entry *e;
 
 		if (kind == IMPORT_CONNECTION && scan_type(value) == SCAN_STRING) {
 			(void)snprintf(why, IMPORT_WHY_SIZE,
-			    "holds connections as URIs; write it with: airflow connections export "
-			    "--file-format json --serialization-format json FILE");
+			    "holds connections as URIs; Airflow writes them in full with: airflow "
+			    "connections export --file-format json FILE.json");
 			return -EBADMSG;
 		}
 		e = entry_new(list);

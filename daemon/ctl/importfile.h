@@ -21,6 +21,7 @@ struct import_entry {
 	char *typed; /* JSON: the object's `connection` or `airflowVariable`; NULL when refused */
 	char *description;   /* "" for none */
 	const char *refused; /* a static sentence; NULL: it can be imported */
+	const char *note;    /* a static sentence: what to look at when it is; NULL */
 };
 
 /* Zeroed: empty. Sorted by kind and key. */
@@ -30,7 +31,7 @@ struct import_list {
 };
 
 /*
- * Appends the entries of one export file. 0; -EBADMSG with a sentence in why when the text is no
+ * Appends the entries of one export file, a text that ends with a NUL. 0; -EBADMSG with a sentence in why when the text is no
  * such export as a whole; -ENOMEM. The list stays fit for import_list_fini() whatever happens.
  */
 MUST_CHECK int import_read(struct import_list *list, enum import_kind kind, struct span text,

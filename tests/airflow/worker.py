@@ -100,7 +100,63 @@ def variable(key):
     return Variable.get_variable_from_secrets(key)
 
 
+def whole(conn):
+    """All that an importer could lose."""
+    got = fields(conn)
+    del got["pid"]
+    return {**got, "uri": conn.get_uri()}
+
+
+def fill(rows):
+    """Put these into the metadata database; `raw_extra` is what no Connection takes any more."""
+    from airflow.models import Connection, Variable
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        for row in rows["connections"]:
+            raw = row.pop("raw_extra", None)
+            conn = Connection(**row)
+            conn.conn_id = row["conn_id"]  # also one that it would refuse now
+            if raw is not None:
+                conn._extra, conn.is_extra_encrypted = raw, False
+            session.add(conn)
+        for row in rows["variables"]:
+            session.add(Variable(**row))
+
+
+def clear(_):
+    from airflow.models import Connection, Variable
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.query(Connection).delete()
+        session.query(Variable).delete()
+
+
+def stored(_):
+    """What the metadata database holds."""
+    from airflow.models import Connection, Variable
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        connections = session.query(Connection).order_by(Connection.conn_id).all()
+        return {
+            "connections": {conn.conn_id: whole(conn) for conn in connections},
+            "variables": {v.key: v.get_val() for v in session.query(Variable).all()},
+        }
+
+
+def looked_up(conn_id):
+    from airflow.models import Connection
+
+    return whole(Connection.get_connection_from_secrets(conn_id))
+
+
 DO = {
+    "fill": fill,
+    "clear": clear,
+    "stored": stored,
+    "whole": looked_up,
     "core": core,
     "sdk": sdk,
     "async": lambda conn_ids: asyncio.run(several(conn_ids)),

@@ -126,7 +126,9 @@ def test_values_come_out_of_connd_as_they_were(importer: Importer) -> None:
             **CONNECTIONS["warehouse"], "extra": json.loads(CONNECTIONS["warehouse"]["extra"]),
         }  # fmt: skip
         done = connd.connctl("get", "conn", "plain", "--reveal")
-        assert json.loads(done.stdout) == {"conn_type": "http", "host": "a.example"}
+        assert json.loads(done.stdout) == {
+            "conn_type": "http", "host": "a.example", "login": "", "schema": "",
+        }  # fmt: skip
         assert connd.variable("text") == VARIABLES["text"]
         assert connd.variable("number") == str(BIG)
         assert json.loads(connd.variable("tree")) == VARIABLES["tree"]
@@ -387,8 +389,9 @@ def test_a_wrong_token_is_4(importer: Importer) -> None:
 
 def test_files_that_are_no_export_are_2(importer: Importer) -> None:
     for text, hint in (
-        ('{"a": "postgres://h"}', "--serialization-format json"), ("{", "no JSON"),
-        ("[]", "no JSON object"),
+        ('{"a": "postgres://h"}', "connections export --file-format json FILE.json"), ("{", "no JSON"),
+        ("a:\n  conn_type: x\n", "airflow connections export --file-format json FILE.json"),
+        ("a=postgres://h\n", "airflow connections export --file-format json FILE.json"), ("[]", "no JSON object"),
     ):  # fmt: skip
         done = importer.run("--connections", importer.file("c.json", text))
         assert (done.returncode, done.stdout) == (2, "") and hint in done.stderr

@@ -41,7 +41,9 @@ connections_become_the_words_of_the_api(void **state)
 	} rows[] = {
 		{ "{'conn_type':'http'}", "{'type':'http'}" },
 		{ "{'conn_type':'http','host':'','login':null,'port':null,'extra':''}",
-		    "{'type':'http'}" },
+		    "{'type':'http','host':''}" },
+		{ "{'conn_type':'http','login':'','schema':'','password':''}",
+		    "{'type':'http','login':'','schema':''}" },
 		{ "{'conn_type':'p','host':'h','login':'l','password':'p','schema':'s','port':1}",
 		    "{'type':'p','host':'h','login':'l','password':'p','schema':'s','port':1}" },
 		{ "{'conn_type':'p','port':'5432'}", "{'type':'p','port':5432}" },
@@ -89,7 +91,7 @@ variables_keep_their_text(void **state)
 		{ "[1, \"a\"]", "{\"value\":\"[1,\\\"a\\\"]\"}", "" },
 		{ "{\"value\": \"x\", \"description\": \"d\"}", "{\"value\":\"x\"}", "d" },
 		{ "{\"value\": 5, \"description\": null}", "{\"value\":\"5\"}", "" },
-		{ "{\"value\": 5}", "{\"value\":\"5\"}", "" },
+		{ "{\"value\": 5}", "{\"value\":\"{\\\"value\\\":5}\"}", "" },
 		{ "{\"value\": 5, \"more\": 1}", "{\"value\":\"{\\\"value\\\":5,\\\"more\\\":1}\"}",
 		    "" },
 	};
@@ -104,6 +106,41 @@ variables_keep_their_text(void **state)
 		assert_string_equal(list.entry[0].typed, rows[i].typed);
 		assert_string_equal(list.entry[0].description, rows[i].description);
 	}
+}
+
+/* As Python's json.dump() writes them: the text of the variable was the word itself. */
+static void
+numbers_that_json_has_not_got_keep_their_text(void **state)
+{
+	static const char text[] = "{\"\\\"NaN\\\\\": NaN, \"b\":\n-Infinity,\"c\":Infinity,"
+				   "\"d\":\"NaN, Infinity\",\"e\":{\"f\":[NaN]},\"g\":\"\\\"NaN\"}";
+	static const char *const typed[] = { "{\"value\":\"NaN\"}", "{\"value\":\"-Infinity\"}",
+		"{\"value\":\"Infinity\"}", "{\"value\":\"NaN, Infinity\"}", NULL,
+		"{\"value\":\"\\\"NaN\"}" };
+
+	(void)state;
+	assert_int_equal(read_text(IMPORT_VARIABLE, text), 0);
+	assert_int_equal(list.n, N_ELEMENTS(typed));
+	assert_string_equal(list.entry[0].key, "\"NaN\\");
+	for (size_t i = 0; i < N_ELEMENTS(typed); i++) {
+		assert_int_equal(!list.entry[i].refused, typed[i] != NULL);
+		if (typed[i])
+			assert_string_equal(list.entry[i].typed, typed[i]);
+	}
+	assert_int_equal(read_text(IMPORT_VARIABLE, "{\"a\":NaN"), -EBADMSG);
+	assert_int_equal(read_text(IMPORT_VARIABLE, "{\"a\":NaNa}"), -EBADMSG);
+}
+
+static void
+what_an_export_may_have_changed_is_noted(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    read_text(IMPORT_VARIABLE, "{\"a\":3.1,\"b\":1e5,\"c\":3,\"d\":\"3.1\",\"e\":[1.5]}"),
+	    0);
+	assert_int_equal(list.n, 5);
+	for (size_t i = 0; i < list.n; i++)
+		assert_int_equal(list.entry[i].note != NULL, i < 2);
 }
 
 static void
@@ -131,6 +168,8 @@ one_that_is_bad_is_refused_alone(void **state)
 		{ IMPORT_VARIABLE, "a\\u0085", "1", "control" },
 		{ IMPORT_VARIABLE, "a", "\"\\u0000\"", "U+0000" },
 		{ IMPORT_VARIABLE, "a", "{\"value\":1,\"description\":2}", "string" },
+		{ IMPORT_VARIABLE, "a", "[1, NaN]", "NaN" },
+		{ IMPORT_VARIABLE, "a", "{\"value\":-Infinity,\"description\":\"\"}", "Infinity" },
 	};
 
 	(void)state;
@@ -166,10 +205,12 @@ what_is_no_export_is_refused_whole(void **state)
 		const char *text, *reason;
 	} rows[] = {
 		{ "", "no JSON" },
-		{ "a: b", "no JSON" },
+		{ "a: b", "airflow connections export --file-format json FILE.json" },
+		{ "a=postgres://h", "airflow connections export --file-format json FILE.json" },
+		{ "{\"a\":NaN}", "no JSON" },
 		{ "{\"a\":1,}", "no JSON" },
 		{ "[{}]", "no JSON object" },
-		{ "{\"a\":\"postgres://h\"}", "--serialization-format json" },
+		{ "{\"a\":\"postgres://h\"}", "--file-format json" },
 	};
 
 	(void)state;
@@ -215,6 +256,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(connections_become_the_words_of_the_api, tear_down),
 		cmocka_unit_test_teardown(variables_keep_their_text, tear_down),
+		cmocka_unit_test_teardown(numbers_that_json_has_not_got_keep_their_text, tear_down),
+		cmocka_unit_test_teardown(what_an_export_may_have_changed_is_noted, tear_down),
 		cmocka_unit_test_teardown(one_that_is_bad_is_refused_alone, tear_down),
 		cmocka_unit_test_teardown(of_two_values_for_a_key_neither_is_taken, tear_down),
 		cmocka_unit_test_teardown(what_is_no_export_is_refused_whole, tear_down),
