@@ -4,6 +4,25 @@
 #include <errno.h>
 #include <signal.h>
 #include <sodium.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+void
+base_protect(void)
+{
+	static const struct rlimit none;
+
+	/*
+	 * A core_pattern that is a pipe ignores the limit, so the process is made undumpable too; that
+	 * also keeps others of our uid from tracing it.
+	 */
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)umask(077);
+	(void)unsetenv("SSLKEYLOGFILE");
+}
 
 int
 base_init(void)

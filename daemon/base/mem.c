@@ -112,6 +112,30 @@ mem_free(void *p)
 	free(p);
 }
 
+void *
+mem_alloc_at(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return mem_alloc(n);
+}
+
+void *
+mem_resize_at(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return mem_resize(p, n);
+}
+
+void
+mem_free_at(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	mem_free(p);
+}
+
 void
 mem_freep(void *pp)
 {

@@ -26,6 +26,11 @@ MUST_CHECK char *mem_strndup(const char *s, size_t n); /* n bytes and a NUL */
 void mem_free(void *p);                                /* wipes; NULL is fine */
 void mem_wipe(void *p, size_t n);                      /* explicit_bzero under our name */
 
+/* The same in OpenSSL's form, for CRYPTO_set_mem_functions(); file and line are not looked at. */
+MUST_CHECK void *mem_alloc_at(size_t n, const char *file, int line);
+MUST_CHECK void *mem_resize_at(void *p, size_t n, const char *file, int line);
+void mem_free_at(void *p, const char *file, int line);
+
 /* CLEANUP(mem_freep) char *s: frees on leaving the scope. */
 void mem_freep(void *pp);
 

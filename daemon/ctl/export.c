@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,7 +17,7 @@
 #define EXPORT_TIMEOUT_MS ((int64_t)10 * 60 * 1000)
 #define CAN_NOT_RUN       127
 
-/* In the child: what it prints is no part of our answer, and nobody else may read its file. */
+/* In the child: what it prints is no part of our answer. Nobody else may read its file: the umask is ours. */
 static _Noreturn void
 become(const char *command, enum import_kind kind, const char *path, const sigset_t *mask)
 {
@@ -27,7 +26,6 @@ become(const char *command, enum import_kind kind, const char *path, const sigse
 		(char *)path, NULL };
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	(void)umask(077);
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)

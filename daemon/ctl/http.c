@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include <curl/curl.h>
+#include <openssl/crypto.h>
 
 #include "base/jtext.h"
 #include "base/mem.h"
@@ -27,8 +28,10 @@ struct http {
 };
 
 int
-http_global_init(void)
+http_start_libraries(void)
 {
+	if (!CRYPTO_set_mem_functions(mem_alloc_at, mem_resize_at, mem_free_at))
+		return -EIO;
 	return curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free, mem_resize,
 		   mem_strdup, mem_calloc) == CURLE_OK
 		   ? 0

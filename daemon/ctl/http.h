@@ -25,7 +25,7 @@ struct http_options {
 };
 
 /* Once in the program, before anything else here. 0 or -EIO. */
-MUST_CHECK int http_global_init(void);
+MUST_CHECK int http_start_libraries(void);
 
 /* 0; -EINVAL with a sentence in why when the URL will not do; -ENOMEM. Copies what it needs. */
 MUST_CHECK int http_new(

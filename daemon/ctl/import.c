@@ -540,7 +540,7 @@ start_http(struct import *im, const struct ctl_options *o)
 	if (code != CTL_YES)
 		return code;
 	h.token = buf_str(&token);
-	r = http_global_init();
+	r = http_start_libraries();
 	if (r == 0)
 		r = http_new(&im->http, &h, why);
 	if (r == -EINVAL)

@@ -35,6 +35,7 @@ main(int argc, char *argv[])
 	char why[OPTIONS_WHY_SIZE];
 	struct ctl_options o;
 
+	base_protect();
 	if (base_init() < 0)
 		return ctl_fail(CTL_UNAVAILABLE, NULL, "libsodium does not start");
 	switch (options_read(argc, argv, getenv("CONND_SOCKET"), &o, why)) {

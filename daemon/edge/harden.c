@@ -2,12 +2,11 @@
 #include "edge/harden.h"
 
 #include <malloc.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/base.h"
 
 #define MMAP_FROM (128 * 1024) /* bigger blocks go back to the kernel when they are freed */
 #define TRIM_FROM (256 * 1024)
@@ -36,16 +35,7 @@ soft(int resource)
 void
 harden_process(void)
 {
-	static const struct rlimit none;
-
-	/*
-	 * A core_pattern that is a pipe ignores the limit, so the process is made undumpable too; that
-	 * also keeps others of our uid from tracing it.
-	 */
-	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)prctl(PR_SET_DUMPABLE, 0);
-	(void)umask(077);
-	(void)unsetenv("SSLKEYLOGFILE");
+	base_protect();
 	raise_soft(RLIMIT_NOFILE);
 	raise_soft(RLIMIT_MEMLOCK);
 	/*

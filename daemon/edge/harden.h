@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the process gives up, and what it asks for, before it holds a secret: no core dumps, no
- * tracing by its own user, no TLS key log, private files only; as many descriptors and as much locked
- * memory as it may have.
+ * What the process gives up before it holds a secret (base_protect()), and what it asks for: as many
+ * descriptors and as much locked memory as it may have.
  */
 #pragma once
 

@@ -62,30 +62,6 @@ struct watch {
 
 /* --- global ---------------------------------------------------------------------------- */
 
-static void *
-openssl_alloc(size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return mem_alloc(n);
-}
-
-static void *
-openssl_resize(void *p, size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return mem_resize(p, n);
-}
-
-static void
-openssl_free(void *p, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	mem_free(p);
-}
-
 static bool
 curl_is_usable(void)
 {
@@ -109,7 +85,7 @@ int
 upstream_global_init(void)
 {
 	if (!curl_is_usable() ||
-	    !CRYPTO_set_mem_functions(openssl_alloc, openssl_resize, openssl_free))
+	    !CRYPTO_set_mem_functions(mem_alloc_at, mem_resize_at, mem_free_at))
 		return -EIO;
 	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free, mem_resize, mem_strdup,
 		mem_calloc) != CURLE_OK)

@@ -3,9 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "base/base.h"
@@ -30,17 +27,6 @@ complain(const char *why)
 {
 	fprintf(stderr, "connd-manager: %s\n", why);
 	return EXIT_FAILED;
-}
-
-/* No core dumps, no tracing by the same user, files for nobody else. */
-static void
-protect(void)
-{
-	static const struct rlimit none = { 0, 0 };
-
-	(void)umask(077);
-	(void)setrlimit(RLIMIT_CORE, &none); /* lowering always may */
-	(void)prctl(PR_SET_DUMPABLE, 0);     /* best effort: a kernel may forbid it */
 }
 
 static int
@@ -147,7 +133,7 @@ main(int argc, char **argv)
 	case CLI_RUN:
 		break;
 	}
-	protect();
+	base_protect();
 	log_setup(LOG_FORMAT_AUTO, LOG_INFO);
 	if (prepare_libraries() < 0)
 		return complain("the libraries it needs can not be set up");

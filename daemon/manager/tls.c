@@ -36,34 +36,10 @@ struct tls {
 	struct mark marks[PAIR_FILES];
 };
 
-static void *
-on_alloc(size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return mem_alloc(n);
-}
-
-static void *
-on_resize(void *p, size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return mem_resize(p, n);
-}
-
-static void
-on_free(void *p, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	mem_free(p);
-}
-
 int
 tls_global_init(void)
 {
-	return CRYPTO_set_mem_functions(on_alloc, on_resize, on_free) ? 0 : -ENOMEM;
+	return CRYPTO_set_mem_functions(mem_alloc_at, mem_resize_at, mem_free_at) ? 0 : -ENOMEM;
 }
 
 /* Our clients speak HTTP/1.1 only, whatever else they offer. */

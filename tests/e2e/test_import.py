@@ -229,7 +229,7 @@ def secrets_fetching(importer: Importer, on: bool) -> None:
 
 
 SNOW = {
-    "conn_type": "snowflake", "description": None, "login": "new", "password": SECRET, "host": "",
+    "conn_type": "snowflake", "description": None, "login": "new", "password": SECRET, "host": None,
     "port": None, "schema": "s",
     "extra": json.dumps({"account": "acme", "private_key_content": EXTRA_SECRET}),
 }  # fmt: skip
@@ -444,6 +444,7 @@ STUB = """#!/bin/sh
 [ "$2" = export ] && [ "$#" = 3 ] || exit 64
 echo "noise on standard output"
 stat -c %a "$(dirname "$3")" >"$STUB_DIR/mode"
+echo "core $(ulimit -c), keys ${SSLKEYLOGFILE-nowhere}, $(umask)" >"$STUB_DIR/protected"
 cp "$STUB_DIR/$1.json" "$3"
 """
 
@@ -458,11 +459,14 @@ def test_from_a_running_airflow(importer: Importer) -> None:
     importer.file("variables.json", VARIABLES)
     env = {
         **os.environ, "STUB_DIR": str(importer.directory), "TMPDIR": str(tmp),
+        "SSLKEYLOGFILE": str(tmp / "keys"),
         "PATH": f"{importer.directory}:{os.environ['PATH']}",
     }  # fmt: skip
     done = importer.run("--from-airflow", "--json", env=env)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["created"] == len(CONNECTIONS) + len(VARIABLES)
+    protected = (importer.directory / "protected").read_text()
+    assert protected == "core 0, keys nowhere, 0077\n"
     assert (importer.directory / "mode").read_text() == "700\n" and not list(tmp.iterdir())
     done = importer.run(f"--from-airflow={stub}", "--json", env=env)
     assert json.loads(done.stdout)["unchanged"] == len(CONNECTIONS) + len(VARIABLES)

@@ -19,7 +19,7 @@ cjson/     proto/json.c
 curl/      daemon/edge/upstream.c daemon/ctl/http.c
 event2/    daemon/edge/ daemon/manager/ daemon/app.c
 ini.h      daemon/core/config.c
-openssl/   daemon/edge/upstream.c daemon/edge/harden.c daemon/manager/
+openssl/   daemon/edge/upstream.c daemon/ctl/http.c daemon/manager/
 sodium.h   daemon/base/ daemon/manager/token.c
 sqlite3.h  daemon/manager/store_sqlite
 '

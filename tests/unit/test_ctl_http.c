@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What connctl's HTTP client leaves in memory: nothing, since its libraries' blocks are ours to wipe. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <curl/curl.h>
+#include <openssl/crypto.h>
+
+#include "base/mem.h"
+#include "ctl/http.h"
+
+static void
+blocks_of_the_libraries_come_from_base_mem(void **state)
+{
+	int64_t before = mem_live();
+	char *text, *bytes;
+
+	(void)state;
+	bytes = OPENSSL_malloc(100);
+	assert_non_null(bytes);
+	assert_int_equal(mem_live(), before + 1);
+	bytes = OPENSSL_realloc(bytes, 100000);
+	assert_non_null(bytes);
+	assert_int_equal(mem_live(), before + 1);
+	OPENSSL_free(bytes);
+	assert_int_equal(mem_live(), before);
+	text = curl_easy_escape(NULL, "a secret", 0);
+	assert_non_null(text);
+	assert_true(mem_live() > before);
+	curl_free(text);
+	assert_int_equal(mem_live(), before);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(blocks_of_the_libraries_come_from_base_mem),
+	};
+
+	/* As in connctl: before anything else uses them. */
+	if (http_start_libraries() < 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
