@@ -251,8 +251,8 @@ write_place(struct buf *out, const char *scope, const char *id)
 }
 
 /*
- * As they are. One without a field is there when all it has are secrets that are not shown. Sent back like that
- * it would clear them; what changes nothing is to drop a field that it has not got, or a secret that is "".
+ * As they are. One without a field may have secrets that are not shown: sent back like that it would clear them.
+ * What changes nothing is to drop a field that it has not got, or a secret that is "".
  */
 static void
 keep_overrides(struct buf *out, const struct import_entry *e, const struct json *overrides)
@@ -264,7 +264,7 @@ keep_overrides(struct buf *out, const struct import_entry *e, const struct json 
 		json_write(overrides, out);
 		buf_addc(out, '}');
 	} else if (e->kind == IMPORT_CONNECTION) {
-		buf_adds(out, "{\"unsetFields\":[\"host\"]}");
+		buf_adds(out, "{\"connection\":{},\"unsetFields\":[\"host\"]}");
 	} else {
 		buf_adds(out, "{\"airflowVariable\":{\"value\":\"\"}}");
 	}

@@ -192,7 +192,7 @@ def in_full(importer: Importer, object_id: str) -> dict[str, Any]:
 def rich_connection(importer: Importer, auth_type: str = KEYPAIR) -> str:
     """With all that an object may have and Airflow's export does not speak of."""
     manager = importer.manager
-    dev, test = (manager.deployment_ids[name] for name in ("dev", "test"))
+    dev, test, bare = (manager.deployment_ids[name] for name in ("dev", "test", "bare"))
     project = manager.request(
         "POST", f"/v1/organizations/{manager.organization}/projects",
         {"name": "ide", "workspaceId": manager.workspace},
@@ -203,7 +203,7 @@ def rich_connection(importer: Importer, auth_type: str = KEYPAIR) -> str:
          "extra": {"account": "acme", "private_key_content": EXTRA_SECRET}},
         description="What it is for", autoLinkDeployments=True, autoLinkProjects=True,
         links=[
-            link(dev, connection={"password": SECRET}),
+            link(dev, connection={"password": SECRET}), link(bare, connection={}),
             link(importer.prod, connection={
                 "host": "prod", "port": 1, "password": SECRET,
                 "extra": {"account": "prod", "private_key_content": EXTRA_SECRET}}),
@@ -215,9 +215,9 @@ def rich_connection(importer: Importer, auth_type: str = KEYPAIR) -> str:
 
 
 @pytest.fixture
-def importer3(workdir: Path) -> Iterator[Importer]:
-    """One whose manager has three Deployments."""
-    with Manager(workdir, deployments=("prod", "dev", "test")) as manager:
+def roomy(workdir: Path) -> Iterator[Importer]:
+    """One whose manager has some more Deployments."""
+    with Manager(workdir, deployments=("prod", "dev", "test", "bare")) as manager:
         yield Importer(workdir, manager)
 
 
@@ -237,9 +237,9 @@ SNOW = {
 
 @pytest.mark.parametrize("shown", [True, False])
 def test_an_update_loses_nothing_that_the_file_does_not_speak_of(
-    importer3: Importer, shown: bool
+    roomy: Importer, shown: bool
 ) -> None:
-    importer = importer3
+    importer = roomy
     object_id = rich_connection(importer)
     before = in_full(importer, object_id)
     assert before["projectLinks"] and before["autoLinkProjects"] and before["excludeLinks"]
@@ -263,19 +263,19 @@ def test_an_update_loses_nothing_that_the_file_does_not_speak_of(
 
 
 @pytest.mark.parametrize("auth_type", [KEYPAIR, "cauthgeneric0000000000000"])
-def test_an_auth_type_stays_where_it_fits(importer3: Importer, auth_type: str) -> None:
-    object_id = rich_connection(importer3, auth_type)
-    got = importer3.report(0, "--update", connections={"snow": {**SNOW, "conn_type": "other"}})
+def test_an_auth_type_stays_where_it_fits(roomy: Importer, auth_type: str) -> None:
+    object_id = rich_connection(roomy, auth_type)
+    got = roomy.report(0, "--update", connections={"snow": {**SNOW, "conn_type": "other"}})
     assert got == {"snow": "updated"}
-    told = "authTypeId" in importer3.reasons["snow"]
-    kept = "connectionAuthType" in in_full(importer3, object_id)["connection"]
+    told = "authTypeId" in roomy.reasons["snow"]
+    kept = "connectionAuthType" in in_full(roomy, object_id)["connection"]
     assert (told, kept) == ((True, False) if auth_type == KEYPAIR else (False, True))
 
 
 @pytest.mark.parametrize("shown", [True, False])
 @pytest.mark.parametrize("secret", [True, False])
-def test_a_variable_keeps_what_it_has(importer3: Importer, shown: bool, secret: bool) -> None:
-    importer = importer3
+def test_a_variable_keeps_what_it_has(roomy: Importer, shown: bool, secret: bool) -> None:
+    importer = roomy
     manager = importer.manager
     object_id = manager.create_variable(
         "text", "old", secret=secret, description="About it",
