@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 static int
 fail(int err, char *why, const char *path, const char *what)
 {
-	snprintf(why, FILE_WHY_SIZE, "%s: %s", path, what ? what : strerror(err));
+	snprintf(why, FILE_WHY_SIZE, "%.380s: %s", path, what ? what : strerror(err));
 	return -err;
 }
 
@@ -133,6 +134,26 @@ write_all(int fd, const char *p, size_t n)
 		n -= (size_t)done;
 	}
 	return 0;
+}
+
+int
+file_sync_name(const char *path)
+{
+	char dir[PATH_MAX];
+	char *slash;
+	int fd, r;
+
+	if (snprintf(dir, sizeof dir, "%s", path) >= (int)sizeof dir)
+		return -ENAMETOOLONG;
+	slash = strrchr(dir, '/');
+	if (slash)
+		slash[slash == dir] = '\0';
+	fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = fsync(fd) < 0 ? -errno : 0;
+	(void)close(fd); /* only synced */
+	return r;
 }
 
 int

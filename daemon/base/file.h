@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Small files: read whole with a cap, secret ones only when nobody else could have read or planted
- * them, and replaced atomically. `why` receives a sentence for a person (never contents), or is left
+ * them; written whole and synced. `why` receives a sentence for a person (never contents), or is left
  * alone on success.
  */
 #pragma once
@@ -26,6 +26,8 @@ MUST_CHECK int file_read_secret(const char *path, struct buf *out, char why[stat
 /* A 32-byte key: raw, or 64 hex digits with at most one newline behind them. Else -EINVAL. */
 MUST_CHECK int file_read_key(
     const char *path, uint8_t key[static SEAL_KEY_SIZE], char why[static FILE_WHY_SIZE]);
+/* Waits until the name of path is on disk in its directory. 0 or -errno. */
+MUST_CHECK int file_sync_name(const char *path);
 /* Creates path with mode 0600 and these bytes, synced; -EEXIST when it is there already. */
 MUST_CHECK int file_create(
     const char *path, const void *p, size_t n, char why[static FILE_WHY_SIZE]);

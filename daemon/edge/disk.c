@@ -18,7 +18,6 @@
 #include "base/mem.h"
 
 #define PATH_SIZE 4096
-#define WHY_SIZE  512
 
 /* What waits for the disk, or what became of it. */
 struct parcel {
@@ -29,7 +28,7 @@ struct parcel {
 struct outcome {
 	bool news;
 	int error;
-	char why[WHY_SIZE];
+	char why[FILE_WHY_SIZE];
 };
 
 struct disk {
@@ -51,70 +50,12 @@ struct disk {
 /* --- the disk ------------------------------------------------------------------------------- */
 
 static int
-fail(char why[static WHY_SIZE], const char *what, const char *path)
+fail(char why[static FILE_WHY_SIZE], const char *what, const char *path)
 {
 	int err = errno;
 
-	(void)snprintf(why, WHY_SIZE, "cannot %s %.300s: %s", what, path, strerror(err));
+	(void)snprintf(why, FILE_WHY_SIZE, "cannot %s %.300s: %s", what, path, strerror(err));
 	return -err;
-}
-
-static int
-write_all(int fd, const char *p, size_t n)
-{
-	ssize_t w;
-
-	while (n > 0) {
-		w = write(fd, p, n);
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w < 0)
-			return -errno;
-		p += w;
-		n -= (size_t)w;
-	}
-	return 0;
-}
-
-/* A whole, synced file of its own name. */
-static int
-write_beside(const char *tmp, const struct parcel *parcel, char why[static WHY_SIZE])
-{
-	int fd, r = 0;
-
-	(void)unlink(tmp); /* a crash may have left one, and open() does not mend its mode */
-	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return fail(why, "create", tmp);
-	if (write_all(fd, parcel->bytes, parcel->n) < 0)
-		r = fail(why, "write", tmp);
-	else if (fsync(fd) < 0)
-		r = fail(why, "sync", tmp);
-	if (close(fd) < 0 && r == 0)
-		r = fail(why, "close", tmp);
-	if (r < 0)
-		(void)unlink(tmp);
-	return r;
-}
-
-static int
-sync_directory_of(const char *path, char why[static WHY_SIZE])
-{
-	char dir[PATH_SIZE];
-	const char *slash = strrchr(path, '/');
-	int fd, r = 0;
-
-	if (!slash)
-		(void)snprintf(dir, sizeof dir, ".");
-	else
-		(void)snprintf(dir, sizeof dir, "%.*s", (int)(slash - path) + 1, path);
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return fail(why, "open", dir);
-	if (fsync(fd) < 0)
-		r = fail(why, "sync", dir);
-	(void)close(fd); /* only synced */
-	return r;
 }
 
 /*
@@ -123,8 +64,8 @@ sync_directory_of(const char *path, char why[static WHY_SIZE])
  * there is no moment without one.
  */
 static int
-replace(
-    const char *path, enum disk_file file, const struct parcel *parcel, char why[static WHY_SIZE])
+replace(const char *path, enum disk_file file, const struct parcel *parcel,
+    char why[static FILE_WHY_SIZE])
 {
 	char name[PATH_SIZE], tmp[PATH_SIZE], prev[PATH_SIZE];
 	int r;
@@ -134,7 +75,8 @@ replace(
 		errno = ENAMETOOLONG;
 		return fail(why, "write", path);
 	}
-	r = write_beside(tmp, parcel, why);
+	(void)unlink(tmp); /* a crash may have left one, and creating does not mend its mode */
+	r = file_create(tmp, parcel->bytes, parcel->n, why);
 	if (r < 0)
 		return r;
 	if (file == DISK_CONTENT) {
@@ -149,7 +91,12 @@ replace(
 		(void)unlink(tmp);
 		return r;
 	}
-	return sync_directory_of(name, why);
+	r = file_sync_name(name);
+	if (r < 0) {
+		errno = -r;
+		(void)fail(why, "sync the directory of", name);
+	}
+	return r;
 }
 
 /* --- the thread ------------------------------------------------------------------------------ */
@@ -180,7 +127,7 @@ static void *
 run(void *arg)
 {
 	struct disk *d = arg;
-	char why[WHY_SIZE];
+	char why[FILE_WHY_SIZE];
 	enum disk_file file;
 	struct parcel parcel;
 	int r;

@@ -137,18 +137,14 @@ static int
 put_in_place(struct making *m, const char *dir)
 {
 	char from[4096], to[4096];
-	int fd, r = 0;
+	int r;
 
 	snprintf(from, sizeof from, "%s/" WORKSHOP "/manager.db", dir);
 	snprintf(to, sizeof to, "%s/manager.db", dir);
 	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0)
 		return failed(m, to, -errno);
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
-		r = failed(m, dir, -errno);
-	if (fd >= 0)
-		(void)close(fd); /* only synced */
-	return r;
+	r = file_sync_name(to);
+	return r < 0 ? failed(m, dir, r) : 0;
 }
 
 static int

@@ -115,27 +115,6 @@ read_key(const char *path, struct key *out, char *why)
 	return r;
 }
 
-/* The name in the directory is on disk too before anybody relies on it. */
-static int
-sync_parent(const char *path)
-{
-	char dir[PATH_SIZE];
-	char *slash;
-	int fd, r;
-
-	snprintf(dir, sizeof dir, "%s", path);
-	slash = strrchr(dir, '/');
-	if (!slash)
-		return 0;
-	*slash = '\0';
-	fd = open(dir[0] ? dir : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	r = fsync(fd) < 0 ? -errno : 0;
-	(void)close(fd); /* only synced */
-	return r;
-}
-
 /* A file with a fresh key, whole or not there; it must not be there yet. */
 static int
 write_key(const char *path, char *why)
@@ -157,7 +136,7 @@ write_key(const char *path, char *why)
 		(void)unlink(part); /* r tells */
 	}
 	if (r == 0)
-		r = sync_parent(path);
+		r = file_sync_name(path);
 	mem_wipe(bytes, sizeof bytes);
 	mem_wipe(hex, sizeof hex);
 	return r;
@@ -361,7 +340,7 @@ keys_rotated(struct keys *k)
 		return 0;
 	if (rename(k->next, k->path) < 0)
 		return -errno;
-	return sync_parent(k->path);
+	return file_sync_name(k->path);
 }
 
 void
@@ -390,5 +369,5 @@ keys_settle(struct keys *k, struct span envelope)
 		swap(k);
 		return keys_rotated(k);
 	}
-	return unlink(k->next) < 0 && errno != ENOENT ? -errno : sync_parent(k->next);
+	return unlink(k->next) < 0 && errno != ENOENT ? -errno : file_sync_name(k->next);
 }

@@ -9,33 +9,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* The file, and its name in its directory. */
 static int
-sync_path(const char *path, int flags)
+sync_file(const char *path)
 {
-	int fd = open(path, flags | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int r;
 
 	if (fd < 0)
 		return -errno;
 	r = fsync(fd) < 0 ? -errno : 0;
 	(void)close(fd); /* only synced */
-	return r;
-}
-
-/* The file, and its name in its directory. */
-static int
-sync_file(const char *path)
-{
-	char dir[4096];
-	char *slash;
-	int r = sync_path(path, O_RDONLY);
-
-	if (r < 0 || snprintf(dir, sizeof dir, "%s", path) >= (int)sizeof dir)
-		return r < 0 ? r : -ENAMETOOLONG;
-	slash = strrchr(dir, '/');
-	if (slash)
-		slash[slash == dir] = '\0';
-	return sync_path(slash ? dir : ".", O_RDONLY | O_DIRECTORY);
+	return r < 0 ? r : file_sync_name(path);
 }
 
 /* What db holds, as a new database at path, on disk when this returns; nothing when it fails. */
