@@ -21,11 +21,8 @@ struct encode_view {
 
 /* Appends one EnvironmentObject. view may be NULL: as its own, without secrets. Failures stick in out. */
 void encode_object(const struct store_object *o, const struct encode_view *view, struct buf *out);
-/* encodeplaces.c */
-void encode_organization(const struct store_entity *e, struct buf *out);
-void encode_workspace(const struct store_entity *e, struct buf *out);
-void encode_deployment(const struct store_entity *e, struct buf *out);
-void encode_project(const struct store_entity *e, struct buf *out);
+/* Appends an organization, Workspace, Deployment or project, as e->scope says. */
+void encode_entity(const struct store_entity *e, struct buf *out);
 /* Who did something; nothing when it was the command line. */
 void encode_subject(const char *name, const struct store_subject *s, struct buf *out);
 void encode_time(const char *name, int64_t wall_ms, struct buf *out);

@@ -7,15 +7,6 @@
 
 #include "base/jtext.h"
 
-static void
-encode_entity(const struct store_entity *e, struct buf *out)
-{
-	jtext_member_string(out, "id", span_of(e->id.s));
-	jtext_member_string(out, "name", e->name);
-	encode_time("createdAt", e->created_ms, out);
-	encode_time("updatedAt", e->updated_ms, out);
-}
-
 /* Who set up a place is in the audit log; here it is the manager itself. */
 static void
 encode_makers(struct buf *out)
@@ -30,11 +21,9 @@ encode_makers(struct buf *out)
 }
 
 /* Stock clients look for `product` and stop without it. */
-void
-encode_organization(const struct store_entity *e, struct buf *out)
+static void
+organization_members(const struct store_entity *e, struct buf *out)
 {
-	buf_addc(out, '{');
-	encode_entity(e, out);
 	encode_makers(out);
 	jtext_member_string(out, "product", SPAN_LITERAL("HOSTED"));
 	jtext_member_string(out, "status", SPAN_LITERAL("ACTIVE"));
@@ -42,22 +31,18 @@ encode_organization(const struct store_entity *e, struct buf *out)
 	jtext_member_bool(out, "allowEnhancedSupportAccess", false);
 	jtext_member_bool(out, "isScimEnabled", false);
 	jtext_member_bool(out, "environmentSecretsFetching", e->secrets_fetching);
-	buf_addc(out, '}');
 }
 
-void
-encode_workspace(const struct store_entity *e, struct buf *out)
+static void
+workspace_members(const struct store_entity *e, struct buf *out)
 {
-	buf_addc(out, '{');
-	encode_entity(e, out);
 	encode_makers(out);
 	jtext_member_string(out, "organizationId", span_of(e->organization.s));
 	jtext_member_bool(out, "cicdEnforcedDefault", false);
-	buf_addc(out, '}');
 }
 
-void
-encode_deployment(const struct store_entity *e, struct buf *out)
+static void
+deployment_members(const struct store_entity *e, struct buf *out)
 {
 	/* What is not known of an Airflow that others run. */
 	static const char *const unknown[] = { "airflowVersion", "apiUrl", "astroRuntimeVersion",
@@ -65,8 +50,6 @@ encode_deployment(const struct store_entity *e, struct buf *out)
 		"schedulerMemory", "uiUrl", "webServerAirflowApiUrl", "webServerCpu",
 		"webServerIngressHostname", "webServerMemory", "webServerUrl" };
 
-	buf_addc(out, '{');
-	encode_entity(e, out);
 	encode_makers(out);
 	jtext_member_string(out, "organizationId", span_of(e->organization.s));
 	jtext_member_string(out, "workspaceId", span_of(e->workspace.s));
@@ -78,17 +61,32 @@ encode_deployment(const struct store_entity *e, struct buf *out)
 	jtext_member_int(out, "schedulerReplicas", 0);
 	for (size_t i = 0; i < N_ELEMENTS(unknown); i++)
 		jtext_member_string(out, unknown[i], SPAN_LITERAL(""));
-	buf_addc(out, '}');
 }
 
-void
-encode_project(const struct store_entity *e, struct buf *out)
+static void
+project_members(const struct store_entity *e, struct buf *out)
 {
-	buf_addc(out, '{');
-	encode_entity(e, out);
 	jtext_member_string(out, "organizationId", span_of(e->organization.s));
 	jtext_member_string(out, "workspaceId", span_of(e->workspace.s));
 	if (!id_is_none(&e->deployment))
 		jtext_member_string(out, "deploymentId", span_of(e->deployment.s));
+}
+
+void
+encode_entity(const struct store_entity *e, struct buf *out)
+{
+	static void (*const members[SCOPE_N])(const struct store_entity *e, struct buf *out) = {
+		[SCOPE_ORGANIZATION] = organization_members,
+		[SCOPE_WORKSPACE] = workspace_members,
+		[SCOPE_DEPLOYMENT] = deployment_members,
+		[SCOPE_PROJECT] = project_members,
+	};
+
+	buf_addc(out, '{');
+	jtext_member_string(out, "id", span_of(e->id.s));
+	jtext_member_string(out, "name", e->name);
+	encode_time("createdAt", e->created_ms, out);
+	encode_time("updatedAt", e->updated_ms, out);
+	members[e->scope](e, out);
 	buf_addc(out, '}');
 }

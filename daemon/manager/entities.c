@@ -66,7 +66,7 @@ organizations_list(struct request *rq)
 	r = store_entity_get(rq->api->store, SCOPE_ORGANIZATION, &rq->who.subject.organization, &e);
 	p.total = r == STORE_OK;
 	if (r == STORE_OK && p.offset == 0 && p.limit > 0)
-		encode_organization(&e, &body);
+		encode_entity(&e, &body);
 	end_page(rq, &body, &p, r);
 }
 
@@ -82,7 +82,7 @@ organization_get(struct request *rq)
 	} else if (r != STORE_OK) {
 		request_not_found(rq, "The organization");
 	} else {
-		encode_organization(&e, &body);
+		encode_entity(&e, &body);
 		answer_json(rq->call, NULL, &body);
 	}
 	buf_fini(&body);
@@ -100,31 +100,6 @@ struct listing {
 	bool by_name, by_workspace;
 	struct id around;
 };
-
-static struct place
-place_of(const struct store_entity *e)
-{
-	struct place p = { .organization = e->organization, .workspace = e->workspace };
-
-	if (e->scope == SCOPE_WORKSPACE)
-		p.workspace = e->id;
-	if (e->scope == SCOPE_DEPLOYMENT)
-		p.deployment = e->id;
-	if (e->scope == SCOPE_PROJECT)
-		p.project = e->id;
-	return p;
-}
-
-static void
-encode_place_of(const struct store_entity *e, struct buf *out)
-{
-	if (e->scope == SCOPE_WORKSPACE)
-		encode_workspace(e, out);
-	else if (e->scope == SCOPE_DEPLOYMENT)
-		encode_deployment(e, out);
-	else
-		encode_project(e, out);
-}
 
 /* A repeated parameter. */
 static bool
@@ -162,7 +137,7 @@ workspace_around(struct request *rq)
 static bool
 is_visible(struct request *rq, const struct store_entity *e, const struct id *around)
 {
-	struct place where = place_of(e);
+	struct place where = store_entity_place(e);
 
 	return policy_decide(&rq->who.subject, ACTION_VIEW, &where, false) == POLICY_ALLOWED ||
 	       (e->scope == SCOPE_WORKSPACE && id_equal(around, &e->id));
@@ -186,7 +161,7 @@ list_entity(void *arg, const struct store_entity *e)
 	if (row < l->page.offset || row - l->page.offset >= l->page.limit)
 		return 0;
 	separate(&l->body);
-	encode_place_of(e, &l->body);
+	encode_entity(e, &l->body);
 	return buf_error(&l->body);
 }
 
@@ -239,7 +214,7 @@ get_entity(struct request *rq, enum scope scope, const char *what)
 		request_not_found(rq, what);
 		return;
 	}
-	encode_place_of(&e, &body);
+	encode_entity(&e, &body);
 	answer_json(rq->call, NULL, &body);
 	buf_fini(&body);
 }

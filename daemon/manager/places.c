@@ -12,16 +12,13 @@
 /* What is told of a place of this scope. */
 static const struct place_words {
 	const char *the, *taken;
-	void (*encode)(const struct store_entity *e, struct buf *out);
 } words[SCOPE_N] = {
-	[SCOPE_ORGANIZATION] = { "The organization", "name is taken: another organization has it",
-	    encode_organization },
+	[SCOPE_ORGANIZATION] = { "The organization", "name is taken: another organization has it" },
 	[SCOPE_WORKSPACE] = { "The Workspace",
-	    "name is taken: the organization has a Workspace of it", encode_workspace },
+	    "name is taken: the organization has a Workspace of it" },
 	[SCOPE_DEPLOYMENT] = { "The Deployment",
-	    "name is taken: the Workspace has a Deployment of it", encode_deployment },
-	[SCOPE_PROJECT] = { "The project", "name is taken: the Workspace has a project of it",
-	    encode_project },
+	    "name is taken: the Workspace has a Deployment of it" },
+	[SCOPE_PROJECT] = { "The project", "name is taken: the Workspace has a project of it" },
 };
 
 /* The place as it is now: what creating and changing it are answered with. */
@@ -37,7 +34,7 @@ answer_place(struct request *rq, enum scope scope, const struct id *id)
 	} else if (r > 0) {
 		request_not_found(rq, words[scope].the);
 	} else {
-		words[scope].encode(&e, &body);
+		encode_entity(&e, &body);
 		answer_json(rq->call, NULL, &body);
 	}
 	buf_fini(&body);

@@ -146,7 +146,9 @@ MUST_CHECK int store_project_set_deployment(struct store *s, const struct id *pr
     const struct id *deployment, const struct store_actor *by);
 MUST_CHECK int store_organization_set_secrets(
     struct store *s, const struct id *id, bool on, const struct store_actor *by);
-/* Where a Deployment, Workspace or project is: fills place. STORE_NOT_FOUND. */
+/* Where an entity is; for a Workspace, Deployment or project itself included. */
+struct place store_entity_place(const struct store_entity *e);
+/* The same by its id. STORE_NOT_FOUND. */
 MUST_CHECK int store_place(
     struct store *s, enum scope scope, const struct id *id, struct place *out);
 

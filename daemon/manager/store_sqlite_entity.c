@@ -329,20 +329,27 @@ store_organization_set_secrets(
 	return r;
 }
 
+struct place
+store_entity_place(const struct store_entity *e)
+{
+	struct place p = { .organization = e->organization, .workspace = e->workspace };
+
+	if (e->scope == SCOPE_WORKSPACE)
+		p.workspace = e->id;
+	else if (e->scope == SCOPE_DEPLOYMENT)
+		p.deployment = e->id;
+	else if (e->scope == SCOPE_PROJECT)
+		p.project = e->id;
+	return p;
+}
+
 int
 store_place(struct store *s, enum scope scope, const struct id *id, struct place *out)
 {
 	struct store_entity e;
 	int r = store_entity_get(s, scope, id, &e);
 
-	if (r != 0)
-		return r;
-	*out = (struct place){ .organization = e.organization, .workspace = e.workspace };
-	if (scope == SCOPE_WORKSPACE)
-		out->workspace = e.id;
-	else if (scope == SCOPE_DEPLOYMENT)
-		out->deployment = e.id;
-	else if (scope == SCOPE_PROJECT)
-		out->project = e.id;
-	return 0;
+	if (r == 0)
+		*out = store_entity_place(&e);
+	return r;
 }
