@@ -22,31 +22,35 @@ build_type_of(enum record_kind kind)
 
 /* --- in the worker ---------------------------------------------------------------------- */
 
+void
+build_render(enum record_kind kind, const struct manager_row *row, struct buf *out)
+{
+	struct connection_fields c = {
+		.conn_type = row->conn_type,
+		.description = row->description,
+		.host = row->host,
+		.login = row->login,
+		.password = row->password,
+		.schema = row->schema,
+		.port = row->port,
+		.extra = row->extra,
+	};
+
+	if (kind == KIND_CONNECTION)
+		render_connection(out, &c);
+	else
+		render_variable(out, row->value);
+}
+
 static struct span
 row_text(struct build *b, const struct manager_row *row)
 {
-	struct connection_fields c;
-
 	if (row->verdict == ROW_WITHHELD)
 		return row->withheld_json;
 	if (row->verdict == ROW_INVALID)
 		return row->bad_field;
 	buf_reset(&b->text);
-	if (b->kind == KIND_CONNECTION) {
-		c = (struct connection_fields){
-			.conn_type = row->conn_type,
-			.description = row->description,
-			.host = row->host,
-			.login = row->login,
-			.password = row->password,
-			.schema = row->schema,
-			.port = row->port,
-			.extra = row->extra,
-		};
-		render_connection(&b->text, &c);
-	} else {
-		render_variable(&b->text, row->value);
-	}
+	build_render(b->kind, row, &b->text);
 	return span_of_buf(&b->text);
 }
 
@@ -82,7 +86,7 @@ need_builder(struct build *b)
 	if (b->builder)
 		return 0;
 	buf_init(&b->text, LIMIT_VALUE);
-	buf_init(&b->scratch, LIMIT_PAGE_BYTES);
+	buf_init(&b->scratch, MANAGER_SCRATCH);
 	return generation_builder_new(&b->builder, b->lock, b->max_bytes);
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "core/render.h"
+#include "edge/build.h"
 #include "proto/manager.h"
 #include "proto/scan.h"
 
@@ -32,21 +32,11 @@ check_json(const struct buf *b, enum scan_type type)
 static void
 check_connection(const struct manager_row *row, struct buf *out)
 {
-	const struct connection_fields fields = {
-		.conn_type = row->conn_type,
-		.description = row->description,
-		.host = row->host,
-		.login = row->login,
-		.password = row->password,
-		.schema = row->schema,
-		.port = row->port,
-		.extra = row->extra,
-	};
 	struct buf text = BUF_INIT(1 << 22);
 
 	must(row->conn_type.n > 0 && row->port >= 0 && row->port <= 65535);
 	must(!row->password.p || row->password.n);
-	render_connection(out, &fields);
+	build_render(KIND_CONNECTION, row, out);
 	check_json(out, SCAN_STRING);
 	/* The string holds JSON in its turn: what Airflow parses. */
 	must(scan_string(span_of_buf(out), &text) == 0);
@@ -68,7 +58,7 @@ on_row(void *arg, const struct manager_row *row)
 			check_connection(row, &out);
 		} else if (type != MANAGER_METRICS_EXPORT) {
 			must(row->value.p != NULL);
-			render_variable(&out, row->value);
+			build_render(KIND_VARIABLE, row, &out);
 			check_json(&out, SCAN_STRING);
 		}
 		break;

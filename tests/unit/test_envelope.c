@@ -9,15 +9,7 @@
 
 #include "base/mem.h"
 #include "proto/envelope.h"
-
-static void
-assert_span(struct span s, const char *want)
-{
-	if (!want)
-		assert_null(s.p);
-	else if (!span_is(s, want))
-		fail_msg("%.*s instead of %s", (int)s.n, s.p, want);
-}
+#include "tests/unit/check.h"
 
 static void
 calls_are_read(void **state)

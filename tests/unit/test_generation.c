@@ -13,45 +13,14 @@
 #include "base/base.h"
 #include "base/mem.h"
 #include "core/generation.h"
+#include "tests/unit/check.h"
 
 #define MAX_BYTES (64 << 20)
-
-static struct generation_builder *
-builder(void)
-{
-	struct generation_builder *b;
-
-	assert_int_equal(generation_builder_new(&b, ARENA_LOCK_PREFER, MAX_BYTES), 0);
-	return b;
-}
-
-static void
-add(struct generation_builder *b, enum record_kind kind, enum record_state state, const char *key,
-    const char *text)
-{
-	assert_int_equal(generation_builder_add(b, kind, state, span_of(key), span_of(text)), 0);
-}
-
-static struct generation *
-finish(struct generation_builder *b)
-{
-	struct generation *g;
-
-	assert_int_equal(generation_builder_finish(b, &g), 0);
-	return g;
-}
-
-static void
-assert_span(struct span s, const char *want)
-{
-	if (!span_is(s, want))
-		fail_msg("\"%.*s\" is not \"%s\"", (int)s.n, s.p, want);
-}
 
 static void
 kinds_are_separate_and_sorted_by_bytes(void **state)
 {
-	struct generation_builder *b = builder();
+	struct generation_builder *b = builder(ARENA_LOCK_PREFER);
 	struct generation *g;
 	const struct record *r;
 
@@ -90,7 +59,7 @@ kinds_are_separate_and_sorted_by_bytes(void **state)
 static void
 an_empty_one_is_fine(void **state)
 {
-	struct generation *g = finish(builder());
+	struct generation *g = finish(builder(ARENA_LOCK_PREFER));
 
 	(void)state;
 	assert_int_equal(generation_count(g, KIND_CONNECTION), 0);
@@ -102,7 +71,7 @@ an_empty_one_is_fine(void **state)
 static void
 what_does_not_belong_is_refused(void **state)
 {
-	struct generation_builder *b = builder();
+	struct generation_builder *b = builder(ARENA_LOCK_PREFER);
 	char key[GENERATION_MAX_KEY + 1];
 
 	(void)state;
@@ -134,7 +103,7 @@ static void
 ten_thousand_cost_little_more_than_their_bytes(void **state)
 {
 	enum { N = 10000, TEXT = 400 };
-	struct generation_builder *b = builder();
+	struct generation_builder *b = builder(ARENA_LOCK_PREFER);
 	struct generation *g;
 	char key[32], text[TEXT];
 	size_t bytes = 0;
@@ -177,7 +146,7 @@ static void
 the_last_reference_ends_it(void **state)
 {
 	int64_t before = mem_live();
-	struct generation_builder *b = builder();
+	struct generation_builder *b = builder(ARENA_LOCK_PREFER);
 	struct generation *g, *again;
 
 	(void)state;
@@ -199,7 +168,7 @@ struct row {
 static struct generation *
 of_rows(const struct row *rows, size_t n)
 {
-	struct generation_builder *b = builder();
+	struct generation_builder *b = builder(ARENA_LOCK_PREFER);
 
 	for (size_t i = 0; i < n; i++)
 		add(b, rows[i].kind, rows[i].state, rows[i].key, rows[i].text);
@@ -258,7 +227,7 @@ equal_means_every_member_but_the_order(void **state)
 static struct generation *
 withheld_after(const struct generation *from, int64_t confirmed_ms, int64_t oldest_ms)
 {
-	struct generation_builder *b = builder();
+	struct generation_builder *b = builder(ARENA_LOCK_PREFER);
 
 	add(b, KIND_CONNECTION, RECORD_WITHHELD, "a", "[\"password\"]");
 	add(b, KIND_CONNECTION, RECORD_VALUE, "b", "\"2\"");
@@ -328,7 +297,7 @@ keeping_a_kind_keeps_what_hangs_on_it(void **state)
 		{ KIND_VARIABLE, RECORD_VALUE, "v", "\"3\"" },
 	};
 	struct generation *g = of_rows(base, 2), *first = withheld_after(g, 500, 0), *kept;
-	struct generation_builder *b = builder();
+	struct generation_builder *b = builder(ARENA_LOCK_PREFER);
 
 	(void)state;
 	assert_int_equal(generation_builder_keep(b, KIND_CONNECTION, first), 0);
@@ -341,7 +310,7 @@ keeping_a_kind_keeps_what_hangs_on_it(void **state)
 	assert_null(generation_find(kept, KIND_VARIABLE, span_of("v")));
 	assert_span(generation_find(kept, KIND_VARIABLE, span_of("w"))->text, "\"4\"");
 
-	b = builder(); /* kept, but too old by now */
+	b = builder(ARENA_LOCK_PREFER); /* kept, but too old by now */
 	assert_int_equal(generation_builder_keep(b, KIND_CONNECTION, kept), 0);
 	assert_int_equal(generation_builder_carry(b, kept, 900, 501), 0);
 	first = finish(b);
@@ -355,7 +324,7 @@ keeping_a_kind_keeps_what_hangs_on_it(void **state)
 static struct generation *
 some(unsigned which, bool in_order)
 {
-	struct generation_builder *b = builder();
+	struct generation_builder *b = builder(ARENA_LOCK_PREFER);
 	char key[16];
 
 	for (unsigned i = 0; i < 40; i++) {

@@ -13,6 +13,7 @@
 #include "base/base.h"
 #include "base/mem.h"
 #include "core/replica.h"
+#include "tests/unit/check.h"
 
 #define NOW 5000
 
@@ -78,13 +79,6 @@ started(struct world *w)
 	(void)replica_turn(r, NOW);
 	assert_int_equal(w->n_syncs, 1);
 	return r;
-}
-
-static void
-add(struct generation_builder *b, enum record_kind kind, enum record_state state, const char *key,
-    const char *text)
-{
-	assert_int_equal(generation_builder_add(b, kind, state, span_of(key), span_of(text)), 0);
 }
 
 /* Ends the sync with what b was filled with. */

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "proto/limits.h"
 #include "proto/scan.h"
+#include "tests/unit/check.h"
 
 /* A copy in a block of just its size: a read beyond the end shows under a sanitizer. */
 static char *
@@ -332,13 +333,6 @@ checked(const char *text)
 
 	assert_int_equal(scan_check(span_of(text), SCAN_LENIENT, &value, NULL), 0);
 	return value;
-}
-
-static void
-assert_span(struct span s, const char *want)
-{
-	if (!span_is(s, want))
-		fail_msg("%.*s instead of %s", (int)s.n, s.p, want);
 }
 
 static void

@@ -11,15 +11,7 @@
 #include "proto/limits.h"
 #include "proto/scan.h"
 #include "proto/secrets.h"
-
-static void
-assert_span(struct span s, const char *want)
-{
-	if (!want)
-		assert_null(s.p);
-	else if (!span_is(s, want))
-		fail_msg("%.*s instead of %s", (int)s.n, s.p ? s.p : "", want);
-}
+#include "tests/unit/check.h"
 
 /* Reads a frame out of a copy of its own, which is written to. The caller frees *frame. */
 static enum question_verdict

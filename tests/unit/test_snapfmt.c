@@ -14,6 +14,7 @@
 #include "base/base.h"
 #include "base/mem.h"
 #include "core/snapfmt.h"
+#include "tests/unit/check.h"
 
 #define MAX_BYTES (64 << 20)
 #define HOUR      ((int64_t)3600 * 1000)
@@ -25,36 +26,11 @@ static const struct moment wrote = {
 	.boot_ms = 10 * HOUR, .wall_ms = 1000 * HOUR, .has_boot_id = true, .boot_id = { 7 }
 };
 
-static void
-add(struct generation_builder *b, enum record_kind kind, enum record_state state, const char *key,
-    const char *text)
-{
-	assert_int_equal(generation_builder_add(b, kind, state, span_of(key), span_of(text)), 0);
-}
-
-static struct generation *
-finish(struct generation_builder *b)
-{
-	struct generation *g;
-
-	assert_int_equal(generation_builder_finish(b, &g), 0);
-	return g;
-}
-
-static struct generation_builder *
-builder(void)
-{
-	struct generation_builder *b;
-
-	assert_int_equal(generation_builder_new(&b, ARENA_LOCK_OFF, MAX_BYTES), 0);
-	return b;
-}
-
 /* Every kind and state, a held value, an empty text, a key with odd bytes. */
 static struct generation *
 sample(void)
 {
-	struct generation_builder *b = builder();
+	struct generation_builder *b = builder(ARENA_LOCK_OFF);
 
 	add(b, KIND_CONNECTION, RECORD_VALUE, "db", "\"{\\\"host\\\":\\\"h\\\"}\"");
 	add(b, KIND_CONNECTION, RECORD_INVALID, "odd é/@", "port");
@@ -152,8 +128,8 @@ static void
 nothing_and_much_are_written_too(void **state)
 {
 	enum { N = 3000, BIG = 300000 };
-	struct generation_builder *b = builder();
-	struct generation *g = finish(builder()), *back;
+	struct generation_builder *b = builder(ARENA_LOCK_OFF);
+	struct generation *g = finish(builder(ARENA_LOCK_OFF)), *back;
 	struct buf file = written(g);
 	struct snapshot_about about;
 	char why[SNAPSHOT_WHY_SIZE], key[32];
@@ -235,7 +211,7 @@ every_damage_is_seen(void **state)
 static void
 pieces_keep_their_places(void **state)
 {
-	struct generation_builder *b = builder();
+	struct generation_builder *b = builder(ARENA_LOCK_OFF);
 	struct snapshot_about about;
 	char why[SNAPSHOT_WHY_SIZE], key[32], text[1000];
 	struct generation *g, *back;

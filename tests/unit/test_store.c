@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "manager/store.h"
 #include "proto/limits.h"
+#include "tests/unit/check.h"
 
 #define CONN MANAGER_CONNECTION
 #define VAR  MANAGER_AIRFLOW_VARIABLE
@@ -30,7 +31,7 @@ static const uint8_t kek[SEAL_KEY_SIZE] = { 1, 2, 3 };
 
 /* A directory, a store in it, and an organization with a Workspace and three Deployments. */
 struct fixture {
-	char dir[64];
+	char dir[TEST_DIR_SIZE];
 	struct keys *keys;
 	struct store *s;
 	struct id org, ws, ws2, dep[3], far; /* far: in the second Workspace */
@@ -68,10 +69,7 @@ set_up(void **state)
 	char why[STORE_WHY_SIZE] = "";
 
 	assert_non_null(f);
-	/* In memory where there is such a place: thousands of writes, each synced. */
-	snprintf(f->dir, sizeof f->dir, "%s/test_store.XXXXXX",
-	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	assert_non_null(mkdtemp(f->dir));
+	test_dir_make(f->dir, "test_store");
 	f->keys = keys_from_bytes(kek);
 	f->h = store_holder_new();
 	assert_int_equal(store_create(&f->s, f->dir, f->keys, why), 0);
@@ -86,21 +84,6 @@ set_up(void **state)
 	return 0;
 }
 
-static void
-remove_dir(const char *dir)
-{
-	DIR *d = opendir(dir);
-	struct dirent *e;
-
-	while (d && (e = readdir(d))) {
-		if (e->d_name[0] != '.')
-			(void)unlinkat(dirfd(d), e->d_name, 0); /* a temporary directory's */
-	}
-	if (d)
-		closedir(d);
-	(void)rmdir(dir); /* likewise */
-}
-
 static int
 tear_down(void **state)
 {
@@ -109,7 +92,7 @@ tear_down(void **state)
 	store_close(f->s);
 	keys_free(f->keys);
 	store_holder_free(f->h);
-	remove_dir(f->dir);
+	test_dir_remove(f->dir);
 	mem_free(f);
 	return 0;
 }
@@ -185,13 +168,6 @@ static void
 get(struct fixture *f, const struct id *id, struct store_object *o)
 {
 	assert_int_equal(store_object_get(f->s, id, f->h, o), 0);
-}
-
-static void
-assert_span(struct span s, const char *want)
-{
-	assert_non_null(s.p);
-	assert_true(span_is(s, want));
 }
 
 /* The rows of a query as "key=value key=value ..."; a linked row's key has a '>' before it. */

@@ -6,19 +6,17 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <dirent.h>
 #include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/base.h"
 #include "base/mem.h"
 #include "manager/token.h"
 #include "proto/limits.h"
 #include "proto/scan.h"
+#include "tests/unit/check.h"
 
 #define NOW 1700000000123
 
@@ -26,7 +24,7 @@ static const struct store_actor nobody = { { "" }, { 0 } };
 static const uint8_t kek[SEAL_KEY_SIZE] = { 7 };
 
 struct fixture {
-	char dir[64];
+	char dir[TEST_DIR_SIZE];
 	struct keys *keys;
 	struct store *s;
 	struct token_authority *a;
@@ -41,10 +39,7 @@ set_up(void **state)
 	char why[STORE_WHY_SIZE] = "";
 
 	assert_non_null(f);
-	/* In memory where there is such a place: thousands of writes, each synced. */
-	snprintf(f->dir, sizeof f->dir, "%s/test_token.XXXXXX",
-	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	assert_non_null(mkdtemp(f->dir));
+	test_dir_make(f->dir, "test_token");
 	f->keys = keys_from_bytes(kek);
 	assert_int_equal(store_create(&f->s, f->dir, f->keys, why), 0);
 	assert_int_equal(store_entity_create(
@@ -65,19 +60,11 @@ static int
 tear_down(void **state)
 {
 	struct fixture *f = *state;
-	struct dirent *e;
-	DIR *d = opendir(f->dir);
 
 	token_authority_free(f->a);
 	store_close(f->s);
 	keys_free(f->keys);
-	while (d && (e = readdir(d))) {
-		if (e->d_name[0] != '.')
-			(void)unlinkat(dirfd(d), e->d_name, 0); /* a temporary directory's */
-	}
-	if (d)
-		closedir(d);
-	(void)rmdir(f->dir); /* likewise */
+	test_dir_remove(f->dir);
 	mem_free(f);
 	return 0;
 }

@@ -10,9 +10,11 @@
 
 #include "base/mem.h"
 #include "core/render.h"
+#include "edge/build.h"
 #include "proto/json.h"
 #include "proto/manager.h"
 #include "proto/secrets.h"
+#include "tests/unit/check.h"
 
 /* --- the files ------------------------------------------------------------------------- */
 
@@ -93,15 +95,6 @@ assert_frame(const struct buf *out, const char *want)
 	assert_int_equal(buf_error(out), 0);
 	assert_string_equal(buf_str(out), want);
 	assert_int_equal(out->len, strlen(want) + 1);
-}
-
-static void
-assert_span(struct span s, const char *want)
-{
-	if (!want)
-		assert_null(s.p);
-	else if (!span_is(s, want))
-		fail_msg("%.*s instead of %s", (int)s.n, s.p ? s.p : "", want);
 }
 
 /* --- calls.json and refusals.json ------------------------------------------------------ */
@@ -301,22 +294,9 @@ replies(void **state)
 static void
 record_text(const struct manager_row *row, enum manager_type type, struct buf *text)
 {
-	const struct connection_fields fields = {
-		.conn_type = row->conn_type,
-		.description = row->description,
-		.host = row->host,
-		.login = row->login,
-		.password = row->password,
-		.schema = row->schema,
-		.port = row->port,
-		.extra = row->extra,
-	};
 	struct buf record = BUF_INIT(1 << 16);
 
-	if (type == MANAGER_CONNECTION)
-		render_connection(&record, &fields);
-	else
-		render_variable(&record, row->value);
+	build_render(type == MANAGER_CONNECTION ? KIND_CONNECTION : KIND_VARIABLE, row, &record);
 	assert_int_equal(scan_string(span_of_buf(&record), text), 0);
 	buf_fini(&record);
 }
