@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -167,20 +168,34 @@ make_all(struct making *m, struct keys *keys, struct buf *out)
 	return r;
 }
 
-int
-command_init(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
+/* The directory, made if need be, and ours alone until it is closed; -1. */
+static int
+take_directory(const char *dir, char why[static COMMAND_WHY_SIZE])
+{
+	int fd = -1;
+
+	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	snprintf(why, COMMAND_WHY_SIZE, "%.300s: %s", dir,
+	    errno == EWOULDBLOCK ? "another init is at work in it" : strerror(errno));
+	if (fd >= 0)
+		(void)close(fd); /* only locked */
+	return -1;
+}
+
+static int
+init_in(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
 {
 	struct making m = { .o = o, .why = why };
 	struct keys *keys = NULL;
 	bool had_key;
 	int r = -1;
 
-	if (mkdir(o->data, 0700) < 0 && errno != EEXIST) {
-		snprintf(why, COMMAND_WHY_SIZE, "%.300s: %s", o->data, strerror(errno));
-		return -1;
-	}
 	/* Before anything is made: a directory in use stays as it is. */
 	if (is_there(o->data, "manager.db")) {
+		clear_workshop(o->data); /* of one that was killed at its last step */
 		snprintf(why, COMMAND_WHY_SIZE,
 		    "%.300s: there is a database already; nothing was changed", o->data);
 		return -1;
@@ -191,5 +206,16 @@ command_init(const struct options *o, struct buf *out, char why[static COMMAND_W
 	(void)keys_free(keys);
 	if (r != 0 && !had_key && !is_there(o->data, "manager.db"))
 		take_away(o->data, "manager.key");
+	return r;
+}
+
+int
+command_init(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
+{
+	int fd = take_directory(o->data, why);
+	int r = fd < 0 ? -1 : init_in(o, out, why);
+
+	if (fd >= 0)
+		(void)close(fd); /* only locked */
 	return r;
 }

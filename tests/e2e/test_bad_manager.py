@@ -92,6 +92,7 @@ def endless_body(x: Exchange) -> None:
 
 def endless_headers(x: Exchange) -> None:
     x.handler.send_response(200)
+    x.handler.flush_headers()
     while not x.manager.closing.is_set():
         x.write(b"X-Junk: " + b"a" * 8000 + b"\r\n")
 

@@ -194,6 +194,26 @@ def test_init_killed_at_any_instant_can_be_done_again(workdir: Path) -> None:
     assert done < 40
 
 
+def test_of_inits_at_once_one_makes_it_and_the_others_say_why(workdir: Path) -> None:
+    data = workdir / "data"
+    words = ["init", "--organization", "o", "--workspace", "w", "--deployment", "d", "--data", data]
+    for _ in range(10):
+        all_of_them = [
+            subprocess.Popen([MANAGER, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                text=True)
+            for _ in range(4)
+        ]  # fmt: skip
+        said = [(p, *p.communicate()) for p in all_of_them]
+        (made,) = [json.loads(out) for p, out, _ in said if p.returncode == 0]
+        assert made["token"]
+        for p, out, err in said:
+            if p.returncode != 0:
+                assert not out
+                assert "already" in err or "another init" in err, err
+        assert not (data / "manager.init").exists()
+        shutil.rmtree(data)
+
+
 # --- the key -----------------------------------------------------------------------------------
 
 
