@@ -27,7 +27,7 @@ organization_members(const struct store_entity *e, struct buf *out)
 	encode_makers(out);
 	jtext_member_string(out, "product", SPAN_LITERAL("HOSTED"));
 	jtext_member_string(out, "status", SPAN_LITERAL("ACTIVE"));
-	jtext_member_string(out, "supportPlan", SPAN_LITERAL("INTERNAL"));
+	jtext_member_string(out, "supportPlan", SPAN_LITERAL("BASIC"));
 	jtext_member_bool(out, "allowEnhancedSupportAccess", false);
 	jtext_member_bool(out, "isScimEnabled", false);
 	jtext_member_bool(out, "environmentSecretsFetching", e->secrets_fetching);
