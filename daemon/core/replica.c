@@ -219,9 +219,8 @@ holds_separator(struct span key)
 	return key.n && memmem(key.p, key.n, TEAM_SEPARATOR, strlen(TEAM_SEPARATOR)) != NULL;
 }
 
-/* The team's own name of a key, in room; absent without a team, or when no key can be that long. */
-static struct span
-team_key(struct span team, struct span key, char room[static GENERATION_MAX_KEY])
+struct span
+replica_team_key(struct span team, struct span key, char room[static GENERATION_MAX_KEY])
 {
 	int n;
 
@@ -239,24 +238,25 @@ note_miss(struct replica *r, int64_t now_ms, enum record_kind kind, struct span 
 		r->ops->wake(r->env);
 }
 
-static const struct record *
-find(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team, struct span key,
-    bool hide_teams)
+void
+replica_missed(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
+    struct span key, bool bare)
 {
 	char room[GENERATION_MAX_KEY];
-	struct span own = team_key(team, key, room);
-	const struct record *rec;
 
-	if (hide_teams && holds_separator(key))
-		return NULL;
-	rec = own.n ? generation_find(r->current, kind, own) : NULL;
-	if (!rec)
-		rec = generation_find(r->current, kind, key);
-	if (!rec) {
-		note_miss(r, now_ms, kind, own);
+	note_miss(r, now_ms, kind, replica_team_key(team, key, room));
+	if (bare)
 		note_miss(r, now_ms, kind, key);
-	}
-	return rec;
+}
+
+static const struct record *
+find(const struct replica *r, enum record_kind kind, struct span team, struct span key)
+{
+	char room[GENERATION_MAX_KEY];
+	struct span own = replica_team_key(team, key, room);
+	const struct record *rec = own.n ? generation_find(r->current, kind, own) : NULL;
+
+	return rec ? rec : generation_find(r->current, kind, key);
 }
 
 static void
@@ -285,6 +285,7 @@ void
 replica_ask_now(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
     struct span key, bool hide_teams, struct answer *out)
 {
+	bool hidden = hide_teams && holds_separator(key);
 	const struct record *rec;
 
 	if (!r->current) {
@@ -301,9 +302,10 @@ replica_ask_now(struct replica *r, int64_t now_ms, enum record_kind kind, struct
 		answer_expired(r, now_ms, out);
 		return;
 	}
-	rec = find(r, now_ms, kind, team, key, hide_teams);
+	rec = hidden ? NULL : find(r, kind, team, key);
 	if (rec)
 		answer_record(r, now_ms, rec, out);
+	out->missed = !rec && !hidden;
 }
 
 /* May a question that finds no data hope for a sync? */

@@ -11,7 +11,8 @@
  * list of it and calls replica_sync_done() exactly once. One sync is in flight at a time.
  *
  * A miss is answered at once from what is there. Behind the answer a probe may ask for that one key (see
- * core/probe.h), so that the next question finds what was made a moment ago.
+ * core/probe.h), so that the next question finds what was made a moment ago; only when the caller says
+ * with replica_missed() that the asker may have it.
  */
 #pragma once
 
@@ -91,6 +92,7 @@ struct answer {
 	enum freshness state;
 	int64_t age_ms;
 	const char *reason; /* borrowed likewise */
+	bool missed; /* not found, and not for being hidden: replica_missed() may be called */
 };
 
 struct replica;
@@ -159,6 +161,15 @@ void replica_forget(struct waiter *w); /* not waiting: fine */
 /* Answers in any case: NOT_READY where replica_ask() would have one wait. */
 void replica_ask_now(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
     struct span key, bool hide_teams, struct answer *out);
+/*
+ * After an answer that says `missed`: worth a probe. The team's own name of the key, unless team is absent;
+ * and, when bare, the key itself.
+ */
+void replica_missed(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
+    struct span key, bool bare);
+/* `<team>___<key>`, in room; absent without a team, or when no key can be that long. */
+struct span replica_team_key(
+    struct span team, struct span key, char room[static GENERATION_MAX_KEY]);
 
 /*
  * Does what is due at now_ms (start a sync, end waits, expire carried records, note a change of state)

@@ -164,6 +164,13 @@ log_lookup(const struct asker *a, const struct lookup *l, const char *verdict)
 }
 
 static void
+write_overloaded(struct buf *out, const struct asker *asker, const struct lookup *l)
+{
+	secrets_write_overloaded(out, OVERLOADED_MS);
+	log_lookup(asker, l, "overloaded");
+}
+
+static void
 write_answer(struct buf *out, const struct lookup *l, const struct answer *a)
 {
 	enum secrets_state state = (enum secrets_state)a->state;
@@ -192,8 +199,29 @@ write_answer(struct buf *out, const struct lookup *l, const struct answer *a)
 }
 
 /*
+ * `<team>___<key>` is for those who may have it: for others it is as if it were not there, and the key alone
+ * is asked for. 0 or -errno: can not tell.
+ */
+static int
+narrow(const struct service *s, struct asker *asker, struct lookup *l)
+{
+	char room[GENERATION_MAX_KEY];
+	struct span own;
+	int may;
+
+	if (l->team.n == 0 || acl_is_empty(s->acl))
+		return 0;
+	own = replica_team_key(l->team, l->key, room);
+	may = own.n ? may_ask(s, asker, l->kind, own) : 0;
+	if (may == 0)
+		l->team = (struct span){ 0 };
+	return may < 0 ? may : 0;
+}
+
+/*
  * The rules are asked about the record that was found: with a team that may be `<team>___<key>`. When
- * nothing was found, the key itself decides, so that a denial does not tell what exists.
+ * nothing was found, the key itself decides, so that a denial does not tell what exists; and nobody has
+ * the manager asked for what he may not have.
  */
 static void
 finish_lookup(struct service *s, struct asker *asker, const struct lookup *l,
@@ -201,6 +229,9 @@ finish_lookup(struct service *s, struct asker *asker, const struct lookup *l,
 {
 	int may = may_ask(s, asker, l->kind, a->record ? a->record->key : l->key);
 
+	/* What he may not have is as if it were not there: then his team's own name was missed. */
+	if ((a->missed && may >= 0) || (a->record && may == 0))
+		replica_missed(s->replica, clock_boot_ms(), l->kind, l->team, l->key, may == 1);
 	if (may == 1) {
 		write_answer(out, l, a);
 		log_lookup(asker, l, verdict_name(a->verdict));
@@ -244,11 +275,17 @@ pending_new(struct service *s, struct asker *asker, const struct lookup *l)
 void
 pending_answer(struct pending *p, struct buf *out)
 {
+	struct service *s = p->service;
+	struct lookup l = p->lookup;
 	struct answer a;
 
-	replica_ask_now(p->service->replica, clock_boot_ms(), p->lookup.kind, p->lookup.team,
-	    p->lookup.key, p->service->hide_teams, &a);
-	finish_lookup(p->service, p->asker, &p->lookup, &a, out);
+	if (narrow(s, p->asker, &l) < 0) { /* the rules may have changed meanwhile */
+		write_overloaded(out, p->asker, &l);
+	} else {
+		replica_ask_now(
+		    s->replica, clock_boot_ms(), l.kind, l.team, l.key, s->hide_teams, &a);
+		finish_lookup(s, p->asker, &l, &a, out);
+	}
 	pending_free(p);
 }
 
@@ -262,30 +299,47 @@ pending_free(struct pending *p)
 	return NULL;
 }
 
+/* There is no data yet, and a sync is due or runs. Whom it would not help does not wait for one either. */
 static enum serve_outcome
-serve_lookup(struct service *s, struct asker *asker, const struct lookup *l, struct buf *out,
-    struct serve_progress *progress)
+wait_for_data(struct service *s, struct asker *asker, const struct lookup *asked,
+    const struct lookup *l, struct buf *out, struct serve_progress *progress)
 {
-	int64_t now_ms = clock_boot_ms();
+	int may = l->team.n ? 1 : may_ask(s, asker, l->kind, l->key);
 	struct pending *p;
-	struct answer a;
 
-	if (replica_ask(s->replica, now_ms, l->kind, l->team, l->key, s->hide_teams, &a)) {
-		finish_lookup(s, asker, l, &a, out);
+	if (may != 1) {
+		write_no(out, may);
+		log_lookup(asker, l, may == 0 ? "denied" : "overloaded");
 		return SERVE_DONE;
 	}
-	p = pending_new(s, asker, l);
+	p = pending_new(s, asker, asked);
 	if (!p) {
-		secrets_write_overloaded(out, OVERLOADED_MS);
-		log_lookup(asker, l, "overloaded");
+		write_overloaded(out, asker, l);
 		return SERVE_DONE;
 	}
 	p->ready = progress->ready;
 	p->arg = progress->arg;
 	progress->pending = p;
-	replica_wait(s->replica, now_ms, &p->waiter);
+	replica_wait(s->replica, clock_boot_ms(), &p->waiter);
 	s->wait_began(s->env);
 	return SERVE_PENDING;
+}
+
+static enum serve_outcome
+serve_lookup(struct service *s, struct asker *asker, const struct lookup *asked, struct buf *out,
+    struct serve_progress *progress)
+{
+	struct lookup l = *asked;
+	struct answer a;
+
+	if (narrow(s, asker, &l) < 0) {
+		write_overloaded(out, asker, &l);
+		return SERVE_DONE;
+	}
+	if (!replica_ask(s->replica, clock_boot_ms(), l.kind, l.team, l.key, s->hide_teams, &a))
+		return wait_for_data(s, asker, asked, &l, out, progress);
+	finish_lookup(s, asker, &l, &a, out);
+	return SERVE_DONE;
 }
 
 static enum serve_outcome

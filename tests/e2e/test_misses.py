@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from connd_testing import (
+    Connd,
     FaultyManager,
     Manager,
     VarlinkError,
@@ -60,3 +62,72 @@ def test_without_probes_a_miss_asks_nobody(faulty: FaultyManager, workdir: Path)
                 connd.connection(f"missing-{n}")
         connd.status()
         assert len(faulty.requests) == before
+
+
+def denied(connd: Connd, conn_id: str, **more: str) -> VarlinkError:
+    with pytest.raises(VarlinkError, match="PermissionDenied") as caught:
+        connd.connection(conn_id, **more)
+    return caught.value
+
+
+def probed(faulty: FaultyManager, since: int) -> list[str]:
+    return [query["objectKey"] for _, query, _ in faulty.requests[since:] if "objectKey" in query]
+
+
+def test_a_denied_question_reveals_nothing_and_asks_nobody(
+    faulty: FaultyManager, workdir: Path
+) -> None:
+    faulty.add(connection_row("shut-there", faulty.deployment))
+    connd = faulty.connd(workdir, sections("50ms"))
+    connd.write_config(connd.config_text() + "[access]\ndeny = * conn:shut-*\nallow = *\n")
+    with connd:
+        before = len(faulty.requests)
+        there, missing = denied(connd, "shut-there"), denied(connd, "shut-missing")
+        assert there.args == missing.args
+        # A probe that comes later shows that there was time for one.
+        for n in range(3):
+            with pytest.raises(VarlinkError, match="NotFound"):
+                connd.connection(f"open-{n}")
+            eventually(lambda n=n: f"open-{n}" in probed(faulty, before), "what is allowed")
+        assert probed(faulty, before) == [f"open-{n}" for n in range(3)]
+
+
+def test_a_denied_question_waits_for_no_data(faulty: FaultyManager, workdir: Path) -> None:
+    faulty.fault = lambda x: faulty.closing.wait(20)
+    late = {"freshness": {"cold_wait": "5m"}, "manager": {"timeout": "5m"}}
+    connd = faulty.connd(workdir, late)
+    connd.write_config(connd.config_text() + "[access]\ndeny = * conn:shut\nallow = *\n")
+    connd.start("listening")
+    began = time.monotonic()
+    denied(connd, "shut")
+    assert time.monotonic() - began < 5
+    connd.stop()
+
+
+def test_a_teams_denied_key_is_as_if_it_were_not_there(
+    faulty: FaultyManager, workdir: Path
+) -> None:
+    for key in ("one", "two", "blue___one"):
+        faulty.add(connection_row(key, faulty.deployment, host=key))
+    connd = faulty.connd(workdir, sections("50ms"))
+    connd.write_config(connd.config_text() + "[access]\ndeny = * conn:blue___*\nallow = *\n")
+    with connd:
+        before = len(faulty.requests)
+        assert connd.connection("one", team="blue")["host"] == "one"
+        assert connd.connection("two", team="blue")["host"] == "two"
+        with pytest.raises(VarlinkError, match="NotFound"):
+            connd.connection("new", team="blue")
+        eventually(lambda: probed(faulty, before) == ["new"], "its own name is not asked for")
+
+
+def test_a_team_that_may_have_its_own_names_only(faulty: FaultyManager, workdir: Path) -> None:
+    for key in ("one", "two", "blue___one"):
+        faulty.add(connection_row(key, faulty.deployment, host=key))
+    connd = faulty.connd(workdir, sections("50ms"))
+    connd.write_config(connd.config_text() + "[access]\nallow = * conn:blue___*\n")
+    with connd:
+        before = len(faulty.requests)
+        assert connd.connection("one", team="blue")["host"] == "blue___one"
+        assert denied(connd, "two", team="blue").args == denied(connd, "new", team="blue").args
+        names = {"blue___two", "blue___new"}
+        eventually(lambda: set(probed(faulty, before)) == names, "its own names are asked for")

@@ -227,6 +227,9 @@ on_answer(struct waiter *waiter)
 	    span_of(q->key), w->hide_teams, &a);
 	q->n_answers++;
 	write_answer(w, q->name, &a);
+	if (a.missed)
+		replica_missed(w->replica, w->now_ms, q->kind, span_of(*q->team ? q->team : NULL),
+		    span_of(q->key), true);
 }
 
 /* Which kind "conn:db" is about, and where its key starts. */
@@ -267,6 +270,9 @@ world_ask(struct world *w, const struct words *args)
 		span_of(q->key), w->hide_teams, &a)) {
 		q->n_answers++;
 		write_answer(w, q->name, &a);
+		if (a.missed)
+			replica_missed(w->replica, w->now_ms, q->kind,
+			    span_of(*q->team ? q->team : NULL), span_of(q->key), true);
 	} else {
 		happened(w, true, "%s waits", q->name);
 		replica_wait(w->replica, w->now_ms, &q->waiter);
