@@ -40,10 +40,11 @@ ALL_CFLAGS    = -std=gnu17 -g -pthread $(CFLAGS_$(MODE)) $(HARDEN) $(WARN) $(WER
 		-MMD -MP $(CPPFLAGS_ALL) $(CFLAGS)
 ALL_LDFLAGS   = -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE_$(MODE)) $(LDFLAGS)
 
-LIBS_connd   := -levent_core -levent_extra -lcurl -lcjson -lsodium -linih -lssl -lcrypto
+# connd loads libcurl itself: daemon/edge/libcurl.h.
+LIBS_connd   := -levent_core -levent_extra -lcjson -lsodium -linih
 LIBS_connctl := -lcurl -lcjson -lsodium -lcrypto
 LIBS_manager := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -lcjson -lsodium -lsqlite3
-LIBS_unit    := -lcmocka $(LIBS_connd) $(LIBS_manager)
+LIBS_unit    := -lcmocka $(LIBS_connd) $(LIBS_connctl) $(LIBS_manager)
 
 # --- sources -------------------------------------------------------------------------
 

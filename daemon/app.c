@@ -15,6 +15,7 @@
 #include "base/rnd.h"
 #include "core/replica.h"
 #include "edge/harden.h"
+#include "edge/libcurl.h"
 #include "edge/listener.h"
 #include "edge/loop.h"
 #include "edge/metrics.h"
@@ -55,6 +56,11 @@ struct app {
 	struct ready *ready;
 	struct metrics *metrics;
 	struct event *drain_timer;
+	struct work loading; /* of libcurl */
+	int load_error;
+	char load_why[LIBCURL_WHY_SIZE];
+	bool loaded;
+	bool sync_wanted; /* as soon as it is */
 	bool stopping;
 	bool upgrading;             /* stopping, to become a newer program */
 	struct reexec_check *check; /* is that one content with the configuration? */
@@ -106,6 +112,9 @@ start_sync(void *env)
 	struct app *a = env;
 	struct sync_basis basis;
 
+	a->sync_wanted = !a->loaded;
+	if (!a->loaded)
+		return;
 	replica_basis(a->replica, clock_boot_ms(), &basis);
 	sync_start(a->sync, &basis);
 }
@@ -493,6 +502,41 @@ on_reload(void *arg)
 		notify_ready();
 }
 
+static void
+say_not_started(const char *why)
+{
+	log_error("connd cannot start", LOG_STR("reason", why));
+	notify_status(why);
+}
+
+/* --- libcurl comes -------------------------------------------------------------------------------- */
+
+static void
+load(struct work *w)
+{
+	struct app *a = (struct app *)((char *)w - offsetof(struct app, loading));
+
+	a->load_error = libcurl_load(a->load_why);
+}
+
+/* Without it there is no sync, ever; we are not ready yet, so a start has failed. */
+static void
+on_loaded(struct work *w)
+{
+	struct app *a = (struct app *)((char *)w - offsetof(struct app, loading));
+
+	if (a->load_error < 0) {
+		say_not_started(a->load_why);
+		loop_stop(a->loop);
+		return;
+	}
+	a->loaded = true;
+	ready_begin(a->ready);
+	if (a->sync_wanted)
+		start_sync(a);
+	take_turn(a);
+}
+
 /* --- birth and end ----------------------------------------------------------------------------------- */
 
 static void
@@ -515,7 +559,6 @@ start_replica(struct app *a, char why[static SETTINGS_WHY_SIZE])
 		.jitter = jitter,
 	};
 	struct replica_config rc = replica_config_of(a->settings->config);
-	struct sync_source source;
 	int r;
 
 	r = replica_new(&a->replica, &rc, &ops, a, (uint64_t)clock_wall_ms());
@@ -524,16 +567,7 @@ start_replica(struct app *a, char why[static SETTINGS_WHY_SIZE])
 	if (r < 0)
 		return r;
 	snapshot_load(a->snapshot);
-	r = new_upstream(&a->upstream, a->loop, a->settings->config);
-	if (r < 0)
-		return r;
-	source = source_of(a->settings, a->upstream);
-	r = worker_new(&a->worker, a->loop);
-	if (r == 0)
-		r = sync_new(&a->sync, a->loop, a->worker, &source, on_sync_done, a);
-	if (r == 0)
-		r = watch_new(&a->watch, a->loop, &source, on_changed, a);
-	return r < 0 ? r : probing_new(&a->probing, a->loop, &source, on_probe_done, a);
+	return 0;
 }
 
 static int
@@ -565,6 +599,28 @@ start_serving(struct app *a, char why[static SETTINGS_WHY_SIZE])
 	return listener_start(a->listener, on_accepted, a);
 }
 
+/* What asks the manager; no lookup waits for it, nor for the library that it needs. */
+static int
+start_asking(struct app *a)
+{
+	struct sync_source source;
+	int r = new_upstream(&a->upstream, a->loop, a->settings->config);
+
+	if (r < 0)
+		return r;
+	source = source_of(a->settings, a->upstream);
+	r = worker_new(&a->worker, a->loop);
+	if (r == 0)
+		r = sync_new(&a->sync, a->loop, a->worker, &source, on_sync_done, a);
+	if (r == 0)
+		r = watch_new(&a->watch, a->loop, &source, on_changed, a);
+	if (r == 0)
+		r = probing_new(&a->probing, a->loop, &source, on_probe_done, a);
+	if (r == 0)
+		worker_do(a->worker, &a->loading);
+	return r;
+}
+
 static int
 start_signals(struct app *a)
 {
@@ -579,7 +635,10 @@ start_signals(struct app *a)
 	return r;
 }
 
-/* The socket first: a second connd must learn that before it asks a manager for anything. */
+/*
+ * The socket first: a second connd must learn that before it asks a manager for anything. Then what is
+ * needed to answer, then the rest.
+ */
 static int
 start(struct app *a, char why[static SETTINGS_WHY_SIZE])
 {
@@ -613,6 +672,8 @@ start(struct app *a, char why[static SETTINGS_WHY_SIZE])
 	r = start_replica(a, why);
 	if (r == 0)
 		r = start_serving(a, why);
+	if (r == 0)
+		r = start_asking(a);
 	if (r < 0 && !*why)
 		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", strerror(-r));
 	return r;
@@ -646,7 +707,11 @@ stop(struct app *a)
 int
 app_run(const char *config_path)
 {
-	struct app a = { .config_path = config_path, .turn.run = on_turn };
+	struct app a = {
+		.config_path = config_path,
+		.turn.run = on_turn,
+		.loading = { .run = load, .done = on_loaded },
+	};
 	char why[SETTINGS_WHY_SIZE] = "";
 	const char *name = NULL;
 	int r, fd = -1;
@@ -655,8 +720,7 @@ app_run(const char *config_path)
 	notify_init();
 	r = start(&a, why);
 	if (r < 0) {
-		log_error("connd cannot start", LOG_STR("reason", why));
-		notify_status(why);
+		say_not_started(why);
 		stop(&a);
 		return 1;
 	}
@@ -664,10 +728,12 @@ app_run(const char *config_path)
 	    LOG_STR("socket",
 		listener_was_passed(a.listener) ? "passed" : a.settings->config->socket.path),
 	    LOG_STR("manager", a.settings->config->manager.url.item[0]));
-	take_turn(&a);
+	loop_after_turn(a.loop, &a.turn);
 	r = loop_run(a.loop);
 	if (r < 0)
 		log_error("the event loop gave up", LOG_STR("reason", strerror(-r)));
+	else
+		r = a.load_error;
 	if (r == 0 && a.upgrading)
 		fd = listener_give(a.listener, &name);
 	stop(&a);
@@ -680,7 +746,7 @@ app_run(const char *config_path)
 int
 app_check(const char *config_path)
 {
-	char why[SETTINGS_WHY_SIZE];
+	char why[SETTINGS_WHY_SIZE], library_why[LIBCURL_WHY_SIZE];
 	struct settings *s;
 
 	log_setup(LOG_FORMAT_KV, LOG_INFO);
@@ -690,6 +756,10 @@ app_check(const char *config_path)
 	}
 	settings_log_oddities(s);
 	settings_free(s);
+	if (libcurl_load(library_why) < 0) {
+		(void)fprintf(stderr, "connd: %s\n", library_why);
+		return 1;
+	}
 	(void)puts("OK");
 	return 0;
 }

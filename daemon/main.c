@@ -6,9 +6,9 @@
 #include "app.h"
 #include "base/base.h"
 #include "edge/harden.h"
+#include "edge/libcurl.h"
 #include "edge/loop.h"
 #include "edge/reexec.h"
-#include "edge/upstream.h"
 
 #define DEFAULT_CONFIG "/etc/connd/connd.conf"
 
@@ -34,13 +34,14 @@ start(bool check, const char *config)
 	int code;
 
 	harden_process();
-	if (base_init() < 0 || upstream_global_init() < 0) {
-		(void)fputs("connd: cannot initialise its libraries\n", stderr);
+	libcurl_prepare();
+	if (base_init() < 0) {
+		(void)fputs("connd: cannot initialise libsodium\n", stderr);
 		return 1;
 	}
 	loop_global_init();
 	code = check ? app_check(config) : app_run(config);
-	upstream_global_end();
+	libcurl_end();
 	return code;
 }
 

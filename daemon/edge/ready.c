@@ -20,7 +20,7 @@ struct ready {
 	const struct config *config;
 	struct event *timer, *watchdog;
 	int waited_s;
-	bool is_ready, grace_over, stopped;
+	bool begun, is_ready, grace_over, stopped;
 };
 
 static void
@@ -63,7 +63,7 @@ ready_now(const struct ready *r, const struct config_require **lacks)
 static bool
 may_be_ready(const struct ready *r, const struct replica_status *st, int64_t now_ms)
 {
-	if (first_lack(r, now_ms))
+	if (!r->begun || first_lack(r, now_ms))
 		return false;
 	return r->config->require.n_keys > 0 || st->state != NOT_READY || r->grace_over;
 }
@@ -139,6 +139,12 @@ void
 ready_use(struct ready *r, const struct config *config)
 {
 	r->config = config;
+}
+
+void
+ready_begin(struct ready *r)
+{
+	r->begun = true;
 }
 
 bool

@@ -18,6 +18,8 @@ struct ready;
 MUST_CHECK int ready_new(
     struct ready **out, struct loop *loop, struct replica *replica, const struct config *config);
 void ready_use(struct ready *r, const struct config *config); /* on reload */
+/* All that connd needs is there: READY=1 may be said with the next ready_check(), and not before. */
+void ready_begin(struct ready *r);
 /* After every turn of the replica: tells the service manager what has changed. */
 void ready_check(struct ready *r);
 bool ready_is(const struct ready *r); /* has READY=1 been said? */

@@ -4,21 +4,16 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include <curl/curl.h>
 #include <event2/event.h>
-#include <openssl/crypto.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "edge/libcurl.h"
 #include "proto/limits.h"
 
-#define OLDEST_CURL        0x075100 /* 7.81.0 */
-#define BROKEN_CURL        0x075800 /* 7.88.0 loses events */
-#define QUICK_EXIT_CURL    0x075700
 #define CONNECT_TIMEOUT_MS 3000
 #define LOW_SPEED_BYTES    100 /* a second, for LOW_SPEED_S: a server that drips */
 #define LOW_SPEED_S        15
@@ -60,45 +55,6 @@ struct watch {
 	struct upstream *u;
 };
 
-/* --- global ---------------------------------------------------------------------------- */
-
-static bool
-curl_is_usable(void)
-{
-	const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
-
-	if (v->version_num < OLDEST_CURL || v->version_num == BROKEN_CURL) {
-		log_error("libcurl is not usable", LOG_STR("version", v->version),
-		    LOG_STR("needed", "7.81.0 or later, and not 7.88.0"));
-		return false;
-	}
-	/*
-	 * Before it had CURLOPT_QUICK_EXIT it waits for its resolver thread when a fetch ends, and
-	 * lookups with it: name servers that are silent are given up before our connecting is.
-	 */
-	if (v->version_num < QUICK_EXIT_CURL)
-		(void)setenv("RES_OPTIONS", "timeout:1 attempts:2", 0);
-	return true;
-}
-
-int
-upstream_global_init(void)
-{
-	if (!curl_is_usable() ||
-	    !CRYPTO_set_mem_functions(mem_alloc_at, mem_resize_at, mem_free_at))
-		return -EIO;
-	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free, mem_resize, mem_strdup,
-		mem_calloc) != CURLE_OK)
-		return -EIO;
-	return 0;
-}
-
-void
-upstream_global_end(void)
-{
-	curl_global_cleanup();
-}
-
 /* --- the end of a fetch ------------------------------------------------------------------- */
 
 static void
@@ -107,9 +63,9 @@ fetch_free(struct fetch *f)
 	*f->at = f->next;
 	if (f->next)
 		f->next->at = f->at;
-	(void)curl_multi_remove_handle(f->u->multi, f->easy);
-	curl_easy_cleanup(f->easy);
-	curl_slist_free_all(f->headers);
+	(void)libcurl.multi_remove_handle(f->u->multi, f->easy);
+	libcurl.easy_cleanup(f->easy);
+	libcurl.slist_free_all(f->headers);
 	buf_fini(&f->body);
 	mem_free(f);
 }
@@ -126,7 +82,7 @@ static const char *
 reason_of(const struct fetch *f, CURLcode code)
 {
 	if (!*f->error || strstr(f->error, " ms") || strstr(f->error, "milliseconds"))
-		return curl_easy_strerror(code);
+		return libcurl.easy_strerror(code);
 	return f->error;
 }
 
@@ -138,9 +94,9 @@ fetch_finish(struct fetch *f, CURLcode code)
 	char *content_type = NULL;
 	long status = 0;
 
-	(void)curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
-	(void)curl_easy_getinfo(f->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
-	(void)curl_easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &content_type);
+	(void)libcurl.easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)libcurl.easy_getinfo(f->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
+	(void)libcurl.easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &content_type);
 	r.status = (int)status;
 	r.content_type = content_type;
 	r.retry_after_ms = retry_after_s < 86400 ? (int64_t)retry_after_s * 1000 : 86400000;
@@ -172,12 +128,12 @@ on_reap(struct later *job)
 	int left;
 
 	u->reaping = true;
-	while ((message = curl_multi_info_read(u->multi, &left))) {
+	while ((message = libcurl.multi_info_read(u->multi, &left))) {
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		code = message->data.result; /* the message dies with the handle */
 		f = NULL;
-		(void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &f);
+		(void)libcurl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &f);
 		fetch_finish(f, code);
 		fetch_free(f);
 	}
@@ -191,11 +147,11 @@ static void
 drive(struct upstream *u, curl_socket_t fd, int mask)
 {
 	int running;
-	CURLMcode code = curl_multi_socket_action(u->multi, fd, mask, &running);
+	CURLMcode code = libcurl.multi_socket_action(u->multi, fd, mask, &running);
 
 	/* Its time-outs still end the fetches; the next ones find it as new. */
 	if (code != CURLM_OK)
-		log_warn("libcurl", LOG_STR("reason", curl_multi_strerror(code)));
+		log_warn("libcurl", LOG_STR("reason", libcurl.multi_strerror(code)));
 	loop_after_turn(u->loop, &u->reap);
 }
 
@@ -253,7 +209,7 @@ on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *watch)
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
 		watch_free(w);
-		(void)curl_multi_assign(u->multi, fd, NULL);
+		(void)libcurl.multi_assign(u->multi, fd, NULL);
 		return 0;
 	}
 	if (!w) {
@@ -261,7 +217,7 @@ on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *watch)
 		if (!w)
 			return -1;
 		w->u = u;
-		(void)curl_multi_assign(u->multi, fd, w);
+		(void)libcurl.multi_assign(u->multi, fd, w);
 	}
 	if (what & CURL_POLL_IN)
 		events |= EV_READ;
@@ -330,7 +286,7 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	size_t max = f->body.max;
 
 	n *= size;
-	(void)curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	(void)libcurl.easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status != 200 && max > REFUSAL_BYTES)
 		max = REFUSAL_BYTES;
 	if (n > max - f->body.len) {
@@ -354,7 +310,7 @@ add_header(struct fetch *f, const char *name, struct span value)
 	buf_adds(&line, ": ");
 	buf_add(&line, value.p, value.n);
 	if (!buf_error(&line))
-		longer = curl_slist_append(f->headers, buf_str(&line));
+		longer = libcurl.slist_append(f->headers, buf_str(&line));
 	buf_fini(&line);
 	if (!longer)
 		return -ENOMEM;
@@ -385,10 +341,17 @@ set_headers(struct fetch *f, const struct fetch_request *q)
 	return r;
 }
 
+/* libcurl reads a long, a curl_off_t or a pointer as the option's number says, whatever was passed. */
+#define FITS(option, value)                                                                        \
+	_Generic((value), int : 0, long                                                            \
+		 : (option) / 10000 % 3 == 0, default                                              \
+		 : (option) / 10000 % 3 != 0)
+
 /* Remembers the first refusal: one check at the end is enough. */
 #define SET(option, value)                                                                         \
 	do {                                                                                       \
-		CURLcode set_code = curl_easy_setopt(e, option, value);                            \
+		_Static_assert(FITS(option, value), "the type of " #option);                       \
+		CURLcode set_code = libcurl.easy_setopt(e, option, value);                         \
 		if (set_code != CURLE_OK && code == CURLE_OK)                                      \
 			code = set_code;                                                           \
 	} while (0)
@@ -399,7 +362,7 @@ set_transport(CURL *e, const struct upstream *u)
 	CURLcode code = CURLE_OK;
 
 	SET(CURLOPT_NOSIGNAL, 1L);
-#if LIBCURL_VERSION_NUM >= QUICK_EXIT_CURL
+#if LIBCURL_VERSION_NUM >= LIBCURL_QUICK_EXIT
 	/* A resolver thread may outlive the fetch: we do not wait for it. */
 	SET(CURLOPT_QUICK_EXIT, 1L);
 #endif
@@ -467,19 +430,43 @@ set_request(CURL *e, struct fetch *f, const struct fetch_request *q)
 	return code;
 }
 
+/* With the first fetch: libcurl is there by then. */
+static int
+open_multi(struct upstream *u)
+{
+	CURLM *m = libcurl.multi_init();
+
+	if (!m)
+		return -ENOMEM;
+	if (libcurl.multi_setopt(m, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||
+	    libcurl.multi_setopt(m, CURLMOPT_SOCKETDATA, u) != CURLM_OK ||
+	    libcurl.multi_setopt(m, CURLMOPT_TIMERFUNCTION, on_curl_timer) != CURLM_OK ||
+	    libcurl.multi_setopt(m, CURLMOPT_TIMERDATA, u) != CURLM_OK ||
+	    libcurl.multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CONNECTIONS) != CURLM_OK ||
+	    libcurl.multi_setopt(m, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS) != CURLM_OK) {
+		(void)libcurl.multi_cleanup(m);
+		return -ENOMEM;
+	}
+	u->multi = m;
+	return 0;
+}
+
 int
 upstream_fetch(struct upstream *u, const struct fetch_request *q, fetch_done *done, void *env,
     struct fetch **out)
 {
-	struct fetch *f = mem_zalloc(sizeof *f);
+	struct fetch *f;
 
+	if (!u->multi && open_multi(u) < 0)
+		return -ENOMEM;
+	f = mem_zalloc(sizeof *f);
 	if (!f)
 		return -ENOMEM;
 	f->u = u;
 	f->done = done;
 	f->env = env;
 	buf_init(&f->body, q->max_body);
-	f->easy = curl_easy_init();
+	f->easy = libcurl.easy_init();
 	f->next = u->first;
 	f->at = &u->first;
 	if (f->next)
@@ -487,7 +474,7 @@ upstream_fetch(struct upstream *u, const struct fetch_request *q, fetch_done *do
 	u->first = f;
 	if (!f->easy || set_headers(f, q) < 0 || set_transport(f->easy, u) != CURLE_OK ||
 	    set_tls(f->easy, u) != CURLE_OK || set_request(f->easy, f, q) != CURLE_OK ||
-	    curl_multi_add_handle(u->multi, f->easy) != CURLM_OK) {
+	    libcurl.multi_add_handle(u->multi, f->easy) != CURLM_OK) {
 		fetch_free(f);
 		return -ENOMEM;
 	}
@@ -523,26 +510,10 @@ copy(char **to, const char *from)
 	return from && !*to ? -ENOMEM : 0;
 }
 
-static int
-set_multi(struct upstream *u)
-{
-	CURLM *m = u->multi;
-
-	if (curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||
-	    curl_multi_setopt(m, CURLMOPT_SOCKETDATA, u) != CURLM_OK ||
-	    curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, on_curl_timer) != CURLM_OK ||
-	    curl_multi_setopt(m, CURLMOPT_TIMERDATA, u) != CURLM_OK ||
-	    curl_multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CONNECTIONS) != CURLM_OK ||
-	    curl_multi_setopt(m, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS) != CURLM_OK)
-		return -ENOMEM;
-	return 0;
-}
-
 int
 upstream_new(struct upstream **out, struct loop *loop, const struct upstream_options *o)
 {
 	struct upstream *u = mem_zalloc(sizeof *u);
-	int r = -ENOMEM;
 
 	if (!u)
 		return -ENOMEM;
@@ -554,14 +525,13 @@ upstream_new(struct upstream **out, struct loop *loop, const struct upstream_opt
 	    copy(&u->proxy, o->proxy) < 0)
 		goto fail;
 	u->timer = evtimer_new(loop_base(loop), on_timer, u);
-	u->multi = curl_multi_init();
-	if (!u->timer || !u->multi || set_multi(u) < 0)
+	if (!u->timer)
 		goto fail;
 	*out = u;
 	return 0;
 fail:
 	upstream_free(u);
-	return r;
+	return -ENOMEM;
 }
 
 struct upstream *
@@ -574,7 +544,7 @@ upstream_free(struct upstream *u)
 		fetch_free(u->first);
 	/* It still calls on_curl_socket() meanwhile. */
 	if (u->multi)
-		(void)curl_multi_cleanup(u->multi);
+		(void)libcurl.multi_cleanup(u->multi);
 	if (u->timer)
 		event_free(u->timer);
 	mem_free(u->ca_file);

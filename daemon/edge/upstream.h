@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP GET from the manager: a fetch in, a status and bytes out. The one home of libcurl and of
- * OpenSSL's memory hook.
+ * HTTP GET from the manager: a fetch in, a status and bytes out. The one user of libcurl, which is
+ * loaded (edge/libcurl.h) before the first fetch.
  *
  * Knows nothing of lists or of what a status means. No redirect is followed, no proxy taken from the
  * environment, no .netrc read; every body has a cap that compression can not get round, every fetch a
@@ -18,10 +18,6 @@
 #include "base/jtext.h"
 #include "edge/loop.h"
 
-/* libcurl's and OpenSSL's memory through base/mem. Before any use of either. 0 or -EIO. */
-MUST_CHECK int upstream_global_init(void);
-void upstream_global_end(void);
-
 struct upstream;
 
 struct upstream_options {                                             /* strings are copied */
@@ -29,7 +25,7 @@ struct upstream_options {                                             /* strings
 	int64_t timeout_ms;
 };
 
-/* 0, -ENOMEM, or -EINVAL: libcurl is older than the one that may be trusted. */
+/* 0 or -ENOMEM. Does not need libcurl yet. */
 MUST_CHECK int upstream_new(
     struct upstream **out, struct loop *loop, const struct upstream_options *options);
 /* Ends every fetch without its done(). NULL is fine; returns NULL. */

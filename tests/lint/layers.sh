@@ -16,10 +16,10 @@ ctl     base proto ctl
 # a third-party header (or its folder), and the only places it is included from
 homes='
 cjson/     proto/json.c
-curl/      daemon/edge/upstream.c daemon/ctl/http.c
+curl/      daemon/edge/libcurl.h daemon/ctl/http.c
 event2/    daemon/edge/ daemon/manager/ daemon/app.c
 ini.h      daemon/core/config.c
-openssl/   daemon/edge/upstream.c daemon/ctl/http.c daemon/manager/
+openssl/   daemon/edge/libcurl.c daemon/ctl/http.c daemon/manager/
 sodium.h   daemon/base/ daemon/manager/token.c
 sqlite3.h  daemon/manager/store_sqlite
 '
