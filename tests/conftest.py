@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every Python suite shares: the helpers of tests/lib and a short working directory."""
+"""What every Python suite shares: the helpers of tests/lib, a short working directory, managers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "lib"))
 
+from connd_testing import FaultyManager, Manager
+
 
 @pytest.fixture
 def workdir(request: pytest.FixtureRequest) -> Iterator[Path]:
@@ -21,3 +23,15 @@ def workdir(request: pytest.FixtureRequest) -> Iterator[Path]:
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def manager(workdir: Path) -> Iterator[Manager]:
+    with Manager(workdir) as running:
+        yield running
+
+
+@pytest.fixture
+def faulty(workdir: Path) -> Iterator[FaultyManager]:
+    with FaultyManager() as running:
+        yield running

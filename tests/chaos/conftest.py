@@ -5,12 +5,11 @@ printed at the end (--markdown: as the README has it)."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from connd_testing import FaultyManager, Manager
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -51,15 +50,3 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         for line in lines:
             cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
             terminalreporter.write_line("  ".join(cells).rstrip())
-
-
-@pytest.fixture
-def manager(workdir: Path) -> Iterator[Manager]:
-    with Manager(workdir) as running:
-        yield running
-
-
-@pytest.fixture
-def faulty(workdir: Path) -> Iterator[FaultyManager]:
-    with FaultyManager() as running:
-        yield running

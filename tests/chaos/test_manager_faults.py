@@ -68,15 +68,6 @@ def test_hung(workdir: Path, manager: Manager, row: Row) -> None:
 # --- what only a fake does --------------------------------------------------------------------------
 
 
-def drip(x: Exchange) -> None:
-    body = json.dumps(x.page()).encode()
-    x.head(200, "application/json", Content_Length=str(len(body)))
-    for byte in body:
-        x.write(bytes([byte]))
-        if x.manager.closing.wait(0.1):
-            return
-
-
 def reset(x: Exchange) -> None:
     """The head and half a body, then RST instead of the rest."""
     body = json.dumps(x.page()).encode()
@@ -125,7 +116,7 @@ def refused_token(x: Exchange) -> None:
 
 
 FAKED: dict[str, tuple[Callable[[Exchange], None], str]] = {
-    "slow drip": (drip, "[Tt]ime"),
+    "slow drip": (Exchange.drip, "[Tt]ime"),
     "connection reset in mid-answer": (reset, "reset|Recv failure"),
     "429 storm": (storm_429, "status 429"),
     "500 to everything": (error_500, "status 500"),
