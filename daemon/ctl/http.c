@@ -11,19 +11,22 @@
 #include <curl/curl.h>
 #include <openssl/crypto.h>
 
+#include "base/clock.h"
 #include "base/jtext.h"
 #include "base/mem.h"
 #include "proto/limits.h"
 
 #define CONNECT_TIMEOUT_MS 5000
-#define TRIES_WHEN_BUSY    5  /* answers of 429 to one call */
-#define LONGEST_PAUSE_S    30 /* between two of them, whatever the server says */
+#define TRIES_WHEN_BUSY    5   /* answers of 429 to one call */
+#define LONGEST_PAUSE_S    300 /* between two of them; who asks for more is not asked again */
 #define URL_SIZE           ((size_t)LIMIT_HTTP_URI)
 
 struct http {
 	CURL *easy;
 	struct curl_slist *headers;
 	char *base; /* the URL without a closing slash or /v1 */
+	void (*on_pause)(void *arg, int seconds);
+	void *arg;
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -178,6 +181,8 @@ http_new(struct http **out, const struct http_options *o, char why[static HTTP_W
 
 	if (!h)
 		return -ENOMEM;
+	h->on_pause = o->on_pause;
+	h->arg = o->arg;
 	h->easy = curl_easy_init();
 	r = h->easy ? read_url(h, o, why) : -ENOMEM;
 	if (r == 0)
@@ -239,12 +244,31 @@ call_once(struct http *h, const char *url, const struct buf *body, struct buf *a
 	return -EIO;
 }
 
+/* As long as the answer says, a second at least. false: that is too long. */
+static bool
+pause_as_told(struct http *h)
+{
+	curl_off_t pause_s = 0;
+	int64_t until_ms;
+
+	(void)curl_easy_getinfo(h->easy, CURLINFO_RETRY_AFTER, &pause_s);
+	if (pause_s > LONGEST_PAUSE_S)
+		return false;
+	if (pause_s < 1)
+		pause_s = 1;
+	if (h->on_pause)
+		h->on_pause(h->arg, (int)pause_s);
+	until_ms = clock_boot_ms() + pause_s * 1000;
+	while (clock_boot_ms() < until_ms)
+		(void)poll(NULL, 0, (int)(until_ms - clock_boot_ms()) + 1);
+	return true;
+}
+
 int
 http_call(struct http *h, const char *path, const struct buf *body, struct buf *answer,
     char why[static HTTP_WHY_SIZE])
 {
 	CLEANUP(buf_fini) struct buf url = BUF_INIT(URL_SIZE);
-	curl_off_t pause_s = 0;
 	int status = -EIO;
 
 	buf_adds(&url, h->base);
@@ -255,14 +279,8 @@ http_call(struct http *h, const char *path, const struct buf *body, struct buf *
 	}
 	for (int i = 0; i < TRIES_WHEN_BUSY; i++) {
 		status = call_once(h, buf_str(&url), body, answer, why);
-		if (status != 429)
+		if (status != 429 || i == TRIES_WHEN_BUSY - 1 || !pause_as_told(h))
 			break;
-		(void)curl_easy_getinfo(h->easy, CURLINFO_RETRY_AFTER, &pause_s);
-		if (pause_s < 1)
-			pause_s = 1;
-		if (pause_s > LONGEST_PAUSE_S)
-			pause_s = LONGEST_PAUSE_S;
-		(void)poll(NULL, 0, (int)pause_s * 1000);
 	}
 	return status;
 }

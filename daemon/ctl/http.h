@@ -22,6 +22,9 @@ struct http_options {
 	const char *token;
 	bool insecure_http; /* plain http to more than loopback addresses */
 	int64_t timeout_ms; /* of one call */
+	/* Called before a pause that the server asks for; NULL: nobody cares. */
+	void (*on_pause)(void *arg, int seconds);
+	void *arg;
 };
 
 /* Once in the program, before anything else here. 0 or -EIO. */
@@ -35,7 +38,7 @@ struct http *http_free(struct http *h); /* returns NULL */
 /*
  * GET (body NULL) or POST of path, which begins with /v1. Returns the status, the answer in *answer (reset
  * first; its max is the cap), or -EIO with a sentence in why when there is no whole answer. A 429 is
- * tried again when the server says to, a few times.
+ * tried again a few times, each as late as the server says, but not when that is later than a person waits.
  */
 MUST_CHECK int http_call(struct http *h, const char *path, const struct buf *body,
     struct buf *answer, char why[static HTTP_WHY_SIZE]);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "ctl/ctl.h"
@@ -24,6 +25,8 @@
 #define MAX_REPORT ((size_t)LIMIT_OBJECTS * 1024)
 #define MAX_PATH   1024
 #define N_KINDS    2
+
+#define PROGRESS_MS 100 /* between two looks of a person at how far it is */
 
 enum act { ACT_CREATED, ACT_UPDATED, ACT_UNCHANGED, ACT_SKIPPED, ACT_REFUSED, ACT_LEFT, N_ACTS };
 
@@ -311,13 +314,19 @@ decide(struct import *im, struct step *s)
 	return CTL_YES;
 }
 
+static bool
+is_to_do(const struct step *s)
+{
+	return s->act == ACT_CREATED || s->act == ACT_UPDATED;
+}
+
 /* What to look at when this is done, behind what it differs in. */
 static void
 add_note(struct step *s)
 {
 	size_t n = strlen(s->why);
 
-	if (s->entry->note && (s->act == ACT_CREATED || s->act == ACT_UPDATED))
+	if (s->entry->note && is_to_do(s))
 		(void)snprintf(
 		    s->why + n, sizeof s->why - n, "%s%s", n ? "; " : "", s->entry->note);
 }
@@ -385,20 +394,37 @@ apply(struct import *im, struct step *s)
 	return CTL_YES;
 }
 
+static void
+show_pause(void *arg, int seconds)
+{
+	(void)arg;
+	output_progress("the manager asks to wait %d s", seconds);
+}
+
 static int
 apply_all(struct import *im)
 {
+	int64_t shown_ms = 0;
+	size_t n = 0, done = 0;
 	int code = CTL_YES;
 
+	for (size_t i = 0; i < im->list.n; i++)
+		n += is_to_do(&im->step[i]);
 	for (size_t i = 0; i < im->list.n; i++) {
 		struct step *s = &im->step[i];
 
-		if (s->act != ACT_CREATED && s->act != ACT_UPDATED)
+		if (!is_to_do(s))
 			continue;
-		if (code == CTL_YES)
-			code = apply(im, s);
-		else
+		if (code != CTL_YES) {
 			s->act = ACT_LEFT;
+			continue;
+		}
+		if (clock_boot_ms() - shown_ms >= PROGRESS_MS) {
+			output_progress("%zu of %zu", done, n);
+			shown_ms = clock_boot_ms();
+		}
+		code = apply(im, s);
+		done++;
 	}
 	return code;
 }
@@ -534,7 +560,8 @@ start_http(struct import *im, const struct ctl_options *o)
 	struct http_options h = { .url = im->o->manager,
 		.ca_file = im->o->ca_file,
 		.insecure_http = im->o->insecure_http,
-		.timeout_ms = o->timeout_ms };
+		.timeout_ms = o->timeout_ms,
+		.on_pause = show_pause };
 	int code = read_token(im->o->token_file, &token), r;
 
 	if (code != CTL_YES)

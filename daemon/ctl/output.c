@@ -161,14 +161,49 @@ output_rows(struct buf *out, const struct output_row *row, size_t n, bool colour
 	}
 }
 
+static bool
+is_terminal(int fd)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(fd) && term && strcmp(term, "dumb") != 0;
+}
+
 bool
 output_wants_colour(void)
 {
-	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *no_color = getenv("NO_COLOR");
 
-	if (no_color && no_color[0])
-		return false;
-	return isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0;
+	return !(no_color && no_color[0]) && is_terminal(STDOUT_FILENO);
+}
+
+#define LINE_START "\r"
+#define ERASE_REST "\033[K"
+
+static bool progress_is_shown;
+
+void
+output_progress(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!is_terminal(STDERR_FILENO))
+		return;
+	(void)fputs(LINE_START, stderr);
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fputs(ERASE_REST, stderr);
+	(void)fflush(stderr);
+	progress_is_shown = true;
+}
+
+void
+output_progress_end(void)
+{
+	if (progress_is_shown)
+		(void)fputs(LINE_START ERASE_REST, stderr);
+	progress_is_shown = false;
 }
 
 int
@@ -176,6 +211,7 @@ output_flush(const struct buf *out)
 {
 	size_t done = 0;
 
+	output_progress_end();
 	if (buf_error(out) < 0)
 		return ctl_fail(CTL_UNAVAILABLE, NULL, "the answer does not fit into memory");
 	while (done < out->len) {
@@ -217,6 +253,7 @@ ctl_fail(enum ctl_exit code, const char *next, const char *fmt, ...)
 
 	if (muted)
 		return code;
+	output_progress_end();
 	va_start(ap, fmt);
 	(void)vsnprintf(message, sizeof message, fmt, ap);
 	va_end(ap);

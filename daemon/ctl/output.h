@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What connctl prints: aligned rows for people, masked connections, colour only for a terminal that
- * wants it. Everything is put together in a buffer and written in one piece at the end.
+ * wants it. Everything is put together in a buffer and written in one piece at the end; only how far a
+ * long verb has come is told meanwhile.
  */
 #pragma once
 
@@ -43,6 +44,13 @@ void output_rows(struct buf *out, const struct output_row *row, size_t n, bool c
 
 /* Does standard output want colours? */
 bool output_wants_colour(void);
+/*
+ * One line on standard error in place of the one before, when that is a terminal; elsewhere nothing. It goes
+ * when anything else is said, or at the end.
+ */
+void output_progress(const char *fmt, ...) PRINTF(1, 2);
+void output_progress_end(void);
+
 /* Writes it all to standard output. Returns the exit code: CTL_YES, or CTL_UNAVAILABLE, having said why. */
 MUST_CHECK int output_flush(const struct buf *out);
 MUST_CHECK int output_text(const char *text);

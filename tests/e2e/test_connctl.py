@@ -159,7 +159,13 @@ def test_usage_is_2(args: tuple[str, ...]) -> None:
 
 
 def test_help_and_version() -> None:
-    for args in (("--help",), ("get", "--help"), ("list", "--help"), ("--help", "status")):
+    for args in (
+        ("--help",),
+        ("get", "--help"),
+        ("list", "--help"),
+        ("--help", "status"),
+        ("import", "--help"),
+    ):
         done = run(*args)
         assert done.returncode == 0 and done.stdout.startswith("Usage:") and done.stderr == ""
     done = run("--version")

@@ -3,10 +3,16 @@
 
 from __future__ import annotations
 
+import email.utils
+import http.server
 import json
 import os
+import pty
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -362,6 +368,117 @@ def test_more_than_one_page(importer: Importer) -> None:
     got = importer.report(0, variables=variables)
     assert set(got.values()) == {"created"} and len(got) == 1100
     assert set(importer.report(0, variables=variables).values()) == {"unchanged"}
+
+
+def test_an_import_that_was_killed_can_be_run_again(importer: Importer) -> None:
+    n = 1200
+    path = importer.file("v.json", {f"key{i:04}": str(i) for i in range(n)})
+    process = subprocess.Popen(
+        [CONNCTL, "import", "--manager", importer.manager.url, "--organization",
+         importer.manager.organization, "--token-file", importer.token_file, *importer.target,
+         "--variables", path],
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    eventually(lambda: importer.manager.api("GET", "?limit=0")["totalCount"] > 20, "it has begun")
+    process.kill()
+    process.communicate()
+    done = importer.run("--variables", path, "--json")
+    assert done.returncode == 0
+    report = json.loads(done.stdout)
+    assert report["unchanged"] > 20 and report["created"] > 0
+    assert report["unchanged"] + report["created"] == n
+    values = {o["objectKey"]: o["airflowVariable"]["value"] for o in importer.objects()}
+    page = importer.manager.api("GET", "?limit=1000&offset=1000&showSecrets=true")
+    values |= {o["objectKey"]: o["airflowVariable"]["value"] for o in page["environmentObjects"]}
+    assert values == {f"key{i:04}": str(i) for i in range(n)}
+
+
+class Busy:
+    """A manager that has nothing, and answers the first creations like this: status, Retry-After."""
+
+    def __init__(self, *answers: tuple[int, str | None]) -> None:
+        self.answers = list(answers)
+        self.posts: list[float] = []
+        busy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                self.answer(200, b'{"totalCount":0,"environmentObjects":[]}')
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                busy.posts.append(time.monotonic())
+                status, after = busy.answers.pop(0) if busy.answers else (200, None)
+                self.answer(status, b'{"id":"x","message":"too many"}', after)
+
+            def answer(self, status: int, body: bytes, after: str | None = None) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                if after:
+                    self.send_header("Retry-After", after)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.thread = threading.Thread(target=self.server.serve_forever)
+
+    def __enter__(self) -> str:
+        self.thread.start()
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+def test_a_busy_manager_is_asked_again_when_it_says(importer: Importer) -> None:
+    date = email.utils.formatdate(time.time() + 3, usegmt=True)
+    with (busy := Busy((429, "2"), (429, None), (200, None), (429, date))) as url:
+        got = importer.report(0, "--manager", url, variables={"a": "1", "b": "2"})
+    assert got == {"a": "created", "b": "created"} and len(busy.posts) == 5
+    gaps = [b - a for a, b in pairwise(busy.posts)]
+    assert gaps[0] >= 2 and gaps[1] >= 1 and gaps[2] < 1, gaps
+    assert busy.posts[4] - busy.posts[0] >= 3, "not before the date, which has whole seconds"
+
+
+def test_a_manager_that_stays_busy_ends_it(importer: Importer) -> None:
+    for answers, posts in (([(429, "1")] * 9, 5), ([(429, "301")], 1)):
+        with (busy := Busy(*answers)) as url:
+            got = importer.report(3, "--manager", url, variables={"a": "1", "b": "2"})
+        assert got == {"a": "refused", "b": "not_tried"} and len(busy.posts) == posts
+
+
+def test_progress_is_for_terminals(importer: Importer) -> None:
+    files = ("--variables", importer.file("v.json", {"a": "1", "b": "2"}))
+    command = [
+        CONNCTL, "import", "--organization", "o", "--token-file", importer.token_file,
+        *importer.target, *files, "--manager",
+    ]  # fmt: skip
+    for term, shown in (("xterm", True), ("dumb", False)):
+        ours, theirs = pty.openpty()
+        with Busy((200, None), (429, "1"), (500, None)) as url:
+            done = subprocess.run(
+                [*command, url], stdout=subprocess.PIPE, stderr=theirs, timeout=PATIENCE,
+                env={**os.environ, "TERM": term}, check=False,
+            )  # fmt: skip
+        os.close(theirs)
+        told = os.read(ours, 65536).decode()
+        os.close(ours)
+        assert done.returncode == 3 and b"1 created, 1 refused" in done.stdout
+        assert b"\033" not in done.stdout
+        wait = "\rthe manager asks to wait 1 s\033[K"
+        if shown:
+            # The line goes before anything else is said.
+            assert told.startswith("\r0 of 2\033[K") and f"{wait}\r\033[Kconnctl: the" in told
+        else:
+            assert told.startswith("connctl: the manager answers 500")
 
 
 def test_people_see_aligned_rows(importer: Importer) -> None:
