@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may write the database's file but has no key: what is sealed opens in its own place only. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+
+#include "base/base.h"
+#include "base/mem.h"
+#include "manager/store.h"
+#include "tests/unit/check.h"
+
+static const struct store_actor nobody = { { "" }, { 0 } };
+static const uint8_t kek[SEAL_KEY_SIZE] = { 5 };
+
+struct fixture {
+	char dir[TEST_DIR_SIZE];
+	struct keys *keys;
+	struct store *s;
+	struct id deployment, a, b;
+};
+
+static struct id
+make(struct fixture *f, enum scope scope, const struct id *parent)
+{
+	struct id id;
+
+	assert_int_equal(
+	    store_entity_create(f->s, scope, parent, SPAN_LITERAL("name"), &nobody, &id), 0);
+	return id;
+}
+
+static struct store_object_request
+request(struct fixture *f, const char *key, struct span value)
+{
+	return (struct store_object_request){ .key = span_of(key),
+		.type = MANAGER_AIRFLOW_VARIABLE,
+		.scope = SCOPE_DEPLOYMENT,
+		.scope_id = f->deployment,
+		.value = value };
+}
+
+static struct id
+create(struct fixture *f, const char *key)
+{
+	struct store_object_request q =
+	    request(f, key, SPAN_LITERAL("{\"value\":\"v\",\"isSecret\":true}"));
+	struct store_fault fault;
+	struct id id;
+
+	assert_int_equal(store_object_create(f->s, &q, &nobody, &id, &fault), 0);
+	return id;
+}
+
+static int
+set_up(void **state)
+{
+	static const struct id none = { "" };
+	struct fixture *f = mem_zalloc(sizeof *f);
+	char why[STORE_WHY_SIZE] = "";
+	struct id organization, workspace;
+
+	assert_non_null(f);
+	test_dir_make(f->dir, "test_store_sqlite");
+	f->keys = keys_from_bytes(kek);
+	assert_int_equal(store_create(&f->s, f->dir, f->keys, why), 0);
+	organization = make(f, SCOPE_ORGANIZATION, &none);
+	workspace = make(f, SCOPE_WORKSPACE, &organization);
+	f->deployment = make(f, SCOPE_DEPLOYMENT, &workspace);
+	f->a = create(f, "a");
+	f->b = create(f, "b");
+	*state = f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	store_close(f->s);
+	keys_free(f->keys);
+	test_dir_remove(f->dir);
+	mem_free(f);
+	return 0;
+}
+
+/* What somebody does to the file while no manager runs. */
+static void
+tamper(struct fixture *f, const char *sql)
+{
+	char path[TEST_DIR_SIZE + 16], why[STORE_WHY_SIZE] = "";
+	sqlite3 *db;
+
+	f->s = store_close(f->s);
+	(void)snprintf(path, sizeof path, "%s/manager.db", f->dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(store_open(&f->s, f->dir, f->keys, why), 0);
+}
+
+static int
+read_object(struct fixture *f, const struct id *id)
+{
+	struct store_holder *h = store_holder_new();
+	struct store_object o;
+	int r;
+
+	assert_non_null(h);
+	r = store_object_get(f->s, id, h, &o);
+	store_holder_free(h);
+	return r;
+}
+
+static void
+a_value_of_another_object_does_not_open(void **state)
+{
+	struct fixture *f = *state;
+
+	tamper(f, "UPDATE object SET sealed = (SELECT sealed FROM object WHERE key = 'b')");
+	assert_int_equal(read_object(f, &f->a), -EBADMSG);
+	assert_int_equal(read_object(f, &f->b), 0);
+}
+
+static void
+an_older_value_put_back_does_not_open(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object_request q =
+	    request(f, "", SPAN_LITERAL("{\"value\":\"w\",\"isSecret\":true}"));
+	struct store_fault fault;
+
+	tamper(f, "CREATE TABLE kept AS SELECT sealed FROM object WHERE key = 'a'");
+	assert_int_equal(store_object_update(f->s, &f->a, &q, &nobody, &fault), 0);
+	assert_int_equal(read_object(f, &f->a), 0);
+	tamper(f, "UPDATE object SET sealed = (SELECT sealed FROM kept) WHERE key = 'a'");
+	assert_int_equal(read_object(f, &f->a), -EBADMSG);
+}
+
+static int
+start(void **state)
+{
+	(void)state;
+	return base_init() == 0 && store_global_init() == 0 ? 0 : -1;
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_value_of_another_object_does_not_open),
+		TEST(an_older_value_put_back_does_not_open),
+	};
+
+	return cmocka_run_group_tests(tests, start, NULL);
+}
