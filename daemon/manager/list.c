@@ -118,53 +118,63 @@ own_scope(struct request *rq, struct list *l)
 	return store_place(rq->api->store, who->scope, &who->scope_id, &l->place);
 }
 
-/* The one place the query names; its Workspace may be named as well. */
+/* What the query names; absent ones have no text. */
+struct named {
+	struct span project, deployment, workspace;
+};
+
 static int
-read_scope_ids(
-    struct request *rq, struct list *l, struct span *id, struct span *workspace, struct fault *f)
+read_named(struct request *rq, struct named *n, struct fault *f)
 {
-	struct span project = { 0 };
-	int r = query_text(&rq->query, "deploymentId", id, f);
+	int r = query_text(&rq->query, "deploymentId", &n->deployment, f);
 
 	if (r == 0)
-		r = query_text(&rq->query, "projectId", &project, f);
-	if (r == 0)
-		r = query_text(&rq->query, "workspaceId", workspace, f);
-	if (r < 0)
-		return r;
-	l->query.scope = SCOPE_DEPLOYMENT;
-	if (project.p && id->p)
-		return fault_set(f, "invalid", "projectId", "and deploymentId exclude each other");
-	if (project.p) {
-		l->query.scope = SCOPE_PROJECT;
-		*id = project;
-	} else if (!id->p && workspace->p) {
-		l->query.scope = SCOPE_WORKSPACE;
-		*id = *workspace;
-	}
-	return 0;
+		r = query_text(&rq->query, "projectId", &n->project, f);
+	return r < 0 ? r : query_text(&rq->query, "workspaceId", &n->workspace, f);
+}
+
+/* The narrowest of them, with its text; none: that is absent. */
+static struct span
+narrowest(const struct named *n, enum scope *scope)
+{
+	*scope = n->project.p      ? SCOPE_PROJECT
+		 : n->deployment.p ? SCOPE_DEPLOYMENT
+				   : SCOPE_WORKSPACE;
+	return n->project.p ? n->project : n->deployment.p ? n->deployment : n->workspace;
+}
+
+/* The wider ones, if any, must be what the narrowest one is in, or a project's Deployment. */
+static bool
+fit_together(const struct named *n, const struct store_entity *e)
+{
+	if (n->workspace.p && e->scope != SCOPE_WORKSPACE && !span_is(n->workspace, e->workspace.s))
+		return false;
+	if (!n->deployment.p || e->scope != SCOPE_PROJECT)
+		return true;
+	return !id_is_none(&e->deployment) && span_is(n->deployment, e->deployment.s);
 }
 
 /* 0; STORE_NOT_FOUND; -EINVAL with *f; -errno. */
 static int
 read_scope(struct request *rq, struct list *l, struct fault *f)
 {
-	struct span text = { 0 }, workspace = { 0 };
-	struct id id;
-	int r = read_scope_ids(rq, l, &text, &workspace, f);
+	struct named named = { 0 };
+	struct store_entity e;
+	struct span text;
+	int r = read_named(rq, &named, f);
 
 	if (r < 0)
 		return r;
+	text = narrowest(&named, &l->query.scope);
 	if (!text.p)
 		return own_scope(rq, l);
-	if (!id_from(text, &id))
+	if (!id_from(text, &l->query.scope_id))
 		return STORE_NOT_FOUND;
-	l->query.scope_id = id;
-	r = store_place(rq->api->store, l->query.scope, &id, &l->place);
-	/* Both: the one must be in the other. */
-	if (r == 0 && workspace.p && !span_is(workspace, l->place.workspace.s))
-		return STORE_NOT_FOUND;
-	return r;
+	r = store_entity_get(rq->api->store, l->query.scope, &l->query.scope_id, &e);
+	if (r != 0)
+		return r;
+	l->place = store_entity_place(&e);
+	return fit_together(&named, &e) ? 0 : STORE_NOT_FOUND;
 }
 
 bool

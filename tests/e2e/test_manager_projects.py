@@ -139,7 +139,13 @@ def test_queries_name_one_place(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     path = f"{objects(manager)}?projectId={project}"
     assert send(manager, "GET", f"{path}&workspaceId={manager.workspace}").status == 200
-    send(manager, "GET", f"{path}&deploymentId={prod}").field_error("projectId")
+    send(manager, "GET", f"{path}&deploymentId={prod}").error(404)
+    send(manager, "GET", f"{path}&deploymentId=").error(404)
+    theirs = make_project(manager, name="p2", deploymentId=prod)
+    path = f"{objects(manager)}?projectId={theirs}"
+    assert send(manager, "GET", f"{path}&deploymentId={prod}").status == 200
+    send(manager, "GET", f"{path}&deploymentId={manager.deployment_ids['dev']}").error(404)
+    path = f"{objects(manager)}?projectId={project}"
     send(manager, "GET", f"{path}&workspaceId={NOWHERE}").error(404)
     send(manager, "GET", f"{objects(manager)}?projectId={prod}").error(404)
 

@@ -248,8 +248,6 @@ def before_call(_: Any, case: Any, **__: Any) -> None:
         query = case.query or {}
         for parameter in {"workspaceId", "deploymentId", "projectId"} & set(query):
             query[parameter] = THERE[parameter]()
-        if "deploymentId" in query:  # the two exclude each other
-            query.pop("projectId", None)
 
 
 # --- what came of it --------------------------------------------------------------------------
