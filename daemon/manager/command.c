@@ -153,6 +153,33 @@ command_restore(const struct options *o, struct buf *out, char why[static COMMAN
 }
 
 int
+command_open(struct command_env *env, const struct options *o, char why[static COMMAND_WHY_SIZE])
+{
+	/* Of a directory that was never made, that its key is missing is not the thing to say. */
+	int r = store_find(o->data, why);
+
+	if (r == 0)
+		r = keys_load(&env->keys, o->data, o->key_file, why);
+	if (r == 0)
+		r = store_open(&env->store, o->data, env->keys, why);
+	if (r < 0)
+		return r;
+	r = token_authority_new(&env->tokens, env->store);
+	if (r != 0)
+		snprintf(why, COMMAND_WHY_SIZE, "the signing key of tokens can not be read: %s",
+		    r < 0 ? strerror(-r) : "missing");
+	return r > 0 ? -ENOENT : r;
+}
+
+void
+command_close(struct command_env *env)
+{
+	(void)token_authority_free(env->tokens);
+	(void)store_close(env->store);
+	(void)keys_free(env->keys);
+}
+
+int
 command_run(const struct command_env *env, const struct options *o, struct buf *out,
     char why[static COMMAND_WHY_SIZE])
 {

@@ -18,6 +18,11 @@ struct command_env {
 	struct token_authority *tokens;
 	struct keys *keys; /* the store's */
 };
+/* Opens the data directory: its key, its store, its tokens. 0, or -errno with `why`; -EBUSY: another process has it. */
+MUST_CHECK int command_open(
+    struct command_env *env, const struct options *o, char why[static COMMAND_WHY_SIZE]);
+void command_close(struct command_env *env); /* of what is open, half opened ones too */
+
 /* Appends the answer. 0, or -1 with `why`. */
 MUST_CHECK int command_run(const struct command_env *env, const struct options *o, struct buf *out,
     char why[static COMMAND_WHY_SIZE]);

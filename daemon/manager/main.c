@@ -49,21 +49,11 @@ static int
 run_here(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
 {
 	struct command_env env = { 0 };
-	int r = keys_load(&env.keys, o->data, o->key_file, why);
+	int r = command_open(&env, o, why);
 
 	if (r == 0)
-		r = store_open(&env.store, o->data, env.keys, why);
-	if (r == 0) {
-		r = token_authority_new(&env.tokens, env.store);
-		if (r != 0)
-			snprintf(
-			    why, COMMAND_WHY_SIZE, "the signing key of tokens can not be read");
-	}
-	if (r == 0)
 		r = command_run(&env, o, out, why);
-	(void)token_authority_free(env.tokens);
-	(void)store_close(env.store);
-	(void)keys_free(env.keys);
+	command_close(&env);
 	return r;
 }
 

@@ -11,7 +11,6 @@
 #include "manager/api.h"
 #include "manager/control.h"
 #include "manager/http.h"
-#include "manager/keys.h"
 #include "manager/store.h"
 #include "manager/tls.h"
 #include "manager/token.h"
@@ -21,14 +20,11 @@
 
 struct serving {
 	struct event_base *base;
-	struct keys *keys;
-	struct store *store;
-	struct token_authority *tokens;
+	struct command_env env;
 	struct api *api;
 	struct http_server *http;
 	struct tls *tls;
 	struct control *control;
-	struct command_env env;
 	struct event *sigterm, *sigint, *tidy, *flush, *prune, *give_up;
 	int64_t audit_days;
 	bool stopping;
@@ -74,7 +70,7 @@ on_tidy(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	store_tidy(v->store);
+	store_tidy(v->env.store);
 }
 
 /* What nobody can use any more: dead tokens, and what is older than the audit log is kept. */
@@ -83,12 +79,12 @@ on_prune(evutil_socket_t fd, short what, void *arg)
 {
 	struct serving *v = arg;
 	int64_t before_ms = clock_wall_ms() - v->audit_days * INT64_C(86400000);
-	int r = store_audit_prune(v->store, before_ms);
+	int r = store_audit_prune(v->env.store, before_ms);
 
 	(void)fd;
 	(void)what;
 	if (r == 0)
-		r = store_token_prune(v->store, before_ms);
+		r = store_token_prune(v->env.store, before_ms);
 	if (r < 0)
 		log_error("old records not taken away", LOG_STR("reason", strerror(-r)));
 }
@@ -100,7 +96,7 @@ on_flush(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	token_flush(v->tokens);
+	token_flush(v->env.tokens);
 }
 
 static int
@@ -125,27 +121,12 @@ start_timers(struct serving *v)
 }
 
 static int
-start_store(struct serving *v, const struct options *o, char *why)
-{
-	int r;
-
-	if (keys_load(&v->keys, o->data, o->key_file, why) < 0 ||
-	    store_open(&v->store, o->data, v->keys, why) < 0)
-		return -1;
-	r = token_authority_new(&v->tokens, v->store);
-	if (r != 0)
-		snprintf(why, SERVE_WHY_SIZE, "the signing key of tokens can not be read: %s",
-		    r < 0 ? strerror(-r) : "missing");
-	return r == 0 ? 0 : -1;
-}
-
-static int
 start_http(struct serving *v, const struct options *o, char *why)
 {
 	struct http_options options = { 0 };
 	struct http_handler handler;
 
-	if (api_new(&v->api, v->base, v->store, v->tokens) < 0 ||
+	if (api_new(&v->api, v->base, v->env.store, v->env.tokens) < 0 ||
 	    api_set_rates(v->api, o->rate_get, o->rate_post) < 0)
 		return -1;
 	api_set_rehearsals(v->api, o->faults, o->n_faults);
@@ -172,9 +153,8 @@ start(struct serving *v, const struct options *o, char *why)
 	v->base = event_base_new();
 	if (!v->base || start_timers(v) < 0)
 		return -1;
-	if (start_store(v, o, why) < 0 || start_http(v, o, why) < 0)
+	if (command_open(&v->env, o, why) < 0 || start_http(v, o, why) < 0)
 		return -1;
-	v->env = (struct command_env){ v->store, v->tokens, v->keys };
 	return control_new(&v->control, v->base, o->data, &v->env, why) < 0 ? -1 : 0;
 }
 
@@ -192,9 +172,7 @@ tear_down(struct serving *v)
 	(void)http_server_free(v->http);
 	(void)tls_free(v->tls);
 	(void)api_free(v->api);
-	(void)token_authority_free(v->tokens);
-	(void)store_close(v->store);
-	(void)keys_free(v->keys);
+	command_close(&v->env);
 	event_free_if(v->sigterm);
 	event_free_if(v->sigint);
 	event_free_if(v->tidy);

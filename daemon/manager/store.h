@@ -56,6 +56,8 @@ MUST_CHECK int store_global_init(void);
  */
 MUST_CHECK int store_create(
     struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE]);
+/* Whether there is a database in dir: 0, or -errno with why. For a directory that nobody has made, the first to ask. */
+MUST_CHECK int store_find(const char *dir, char why[static STORE_WHY_SIZE]);
 /*
  * keys is borrowed until store_close(). Migrates an older schema; a newer one is refused (-EPROTO). -EBUSY:
  * another process has the directory. -ENOENT: no database there. -EKEYREJECTED: the key is another one's.

@@ -305,27 +305,33 @@ store_create(
 }
 
 int
+store_find(const char *dir, char why[static STORE_WHY_SIZE])
+{
+	char path[4096];
+	int r = 0;
+
+	if (snprintf(path, sizeof path, "%s/manager.db", dir) >= (int)sizeof path)
+		r = -ENAMETOOLONG;
+	else if (access(path, F_OK) < 0)
+		r = -errno;
+	if (r < 0)
+		snprintf(why, STORE_WHY_SIZE,
+		    "%.300s/manager.db: %s; make the data directory with `connd-manager init`", dir,
+		    strerror(-r));
+	return r;
+}
+
+int
 store_open(struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE])
 {
 	struct store *s = NULL;
-	int r;
+	int r = store_find(dir, why);
 
-	if (access(dir, F_OK) < 0) {
-		r = -errno;
-		snprintf(why, STORE_WHY_SIZE, "%.300s: %s; make it with `connd-manager init`", dir,
-		    strerror(-r));
-		return r;
-	}
-	r = store_new(&s, dir, keys, why);
+	if (r == 0)
+		r = store_new(&s, dir, keys, why);
 	if (r < 0)
 		return r;
-	if (access(s->path, F_OK) < 0) {
-		r = -errno;
-		snprintf(why, STORE_WHY_SIZE, "%.300s: %s; make it with `connd-manager init`",
-		    s->path, strerror(-r));
-	}
-	if (r == 0)
-		r = open_database(s, 0, why);
+	r = open_database(s, 0, why);
 	if (r == 0)
 		r = migrate(s, why);
 	if (r == 0)

@@ -157,6 +157,14 @@ def test_init_refuses_where_a_database_is_and_changes_nothing(made: Manager) -> 
     assert content() == before
 
 
+def test_a_directory_that_nobody_made_says_how_to(workdir: Path) -> None:
+    for verb in ([], ["backup", workdir / "copy"]):
+        for data in (workdir / "none", workdir):
+            done = run(*verb, "--data", data)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert str(data) in done.stderr and "`connd-manager init`" in done.stderr
+
+
 def test_init_that_fails_leaves_nothing(workdir: Path) -> None:
     args = ["init", "--organization", "o", "--workspace", "w", "--deployment", "d"]
     done = run(*args, "--deployment", "d", "--data", workdir / "twice")
