@@ -50,10 +50,13 @@ credential_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE
 	struct buf file = BUF_INIT(LIMIT_TOKEN + 256);
 	const char *p;
 	size_t n;
-	int r = file_read_secret(path, &file, why);
+	char reason[FILE_WHY_SIZE] = "";
+	int r = file_read_secret(path, &file, reason);
 
-	if (r < 0)
+	if (r < 0) {
+		(void)snprintf(why, FILE_WHY_SIZE, "the token: %.480s", reason);
 		goto out;
+	}
 	p = buf_str(&file);
 	n = file.len;
 	while (n > 0 && is_white(p[n - 1]))
@@ -63,7 +66,7 @@ credential_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE
 		n--;
 	}
 	if (n > LIMIT_TOKEN || !is_token(p, n)) {
-		(void)snprintf(why, FILE_WHY_SIZE, "%s: %s", path,
+		(void)snprintf(why, FILE_WHY_SIZE, "the token: %.380s: %s", path,
 		    n == 0 ? "empty" : "not a token (one line of visible ASCII)");
 		r = -EINVAL;
 		goto out;

@@ -78,7 +78,9 @@ load_config(struct settings *s, const char *path, char why[static SETTINGS_WHY_S
 		    &s->config, path, buf_str(&text), text.len, environ, on_oddity, short_why);
 	loading = NULL;
 	if (r < 0)
-		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", *short_why ? short_why : strerror(-r));
+		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s%s",
+		    *short_why ? short_why : strerror(-r),
+		    r == -ENOENT ? " (the configuration; --config names another file)" : "");
 	buf_fini(&text);
 	return r;
 }

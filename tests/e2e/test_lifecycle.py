@@ -248,7 +248,7 @@ def test_a_missing_config_names_the_file(workdir: Path) -> None:
             [CONND, *extra, "--config", workdir / "none.conf"], capture_output=True, text=True,
             timeout=PATIENCE, check=False,
         )  # fmt: skip
-        assert done.returncode != 0 and "none.conf" in done.stderr
+        assert done.returncode != 0 and "none.conf" in done.stderr and "--config" in done.stderr
 
 
 def test_the_environment_sets_keys(workdir: Path, faulty: FaultyManager) -> None:
@@ -278,7 +278,7 @@ def test_no_token_no_start_up_data_and_it_says_so(workdir: Path, faulty: FaultyM
     connd = faulty.connd(workdir, {"freshness": {"cold_wait": "100ms"}})
     connd.token_file.unlink()
     done = connd.check()
-    assert done.returncode != 0 and connd.token_file.name in done.stderr
+    assert done.returncode != 0 and f"the token: {connd.token_file}: No such file" in done.stderr
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o644, 0o620], ids=oct)
