@@ -10,6 +10,7 @@
 #define BACKOFF_BASE_MS            1000
 #define BACKOFF_CAP_MS             (60 * 1000) /* what an outage may add to the time a recovery is noticed */
 #define BACKOFF_RETRY_AFTER_CAP_MS (60 * 60 * 1000)
+#define BACKOFF_LONGEST_MS         (BACKOFF_RETRY_AFTER_CAP_MS / 10 * 11) /* and its jitter */
 
 struct backoff {
 	int64_t last_ms; /* 0: no failure in a row */

@@ -148,16 +148,27 @@ watch_held(struct replica *r, int64_t now_ms)
 bool
 replica_remember(const struct replica *r, struct replica_memory *out)
 {
-	if (!r->current)
-		return false;
 	*out = (struct replica_memory){
 		.generation = r->number,
 		.confirmed_ms = r->confirmed_ms,
 		.refused = r->refused,
 		.refused_ms = r->refused_ms,
 		.next_sync_ms = r->next_sync_ms,
+		.floor_ms = r->floor_ms,
 	};
-	return true;
+	return r->current != NULL;
+}
+
+void
+replica_hold_off(struct replica *r, int64_t now_ms, int64_t floor_ms)
+{
+	if (floor_ms <= now_ms)
+		return;
+	r->floor_ms = earlier(floor_ms, now_ms + BACKOFF_LONGEST_MS);
+	r->next_sync_ms = later(r->next_sync_ms, r->floor_ms);
+	r->asked_sync_ms = later(r->asked_sync_ms, r->floor_ms);
+	(void)snprintf(r->last_error, sizeof r->last_error,
+	    "before this start the manager asked to be left alone for a while (Retry-After)");
 }
 
 void
@@ -178,6 +189,7 @@ replica_load(
 	else
 		r->next_sync_ms =
 		    now_ms + r->ops->jitter(r->env, 0, earlier(late, r->config.refresh_ms));
+	replica_hold_off(r, now_ms, memory->floor_ms);
 	watch_held(r, now_ms);
 }
 

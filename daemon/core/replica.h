@@ -138,16 +138,22 @@ struct replica_memory {
 	bool refused; /* since refused_ms */
 	int64_t refused_ms;
 	int64_t next_sync_ms;
+	int64_t
+	    floor_ms; /* Retry-After: none starts before; in the past: none was named, or it is over */
 };
-/* False: there is no data worth remembering. */
+/* False: there is no data worth remembering, only the times of syncs. */
 bool replica_remember(const struct replica *r, struct replica_memory *out);
 /*
  * Starts from data of an earlier run, before the first turn. Takes g. It is served at once, as offline
  * until a sync has ended well. The first sync comes when it was due; one that is late is spread
- * over the time it is late, one period at most, so that a rack that comes back does not come at once.
+ * over the time it is late, one period at most, so that a rack that comes back does not come at once. A
+ * Retry-After that is not over is kept.
  */
 void replica_load(
     struct replica *r, int64_t now_ms, struct generation *g, const struct replica_memory *memory);
+
+/* Of an earlier run there is only that: no sync before floor_ms (capped as any Retry-After). */
+void replica_hold_off(struct replica *r, int64_t now_ms, int64_t floor_ms);
 
 /*
  * True: *out is the answer. False: there is no data yet and a sync may still bring some; hand over a

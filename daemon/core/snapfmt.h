@@ -4,7 +4,7 @@
  *
  * The snapshot holds the records and is written when they change. The stamp is small and renewed now
  * and then: which snapshot it is about, when that was last confirmed, since when the manager refuses,
- * when the next sync is due. Both are sealed with keys derived from a master key that must not lie
+ * when the next sync is due, and until when the manager wants none. Both are sealed with keys derived from a master key that must not lie
  * beside them; their headers are authenticated and bind them to one organization and one Deployment or
  * Workspace. What can not be protected here: somebody may put back an older pair.
  *
@@ -60,6 +60,7 @@ struct snapshot_stamp {
 	int64_t confirmed_ago_ms;
 	int64_t refused_ago_ms; /* since when the manager refuses; < 0: it does not */
 	int64_t due_in_ms;      /* the next sync; may be < 0: it was late */
+	int64_t floor_in_ms;    /* none before (Retry-After); <= 0: the manager did not say so */
 };
 
 /* What a running replica's times are at this moment; a content's id is drawn anew. */
@@ -100,6 +101,12 @@ void snapshot_stamp_write(struct buf *out, const struct snapshot_stamp *stamp,
 MUST_CHECK int snapshot_stamp_read(struct snapshot_stamp *out, struct span file,
     const struct snapshot_owner *owner, const struct snapshot_keys *keys,
     char why[static SNAPSHOT_WHY_SIZE]);
+
+/*
+ * For a run without data: the time on the boot clock of `now` before which no sync may start; not after
+ * `now`: there is none, or the stamp comes from the future.
+ */
+int64_t snapshot_stamp_floor(const struct snapshot_stamp *stamp, const struct moment *now);
 
 /*
  * What a snapshot and its stamp (NULL: none) say, on the boot clock of `now`. A stamp that speaks of

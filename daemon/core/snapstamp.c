@@ -10,7 +10,7 @@
 #include "base/rnd.h"
 #include "core/snaphead.h"
 
-#define STAMP_BODY 24
+#define STAMP_BODY 32
 
 void
 snapshot_stamp_write(struct buf *out, const struct snapshot_stamp *stamp,
@@ -32,6 +32,7 @@ snapshot_stamp_write(struct buf *out, const struct snapshot_stamp *stamp,
 	snap_put(&body, stamp->refused_ago_ms >= 0, 8);
 	snap_put(&body, (uint64_t)stamp->refused_ago_ms, 8);
 	snap_put(&body, (uint64_t)stamp->due_in_ms, 8);
+	snap_put(&body, (uint64_t)stamp->floor_in_ms, 8);
 	to = buf_room(out, STAMP_BODY + SEAL_OVERHEAD);
 	if (buf_error(&body) && !out->error)
 		out->error = buf_error(&body);
@@ -54,7 +55,7 @@ snapshot_stamp_read(struct snapshot_stamp *out, struct span file,
 	uint8_t key[SEAL_KEY_SIZE], plain[STAMP_BODY];
 	struct snap_header h = { .magic = snap_stamp_magic };
 	const uint8_t *master;
-	int64_t refused_ago_ms, due_in_ms;
+	int64_t refused_ago_ms, due_in_ms, floor_in_ms;
 	bool refused;
 	int r = snap_header_read(&h, &c, owner, keys, &master, why);
 
@@ -73,12 +74,14 @@ snapshot_stamp_read(struct snapshot_stamp *out, struct span file,
 	refused = snap_get(&body, 8) != 0;
 	refused_ago_ms = (int64_t)snap_get(&body, 8);
 	due_in_ms = (int64_t)snap_get(&body, 8);
+	floor_in_ms = (int64_t)snap_get(&body, 8);
 	*out = (struct snapshot_stamp){
 		.generation = h.generation,
 		.written = h.written,
 		.confirmed_ago_ms = h.confirmed_ago_ms,
 		.refused_ago_ms = refused ? refused_ago_ms : -1,
 		.due_in_ms = due_in_ms,
+		.floor_in_ms = floor_in_ms,
 	};
 	memcpy(out->id, h.id, sizeof out->id);
 	return 0;
@@ -114,6 +117,7 @@ snapshot_stamp_fill(struct snapshot_stamp *out, const uint8_t id[static SNAPSHOT
 		.refused_ago_ms =
 		    memory->refused ? not_negative(now->boot_ms - memory->refused_ms) : -1,
 		.due_in_ms = memory->next_sync_ms - now->boot_ms,
+		.floor_in_ms = not_negative(memory->floor_ms - now->boot_ms),
 	};
 	memcpy(out->id, id, sizeof out->id);
 }
@@ -129,6 +133,16 @@ date(const struct moment *written, const struct moment *now, int64_t *boot_ms, c
 		    why, -ERANGE, "it comes from the future, by %" PRId64 " s", ahead_ms / 1000);
 	*boot_ms = now->boot_ms - age_ms;
 	return 0;
+}
+
+int64_t
+snapshot_stamp_floor(const struct snapshot_stamp *stamp, const struct moment *now)
+{
+	char why[SNAPSHOT_WHY_SIZE];
+	int64_t at_ms = 0;
+
+	return date(&stamp->written, now, &at_ms, why) < 0 ? now->boot_ms
+							   : at_ms + stamp->floor_in_ms;
 }
 
 int
@@ -152,9 +166,11 @@ snapshot_recall(struct replica_memory *out, const struct snapshot_about *about,
 			m.confirmed_ms = at_ms - stamp->confirmed_ago_ms;
 		if (stamp->generation > m.generation)
 			m.generation = stamp->generation;
-		m.refused = stamp->refused_ago_ms >= 0;
 		m.refused_ms = at_ms - stamp->refused_ago_ms;
+		/* A content that was confirmed since is a good list: it ended the refusal. */
+		m.refused = stamp->refused_ago_ms >= 0 && m.confirmed_ms <= m.refused_ms;
 		m.next_sync_ms = at_ms + stamp->due_in_ms;
+		m.floor_ms = at_ms + stamp->floor_in_ms;
 	}
 	if (now->boot_ms - m.confirmed_ms >= max_stale_ms)
 		return snap_refuse(why, -ESTALE,

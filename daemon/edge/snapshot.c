@@ -49,6 +49,8 @@ struct snapshot {
 	struct later job;
 	struct event *timer; /* the next content may begin */
 	int64_t begun_ms, stamped_ms;
+	bool stamped_refused; /* what the newest stamp says */
+	int64_t stamped_floor_ms;
 	bool failing;
 	int64_t complained_ms;
 	bool closed;
@@ -258,6 +260,7 @@ hand_over(struct snapshot *s)
 	memcpy(s->id, s->writing_id, sizeof s->id);
 	s->on_disk = false;
 	disk_write(s->disk, DISK_CONTENT, bytes, n);
+	snapshot_stamp(s);
 }
 
 /* True: there is more to do. */
@@ -306,7 +309,10 @@ snapshot_changed(struct snapshot *s, const char *url)
 	write_again_in(s, since_ms < CONTENT_EVERY_MS ? CONTENT_EVERY_MS - since_ms : 0);
 }
 
-/* Only of what is served: a stamp for older content would make that look confirmed. */
+/*
+ * Only of what is served: a stamp for older content would make that look confirmed. Without any it is there
+ * to say that the manager wants to be left alone.
+ */
 static void
 write_stamp(struct snapshot *s)
 {
@@ -316,10 +322,11 @@ write_stamp(struct snapshot *s)
 	struct buf b = BUF_INIT(STAMP_BYTES);
 	struct replica_memory memory;
 	struct snapshot_stamp stamp;
+	bool has_data = replica_remember(s->replica, &memory);
 	void *bytes;
 	size_t n;
 
-	if (s->dirty || s->writer || !replica_remember(s->replica, &memory))
+	if (s->dirty || s->writer || (!has_data && memory.floor_ms <= now.boot_ms))
 		return;
 	snapshot_stamp_fill(&stamp, s->id, &memory, &now);
 	snapshot_stamp_write(&b, &stamp, &owner, &keys);
@@ -328,18 +335,33 @@ write_stamp(struct snapshot *s)
 	if (!bytes)
 		return;
 	s->stamped_ms = now.boot_ms;
+	s->stamped_refused = memory.refused;
+	s->stamped_floor_ms = memory.floor_ms;
 	disk_write(s->disk, DISK_STAMP, bytes, n);
+}
+
+/* What a run after a crash must know: that the manager refuses, or when it may be asked again. */
+static bool
+stamp_is_wrong(const struct snapshot *s, int64_t now_ms)
+{
+	struct replica_memory m;
+
+	(void)replica_remember(s->replica, &m);
+	return m.refused != s->stamped_refused ||
+	       (m.floor_ms > now_ms && m.floor_ms != s->stamped_floor_ms);
 }
 
 void
 snapshot_stamp(struct snapshot *s)
 {
+	int64_t now_ms = clock_boot_ms();
+
 	if (!s || s->closed)
 		return;
 	/* A change that came while the last content was being written. */
 	if (s->dirty && !s->writer)
 		write_again_in(s, CONTENT_EVERY_MS);
-	if (clock_boot_ms() - s->stamped_ms >= STAMP_EVERY_MS)
+	if (now_ms - s->stamped_ms >= STAMP_EVERY_MS || stamp_is_wrong(s, now_ms))
 		write_stamp(s);
 }
 
@@ -446,12 +468,30 @@ find_stamp(struct snapshot *s, struct snapshot_stamp *out)
 	return r == 0;
 }
 
+static void
+say_hold_off(int64_t now_ms, int64_t floor_ms)
+{
+	if (floor_ms > now_ms)
+		log_info("the manager is not asked yet: it wanted to be left alone (Retry-After)",
+		    LOG_INT("for_ms", floor_ms - now_ms));
+}
+
+/* A start without data; the manager's wish to be left alone holds all the same. */
+static void
+load_nothing(struct snapshot *s, const struct snapshot_stamp *stamp, const struct moment *now)
+{
+	int64_t floor_ms = stamp ? snapshot_stamp_floor(stamp, now) : now->boot_ms;
+
+	replica_hold_off(s->replica, now->boot_ms, floor_ms);
+	say_hold_off(now->boot_ms, floor_ms);
+}
+
 void
 snapshot_load(struct snapshot *s)
 {
 	struct moment now = moment_now();
 	char why[SNAPSHOT_ERROR_SIZE] = "";
-	struct snapshot_stamp stamp;
+	struct snapshot_stamp stamp, *stamped = NULL;
 	struct replica_memory memory;
 	struct found found = { 0 };
 	int r;
@@ -459,23 +499,30 @@ snapshot_load(struct snapshot *s)
 	if (!s)
 		return;
 	r = find_content(s, &now, &found, why);
+	/* Of a content that is another's, or under another key, the stamp is too. */
+	if ((r == 0 || r == -ENOENT || r == -EBADMSG) && find_stamp(s, &stamp))
+		stamped = &stamp;
 	if (r == 0)
-		r = snapshot_recall(&memory, &found.about, find_stamp(s, &stamp) ? &stamp : NULL,
-		    &now, s->config->freshness.windows.max_stale_ms, why);
+		r = snapshot_recall(&memory, &found.about, stamped, &now,
+		    s->config->freshness.windows.max_stale_ms, why);
 	if (r < 0) {
 		generation_unref(found.generation);
 		if (r == -ENOENT)
 			log_info("no snapshot yet");
 		else
 			log_warn("snapshot refused", LOG_STR("reason", why));
+		load_nothing(s, stamped, &now);
 		return;
 	}
 	memcpy(s->id, found.about.id, sizeof s->id);
 	s->on_disk = true;
+	s->stamped_refused = memory.refused;
+	s->stamped_floor_ms = memory.floor_ms;
 	(void)snprintf(s->url, sizeof s->url, "%s", found.about.url);
 	replica_load(s->replica, now.boot_ms, found.generation, &memory);
 	log_info("snapshot loaded", LOG_INT("generation", (int64_t)memory.generation),
 	    LOG_INT("age_ms", now.boot_ms - memory.confirmed_ms), LOG_STR("manager", s->url));
+	say_hold_off(now.boot_ms, memory.floor_ms);
 	if (found.rewrite)
 		snapshot_changed(s, found.about.url);
 }

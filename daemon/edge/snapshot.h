@@ -4,8 +4,9 @@
  * written, holds the keys, and brings back what an earlier run left.
  *
  * Content is written when it has changed, a piece a turn, so that no question waits for it; the stamp,
- * which says how long the content was known to be true, once a minute at most and at the end. The format
- * is core/snapfmt.h's, the files are edge/disk.h's.
+ * which says how long the content was known to be true, once a minute at most and at the end; at once when
+ * the manager begins or ceases to refuse, or wants to be left alone. The format is core/snapfmt.h's, the
+ * files are edge/disk.h's.
  */
 #pragma once
 

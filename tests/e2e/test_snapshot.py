@@ -11,7 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from connd_testing import Connd, FaultyManager, connection_row, eventually, variable_row
+from connd_testing import (
+    Connd,
+    FaultyManager,
+    VarlinkError,
+    connection_row,
+    eventually,
+    variable_row,
+)
 
 MARKER = "s3cr3t-marker-in-a-password"
 
@@ -256,3 +263,55 @@ def test_an_upgrade_without_a_manager_is_served_from_the_snapshot(world: World) 
         )
         assert connd.connection("warehouse")["host"] == "h0"
         assert connd.status()["state"] == "offline"
+
+
+def wait_left_alone(connd: Connd) -> None:
+    """It knows that the manager does not want to be asked for a minute."""
+    connd.wait_for(
+        lambda s: s.get("last_error") and s.get("next_sync_ms", 0) > 50000, "it was told to wait"
+    )
+
+
+def left_alone(world: World, connd: Connd, asked: int) -> None:
+    wait_left_alone(connd)
+    connd.send_signal(signal.SIGHUP)
+    eventually(lambda: "reloaded" in {e["event"] for e in connd.events()}, "it reloads")
+    wait_left_alone(connd)
+    assert len(world.faulty.requests) == asked
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL, signal.SIGUSR2])
+def test_retry_after_holds_over_a_restart(world: World, sig: signal.Signals) -> None:
+    with world.connd() as connd:
+        connd.wait_for(lambda s: s["state"] == "fresh", "a list")
+        eventually(world.content.exists, "the content")
+        world.faulty.fault = lambda x: x.reply("{}", 429, Retry_After="60")
+        wait_left_alone(connd)
+        eventually(world.stamp.exists, "it is noted at once, not in a minute")
+        asked = len(world.faulty.requests)
+        if sig == signal.SIGUSR2:
+            connd.send_signal(sig)
+            eventually(
+                lambda: sum(e["event"] == "connd serves" for e in connd.events()) == 2, "upgraded"
+            )
+            left_alone(world, connd, asked)
+        elif sig == signal.SIGKILL:
+            connd.running.kill()
+            connd.program = None
+    if sig != signal.SIGUSR2:
+        with world.connd() as connd:
+            assert connd.variable("v") == "value"
+            left_alone(world, connd, asked)
+
+
+def test_retry_after_holds_over_a_restart_without_data(world: World) -> None:
+    world.faulty.fault = lambda x: x.reply("{}", 503, Retry_After="60")
+    connd = world.connd().start("listening")
+    wait_left_alone(connd)
+    connd.stop()
+    asked = len(world.faulty.requests)
+    connd = world.connd().start("listening")
+    with pytest.raises(VarlinkError, match="Retry-After"):
+        connd.variable("v")
+    left_alone(world, connd, asked)
+    connd.stop()

@@ -47,7 +47,8 @@ world_stamp(struct world *w)
 	struct replica_memory memory;
 	struct snapshot_stamp stamp;
 
-	if (!w->keeps_snapshot || !replica_remember(w->replica, &memory))
+	if (!w->keeps_snapshot ||
+	    (!replica_remember(w->replica, &memory) && memory.floor_ms <= w->now_ms))
 		return;
 	snapshot_stamp_fill(&stamp, w->snapshot_id, &memory, &now);
 	snapshot_stamp_write(&b, &stamp, &owner, &keys);
@@ -118,6 +119,20 @@ world_read_back(struct world *w, struct generation **g, struct replica_memory *m
 	if (r < 0)
 		*g = generation_unref(*g);
 	return r == 0;
+}
+
+int64_t
+world_floor(const struct world *w)
+{
+	struct snapshot_owner owner = owner_of(w);
+	struct snapshot_keys keys = keys_of(w);
+	struct moment now = moment_of(w);
+	struct snapshot_stamp stamp;
+	char why[SNAPSHOT_WHY_SIZE];
+
+	if (snapshot_stamp_read(&stamp, span_of_buf(&w->stamp), &owner, &keys, why) < 0)
+		return w->now_ms;
+	return snapshot_stamp_floor(&stamp, &now);
 }
 
 void

@@ -570,6 +570,9 @@ start(struct world *w, uint64_t first_generation)
 		happened(w, true, "loaded %" PRIu64, memory.generation);
 	} else if (w->snapshot.len) {
 		happened(w, true, "snapshot refused reason=\"%s\"", why);
+		replica_hold_off(w->replica, w->now_ms, world_floor(w));
+	} else {
+		replica_hold_off(w->replica, w->now_ms, world_floor(w));
 	}
 	turn(w);
 }

@@ -82,6 +82,8 @@ void world_stamp(struct world *w); /* is renewed */
 /* What the files still say; false, and why, when they can not be used. */
 bool world_read_back(
     struct world *w, struct generation **g, struct replica_memory *memory, char *why);
+/* When the manager may be asked, as the stamp has it. */
+int64_t world_floor(const struct world *w);
 /* Somebody is at the files: truncate, extend, flip, remove. */
 void world_damage(struct world *w, const char *which, const char *how);
 void world_status(struct world *w, char text[static MAX_TEXT]);

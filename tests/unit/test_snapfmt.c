@@ -353,7 +353,8 @@ a_stamp_says_what_it_was_told(void **state)
 		.written = wrote,
 		.confirmed_ago_ms = 100,
 		.refused_ago_ms = 0,
-		.due_in_ms = -7 };
+		.due_in_ms = -7,
+		.floor_in_ms = 600000 };
 	struct buf file = stamped(&stamp);
 	char why[SNAPSHOT_WHY_SIZE] = "";
 	struct snapshot_stamp back;
@@ -364,6 +365,7 @@ a_stamp_says_what_it_was_told(void **state)
 	assert_int_equal(back.confirmed_ago_ms, 100);
 	assert_int_equal(back.refused_ago_ms, 0);
 	assert_int_equal(back.due_in_ms, -7);
+	assert_int_equal(back.floor_in_ms, 600000);
 	assert_memory_equal(back.id, stamp.id, sizeof stamp.id);
 	for (size_t i = 0; i < file.len; i++) {
 		file.data[i] ^= 1;
@@ -412,12 +414,16 @@ recall_takes_the_youngest_word_and_the_oldest_refusal(void **state)
 	const struct snapshot_about about = {
 		.id = { 9 }, .generation = 42, .written = wrote, .confirmed_ago_ms = HOUR
 	};
+	const struct snapshot_about good = {
+		.id = { 7 }, .generation = 45, .written = wrote, .confirmed_ago_ms = 59999
+	};
 	struct snapshot_stamp stamp = { .id = { 9 },
 		.generation = 44,
 		.written = wrote,
-		.confirmed_ago_ms = 0,
+		.confirmed_ago_ms = 90000,
 		.refused_ago_ms = 60000,
-		.due_in_ms = 30000 };
+		.due_in_ms = 30000,
+		.floor_in_ms = 40000 };
 	struct moment now = wrote;
 	char why[SNAPSHOT_WHY_SIZE];
 	struct replica_memory m;
@@ -430,21 +436,28 @@ recall_takes_the_youngest_word_and_the_oldest_refusal(void **state)
 	assert_false(m.refused);
 	assert_int_equal(snapshot_recall(&m, &about, &stamp, &now, 24 * HOUR, why), 0);
 	assert_int_equal(m.generation, 44);
-	assert_int_equal(m.confirmed_ms, wrote.boot_ms);
+	assert_int_equal(m.confirmed_ms, wrote.boot_ms - 90000);
 	assert_true(m.refused);
 	assert_int_equal(m.refused_ms, wrote.boot_ms - 60000);
 	assert_int_equal(m.next_sync_ms, wrote.boot_ms + 30000);
+	assert_int_equal(m.floor_ms, wrote.boot_ms + 40000);
+	assert_int_equal(snapshot_stamp_floor(&stamp, &now), wrote.boot_ms + 40000);
 	/* Of another snapshot: it does not make this one younger. */
 	stamp.id[0] = 1;
 	assert_int_equal(snapshot_recall(&m, &about, &stamp, &now, 24 * HOUR, why), 0);
 	assert_int_equal(m.confirmed_ms, wrote.boot_ms - HOUR);
 	assert_true(m.refused);
+	/* One that was confirmed after the first refusal: a good list, which ended it. */
+	assert_int_equal(snapshot_recall(&m, &good, &stamp, &now, 24 * HOUR, why), 0);
+	assert_int_equal(m.confirmed_ms, wrote.boot_ms - 59999);
+	assert_false(m.refused);
 	assert_int_equal(snapshot_recall(&m, &about, &stamp, &now, 2 * HOUR + 1, why), 0);
 	assert_int_equal(snapshot_recall(&m, &about, &stamp, &now, 2 * HOUR, why), -ESTALE);
 	assert_non_null(strstr(why, "too old: last confirmed 7200 s ago"));
 	stamp.written.boot_id[0] = 1;
 	stamp.written.wall_ms = now.wall_ms + MOMENT_FUTURE_MS + 1;
 	assert_int_equal(snapshot_recall(&m, &about, &stamp, &now, 24 * HOUR, why), -ERANGE);
+	assert_int_equal(snapshot_stamp_floor(&stamp, &now), now.boot_ms);
 }
 
 static void
@@ -454,7 +467,8 @@ what_is_filled_in_is_relative_and_has_its_own_id(void **state)
 		.confirmed_ms = wrote.boot_ms - 1000,
 		.refused = true,
 		.refused_ms = wrote.boot_ms - 500,
-		.next_sync_ms = wrote.boot_ms + 300 };
+		.next_sync_ms = wrote.boot_ms + 300,
+		.floor_ms = wrote.boot_ms + 700 };
 	struct snapshot_about first, second;
 	struct snapshot_stamp stamp;
 
@@ -470,6 +484,7 @@ what_is_filled_in_is_relative_and_has_its_own_id(void **state)
 	assert_int_equal(stamp.confirmed_ago_ms, 1000);
 	assert_int_equal(stamp.refused_ago_ms, 500);
 	assert_int_equal(stamp.due_in_ms, 300);
+	assert_int_equal(stamp.floor_in_ms, 700);
 	m.refused = false;
 	m.confirmed_ms = wrote.boot_ms + 1; /* a confirmation that seems to come later is now */
 	snapshot_stamp_fill(&stamp, first.id, &m, &wrote);
