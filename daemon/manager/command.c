@@ -105,7 +105,11 @@ rotate_key(const struct command_env *env, const struct options *o, struct buf *o
 	r = store_rewrap(env->store);
 	if (r != 0) {
 		keys_rotate_undo(env->keys);
-		return explain(r, "", "", why);
+		if (r != -EUCLEAN)
+			return explain(r, "", "", why);
+		snprintf(why, COMMAND_WHY_SIZE,
+		    "a sealed value does not open, so the key is as it was; the log says which");
+		return -1;
 	}
 	/* What the old key wrapped goes from the log as well. */
 	store_tidy(env->store);

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "gen/schema1.sql.h"
@@ -21,7 +22,8 @@
 /* Index i takes the schema from version i to i + 1. */
 static const char *const migrations[] = { embed_schema1_sql, embed_schema2_sql };
 
-#define KEY_CHECK "connd-manager"
+#define KEY_CHECK       "connd-manager"
+#define KEY_CHECK_PLACE "state|1|key_check|0" /* what column_ad() makes of it */
 
 /* ---- sealing ---- */
 
@@ -57,7 +59,21 @@ store_open_sealed(struct store *s, const char *table, const char *row, const cha
 	struct span ad;
 	int r = column_ad(room, table, row, column, version, &ad);
 
-	return r == 0 ? keys_open(s->keys, ad, sealed, out) : r;
+	if (r == 0)
+		r = keys_open(s->keys, ad, sealed, out);
+	if (r == -EBADMSG)
+		store_log_unopened(ad);
+	return r;
+}
+
+void
+store_log_unopened(struct span ad)
+{
+	char place[AD_SIZE];
+
+	(void)snprintf(place, sizeof place, "%.*s", (int)ad.n, ad.p);
+	log_error("a sealed value does not open: it is damaged, or of another place or time",
+	    LOG_STR("place", place));
 }
 
 /* ---- small things ---- */
@@ -221,7 +237,7 @@ read_state(struct store *s, char why[static STORE_WHY_SIZE])
 	snprintf(s->epoch, sizeof s->epoch, "%.16s", (const char *)sqlite3_column_text(st, 0));
 	r = keys_settle(s->keys, db_blob(st, 1));
 	if (r == 0)
-		r = store_open_sealed(s, "state", "1", "key_check", 0, db_blob(st, 1), &plain);
+		r = keys_open(s->keys, SPAN_LITERAL(KEY_CHECK_PLACE), db_blob(st, 1), &plain);
 	(void)sqlite3_reset(st); /* was fine */
 	if (r == -EBADMSG || r == -EKEYREJECTED) {
 		snprintf(why, STORE_WHY_SIZE,

@@ -133,6 +133,8 @@ MUST_CHECK int store_seal(struct store *s, const char *table, const char *row, c
     int64_t version, struct span text, struct buf *out);
 MUST_CHECK int store_open_sealed(struct store *s, const char *table, const char *row,
     const char *column, int64_t version, struct span sealed, struct buf *out);
+/* Names what did not open by its table, row, column and version. */
+void store_log_unopened(struct span ad);
 
 /* The largest sealed column, opened and sealed. */
 #define PLAIN_MAX  (LIMIT_VALUE + 4 + 4 * LIMIT_DESCRIPTION)

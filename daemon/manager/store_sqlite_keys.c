@@ -2,6 +2,8 @@
 /* Another key-encryption key for everything that is sealed. */
 #include "manager/store_sqlite.h"
 
+#include <errno.h>
+
 #include "proto/limits.h"
 
 /* rewrap(envelope, what it is bound to): the same under the current key. */
@@ -13,12 +15,18 @@ on_rewrap(sqlite3_context *ctx, int n, sqlite3_value **v)
 	struct span ad = { (const char *)sqlite3_value_text(v[1]),
 		(size_t)sqlite3_value_bytes(v[1]) };
 	struct buf out = BUF_INIT(VERSION_MAX + KEYS_OVERHEAD);
+	int r;
 
 	(void)n;
-	if (keys_rewrap(s->keys, ad, envelope, &out) == 0)
+	r = keys_rewrap(s->keys, ad, envelope, &out);
+	if (r == 0) {
 		sqlite3_result_blob64(ctx, buf_str(&out), out.len, SQLITE_TRANSIENT);
-	else
-		sqlite3_result_error(ctx, "a sealed value does not open", -1);
+	} else if (r == -ENOMEM) {
+		sqlite3_result_error_nomem(ctx);
+	} else {
+		store_log_unopened(ad);
+		sqlite3_result_error_code(ctx, SQLITE_CORRUPT);
+	}
 	buf_fini(&out);
 }
 
