@@ -71,6 +71,23 @@ struct kept_numbers {
 	uint64_t numbers[MANAGER_N_TYPES];
 };
 
+/*
+ * What is known of a list as long as its view's number stays: how many rows it has in all (offset -1, no
+ * sorts), or which row comes before the one at an offset.
+ */
+struct list_key {
+	struct id scope_id; /* "": free */
+	uint8_t scope, types;
+	bool resolve, whole_workspace;
+	uint8_t n_sorts, sorts[STORE_MAX_SORTS];
+	int64_t offset;
+	uint64_t number;
+};
+struct kept_list {
+	struct list_key key;
+	int64_t value;
+};
+
 struct store {
 	struct db db; /* the one that writes */
 	struct keys *keys;
@@ -93,6 +110,7 @@ struct store {
 	uint8_t read_key[HASH_SHORT_KEY_SIZE];
 	struct kept_entity kept_entities[256];
 	struct kept_numbers kept_numbers[1024];
+	struct kept_list kept_lists[1024];
 	bool entities_changed; /* by this transaction */
 };
 
@@ -152,10 +170,22 @@ void cache_forget_entities(struct store *s);
 struct kept_numbers *cache_numbers(struct store *s, const struct id *scope_id);
 /* All 0, to be filled in at once. */
 struct kept_numbers *cache_new_numbers(struct store *s, const struct id *scope_id);
+/* False: q has a filter for which nothing is kept. */
+bool cache_list_key(struct list_key *key, const struct store_query *q, uint64_t number);
+bool cache_list(struct store *s, const struct list_key *key, int64_t *value);
+void cache_keep_list(struct store *s, const struct list_key *key, int64_t value);
 
 /* An actor's name for a column: the command line has none. */
 struct span actor_name(const struct store_actor *by);
 int64_t store_now(void);
+
+/* ---- the statements of a list ---- */
+
+bool view_resolves(const struct store_query *q);
+/* Their parameters: see store_sqlite_view.c. */
+void view_count_sql(struct buf *sql, const struct store_query *q);
+/* OBJECT_COLUMNS of the rows in order. behind: only those that follow the row ?7. */
+void view_list_sql(struct buf *sql, const struct store_query *q, bool behind);
 
 /* ---- history ---- */
 

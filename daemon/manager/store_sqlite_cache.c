@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What nearly every request asks for, kept in memory: places, and change numbers of views. This
- * process is the only one that writes, so a commit is the only thing that makes them old. Fixed size:
- * an entry makes room for another one that falls on it.
+ * What nearly every request asks for, kept in memory: places, change numbers of views, and where pages
+ * of lists begin. This process is the only one that writes, so a commit is the only thing that makes the
+ * first two old; what is known of a list goes by the number it has, in whatever snapshot. Fixed size: an
+ * entry makes room for another one that falls on it.
  */
 #include "manager/store_sqlite.h"
 
@@ -65,4 +66,60 @@ cache_new_numbers(struct store *s, const struct id *scope_id)
 
 	*k = (struct kept_numbers){ .id = *scope_id };
 	return k;
+}
+
+bool
+cache_list_key(struct list_key *key, const struct store_query *q, uint64_t number)
+{
+	memset(key, 0, sizeof *key); /* what lies between its members is hashed as well */
+	if (q->key.p)
+		return false;
+	memcpy(key->scope_id.s, q->scope_id.s, ID_LENGTH);
+	key->scope = (uint8_t)q->scope;
+	key->types = (uint8_t)(q->types & STORE_ALL_TYPES);
+	key->resolve = view_resolves(q);
+	key->whole_workspace = q->whole_workspace;
+	for (size_t i = 0; i < q->n_sorts && i < STORE_MAX_SORTS; i++)
+		key->sorts[key->n_sorts++] =
+		    (uint8_t)((unsigned)q->sorts[i].by << 1 | q->sorts[i].descending);
+	key->offset = q->offset;
+	key->number = number;
+	return true;
+}
+
+static bool
+same_list(const struct list_key *a, const struct list_key *b)
+{
+	return a->number == b->number && a->offset == b->offset && a->scope == b->scope &&
+	       a->types == b->types && a->resolve == b->resolve &&
+	       a->whole_workspace == b->whole_workspace && a->n_sorts == b->n_sorts &&
+	       memcmp(a->sorts, b->sorts, sizeof a->sorts) == 0 &&
+	       id_equal(&a->scope_id, &b->scope_id);
+}
+
+static struct kept_list *
+list_slot(struct store *s, const struct list_key *key)
+{
+	return &s->kept_lists[hash_short(s->read_key, key, sizeof *key) %
+			      N_ELEMENTS(s->kept_lists)];
+}
+
+bool
+cache_list(struct store *s, const struct list_key *key, int64_t *value)
+{
+	const struct kept_list *k = list_slot(s, key);
+
+	if (!same_list(&k->key, key))
+		return false;
+	*value = k->value;
+	return true;
+}
+
+void
+cache_keep_list(struct store *s, const struct list_key *key, int64_t value)
+{
+	struct kept_list *k = list_slot(s, key);
+
+	k->key = *key;
+	k->value = value;
 }

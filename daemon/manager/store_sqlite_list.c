@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists of environment objects, streamed from a snapshot.
+ * Lists of environment objects, streamed from a snapshot. A page that follows one which was read to its
+ * end begins where that one ended; any other counts its way there.
  *
  * A cursor steps through a statement of a reading connection, whose snapshot lives as long as any
  * cursor on it. Cursors that start while nothing was written in between share one connection; else the next
@@ -13,11 +14,15 @@
 
 #include "base/mem.h"
 
+#define SQL_MAX (32 * 1024)
+
 struct store_cursor {
 	struct store *store;
 	struct reader *reader;
 	sqlite3_stmt *st;
 	bool resolves;
+	struct list_key key; /* of the next row; "": nothing is kept of such a list */
+	int64_t last;        /* the row that was given out */
 	struct store_holder holder;
 };
 
@@ -101,149 +106,7 @@ leave_reader(struct reader *r)
 		reader_close(r);
 }
 
-/* ---- the statement of a query ---- */
-
-enum reading { READ_ROWS, READ_RESOLVED, READ_COUNT };
-
-/* Where a resolved list looks besides its own scope; "" (which nothing is in) where there is none. */
-struct around {
-	struct id workspace, deployment;
-};
-
-/*
- * Parameters, the same in every statement: ?1 the scope's id, ?2 the Workspace it is in, ?3 the key,
- * ?4 limit, ?5 offset, ?6 the Deployment of a project.
- */
-static void
-add_filters(struct buf *sql, const struct store_query *q)
-{
-	const char *between = " AND o.type IN ('";
-
-	if ((q->types & STORE_ALL_TYPES) != STORE_ALL_TYPES) {
-		for (int t = 0; t < MANAGER_N_TYPES; t++) {
-			if (q->types & 1U << t) {
-				buf_addf(
-				    sql, "%s%s", between, manager_type_name((enum manager_type)t));
-				between = "', '";
-			}
-		}
-		buf_adds(sql, q->types & STORE_ALL_TYPES ? "')" : " AND 0");
-	}
-	if (q->key.p)
-		buf_adds(sql, " AND o.key = ?3");
-}
-
-/* Clients of the hosted API do not know the scope PROJECT, and stop where they see it. */
-static const char *
-scope_condition(const struct store_query *q)
-{
-	if (q->scope == SCOPE_ORGANIZATION)
-		return "o.organization_id = ?1 AND o.scope <> 'PROJECT'";
-	if (q->scope == SCOPE_WORKSPACE && q->whole_workspace)
-		return "o.workspace_id = ?1 AND o.scope <> 'PROJECT'";
-	return "o.scope_id = ?1";
-}
-
-static bool
-resolves(const struct store_query *q)
-{
-	return q->resolve && (q->scope == SCOPE_DEPLOYMENT || q->scope == SCOPE_PROJECT);
-}
-
-/* What a statement reads of each row. link: the columns of the link it came through. */
-static void
-add_select(struct buf *sql, enum reading reading, const char *link)
-{
-	if (reading == READ_COUNT)
-		buf_adds(sql, "SELECT 1 FROM object o ");
-	else
-		buf_addf(sql, "SELECT " OBJECT_COLUMNS "%s FROM object o ",
-		    reading == READ_RESOLVED ? link : "");
-}
-
-/* Exclusions and own objects of a place, ?%d, as SQL conditions on the row o. */
-#define EXCLUDED(place)                                                                            \
-	"EXISTS (SELECT 1 FROM exclusion x WHERE x.object = o.n AND x.entity_id = " place ")"
-#define HAS_OWN(place)                                                                             \
-	"EXISTS (SELECT 1 FROM object w WHERE w.scope_id = " place                                 \
-	" AND w.type = o.type AND w.key = o.key)"
-#define LINKED(place)                                                                              \
-	"EXISTS (SELECT 1 FROM link k WHERE k.object = o.n AND k.entity_id = " place ")"
-#define OWN_COLUMNS  ", NULL AS link_entity, 0 AS link_version, NULL AS override, 0 AS via"
-#define VIA_COLUMNS  ", NULL, 0, NULL, 1"
-#define LINK_COLUMNS ", l.entity_id, l.version, l.sealed, 1"
-
-/* The Workspace's objects that are linked to ?1, a Deployment or project. */
-static void
-add_linked(struct buf *sql, const struct store_query *q, enum reading reading)
-{
-	buf_adds(sql, " UNION ALL ");
-	add_select(sql, reading, LINK_COLUMNS);
-	buf_addf(sql,
-	    "LEFT JOIN link l ON l.object = o.n AND l.entity_id = ?1 WHERE o.scope_id = ?2 "
-	    "AND in_view(0, l.object IS NOT NULL, o.%s, " EXCLUDED("?1") ", " HAS_OWN("?1") ")",
-	    q->scope == SCOPE_PROJECT ? "auto_link_projects" : "auto_link");
-	add_filters(sql, q);
-}
-
-/* What ?6, a project's Deployment, sees, less what the project ?1 has or sees under the same keys. */
-static void
-add_deployments(struct buf *sql, const struct store_query *q, enum reading reading)
-{
-	buf_adds(sql, " UNION ALL ");
-	add_select(sql, reading, VIA_COLUMNS);
-	buf_adds(sql, "WHERE o.scope_id = ?6 AND NOT " HAS_OWN(
-			  "?1") " AND NOT EXISTS "
-				"(SELECT 1 FROM object p WHERE p.scope_id = ?2 AND p.type = o.type "
-				"AND p.key = o.key "
-				"AND in_view(0, EXISTS (SELECT 1 FROM link k WHERE k.object = p.n "
-				"AND k.entity_id = ?1), "
-				"p.auto_link_projects, EXISTS (SELECT 1 FROM exclusion x WHERE "
-				"x.object = p.n "
-				"AND x.entity_id = ?1), 0))");
-	add_filters(sql, q);
-	buf_adds(sql, " UNION ALL ");
-	add_select(sql, reading, LINK_COLUMNS);
-	buf_adds(sql,
-	    "LEFT JOIN link l ON l.object = o.n AND l.entity_id = ?6 WHERE o.scope_id = ?2 "
-	    "AND in_view(0, l.object IS NOT NULL, o.auto_link, " EXCLUDED("?6") ", " HAS_OWN(
-		"?6") ") "
-		      "AND NOT " HAS_OWN("?1") " AND NOT in_view(0, " LINKED(
-			  "?1") ", o.auto_link_projects, " EXCLUDED("?1") ", 0)");
-	add_filters(sql, q);
-}
-
-/* The rows of a query, in no order. */
-static void
-add_rows(struct buf *sql, const struct store_query *q, enum reading reading)
-{
-	add_select(sql, reading, OWN_COLUMNS);
-	buf_addf(sql, "WHERE %s", scope_condition(q));
-	add_filters(sql, q);
-	if (!resolves(q))
-		return;
-	add_linked(sql, q, reading);
-	if (q->scope == SCOPE_PROJECT)
-		add_deployments(sql, q, reading);
-}
-
-static void
-add_order(struct buf *sql, const struct store_query *q)
-{
-	static const char *const columns[] = {
-		[STORE_SORT_TYPE] = "type",
-		[STORE_SORT_KEY] = "key",
-		[STORE_SORT_CREATED] = "created_ms",
-		[STORE_SORT_UPDATED] = "updated_ms",
-	};
-
-	buf_adds(sql, " ORDER BY ");
-	for (size_t i = 0; i < q->n_sorts && i < STORE_MAX_SORTS; i++)
-		buf_addf(
-		    sql, "%s%s, ", columns[q->sorts[i].by], q->sorts[i].descending ? " DESC" : "");
-	/* DEPLOYMENT, PROJECT, WORKSPACE: the narrower scope first. */
-	buf_adds(sql, "type, key, scope, id LIMIT ?4 OFFSET ?5");
-}
+/* ---- statements ---- */
 
 /* One that has this text and is not in use, prepared now if there is none. NULL with *rc. */
 static sqlite3_stmt *
@@ -277,6 +140,11 @@ leave_statement(struct reader *r, sqlite3_stmt *st)
 	*slot = st;
 }
 
+/* Where a resolved list looks besides its own scope; "" (which nothing is in) where there is none. */
+struct around {
+	struct id workspace, deployment;
+};
+
 static int
 prepare(struct reader *r, struct buf *sql, const struct store_query *q, const struct around *a,
     sqlite3_stmt **out)
@@ -302,13 +170,11 @@ static int
 count_rows(
     struct reader *reader, const struct store_query *q, const struct around *a, int64_t *total)
 {
-	struct buf sql = BUF_INIT(8192);
+	struct buf sql = BUF_INIT(SQL_MAX);
 	sqlite3_stmt *st = NULL;
 	int r;
 
-	buf_adds(&sql, "SELECT count(*) FROM (");
-	add_rows(&sql, q, READ_COUNT);
-	buf_adds(&sql, ")");
+	view_count_sql(&sql, q);
 	r = prepare(reader, &sql, q, a, &st);
 	if (r == 0) {
 		r = db_row(st);
@@ -320,19 +186,22 @@ count_rows(
 	return r < 0 ? r : 0;
 }
 
+/* behind: the row before the first one, 0 when it is not known. */
 static int
-open_rows(struct store_cursor *c, const struct store_query *q, const struct around *a)
+open_rows(
+    struct store_cursor *c, const struct store_query *q, const struct around *a, int64_t behind)
 {
-	struct buf sql = BUF_INIT(8192);
+	struct buf sql = BUF_INIT(SQL_MAX);
 	int r;
 
-	add_rows(&sql, q, resolves(q) ? READ_RESOLVED : READ_ROWS);
-	add_order(&sql, q);
+	view_list_sql(&sql, q, behind > 0);
 	r = prepare(c->reader, &sql, q, a, &c->st);
 	if (r == 0)
 		r = db_error(sqlite3_bind_int64(c->st, 4, q->limit < 0 ? -1 : q->limit));
 	if (r == 0)
-		r = db_error(sqlite3_bind_int64(c->st, 5, q->offset));
+		r = db_error(sqlite3_bind_int64(c->st, 5, behind > 0 ? 0 : q->offset));
+	if (r == 0 && behind > 0)
+		r = db_error(sqlite3_bind_int64(c->st, 7, behind));
 	buf_fini(&sql);
 	return r;
 }
@@ -425,32 +294,69 @@ look_around(struct db *db, const struct store_query *q, struct around *out)
 	return r < 0 ? r : 0;
 }
 
+/* How many there are in all: kept, or counted now. */
+static int
+find_total(
+    struct store_cursor *c, const struct store_query *q, const struct around *a, int64_t *total)
+{
+	struct list_key key = c->key;
+	int r;
+
+	key.offset = -1;
+	key.n_sorts = 0;
+	memset(key.sorts, 0, sizeof key.sorts);
+	if (!id_is_none(&key.scope_id) && cache_list(c->store, &key, total))
+		return 0;
+	r = count_rows(c->reader, q, a, total);
+	if (r == 0 && !id_is_none(&key.scope_id))
+		cache_keep_list(c->store, &key, *total);
+	return r;
+}
+
+static int
+open_list(struct store_cursor *c, const struct store_query *q, int64_t *total, uint64_t *number)
+{
+	struct around around = { 0 };
+	int64_t behind = 0;
+	int r = take_reader(c->store, &c->reader);
+
+	if (r == 0 && c->resolves)
+		r = look_around(&c->reader->db, q, &around);
+	if (r == 0)
+		r = view_number(&c->reader->db, q, number);
+	if (r == 0 && cache_list_key(&c->key, q, *number) && q->offset > 0 &&
+	    !cache_list(c->store, &c->key, &behind))
+		behind = 0;
+	if (r == 0)
+		r = find_total(c, q, &around, total);
+	return r == 0 ? open_rows(c, q, &around, behind) : r;
+}
+
 int
 store_list(struct store *s, const struct store_query *q, struct store_cursor **out, int64_t *total,
     uint64_t *number)
 {
 	struct store_cursor *c = mem_zalloc(sizeof *c);
-	struct around around = { 0 };
 	int r;
 
 	if (!c)
 		return -ENOMEM;
 	c->store = s;
+	c->resolves = view_resolves(q);
 	holder_init(&c->holder);
-	r = take_reader(s, &c->reader);
-	c->resolves = resolves(q);
-	if (r == 0 && c->resolves)
-		r = look_around(&c->reader->db, q, &around);
-	if (r == 0)
-		r = view_number(&c->reader->db, q, number);
-	if (r == 0)
-		r = count_rows(c->reader, q, &around, total);
-	if (r == 0)
-		r = open_rows(c, q, &around);
+	r = open_list(c, q, total, number);
 	if (r < 0)
 		c = store_list_close(c);
 	*out = c;
 	return r;
+}
+
+/* The page is full: the one that follows need not look for its beginning. */
+static void
+keep_place(struct store_cursor *c)
+{
+	if (!id_is_none(&c->key.scope_id) && c->last > 0)
+		cache_keep_list(c->store, &c->key, c->last);
 }
 
 int
@@ -458,14 +364,17 @@ store_list_next(struct store_cursor *c, struct store_object *out)
 {
 	int r = db_row(c->st);
 
+	if (r == 0)
+		keep_place(c);
 	if (r < 1)
 		return r;
+	c->last = sqlite3_column_int64(c->st, OBJECT_COL_N);
+	c->key.offset++;
 	r = object_read_row(c->store, c->st, &c->holder, out);
 	if (r == 0 && c->resolves)
 		r = object_resolve_row(c->store, c->st, &c->holder, out);
 	else if (r == 0 && out->scope == SCOPE_WORKSPACE)
-		r = object_read_links(c->store, &c->reader->db,
-		    sqlite3_column_int64(c->st, OBJECT_COL_N), &c->holder, out);
+		r = object_read_links(c->store, &c->reader->db, c->last, &c->holder, out);
 	return r == 0 ? 1 : r;
 }
 
