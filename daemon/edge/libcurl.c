@@ -9,13 +9,17 @@
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
+#include <openssl/opensslv.h>
 
 #include "base/mem.h"
 
-#define SONAME "libcurl.so.4"
-#define OLDEST 0x075100 /* 7.81.0 */
-#define BROKEN 0x075800 /* 7.88.0 loses events */
-#define NEEDED "libcurl 7.81.0 or newer, and not 7.88.0,"
+#define SONAME         "libcurl.so.4"
+#define TEXT_OF(x)     #x
+#define TEXT(x)        TEXT_OF(x)
+#define OPENSSL_SONAME "libcrypto.so." TEXT(OPENSSL_SHLIB_VERSION)
+#define OLDEST         0x075100 /* 7.81.0 */
+#define BROKEN         0x075800 /* 7.88.0 loses events */
+#define NEEDED         "libcurl 7.81.0 or newer, and not 7.88.0,"
 
 /*
  * Says to packaging tools, which read the programs' needs from ELF headers, that this one is needed
@@ -24,7 +28,9 @@
 #define NOTE_TEXT                                                                                  \
 	"[{\"feature\":\"https\",\"description\":\"asking the "                                    \
 	"manager\",\"priority\":\"required\","                                                     \
-	"\"soname\":[\"" SONAME "\"]}]"
+	"\"soname\":[\"" SONAME "\"]},"                                                            \
+	"{\"feature\":\"https\",\"description\":\"wiping what its TLS holds\","                    \
+	"\"priority\":\"required\",\"soname\":[\"" OPENSSL_SONAME "\"]}]"
 
 struct note {
 	uint32_t name_size, text_size, type;
@@ -43,25 +49,6 @@ __attribute__((used, aligned(4), section(".note.dlopen"))) static const struct n
 struct libcurl libcurl;
 static bool loaded;
 
-/* Before the first use of either. lib's own OpenSSL: the handle stands for what it needs, too. */
-static int
-set_memory(void *lib, char why[static LIBCURL_WHY_SIZE])
-{
-	typeof(CRYPTO_set_mem_functions) *set = dlsym(lib, "CRYPTO_set_mem_functions");
-
-	if (!set || !set(mem_alloc_at, mem_resize_at, mem_free_at)) {
-		(void)snprintf(why, LIBCURL_WHY_SIZE,
-		    SONAME ": its TLS is not OpenSSL's, or OpenSSL is in use already");
-		return -EIO;
-	}
-	if (libcurl.global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free, mem_resize,
-		mem_strdup, mem_calloc) != CURLE_OK) {
-		(void)snprintf(why, LIBCURL_WHY_SIZE, SONAME ": cannot be initialised");
-		return -EIO;
-	}
-	return 0;
-}
-
 static int
 fail(const char *what, char why[static LIBCURL_WHY_SIZE])
 {
@@ -70,6 +57,24 @@ fail(const char *what, char why[static LIBCURL_WHY_SIZE])
 	    "(Debian, Ubuntu: also libcurl4t64) or libcurl",
 	    what);
 	return -ELIBACC;
+}
+
+/*
+ * OpenSSL allocates by ours. Before libcurl is there: some builds of it bring libssh, which uses
+ * OpenSSL as soon as it is loaded.
+ */
+static int
+load_openssl(char why[static LIBCURL_WHY_SIZE])
+{
+	void *lib = dlopen(OPENSSL_SONAME, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+	typeof(CRYPTO_set_mem_functions) *set;
+
+	if (!lib)
+		return fail(dlerror(), why);
+	set = dlsym(lib, "CRYPTO_set_mem_functions");
+	if (!set || !set(mem_alloc_at, mem_resize_at, mem_free_at))
+		return fail(OPENSSL_SONAME " is in use already", why);
+	return 0;
 }
 
 /* The first function that is not in it, or NULL: all of them are. */
@@ -106,10 +111,13 @@ libcurl_prepare(void)
 int
 libcurl_load(char why[static LIBCURL_WHY_SIZE])
 {
-	void *lib = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	const char *lack;
-	int r;
+	void *lib;
+	int r = load_openssl(why);
 
+	if (r < 0)
+		return r;
+	lib = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	if (!lib)
 		return fail(dlerror(), why);
 	lack = find_functions(lib);
@@ -117,9 +125,11 @@ libcurl_load(char why[static LIBCURL_WHY_SIZE])
 		lack = SONAME " is of another version";
 	if (lack)
 		return fail(lack, why);
-	r = set_memory(lib, why);
-	loaded = r == 0;
-	return r;
+	if (libcurl.global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free, mem_resize,
+		mem_strdup, mem_calloc) != CURLE_OK)
+		return fail(SONAME " cannot be initialised", why);
+	loaded = true;
+	return 0;
 }
 
 void
