@@ -27,7 +27,10 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import Self  # Python 3.11 on
 
 REPO = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("CONND_BUILD", REPO / "build")).resolve()
