@@ -136,6 +136,8 @@ void db_id(sqlite3_stmt *st, int column, struct id *out);
 MUST_CHECK int db_scope(sqlite3_stmt *st, int column, enum scope *out); /* -EUCLEAN: no such word */
 MUST_CHECK int db_type(sqlite3_stmt *st, int column, enum manager_type *out);
 
+/* store_sqlite_change.c */
+MUST_CHECK int tx_init(struct store *s); /* once, when the store opens */
 MUST_CHECK int tx_begin(struct store *s);
 /* r == 0: commits and tells the watchers; anything else: rolls back. Returns r, or what failed. */
 MUST_CHECK int tx_end(struct store *s, int r);
