@@ -197,6 +197,20 @@ set_number(int64_t *out, const char *text, int64_t max, const char *option, char
 }
 
 static bool
+set_text(const char **out, const char *text, const char *what, const char *option, char *why)
+{
+	*out = text;
+	return text[0] || refuse(why, "%s takes %s", option, what);
+}
+
+static bool
+set_rate(unsigned *out, const char *text, const char *option, char *why)
+{
+	*out = rate_read(text);
+	return *out || refuse(why, "%s takes a number from 1, or N/s", option);
+}
+
+static bool
 set_option(struct options *o, enum option_id id, const char *v, char *why)
 {
 	const char *name = option_names[id];
@@ -204,17 +218,13 @@ set_option(struct options *o, enum option_id id, const char *v, char *why)
 	_Static_assert(REHEARSAL_WHY_SIZE <= CLI_WHY_SIZE, "one buffer for both");
 	switch (id) {
 	case OPT_DATA:
-		o->data = v;
-		return v[0] || refuse(why, "%s takes a directory", name);
+		return set_text(&o->data, v, "a directory", name, why);
 	case OPT_KEY_FILE:
-		o->key_file = v;
-		return v[0] || refuse(why, "%s takes a file", name);
+		return set_text(&o->key_file, v, "a file", name, why);
 	case OPT_NEW_KEY_FILE:
-		o->new_key_file = v;
-		return v[0] || refuse(why, "%s takes a file", name);
+		return set_text(&o->new_key_file, v, "a file", name, why);
 	case OPT_LISTEN:
-		o->listen = v;
-		return v[0] || refuse(why, "%s takes ADDR:PORT", name);
+		return set_text(&o->listen, v, "ADDR:PORT", name, why);
 	case OPT_ORGANIZATION:
 		return set_name(&o->organization, v, name, why);
 	case OPT_WORKSPACE:
@@ -246,17 +256,13 @@ set_option(struct options *o, enum option_id id, const char *v, char *why)
 		return o->secrets_fetching || strcmp(v, "off") == 0 ||
 		       refuse(why, "%s is on or off", name);
 	case OPT_RATE_GET:
-		o->rate_get = rate_read(v);
-		return o->rate_get || refuse(why, "%s takes a number from 1, or N/s", name);
+		return set_rate(&o->rate_get, v, name, why);
 	case OPT_RATE_POST:
-		o->rate_post = rate_read(v);
-		return o->rate_post || refuse(why, "%s takes a number from 1, or N/s", name);
+		return set_rate(&o->rate_post, v, name, why);
 	case OPT_TLS_CERT:
-		o->tls_cert = v;
-		return v[0] || refuse(why, "%s takes a file", name);
+		return set_text(&o->tls_cert, v, "a file", name, why);
 	case OPT_TLS_KEY:
-		o->tls_key = v;
-		return v[0] || refuse(why, "%s takes a file", name);
+		return set_text(&o->tls_key, v, "a file", name, why);
 	case OPT_FAULT:
 		if (o->n_faults == CLI_MAX_FAULTS)
 			return refuse(why, "%s may be given %d times", name, CLI_MAX_FAULTS);

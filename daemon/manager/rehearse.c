@@ -67,18 +67,23 @@ read_probability(const char *text, uint32_t *out)
 	return true;
 }
 
+/* What takes no value. */
+static const struct plain_kind {
+	const char *word;
+	struct rehearsal is;
+} plain_kinds[] = {
+	{ "500", { .kind = REHEARSE_STATUS, .value = 500 } },
+	{ "503", { .kind = REHEARSE_STATUS, .value = 503 } },
+	{ "reset", { .kind = REHEARSE_SPOIL, .spoil = HTTP_SPOIL_RESET } },
+	{ "truncate", { .kind = REHEARSE_SPOIL, .spoil = HTTP_SPOIL_TRUNCATE } },
+	{ "malformed", { .kind = REHEARSE_SPOIL, .spoil = HTTP_SPOIL_MALFORMED } },
+	{ "drip", { .kind = REHEARSE_SPOIL, .spoil = HTTP_SPOIL_DRIP } },
+	{ "withhold", { .kind = REHEARSE_WITHHOLD } },
+};
+
 static int
 read_kind(const char *text, size_t n, struct rehearsal *out, char *why)
 {
-	static const struct {
-		const char *word;
-		enum http_spoil spoil;
-	} spoils[] = {
-		{ "reset", HTTP_SPOIL_RESET },
-		{ "truncate", HTTP_SPOIL_TRUNCATE },
-		{ "malformed", HTTP_SPOIL_MALFORMED },
-		{ "drip", HTTP_SPOIL_DRIP },
-	};
 	const char *eq = memchr(text, '=', n);
 	size_t word = eq ? (size_t)(eq - text) : n, rest = eq ? n - word - 1 : 0;
 
@@ -98,20 +103,14 @@ read_kind(const char *text, size_t n, struct rehearsal *out, char *why)
 	}
 	if (eq)
 		return refuse(why, "this takes no value", text, n);
-	if (is(text, n, "500") || is(text, n, "503")) {
-		out->kind = REHEARSE_STATUS;
-		out->value = text[2] == '0' ? 500 : 503;
-		return 0;
-	}
-	if (is(text, n, "withhold")) {
-		out->kind = REHEARSE_WITHHOLD;
-		return 0;
-	}
-	for (size_t i = 0; i < N_ELEMENTS(spoils); i++) {
-		if (!is(text, n, spoils[i].word))
+	for (size_t i = 0; i < N_ELEMENTS(plain_kinds); i++) {
+		const struct plain_kind *k = &plain_kinds[i];
+
+		if (!is(text, n, k->word))
 			continue;
-		out->kind = REHEARSE_SPOIL;
-		out->spoil = spoils[i].spoil;
+		out->kind = k->is.kind;
+		out->value = k->is.value;
+		out->spoil = k->is.spoil;
 		return 0;
 	}
 	return refuse(why,

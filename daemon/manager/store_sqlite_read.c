@@ -181,6 +181,24 @@ object_open_override(struct store *s, const struct id *object, const struct id *
 	return store_open_sealed(s, "link", row, "override", version, sealed, out);
 }
 
+/* An override goes behind those before it; where it is to be found is known when all are there. */
+static int
+read_link(struct store *s, sqlite3_stmt *st, const struct id *object, struct buf *text,
+    struct store_link *l)
+{
+	size_t at = text->len;
+	int r;
+
+	*l = (struct store_link){ 0 };
+	db_id(st, 2, &l->entity);
+	r = db_scope(st, 1, &l->scope);
+	if (r == 0 && sqlite3_column_int(st, 0) == 0)
+		r = object_open_override(
+		    s, object, &l->entity, sqlite3_column_int64(st, 3), db_blob(st, 4), text);
+	l->override.n = text->len - at;
+	return r;
+}
+
 int
 object_read_links(
     struct store *s, struct db *db, int64_t n, struct store_holder *h, struct store_object *out)
@@ -193,34 +211,22 @@ object_read_links(
 	    "?1 "
 	    "ORDER BY part, position",
 	    "i", n);
-	size_t n_all = 0, n_links = 0, at;
+	size_t n_all = 0, n_links = 0, at = 0;
 	int r;
 
 	buf_reset(&h->link_text);
 	while ((r = db_row(st)) == 1) {
 		struct store_link *l = links_room(h, n_all + 1);
 
-		r = l ? 0 : -ENOMEM;
-		if (r == 0) {
-			l += n_all++;
-			*l = (struct store_link){ 0 };
-			db_id(st, 2, &l->entity);
-			r = db_scope(st, 1, &l->scope);
-		}
-		if (r == 0 && sqlite3_column_int(st, 0) == 0) {
-			n_links++;
-			at = h->link_text.len;
-			r = object_open_override(s, &out->id, &l->entity,
-			    sqlite3_column_int64(st, 3), db_blob(st, 4), &h->link_text);
-			l->override.n = h->link_text.len - at;
-		}
+		r = l ? read_link(s, st, &out->id, &h->link_text, l + n_all) : -ENOMEM;
 		if (r < 0) {
 			(void)sqlite3_reset(st); /* r tells */
 			return r;
 		}
+		n_links += sqlite3_column_int(st, 0) == 0;
+		n_all++;
 	}
 	/* Only now does the text stay where it is. */
-	at = 0;
 	for (size_t i = 0; i < n_links; i++) {
 		h->links[i].override.p = h->link_text.data + at;
 		at += h->links[i].override.n;
