@@ -34,6 +34,7 @@
 
 #define DRAIN_S      4               /* then what is left is closed: systemd and people wait */
 #define DISK_MS      800             /* the snapshot's disk may take that much longer */
+#define TURNS_FIRST  2               /* one accepts, one reads and answers */
 #define SPARE_FILES  64              /* descriptors that are no connections */
 #define SAY_AGAIN_MS (5 * 60 * 1000) /* the same failure is logged that often */
 
@@ -56,6 +57,8 @@ struct app {
 	struct ready *ready;
 	struct metrics *metrics;
 	struct event *drain_timer;
+	struct later idle;   /* begins the loading */
+	int turns;           /* of the loop before that */
 	struct work loading; /* of libcurl */
 	int load_error;
 	char load_why[LIBCURL_WHY_SIZE];
@@ -511,6 +514,21 @@ say_not_started(const char *why)
 
 /* --- libcurl comes -------------------------------------------------------------------------------- */
 
+/*
+ * Questions that waited in the socket's queue come first: loading maps libraries, and this thread would
+ * wait for the kernel at every page it touches meanwhile.
+ */
+static void
+on_idle(struct later *job)
+{
+	struct app *a = (struct app *)((char *)job - offsetof(struct app, idle));
+
+	if (++a->turns < TURNS_FIRST)
+		loop_after_turn(a->loop, job);
+	else
+		worker_do(a->worker, &a->loading);
+}
+
 static void
 load(struct work *w)
 {
@@ -617,7 +635,7 @@ start_asking(struct app *a)
 	if (r == 0)
 		r = probing_new(&a->probing, a->loop, &source, on_probe_done, a);
 	if (r == 0)
-		worker_do(a->worker, &a->loading);
+		loop_after_turn(a->loop, &a->idle);
 	return r;
 }
 
@@ -697,8 +715,10 @@ stop(struct app *a)
 	a->replica = replica_free(a->replica);
 	if (a->drain_timer)
 		event_free(a->drain_timer);
-	if (a->loop)
+	if (a->loop) {
 		loop_forget(a->loop, &a->turn);
+		loop_forget(a->loop, &a->idle);
+	}
 	a->alarm = alarm_free(a->alarm);
 	a->loop = loop_free(a->loop);
 	a->settings = settings_free(a->settings);
@@ -710,6 +730,7 @@ app_run(const char *config_path)
 	struct app a = {
 		.config_path = config_path,
 		.turn.run = on_turn,
+		.idle.run = on_idle,
 		.loading = { .run = load, .done = on_loaded },
 	};
 	char why[SETTINGS_WHY_SIZE] = "";

@@ -13,6 +13,8 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
+#define TOO_LARGE "is larger than it may be"
+
 static int
 fail(int err, char *why, const char *path, const char *what)
 {
@@ -61,31 +63,71 @@ distrust(const struct stat *st)
 	return NULL;
 }
 
+/* The descriptor, or -errno. */
 static int
-read_file(const char *path, struct buf *out, bool secret, char *why)
+open_file(const char *path, bool secret, struct stat *st, char *why)
 {
 	const char *fault = NULL;
-	struct stat st;
-	int fd, err;
+	int fd, err = 0;
 
 	/* O_NONBLOCK: a FIFO planted here must not hang us. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return fail(errno, why, path, NULL);
-	if (fstat(fd, &st) < 0) {
+	if (fstat(fd, st) < 0)
 		err = errno;
-	} else if (!S_ISREG(st.st_mode)) {
-		err = EACCES;
+	else if (!S_ISREG(st->st_mode))
 		fault = "is not a regular file";
-	} else if (secret && (fault = distrust(&st))) {
-		err = EACCES;
-	} else {
-		err = read_all(fd, out, st.st_size > 0 ? (size_t)st.st_size : 0);
-		if (err == EMSGSIZE)
-			fault = "is larger than it may be";
-	}
+	else if (secret)
+		fault = distrust(st);
+	if (!err && !fault)
+		return fd;
+	(void)close(fd); /* nothing was read from it */
+	return fail(fault ? EACCES : err, why, path, fault);
+}
+
+static int
+read_file(const char *path, struct buf *out, bool secret, char *why)
+{
+	struct stat st;
+	int err, fd = open_file(path, secret, &st, why);
+
+	if (fd < 0)
+		return fd;
+	err = read_all(fd, out, st.st_size > 0 ? (size_t)st.st_size : 0);
 	(void)close(fd); /* only read from */
-	return err ? fail(err, why, path, fault) : 0;
+	return err ? fail(err, why, path, err == EMSGSIZE ? TOO_LARGE : NULL) : 0;
+}
+
+int
+file_open_secret(const char *path, size_t max, size_t *size, char why[static FILE_WHY_SIZE])
+{
+	struct stat st;
+	int fd = open_file(path, true, &st, why);
+
+	if (fd < 0)
+		return fd;
+	*size = (size_t)st.st_size;
+	if (*size <= max)
+		return fd;
+	(void)close(fd);
+	return fail(EMSGSIZE, why, path, TOO_LARGE);
+}
+
+int
+file_take(int fd, void *to, size_t n)
+{
+	char *p = to;
+	ssize_t got;
+
+	for (; n > 0; p += got, n -= (size_t)got) {
+		got = read(fd, p, n);
+		if (got < 0 && errno == EINTR)
+			got = 0;
+		else if (got <= 0)
+			return got < 0 ? -errno : -ENODATA;
+	}
+	return 0;
 }
 
 int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Small files: read whole with a cap, secret ones only when nobody else could have read or planted
+ * Files: read whole with a cap, or piece by piece; secret ones only when nobody else could have read or planted
  * them; written whole and synced. `why` receives a sentence for a person (never contents), or is left
  * alone on success.
  */
@@ -23,6 +23,14 @@ MUST_CHECK int file_read(const char *path, struct buf *out, char why[static FILE
  * group-readable).
  */
 MUST_CHECK int file_read_secret(const char *path, struct buf *out, char why[static FILE_WHY_SIZE]);
+/*
+ * Opens such a file, of max bytes at most, to be read with file_take(). The descriptor, or -errno; *size
+ * is what there is.
+ */
+MUST_CHECK int file_open_secret(
+    const char *path, size_t max, size_t *size, char why[static FILE_WHY_SIZE]);
+/* Exactly the next n bytes. 0; -ENODATA: there are not as many; -errno. */
+MUST_CHECK int file_take(int fd, void *to, size_t n);
 /* A 32-byte key: raw, or 64 hex digits with at most one newline behind them. Else -EINVAL. */
 MUST_CHECK int file_read_key(
     const char *path, uint8_t key[static SEAL_KEY_SIZE], char why[static FILE_WHY_SIZE]);

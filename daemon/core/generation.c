@@ -116,21 +116,24 @@ generation_builder_free(struct generation_builder *b)
 	return NULL;
 }
 
-/* Makes room for one more record in both tables. */
+/* Makes room for n records in both tables. */
 static int
-builder_grow(struct generation_builder *b)
+builder_grow(struct generation_builder *b, size_t n)
 {
-	if (b->n == b->room) {
-		size_t room = b->room ? 2 * b->room : MIN_SLOTS / 2;
-		struct record **grown = mem_resize(b->record, room * sizeof *grown);
+	if (n > b->room) {
+		size_t room = b->room ? b->room : MIN_SLOTS / 2;
+		struct record **grown;
 
+		while (room < n)
+			room *= 2;
+		grown = mem_resize(b->record, room * sizeof *grown);
 		if (!grown)
 			return -ENOMEM;
 		b->record = grown;
 		b->room = room;
 	}
-	if (slots_wanted(b->n + 1) > (size_t)b->slots.mask + 1) {
-		size_t want = slots_wanted(b->n + 1);
+	if (slots_wanted(n) > (size_t)b->slots.mask + 1) {
+		size_t want = slots_wanted(n);
 		uint32_t *slot = mem_calloc(want, sizeof *slot);
 
 		if (!slot)
@@ -141,6 +144,12 @@ builder_grow(struct generation_builder *b)
 		slots_fill(&b->slots, (const struct record *const *)b->record, b->n);
 	}
 	return 0;
+}
+
+int
+generation_builder_expect(struct generation_builder *b, size_t n)
+{
+	return n > MAX_RECORDS ? -EMSGSIZE : builder_grow(b, n);
 }
 
 /* One allocation: the record, then its text, then its key; the spans' lengths frame them. */
@@ -218,7 +227,7 @@ builder_add(struct generation_builder *b, const struct record *from, struct reco
 		return -E2BIG;
 	if (b->n == MAX_RECORDS)
 		return -EMSGSIZE;
-	r = builder_grow(b);
+	r = builder_grow(b, b->n + 1);
 	if (r < 0)
 		return r;
 	at = slots_find(&b->slots, (const struct record *const *)b->record, from->kind, from->key);

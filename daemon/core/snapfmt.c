@@ -215,48 +215,88 @@ record_read(struct generation_builder *b, struct snap_cursor *c, int64_t written
 	    b, (enum record_kind)kind, key, text, value, written_ms - held_ago_ms);
 }
 
-/* Opens one piece into room (as big as the piece) and takes its records. */
+/* What is left of a file: some bytes came with its header. */
+struct intake {
+	const struct snapshot_source *file;
+	struct snap_cursor ahead;
+	size_t behind; /* not read yet */
+};
+
 static int
-piece_read(struct generation_builder *b, struct span sealed, uint8_t *room,
+intake_take(struct intake *in, void *to, size_t n)
+{
+	size_t first = n < in->ahead.n ? n : in->ahead.n;
+
+	if (n - first > in->behind)
+		return -EBADMSG;
+	if (first)
+		memcpy(to, snap_take(&in->ahead, first), first);
+	if (n == first)
+		return 0;
+	in->behind -= n - first;
+	return in->file->read(in->file->env, (char *)to + first, n - first);
+}
+
+/* The next piece, sealed as it is: its length, and what it says. */
+static int
+piece_take(struct intake *in, struct buf *out)
+{
+	uint8_t length[4];
+	struct snap_cursor c = { length, sizeof length, false };
+	int r = intake_take(in, length, sizeof length);
+	size_t n;
+	char *to;
+
+	if (r < 0)
+		return r;
+	n = snap_get(&c, sizeof length);
+	if (n < SEAL_OVERHEAD || n > in->ahead.n + in->behind)
+		return -EBADMSG;
+	out->len = 0; /* sealed bytes need no wiping */
+	to = buf_room(out, n);
+	if (!to)
+		return buf_error(out);
+	r = intake_take(in, to, n);
+	if (r == 0)
+		buf_grown(out, n);
+	return r;
+}
+
+/* Opens one piece into plain, and takes its records. */
+static int
+piece_read(struct generation_builder *b, struct span sealed, struct buf *plain,
     const uint8_t ad[static PIECE_AD], const uint8_t key[static SEAL_KEY_SIZE], int64_t written_ms)
 {
-	struct snap_cursor c = { room, sealed.n - SEAL_OVERHEAD, false };
-	int r = seal_open(room, (const uint8_t *)sealed.p, sealed.n, ad, PIECE_AD, key);
+	struct snap_cursor c = { NULL, sealed.n - SEAL_OVERHEAD, false };
+	uint8_t *to = (uint8_t *)buf_room(plain, sealed.n);
+	int r;
 
+	if (!to)
+		return buf_error(plain);
+	c.p = to;
+	r = seal_open(to, (const uint8_t *)sealed.p, sealed.n, ad, PIECE_AD, key);
 	while (r == 0 && c.n)
 		r = record_read(b, &c, written_ms);
 	return r;
 }
 
 static int
-pieces_read(struct generation_builder *b, const struct snap_header *h, struct snap_cursor *c,
+pieces_read(struct generation_builder *b, const struct snap_header *h, struct intake *in,
     const uint8_t header_hash[static HASH_SIZE], const uint8_t key[static SEAL_KEY_SIZE],
     int64_t written_ms)
 {
-	struct buf room = BUF_INIT(c->n);
+	struct buf sealed = BUF_INIT(in->ahead.n + in->behind), plain = BUF_INIT(sealed.max);
 	uint8_t ad[PIECE_AD];
 	int r = 0;
 
 	for (uint32_t i = 0; i < h->pieces && r == 0; i++) {
-		size_t n = snap_get(c, 4);
-		struct span sealed = { (const char *)snap_take(c, n), n };
-		char *to;
-
-		if (c->over || n < SEAL_OVERHEAD) {
-			r = -EBADMSG;
-			break;
-		}
-		buf_reset(&room);
-		to = buf_room(&room, n);
-		if (!to) {
-			r = buf_error(&room);
-			break;
-		}
 		piece_ad(ad, header_hash, i, i + 1 == h->pieces);
-		r = piece_read(b, sealed, (uint8_t *)to, ad, key, written_ms);
-		mem_wipe(to, n);
+		r = piece_take(in, &sealed);
+		if (r == 0)
+			r = piece_read(b, span_of_buf(&sealed), &plain, ad, key, written_ms);
 	}
-	buf_fini(&room);
+	buf_fini(&sealed);
+	buf_fini(&plain); /* each piece has overwritten the one before; this wipes */
 	return r;
 }
 
@@ -270,6 +310,8 @@ reading_failed(char *why, int error)
 		return snap_refuse(why, error, "it needs more than [memory] max_bytes");
 	case -EPERM:
 		return snap_refuse(why, error, "memory for it can not be locked");
+	case -EIO:
+		return snap_refuse(why, error, "the disk fails to read it");
 	default:
 		return snap_refuse(why, -EBADMSG, SNAP_DAMAGED);
 	}
@@ -277,7 +319,7 @@ reading_failed(char *why, int error)
 
 /* What is wrong before anything is opened: its size, and its time. *written_ms: on now's boot clock. */
 static int
-check_outside(const struct snap_header *h, const struct snap_cursor *rest, const struct moment *now,
+check_outside(const struct snap_header *h, size_t rest, const struct moment *now,
     int64_t *written_ms, char *why)
 {
 	uint64_t want = h->plain_bytes + (uint64_t)h->pieces * (4 + SEAL_OVERHEAD);
@@ -286,9 +328,9 @@ check_outside(const struct snap_header *h, const struct snap_cursor *rest, const
 	if (h->pieces == 0 || h->pieces > PIECES_MAX || h->plain_bytes > SIZE_MAX / 4 ||
 	    h->confirmed_ago_ms < 0 || h->confirmed_ago_ms > SNAP_MAX_AGO_MS)
 		return snap_refuse(why, -EBADMSG, SNAP_DAMAGED);
-	if (rest->n < want)
+	if (rest < want)
 		return snap_refuse(why, -EBADMSG, "it is truncated");
-	if (rest->n > want)
+	if (rest > want)
 		return snap_refuse(why, -EBADMSG, "there is more in it than belongs there");
 	if (moment_age(&h->written, now, &age_ms, &ahead_ms) < 0)
 		return snap_refuse(
@@ -297,30 +339,52 @@ check_outside(const struct snap_header *h, const struct snap_cursor *rest, const
 	return 0;
 }
 
-int
-snapshot_read(struct generation **out, struct snapshot_about *about, struct span file,
-    const struct snapshot_owner *owner, const struct snapshot_keys *keys, const struct moment *now,
-    enum arena_lock lock, size_t max_bytes, char why[static SNAPSHOT_WHY_SIZE])
+/* As many as the header says, if there is room for them: it may be nobody's. */
+static int
+builder_for(struct generation_builder **out, const struct snap_header *h, enum arena_lock lock,
+    size_t max_bytes)
 {
-	struct snap_cursor c = { (const uint8_t *)file.p, file.n, false };
-	struct snap_header h = { .magic = snap_snapshot_magic };
+	size_t n = h->plain_bytes / RECORD_SIZE;
+	int r = generation_builder_new(out, lock, max_bytes);
+
+	if (r < 0)
+		return r;
+	r = generation_builder_expect(*out, h->records < n ? h->records : n);
+	if (r < 0)
+		*out = generation_builder_free(*out);
+	return r;
+}
+
+int
+snapshot_read(struct generation **out, struct snapshot_about *about,
+    const struct snapshot_source *file, const struct snapshot_owner *owner,
+    const struct snapshot_keys *keys, const struct moment *now, enum arena_lock lock,
+    size_t max_bytes, char why[static SNAPSHOT_WHY_SIZE])
+{
 	uint8_t header_hash[HASH_SIZE], key[SEAL_KEY_SIZE];
+	uint8_t first[SNAP_HEADER_SIZE + SNAPSHOT_URL_SIZE];
+	size_t n = file->size < sizeof first ? file->size : sizeof first;
+	struct intake in = { file, { first, n, false }, file->size - n };
+	struct snap_header h = { .magic = snap_snapshot_magic };
 	struct generation_builder *b;
 	struct generation *g;
 	const uint8_t *master;
 	int64_t written_ms = 0;
-	int r = snap_header_read(&h, &c, owner, keys, &master, why);
+	int r = file->read(file->env, first, n);
 
-	if (r == 0)
-		r = check_outside(&h, &c, now, &written_ms, why);
-	if (r < 0)
-		return r;
-	r = generation_builder_new(&b, lock, max_bytes);
 	if (r < 0)
 		return reading_failed(why, r);
-	hash_long(header_hash, NULL, 0, file.p, file.n - c.n);
+	r = snap_header_read(&h, &in.ahead, owner, keys, &master, why);
+	if (r == 0)
+		r = check_outside(&h, in.ahead.n + in.behind, now, &written_ms, why);
+	if (r < 0)
+		return r;
+	r = builder_for(&b, &h, lock, max_bytes);
+	if (r < 0)
+		return reading_failed(why, r);
+	hash_long(header_hash, NULL, 0, first, n - in.ahead.n);
 	snap_derive(key, master, snap_snapshot_magic);
-	r = pieces_read(b, &h, &c, header_hash, key, written_ms);
+	r = pieces_read(b, &h, &in, header_hash, key, written_ms);
 	mem_wipe(key, sizeof key);
 	if (r < 0)
 		generation_builder_free(b);

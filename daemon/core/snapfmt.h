@@ -9,7 +9,8 @@
  * Workspace. What can not be protected here: somebody may put back an older pair.
  *
  * No file is opened, no clock is read. Writing goes piece by piece, so that a loop may do it between
- * its turns; reading is done before there is anybody to wait.
+ * its turns; reading is done before there is anybody to wait, and piece by piece too: no more of a file
+ * than one is in memory.
  *
  * A snapshot, little-endian: the header (header_write() in snapfmt.c), then pieces: each the length of
  * what follows (4 bytes) and a sealed run of whole records. A piece is authenticated with the header's
@@ -83,16 +84,24 @@ MUST_CHECK int snapshot_writer_step(struct snapshot_writer *w, struct buf *out);
 size_t snapshot_writer_left(const struct snapshot_writer *w); /* bytes that are still to come */
 struct snapshot_writer *snapshot_writer_free(struct snapshot_writer *w); /* returns NULL */
 
+/* A file's bytes, from its first to its last. */
+struct snapshot_source {
+	void *env;
+	size_t size; /* of all of it */
+	/* Exactly the next n. 0; -EBADMSG: there are not as many; -EIO. */
+	int (*read)(void *env, void *to, size_t n);
+};
+
 /*
  * The whole file -> a generation of the caller's, its held values dated on the boot clock of `now`. 0; or
  * with a sentence in why: -EBADMSG (no snapshot, another format, truncated, tampered with), -ENOKEY,
  * -EPERM (of another owner, or memory that can not be locked), -ERANGE (from the future), -EMSGSIZE,
- * -ENOMEM.
+ * -ENOMEM, -EIO.
  */
 MUST_CHECK int snapshot_read(struct generation **out, struct snapshot_about *about,
-    struct span file, const struct snapshot_owner *owner, const struct snapshot_keys *keys,
-    const struct moment *now, enum arena_lock lock, size_t max_bytes,
-    char why[static SNAPSHOT_WHY_SIZE]);
+    const struct snapshot_source *file, const struct snapshot_owner *owner,
+    const struct snapshot_keys *keys, const struct moment *now, enum arena_lock lock,
+    size_t max_bytes, char why[static SNAPSHOT_WHY_SIZE]);
 
 /* Appends a stamp to out. */
 void snapshot_stamp_write(struct buf *out, const struct snapshot_stamp *stamp,

@@ -267,14 +267,31 @@ disk_free(struct disk *d, int ms)
 	return NULL;
 }
 
+static int
+name_of(char name[static PATH_SIZE], const char *path, const char *suffix,
+    char why[static FILE_WHY_SIZE])
+{
+	if ((size_t)snprintf(name, PATH_SIZE, "%s%s", path, suffix) < PATH_SIZE)
+		return 0;
+	(void)snprintf(why, FILE_WHY_SIZE, "%.400s: too long", path);
+	return -ENAMETOOLONG;
+}
+
 int
 disk_read(const char *path, const char *suffix, struct buf *out, char why[static FILE_WHY_SIZE])
 {
 	char name[PATH_SIZE];
+	int r = name_of(name, path, suffix, why);
 
-	if ((size_t)snprintf(name, sizeof name, "%s%s", path, suffix) >= sizeof name) {
-		(void)snprintf(why, FILE_WHY_SIZE, "%.400s: too long", path);
-		return -ENAMETOOLONG;
-	}
-	return file_read_secret(name, out, why);
+	return r < 0 ? r : file_read_secret(name, out, why);
+}
+
+int
+disk_open(
+    const char *path, const char *suffix, size_t max, size_t *size, char why[static FILE_WHY_SIZE])
+{
+	char name[PATH_SIZE];
+	int r = name_of(name, path, suffix, why);
+
+	return r < 0 ? r : file_open_secret(name, max, size, why);
 }

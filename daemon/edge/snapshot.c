@@ -401,30 +401,40 @@ struct found {
 	bool rewrite; /* it is not the newest file, or not under the newest key */
 };
 
+static int
+on_more(void *env, void *to, size_t n)
+{
+	int r = file_take(*(int *)env, to, n);
+
+	if (r == -ENODATA)
+		return -EBADMSG; /* it has become shorter */
+	return r < 0 ? -EIO : 0;
+}
+
 /* One file. 0, or -errno as snapshot_read(); -ENOENT: it is not there. */
 static int
 read_content(struct snapshot *s, const char *suffix, const struct moment *now, struct found *out,
     char why[static SNAPSHOT_ERROR_SIZE])
 {
-	struct buf file = BUF_INIT(s->config->memory.max_bytes + FILE_SLACK);
-	struct snapshot_owner owner = owner_of(s->config);
+	const struct config *c = s->config;
+	struct snapshot_owner owner = owner_of(c);
 	struct snapshot_keys keys = { s->keys.newest, NULL };
-	int r = disk_read(s->config->snapshot.path, suffix, &file, why);
-	struct span bytes;
+	struct snapshot_source file = { .read = on_more };
+	int r, fd = disk_open(
+		   c->snapshot.path, suffix, c->memory.max_bytes + FILE_SLACK, &file.size, why);
 
-	if (r < 0)
-		goto out;
-	bytes = (struct span){ file.data, file.len };
-	r = snapshot_read(&out->generation, &out->about, bytes, &owner, &keys, now,
-	    s->config->memory.lock, s->config->memory.max_bytes, why);
-	if (r == -ENOKEY && s->keys.previous) {
+	if (fd < 0)
+		return fd;
+	file.env = &fd;
+	r = snapshot_read(&out->generation, &out->about, &file, &owner, &keys, now, c->memory.lock,
+	    c->memory.max_bytes, why);
+	if (r == -ENOKEY && s->keys.previous && lseek(fd, 0, SEEK_SET) == 0) {
 		keys.previous = s->keys.previous;
 		out->rewrite = true;
-		r = snapshot_read(&out->generation, &out->about, bytes, &owner, &keys, now,
-		    s->config->memory.lock, s->config->memory.max_bytes, why);
+		r = snapshot_read(&out->generation, &out->about, &file, &owner, &keys, now,
+		    c->memory.lock, c->memory.max_bytes, why);
 	}
-out:
-	buf_fini(&file);
+	(void)close(fd); /* only read from */
 	return r;
 }
 
@@ -460,8 +470,7 @@ find_stamp(struct snapshot *s, struct snapshot_stamp *out)
 	int r = disk_read(s->config->snapshot.path, ".stamp", &file, why);
 
 	if (r == 0)
-		r = snapshot_stamp_read(
-		    out, (struct span){ file.data, file.len }, &owner, &keys, why);
+		r = snapshot_stamp_read(out, span_of_buf(&file), &owner, &keys, why);
 	if (r < 0 && r != -ENOENT)
 		log_warn("snapshot's stamp ignored", LOG_STR("reason", why));
 	buf_fini(&file);

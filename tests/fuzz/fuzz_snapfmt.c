@@ -10,6 +10,7 @@
 #include "base/base.h"
 #include "base/mem.h"
 #include "core/snaphead.h"
+#include "tests/lib/memory_source.h"
 
 static const uint8_t master[SEAL_KEY_SIZE] = { 1 };
 static const struct snapshot_keys keys = { .newest = master };
@@ -26,12 +27,15 @@ must(bool truth)
 static void
 read_file(struct span file)
 {
+	struct span left = file;
+	struct snapshot_source source = memory_source(&left);
 	char why[SNAPSHOT_WHY_SIZE] = "";
 	struct snapshot_about about;
 	struct snapshot_stamp stamp;
 	struct generation *g;
 
-	if (snapshot_read(&g, &about, file, &owner, &keys, &now, ARENA_LOCK_OFF, 1 << 20, why) == 0)
+	if (snapshot_read(&g, &about, &source, &owner, &keys, &now, ARENA_LOCK_OFF, 1 << 20, why) ==
+	    0)
 		generation_unref(g);
 	else
 		must(*why);

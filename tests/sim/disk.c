@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "tests/lib/memory_source.h"
 
 static struct moment
 moment_of(const struct world *w)
@@ -101,13 +102,15 @@ world_read_back(struct world *w, struct generation **g, struct replica_memory *m
 	struct snapshot_owner owner = owner_of(w);
 	struct snapshot_keys keys = keys_of(w);
 	struct moment now = moment_of(w);
+	struct span left = span_of_buf(&w->snapshot);
+	struct snapshot_source source = memory_source(&left);
 	struct snapshot_about about;
 	struct snapshot_stamp stamp;
 	char stamp_why[SNAPSHOT_WHY_SIZE];
 	bool stamped =
 	    snapshot_stamp_read(&stamp, span_of_buf(&w->stamp), &owner, &keys, stamp_why) == 0;
-	int r = snapshot_read(g, &about, span_of_buf(&w->snapshot), &owner, &keys, &now,
-	    w->config.lock, w->config.max_bytes, why);
+	int r = snapshot_read(
+	    g, &about, &source, &owner, &keys, &now, w->config.lock, w->config.max_bytes, why);
 
 	if (r == -ENOMEM)
 		world_short_of_memory(w);

@@ -14,6 +14,7 @@
 #include "base/base.h"
 #include "base/mem.h"
 #include "core/snapfmt.h"
+#include "tests/lib/memory_source.h"
 #include "tests/unit/check.h"
 
 #define MAX_BYTES (64 << 20)
@@ -79,8 +80,10 @@ read_with(struct generation **g, struct snapshot_about *about, struct span file,
     const struct snapshot_owner *whose, const struct snapshot_keys *with, const struct moment *now,
     char *why)
 {
+	struct snapshot_source source = memory_source(&file);
+
 	*why = '\0';
-	return snapshot_read(g, about, file, whose, with, now, ARENA_LOCK_OFF, MAX_BYTES, why);
+	return snapshot_read(g, about, &source, whose, with, now, ARENA_LOCK_OFF, MAX_BYTES, why);
 }
 
 static void
@@ -263,6 +266,8 @@ each_refusal_has_its_own_words(void **state)
 	const struct snapshot_keys others = { .newest = key_b }, both = { key_b, key_a };
 	struct generation *g = sample(), *back;
 	struct buf file = written(g);
+	struct span left = span_of_buf(&file);
+	struct snapshot_source source = memory_source(&left);
 	char why[SNAPSHOT_WHY_SIZE];
 	struct snapshot_about about;
 
@@ -282,8 +287,8 @@ each_refusal_has_its_own_words(void **state)
 	assert_int_equal(
 	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &early, why), -ERANGE);
 	assert_non_null(strstr(why, "from the future, by 301 s"));
-	assert_int_equal(snapshot_read(&back, &about, span_of_buf(&file), &owner, &keys, &wrote,
-			     ARENA_LOCK_OFF, 100, why),
+	assert_int_equal(
+	    snapshot_read(&back, &about, &source, &owner, &keys, &wrote, ARENA_LOCK_OFF, 100, why),
 	    -EMSGSIZE);
 	assert_non_null(strstr(why, "max_bytes"));
 	assert_int_equal(
@@ -301,7 +306,14 @@ each_refusal_has_its_own_words(void **state)
 static void
 a_header_of_nonsense_is_damage(void **state)
 {
-	enum { WALL = 76, BOOT = 84, HAS_BOOT_ID = 92, URL_SIZE = 136, HEADER = 138 };
+	enum {
+		WALL = 76,
+		BOOT = 84,
+		HAS_BOOT_ID = 92,
+		RECORDS = 120,
+		URL_SIZE = 136,
+		HEADER = 138
+	};
 	static const int64_t times[] = { INT64_MIN, -1, INT64_MAX / 4 + 1, INT64_MAX };
 	const uint16_t url_size = SNAPSHOT_URL_SIZE;
 	struct generation *g = sample(), *back;
@@ -310,6 +322,10 @@ a_header_of_nonsense_is_damage(void **state)
 	char why[SNAPSHOT_WHY_SIZE];
 
 	(void)state;
+	memset(file.data + RECORDS, 0xff, 4); /* no room is made for four thousand million */
+	assert_int_equal(
+	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why), -EBADMSG);
+	assert_string_equal(why, "it is damaged or was tampered with");
 	memset(file.data + HAS_BOOT_ID, 0, 4);
 	for (size_t i = 0; i < 2 * N_ELEMENTS(times); i++) {
 		char *at = file.data + (i % 2 ? WALL : BOOT), was[8];
@@ -331,6 +347,49 @@ a_header_of_nonsense_is_damage(void **state)
 	    read_with(&back, &about, span_of_buf(&longer), &owner, &keys, &wrote, why), -EBADMSG);
 	assert_string_equal(why, "it is damaged or was tampered with");
 	buf_fini(&longer);
+	generation_unref(g);
+	buf_fini(&file);
+}
+
+/* A file of which only the first bytes can be had, and then `error`. */
+struct failing {
+	struct span file;
+	size_t good;
+	int error;
+};
+
+static int
+failing_read(void *env, void *to, size_t n)
+{
+	struct failing *f = env;
+
+	if (n > f->good)
+		return f->error;
+	f->good -= n;
+	return memory_source_read(&f->file, to, n);
+}
+
+static void
+a_file_that_can_not_be_read_to_its_end(void **state)
+{
+	static const int errors[] = { -EIO, -EBADMSG };
+	struct generation *g = sample(), *back;
+	struct buf file = written(g);
+	struct snapshot_about about;
+	char why[SNAPSHOT_WHY_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < 2 * file.len; i++) {
+		struct failing f = { span_of_buf(&file), i / 2, errors[i % 2] };
+		struct snapshot_source source = { &f, file.len, failing_read };
+
+		*why = '\0';
+		assert_int_equal(snapshot_read(&back, &about, &source, &owner, &keys, &wrote,
+				     ARENA_LOCK_OFF, MAX_BYTES, why),
+		    f.error);
+		assert_string_equal(why,
+		    i % 2 ? "it is damaged or was tampered with" : "the disk fails to read it");
+	}
 	generation_unref(g);
 	buf_fini(&file);
 }
@@ -595,6 +654,7 @@ main(void)
 		cmocka_unit_test(pieces_keep_their_places),
 		cmocka_unit_test(each_refusal_has_its_own_words),
 		cmocka_unit_test(a_header_of_nonsense_is_damage),
+		cmocka_unit_test(a_file_that_can_not_be_read_to_its_end),
 		cmocka_unit_test(a_stamp_says_what_it_was_told),
 		cmocka_unit_test(a_stamp_is_no_snapshot_and_the_reverse),
 		cmocka_unit_test(recall_takes_the_youngest_word_and_the_oldest_refusal),
