@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -42,6 +43,15 @@ timed_out(const struct ctl_options *o)
 	    "connd at %s gave no answer in time", o->socket);
 }
 
+/* Of a file or directory the kernel says what it says of a socket at which nobody listens. */
+static bool
+is_no_socket(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && !S_ISSOCK(st.st_mode);
+}
+
 static int
 unreachable(const struct ctl_options *o, int error)
 {
@@ -52,7 +62,8 @@ unreachable(const struct ctl_options *o, int error)
 	return ctl_fail(CTL_UNAVAILABLE,
 	    "Is connd running (systemctl status connd)? --socket or CONND_SOCKET names another "
 	    "socket.",
-	    "can not reach connd at %s: %s", o->socket, strerror(error));
+	    "can not reach connd at %s: %s", o->socket,
+	    is_no_socket(o->socket) ? "it is no socket" : strerror(error));
 }
 
 /* Waits until the socket is ready for events. 0, -ETIMEDOUT or -errno. */

@@ -254,6 +254,22 @@ def test_nobody_there(tmp_path, ask):
         ask("/" + "x" * 200)
 
 
+@both
+def test_a_socket_of_others(fake, ask, monkeypatch):
+    """Root may open every socket, so the kernel's refusal is played."""
+
+    class Closed(socket.socket):
+        def connect(self, address):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    server = fake(echo)
+    monkeypatch.setattr(
+        _client, "socket", types.SimpleNamespace(**{**vars(socket), "socket": Closed})
+    )
+    with pytest.raises(errors.Unreachable, match=r"Permission denied: .*\[socket\] in connd\.conf"):
+        ask(server.path)
+
+
 def fill(server):
     """Connect until the listener's queue is full."""
     clients = []

@@ -224,7 +224,9 @@ def _is_whole(reply: bytearray) -> bool:
 
 
 def _fail(path: str, why: str | OSError) -> NoReturn:
-    if isinstance(why, OSError):
+    if isinstance(why, PermissionError):
+        why = "Permission denied: this user is not in the socket's group ([socket] in connd.conf)"
+    elif isinstance(why, OSError):
         why = why.strerror or str(why)
     raise errors.Unreachable(_text(path, why)) from None
 
