@@ -172,6 +172,8 @@ write_all(int fd, const char *p, size_t n)
 			continue;
 		if (done < 0)
 			return errno;
+		if (done == 0)
+			return EIO; /* no file does that, and this must not be a loop for ever */
 		p += done;
 		n -= (size_t)done;
 	}

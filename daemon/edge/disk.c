@@ -123,6 +123,14 @@ report(struct disk *d, enum disk_file file, int error, const char *why)
 	(void)!write(d->fd, &one, sizeof one); /* full: the loop has been told already */
 }
 
+/* What waits speaks of a content that is not there, and the stamp it would replace of the one that is. */
+static void
+drop_stamp(struct disk *d)
+{
+	mem_free(d->waiting[DISK_STAMP].bytes);
+	d->waiting[DISK_STAMP].bytes = NULL;
+}
+
 static void *
 run(void *arg)
 {
@@ -149,6 +157,8 @@ run(void *arg)
 		mem_free(parcel.bytes);
 		(void)pthread_mutex_lock(&d->lock);
 		report(d, file, r, why);
+		if (file == DISK_CONTENT && r < 0 && !d->waiting[DISK_CONTENT].bytes)
+			drop_stamp(d);
 	}
 	(void)pthread_mutex_unlock(&d->lock);
 	return NULL;

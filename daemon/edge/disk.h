@@ -7,7 +7,7 @@
  *	PATH.prev   the content before it, for when the newest turns out to be damaged
  *	PATH.stamp  what is known of the content since it was written
  *
- * A stamp handed over after a content is written after it. What is handed over while the disk is busy
+ * A stamp handed over after a content is written after it, and not when that failed. What is handed over while the disk is busy
  * replaces what waits there: only the newest counts.
  */
 #pragma once

@@ -7,20 +7,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rnd.h"
+#include "core/backoff.h"
 #include "core/snapfmt.h"
 #include "edge/disk.h"
 
 #define STAMP_EVERY_MS    (60 * 1000)
 #define CONTENT_EVERY_MS  (2 * 1000)  /* a storm of changes is not a storm of writes */
-#define RETRY_MS          (60 * 1000) /* after a disk that failed */
+#define RETRY_MS          (60 * 1000) /* after a disk that failed: the longest pause */
+#define RETRY_NEW_MS      (10 * 1000) /* the longest when the content is newer than what failed */
 #define COMPLAIN_EVERY_MS (10 * 60 * 1000)
 #define STAMP_BYTES       4096
 #define FILE_SLACK        (1024 * 1024) /* what sealing adds to max_bytes of records */
@@ -47,7 +48,10 @@ struct snapshot {
 	struct buf bytes;
 	uint8_t writing_id[SNAPSHOT_ID_SIZE];
 	struct later job;
-	struct event *timer; /* the next content may begin */
+	struct alarm *alarm; /* the next content may begin: at due_ms, INT64_MAX: never */
+	int64_t due_ms;
+	struct backoff backoff;
+	int64_t not_before_ms; /* the disk failed: no content before, however new */
 	int64_t begun_ms, stamped_ms;
 	bool stamped_refused; /* what the newest stamp says */
 	int64_t stamped_floor_ms;
@@ -200,13 +204,35 @@ complain(struct snapshot *s, const char *why)
 	s->complained_ms = now_ms;
 }
 
+/* A content is due then, if not sooner. */
 static void
-write_again_in(struct snapshot *s, int64_t ms)
+write_at(struct snapshot *s, int64_t at_ms)
 {
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	if (s->closed || at_ms >= s->due_ms)
+		return;
+	s->due_ms = at_ms;
+	alarm_set(s->alarm, at_ms);
+}
 
-	if (!s->closed && !evtimer_pending(s->timer, NULL))
-		(void)event_add(s->timer, &tv); /* without memory: at the next change */
+static int64_t
+jitter(void *env, int64_t low, int64_t high)
+{
+	(void)env;
+	return rnd_between(low, high);
+}
+
+/* The same content is tried again with longer and longer pauses; what is new by then has a shorter one. */
+static void
+try_later(struct snapshot *s, const char *why)
+{
+	int64_t now_ms = clock_boot_ms(),
+		pause_ms = backoff_next(&s->backoff, RETRY_MS, 0, jitter, NULL),
+		new_ms = rnd_between(RETRY_NEW_MS / 2, RETRY_NEW_MS);
+
+	complain(s, why);
+	s->dirty = true;
+	s->not_before_ms = now_ms + (pause_ms < new_ms ? pause_ms : new_ms);
+	write_at(s, now_ms + pause_ms);
 }
 
 static void
@@ -214,9 +240,7 @@ give_up(struct snapshot *s, const char *why)
 {
 	s->writer = snapshot_writer_free(s->writer);
 	buf_fini(&s->bytes);
-	s->dirty = true;
-	complain(s, why);
-	write_again_in(s, RETRY_MS);
+	try_later(s, why);
 }
 
 static void
@@ -260,7 +284,6 @@ hand_over(struct snapshot *s)
 	memcpy(s->id, s->writing_id, sizeof s->id);
 	s->on_disk = false;
 	disk_write(s->disk, DISK_CONTENT, bytes, n);
-	snapshot_stamp(s);
 }
 
 /* True: there is more to do. */
@@ -286,12 +309,11 @@ on_job(struct later *job)
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_alarm(void *arg)
 {
 	struct snapshot *s = arg;
 
-	(void)fd;
-	(void)what;
+	s->due_ms = INT64_MAX;
 	if (s->dirty && !s->writer)
 		begin(s);
 }
@@ -299,14 +321,14 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 void
 snapshot_changed(struct snapshot *s, const char *url)
 {
-	int64_t since_ms;
+	int64_t at_ms;
 
 	if (!s || s->closed)
 		return;
 	s->dirty = true;
 	(void)snprintf(s->url, sizeof s->url, "%s", url);
-	since_ms = clock_boot_ms() - s->begun_ms;
-	write_again_in(s, since_ms < CONTENT_EVERY_MS ? CONTENT_EVERY_MS - since_ms : 0);
+	at_ms = s->begun_ms + CONTENT_EVERY_MS;
+	write_at(s, at_ms > s->not_before_ms ? at_ms : s->not_before_ms);
 }
 
 /*
@@ -359,8 +381,10 @@ snapshot_stamp(struct snapshot *s)
 	if (!s || s->closed)
 		return;
 	/* A change that came while the last content was being written. */
-	if (s->dirty && !s->writer)
-		write_again_in(s, CONTENT_EVERY_MS);
+	if (s->dirty && !s->writer && s->due_ms == INT64_MAX)
+		write_at(s, now_ms + CONTENT_EVERY_MS);
+	if (!s->on_disk && replica_current(s->replica))
+		return; /* the disk is at its content, and may fail: the stamp of the one before stays */
 	if (now_ms - s->stamped_ms >= STAMP_EVERY_MS || stamp_is_wrong(s, now_ms))
 		write_stamp(s);
 }
@@ -371,20 +395,23 @@ on_written(void *env, enum disk_file file, int error, const char *why)
 	struct snapshot *s = env;
 
 	if (error < 0) {
-		complain(s, why);
-		if (file == DISK_CONTENT) {
-			s->dirty = true;
-			write_again_in(s, RETRY_MS);
-		}
+		if (file == DISK_CONTENT)
+			try_later(s, why);
+		else
+			complain(s, why);
 		return;
 	}
 	if (s->failing)
 		log_info("snapshot written again");
 	s->failing = false;
-	if (file == DISK_CONTENT)
-		s->on_disk = true;
-	if (file == DISK_CONTENT && s->dirty)
-		write_again_in(s, CONTENT_EVERY_MS);
+	if (file != DISK_CONTENT)
+		return;
+	s->on_disk = true;
+	backoff_reset(&s->backoff);
+	s->not_before_ms = 0;
+	if (s->dirty)
+		write_at(s, clock_boot_ms() + CONTENT_EVERY_MS);
+	snapshot_stamp(s);
 }
 
 bool
@@ -558,8 +585,10 @@ snapshot_new(struct snapshot **out, struct loop *loop, struct replica *replica,
 	s->job.run = on_job;
 	s->begun_ms = -CONTENT_EVERY_MS;
 	s->stamped_ms = clock_boot_ms();
-	s->timer = evtimer_new(loop_base(loop), on_timer, s);
-	r = s->timer ? keys_read(&s->keys, config, why) : -ENOMEM;
+	s->due_ms = INT64_MAX;
+	r = alarm_new(&s->alarm, loop, on_alarm, s);
+	if (r == 0)
+		r = keys_read(&s->keys, config, why);
 	if (r == 0) {
 		r = disk_new(&s->disk, loop, config->snapshot.path, on_written, s);
 		if (r < 0)
@@ -601,7 +630,7 @@ snapshot_close(struct snapshot *s)
 {
 	if (!s || s->closed)
 		return;
-	(void)event_del(s->timer);
+	alarm_set(s->alarm, INT64_MAX);
 	loop_forget(s->loop, &s->job);
 	if (s->dirty && !s->writer)
 		begin(s);
@@ -621,8 +650,7 @@ snapshot_free(struct snapshot *s, int ms)
 	s->writer = snapshot_writer_free(s->writer);
 	buf_fini(&s->bytes);
 	s->disk = disk_free(s->disk, ms);
-	if (s->timer)
-		event_free(s->timer);
+	s->alarm = alarm_free(s->alarm);
 	s->keys = keys_free(s->keys);
 	mem_free(s);
 	return NULL;
