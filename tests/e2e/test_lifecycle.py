@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import socket
 import stat
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from connd_testing import (
     CONND,
     MANAGER,
     PATIENCE,
+    TYPES,
     Connd,
     Exchange,
     FaultyManager,
@@ -82,6 +85,44 @@ def test_a_cold_question_waits_for_the_first_list(workdir: Path, faulty: FaultyM
     connd.start("")
     eventually(lambda: connd.socket.exists(), "it listens")
     assert connd.variable("v") == "1"
+    connd.stop()
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_64_callers_and_nothing_cached_are_one_list(
+    workdir: Path, faulty: FaultyManager, answers: bool
+) -> None:
+    """Half of them want the same key. All wait while the list is under way, and it answers them all."""
+    faulty.add(*(variable_row(f"k{i}", faulty.deployment, f"value {i}") for i in range(32)))
+    release = threading.Event()
+
+    def held(x: Exchange) -> None:
+        release.wait(PATIENCE)
+        x.reply(x.page()) if answers else x.reply("{}", 500)
+
+    faulty.fault = held
+    sections = {"freshness": {"cold_wait": "1m"}, "manager": {"refresh": "1m", "timeout": "1m"}}
+    connd = faulty.connd(workdir, sections).start("listening")
+    clients = [connd.client() for _ in range(64)]
+    keys = [f"k{min(i, 32) % 32}" for i in range(64)]
+    assert len(set(keys)) == 32 and keys.count("k0") == 33
+    for client, key in zip(clients, keys, strict=True):
+        client.send(Varlink.frame("io.connd.secrets.GetVariable", {"key": key}))
+    assert connd.status()["syncing"]
+    assert not select.select([c.sock for c in clients], [], [], 0.2)[0], "all of them wait"
+    release.set()
+    for client, key in zip(clients, keys, strict=True):
+        reply = client.receive()
+        assert reply is not None
+        if answers:
+            assert reply["parameters"]["value"] == f"value {key[1:]}"
+        else:
+            assert reply["error"] == "io.connd.secrets.NotReady"
+        client.close()
+    status = connd.status()
+    assert not status["syncing"] and status["next_sync_ms"] > (30000 if answers else 0)
+    lists = [query["objectType"] for _, query, _ in faulty.requests]
+    assert lists == (list(TYPES) if answers else [TYPES[0]]), "one list: of each type one call"
     connd.stop()
 
 
