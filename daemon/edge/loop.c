@@ -110,6 +110,18 @@ run_later(struct loop *l)
 	}
 }
 
+/* From here on they would end the process. What comes is kept for the program it may become. */
+static void
+hold_signals(const struct loop *l)
+{
+	sigset_t handled;
+
+	(void)sigemptyset(&handled);
+	for (size_t i = 0; i < l->n_signals; i++)
+		(void)sigaddset(&handled, event_get_signal(l->signal[i].event));
+	(void)sigprocmask(SIG_BLOCK, &handled, NULL);
+}
+
 struct loop *
 loop_free(struct loop *l)
 {
@@ -117,6 +129,7 @@ loop_free(struct loop *l)
 		return NULL;
 	while (l->first)
 		run_later(l);
+	hold_signals(l);
 	for (size_t i = 0; i < l->n_signals; i++)
 		event_free(l->signal[i].event);
 	event_base_free(l->base);

@@ -177,7 +177,6 @@ reexec_now(int fd, const char *name, const char *config_path)
 {
 	char config[] = "--config", pid[32], path[PATH_MAX];
 	char *argv[] = { program, config, path, NULL };
-	sigset_t held;
 
 	if ((size_t)snprintf(path, sizeof path, "%s", config_path) >= sizeof path)
 		return -ENAMETOOLONG;
@@ -191,11 +190,6 @@ reexec_now(int fd, const char *name, const char *config_path)
 	if (setenv("LISTEN_PID", pid, 1) < 0 || setenv("LISTEN_FDS", "1", 1) < 0 ||
 	    setenv("LISTEN_FDNAMES", name, 1) < 0)
 		return -errno;
-	/* Until the new program has its handlers, these would end it. It lets them through then. */
-	(void)sigemptyset(&held);
-	(void)sigaddset(&held, SIGHUP);
-	(void)sigaddset(&held, SIGUSR2);
-	(void)sigprocmask(SIG_BLOCK, &held, NULL);
 	(void)execve(program, argv, environ);
 	return -errno;
 }

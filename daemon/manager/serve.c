@@ -165,6 +165,18 @@ event_free_if(struct event *e)
 		event_free(e);
 }
 
+/* A second one would end a process that is closing its database. */
+static void
+hold_signals(void)
+{
+	sigset_t handled;
+
+	(void)sigemptyset(&handled);
+	(void)sigaddset(&handled, SIGTERM);
+	(void)sigaddset(&handled, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &handled, NULL);
+}
+
 static void
 tear_down(struct serving *v)
 {
@@ -198,6 +210,7 @@ serve(const struct options *o, char why[static SERVE_WHY_SIZE])
 			r = -1;
 		}
 	}
+	hold_signals();
 	tear_down(&v);
 	return r;
 }

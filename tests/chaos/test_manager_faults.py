@@ -179,7 +179,7 @@ def closing(x: Exchange) -> None:
     [
         ("TLS certificate expired", "expired"),
         ("TLS certificate for another host", "match|subject"),
-        ("TLS certificate not trusted", "issuer|self|verif|trust"),
+        ("TLS certificate not trusted", "issuer|self|verif|trust|mismatch"),
     ],
 )
 def test_tls(workdir: Path, faulty: FaultyManager, row: Row, fault: str, says: str) -> None:

@@ -150,6 +150,21 @@ def test_it_ends_with_0_whoever_is_attached(connd: Connd, sig: int) -> None:
         client.close()
 
 
+@pytest.mark.parametrize("program", ["connd", "manager"])
+def test_who_signals_again_and_again_does_not_break_its_end(
+    workdir: Path, manager: Manager, faulty: FaultyManager, program: str
+) -> None:
+    ending = manager if program == "manager" else faulty.connd(workdir).start()
+    for _ in range(10):
+        assert ending.program
+        process = ending.program.process
+        while process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        ending.stop()
+        ending.start()
+    ending.stop()
+
+
 def test_a_question_that_has_begun_is_answered_before_it_ends(connd: Connd) -> None:
     frame = Varlink.frame("io.connd.secrets.Status")
     with connd.client() as begun, connd.client() as done:

@@ -70,7 +70,17 @@ class Installed:
         path = f"/v1/organizations/{self.organization}/environment-objects"
         self.box.write("/tmp/body", json.dumps(body), 0o600)
         self.box.run(
-            *("curl", "-sS", "--fail-with-body", "-K", "-", "--json", "@/tmp/body"),
+            *(
+                "curl",
+                "-sS",
+                "--fail-with-body",
+                "-K",
+                "-",
+                "-H",
+                "Content-Type: application/json",
+                "-d",
+                "@/tmp/body",
+            ),
             f"http://127.0.0.1:8888{path}",
             feed=f'header = "Authorization: Bearer {self.token}"\n',
         )
