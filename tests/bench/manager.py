@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How fast the manager answers, beside floors of this machine: an evhttp server with an empty
-handler (httpfloor.c) and the store read and decrypted without HTTP (rows.c). What is compared is
-measured in the same run, interleaved, so that the ratios hold.
+handler (httpfloor.c), the store read and decrypted without HTTP (rows.c), and one thread that sends
+a thousand answers it has ready (waitfloor.c). What is compared is measured in the same run,
+interleaved, so that the ratios hold.
 
     manager.py DIRECTORY [--rounds N] [--milliseconds MS] [--rows N] [--waiting N]
 
@@ -36,7 +37,7 @@ FIRST, LAST = CPUS[0], CPUS[-1]
 HEAD_END, LIST_END = "\r\n\r\n", "\r\n0\r\n\r\n"
 AT_ONCE = 20
 PAGE = 1000
-UPDATES = 15
+UPDATES = 5
 IDLE_SECONDS = 3.0
 
 
@@ -62,6 +63,7 @@ class Bench:
         self.manager = Manager(work)
         self.prod = self.manager.deployment_ids["prod"]
         self.dev = self.manager.deployment_ids["dev"]
+        self.idle_ms: float | None = None  # CPU of the manager while everybody waits
 
     # --- requests and helpers ---------------------------------------------------------------
 
@@ -220,8 +222,28 @@ class Bench:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
+    def told(self, port: int, requests: tuple[Path, Path], tag: str) -> list[dict[str, float]]:
+        """Some updates: when those who wait have their answers. IDLE_SECONDS of waiting come first
+        the first time."""
+        process = subprocess.Popen(
+            [
+                self.directory / "waiters", str(port), str(self.options.waiting), str(UPDATES),
+                requests[0], tag, requests[1],
+            ],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=on(LAST),
+        )  # fmt: skip
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        if self.idle_ms is None and port == self.manager.port:
+            before = self.cpu_ms()
+            time.sleep(IDLE_SECONDS)
+            self.idle_ms = self.cpu_ms() - before
+        out, _ = process.communicate("go\n", timeout=60)
+        assert process.returncode == 0
+        return [json.loads(line) for line in out.splitlines()]
+
     def waiting(self) -> None:
-        variable = self.manager.create_variable("waited_for", "first", self.dev)
+        variable = self.manager.create_variable("waited_for", "00000000", self.dev)
         # One CPU for the manager, one for the clients: otherwise they would wait for each other.
         path = self.view(self.dev, PAGE).replace("CONNECTION", "AIRFLOW_VARIABLE")
         body = json.dumps({"airflowVariable": {"value": "########"}})
@@ -229,35 +251,44 @@ class Bench:
             "POST", f"{objects(self.manager)}/{variable}", "Content-Type: application/json",
             f"Content-Length: {len(body)}",
         )  # fmt: skip
-        process = subprocess.Popen(
-            [
-                self.directory / "waiters", str(self.manager.port), str(self.options.waiting),
-                str(UPDATES), self.file("list", self.head("GET", path)), self.tag(path),
-                self.file("update", f"{update}\r\n{body}"),
-            ],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=on(LAST),
+        requests = (
+            self.file("list", self.head("GET", path)),
+            self.file("update", f"{update}\r\n{body}"),
+        )
+        size = len(send(self.manager, "GET", path).raw)
+        floor = subprocess.Popen(
+            [self.directory / "waitfloor", str(size)], stdout=subprocess.PIPE, text=True,
+            preexec_fn=on(FIRST),
         )  # fmt: skip
-        assert process.stdout
-        assert process.stdout.readline() == "held\n"
-        before = self.cpu_ms()
-        time.sleep(IDLE_SECONDS)
-        idle_ms = self.cpu_ms() - before
-        out, _ = process.communicate("go\n", timeout=60)
-        assert process.returncode == 0
-        lines = [json.loads(line) for line in out.splitlines()]
-        figures = {name: [line[name] / 1e3 for line in lines] for name in lines[0]}
-        print(f"\n{self.options.waiting} clients wait for one Deployment's view; {UPDATES} updates")
-        print(f"  from the update's 200 to a waiting client's answer; median of {UPDATES} updates")
-        for name, title in (
-            ("p50_us", "median client"), ("p99_us", "99th of 100"), ("last_us", "the last"),
-        ):  # fmt: skip
-            values = figures[name]
-            print(
-                f"  {title:14}{statistics.median(values):8.2f} ms  "
-                f"({min(values):.2f} - {max(values):.2f})"
-            )
-        verdict("median client", statistics.median(figures["p50_us"]), 5, "ms")
-        print(f"  CPU of the manager while they wait: {idle_ms:.0f} ms in {IDLE_SECONDS:g} s")
+        try:
+            assert floor.stdout
+            ports = {"floor": int(floor.stdout.readline()), "manager": self.manager.port}
+            lines: dict[str, list[dict[str, float]]] = {name: [] for name in ports}
+            for _ in range(self.options.rounds):
+                for name, port in ports.items():
+                    lines[name] += self.told(port, requests, self.tag(path))
+        finally:
+            floor.kill()
+            floor.wait()
+        print(
+            f"\n{self.options.waiting} clients wait for one Deployment's view; from an update's 200 "
+            f"to a client's answer\n  {len(lines['manager'])} updates; "
+            "floor: one thread that only sends what it has ready"
+        )
+        medians: dict[str, float] = {}
+        for name, answers in lines.items():
+            for key, title in (
+                ("p50_us", "median client"), ("p99_us", "99th of 100"), ("last_us", "the last"),
+            ):  # fmt: skip
+                values = [answer[key] / 1e3 for answer in answers]
+                print(
+                    f"  {name:10}{title:14}{statistics.median(values):8.2f} ms  "
+                    f"({min(values):.2f} - {max(values):.2f})"
+                )
+            medians[name] = statistics.median(answer["p50_us"] for answer in answers) / 1e3
+        verdict("median client", medians["manager"], 5, "ms")
+        print(f"  manager / floor: {medians['manager'] / medians['floor']:.2f} x")
+        print(f"  CPU of the manager while they wait: {self.idle_ms:.0f} ms in {IDLE_SECONDS:g} s")
 
     def run(self) -> None:
         print(f"{self.options.rounds} rounds, interleaved; median (min - max)")
