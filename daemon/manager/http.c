@@ -24,8 +24,6 @@
 #define INPUT_MAX     (64 * 1024)  /* read ahead of what was understood */
 #define OUTPUT_HIGH   (256 * 1024) /* answers that wait for their client; above it nothing is made */
 #define TURN_REQUESTS 16           /* pipelined requests of one client before others have a turn */
-#define TURN_MS       3            /* for streamed answers in one turn of the loop */
-#define LINGER_MS     1000
 
 /* --- the server's list ---------------------------------------------------------------- */
 
@@ -50,54 +48,6 @@ list_append(struct http_call *c)
 	s->last = c;
 }
 
-/*
- * Streams take turns, some pieces in one turn of the loop: a hundred clients that list everything must not
- * keep one waiting that asks for little.
- */
-static void
-pump_later(struct http_call *c)
-{
-	static const struct timeval at_once = { 0 };
-	struct http_server *s = c->server;
-
-	if (!c->pumping) {
-		c->pump_prev = s->pump_last;
-		c->pump_next = NULL;
-		*(s->pump_last ? &s->pump_last->pump_next : &s->pump_first) = c;
-		s->pump_last = c;
-		c->pumping = true;
-	}
-	(void)event_add(s->pump, &at_once); /* no memory: the stream's deadline ends it */
-}
-
-static void
-pump_leave(struct http_call *c)
-{
-	struct http_server *s = c->server;
-
-	if (!c->pumping)
-		return;
-	*(c->pump_prev ? &c->pump_prev->pump_next : &s->pump_first) = c->pump_next;
-	*(c->pump_next ? &c->pump_next->pump_prev : &s->pump_last) = c->pump_prev;
-	c->pumping = false;
-}
-
-void
-http_server_pump(struct http_server *s)
-{
-	int64_t began_ms = clock_boot_ms();
-
-	while (s->pump_first && clock_boot_ms() - began_ms < TURN_MS) {
-		struct http_call *c = s->pump_first;
-
-		pump_leave(c);
-		if (c->state == CONN_STREAM)
-			http_stream_pump(c);
-	}
-	if (s->pump_first)
-		pump_later(s->pump_first);
-}
-
 /* --- the end of a connection ---------------------------------------------------------- */
 
 static void
@@ -105,7 +55,7 @@ conn_free(struct http_call *c)
 {
 	struct http_server *s = c->server;
 
-	pump_leave(c);
+	http_pump_leave(c);
 	list_remove(c);
 	s->n_conns--;
 	http_parser_fini(&c->parser);
@@ -164,49 +114,19 @@ conn_kick(struct http_call *c)
 	(void)event_add(c->kick, &at_once); /* no memory: its deadline ends it */
 }
 
-static void
-set_deadline(struct http_call *c, int64_t ms)
-{
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
-
-	(void)event_add(
-	    c->deadline, &tv); /* fails only when memory is out: then one wait is longer */
-}
-
 void
 conn_become(struct http_call *c, enum conn_state next)
 {
-	const struct http_options *o = &c->server->options;
+	const struct timeval *deadline = c->server->deadlines[next];
 
 	c->state = next;
 	c->since_ms = clock_boot_ms();
 	list_remove(c);
 	list_append(c);
-	switch (next) {
-	case CONN_IDLE:
-		set_deadline(c, o->idle_ms);
-		break;
-	case CONN_HEAD:
-		set_deadline(c, o->head_ms);
-		break;
-	case CONN_BODY:
-		set_deadline(c, o->body_ms);
-		break;
-	case CONN_STREAM:
-		set_deadline(c, o->stream_ms);
-		break;
-	case CONN_FLUSH:
-		set_deadline(c, o->write_ms);
-		break;
-	case CONN_LINGER:
-		set_deadline(c, LINGER_MS);
-		break;
-	case CONN_CALL:
-	case CONN_HELD: /* the holder has a deadline of its own */
-	case CONN_DEAD:
+	if (deadline)
+		(void)event_add(c->deadline, deadline); /* no memory: one wait is longer */
+	else
 		(void)event_del(c->deadline);
-		break;
-	}
 }
 
 /* Everything was written: our side is closed, and theirs is awaited for a moment. */
@@ -256,7 +176,15 @@ conn_settle(struct http_call *c)
 	if (c->state == CONN_FLUSH && !conn_output_length(c))
 		conn_linger(c);
 	else if (c->state == CONN_STREAM && conn_output_length(c) <= OUTPUT_LOW)
-		pump_later(c);
+		http_pump_later(c);
+}
+
+/* Most often nobody had stopped it. */
+static void
+read_again(struct http_call *c)
+{
+	if (!(bufferevent_get_enabled(c->bev) & EV_READ))
+		(void)bufferevent_enable(c->bev, EV_READ);
 }
 
 void
@@ -270,9 +198,10 @@ conn_answered(struct http_call *c)
 	}
 	if (c->depth)
 		return; /* whoever is on the stack goes on with the input and settles */
-	(void)event_del(c->closed);
+	if (!(bufferevent_get_enabled(c->bev) & EV_READ))
+		(void)event_del(c->closed); /* it was watched for its end alone */
 	if (c->state == CONN_IDLE) {
-		(void)bufferevent_enable(c->bev, EV_READ);
+		read_again(c);
 		if (evbuffer_get_length(bufferevent_get_input(c->bev)))
 			conn_kick(c);
 		else if (c->eof)
@@ -394,7 +323,7 @@ conn_read_on(struct http_call *c)
 	else if (c->eof)
 		conn_become(c, CONN_FLUSH);
 	else
-		(void)bufferevent_enable(c->bev, EV_READ);
+		read_again(c);
 }
 
 /* Understands what has come, answers what is complete; leaves early so that others have a turn. */
@@ -510,7 +439,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	/* A long answer to a slow client: that it stands still is seen elsewhere. */
 	if ((c->state == CONN_IDLE || c->state == CONN_FLUSH) && conn_output_length(c) &&
 	    clock_boot_ms() - c->since_ms < c->server->options.stream_ms) {
-		set_deadline(c, c->server->options.write_ms);
+		(void)event_add(c->deadline, c->server->deadlines[CONN_FLUSH]);
 		return;
 	}
 	if ((c->state == CONN_HEAD && !http_parser_idle(&c->parser)) || c->state == CONN_BODY)

@@ -92,13 +92,15 @@ struct http_header {
 void http_call_answer(struct http_call *call, int status, const struct http_header *headers,
     const char *content_type, struct span body);
 
-/* One body for many calls: kept once, however many clients are slow to take it. */
-struct http_body;
-/* Takes what is in b. NULL: memory is out, or b had failed; b is empty then, too. */
-MUST_CHECK struct http_body *http_body_new(struct buf *b);
-struct http_body *http_body_unref(struct http_body *body); /* NULL is fine; returns NULL */
-void http_call_answer_shared(struct http_call *call, int status, const struct http_header *headers,
-    const char *content_type, struct http_body *body);
+/* One answer for many calls: made and kept once, however many clients are slow to take it. */
+struct http_shared;
+/* Takes what is in body, copies the rest. NULL: memory is out, or body had failed; it is empty then, too. */
+MUST_CHECK struct http_shared *http_shared_new(
+    int status, const struct http_header *headers, const char *content_type, struct buf *body);
+struct http_shared *http_shared_unref(struct http_shared *s); /* NULL is fine; returns NULL */
+/* more: headers of this call alone, or NULL. */
+void http_call_answer_shared(
+    struct http_call *call, struct http_shared *s, const struct http_header *more);
 
 /* A body that is made in pieces, as fast as the client takes them. */
 struct http_source {

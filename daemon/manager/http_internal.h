@@ -1,18 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What http.c (connections), httpanswer.c (answers) and httpserver.c (sockets, start, stop) share; for
- * nobody else.
+ * What http.c (connections), httpanswer.c and httphead.c (answers) and httpserver.c (sockets, turns, start,
+ * stop) share; for nobody else.
  */
 #pragma once
+
+#include <sys/time.h>
 
 #include "manager/http.h"
 
 #define HTTP_MAX_LISTENERS 4
 
 struct bufferevent;
+struct evbuffer;
 struct ev_token_bucket_cfg;
 struct evconnlistener;
 struct event;
+
+enum conn_state {
+	CONN_IDLE,   /* between two requests */
+	CONN_HEAD,   /* a request has begun (a new connection counts as such) */
+	CONN_BODY,   /* its header is complete */
+	CONN_CALL,   /* the handler is at it */
+	CONN_HELD,   /* the handler will answer later */
+	CONN_STREAM, /* its answer is being made in pieces */
+	CONN_FLUSH,  /* the last answer of this connection is on its way */
+	CONN_LINGER, /* sent; a close with input unread would take the answer back */
+	CONN_DEAD,   /* to be freed when the stack is unwound */
+};
 
 struct http_server {
 	struct event_base *base;
@@ -23,6 +38,8 @@ struct http_server {
 	struct http_call *pump_first, *pump_last; /* streamed answers whose clients can take more */
 	struct event *pump;
 	size_t n_conns;
+	const struct timeval *deadlines[CONN_DEAD + 1]; /* of the states; NULL: none */
+	struct timeval own_deadlines[CONN_DEAD + 1];
 	struct evconnlistener *listeners[HTTP_MAX_LISTENERS];
 	size_t n_listeners;
 	struct event *resume; /* accepts again after file descriptors ran out */
@@ -37,25 +54,12 @@ struct http_server {
 };
 
 void http_server_accepted(struct http_server *s, int fd); /* takes fd */
-void http_server_pump(struct http_server *s);             /* some pieces of streamed answers */
 void http_server_make_room(struct http_server *s);
 void http_server_close_idle(struct http_server *s);
 void http_server_close_all(struct http_server *s);
 void http_server_check_stopped(struct http_server *s);
 
 #define OUTPUT_LOW (64 * 1024) /* a streamed answer goes on below this */
-
-enum conn_state {
-	CONN_IDLE,   /* between two requests */
-	CONN_HEAD,   /* a request has begun (a new connection counts as such) */
-	CONN_BODY,   /* its header is complete */
-	CONN_CALL,   /* the handler is at it */
-	CONN_HELD,   /* the handler will answer later */
-	CONN_STREAM, /* its answer is being made in pieces */
-	CONN_FLUSH,  /* the last answer of this connection is on its way */
-	CONN_LINGER, /* sent; a close with input unread would take the answer back */
-	CONN_DEAD,   /* to be freed when the stack is unwound */
-};
 
 struct http_call {
 	struct http_call *prev,
@@ -94,3 +98,32 @@ void conn_answered(struct http_call *c);
 void conn_settle(struct http_call *c);
 
 void http_stream_pump(struct http_call *c); /* one more piece of a streamed answer */
+void http_pump_later(struct http_call *c);  /* when it is its turn */
+void http_pump_leave(struct http_call *c);
+
+/* --- httphead.c ----------------------------------------------------------------------- */
+
+struct http_shared;
+
+/* The head of an answer. Made in one piece: many small ones cost more than all that is in them. */
+struct http_head {
+	size_t n;
+	char text[4096]; /* more than any of ours; one that is longer is not sent */
+};
+
+/* In this order. The last adds what is this call's own: what was begun can be copied for others. */
+void http_head_begin(
+    struct http_head *h, int status, const struct http_header *headers, const char *content_type);
+void http_head_length(struct http_head *h, int status, size_t n);
+void http_head_field(struct http_head *h, const char *name, const char *value);
+void http_head_end(struct http_head *h, struct http_call *c);
+void http_head_copy(struct http_head *h, const struct http_head *from);
+
+MUST_CHECK int http_head_append(const struct http_head *h, struct evbuffer *out); /* 0 or -errno */
+/*
+ * Sends what the socket takes; the rest goes into the output: copied, or as a reference when the body is
+ * shared. 0 or -errno: part of it may be on its way.
+ */
+MUST_CHECK int http_write_answer(
+    struct http_call *c, struct http_head *h, struct span body, struct http_shared *shared);
+MUST_CHECK int http_shared_append(struct http_shared *s, struct evbuffer *out, struct span part);

@@ -1,152 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers, whole and in pieces, into the output of their connection. */
+/* Answers: whole, shared by many calls, or in pieces; spoiled on order. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <sys/socket.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "manager/http_internal.h"
 
 #define PIECE_MAX (4 * 1024 * 1024) /* one piece of a stream: a row is at most some 1 MiB */
 
-static const char *
-reason_of(int status)
-{
-	static const struct {
-		int status;
-		const char *text;
-	} known[] = {
-		{ 200, "OK" },
-		{ 201, "Created" },
-		{ 204, "No Content" },
-		{ 304, "Not Modified" },
-		{ 400, "Bad Request" },
-		{ 401, "Unauthorized" },
-		{ 403, "Forbidden" },
-		{ 404, "Not Found" },
-		{ 405, "Method Not Allowed" },
-		{ 408, "Request Timeout" },
-		{ 409, "Conflict" },
-		{ 413, "Content Too Large" },
-		{ 414, "URI Too Long" },
-		{ 415, "Unsupported Media Type" },
-		{ 417, "Expectation Failed" },
-		{ 429, "Too Many Requests" },
-		{ 431, "Request Header Fields Too Large" },
-		{ 500, "Internal Server Error" },
-		{ 501, "Not Implemented" },
-		{ 503, "Service Unavailable" },
-		{ 505, "HTTP Version Not Supported" },
-	};
-
-	for (size_t i = 0; i < N_ELEMENTS(known); i++)
-		if (known[i].status == status)
-			return known[i].text;
-	return "Status";
-}
-
-static const char *
-date_now(struct http_server *s)
-{
-	int64_t second = clock_wall_ms() / 1000;
-	time_t t = (time_t)second;
-	struct tm tm;
-
-	if (second != s->date_second && gmtime_r(&t, &tm)) {
-		/* The C locale's names: the programs never call setlocale(). */
-		(void)strftime(s->date, sizeof s->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-		s->date_second = second;
-	}
-	return s->date;
-}
-
-/* A head goes into the output as one piece: many small ones cost more than all that is in them. */
-struct head {
-	struct evbuffer *out;
-	size_t n;
-	char text[1024];
-};
-
-static void
-head_flush(struct head *h)
-{
-	(void)evbuffer_add(h->out, h->text, h->n); /* end_head() would fail as well */
-	h->n = 0;
-}
-
-static void
-head_add(struct head *h, const char *text)
-{
-	size_t n = strlen(text);
-
-	if (n > sizeof h->text - h->n)
-		head_flush(h);
-	if (n > sizeof h->text) {
-		(void)evbuffer_add(h->out, text, n);
-		return;
-	}
-	memcpy(h->text + h->n, text, n);
-	h->n += n;
-}
-
-static void
-head_field(struct head *h, const char *name, const char *value)
-{
-	head_add(h, name);
-	head_add(h, ": ");
-	head_add(h, value);
-	head_add(h, "\r\n");
-}
-
-static void
-write_head(struct http_call *c, int status, const struct http_header *h, const char *type)
-{
-	struct head head;
-	char number[16];
-
-	head.out = bufferevent_get_output(c->bev);
-	head.n = 0;
-	(void)snprintf(number, sizeof number, "%d ", status);
-	head_add(&head, "HTTP/1.1 ");
-	head_add(&head, number);
-	head_add(&head, reason_of(status));
-	head_add(&head, "\r\n");
-	head_field(&head, "Date", date_now(c->server));
-	head_field(&head, "X-Request-Id", c->id);
-	for (; h && h->name; h++)
-		head_field(&head, h->name, h->value);
-	if (type)
-		head_field(&head, "Content-Type", type);
-	if (!c->keep_alive || c->server->stopping)
-		head_field(&head, "Connection", "close");
-	else if (c->parser.request.http10)
-		head_field(&head, "Connection", "keep-alive");
-	head_flush(&head);
-}
-
 static bool
 is_head(const struct http_call *c)
 {
 	return c->parser.request.method == HTTP_HEAD;
-}
-
-static int
-end_head(struct http_call *c, int status, size_t body_size)
-{
-	struct evbuffer *out = bufferevent_get_output(c->bev);
-
-	if (status == 204 || status == 304)
-		return evbuffer_add(out, "\r\n", 2);
-	return evbuffer_add_printf(out, "Content-Length: %zu\r\n\r\n", body_size);
 }
 
 static void
@@ -223,93 +95,110 @@ answer_end(struct http_call *c, int status, int r)
 		conn_answered(c);
 }
 
-void
-http_call_answer(struct http_call *c, int status, const struct http_header *headers,
-    const char *content_type, struct span body)
+/* shared: whose body this is; NULL: the caller's. */
+static void
+answer_whole(struct http_call *c, int status, struct http_head *head, struct span body,
+    struct http_shared *shared)
 {
 	struct buf copy = BUF_INIT(PIECE_MAX);
-	int r;
+	int r = 0;
 
-	answer_begin(c);
 	if (c->spoil == HTTP_SPOIL_RESET) {
 		conn_reset(c);
 		return;
 	}
-	write_head(c, status, headers, body.p ? content_type : NULL);
-	r = end_head(c, status, body.n);
-	if (r >= 0 && c->spoil != HTTP_SPOIL_NONE)
+	http_head_end(head, c);
+	if (c->spoil != HTTP_SPOIL_NONE) {
 		r = spoil_body(c, &body, &copy);
-	if (r >= 0 && body.n && !is_head(c))
-		r = evbuffer_add(bufferevent_get_output(c->bev), body.p, body.n);
+		shared = NULL;
+	}
+	if (is_head(c))
+		body.n = 0;
+	if (r >= 0)
+		r = http_write_answer(c, head, body, shared);
 	buf_fini(&copy);
 	answer_end(c, status, r);
 }
 
-/* --- bodies for many ------------------------------------------------------------------ */
-
-struct http_body {
-	unsigned refs;
-	size_t n;
-	char *data;
-};
-
-struct http_body *
-http_body_new(struct buf *b)
+void
+http_call_answer(struct http_call *c, int status, const struct http_header *headers,
+    const char *content_type, struct span body)
 {
-	struct http_body *body = mem_zalloc(sizeof *body);
+	struct http_head head;
 
-	if (body) {
-		body->refs = 1;
-		body->data = buf_take(b, &body->n);
-	}
-	buf_fini(b);
-	if (body && !body->data) {
-		mem_free(body);
-		return NULL;
-	}
-	return body;
+	answer_begin(c);
+	http_head_begin(&head, status, headers, body.p ? content_type : NULL);
+	http_head_length(&head, status, body.n);
+	answer_whole(c, status, &head, body, NULL);
 }
 
-struct http_body *
-http_body_unref(struct http_body *body)
+/* --- answers for many ----------------------------------------------------------------- */
+
+struct http_shared {
+	unsigned refs;
+	int status;
+	struct http_head head; /* as far as it is the same for all */
+	struct span body;
+};
+
+struct http_shared *
+http_shared_new(
+    int status, const struct http_header *headers, const char *content_type, struct buf *body)
 {
-	if (body && --body->refs == 0) {
-		mem_free(body->data);
-		mem_free(body);
+	struct http_shared *s = mem_alloc(sizeof *s);
+
+	if (s) {
+		s->refs = 1;
+		s->status = status;
+		s->body.p = buf_take(body, &s->body.n);
+		http_head_begin(&s->head, status, headers, content_type);
+		http_head_length(&s->head, status, s->body.n);
+	}
+	buf_fini(body);
+	if (s && !s->body.p) {
+		mem_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+struct http_shared *
+http_shared_unref(struct http_shared *s)
+{
+	if (s && --s->refs == 0) {
+		mem_free((char *)s->body.p);
+		mem_free(s);
 	}
 	return NULL;
 }
 
 static void
-on_body_sent(const void *data, size_t n, void *arg)
+on_shared_sent(const void *data, size_t n, void *arg)
 {
 	(void)data;
 	(void)n;
-	http_body_unref(arg);
+	http_shared_unref(arg);
+}
+
+int
+http_shared_append(struct http_shared *s, struct evbuffer *out, struct span part)
+{
+	if (evbuffer_add_reference(out, part.p, part.n, on_shared_sent, s) < 0)
+		return -ENOMEM;
+	s->refs++;
+	return 0;
 }
 
 void
-http_call_answer_shared(struct http_call *c, int status, const struct http_header *headers,
-    const char *content_type, struct http_body *body)
+http_call_answer_shared(struct http_call *c, struct http_shared *s, const struct http_header *more)
 {
-	int r;
+	struct http_head head;
 
-	if (c->spoil != HTTP_SPOIL_NONE) {
-		http_call_answer(
-		    c, status, headers, content_type, (struct span){ body->data, body->n });
-		return;
-	}
 	answer_begin(c);
-	write_head(c, status, headers, content_type);
-	r = end_head(c, status, body->n);
-	if (r >= 0 && body->n && !is_head(c)) {
-		body->refs++;
-		r = evbuffer_add_reference(
-		    bufferevent_get_output(c->bev), body->data, body->n, on_body_sent, body);
-		if (r < 0)
-			http_body_unref(body);
-	}
-	answer_end(c, status, r);
+	http_head_copy(&head, &s->head);
+	for (; more && more->name; more++)
+		http_head_field(&head, more->name, more->value);
+	answer_whole(c, s->status, &head, s->body, s);
 }
 
 /* --- bodies in pieces ----------------------------------------------------------------- */
@@ -355,6 +244,7 @@ http_call_stream(struct http_call *c, int status, const struct http_header *head
     const char *content_type, const struct http_source *source)
 {
 	struct buf piece = BUF_INIT(PIECE_MAX);
+	struct http_head head;
 	int r;
 
 	answer_begin(c);
@@ -376,15 +266,17 @@ http_call_stream(struct http_call *c, int status, const struct http_header *head
 	} else {
 		c->chunked = !c->parser.request.http10;
 		c->keep_alive = c->keep_alive && c->chunked;
-		write_head(c, status, headers, content_type);
-		(void)evbuffer_add_printf(bufferevent_get_output(c->bev), "%s",
-		    c->chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
+		http_head_begin(&head, status, headers, content_type);
+		if (c->chunked)
+			http_head_field(&head, "Transfer-Encoding", "chunked");
+		http_head_end(&head, c);
 		conn_become(c, CONN_STREAM);
 		(void)bufferevent_disable(c->bev, EV_READ);
 		bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
 		if (c->spoil == HTTP_SPOIL_DRIP)
 			start_dripping(c);
-		if (stream_write(c, &piece, false) < 0)
+		r = http_head_append(&head, bufferevent_get_output(c->bev));
+		if (r < 0 || stream_write(c, &piece, false) < 0)
 			conn_close(c);
 		else if (!c->depth)
 			conn_settle(c);

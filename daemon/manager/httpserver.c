@@ -11,6 +11,7 @@
 #include <event2/event.h>
 #include <event2/listener.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "manager/http_internal.h"
@@ -18,6 +19,8 @@
 #define ACCEPT_PAUSE_MS 100
 #define FD_RESERVE      64 /* the database, its log, the control socket, a file that is being read */
 #define BACKLOG         4096
+#define TURN_MS         3 /* for streamed answers in one turn of the loop */
+#define LINGER_MS       1000
 
 static void *
 event_mem_realloc(void *p, size_t n)
@@ -30,6 +33,61 @@ http_global_init(void)
 {
 	event_set_mem_functions(mem_alloc, event_mem_realloc, mem_free);
 }
+
+/* --- turns ---------------------------------------------------------------------------- */
+
+/*
+ * Streams take turns, some pieces in one turn of the loop: a hundred clients that list everything must not
+ * keep one waiting that asks for little.
+ */
+void
+http_pump_later(struct http_call *c)
+{
+	static const struct timeval at_once = { 0 };
+	struct http_server *s = c->server;
+
+	if (!c->pumping) {
+		c->pump_prev = s->pump_last;
+		c->pump_next = NULL;
+		*(s->pump_last ? &s->pump_last->pump_next : &s->pump_first) = c;
+		s->pump_last = c;
+		c->pumping = true;
+	}
+	(void)event_add(s->pump, &at_once); /* no memory: the stream's deadline ends it */
+}
+
+void
+http_pump_leave(struct http_call *c)
+{
+	struct http_server *s = c->server;
+
+	if (!c->pumping)
+		return;
+	*(c->pump_prev ? &c->pump_prev->pump_next : &s->pump_first) = c->pump_next;
+	*(c->pump_next ? &c->pump_next->pump_prev : &s->pump_last) = c->pump_prev;
+	c->pumping = false;
+}
+
+static void
+on_pump(evutil_socket_t fd, short what, void *arg)
+{
+	struct http_server *s = arg;
+	int64_t began_ms = clock_boot_ms();
+
+	(void)fd;
+	(void)what;
+	while (s->pump_first && clock_boot_ms() - began_ms < TURN_MS) {
+		struct http_call *c = s->pump_first;
+
+		http_pump_leave(c);
+		if (c->state == CONN_STREAM)
+			http_stream_pump(c);
+	}
+	if (s->pump_first)
+		http_pump_later(s->pump_first);
+}
+
+/* --- start ---------------------------------------------------------------------------- */
 
 static int64_t
 or_default(int64_t ms, int64_t otherwise)
@@ -71,14 +129,6 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_pump(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	http_server_pump(arg);
-}
-
-static void
 on_grace(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_server *s = arg;
@@ -87,6 +137,34 @@ on_grace(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	log_warn("stopping with calls unfinished", LOG_INT("connections", s->n_conns));
 	http_server_close_all(s);
+}
+
+/*
+ * Every connection has one of a few deadlines at any time: lists of them, in which one is moved without
+ * looking at the others.
+ */
+static void
+set_deadlines(struct http_server *s)
+{
+	const struct http_options *o = &s->options;
+	const int64_t ms[CONN_DEAD + 1] = {
+		[CONN_IDLE] = o->idle_ms,
+		[CONN_HEAD] = o->head_ms,
+		[CONN_BODY] = o->body_ms,
+		[CONN_STREAM] = o->stream_ms,
+		[CONN_FLUSH] = o->write_ms,
+		[CONN_LINGER] = LINGER_MS,
+	}; /* the holder of a call has one of its own */
+
+	for (size_t i = 0; i <= CONN_DEAD; i++) {
+		s->own_deadlines[i].tv_sec = ms[i] / 1000;
+		s->own_deadlines[i].tv_usec = ms[i] % 1000 * 1000;
+		if (ms[i])
+			s->deadlines[i] =
+			    event_base_init_common_timeout(s->base, &s->own_deadlines[i]);
+		if (ms[i] && !s->deadlines[i])
+			s->deadlines[i] = &s->own_deadlines[i]; /* dearer, else the same */
+	}
 }
 
 int
@@ -110,6 +188,7 @@ http_server_new(struct http_server **out, struct event_base *base,
 	o->write_ms = or_default(o->write_ms, 30000);
 	o->stream_ms = or_default(o->stream_ms, 300000);
 	o->grace_ms = or_default(o->grace_ms, 5000);
+	set_deadlines(s);
 	s->resume = event_new(base, -1, 0, on_resume, s);
 	s->grace = event_new(base, -1, 0, on_grace, s);
 	s->pump = event_new(base, -1, 0, on_pump, s);

@@ -23,6 +23,10 @@
 #define ETAG_SIZE     64
 #define LIST_WAIT_MAX 60 /* seconds: below what proxies take for a dead connection */
 
+#define PREFERENCE_APPLIED "Preference-Applied"
+
+static const char json_type[] = "application/json";
+
 struct list_stream {
 	struct request *rq;
 	struct list list;
@@ -212,9 +216,9 @@ list_read(struct request *rq, struct list *l)
 /* --- conditional requests ------------------------------------------------------------- */
 
 static void
-write_etag(struct request *rq, uint64_t number, char out[static ETAG_SIZE])
+write_etag(const struct api *api, uint64_t number, char out[static ETAG_SIZE])
 {
-	(void)snprintf(out, ETAG_SIZE, "\"%s-%" PRIu64 "\"", store_epoch(rq->api->store), number);
+	(void)snprintf(out, ETAG_SIZE, "\"%s-%" PRIu64 "\"", store_epoch(api->store), number);
 }
 
 /* If-None-Match: a list of tags, weak ones compare as their strong form; or "*". */
@@ -254,7 +258,7 @@ list_is_known(struct request *rq, const struct list *l)
 	if (!tags.p || l->query.offset > 0 ||
 	    store_view_number(rq->api->store, &l->query, &number) != 0)
 		return false;
-	write_etag(rq, number, etag);
+	write_etag(rq->api, number, etag);
 	return tag_is_listed(tags, etag);
 }
 
@@ -270,24 +274,36 @@ preferred_wait(const struct request *rq)
 	return wait_s < LIST_WAIT_MAX ? wait_s : LIST_WAIT_MAX;
 }
 
+struct list_wait
+list_wait(int64_t seconds)
+{
+	struct list_wait w = { .seconds = seconds };
+
+	if (seconds)
+		(void)snprintf(w.applied, sizeof w.applied, "wait=%" PRId64, seconds);
+	return w;
+}
+
 /* ETag, and what was made of the preference. */
 struct list_headers {
-	char etag[ETAG_SIZE], applied[32];
+	char etag[ETAG_SIZE];
 	struct http_header list[3];
 };
 
 static void
-write_headers(struct request *rq, uint64_t number, int64_t wait_s, struct list_headers *h)
+write_headers(
+    const struct api *api, uint64_t number, const struct list_wait *wait, struct list_headers *h)
 {
-	write_etag(rq, number, h->etag);
-	(void)snprintf(h->applied, sizeof h->applied, "wait=%" PRId64, wait_s);
+	write_etag(api, number, h->etag);
 	h->list[0] = (struct http_header){ "ETag", h->etag };
-	h->list[1] = (struct http_header){ wait_s ? "Preference-Applied" : NULL, h->applied };
+	h->list[1] = (struct http_header){ 0 };
+	if (wait && wait->seconds)
+		h->list[1] = (struct http_header){ PREFERENCE_APPLIED, wait->applied };
 	h->list[2] = (struct http_header){ 0 };
 }
 
 void
-list_answer_unchanged(struct request *rq, const struct list *l, int64_t wait_s)
+list_answer_unchanged(struct request *rq, const struct list *l, const struct list_wait *wait)
 {
 	struct list_headers h;
 	uint64_t number;
@@ -297,7 +313,7 @@ list_answer_unchanged(struct request *rq, const struct list *l, int64_t wait_s)
 		error_answer_internal(rq->call, r);
 		return;
 	}
-	write_headers(rq, number, wait_s, &h);
+	write_headers(rq->api, number, wait, &h);
 	answer_empty(rq->call, 304, h.list);
 }
 
@@ -356,14 +372,14 @@ list_done(void *arg)
 	mem_free(s);
 }
 
-static void
-note_read(struct request *rq, const struct list *l, uint64_t number)
+void
+list_note_read(struct request *rq, const struct list *l, uint64_t number)
 {
 	store_audit_read(rq->api->store, &rq->actor, &l->query, NULL, number, l->view.show_secrets);
 }
 
 void
-list_answer(struct request *rq, const struct list *l, int64_t wait_s)
+list_answer(struct request *rq, const struct list *l, const struct list_wait *wait)
 {
 	struct list_stream *s = mem_zalloc(sizeof *s);
 	struct http_source source = { more_rows, list_done, s };
@@ -385,14 +401,14 @@ list_answer(struct request *rq, const struct list *l, int64_t wait_s)
 			error_answer_internal(rq->call, r);
 		return;
 	}
-	note_read(rq, l, number);
-	write_headers(rq, number, wait_s, &own);
+	list_note_read(rq, l, number);
+	write_headers(rq->api, number, wait, &own);
 	answer_headers(headers, own.list);
 	request_ref(rq);
-	http_call_stream(rq->call, 200, headers, "application/json", &source);
+	http_call_stream(rq->call, 200, headers, json_type, &source);
 }
 
-/* --- one body for many ---------------------------------------------------------------- */
+/* --- one answer for many ---------------------------------------------------------------- */
 
 bool
 list_equal(const struct list *a, const struct list *b)
@@ -412,9 +428,11 @@ list_equal(const struct list *a, const struct list *b)
 	return !x->key.p || span_equal(x->key, y->key);
 }
 
-struct http_body *
+struct http_shared *
 list_render(struct api *api, const struct list *l, uint64_t *number)
 {
+	struct http_header headers[API_MAX_HEADERS];
+	struct list_headers own;
 	struct list_stream s = { .list = *l };
 	struct buf body = BUF_INIT(SHARED_MAX);
 	int r = store_list(api->store, &l->query, &s.cursor, &s.total, number);
@@ -424,33 +442,32 @@ list_render(struct api *api, const struct list *l, uint64_t *number)
 		r = add_rows(&s, &body, SIZE_MAX);
 	}
 	store_list_close(s.cursor);
-	if (r == 0)
-		return http_body_new(&body);
-	buf_fini(&body);
-	return NULL;
+	if (r != 0) {
+		buf_fini(&body);
+		return NULL;
+	}
+	write_headers(api, *number, NULL, &own);
+	answer_headers(headers, own.list);
+	return http_shared_new(200, headers, json_type, &body);
 }
 
 void
-list_answer_shared(struct request *rq, const struct list *l, struct http_body *body,
-    uint64_t number, int64_t wait_s)
+list_answer_shared(struct request *rq, struct http_shared *answer, const struct list_wait *wait)
 {
-	struct http_header headers[API_MAX_HEADERS];
-	struct list_headers own;
+	struct http_header more[] = { { PREFERENCE_APPLIED, wait->applied }, { 0 } };
 
-	note_read(rq, l, number);
-	write_headers(rq, number, wait_s, &own);
-	answer_headers(headers, own.list);
-	http_call_answer_shared(rq->call, 200, headers, "application/json", body);
+	http_call_answer_shared(rq->call, answer, more);
 }
 
 /* Asked again from the start: it may have waited for its turn. */
 static void
 serve_list(struct request *rq)
 {
+	struct list_wait wait = list_wait(preferred_wait(rq));
 	struct list l = { 0 };
 
 	if (list_read(rq, &l))
-		list_answer(rq, &l, preferred_wait(rq));
+		list_answer(rq, &l, &wait);
 }
 
 void
@@ -464,5 +481,5 @@ list_objects(struct request *rq)
 	if (!list_is_known(rq, &l))
 		turns_serve(rq->api->turns, rq, serve_list);
 	else if (!wait_s || watch_hold(rq->api->watch, rq, &l, wait_s) < 0)
-		list_answer_unchanged(rq, &l, 0);
+		list_answer_unchanged(rq, &l, NULL);
 }

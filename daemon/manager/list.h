@@ -18,6 +18,14 @@ struct list {
 /* Reads what the call asks for. True when the token may have it; else the call is answered. */
 MUST_CHECK bool list_read(struct request *rq, struct list *l);
 
+/* What was made of Prefer: wait; 0 seconds: nothing. */
+struct list_wait {
+	int64_t seconds;
+	char applied[16];
+};
+
+struct list_wait list_wait(int64_t seconds);
+
 /* The change number that stands in an If-None-Match of the call is there still. */
 bool list_is_known(struct request *rq, const struct list *l);
 
@@ -25,13 +33,16 @@ bool list_is_known(struct request *rq, const struct list *l);
 bool list_equal(const struct list *a, const struct list *b);
 
 /*
- * The whole body, for calls that ask for the same at one instant. NULL when it is too large for that, or could
- * not be made: then each call is answered by itself.
+ * The whole answer, for calls that ask for the same, good as long as the view has this number. NULL when it is
+ * too large for that, or could not be made: then each call is answered by itself.
  */
-struct http_body *list_render(struct api *api, const struct list *l, uint64_t *number);
-void list_answer_shared(struct request *rq, const struct list *l, struct http_body *body,
-    uint64_t number, int64_t wait_s);
+struct http_shared *list_render(struct api *api, const struct list *l, uint64_t *number);
+/* For the audit log, once for all that one token was answered of one view and number. */
+void list_note_read(struct request *rq, const struct list *l, uint64_t number);
+/* Only answers; wait: not of 0 seconds. */
+void list_answer_shared(
+    struct request *rq, struct http_shared *answer, const struct list_wait *wait);
 
-/* Each answers the call. wait_s: what was applied of Prefer: wait; 0: nothing. */
-void list_answer(struct request *rq, const struct list *l, int64_t wait_s);
-void list_answer_unchanged(struct request *rq, const struct list *l, int64_t wait_s);
+/* Each answers the call. wait: NULL for nothing. */
+void list_answer(struct request *rq, const struct list *l, const struct list_wait *wait);
+void list_answer_unchanged(struct request *rq, const struct list *l, const struct list_wait *wait);

@@ -9,35 +9,48 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/rnd.h"
+#include "manager/errors.h"
 
 #define N_BUCKETS 256
+#define TURN_MS   10 /* for answers in one turn of the loop: as a rule all there are */
+
+struct held;
+
+struct held_list {
+	struct held *first, *last; /* the one that waits longest first */
+};
 
 struct held {
-	struct held *prev, *next; /* in its bucket, or among the due */
-	struct held **head;       /* of the list it is in */
+	struct held *prev, *next;
+	struct held_list *in;
 	struct watch *watch;
 	struct request *rq;
 	struct list list;
+	uint64_t number; /* of the view, which the client has */
+	struct list_wait wait;
 	struct event *timer;
 	int64_t until_ms; /* boot time */
-	int64_t wait_s;
 	bool timed_out;
 };
 
-/* What the last one was answered: the next one has often asked for the same, and nothing is written between. */
+/* What the last one asked for: the next one has often asked for the same. */
 struct memo {
 	struct request *rq; /* NULL: nothing yet */
-	struct list list;
-	struct http_body *body;
+	struct list list;   /* its key is the request's text */
 	uint64_t number;
+	struct http_shared *answer; /* good as long as the view has this number */
+	bool rendered;              /* or tried to: not everything can be shared */
+	bool trusted;               /* the request was authorised in this turn */
+	bool noted;                 /* its token's read is in the audit log */
 };
 
 struct watch {
 	struct api *api;
 	struct event *wake;
-	struct held *buckets[N_BUCKETS]; /* by what they look at */
-	struct held *wide;               /* those that look at more than one thing */
-	struct held *due;
+	struct held_list buckets[N_BUCKETS]; /* by what they look at */
+	struct held_list wide;               /* those that look at more than one thing */
+	struct held_list due;
+	struct held_list done; /* to be freed when everybody has an answer */
 	struct memo memo;
 	uint8_t key[HASH_SHORT_KEY_SIZE];
 	bool stopping;
@@ -48,23 +61,21 @@ struct watch {
 static void
 leave(struct held *h)
 {
-	*(h->prev ? &h->prev->next : h->head) = h->next;
-	if (h->next)
-		h->next->prev = h->prev;
+	*(h->prev ? &h->prev->next : &h->in->first) = h->next;
+	*(h->next ? &h->next->prev : &h->in->last) = h->prev;
 }
 
 static void
-enter(struct held *h, struct held **head)
+enter(struct held *h, struct held_list *in)
 {
-	h->head = head;
-	h->prev = NULL;
-	h->next = *head;
-	if (*head)
-		(*head)->prev = h;
-	*head = h;
+	h->in = in;
+	h->prev = in->last;
+	h->next = NULL;
+	*(in->last ? &in->last->next : &in->first) = h;
+	in->last = h;
 }
 
-static struct held **
+static struct held_list *
 bucket_of(struct watch *w, const struct id *id)
 {
 	return &w->buckets[hash_short(w->key, id->s, ID_LENGTH) % N_BUCKETS];
@@ -84,9 +95,10 @@ make_due(struct held *h)
 {
 	struct watch *w = h->watch;
 
+	if (!w->due.first)
+		event_active(w->wake, 0, 0);
 	leave(h);
 	enter(h, &w->due);
-	event_active(w->wake, 0, 0);
 }
 
 static void
@@ -106,77 +118,119 @@ memo_forget(struct memo *m)
 {
 	if (m->rq)
 		request_unref(m->rq);
-	m->body = http_body_unref(m->body);
-	m->rq = NULL;
-}
-
-static void
-answer_changed(struct held *h, const struct list *l)
-{
-	struct memo *m = &h->watch->memo;
-
-	if (!m->rq || !list_equal(&m->list, l)) {
-		memo_forget(m);
-		m->body = list_render(h->watch->api, l, &m->number);
-	}
-	if (!m->body) {
-		list_answer(h->rq, l, h->wait_s);
-		return;
-	}
-	/* The key of the list is this request's text: it stays with the memo. */
-	request_ref(h->rq);
-	if (m->rq)
-		request_unref(m->rq);
-	m->rq = h->rq;
-	m->list = *l;
-	list_answer_shared(h->rq, l, m->body, m->number, h->wait_s);
+	http_shared_unref(m->answer);
+	*m = (struct memo){ 0 };
 }
 
 /*
- * Answers what is due, or lets it wait on when the change was none for it. Everything is asked again: a
- * Deployment may be gone, a right lost. Only what the same token asked in the same turn is known.
+ * Asks everything anew: a Deployment may be gone, a right lost. False: the call is answered, with the
+ * reason. Else the memo is about it.
  */
+static bool
+ask_again(struct held *h)
+{
+	struct memo *m = &h->watch->memo;
+	struct request *rq = h->rq;
+	struct list l = { 0 };
+	uint64_t number;
+	int r;
+
+	m->trusted = false;
+	if (!request_authorise_again(rq) || !list_read(rq, &l))
+		return false;
+	r = store_view_number(h->watch->api->store, &l.query, &number);
+	if (r < 0) {
+		error_answer_internal(rq->call, r);
+		return false;
+	}
+	if (m->rq && (m->number != number || !list_equal(&m->list, &l)))
+		memo_forget(m);
+	request_ref(rq);
+	if (m->rq)
+		request_unref(m->rq);
+	m->rq = rq;
+	m->list = l;
+	m->number = number;
+	m->trusted = true;
+	m->noted = false;
+	return true;
+}
+
+/* The same token asked for the same in this turn, and nothing is written within one. */
+static bool
+is_known(const struct memo *m, const struct held *h)
+{
+	return m->trusted && id_equal(&m->rq->who.id, &h->rq->who.id) &&
+	       list_equal(&m->list, &h->list);
+}
+
+static void
+answer_changed(struct held *h)
+{
+	struct memo *m = &h->watch->memo;
+
+	if (!m->rendered)
+		m->answer = list_render(h->watch->api, &m->list, &m->number);
+	m->rendered = true;
+	if (!m->answer) {
+		list_answer(h->rq, &m->list, &h->wait);
+		return;
+	}
+	if (!m->noted)
+		list_note_read(h->rq, &m->list, m->number);
+	m->noted = true;
+	list_answer_shared(h->rq, m->answer, &h->wait);
+}
+
+/* Answers it, or lets it wait on when the change was none for it. */
 static void
 finish(struct held *h)
 {
-	struct request *rq = h->rq;
-	const struct memo *m = &h->watch->memo;
-	struct list l = { 0 };
-	bool over, known;
+	struct watch *w = h->watch;
+	const struct memo *m = &w->memo;
 
-	if (m->rq && id_equal(&m->rq->who.id, &rq->who.id) && list_equal(&m->list, &h->list)) {
-		answer_changed(h, &h->list);
-		held_free(h);
+	leave(h);
+	if (!is_known(m, h) && !ask_again(h)) {
+		enter(h, &w->done);
 		return;
 	}
-	if (!request_authorise_again(rq) || !list_read(rq, &l)) {
-		held_free(h); /* and it was told why */
-		return;
-	}
-	known = list_is_known(rq, &l);
-	over = h->timed_out || h->watch->stopping || clock_boot_ms() >= h->until_ms;
-	if (known && !over) {
-		leave(h);
+	if (m->number != h->number) {
+		answer_changed(h);
+	} else if (h->timed_out || w->stopping || clock_boot_ms() >= h->until_ms) {
+		list_answer_unchanged(h->rq, &m->list, &h->wait);
+	} else {
 		wait_for_change(h);
 		return;
 	}
-	if (known)
-		list_answer_unchanged(rq, &l, h->wait_s);
-	else
-		answer_changed(h, &l);
-	held_free(h);
+	enter(h, &w->done);
+}
+
+/* What comes next is not known to be allowed any more; an answer may serve again. */
+static void
+end_turn(struct watch *w)
+{
+	while (w->done.first)
+		held_free(w->done.first);
+	w->memo.trusted = false;
+	if (!w->due.first)
+		memo_forget(&w->memo);
 }
 
 static void
 on_wake(evutil_socket_t fd, short what, void *arg)
 {
+	static const struct timeval at_once = { 0 };
 	struct watch *w = arg;
+	int64_t began_ms = clock_boot_ms();
 
 	(void)fd;
 	(void)what;
-	while (w->due)
-		finish(w->due);
-	memo_forget(&w->memo);
+	while (w->due.first && clock_boot_ms() - began_ms < TURN_MS)
+		finish(w->due.first);
+	end_turn(w);
+	/* The others when the loop has looked at everything else. */
+	if (w->due.first && event_add(w->wake, &at_once) < 0)
+		event_active(w->wake, 0, 0);
 }
 
 static void
@@ -189,7 +243,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	h->timed_out = true;
 	finish(h);
-	memo_forget(&w->memo);
+	end_turn(w);
 }
 
 static void
@@ -220,11 +274,11 @@ concerns(const struct held *h, const struct store_event *e)
 }
 
 static void
-wake_some(struct held *h, const struct store_event *e)
+wake_some(const struct held_list *l, const struct store_event *e)
 {
 	struct held *next;
 
-	for (; h; h = next) {
+	for (struct held *h = l->first; h; h = next) {
 		next = h->next;
 		if (concerns(h, e))
 			make_due(h);
@@ -236,12 +290,12 @@ on_store_event(void *arg, const struct store_event *e)
 {
 	struct watch *w = arg;
 
-	wake_some(w->wide, e);
+	wake_some(&w->wide, e);
 	if (e->kind == STORE_EVENT_VIEW)
-		wake_some(*bucket_of(w, &e->id), e);
+		wake_some(bucket_of(w, &e->id), e);
 	else
 		for (size_t i = 0; i < N_BUCKETS; i++)
-			wake_some(w->buckets[i], e);
+			wake_some(&w->buckets[i], e);
 }
 
 /* --- begin, stop ---------------------------------------------------------------------- */
@@ -292,27 +346,42 @@ wait_ms(const struct request *rq, int64_t wait_s)
 	return left < ms ? (left > 0 ? left : 1) : ms;
 }
 
+/* Whole seconds are few: those who wait as long are in one list, and moved without looking at the others. */
+static int
+start_timer(struct held *h, int64_t ms)
+{
+	struct event_base *base = h->watch->api->base;
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	const struct timeval *common = NULL;
+
+	if (ms % 1000 == 0)
+		common = event_base_init_common_timeout(base, &tv);
+	h->timer = event_new(base, -1, 0, on_timer, h);
+	return h->timer && event_add(h->timer, common ? common : &tv) == 0 ? 0 : -ENOMEM;
+}
+
 int
 watch_hold(struct watch *w, struct request *rq, const struct list *l, int64_t wait_s)
 {
 	struct held *h = mem_zalloc(sizeof *h);
 	int64_t ms = wait_ms(rq, wait_s);
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	int r = -ENOMEM;
 
-	if (h)
-		h->timer = event_new(w->api->base, -1, 0, on_timer, h);
-	if (!h || !h->timer || event_add(h->timer, &tv) < 0) {
-		if (h && h->timer)
-			event_free(h->timer);
-		mem_free(h);
+	if (!h)
 		return -ENOMEM;
-	}
 	h->watch = w;
 	h->rq = request_ref(rq);
 	h->list = *l;
-	h->wait_s = wait_s;
+	h->wait = list_wait(wait_s);
 	h->until_ms = clock_boot_ms() + ms;
 	wait_for_change(h);
+	r = store_view_number(w->api->store, &l->query, &h->number);
+	if (r == 0)
+		r = start_timer(h, ms);
+	if (r < 0) {
+		held_free(h);
+		return r;
+	}
 	http_call_hold(rq->call, HTTP_HOLD_LONG, on_gone, h);
 	if (w->stopping)
 		make_due(h);
@@ -323,9 +392,9 @@ void
 watch_stop(struct watch *w)
 {
 	w->stopping = true;
-	while (w->wide)
-		make_due(w->wide);
+	while (w->wide.first)
+		make_due(w->wide.first);
 	for (size_t i = 0; i < N_BUCKETS; i++)
-		while (w->buckets[i])
-			make_due(w->buckets[i]);
+		while (w->buckets[i].first)
+			make_due(w->buckets[i].first);
 }

@@ -194,7 +194,8 @@ an_answer_has_what_it_needs_and_the_connection_goes_on(void **state)
 	text = hear(fd, "abc");
 	assert_true(strncmp(text, "HTTP/1.1 200 OK\r\n", 17) == 0);
 	assert_non_null(strstr(text, "\r\nX-Test: yes\r\n"));
-	assert_non_null(strstr(text, "\r\nContent-Length: 3\r\n\r\nabc"));
+	assert_non_null(strstr(text, "\r\nContent-Length: 3\r\n"));
+	assert_non_null(strstr(text, "\r\n\r\nabc"));
 	assert_non_null(strstr(text, "\r\nX-Request-Id: "));
 	assert_non_null(strstr(text, "\r\nDate: "));
 	say(fd, "POST /echo" H "Content-Length: 3\r\nConnection: close\r\n\r\ndef");
@@ -235,7 +236,7 @@ silence_ends_a_connection_without_a_word(void **state)
 	assert_string_equal(hear(fresh, NULL), "");
 	used = dial();
 	say(used, "GET /" H "\r\n");
-	(void)hear(used, "Content-Length: 0\r\n\r\n");
+	assert_non_null(strstr(hear(used, "\r\n\r\n"), "\r\nContent-Length: 0\r\n"));
 	assert_string_equal(hear(used, NULL), "");
 	close(fresh);
 	close(used);
@@ -461,34 +462,113 @@ addresses_are_read(void **state)
 	assert_true(http_server_is_exposed(fx.server));
 }
 
-static void
-a_shared_body_lives_until_the_last_has_it(void **state)
+static struct http_call *
+hold(int fd, const char *more)
 {
-	struct buf b = BUF_INIT(100000);
-	struct http_body *body;
+	char text[256];
+	struct http_call *call;
+
+	(void)snprintf(text, sizeof text, "GET /hold" H "%s\r\n", more);
+	say(fd, text);
+	while (!fx.held)
+		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
+	call = fx.held;
+	fx.held = NULL;
+	return call;
+}
+
+static struct http_shared *
+digits(int n)
+{
+	struct http_header header[] = { { "X-Shared", "yes" }, { 0 } };
+	struct buf b = BUF_INIT((size_t)n * 10 + 64);
+	struct http_shared *s;
+
+	for (int i = 0; i < n; i++)
+		buf_adds(&b, "0123456789");
+	s = http_shared_new(200, header, "text/plain", &b);
+	assert_non_null(s);
+	return s;
+}
+
+static void
+a_shared_answer_lives_until_the_last_has_it(void **state)
+{
+	struct http_header own[] = { { "X-Own", "mine" }, { 0 } };
+	struct http_shared *shared = digits(5000);
 	int one = dial(), two = dial();
-	struct http_call *first;
+	struct http_call *first = hold(one, "Connection: close\r\n"), *second = hold(two, "");
+	const char *text;
 
 	(void)state;
-	for (int i = 0; i < 5000; i++)
-		buf_adds(&b, "0123456789");
-	body = http_body_new(&b);
-	assert_non_null(body);
-	say(one, "GET /hold" H "Connection: close\r\n\r\n");
-	while (!fx.held)
-		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
-	first = fx.held;
-	fx.held = NULL;
-	say(two, "GET /hold" H "Connection: close\r\n\r\n");
-	while (!fx.held)
-		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
-	http_call_answer_shared(first, 200, NULL, "text/plain", body);
-	http_call_answer_shared(fx.held, 200, NULL, "text/plain", body);
-	http_body_unref(body);
-	assert_non_null(strstr(hear(one, NULL), "\r\nContent-Length: 50000\r\n"));
-	assert_int_equal(strlen(strstr(hear(two, NULL), "\r\n\r\n") + 4), 50000);
+	http_call_answer_shared(first, shared, own);
+	http_call_answer_shared(second, shared, NULL);
+	http_shared_unref(shared);
+	text = hear(one, NULL);
+	assert_non_null(strstr(text, "\r\nContent-Length: 50000\r\n"));
+	assert_non_null(strstr(text, "\r\nX-Shared: yes\r\n"));
+	assert_non_null(strstr(text, "\r\nX-Own: mine\r\n"));
+	assert_non_null(strstr(text, "\r\nConnection: close\r\n"));
+	text = hear(two, NULL); /* idle for too long, in the end */
+	assert_int_equal(strlen(strstr(text, "\r\n\r\n") + 4), 50000);
+	assert_null(strstr(text, "X-Own"));
+	assert_null(strstr(text, "Connection"));
 	close(one);
 	close(two);
+}
+
+static void
+skip_head(int fd)
+{
+	char c;
+
+	for (size_t seen = 0; seen < 4;) {
+		assert_int_equal(recv(fd, &c, 1, 0), 1);
+		seen = c == "\r\n\r\n"[seen] ? seen + 1 : c == '\r';
+	}
+}
+
+/* What the socket does not take at once comes behind it, in order, while others are served. */
+static void
+a_shared_answer_waits_for_who_is_slow(void **state)
+{
+	enum { N = 1200000 };
+	static char piece[100000];
+	struct http_shared *shared = digits(N);
+	int fd = dial();
+	struct http_call *call = hold(fd, "Connection: close\r\n");
+	int64_t deadline = clock_boot_ms() + PATIENCE_MS;
+	size_t body = 0;
+	ssize_t got;
+
+	(void)state;
+	http_call_answer_shared(call, shared, NULL);
+	http_shared_unref(shared);
+	skip_head(fd); /* it is on its way before the loop goes on */
+	do {
+		assert_true(clock_boot_ms() < deadline);
+		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
+		got = recv(fd, piece, sizeof piece, MSG_DONTWAIT);
+		for (ssize_t i = 0; i < got; i++, body++)
+			assert_int_equal(piece[i], '0' + (int)(body % 10));
+	} while (got != 0);
+	assert_int_equal(body, 10 * N);
+	close(fd);
+}
+
+static void
+a_head_that_is_too_long_is_no_answer(void **state)
+{
+	static char value[8192];
+	struct http_header header[] = { { "X-Long", value }, { 0 } };
+	int fd = dial();
+	struct http_call *call = hold(fd, "");
+
+	(void)state;
+	memset(value, 'x', sizeof value - 1);
+	http_call_answer(call, 200, header, "text/plain", SPAN_LITERAL("body"));
+	assert_string_equal(hear(fd, NULL), "");
+	close(fd);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -513,7 +593,9 @@ main(void)
 		TEST(the_idlest_makes_room),
 		TEST(a_stop_lets_calls_end_and_no_longer_than_grace),
 		TEST(addresses_are_read),
-		TEST(a_shared_body_lives_until_the_last_has_it),
+		TEST(a_shared_answer_lives_until_the_last_has_it),
+		TEST(a_shared_answer_waits_for_who_is_slow),
+		TEST(a_head_that_is_too_long_is_no_answer),
 	};
 
 	if (base_init() < 0)

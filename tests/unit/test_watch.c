@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lists that wait, between a real store and real sockets: who is told what, and that all is given back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <event2/event.h>
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "manager/api.h"
+
+#define PATIENCE_MS 5000
+#define N_CLIENTS   24
+
+static const struct store_actor nobody = { { "" }, { 0 } };
+static const uint8_t kek[SEAL_KEY_SIZE] = { 9 };
+
+/* An organization with two Deployments, and for each a token of its own. */
+struct fixture {
+	char dir[64];
+	struct event_base *base;
+	struct keys *keys;
+	struct store *s;
+	struct token_authority *a;
+	struct api *api;
+	struct http_server *http;
+	struct id org, ws, dep[2], token[2];
+	struct buf text[2];
+	int made; /* objects, for keys of their own */
+};
+
+static void
+make_places(struct fixture *f)
+{
+	static const struct id none = { "" };
+	char why[STORE_WHY_SIZE] = "";
+
+	assert_int_equal(store_create(&f->s, f->dir, f->keys, why), 0);
+	assert_int_equal(token_authority_new(&f->a, f->s), 0);
+	assert_int_equal(store_entity_create(
+			     f->s, SCOPE_ORGANIZATION, &none, SPAN_LITERAL("o"), &nobody, &f->org),
+	    0);
+	assert_int_equal(
+	    store_entity_create(f->s, SCOPE_WORKSPACE, &f->org, SPAN_LITERAL("w"), &nobody, &f->ws),
+	    0);
+	assert_int_equal(store_organization_set_secrets(f->s, &f->org, true, &nobody), 0);
+	for (int i = 0; i < 2; i++) {
+		struct span name = i ? SPAN_LITERAL("b") : SPAN_LITERAL("a");
+		struct token_request q = { name, SCOPE_DEPLOYMENT, { "" }, ROLE_MEMBER, 0 };
+
+		assert_int_equal(
+		    store_entity_create(f->s, SCOPE_DEPLOYMENT, &f->ws, name, &nobody, &f->dep[i]),
+		    0);
+		q.scope_id = f->dep[i];
+		buf_init(&f->text[i], 4096);
+		assert_int_equal(
+		    token_issue(f->a, &q, clock_wall_ms(), &nobody, &f->token[i], &f->text[i]), 0);
+	}
+}
+
+static int
+set_up(void **state)
+{
+	struct fixture *f = mem_zalloc(sizeof *f);
+	struct http_options o = { .max_connections = 64 };
+	struct http_handler handler;
+	char why[HTTP_WHY_SIZE];
+
+	assert_non_null(f);
+	/* In memory where there is such a place. */
+	snprintf(f->dir, sizeof f->dir, "%s/test_watch.XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	assert_non_null(mkdtemp(f->dir));
+	f->keys = keys_from_bytes(kek);
+	make_places(f);
+	f->base = event_base_new();
+	assert_non_null(f->base);
+	assert_int_equal(api_new(&f->api, f->base, f->s, f->a), 0);
+	handler = api_handler(f->api);
+	assert_int_equal(http_server_new(&f->http, f->base, &o, &handler), 0);
+	assert_int_equal(http_server_listen(f->http, "127.0.0.1:0", why), 0);
+	*state = f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+	struct dirent *e;
+	DIR *d = opendir(f->dir);
+
+	http_server_free(f->http);
+	api_free(f->api);
+	event_base_free(f->base);
+	token_authority_free(f->a);
+	store_close(f->s);
+	keys_free(f->keys);
+	buf_fini(&f->text[0]);
+	buf_fini(&f->text[1]);
+	while (d && (e = readdir(d)))
+		if (e->d_name[0] != '.')
+			(void)unlinkat(dirfd(d), e->d_name, 0); /* a temporary directory's */
+	if (d)
+		closedir(d);
+	(void)rmdir(f->dir); /* likewise */
+	mem_free(f);
+	return 0;
+}
+
+/* --- clients -------------------------------------------------------------------------- */
+
+static int
+dial(struct fixture *f)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)http_server_port(f->http)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+	return fd;
+}
+
+static void
+ask(struct fixture *f, int fd, int dep, const char *more)
+{
+	struct buf b = BUF_INIT(8192);
+
+	buf_addf(&b,
+	    "GET /v1/organizations/%s/environment-objects?deploymentId=%s&resolveLinked=true"
+	    "&showSecrets=true "
+	    "HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n%s\r\n",
+	    f->org.s, f->dep[dep].s, buf_str(&f->text[dep]), more);
+	assert_int_equal(buf_error(&b), 0);
+	assert_int_equal(send(fd, b.data, b.len, MSG_NOSIGNAL), b.len);
+	buf_fini(&b);
+}
+
+static void
+turn(struct fixture *f)
+{
+	assert_true(event_base_loop(f->base, EVLOOP_NONBLOCK) >= 0);
+}
+
+/* One whole answer, or what came before the end: "" when it just ended. */
+static const char *
+hear(struct fixture *f, int fd)
+{
+	static char text[65536];
+	int64_t deadline = clock_boot_ms() + PATIENCE_MS;
+	size_t n = 0;
+
+	for (;;) {
+		ssize_t got = recv(fd, text + n, sizeof text - 1 - n, MSG_DONTWAIT);
+		const char *end, *length;
+
+		assert_true(clock_boot_ms() < deadline);
+		if (got == 0 || (got < 0 && errno != EAGAIN))
+			return n ? text : "";
+		n += got > 0 ? (size_t)got : 0;
+		text[n] = '\0';
+		end = strstr(text, "\r\n\r\n");
+		length = strstr(text, "\r\nContent-Length: ");
+		if (end &&
+		    n >= (size_t)(end + 4 - text) + (length ? strtoul(length + 18, NULL, 10) : 0))
+			return text;
+		turn(f);
+	}
+}
+
+static bool
+is_silent(int fd)
+{
+	char c;
+
+	return recv(fd, &c, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+/* If-None-Match with the tag of now, and what else there is. */
+static void
+tag_of(struct fixture *f, int dep, const char *more, char out[static 256])
+{
+	int fd = dial(f);
+	const char *tag;
+
+	ask(f, fd, dep, "");
+	tag = strstr(hear(f, fd), "\r\nETag: ");
+	assert_non_null(tag);
+	(void)snprintf(
+	    out, 256, "If-None-Match: %.*s\r\n%s", (int)strcspn(tag + 8, "\r"), tag + 8, more);
+	close(fd);
+}
+
+/* N_CLIENTS that wait, by turns for one Deployment and the other, each as long as its number says. */
+static void
+hold_all(struct fixture *f, int fds[static N_CLIENTS])
+{
+	for (int i = 0; i < N_CLIENTS; i++) {
+		char more[256], wait[32];
+
+		(void)snprintf(wait, sizeof wait, "Prefer: wait=%d\r\n", 10 + i / 4);
+		tag_of(f, i % 2, wait, more);
+		fds[i] = dial(f);
+		ask(f, fds[i], i % 2, more);
+	}
+	for (int i = 0; i < 10; i++)
+		turn(f);
+	for (int i = 0; i < N_CLIENTS; i++)
+		assert_true(is_silent(fds[i]));
+}
+
+static void
+close_all(const int fds[static N_CLIENTS])
+{
+	for (int i = 0; i < N_CLIENTS; i++)
+		close(fds[i]);
+}
+
+/* A variable of that Deployment. */
+static void
+change(struct fixture *f, int dep)
+{
+	char key[16];
+	struct store_object_request q = { .type = MANAGER_AIRFLOW_VARIABLE,
+		.value = SPAN_LITERAL("{\"value\":\"x\",\"isSecret\":false}"),
+		.scope = SCOPE_DEPLOYMENT,
+		.scope_id = f->dep[dep] };
+	struct store_fault fault;
+	struct id id;
+
+	(void)snprintf(key, sizeof key, "%c_%d", 'a' + dep, f->made++);
+	q.key = span_of(key);
+	assert_int_equal(store_object_create(f->s, &q, &nobody, &id, &fault), 0);
+}
+
+/* --- tests ---------------------------------------------------------------------------- */
+
+static void
+each_is_told_of_its_own_view(void **state)
+{
+	struct fixture *f = *state;
+	int fds[N_CLIENTS];
+	char applied[64];
+
+	hold_all(f, fds);
+	for (int dep = 0; dep < 2; dep++) {
+		change(f, dep);
+		for (int i = 0; i < N_CLIENTS; i++) {
+			const char *text;
+
+			if (i % 2 != dep)
+				continue;
+			text = hear(f, fds[i]);
+			assert_non_null(strstr(text, "HTTP/1.1 200 OK\r\n"));
+			(void)snprintf(applied, sizeof applied,
+			    "\r\nPreference-Applied: wait=%d\r\n", 10 + i / 4);
+			assert_non_null(strstr(text, applied));
+			assert_non_null(strstr(text, dep ? "\"b_1\"" : "\"a_0\""));
+			assert_non_null(strstr(text, "\"totalCount\":1}"));
+		}
+		for (int i = 0; i < N_CLIENTS; i++)
+			assert_true(is_silent(fds[i]));
+	}
+	close_all(fds);
+}
+
+/* What one token may have is no reason to give it to another, however alike they ask. */
+static void
+a_token_that_is_revoked_meanwhile_gets_nothing(void **state)
+{
+	struct fixture *f = *state;
+	int fds[N_CLIENTS];
+
+	hold_all(f, fds);
+	change(f, 0);
+	change(f, 1);
+	assert_int_equal(token_revoke(f->a, &f->token[1], clock_wall_ms(), &nobody), 0);
+	for (int i = 0; i < N_CLIENTS; i++)
+		assert_non_null(
+		    strstr(hear(f, fds[i]), i % 2 ? "HTTP/1.1 401 " : "HTTP/1.1 200 OK\r\n"));
+	close_all(fds);
+}
+
+static void
+a_change_that_is_none_for_it_leaves_it_waiting(void **state)
+{
+	struct fixture *f = *state;
+	int fds[N_CLIENTS];
+
+	hold_all(f, fds);
+	/* What a token may have is asked anew; there is nothing new. */
+	assert_int_equal(store_organization_set_secrets(f->s, &f->org, true, &nobody), 0);
+	for (int i = 0; i < 10; i++)
+		turn(f);
+	for (int i = 0; i < N_CLIENTS; i++)
+		assert_true(is_silent(fds[i]));
+	change(f, 0);
+	assert_non_null(strstr(hear(f, fds[0]), "\"a_0\""));
+	close_all(fds);
+}
+
+static void
+who_goes_gives_all_back(void **state)
+{
+	struct fixture *f = *state;
+	int fds[N_CLIENTS];
+	int64_t before, deadline = clock_boot_ms() + PATIENCE_MS;
+
+	hold_all(f, fds);
+	close_all(fds);
+	while (http_server_connections(f->http) > 0) {
+		assert_true(clock_boot_ms() < deadline);
+		turn(f);
+	}
+	before = mem_live();
+	hold_all(f, fds);
+	assert_true(mem_live() > before);
+	change(f, 0); /* some are due when they go */
+	close_all(fds);
+	while (http_server_connections(f->http) > 0) {
+		assert_true(clock_boot_ms() < deadline);
+		turn(f);
+	}
+	change(f, 1);
+	turn(f);
+}
+
+/* Whatever allocation fails: nobody waits for ever, and nobody has half an answer as a whole one. */
+static void
+memory_that_is_out_ends_waits_all_the_same(void **state)
+{
+	struct fixture *f = *state;
+	int fds[N_CLIENTS], n_good = 0;
+
+	for (int64_t n = 0; n < 60; n += 3) {
+		hold_all(f, fds);
+		change(f, 0);
+		mem_fail_after(n);
+		for (int i = 0; i < 10; i++)
+			turn(f);
+		mem_fail_after(-1);
+		for (int i = 0; i < N_CLIENTS; i += 2) {
+			const char *text = hear(f, fds[i]);
+
+			n_good += strstr(text, "HTTP/1.1 200 OK\r\n") != NULL;
+			assert_true(!text[0] || strstr(text, "HTTP/1.1 200 OK\r\n") ||
+				    strstr(text, "HTTP/1.1 500 "));
+		}
+		close_all(fds);
+		for (int i = 0; i < 10; i++)
+			turn(f);
+	}
+	assert_true(n_good > 0);
+}
+
+static void
+a_stop_tells_everybody(void **state)
+{
+	struct fixture *f = *state;
+	int fds[N_CLIENTS], late = dial(f);
+	char more[256];
+
+	hold_all(f, fds);
+	tag_of(f, 0, "Prefer: wait=50\r\n", more);
+	api_stop(f->api);
+	for (int i = 0; i < N_CLIENTS; i++)
+		assert_non_null(strstr(hear(f, fds[i]), "HTTP/1.1 304 "));
+	ask(f, late, 0, more);
+	assert_non_null(strstr(hear(f, late), "HTTP/1.1 304 "));
+	close(late);
+	close_all(fds);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(each_is_told_of_its_own_view),
+		TEST(a_token_that_is_revoked_meanwhile_gets_nothing),
+		TEST(a_change_that_is_none_for_it_leaves_it_waiting),
+		TEST(who_goes_gives_all_back),
+		TEST(memory_that_is_out_ends_waits_all_the_same),
+		TEST(a_stop_tells_everybody),
+	};
+
+	if (base_init() < 0)
+		return 1;
+	http_global_init();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
