@@ -204,6 +204,14 @@ def test_a_stale_socket_file_is_replaced(workdir: Path, faulty: FaultyManager) -
         assert connd.variable("v") == "1"
 
 
+def test_a_successors_socket_is_left_where_it_is(connd: Connd) -> None:
+    connd.socket.unlink()
+    with socket.socket(socket.AF_UNIX) as successor:
+        successor.bind(str(connd.socket))
+        connd.stop()
+        assert connd.socket.is_socket()
+
+
 def test_what_is_no_socket_is_not_replaced(workdir: Path, faulty: FaultyManager) -> None:
     connd = faulty.connd(workdir)
     connd.socket.write_text("precious")
