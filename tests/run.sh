@@ -21,7 +21,7 @@ stage_sim() { make -s sim WERROR=-Werror MODE=asan && make -s torture WERROR=-We
 stage_shim() { "$python" -m pytest -q python-shim/tests; }
 # Most of these wait for a time-out or a retry: several at once.
 stage_e2e() { pytest_in tests/e2e build/asan -n 6; }
-# What a sanitizer would distort.
+# What a sanitizer would distort: how much memory there is, and what is in it.
 stage_memory() { pytest_in tests/e2e/test_memory.py build; }
 # Every fault in turn, under load; make chaos is the long round of it.
 stage_chaos() { make -s asker && CHAOS=quick pytest_in tests/chaos build -n 5; }

@@ -363,12 +363,15 @@ answer_too_often(struct request *rq, int64_t seconds)
 static void
 serve_now(struct request *rq)
 {
+	struct api *api = rq->api;
+
 	if (rq->status == 429)
 		answer_too_often(rq, rq->retry_after);
 	else if (rq->status)
 		error_answer(rq->call, rq->status, "This fault was ordered by --fault");
 	else
 		rq->handler(rq);
+	store_holder_wipe(api->holder);
 }
 
 static uint32_t

@@ -237,6 +237,8 @@ MUST_CHECK int store_object_promote(
 /* Reading one object. The holder owns what the row's spans point to. */
 struct store_holder;
 MUST_CHECK struct store_holder *store_holder_new(void);
+/* What was read is answered: nothing of it stays. */
+void store_holder_wipe(struct store_holder *h);
 struct store_holder *store_holder_free(struct store_holder *h);
 MUST_CHECK int store_object_get(
     struct store *s, const struct id *id, struct store_holder *h, struct store_object *out);

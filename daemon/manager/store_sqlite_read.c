@@ -50,6 +50,16 @@ store_holder_new(void)
 	return h;
 }
 
+void
+store_holder_wipe(struct store_holder *h)
+{
+	buf_reset(&h->names);
+	buf_reset(&h->sealed);
+	buf_reset(&h->override);
+	buf_reset(&h->resolved);
+	buf_reset(&h->link_text);
+}
+
 struct store_holder *
 store_holder_free(struct store_holder *h)
 {

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ten thousand connections, changing at every refresh: the daemon's memory stays within its bar."""
+"""What memory holds: ten thousand connections within the daemon's bar, and no secret for longer than it
+must."""
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from connd_testing import SANITIZED, Connd, FaultyManager, connection_row, eventually
+from connd_testing import SANITIZED, Connd, FaultyManager, Manager, connection_row, eventually
 
 N = 10_000
 REFRESHES = 20
@@ -52,3 +54,61 @@ def test_peak_memory_with_ten_thousand_changing_connections(
         print(f"VmHWM {peak} KiB with {N} connections after {REFRESHES} changing refreshes")
         if not SANITIZED:
             assert peak < PEAK_KIB
+
+
+# --- secrets ---------------------------------------------------------------------------------
+
+MARKER = "hunter2-" + "q" * 32
+
+readable = pytest.mark.skipif(
+    SANITIZED or os.geteuid() != 0, reason="reads another process's memory: root's, and no shadow"
+)
+
+
+def copies(pid: int, needle: str) -> int:
+    """How often the text stands in the process's memory, files it has mapped left out."""
+    n = 0
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for line in maps:
+            span, mode, _, _, inode, *_ = line.split()
+            if mode[0] != "r" or inode != "0" or "[v" in line:
+                continue
+            start, end = (int(x, 16) for x in span.split("-"))
+            memory.seek(start)
+            n += memory.read(end - start).count(needle.encode())
+    return n
+
+
+@readable
+def test_the_manager_holds_no_value_once_it_has_answered(manager: Manager) -> None:
+    assert manager.program
+    pid = manager.program.pid
+    prod = manager.deployment_ids["prod"]
+    assert copies(pid, str(manager.data)) > 0  # the search itself works
+    object_id = manager.create_connection("db", prod, password=MARKER, extra={"k": MARKER})
+    list_path = f"?deploymentId={prod}&showSecrets=true&resolveLinked=true"
+    steps = {
+        "create": lambda: None,
+        "get": lambda: manager.api("GET", f"/{object_id}"),
+        "list": lambda: manager.api("GET", list_path),
+        "update": lambda: manager.update(object_id, connection={"type": "postgres"}),
+        "delete": lambda: manager.delete(object_id),
+    }
+    for step, do in steps.items():
+        do()
+        eventually(lambda: copies(pid, MARKER) == 0, f"nothing is left of {step}", 5)
+    eventually(lambda: copies(pid, manager.token) == 0, "nor of the token", 5)
+
+
+@readable
+def test_connd_holds_one_copy_of_a_value(manager: Manager) -> None:
+    prod = manager.deployment_ids["prod"]
+    object_id = manager.create_connection("db", prod, password=MARKER)
+    with manager.connd() as connd:
+        pid = connd.running.pid
+        assert connd.connection("db")["password"] == MARKER
+        eventually(lambda: copies(pid, MARKER) == 1, "the record's own", 10)
+        eventually(lambda: copies(pid, manager.token) == 0, "none of the token", 10)
+        manager.update(object_id, connection={"type": "postgres", "password": "another"})
+        eventually(lambda: connd.connection("db")["password"] == "another", "the new one")
+        eventually(lambda: copies(pid, MARKER) == 0, "none of the old one", 10)
