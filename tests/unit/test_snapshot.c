@@ -168,6 +168,18 @@ disk_read(const char *path, const char *suffix, struct buf *out, char why[static
 	return -ENOENT;
 }
 
+int
+disk_open(
+    const char *path, const char *suffix, size_t max, size_t *size, char why[static FILE_WHY_SIZE])
+{
+	(void)path;
+	(void)suffix;
+	(void)max;
+	(void)size;
+	(void)why;
+	return -ENOENT;
+}
+
 /* --- one world per test ------------------------------------------------------------------ */
 
 struct world {
