@@ -118,37 +118,81 @@ audit_list(struct request *rq)
 		answer_history(rq, &q);
 }
 
+/* The version, and with subject not NULL the object, that a body names. false: it has been answered. */
+static bool
+read_restoration(struct request *rq, struct id *subject, int64_t *version)
+{
+	struct span text = { 0 };
+	struct fault f;
+	struct body b;
+	int r = body_read(&b, rq->http->body, &f);
+
+	if (r == 0 && subject)
+		r = body_text(&b, "subjectId", true, &text);
+	if (r == 0 && subject && !id_from(text, subject))
+		r = fault_set(&f, "invalid", "subjectId", "is no id");
+	if (r == 0)
+		r = body_int(&b, "version", 1, INT64_MAX, version);
+	if (r == 0 && !*version)
+		r = fault_set(&f, "required", "version", "is required");
+	body_fini(&b);
+	if (r < 0)
+		request_bad_body(rq, r, &f);
+	return r == 0;
+}
+
+static void
+answer_restored(struct request *rq, const struct id *id, int r)
+{
+	if (r < 0)
+		error_answer_internal(rq->call, r);
+	else if (r == STORE_CONFLICT)
+		error_answer(rq->call, 409,
+		    "objectKey is taken: the scope has another object of this type and key");
+	else if (r > 0)
+		request_not_found(rq, "What the object was at this version");
+	else
+		object_answer_stored(rq, id);
+}
+
 void
 object_restore(struct request *rq)
 {
 	struct store_object o;
-	struct fault f;
-	struct body b;
 	struct id id;
 	int64_t version = 0;
-	int r;
 
 	if (!object_find(rq, ACTION_UPDATE, &o) ||
 	    !request_may(rq, ACTION_LINK, &o.place, "The environment object"))
 		return;
 	id = o.id;
-	r = body_read(&b, rq->http->body, &f);
-	if (r == 0)
-		r = body_int(&b, "version", 1, INT64_MAX, &version);
-	if (r == 0 && !version)
-		r = fault_set(&f, "required", "version", "is required");
-	body_fini(&b);
-	if (r < 0) {
-		request_bad_body(rq, r, &f);
+	if (read_restoration(rq, NULL, &version))
+		answer_restored(
+		    rq, &id, store_object_restore(rq->api->store, &id, version, &rq->actor));
+}
+
+/* One that was deleted: for who may create it, since that is what comes to be. */
+void
+audit_restore(struct request *rq)
+{
+	static const char what[] = "A deleted object of this subjectId";
+	struct place place;
+	struct id id;
+	int64_t version = 0;
+	int r;
+
+	if (!read_restoration(rq, &id, &version))
 		return;
-	}
-	r = store_object_restore(rq->api->store, &id, version, &rq->actor);
+	r = store_object_gone(rq->api->store, &id, &place);
 	if (r < 0)
 		error_answer_internal(rq->call, r);
-	else if (r > 0)
-		request_not_found(rq, "What the object was at this version");
-	else
-		object_answer_stored(rq, &id);
+	else if (r > 0 || !id_equal(&place.organization, &rq->organization))
+		request_not_found(rq, what);
+	else if (request_may(rq, ACTION_VIEW, &place, what) &&
+		 request_may(rq, ACTION_CREATE, &place, what) &&
+		 request_may(rq, ACTION_LINK, &place, what))
+		answer_restored(
+		    rq, &id, store_object_revive(rq->api->store, &id, version, &rq->actor));
 }
 
 /* It moves up to the Workspace, so that needs the right to create there, and to change it here. */

@@ -110,7 +110,7 @@ request_handler list_objects;
 /* objects.c */
 request_handler object_create, object_get, object_update, object_delete, object_exclude;
 /* objecthistory.c */
-request_handler object_history, object_restore, object_promote, audit_list;
+request_handler object_history, object_restore, object_promote, audit_list, audit_restore;
 /* entities.c */
 request_handler organizations_list, organization_get, workspaces_list, workspace_get,
     deployments_list, deployment_get, projects_list, project_get, auth_types_list;

@@ -39,6 +39,7 @@ static const struct route {
 	{ HTTP_POST, OBJECTS "/{}/restore", object_restore, "restore" },
 	{ HTTP_POST, OBJECTS "/{}/promote", object_promote, "promote" },
 	{ HTTP_GET, ORGANIZATION "/audit-log", audit_list, NULL },
+	{ HTTP_POST, ORGANIZATION "/audit-log/restore", audit_restore, NULL },
 	{ HTTP_GET, "/v1/organizations", organizations_list, NULL },
 	{ HTTP_GET, ORGANIZATION, organization_get, NULL },
 	{ HTTP_GET, ORGANIZATION "/workspaces", workspaces_list, NULL },

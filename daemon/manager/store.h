@@ -332,13 +332,21 @@ MUST_CHECK int store_audit_list(struct store *s, const struct store_audit_query 
  */
 void store_audit_read(struct store *s, const struct store_actor *by, const struct store_query *view,
     const struct store_object *object, uint64_t number, bool secrets);
-/* Takes away what is older, and the versions of objects that go with it. */
+/* Takes away what is older, and what objects were before changes and deletions that are. */
 MUST_CHECK int store_audit_prune(struct store *s, int64_t before_ms);
 /*
  * The object becomes what it was at that version, as a new one; links to Deployments that are gone stay away.
  * STORE_NOT_FOUND: no such object, or nothing is kept of that version.
  */
 MUST_CHECK int store_object_restore(
+    struct store *s, const struct id *id, int64_t version, const struct store_actor *by);
+/* Where an object was that has been deleted. STORE_NOT_FOUND: it is there, nothing is known of it, or its place is gone. */
+MUST_CHECK int store_object_gone(struct store *s, const struct id *id, struct place *out);
+/*
+ * A deleted object comes back as it was at that version, under its id and key; otherwise as store_object_restore().
+ * STORE_CONFLICT: another has its key.
+ */
+MUST_CHECK int store_object_revive(
     struct store *s, const struct id *id, int64_t version, const struct store_actor *by);
 
 /* ---- tokens; token.h is the way to them for anybody but itself ---- */

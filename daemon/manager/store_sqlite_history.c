@@ -314,10 +314,11 @@ store_audit_prune(struct store *s, int64_t before_ms)
 
 	if (r < 0)
 		return r;
-	/* The present version of an object stays for as long as the object. */
+	/* A version counts from the change that ended it; the present one stays as long as the object. */
 	r = db_run(db_query(&s->db,
 	    "DELETE FROM version WHERE (object_id, version) IN "
-	    "(SELECT subject_id, version FROM audit WHERE at_ms < ?1 AND version > 0) "
+	    "(SELECT subject_id, version - (action <> 'DELETE') FROM audit "
+	    "WHERE at_ms < ?1 AND version > 0) "
 	    "AND NOT EXISTS (SELECT 1 FROM object o WHERE o.id = version.object_id "
 	    "AND o.version = version.version)",
 	    "i", before_ms));

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from connd_testing import Manager, eventually, link
-from manager_http import objects, send
+from manager_http import Reply, objects, send
 
 
 def history(manager: Manager, object_id: str, query: str = "") -> list[dict[str, Any]]:
@@ -119,3 +119,103 @@ def test_promote(manager: Manager) -> None:
         "--scope-id", dev, "--role", "OWNER",
     )["token"]  # fmt: skip
     send(manager, "POST", f"{objects(manager)}/{mine}/promote", token=token).error(403)
+
+
+def come_back(manager: Manager, body: Any, token: str | None = None) -> Reply:
+    path = f"/v1/organizations/{manager.organization}/audit-log/restore"
+    return send(manager, "POST", path, body, token=token)
+
+
+def last_words(manager: Manager, key: str) -> dict[str, Any]:
+    """What the audit log says of the deletion: all that bringing it back needs."""
+    path = f"/v1/organizations/{manager.organization}/audit-log?limit=100"
+    rows = send(manager, "GET", path).body["history"]
+    row = next(row for row in rows if row["action"] == "DELETE" and row["name"] == key)
+    assert row["restorable"] is True
+    return {"subjectId": row["subjectId"], "version": row["version"]}
+
+
+def test_what_was_deleted_comes_back(manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    object_id = manager.create_connection(
+        "c", host="one", password="p1", extra={"k": "v"}, description="first",
+        links=[link(prod, connection={"password": "o1"})], excludeLinks=[link(dev)],
+    )  # fmt: skip
+    first = secret(manager, "c")
+    manager.update(object_id, connection={"type": "x", "password": "p2"}, links=[link(dev)])
+    before = secret(manager, "c")
+    view = f"?deploymentId={dev}&resolveLinked=true&showSecrets=true"
+    resolved = manager.api("GET", view)
+    manager.delete(object_id)
+    tag = send(manager, "GET", objects(manager) + view).headers["etag"]
+    named = last_words(manager, "c")
+    assert named == {"subjectId": object_id, "version": 2}
+    reply = come_back(manager, named)
+    assert reply.status == 200 and reply.body["id"] == object_id
+    assert send(manager, "GET", objects(manager) + view).headers["etag"] != tag
+    for member in ("connection", "links", "excludeLinks", "description", "setFields", "objectKey"):
+        assert secret(manager, "c").get(member) == before.get(member), member
+    got = manager.api("GET", view)["environmentObjects"][0]
+    assert got["connection"] == resolved["environmentObjects"][0]["connection"]
+    changes = [r for r in history(manager, object_id, "?limit=100") if "version" in r]
+    assert [(row["action"], row["version"]) for row in changes] == [
+        ("RESTORE", 3), ("DELETE", 2), ("UPDATE", 2), ("CREATE", 1),
+    ]  # fmt: skip
+    # It lives on like any other, and may go and come again; then as it was at first.
+    manager.update(object_id, connection={"type": "x", "host": "again"}, links=[link(prod)])
+    manager.delete(object_id)
+    assert last_words(manager, "c")["version"] == 4
+    assert come_back(manager, {"subjectId": object_id, "version": 1}).status == 200
+    for member in ("connection", "links", "excludeLinks", "description"):
+        assert secret(manager, "c").get(member) == first.get(member), member
+
+
+def test_a_deployment_s_variable_comes_back(manager: Manager) -> None:
+    prod = manager.deployment_ids["prod"]
+    object_id = manager.create_variable("v", "hunter2", prod, secret=True)
+    manager.delete(object_id)
+    named = last_words(manager, "v")
+    # The first of several requests for it wins; the others see it is there.
+    assert come_back(manager, named).status == 200
+    come_back(manager, named).error(404, "subjectId")
+    got = secret(manager, "v")
+    assert (got["scope"], got["scopeEntityId"], got["id"]) == ("DEPLOYMENT", prod, object_id)
+    assert got["airflowVariable"] == {"value": "hunter2", "isSecret": True}
+
+
+def test_what_can_not_come_back(manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    named = {}
+    for key, deployment in (("taken", prod), ("placeless", dev), ("shared", "")):
+        more = {} if deployment else {"links": [link(dev), link(prod)]}
+        manager.delete(manager.create_variable(key, "hunter2", deployment, **more))
+        named[key] = last_words(manager, key)
+    manager.create_variable("taken", "another", prod)
+    come_back(manager, named["taken"]).error(409, "objectKey")
+    path = f"/v1/organizations/{manager.organization}/deployments/{dev}"
+    assert send(manager, "DELETE", path).status == 204
+    come_back(manager, named["placeless"]).error(404)
+    come_back(manager, {**named["shared"], "version": 2}).error(404, "version")
+    come_back(manager, {**named["shared"], "subjectId": f"c{'0' * 24}"}).error(404)
+    come_back(manager, {**named["shared"], "subjectId": "x"}).field_error("subjectId")
+    come_back(manager, {"version": 1}).field_error("subjectId")
+    come_back(manager, {"subjectId": named["shared"]["subjectId"]}).field_error("version")
+
+    def token(scope: str, scope_id: str, role: str) -> str:
+        text: str = manager.command(
+            "token", "create", "--data", str(manager.data), "--name", "t", "--scope", scope,
+            "--scope-id", scope_id, "--role", role,
+        )["token"]  # fmt: skip
+        return text
+
+    author = token("workspace", manager.workspace, "AUTHOR")
+    come_back(manager, named["shared"], author).error(403)
+    elsewhere = send(
+        manager, "POST", f"/v1/organizations/{manager.organization}/workspaces", {"name": "w2"}
+    ).body["id"]
+    come_back(manager, named["shared"], token("workspace", elsewhere, "OWNER")).error(404)
+    come_back(manager, named["shared"], token("deployment", prod, "OWNER")).error(404)
+    operator = token("workspace", manager.workspace, "OPERATOR")
+    reply = come_back(manager, named["shared"], operator)
+    assert reply.status == 200
+    assert [entry["scopeEntityId"] for entry in reply.body["links"]] == [prod], "dev is gone"

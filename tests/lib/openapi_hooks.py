@@ -56,14 +56,15 @@ pool: dict[str, str] = {}  # member of the typed body: an object of that type
 
 
 def call(method: str, path: str, body: Any = None) -> Any:
-    """The answer's body; None unless it is a 200."""
+    """The answer's body; None unless it succeeded with one."""
     url = f"{WORLD['url']}/v1/organizations/{WORLD['organization']}{path}"
     request = urllib.request.Request(url, method=method)
     request.add_header("Authorization", f"Bearer {WORLD['token']}")
     data = None if body is None else json.dumps(body).encode()
     try:
         with urllib.request.urlopen(request, data, timeout=30) as reply:
-            return json.load(reply)
+            raw = reply.read()
+            return json.loads(raw) if raw else None
     except urllib.error.HTTPError:
         return None
 
@@ -97,6 +98,12 @@ def new_object(member: str = "connection", scope: str = "WORKSPACE") -> str:
         "/environment-objects", objectKey=new_name(), objectType=kind, scope=scope,
         scopeEntityId=place(scope), **{member: typed},
     )  # fmt: skip
+
+
+def deleted_object() -> str:
+    identifier = new_object()
+    call("DELETE", f"/environment-objects/{identifier}")
+    return identifier
 
 
 def an_object(member: str = "connection") -> str:
@@ -189,8 +196,10 @@ def sense_of_body(name: str, sent: dict[str, Any]) -> dict[str, Any]:
             seen.append(body[member])
     if name == "ExcludeLinkingEnvironmentObject":
         body["scopeEntityId"] = WORLD["deployments"][-1]
-    if name == "RestoreEnvironmentObject":
+    if name in ("RestoreEnvironmentObject", "RestoreDeletedEnvironmentObject"):
         body["version"] = 1
+    if name == "RestoreDeletedEnvironmentObject":
+        body["subjectId"] = deleted_object()
     if name in ("CreateDeployment", "CreateProject"):
         body["workspaceId"] = WORLD["workspace"]
     if name in ("CreateProject", "UpdateProject") and body.get("deploymentId"):

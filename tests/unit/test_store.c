@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -840,6 +841,97 @@ an_object_goes_back_to_what_it_was(void **state)
 }
 
 static void
+a_deleted_object_comes_back(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	struct place place;
+	struct id id, other;
+
+	assert_int_equal(CREATE(f, &id, CONN, "c", "{\"type\":\"x\",\"password\":\"p\"}", "first",
+			     SCOPE_WORKSPACE, &f->ws, true, { &f->dep[0], &f->dep[1] },
+			     { "{\"password\":\"q\"}", NULL }, { &f->dep[2] }),
+	    0);
+	assert_int_equal(UPDATE(f, &id, CONN, NULL, "{\"type\":\"y\"}", "second"), 0);
+	assert_int_equal(store_object_gone(f->s, &id, &place), STORE_NOT_FOUND);
+	assert_int_equal(store_object_revive(f->s, &id, 1, &nobody), STORE_NOT_FOUND);
+	assert_int_equal(store_object_delete(f->s, &id, &nobody), 0);
+	assert_int_equal(store_object_gone(f->s, &f->ws, &place), STORE_NOT_FOUND);
+	assert_int_equal(store_object_gone(f->s, &id, &place), 0);
+	assert_true(id_equal(&place.workspace, &f->ws));
+	assert_int_equal(store_object_revive(f->s, &id, 3, &nobody), STORE_NOT_FOUND);
+	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep[1], &nobody), 0);
+	reopen(f);
+	moved(f);
+	assert_int_equal(store_object_revive(f->s, &id, 1, &nobody), 0);
+	assert_string_equal(moved(f), "OWwA");
+	get(f, &id, &o);
+	assert_int_equal(o.version, 3);
+	assert_span(o.key, "c");
+	assert_span(o.value, "{\"type\":\"x\",\"password\":\"p\"}");
+	assert_span(o.description, "first");
+	assert_true(o.auto_link);
+	assert_int_equal(o.n_links, 1);
+	assert_span(o.links[0].override, "{\"password\":\"q\"}");
+	assert_int_equal(o.n_excludes, 1);
+	/* Again, and from another's place; then nothing is known of it any more. */
+	assert_int_equal(store_object_delete(f->s, &id, &nobody), 0);
+	assert_int_equal(
+	    CREATE(f, &other, CONN, "c", "{\"type\":\"z\"}", NULL, SCOPE_WORKSPACE, &f->ws), 0);
+	assert_int_equal(store_object_revive(f->s, &id, 2, &nobody), STORE_CONFLICT);
+	assert_int_equal(store_object_delete(f->s, &other, &nobody), 0);
+	assert_int_equal(store_object_revive(f->s, &id, 2, &nobody), 0);
+	get(f, &id, &o);
+	assert_int_equal(o.version, 4);
+	assert_span(o.value, "{\"type\":\"y\",\"password\":\"p\"}");
+	assert_int_equal(store_object_delete(f->s, &id, &nobody), 0);
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_int_equal(store_object_gone(f->s, &id, &place), STORE_NOT_FOUND);
+	assert_int_equal(store_object_revive(f->s, &id, 2, &nobody), STORE_NOT_FOUND);
+}
+
+/* How many rows of `version` there are, whosever. */
+static int
+versions(struct fixture *f)
+{
+	char path[TEST_DIR_SIZE + 16];
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db = NULL;
+	int n;
+
+	(void)snprintf(path, sizeof path, "%s/manager.db", f->dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_prepare_v2(db, "SELECT count(*) FROM version", -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int(st, 0);
+	(void)sqlite3_finalize(st);
+	(void)sqlite3_close(db);
+	return n;
+}
+
+static void
+a_version_is_kept_from_the_change_that_ended_it(void **state)
+{
+	struct fixture *f = *state;
+	struct id id;
+
+	assert_int_equal(CREATE(f, &id, VAR, "v", V("0"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
+	/* However long ago it was made: it has been changed just now. */
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_int_equal(UPDATE(f, &id, VAR, NULL, V("1"), NULL), 0);
+	assert_int_equal(store_audit_prune(f->s, 1), 0);
+	assert_int_equal(versions(f), 2);
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_int_equal(versions(f), 1);
+	assert_int_equal(store_object_delete(f->s, &id, &nobody), 0);
+	assert_int_equal(store_audit_prune(f->s, 1), 0);
+	assert_int_equal(versions(f), 1);
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_int_equal(versions(f), 0);
+}
+
+static void
 old_versions_make_room(void **state)
 {
 	struct fixture *f = *state;
@@ -1178,6 +1270,8 @@ main(void)
 		TEST(a_promoted_object_stays_linked_to_its_origin),
 		TEST(what_was_done_is_on_record_without_values),
 		TEST(an_object_goes_back_to_what_it_was),
+		TEST(a_deleted_object_comes_back),
+		TEST(a_version_is_kept_from_the_change_that_ended_it),
 		TEST(old_versions_make_room),
 		TEST(a_read_is_noted_once_a_token_view_and_state),
 		TEST(a_deployment_goes_and_the_workspace_object_stays),
