@@ -11,6 +11,7 @@
 #include <event2/bufferevent.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "manager/http_internal.h"
 
 static const char *
@@ -181,8 +182,9 @@ http_write_answer(
     struct http_call *c, struct http_head *h, struct span body, struct http_shared *shared)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
+	size_t sent, n_head = h->n;
 	struct span head;
-	size_t sent;
+	int r = 0;
 
 	if (h->n > sizeof h->text)
 		return -ENOBUFS;
@@ -196,11 +198,13 @@ http_write_answer(
 	if (sent < head.n) {
 		skip(&head, sent);
 		if (evbuffer_add(out, head.p, head.n) < 0)
-			return -ENOMEM;
+			r = -ENOMEM;
 	} else if (body.n) {
 		skip(&body, sent - head.n);
 	}
-	if (!body.n)
-		return 0;
+	/* A head lives on the stack: the body behind it must not stay there. */
+	mem_wipe(h->text + n_head, h->n - n_head);
+	if (r < 0 || !body.n)
+		return r;
 	return shared ? http_shared_append(shared, out, body) : evbuffer_add(out, body.p, body.n);
 }
