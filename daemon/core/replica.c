@@ -524,9 +524,10 @@ static void
 note_withheld(struct replica *r, size_t before)
 {
 	size_t now = generation_count_state(r->current, RECORD_WITHHELD);
-	char detail[64];
+	char detail[128];
 
-	snprintf(detail, sizeof detail, "%zu records", now);
+	snprintf(detail, sizeof detail,
+	    "%zu records; the token has to be one that may read secrets", now);
 	if (now > before)
 		note(r, "secrets withheld", detail);
 	else if (now < before)

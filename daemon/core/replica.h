@@ -24,7 +24,7 @@
 #include "core/freshness.h"
 #include "core/generation.h"
 
-#define REPLICA_REASON_SIZE 256
+#define REPLICA_REASON_SIZE 384
 
 struct replica_config {
 	struct windows windows;

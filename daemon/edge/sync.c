@@ -23,6 +23,13 @@
 #define PREFER_FIRST_MS (5 * 60 * 1000) /* after leaving the first URL it is tried again */
 #define MESSAGE_BYTES   120             /* of what a manager says about its refusal */
 
+/*
+ * The hosted API takes 25 calls a second of a token; half of them, so that others may share it, and few
+ * enough in a row that no second holds more.
+ */
+#define CALL_EVERY_MS  84
+#define CALLS_IN_A_ROW 12
+
 struct sync {
 	struct loop *loop;
 	struct sync_source source;
@@ -34,6 +41,8 @@ struct sync {
 	char *tag[N_LISTS]; /* of the lists that are being served; NULL: none */
 	size_t url;         /* the one in use; the tags are of this one */
 	int64_t left_first_ms;
+	struct alarm *alarm; /* the next call, when there were many */
+	int64_t paid_ms;     /* calls are paid for up to this time */
 
 	/* The one under way. */
 	bool running;
@@ -57,7 +66,7 @@ struct sync {
 	char reason[REPLICA_REASON_SIZE];
 };
 
-static void fetch_page(struct sync *s);
+static void ask(struct sync *s);
 
 /* --- the end ------------------------------------------------------------------------------- */
 
@@ -189,9 +198,8 @@ begin(struct sync *s)
 	clear_lists(s);
 	s->status = 0;
 	s->retry_after_ms = 0;
-	s->asked_ms = clock_boot_ms();
 	if (read_token(s) == 0)
-		fetch_page(s);
+		ask(s);
 }
 
 /* The list changed under our hands: what was read is of no one moment. */
@@ -287,7 +295,7 @@ next_list(struct sync *s)
 		return;
 	}
 	s->offset = 0;
-	fetch_page(s);
+	ask(s);
 }
 
 /* All pages of one list carry one tag. False: this one differs from the first. */
@@ -314,6 +322,10 @@ page_read(struct sync *s, const struct manager_page *page)
 		begin_again(s, "the list changed while it was read (totalCount)");
 		return;
 	}
+	if (page->total > LIMIT_OBJECTS) {
+		finish(s, SYNC_BAD, "the list says that it has more objects than any may have");
+		return;
+	}
 	s->total = page->total;
 	s->offset += (int64_t)page->n_rows;
 	s->objects += page->n_rows;
@@ -323,7 +335,7 @@ page_read(struct sync *s, const struct manager_page *page)
 			finish(s, SYNC_BAD, "the list does not end: %zu pages, %zu objects",
 			    s->pages, s->objects);
 		else
-			fetch_page(s);
+			ask(s);
 		return;
 	}
 	if (s->offset != s->total)
@@ -422,6 +434,16 @@ outcome_of(int status, struct span body)
 	}
 }
 
+/* What a person can do about it. */
+static const char *
+advice_of(int status)
+{
+	if (status == 401)
+		return "; put a valid token into its file: it is read for every sync";
+	return status == 403 ? "; the token needs the right to read these objects and their secrets"
+			     : "";
+}
+
 static void
 on_refusal(struct sync *s, const struct fetch_result *f)
 {
@@ -438,12 +460,16 @@ on_refusal(struct sync *s, const struct fetch_result *f)
 		finish(s, outcome, "status %d: connd follows no redirects and expects a list",
 		    f->status);
 	else if (outcome == SYNC_REFUSED)
-		finish(s, outcome, "status %d: the organization does not allow fetching secrets",
+		finish(s, outcome,
+		    "status %d: the organization does not allow fetching secrets; an owner of it "
+		    "has "
+		    "to switch that on",
 		    f->status);
 	else if (message.len > 0)
-		finish(s, outcome, "status %d: %.*s", f->status, MESSAGE_BYTES, buf_str(&message));
+		finish(s, outcome, "status %d: %.*s%s", f->status, MESSAGE_BYTES, buf_str(&message),
+		    advice_of(f->status));
 	else
-		finish(s, outcome, "status %d", f->status);
+		finish(s, outcome, "status %d%s", f->status, advice_of(f->status));
 out:
 	buf_fini(&message);
 }
@@ -480,8 +506,9 @@ on_fetched(void *env, const struct fetch_result *f)
 }
 
 static void
-fetch_page(struct sync *s)
+fetch_page(void *arg)
 {
+	struct sync *s = arg;
 	struct buf url = BUF_INIT(MAX_URL);
 	struct list_query list = {
 		.base = url_of(s),
@@ -496,6 +523,8 @@ fetch_page(struct sync *s)
 	};
 	int r;
 
+	if (s->list == 0 && s->offset == 0)
+		s->asked_ms = clock_boot_ms();
 	list_url(&url, s->source.config, &list);
 	r = buf_error(&url);
 	q.url = buf_str(&url);
@@ -505,6 +534,22 @@ fetch_page(struct sync *s)
 		finish(s, SYNC_FAILED, "%s",
 		    r == -ENOMEM ? "memory is out" : "the address of the list is too long");
 	buf_fini(&url);
+}
+
+/* A page, when the budget of calls allows it. */
+static void
+ask(struct sync *s)
+{
+	int64_t now_ms = clock_boot_ms(), early_ms;
+
+	if (s->paid_ms < now_ms)
+		s->paid_ms = now_ms;
+	early_ms = s->paid_ms - now_ms - (CALLS_IN_A_ROW - 1) * CALL_EVERY_MS;
+	s->paid_ms += CALL_EVERY_MS;
+	if (early_ms > 0)
+		alarm_set(s->alarm, now_ms + early_ms);
+	else
+		fetch_page(s);
 }
 
 /* --- birth, reload, end ------------------------------------------------------------------------------- */
@@ -519,7 +564,8 @@ sync_new(struct sync **out, struct loop *loop, struct worker *worker,
 	if (!s)
 		return -ENOMEM;
 	s->deployment = deployment ? mem_strdup(deployment) : NULL;
-	if (deployment && !s->deployment) {
+	if ((deployment && !s->deployment) || alarm_new(&s->alarm, loop, fetch_page, s) < 0) {
+		mem_free(s->deployment);
 		mem_free(s);
 		return -ENOMEM;
 	}
@@ -548,6 +594,7 @@ sync_use(struct sync *s, const struct sync_source *source)
 		return;
 	upstream_cancel(s->fetch);
 	s->fetch = NULL;
+	alarm_set(s->alarm, INT64_MAX);
 	loop_forget(s->loop, &s->job);
 	s->beginnings = 0;
 	s->urls_left = source->config->manager.url.n - 1;
@@ -572,6 +619,7 @@ sync_free(struct sync *s)
 	if (!s)
 		return NULL;
 	upstream_cancel(s->fetch);
+	s->alarm = alarm_free(s->alarm);
 	loop_forget(s->loop, &s->job);
 	clear_lists(s);
 	build_fini(&s->build);

@@ -16,6 +16,8 @@
 #include "base/mem.h"
 #include "edge/sync.h"
 
+#define START_MS 2000 /* from one sync to the next: the calls of a short one need not wait */
+
 static int64_t now_ms = 1000;
 
 int64_t
@@ -35,6 +37,49 @@ clock_rfc3339(int64_t wall_ms, char out[static CLOCK_RFC3339_SIZE])
 {
 	(void)wall_ms;
 	strcpy(out, "1970-01-01T00:00:01Z");
+}
+
+struct alarm {
+	void (*fn)(void *arg);
+	void *arg;
+	int64_t at_ms;
+};
+static struct alarm the_alarm;
+
+int
+alarm_new(struct alarm **out, struct loop *l, void (*fn)(void *arg), void *arg)
+{
+	(void)l;
+	the_alarm = (struct alarm){ .fn = fn, .arg = arg, .at_ms = INT64_MAX };
+	*out = &the_alarm;
+	return 0;
+}
+
+struct alarm *
+alarm_free(struct alarm *a)
+{
+	(void)a;
+	return NULL;
+}
+
+void
+alarm_set(struct alarm *a, int64_t boot_ms)
+{
+	a->at_ms = boot_ms;
+}
+
+/* Time passes until then. True: the alarm rang. */
+static bool
+rang_by(int64_t ms)
+{
+	bool rings = the_alarm.at_ms <= ms;
+
+	now_ms = rings && the_alarm.at_ms > now_ms ? the_alarm.at_ms : ms;
+	if (!rings)
+		return false;
+	the_alarm.at_ms = INT64_MAX;
+	the_alarm.fn(the_alarm.arg);
+	return true;
 }
 
 /* --- the fake edges ------------------------------------------------------------------- */
@@ -207,6 +252,7 @@ set_up(void **state)
 	w->config.memory.max_bytes = 16 << 20;
 	w->take = true;
 	n_asked = 0;
+	now_ms += 60000;
 	*state = w;
 	return sync_new(&w->sync, NULL, NULL, &source, on_done, w);
 }
@@ -232,6 +278,7 @@ start(struct world *w)
 {
 	struct sync_basis basis = { .current = w->current };
 
+	now_ms += START_MS;
 	sync_start(w->sync, &basis);
 }
 
@@ -542,19 +589,30 @@ static void
 a_list_is_of_the_time_it_was_asked_for(void **state)
 {
 	struct world *w = *state;
+	int64_t again_ms;
 
-	now_ms = 5000;
 	start(w);
-	now_ms = 6000;
+	now_ms += 1000;
 	page_with(rows("CONNECTION", 0, 2, 4), NULL);
-	now_ms = 7000;
+	now_ms += 1000;
+	again_ms = now_ms;
 	page_with(rows("CONNECTION", 2, 3, 3), NULL); /* begun anew */
-	now_ms = 8000;
+	now_ms += 1000;
 	page_with(rows("CONNECTION", 0, 3, 3), NULL);
-	now_ms = 9000;
+	now_ms += 1000;
 	answer_rest();
 	finish(w, SYNC_OK);
-	assert_int_equal(w->asked_ms, 7000);
+	assert_int_equal(w->asked_ms, again_ms);
+}
+
+static void
+a_list_larger_than_any_is_bad_at_once(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	page_with(rows("CONNECTION", 0, 1, 200001), NULL);
+	finish(w, SYNC_BAD);
 }
 
 static void
@@ -685,10 +743,20 @@ foreign_text_reaches_the_reason_as_plain_ascii(void **state)
 	start(w);
 	status(403, "{\"message\":\"n\xc3\xb6\\n\"}", 0);
 	finish(w, SYNC_UNAUTHORIZED);
-	assert_string_equal(w->reason, "https://one: status 403: n???");
+	assert_string_equal(w->reason, "https://one: status 403: n???; the token needs the "
+				       "right to read these objects and their secrets");
 }
 
 /* --- tokens and URLs --------------------------------------------------------------------------------- */
+
+/* As it is, but for one setting of [manager]. */
+static struct sync_source
+other_source(struct world *w)
+{
+	w->reloaded = w->config;
+	w->reloaded.manager.timeout_ms++;
+	return (struct sync_source){ .config = &w->reloaded, .token_path = w->token_path };
+}
 
 static void
 without_a_token_nobody_is_asked(void **state)
@@ -744,6 +812,109 @@ the_next_url_is_tried_when_the_first_fails(void **state)
 	assert_string_equal(asked->if_none_match, "\"c2\"");
 }
 
+/* After five minutes, and what is known of the second is not sent there. */
+static void
+the_first_url_is_preferred_again_later(void **state)
+{
+	struct world *w = *state;
+	int64_t left_ms;
+
+	w->config.manager.url.n = 2;
+	start(w);
+	left_ms = now_ms;
+	no_answer();
+	page_with(rows("CONNECTION", 0, 2, 2), "\"c1\"");
+	answer_rest();
+	finish(w, SYNC_OK);
+	now_ms = left_ms + 299999 - START_MS;
+	start(w);
+	assert_memory_equal(asked->url, "https://two/", 12);
+	status(304, "", 0);
+	status(304, "", 0);
+	status(304, "", 0);
+	finish(w, SYNC_NOT_MODIFIED);
+	now_ms = left_ms + 300000 - START_MS;
+	start(w);
+	assert_memory_equal(asked->url, "https://one/", 12);
+	assert_null(asked->if_none_match);
+	page_with(rows("CONNECTION", 0, 2, 2), NULL);
+	answer_rest();
+	finish(w, SYNC_OK);
+}
+
+static void
+each_refusal_has_its_advice(void **state)
+{
+	struct world *w = *state;
+
+	start(w);
+	status(401, "{\"message\":\"expired\"}", 0);
+	finish(w, SYNC_UNAUTHORIZED);
+	assert_non_null(strstr(w->reason, "expired; put a valid token into its file"));
+	start(w);
+	status(403, "", 0);
+	finish(w, SYNC_UNAUTHORIZED);
+	assert_non_null(strstr(w->reason, "needs the right to read"));
+	start(w);
+	status(405, "{\"message\":\"showSecrets on organization with id x is not allowed\"}", 0);
+	finish(w, SYNC_REFUSED);
+	assert_non_null(strstr(w->reason, "an owner of it has to switch that on"));
+	start(w);
+	status(500, "{\"message\":\"broken\"}", 0);
+	finish(w, SYNC_UNREACHABLE);
+	assert_string_equal(w->reason, "https://one: status 500: broken");
+}
+
+/* However short the pages, however fast they come: the API counts calls. */
+static void
+many_pages_do_not_use_up_the_tokens_calls(void **state)
+{
+	struct world *w = *state;
+	int64_t began_ms, at_ms[300];
+	int n = 0;
+
+	start(w);
+	began_ms = now_ms;
+	for (int i = 0; i < 300; i++) {
+		while (!asked)
+			assert_true(rang_by(now_ms + 1000));
+		assert_int_equal(n_asked, i + 1);
+		at_ms[n++] = now_ms;
+		page_with(rows("CONNECTION", i, i + 1, 400), NULL);
+	}
+	for (int i = 0; i < n; i++) {
+		int in_a_second = 0;
+
+		for (int j = i; j < n && at_ms[j] < at_ms[i] + 1000; j++)
+			in_a_second++;
+		assert_in_range(in_a_second, 0, 24);
+	}
+	assert_int_equal(at_ms[11], began_ms); /* a list of usual size is not slowed */
+	assert_in_range(now_ms - began_ms, 20000, 26000);
+}
+
+static void
+a_reload_while_a_page_waits_for_its_turn(void **state)
+{
+	struct world *w = *state;
+	struct sync_source source = other_source(w);
+
+	now_ms += 60000;
+	start(w);
+	for (int i = 0; asked; i++)
+		page_with(rows("CONNECTION", i, i + 1, 400), NULL);
+	assert_true(the_alarm.at_ms > now_ms);
+	sync_use(w->sync, &source);
+	while (!asked)
+		assert_true(rang_by(now_ms + 1000));
+	assert_int_equal(the_alarm.at_ms, INT64_MAX);
+	assert_non_null(strstr(asked->url, "&offset=0&"));
+	now_ms += 60000;
+	page_with(rows("CONNECTION", 0, 2, 2), NULL);
+	answer_rest();
+	finish(w, SYNC_OK);
+}
+
 static void
 a_refusal_does_not_move_to_the_next_url(void **state)
 {
@@ -756,15 +927,6 @@ a_refusal_does_not_move_to_the_next_url(void **state)
 	start(w);
 	status(404, "", 0);
 	finish(w, SYNC_UNREACHABLE);
-}
-
-/* As it is, but for one setting of [manager]. */
-static struct sync_source
-other_source(struct world *w)
-{
-	w->reloaded = w->config;
-	w->reloaded.manager.timeout_ms++;
-	return (struct sync_source){ .config = &w->reloaded, .token_path = w->token_path };
 }
 
 static void
@@ -855,6 +1017,7 @@ main(void)
 		TEST(a_count_that_changes_between_pages_begins_anew),
 		TEST(a_tag_that_changes_between_pages_begins_anew),
 		TEST(a_list_is_of_the_time_it_was_asked_for),
+		TEST(a_list_larger_than_any_is_bad_at_once),
 		TEST(a_list_that_never_holds_still_is_bad),
 		TEST(more_rows_than_counted_are_bad),
 		TEST(a_key_twice_is_bad),
@@ -866,6 +1029,10 @@ main(void)
 		TEST(without_a_token_nobody_is_asked),
 		TEST(a_renewed_token_is_tried_once_after_401),
 		TEST(the_next_url_is_tried_when_the_first_fails),
+		TEST(the_first_url_is_preferred_again_later),
+		TEST(each_refusal_has_its_advice),
+		TEST(many_pages_do_not_use_up_the_tokens_calls),
+		TEST(a_reload_while_a_page_waits_for_its_turn),
 		TEST(a_refusal_does_not_move_to_the_next_url),
 		TEST(a_reload_of_another_manager_begins_a_running_sync_anew_and_it_ends_once),
 		TEST(a_reload_of_the_same_manager_lets_a_running_sync_go_on),
