@@ -274,8 +274,9 @@ struct store_query {
 MUST_CHECK int store_view_number(struct store *s, const struct store_query *q, uint64_t *number);
 /*
  * A list as it was at one instant, whatever is written meanwhile. total: rows without offset and limit;
- * number: the view's change number at that instant. A cursor costs a few kilobytes, not its rows, but
- * holds back the log's checkpoint: close it soon.
+ * number: the view's change number at that instant. A cursor costs some 30 KiB, not its rows, and
+ * holds back the log's checkpoint: close it soon. A page costs its rows when the one before it was read to
+ * its end; another one also counts its way there.
  */
 struct store_cursor;
 MUST_CHECK int store_list(struct store *s, const struct store_query *q, struct store_cursor **out,
