@@ -109,7 +109,7 @@ def test_disk_read_only(workdir: Path, faulty: FaultyManager, row: Row) -> None:
 
         def remount(how: str) -> None:
             subprocess.run(
-                ["nsenter", "-m", "-t", str(connd.running.pid), "mount", "-o", f"remount,{how}",
+                ["nsenter", "-m", "-r", "-t", str(connd.running.pid), "mount", "-o", f"remount,{how}",
                  f"{workdir}/snap"],
                 check=True,
             )  # fmt: skip
