@@ -130,11 +130,20 @@ start_probe(void *env, enum record_kind kind, struct span key)
 	probing_start(a->probing, sync_url(a->sync), kind, key);
 }
 
+/* What the manager says to any call of ours goes for all of them. */
 static void
-on_probe_done(void *env, bool found)
+leave_alone(struct app *a, int64_t retry_after_ms)
+{
+	replica_left_alone(a->replica, clock_boot_ms(), retry_after_ms);
+	snapshot_stamp(a->snapshot);
+}
+
+static void
+on_probe_done(void *env, bool found, int64_t retry_after_ms)
 {
 	struct app *a = env;
 
+	leave_alone(a, retry_after_ms);
 	replica_probe_done(a->replica, clock_boot_ms(), found);
 	loop_after_turn(a->loop, &a->turn);
 }
@@ -228,10 +237,11 @@ on_sync_done(void *env, const struct sync_result *result)
 
 /* The manager held a call until something changed, or refused to go on. */
 static void
-on_changed(void *env)
+on_changed(void *env, int64_t retry_after_ms)
 {
 	struct app *a = env;
 
+	leave_alone(a, retry_after_ms);
 	replica_sync_soon(a->replica, clock_boot_ms());
 	loop_after_turn(a->loop, &a->turn);
 }

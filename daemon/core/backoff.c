@@ -9,6 +9,16 @@ spread_of(int64_t wait_ms)
 }
 
 int64_t
+backoff_floor(
+    int64_t retry_after_ms, int64_t (*jitter)(void *env, int64_t low, int64_t high), void *env)
+{
+	int64_t floor = retry_after_ms < BACKOFF_RETRY_AFTER_CAP_MS ? retry_after_ms
+								    : BACKOFF_RETRY_AFTER_CAP_MS;
+
+	return floor + jitter(env, 0, spread_of(floor));
+}
+
+int64_t
 backoff_next(struct backoff *b, int64_t cap_ms, int64_t retry_after_ms,
     int64_t (*jitter)(void *env, int64_t low, int64_t high), void *env)
 {
@@ -20,9 +30,7 @@ backoff_next(struct backoff *b, int64_t cap_ms, int64_t retry_after_ms,
 	b->last_ms = delay;
 	if (retry_after_ms <= 0)
 		return delay;
-	floor = retry_after_ms < BACKOFF_RETRY_AFTER_CAP_MS ? retry_after_ms
-							    : BACKOFF_RETRY_AFTER_CAP_MS;
-	floor += jitter(env, 0, spread_of(floor));
+	floor = backoff_floor(retry_after_ms, jitter, env);
 	return delay > floor ? delay : floor;
 }
 

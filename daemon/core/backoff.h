@@ -22,4 +22,7 @@ struct backoff {
  */
 int64_t backoff_next(struct backoff *b, int64_t cap_ms, int64_t retry_after_ms,
     int64_t (*jitter)(void *env, int64_t low, int64_t high), void *env);
+/* What becomes of a Retry-After (more than 0) by itself: capped, with its jitter. */
+int64_t backoff_floor(
+    int64_t retry_after_ms, int64_t (*jitter)(void *env, int64_t low, int64_t high), void *env);
 void backoff_reset(struct backoff *b);

@@ -159,14 +159,21 @@ replica_remember(const struct replica *r, struct replica_memory *out)
 	return r->current != NULL;
 }
 
+static void
+not_before(struct replica *r, int64_t floor_ms)
+{
+	r->floor_ms = later(r->floor_ms, floor_ms);
+	r->next_sync_ms = later(r->next_sync_ms, r->floor_ms);
+	r->asked_sync_ms = later(r->asked_sync_ms, r->floor_ms);
+	r->next_probe_ms = later(r->next_probe_ms, r->floor_ms);
+}
+
 void
 replica_hold_off(struct replica *r, int64_t now_ms, int64_t floor_ms)
 {
 	if (floor_ms <= now_ms)
 		return;
-	r->floor_ms = earlier(floor_ms, now_ms + BACKOFF_LONGEST_MS);
-	r->next_sync_ms = later(r->next_sync_ms, r->floor_ms);
-	r->asked_sync_ms = later(r->asked_sync_ms, r->floor_ms);
+	not_before(r, earlier(floor_ms, now_ms + BACKOFF_LONGEST_MS));
 	(void)snprintf(r->last_error, sizeof r->last_error,
 	    "before this start the manager asked to be left alone for a while (Retry-After)");
 }
@@ -455,8 +462,9 @@ confirm(struct replica *r, int64_t now_ms, const struct sync_result *result)
 	r->syncs_ok++;
 	probes_settle(&r->probes, r->misses_before_sync);
 	backoff_reset(&r->backoff);
-	r->next_sync_ms = now_ms + r->ops->jitter(r->env, r->config.refresh_ms * 8 / 10,
-				       r->config.refresh_ms * 12 / 10);
+	r->next_sync_ms =
+	    later(r->floor_ms, now_ms + r->ops->jitter(r->env, r->config.refresh_ms * 8 / 10,
+					    r->config.refresh_ms * 12 / 10));
 }
 
 /* Does this list drop so much of one kind that it must be seen twice? */
@@ -665,6 +673,17 @@ replica_sync_soon(struct replica *r, int64_t now_ms)
 		r->next_sync_ms = earlier(r->next_sync_ms, later(now_ms, r->floor_ms));
 }
 
+void
+replica_left_alone(struct replica *r, int64_t now_ms, int64_t retry_after_ms)
+{
+	if (retry_after_ms <= 0)
+		return;
+	not_before(r, now_ms + backoff_floor(retry_after_ms, r->ops->jitter, r->env));
+	if (!r->syncing) /* it will say by itself how the manager is */
+		fail_with(r, "sync put off",
+		    "the manager asked to be left alone for a while (Retry-After)");
+}
+
 /* --- probing ------------------------------------------------------------------------- */
 
 /* A manager that does not answer, or not well, is not asked for more. */
@@ -686,7 +705,7 @@ probe(struct replica *r, int64_t now_ms)
 			continue; /* it has come meanwhile */
 		r->probing = true;
 		r->n_probes++;
-		r->next_probe_ms = now_ms + r->config.probe_ms;
+		r->next_probe_ms = later(r->next_probe_ms, now_ms + r->config.probe_ms);
 		r->ops->start_probe(r->env, kind, key);
 		return;
 	}

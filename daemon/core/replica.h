@@ -187,6 +187,11 @@ int64_t replica_turn(struct replica *r, int64_t now_ms);
 /* Sync as soon as one may start: a person, a new token, a signal. */
 void replica_sync_soon(struct replica *r, int64_t now_ms);
 /*
+ * Another call than a sync's was answered with a Retry-After: no sync and no probe starts before. 0: it was
+ * not.
+ */
+void replica_left_alone(struct replica *r, int64_t now_ms, int64_t retry_after_ms);
+/*
  * True: the list was taken (or was not modified): the tags its pages carried stand for what
  * replica_current() holds from now on. False: it failed or is held back: forget this sync's tags; those
  * kept from an earlier sync still stand for what replica_current() holds.

@@ -18,13 +18,14 @@
 struct probing {
 	struct loop *loop;
 	struct sync_source source;
-	void (*done)(void *env, bool found);
+	void (*done)(void *env, bool found, int64_t retry_after_ms);
 	void *env;
 	struct fetch *fetch;
 	struct later job;
 	enum record_kind kind;
 	struct buf key;
 	bool found;
+	int64_t retry_after_ms;
 };
 
 static void
@@ -32,7 +33,7 @@ on_over(struct later *job)
 {
 	struct probing *p = (struct probing *)((char *)job - offsetof(struct probing, job));
 
-	p->done(p->env, p->found);
+	p->done(p->env, p->found, p->retry_after_ms);
 }
 
 static void
@@ -64,6 +65,8 @@ on_fetched(void *env, const struct fetch_result *f)
 
 	p->fetch = NULL;
 	p->found = false;
+	if (f->end == FETCH_ANSWERED && f->status >= 400)
+		p->retry_after_ms = f->retry_after_ms;
 	if (f->end == FETCH_ANSWERED && f->status == 200 &&
 	    manager_page_read(f->body, build_type_of(p->kind), span_of(deployment), on_row, p,
 		&scratch, &page, why) < 0)
@@ -82,6 +85,7 @@ probing_start(struct probing *p, const char *url, enum record_kind kind, struct 
 	int r = credential_read(p->source.token_path, &token, why);
 
 	p->kind = kind;
+	p->retry_after_ms = 0;
 	buf_reset(&p->key);
 	buf_add(&p->key, key.p, key.n);
 	list.type = manager_type_name(build_type_of(kind));
@@ -98,7 +102,7 @@ probing_start(struct probing *p, const char *url, enum record_kind kind, struct 
 
 int
 probing_new(struct probing **out, struct loop *loop, const struct sync_source *source,
-    void (*done)(void *env, bool found), void *env)
+    void (*done)(void *env, bool found, int64_t retry_after_ms), void *env)
 {
 	struct probing *p = mem_zalloc(sizeof *p);
 

@@ -16,7 +16,8 @@ struct probing;
 
 /* done(env, found) ends each probe, later, not from within; a probe that failed has found nothing. */
 MUST_CHECK int probing_new(struct probing **out, struct loop *loop,
-    const struct sync_source *source, void (*done)(void *env, bool found), void *env);
+    const struct sync_source *source, void (*done)(void *env, bool found, int64_t retry_after_ms),
+    void *env);
 /* On reload: a probe under way ends without having found anything. */
 void probing_use(struct probing *p, const struct sync_source *source);
 /* url: the manager to ask. One at a time. */

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from connd_testing import (
     Connd,
+    Exchange,
     FaultyManager,
     Manager,
     VarlinkError,
@@ -131,3 +133,32 @@ def test_a_team_that_may_have_its_own_names_only(faulty: FaultyManager, workdir:
         assert denied(connd, "two", team="blue").args == denied(connd, "new", team="blue").args
         names = {"blue___two", "blue___new"}
         eventually(lambda: set(probed(faulty, before)) == names, "its own names are asked for")
+
+
+@pytest.mark.parametrize("call", ["a probe", "the held call"])
+def test_retry_after_is_heeded_whichever_call_was_answered_so(
+    faulty: FaultyManager, workdir: Path, call: str
+) -> None:
+    """Also by a reload; the manager sees nothing more."""
+    faulty.add(connection_row("there", faulty.deployment))
+
+    def busy(x: Exchange) -> None:
+        if "objectKey" in x.query or "objectType" not in x.query:
+            x.reply("{}", 429, Retry_After="60")
+        else:
+            x.reply(x.page(), ETag='"t"')
+
+    faulty.fault = busy
+    push = {"push": "yes" if call == "the held call" else "no"}
+    with faulty.connd(workdir, {"manager": push, "misses": {"probe": "50ms"}}) as connd:
+        if call == "a probe":
+            with pytest.raises(VarlinkError, match="NotFound"):
+                connd.connection("new")
+        status = connd.wait_for(lambda s: s.get("next_sync_ms", 0) > 50000, "it is told to wait")
+        assert "Retry-After" in status["last_error"] and status["state"] == "fresh"
+        before = len(faulty.requests)
+        connd.send_signal(signal.SIGHUP)
+        eventually(lambda: "reloaded" in {e["event"] for e in connd.events()}, "it reloads")
+        assert connd.connection("there")
+        assert connd.status()["next_sync_ms"] > 50000
+        assert len(faulty.requests) == before

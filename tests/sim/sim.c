@@ -145,7 +145,7 @@ probe_ends(struct run *run, const struct words *line)
 		if (run->check)
 			complain(run, "the last probe begun is", number);
 	} else if (run->check || world.probing) {
-		world_probe_ends(&world, line->word[2]);
+		world_probe_ends(&world, arguments(line, 2));
 	}
 }
 
@@ -191,7 +191,7 @@ step(struct run *run, const struct words *line)
 		world_soon(&world);
 	else if (strcmp(command, "sync") == 0)
 		sync_ends(run, line);
-	else if (strcmp(command, "probe") == 0 && line->n == 3)
+	else if (strcmp(command, "probe") == 0 && line->n >= 3)
 		probe_ends(run, line);
 	else if (strcmp(command, "manager") == 0 && line->n > 1)
 		manager_is(line);

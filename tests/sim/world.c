@@ -436,15 +436,19 @@ world_sync_ends(struct world *w, const struct words *args)
 }
 
 void
-world_probe_ends(struct world *w, const char *how)
+world_probe_ends(struct world *w, const struct words *args)
 {
-	bool found = strcmp(how, "found") == 0;
+	bool found = words_has(args, "found");
+	const char *after = words_value(args, "retry_after=");
+	int64_t after_ms = 0;
 
-	if (!w->probing || (!found && strcmp(how, "missing") != 0)) {
+	if (!w->probing || (!found && !words_has(args, "missing")) ||
+	    (after && !words_number(after, &after_ms))) {
 		world_broken(w, "no probe is in flight, or it ends neither found nor missing");
 		return;
 	}
 	w->probing = false;
+	replica_left_alone(w->replica, w->now_ms, after_ms);
 	replica_probe_done(w->replica, w->now_ms, found);
 	turn(w);
 }

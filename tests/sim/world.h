@@ -74,7 +74,7 @@ void world_forget(struct world *w, const char *name);
 void world_soon(struct world *w);
 /* args: what became of the sync in flight: list conn:a="1" ..., unmodified, unreachable, ... */
 void world_sync_ends(struct world *w, const struct words *args);
-void world_probe_ends(struct world *w, const char *how); /* found, missing */
+void world_probe_ends(struct world *w, const struct words *args); /* found, missing */
 /* The process ends and another begins: [after=TIME] [crash] [reboot] [wall=TIME] */
 void world_restart(struct world *w, const struct words *args);
 void world_write(struct world *w);
