@@ -676,3 +676,14 @@ def test_it_says_where_it_serves(made: Manager) -> None:
     eventually(lambda: f"port={made.port}" in program.stderr_text(), "a line about the port")
     assert made.token not in program.stderr_text()
     made.stop()
+
+
+def test_the_control_socket_takes_no_more_than_a_command(manager: Manager) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(PATIENCE)
+        client.connect(str(manager.data / "control.sock"))
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            for _ in range(100):
+                client.sendall(b"x" * 65536)
+    assert manager.command("deployment", "create", "--data", str(manager.data), "--workspace-id",
+                           manager.workspace, "--name", "third")  # fmt: skip
