@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,14 @@ memory_counts_what_lives_and_fails_when_told(void **state)
 	mem_free(p);
 	mem_free(q);
 	mem_free(NULL);
+	p = mem_alloc(200);
+	assert_non_null(p);
+	memset(p, 's', 200);
+	mem_free(p);
+	q = mem_alloc(200); /* the same block, where nothing keeps freed ones apart */
+	assert_non_null(q);
+	assert_null(memchr(q, 's', 200));
+	mem_free(q);
 	assert_null(mem_calloc(SIZE_MAX / 2, 3));
 	assert_int_equal(mem_live(), before);
 }
@@ -220,6 +229,7 @@ sealed_arena_is_read_only_and_not_inherited(void **state)
 {
 	struct arena *a;
 	char *p;
+	int zero;
 
 	(void)state;
 	assert_int_equal(arena_new(&a, (size_t)1 << 30, ARENA_LOCK_OFF), 0);
@@ -228,7 +238,13 @@ sealed_arena_is_read_only_and_not_inherited(void **state)
 	assert_int_equal(arena_seal(a), 0);
 	assert_null(arena_alloc(a, 1, 1));
 	assert_int_equal(p[4999], 'x');
-	assert_true(dies_writing(p));
+	assert_true(dies_writing(p)); /* the child, which has not inherited it */
+	zero = open("/dev/zero", O_RDONLY);
+	assert_true(zero >= 0);
+	assert_int_equal(read(zero, p, 1), -1);
+	assert_int_equal(errno, EFAULT);
+	close(zero);
+	assert_int_equal(p[0], 'x');
 	assert_int_equal(arena_locked(a), 0);
 	arena_free(a);
 
@@ -337,7 +353,8 @@ key_files_are_refused_when_others_may_read_them(void **state)
 	assert_int_equal(read_key_of(path, hex, 0600, key), 0);
 	assert_int_equal(key[31], 0x1f);
 	assert_int_equal(read_key_of(path, hex, 0440, key), 0); /* as systemd gives credentials */
-	assert_int_equal(read_key_of(path, hex, 0604, key), -EACCES);
+	for (mode_t mode = 0601; mode <= 0604; mode = (mode - 0600) * 2 + 0600)
+		assert_int_equal(read_key_of(path, hex, mode, key), -EACCES);
 	assert_int_equal(read_key_of(path, hex, 0620, key), -EACCES);
 	if (geteuid() == 0) {
 		assert_int_equal(read_key_of(path, hex, 0600, key), 0);

@@ -1239,6 +1239,19 @@ out_of_memory_changes_nothing(void **state)
 		mem_fail_after(-1);
 		assert_list(f, &VIEW(f->dep[0]), 2, r == 0 ? ">v=6 >w=4" : ">v=2 >w=4");
 	}
+	/* What is kept of places is not what could not be written. */
+	r = -ENOMEM;
+	for (int n = 0; r != 0; n++) {
+		struct store_entity e;
+
+		assert_true(n < 100000);
+		mem_fail_after(n);
+		r = store_entity_rename(
+		    f->s, SCOPE_DEPLOYMENT, &f->dep[0], SPAN_LITERAL("new"), &nobody);
+		mem_fail_after(-1);
+		assert_int_equal(store_entity_get(f->s, SCOPE_DEPLOYMENT, &f->dep[0], &e), 0);
+		assert_span(e.name, r == 0 ? "new" : "a");
+	}
 }
 
 static int

@@ -284,11 +284,13 @@ more_tokens_than_are_remembered_all_work(void **state)
 {
 	struct fixture *f = *state;
 	struct buf texts[3000] = { 0 };
+	struct id ids[N_ELEMENTS(texts)];
 	struct token_identity who;
+	struct store_token row;
 
 	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
 		buf_init(&texts[i], LIMIT_TOKEN);
-		issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 0, &texts[i]);
+		ids[i] = issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 0, &texts[i]);
 	}
 	for (int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < N_ELEMENTS(texts); i++)
@@ -296,8 +298,13 @@ more_tokens_than_are_remembered_all_work(void **state)
 			    token_check(f->a, span_of_buf(&texts[i]), NOW + (int)i, &who),
 			    TOKEN_GOOD);
 	}
-	for (size_t i = 0; i < N_ELEMENTS(texts); i++)
+	/* That one made room for another does not lose when it was used. */
+	token_flush(f->a);
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+		assert_int_equal(store_token_get(f->s, &ids[i], &row), 0);
+		assert_int_equal(row.last_used_ms, NOW + (int)i);
 		buf_fini(&texts[i]);
+	}
 }
 
 static void
