@@ -23,6 +23,7 @@
 #include "manager/store.h"
 #include "proto/limits.h"
 #include "tests/unit/check.h"
+#include "tests/unit/places.h"
 
 #define CONN MANAGER_CONNECTION
 #define VAR  MANAGER_AIRFLOW_VARIABLE
@@ -52,16 +53,6 @@ on_event(void *arg, const struct store_event *e)
 	f->events[f->n_events++] = *e;
 }
 
-static struct id
-make(struct fixture *f, enum scope scope, const struct id *parent, const char *name)
-{
-	struct id id;
-
-	assert_int_equal(store_entity_create(f->s, scope, parent, span_of(name), &nobody, &id), 0);
-	assert_true(id_is_valid(span_of(id.s)));
-	return id;
-}
-
 static int
 set_up(void **state)
 {
@@ -74,13 +65,13 @@ set_up(void **state)
 	f->keys = keys_from_bytes(kek);
 	f->h = store_holder_new();
 	assert_int_equal(store_create(&f->s, f->dir, f->keys, why), 0);
-	f->org = make(f, SCOPE_ORGANIZATION, &none, "acme");
-	f->ws = make(f, SCOPE_WORKSPACE, &f->org, "data");
-	f->ws2 = make(f, SCOPE_WORKSPACE, &f->org, "other");
-	f->dep[0] = make(f, SCOPE_DEPLOYMENT, &f->ws, "a");
-	f->dep[1] = make(f, SCOPE_DEPLOYMENT, &f->ws, "b");
-	f->dep[2] = make(f, SCOPE_DEPLOYMENT, &f->ws, "c");
-	f->far = make(f, SCOPE_DEPLOYMENT, &f->ws2, "far");
+	f->org = test_place(f->s, SCOPE_ORGANIZATION, &none, "acme");
+	f->ws = test_place(f->s, SCOPE_WORKSPACE, &f->org, "data");
+	f->ws2 = test_place(f->s, SCOPE_WORKSPACE, &f->org, "other");
+	f->dep[0] = test_place(f->s, SCOPE_DEPLOYMENT, &f->ws, "a");
+	f->dep[1] = test_place(f->s, SCOPE_DEPLOYMENT, &f->ws, "b");
+	f->dep[2] = test_place(f->s, SCOPE_DEPLOYMENT, &f->ws, "c");
+	f->far = test_place(f->s, SCOPE_DEPLOYMENT, &f->ws2, "far");
 	*state = f;
 	return 0;
 }
@@ -652,7 +643,7 @@ a_project_sees_its_own_its_links_and_its_deployments(void **state)
 	struct id a, b, c, d, own, e;
 	struct store_query view;
 
-	f->project = make(f, SCOPE_PROJECT, &f->ws, "ide");
+	f->project = test_place(f->s, SCOPE_PROJECT, &f->ws, "ide");
 	view = (struct store_query){ SCOPE_PROJECT, f->project, true, .types = STORE_ALL_TYPES,
 		.limit = -1 };
 	/* linked to the project, with an override; linked to the Deployment, with another */
@@ -697,7 +688,7 @@ a_projects_number_moves_with_its_deployments(void **state)
 	struct id id;
 	uint64_t n, was;
 
-	f->project = make(f, SCOPE_PROJECT, &f->ws, "ide");
+	f->project = test_place(f->s, SCOPE_PROJECT, &f->ws, "ide");
 	was = number_of(f, SCOPE_PROJECT, f->project, STORE_ALL_TYPES, false);
 	assert_int_equal(CREATE(f, &id, VAR, "d", V("4"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
 	assert_int_equal(number_of(f, SCOPE_PROJECT, f->project, STORE_ALL_TYPES, false), was);

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "manager/store.h"
 #include "tests/unit/check.h"
+#include "tests/unit/places.h"
 
 static const struct store_actor nobody = { { "" }, { 0 } };
 static const uint8_t kek[SEAL_KEY_SIZE] = { 5 };
@@ -24,16 +25,6 @@ struct fixture {
 	struct store *s;
 	struct id deployment, a, b;
 };
-
-static struct id
-make(struct fixture *f, enum scope scope, const struct id *parent)
-{
-	struct id id;
-
-	assert_int_equal(
-	    store_entity_create(f->s, scope, parent, SPAN_LITERAL("name"), &nobody, &id), 0);
-	return id;
-}
 
 static struct store_object_request
 request(struct fixture *f, const char *key, struct span value)
@@ -69,9 +60,9 @@ set_up(void **state)
 	test_dir_make(f->dir, "test_store_sqlite");
 	f->keys = keys_from_bytes(kek);
 	assert_int_equal(store_create(&f->s, f->dir, f->keys, why), 0);
-	organization = make(f, SCOPE_ORGANIZATION, &none);
-	workspace = make(f, SCOPE_WORKSPACE, &organization);
-	f->deployment = make(f, SCOPE_DEPLOYMENT, &workspace);
+	organization = test_place(f->s, SCOPE_ORGANIZATION, &none, "name");
+	workspace = test_place(f->s, SCOPE_WORKSPACE, &organization, "name");
+	f->deployment = test_place(f->s, SCOPE_DEPLOYMENT, &workspace, "name");
 	f->a = create(f, "a");
 	f->b = create(f, "b");
 	*state = f;

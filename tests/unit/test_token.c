@@ -17,6 +17,7 @@
 #include "proto/limits.h"
 #include "proto/scan.h"
 #include "tests/unit/check.h"
+#include "tests/unit/places.h"
 
 #define NOW 1700000000123
 
@@ -42,15 +43,9 @@ set_up(void **state)
 	test_dir_make(f->dir, "test_token");
 	f->keys = keys_from_bytes(kek);
 	assert_int_equal(store_create(&f->s, f->dir, f->keys, why), 0);
-	assert_int_equal(store_entity_create(
-			     f->s, SCOPE_ORGANIZATION, &none, SPAN_LITERAL("o"), &nobody, &f->org),
-	    0);
-	assert_int_equal(
-	    store_entity_create(f->s, SCOPE_WORKSPACE, &f->org, SPAN_LITERAL("w"), &nobody, &f->ws),
-	    0);
-	assert_int_equal(store_entity_create(
-			     f->s, SCOPE_DEPLOYMENT, &f->ws, SPAN_LITERAL("d"), &nobody, &f->dep),
-	    0);
+	f->org = test_place(f->s, SCOPE_ORGANIZATION, &none, "o");
+	f->ws = test_place(f->s, SCOPE_WORKSPACE, &f->org, "w");
+	f->dep = test_place(f->s, SCOPE_DEPLOYMENT, &f->ws, "d");
 	assert_int_equal(token_authority_new(&f->a, f->s), 0);
 	*state = f;
 	return 0;

@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "manager/api.h"
+#include "tests/unit/check.h"
+#include "tests/unit/places.h"
 
 #define PATIENCE_MS 5000
 #define N_CLIENTS   24
@@ -30,7 +31,7 @@ static const uint8_t kek[SEAL_KEY_SIZE] = { 9 };
 
 /* An organization with two Deployments, and for each a token of its own. */
 struct fixture {
-	char dir[64];
+	char dir[TEST_DIR_SIZE];
 	struct event_base *base;
 	struct keys *keys;
 	struct store *s;
@@ -50,20 +51,15 @@ make_places(struct fixture *f)
 
 	assert_int_equal(store_create(&f->s, f->dir, f->keys, why), 0);
 	assert_int_equal(token_authority_new(&f->a, f->s), 0);
-	assert_int_equal(store_entity_create(
-			     f->s, SCOPE_ORGANIZATION, &none, SPAN_LITERAL("o"), &nobody, &f->org),
-	    0);
-	assert_int_equal(
-	    store_entity_create(f->s, SCOPE_WORKSPACE, &f->org, SPAN_LITERAL("w"), &nobody, &f->ws),
-	    0);
+	f->org = test_place(f->s, SCOPE_ORGANIZATION, &none, "o");
+	f->ws = test_place(f->s, SCOPE_WORKSPACE, &f->org, "w");
 	assert_int_equal(store_organization_set_secrets(f->s, &f->org, true, &nobody), 0);
 	for (int i = 0; i < 2; i++) {
-		struct span name = i ? SPAN_LITERAL("b") : SPAN_LITERAL("a");
-		struct token_request q = { name, SCOPE_DEPLOYMENT, { "" }, ROLE_MEMBER, 0 };
+		const char *name = i ? "b" : "a";
+		struct token_request q = { span_of(name), SCOPE_DEPLOYMENT, { "" }, ROLE_MEMBER,
+			0 };
 
-		assert_int_equal(
-		    store_entity_create(f->s, SCOPE_DEPLOYMENT, &f->ws, name, &nobody, &f->dep[i]),
-		    0);
+		f->dep[i] = test_place(f->s, SCOPE_DEPLOYMENT, &f->ws, name);
 		q.scope_id = f->dep[i];
 		buf_init(&f->text[i], 4096);
 		assert_int_equal(
@@ -80,10 +76,7 @@ set_up(void **state)
 	char why[HTTP_WHY_SIZE];
 
 	assert_non_null(f);
-	/* In memory where there is such a place. */
-	snprintf(f->dir, sizeof f->dir, "%s/test_watch.XXXXXX",
-	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	assert_non_null(mkdtemp(f->dir));
+	test_dir_make(f->dir, "test_watch");
 	f->keys = keys_from_bytes(kek);
 	make_places(f);
 	f->base = event_base_new();
@@ -100,8 +93,6 @@ static int
 tear_down(void **state)
 {
 	struct fixture *f = *state;
-	struct dirent *e;
-	DIR *d = opendir(f->dir);
 
 	http_server_free(f->http);
 	api_free(f->api);
@@ -111,12 +102,7 @@ tear_down(void **state)
 	keys_free(f->keys);
 	buf_fini(&f->text[0]);
 	buf_fini(&f->text[1]);
-	while (d && (e = readdir(d)))
-		if (e->d_name[0] != '.')
-			(void)unlinkat(dirfd(d), e->d_name, 0); /* a temporary directory's */
-	if (d)
-		closedir(d);
-	(void)rmdir(f->dir); /* likewise */
+	test_dir_remove(f->dir);
 	mem_free(f);
 	return 0;
 }

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/places.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+struct id
+test_place(struct store *s, enum scope scope, const struct id *parent, const char *name)
+{
+	static const struct store_actor nobody = { { "" }, { 0 } };
+	struct id id;
+
+	assert_int_equal(store_entity_create(s, scope, parent, span_of(name), &nobody, &id), 0);
+	assert_true(id_is_valid(span_of(id.s)));
+	return id;
+}
