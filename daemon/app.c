@@ -339,6 +339,9 @@ begin_to_stop(struct app *a)
 		loop_stop(a->loop);
 		return;
 	}
+	/* With a passed socket another connd may come, and answer whoever asks again. */
+	if (!a->upgrading && !listener_was_passed(a->listener))
+		replica_close(a->replica);
 	peers_drain(a->peers, on_drained, a);
 }
 

@@ -399,13 +399,19 @@ end_waits(struct replica *r, int64_t now_ms)
 	}
 }
 
+void
+replica_close(struct replica *r)
+{
+	r->closing = true;
+	end_waits(r, INT64_MAX);
+}
+
 struct replica *
 replica_free(struct replica *r)
 {
 	if (!r)
 		return NULL;
-	r->closing = true;
-	end_waits(r, INT64_MAX);
+	replica_close(r);
 	generation_unref(r->current);
 	generation_unref(r->held);
 	mem_free(r);

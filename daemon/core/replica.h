@@ -129,6 +129,8 @@ struct replica_ops {
 MUST_CHECK int replica_new(struct replica **out, const struct replica_config *config,
     const struct replica_ops *ops, void *env, uint64_t first_generation);
 struct replica *replica_free(struct replica *r); /* waiters get NOT_READY; returns NULL */
+/* Nobody waits any more: those who do get NOT_READY, and so do all who would. */
+void replica_close(struct replica *r);
 void replica_configure(struct replica *r, const struct replica_config *config); /* on reload */
 
 /* What must outlive a process; all times on the boot clock. */

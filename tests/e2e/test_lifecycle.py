@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import shutil
@@ -184,6 +185,61 @@ def test_it_ends_in_time_while_the_manager_hangs(workdir: Path, faulty: FaultyMa
         faulty.fault = lambda x: faulty.closing.wait(60)
         connd.wait_for(lambda s: s["syncing"], "a sync hangs")
         connd.stop()
+
+
+def test_a_stop_answers_whoever_waits(workdir: Path, faulty: FaultyManager) -> None:
+    faulty.fault = lambda x: faulty.closing.wait(PATIENCE * 2)
+    late = {"freshness": {"cold_wait": "5m"}, "manager": {"timeout": "5m"}}
+    connd = faulty.connd(workdir, late).start("listening")
+    with connd.client() as client:
+        client.send(Varlink.frame("io.connd.secrets.GetVariable", {"key": "v"}))
+        eventually(lambda: connd.status()["syncing"], "it waits")
+        connd.send_signal(signal.SIGTERM)
+        reply = client.receive()
+        assert reply is not None and reply["error"] == "io.connd.secrets.NotReady"
+        assert "stopping" in reply["parameters"]["reason"]
+    assert connd.stop() < 3
+
+
+def test_a_frame_begun_is_finished_when_it_stops(connd: Connd) -> None:
+    """The other connections, which asked before, are closed at once."""
+    frame = Varlink.frame("io.connd.secrets.Status")
+    with connd.client() as half, connd.client() as idle, connd.client() as fresh:
+        assert idle.status()
+        half.send(frame[:10])
+        eventually(lambda: connd.status(), "what was sent before has been read")
+        began = time.monotonic()
+        connd.send_signal(signal.SIGTERM)
+        assert idle.receive() is None
+        with contextlib.suppress(BrokenPipeError):
+            fresh.send(frame)
+        in_grace = time.monotonic() - began < 0.15
+        reply = fresh.receive()
+        assert reply is not None or not in_grace
+        assert reply is None or fresh.receive() is None
+        half.send(frame[10:])
+        assert half.receive() is not None and half.receive() is None
+    assert connd.stop() < 3
+
+
+def test_a_new_token_is_found_without_a_signal(workdir: Path, manager: Manager) -> None:
+    """The file is read for every sync, and again when the manager says 401."""
+    prod = manager.deployment_ids["prod"]
+    made = manager.command(
+        "token", "create", "--data", str(manager.data), "--name", "t", "--scope", "organization",
+        "--scope-id", manager.organization, "--role", "OWNER",
+    )  # fmt: skip
+    with manager.connd(token=made["token"]) as connd:
+        connd.write_token(manager.token)
+        manager.command("token", "revoke", "--data", str(manager.data), "--id", made["id"])
+        manager.create_variable("new", "2", prod)
+        eventually(lambda: connd.variable("new") == "2", "the new token works")
+        assert not connd.events("warn", "error"), "nothing was refused"
+        connd.write_token("not-a-token")
+        connd.wait_for(lambda s: "401" in s.get("last_error", ""), "it is refused")
+        assert connd.variable("new") == "2"
+        connd.write_token(manager.token)
+        connd.wait_for(lambda s: not s.get("last_error"), "it recovers", 60)
 
 
 def test_a_second_daemon_does_not_take_the_socket_away(connd: Connd) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,3 +181,64 @@ def test_open_to_others_when_said_twice(workdir: Path) -> None:
     connd = Manager(workdir).connd(sections={"metrics": {"listen": "0.0.0.0:0 0.0.0.0:0"}})
     connd.write_config()
     assert connd.check().returncode == 0
+
+
+class Notified:
+    """What a service manager hears."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.setblocking(False)
+        self.heard: list[str] = []
+
+    def lines(self) -> list[str]:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.heard += self.socket.recv(65536).decode().splitlines()
+        return self.heard
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def test_the_service_manager_is_told_when_what_is_required_is_there(workdir: Path) -> None:
+    told = Notified(workdir / "notify")
+    with Manager(workdir) as manager:
+        where = manager.deployment_ids["prod"]
+        connd = manager.connd(sections={"require": REQUIRE, "misses": {"probe": "0"}})
+        connd.start("ready", env={"NOTIFY_SOCKET": str(told.path)})
+        eventually(
+            lambda: any(line.startswith("EXTEND_TIMEOUT_USEC=") for line in told.lines()),
+            "it asks for more time",
+        )
+        manager.create_connection("warehouse", where, host="h")
+        connd.wait_for(lambda s: s["connections"] == 1, "one of the two")
+        assert "READY=1" not in told.lines()
+        manager.create_variable("region", "eu", where)
+        eventually(lambda: "READY=1" in told.lines(), "it is ready")
+        assert connd.status()["ready"]
+        assert any(line.startswith("STATUS=fresh: 1 connections") for line in told.lines())
+        connd.stop()
+        assert "STOPPING=1" in told.lines()
+    told.close()
+
+
+def test_without_requirements_ready_comes_with_data_or_after_ten_seconds(workdir: Path) -> None:
+    told = Notified(workdir / "notify")
+    manager = Manager(workdir)
+    began = time.monotonic()
+    connd = manager.connd().start("listening", env={"NOTIFY_SOCKET": str(told.path)})
+    eventually(lambda: "READY=1" in told.lines(), "the grace is over", 30)
+    assert time.monotonic() - began > 9
+    assert connd.status()["state"] == "not-ready"
+    connd.stop()
+    told.heard.clear()
+    with manager:
+        began = time.monotonic()
+        connd = manager.connd().start("ready", env={"NOTIFY_SOCKET": str(told.path)})
+        eventually(lambda: "READY=1" in told.lines(), "it is ready")
+        assert time.monotonic() - began < 9
+        connd.stop()
+    told.close()

@@ -315,3 +315,24 @@ def test_retry_after_holds_over_a_restart_without_data(world: World) -> None:
         connd.variable("v")
     left_alone(world, connd, asked)
     connd.stop()
+
+
+def test_the_next_sync_is_due_when_it_was_before_a_restart(world: World) -> None:
+    """So that a rack that comes back does not ask as one."""
+    slow = {"refresh": "10m"}
+    connd = world.connd()
+    connd.sections["manager"].update(slow)
+    connd.write_config()
+    with connd:
+        eventually(world.content.exists, "the content")
+        due = connd.wait_for(lambda s: s["state"] == "fresh", "a list")["next_sync_ms"]
+        asked = len(world.faulty.requests)
+    for _ in range(3):
+        connd = world.connd()
+        connd.sections["manager"].update(slow)
+        connd.write_config()
+        with connd:
+            status = connd.status()
+            assert due - 60000 < status["next_sync_ms"] <= due
+            assert connd.variable("v") == "value"
+    assert len(world.faulty.requests) == asked
