@@ -13,7 +13,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "lib"))
 
-from connd_testing import FaultyManager, Manager
+from connd_testing import Manager
+from faulty_manager import FaultyManager
 
 
 @pytest.fixture

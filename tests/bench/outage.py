@@ -24,14 +24,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
-from connd_testing import (
-    Connd,
-    Exchange,
-    FaultyManager,
-    Varlink,
-    connection_row,
-    eventually,
-)
+from connd_testing import Connd, Varlink, eventually
+from faulty_manager import Exchange, FaultyManager, connection_row
 
 N = 10_000
 CALL = Varlink.frame("io.connd.secrets.GetConnection", {"conn_id": "service_5000"})

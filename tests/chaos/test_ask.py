@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from connd_testing import FaultyManager, eventually, variable_row
+from connd_testing import eventually
+from faulty_manager import FaultyManager, variable_row
 from world import FAST, Ask, all_right, fill_faulty, value
 
 

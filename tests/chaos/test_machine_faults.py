@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from connd_testing import CONND, Connd, FaultyManager, Varlink, eventually
+from connd_testing import CONND, Connd, Varlink, eventually
+from faulty_manager import FaultyManager
 from world import (
     FAST,
     FULL,

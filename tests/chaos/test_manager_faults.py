@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from connd_testing import Exchange, FaultyManager, Manager, eventually, variable_row
+from connd_testing import Manager, eventually
+from faulty_manager import Exchange, FaultyManager, variable_row
 from world import (
     FAST,
     IS_ROOT,

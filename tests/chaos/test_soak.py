@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connd_testing import Connd, Exchange, FaultyManager, eventually
+from connd_testing import Connd, eventually
+from faulty_manager import Exchange, FaultyManager
 from test_manager_faults import (
     error_500,
     malformed,

@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from connd_testing import BUILD, PATIENCE, Connd, FaultyManager, Manager, variable_row
+from connd_testing import BUILD, PATIENCE, Connd, Manager
+from faulty_manager import FaultyManager, variable_row
 
 ASK = BUILD / "release/tests/chaos/ask"
 KEYS = 10

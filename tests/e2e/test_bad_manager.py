@@ -10,15 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connd_testing import (
-    Connd,
-    Exchange,
-    FaultyManager,
-    VarlinkError,
-    connection_row,
-    eventually,
-    variable_row,
-)
+from connd_testing import Connd, VarlinkError, eventually
+from faulty_manager import Exchange, FaultyManager, connection_row, variable_row
 
 
 def html(x: Exchange) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connd_testing import CONNCTL, PATIENCE, Connd, FaultyManager, Manager, connection_row
+from connd_testing import CONNCTL, PATIENCE, Connd, Manager
+from faulty_manager import FaultyManager, connection_row
 
 SECRET = "s3cr3t-p@ss"
 EXTRA_SECRET = "extra-s3cr3t"

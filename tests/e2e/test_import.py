@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connd_testing import CONNCTL, PATIENCE, FaultyManager, Manager, eventually, link
+from connd_testing import CONNCTL, PATIENCE, Manager, eventually, link
+from faulty_manager import FaultyManager
 
 SECRET = "s3cr3t-p@ss"
 EXTRA_SECRET = "extra-s3cr3t"

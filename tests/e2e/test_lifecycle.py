@@ -21,17 +21,14 @@ from connd_testing import (
     CONND,
     MANAGER,
     PATIENCE,
-    TYPES,
     Connd,
-    Exchange,
-    FaultyManager,
     Manager,
     Program,
     Varlink,
     VarlinkError,
     eventually,
-    variable_row,
 )
+from faulty_manager import TYPES, Exchange, FaultyManager, variable_row
 
 
 @pytest.fixture

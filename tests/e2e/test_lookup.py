@@ -9,18 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connd_testing import (
-    Connd,
-    Exchange,
-    FaultyManager,
-    Manager,
-    Varlink,
-    VarlinkError,
-    connection_row,
-    eventually,
-    link,
-    variable_row,
-)
+from connd_testing import Connd, Manager, Varlink, VarlinkError, eventually, link
+from faulty_manager import Exchange, FaultyManager, connection_row, variable_row
 
 FIELDS = {
     "host": "db.example.com",

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from connd_testing import PATIENCE, Exchange, FaultyManager, Manager, eventually, link
+from connd_testing import PATIENCE, Manager, eventually, link
+from faulty_manager import Exchange, FaultyManager
 from manager_http import connection, objects, send
 
 TYPES = {

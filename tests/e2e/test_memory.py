@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connd_testing import SANITIZED, Connd, FaultyManager, Manager, connection_row, eventually
+from connd_testing import SANITIZED, Connd, Manager, eventually
+from faulty_manager import FaultyManager, connection_row
 
 N = 10_000
 REFRESHES = 20

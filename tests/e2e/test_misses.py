@@ -9,15 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from connd_testing import (
-    Connd,
-    Exchange,
-    FaultyManager,
-    Manager,
-    VarlinkError,
-    connection_row,
-    eventually,
-)
+from connd_testing import Connd, Manager, VarlinkError, eventually
+from faulty_manager import Exchange, FaultyManager, connection_row
 
 SLOW = {"refresh": "60s", "push": "no"}
 

@@ -11,14 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from connd_testing import (
-    Connd,
-    FaultyManager,
-    VarlinkError,
-    connection_row,
-    eventually,
-    variable_row,
-)
+from connd_testing import Connd, VarlinkError, eventually
+from faulty_manager import FaultyManager, connection_row, variable_row
 
 MARKER = "s3cr3t-marker-in-a-password"
 

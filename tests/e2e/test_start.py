@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from connd_testing import PATIENCE, Connd, FaultyManager, connection_row, eventually
+from connd_testing import PATIENCE, Connd, eventually
+from faulty_manager import FaultyManager, connection_row
 
 LIBRARY = "libcurl.so.4"
 

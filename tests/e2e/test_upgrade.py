@@ -9,15 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from connd_testing import (
-    Connd,
-    Exchange,
-    FaultyManager,
-    Manager,
-    Varlink,
-    connection_row,
-    eventually,
-)
+from connd_testing import Connd, Manager, Varlink, eventually
+from faulty_manager import Exchange, FaultyManager, connection_row
 
 UPGRADES = 10
 
