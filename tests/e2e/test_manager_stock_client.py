@@ -198,6 +198,21 @@ def test_variables_and_metrics_exports(client: AuthenticatedClient, manager: Man
     assert view(client, manager, "prod")["region"]["airflowVariable"]["value"] == "eu"
 
 
+def test_v1beta1_lists_no_type_that_it_does_not_have(manager: Manager) -> None:
+    """The client ends on ENVIRONMENT_VARIABLE, which it has not heard of."""
+    manager.create_variable("region", "eu")
+    manager.api("POST", "", {
+        "objectKey": "REGION", "objectType": "ENVIRONMENT_VARIABLE", "scope": "WORKSPACE",
+        "scopeEntityId": manager.workspace, "environmentVariable": {"value": "eu"},
+    })  # fmt: skip
+    client = AuthenticatedClient(
+        base_url=f"{manager.url}/platform/v1beta1", token=manager.token,
+        raise_on_unexpected_status=True,
+    )  # fmt: skip
+    assert set(rows(client, manager)) == {"region"}
+    assert set(rows(client, manager, workspace_id=manager.workspace)) == {"region"}
+
+
 def test_a_refusal_is_an_error_it_can_read(manager: Manager) -> None:
     stranger = AuthenticatedClient(base_url=f"{manager.url}/v1", token="no-token")
     refused = list_environment_objects.sync(manager.organization, client=stranger)
