@@ -67,6 +67,13 @@ later(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* When a sync is due: never while the manager wants to be left alone. */
+static int64_t
+due_ms(const struct replica *r)
+{
+	return later(r->next_sync_ms, r->floor_ms);
+}
+
 static void
 note(struct replica *r, const char *event, const char *detail)
 {
@@ -153,7 +160,7 @@ replica_remember(const struct replica *r, struct replica_memory *out)
 		.confirmed_ms = r->confirmed_ms,
 		.refused = r->refused,
 		.refused_ms = r->refused_ms,
-		.next_sync_ms = r->next_sync_ms,
+		.next_sync_ms = due_ms(r),
 		.floor_ms = r->floor_ms,
 	};
 	return r->current != NULL;
@@ -331,7 +338,8 @@ replica_ask_now(struct replica *r, int64_t now_ms, enum record_kind kind, struct
 static bool
 sync_is_near(const struct replica *r, int64_t now_ms)
 {
-	return r->syncing || now_ms >= earlier(r->next_sync_ms, r->asked_sync_ms);
+	return r->syncing ||
+	       now_ms >= later(r->floor_ms, earlier(r->next_sync_ms, r->asked_sync_ms));
 }
 
 bool
@@ -788,7 +796,7 @@ replica_turn(struct replica *r, int64_t now_ms)
 {
 	int64_t next;
 
-	if (!r->syncing && now_ms >= r->next_sync_ms) {
+	if (!r->syncing && now_ms >= due_ms(r)) {
 		r->syncing = true;
 		r->begun_ms = now_ms;
 		r->misses_before_sync = r->probes.misses;
@@ -802,7 +810,7 @@ replica_turn(struct replica *r, int64_t now_ms)
 
 	next = earlier(next_edge(r, now_ms), r->carry_until_ms);
 	if (!r->syncing)
-		next = earlier(next, r->next_sync_ms);
+		next = earlier(next, due_ms(r));
 	if (may_probe(r))
 		next = earlier(next, r->next_probe_ms);
 	for (const struct waiter *w = r->waiters; w; w = w->next)
@@ -831,7 +839,7 @@ replica_status(struct replica *r, int64_t now_ms, struct replica_status *out)
 		.age_ms = r->current ? now_ms - r->confirmed_ms : -1,
 		.last_error = r->last_error,
 		.syncing = r->syncing,
-		.next_sync_ms = r->syncing ? 0 : later(0, r->next_sync_ms - now_ms),
+		.next_sync_ms = r->syncing ? 0 : later(0, due_ms(r) - now_ms),
 		.syncs_ok = r->syncs_ok,
 		.syncs_failed = r->syncs_failed,
 		.probes = r->n_probes,

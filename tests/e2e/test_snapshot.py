@@ -330,3 +330,29 @@ def test_the_next_sync_is_due_when_it_was_before_a_restart(world: World) -> None
             assert due - 60000 < status["next_sync_ms"] <= due
             assert connd.variable("v") == "value"
     assert len(world.faulty.requests) == asked
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a clock of its own")
+def test_age_runs_through_a_suspend(world: World) -> None:
+    """The boot clock is an hour ahead, and no other: as after an hour of sleep."""
+    world.write_one()
+    connd = world.connd()
+    connd.start(wrap=lambda argv: ["unshare", "--time", "--boottime", "3600", *argv])
+    status = connd.status()
+    assert 3600_000 <= status["age_ms"] < 3660_000 and status["state"] == "offline"
+    world.faulty.fault = None
+    connd.wait_for(lambda s: s["state"] == "fresh", "a sync")
+    assert connd.status()["age_ms"] < 60_000
+    connd.stop()
+    connd = world.connd()
+    connd.sections["freshness"] = {"max_stale": "30m"}
+    connd.write_config()
+    world.manager_goes()
+    connd.start(
+        wait="listening",
+        wrap=lambda argv: ["unshare", "--time", "--boottime", "7200", *argv],
+    )
+    assert connd.status()["state"] == "not-ready"
+    reason = next(e["reason"] for e in connd.events("warn") if e["event"] == "snapshot refused")
+    assert "too old" in reason
+    connd.stop()

@@ -64,6 +64,8 @@ on_start_sync(void *env)
 
 	if (w->syncing)
 		world_broken(w, "a second sync was started while one is in flight");
+	if (w->now_ms < w->floor_ms)
+		world_broken(w, "a sync was started within a Retry-After");
 	w->syncing = true;
 	w->n_syncs++;
 	w->answers_ms = *w->manager ? w->now_ms + w->latency_ms : INT64_MAX;
@@ -113,6 +115,8 @@ on_start_probe(void *env, enum record_kind kind, struct span key)
 		world_broken(w, "a second probe was started while one is in flight");
 	if (w->syncing)
 		world_broken(w, "a probe was started while a sync is in flight");
+	if (w->now_ms < w->floor_ms)
+		world_broken(w, "a probe was started within a Retry-After");
 	w->probing = true;
 	w->n_probes++;
 	happened(w, true, "probe #%u %s%.*s", w->n_probes, kind_prefix[kind], (int)key.n, key.p);
@@ -392,6 +396,15 @@ read_outcome(const char *word, enum sync_outcome *out)
 	return false;
 }
 
+static void
+told_to_wait(struct world *w, int64_t ms)
+{
+	int64_t until_ms = w->now_ms + (ms < 3600000 ? ms : 3600000);
+
+	if (until_ms > w->floor_ms)
+		w->floor_ms = until_ms;
+}
+
 void
 world_sync_ends(struct world *w, const struct words *args)
 {
@@ -411,6 +424,7 @@ world_sync_ends(struct world *w, const struct words *args)
 	}
 	if (after && !words_number(after, &result.retry_after_ms))
 		world_broken(w, "retry_after= is no time");
+	told_to_wait(w, result.retry_after_ms);
 	if (why) {
 		snprintf(reason, sizeof reason, "%.*s", (int)strcspn(why + 1, "\""), why + 1);
 		result.reason = reason;
@@ -448,6 +462,7 @@ world_probe_ends(struct world *w, const struct words *args)
 		return;
 	}
 	w->probing = false;
+	told_to_wait(w, after_ms);
 	replica_left_alone(w->replica, w->now_ms, after_ms);
 	replica_probe_done(w->replica, w->now_ms, found);
 	turn(w);
@@ -605,6 +620,9 @@ world_restart(struct world *w, const struct words *args)
 
 	if (!words_has(args, "crash"))
 		world_stamp(w);
+	if (!w->keeps_snapshot || words_has(args, "crash") || words_has(args, "reboot"))
+		w->floor_ms =
+		    0; /* not known, or on another clock: the scenario says what it expects */
 	w->replica = replica_free(w->replica);
 	w->syncing = w->probing = false;
 	w->now_ms += after_ms;

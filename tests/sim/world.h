@@ -45,6 +45,8 @@ struct world {
 	bool syncing, probing, woken;
 	char manager[1024]; /* what the manager answers by itself; "": it waits to be told */
 	int64_t latency_ms, answers_ms;
+	int64_t
+	    floor_ms; /* it wants to be left alone until then; a restart without a snapshot forgets it */
 
 	/* The disk, and what tells one run from the next. */
 	bool keeps_snapshot, to_write, boot_id_hidden;
