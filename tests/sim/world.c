@@ -620,7 +620,8 @@ world_restart(struct world *w, const struct words *args)
 
 	if (!words_has(args, "crash"))
 		world_stamp(w);
-	if (!w->keeps_snapshot || words_has(args, "crash") || words_has(args, "reboot"))
+	if (!w->keeps_snapshot || w->ran_short || words_has(args, "crash") ||
+	    words_has(args, "reboot"))
 		w->floor_ms =
 		    0; /* not known, or on another clock: the scenario says what it expects */
 	w->replica = replica_free(w->replica);
