@@ -57,7 +57,7 @@ SRC_ctl     := $(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c))
 SRC_test    := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
 LAYERS      := base proto core edge manager ctl test
 
-MAIN_connd   := daemon/main.c daemon/app.c
+MAIN_connd   := daemon/main.c daemon/app.c daemon/app_replica.c daemon/app_signals.c
 MAIN_connctl := daemon/ctl/main.c
 MAIN_manager := daemon/manager/main.c
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Who may include whom: the architecture, as two tables the code obeys.
-# daemon/main.c and daemon/app.c tie the parts of connd together and may include every layer.
+# daemon/main.c and daemon/app*.c tie the parts of connd together and may include every layer.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -17,7 +17,7 @@ ctl     base proto ctl
 homes='
 cjson/     proto/json.c
 curl/      daemon/edge/libcurl.h daemon/ctl/http.c
-event2/    daemon/edge/ daemon/manager/ daemon/app.c
+event2/    daemon/edge/ daemon/manager/ daemon/app
 ini.h      daemon/core/config.c
 openssl/   daemon/edge/libcurl.c daemon/ctl/http.c daemon/manager/
 sodium.h   daemon/base/ daemon/manager/token.c
@@ -53,7 +53,7 @@ done | xargs awk -v layers="$layers" -v homes="$homes" '
 	FNR == 1 {
 		layer = FILENAME
 		sub(/^daemon\//, "", layer)
-		allowed = sub(/\/.*/, "", layer) ? may[layer] : " base proto core edge app.h gen "
+		allowed = sub(/\/.*/, "", layer) ? may[layer] : " base proto core edge app.h app_internal.h gen "
 	}
 	match($0, /^[ \t]*#[ \t]*include[ \t]*[<"]/) {
 		name = substr($0, RLENGTH + 1)
