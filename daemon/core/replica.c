@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/replica.h"
+#include "core/replica_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,64 +8,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "core/backoff.h"
-#include "core/probe.h"
 
-#define HOLD_MS_MAX     30000 /* a list held back is checked by a second one no later than this */
-#define GUARD_FROM      10    /* a kind with fewer objects may lose some, but not all, unchecked */
-#define URGENT_RETRY_MS 10000 /* the longest back-off while nothing can be answered */
-#define ASKED_RETRY_MS                                                                             \
-	1000 /* a question that finds no data starts a sync this soon after the last */
 #define TEAM_SEPARATOR "___"
-
-struct replica {
-	struct replica_config config;
-	const struct replica_ops *ops;
-	void *env;
-
-	struct generation *current; /* NULL: no data yet */
-	uint64_t number;            /* of current, or what the first one gets */
-	int64_t
-	    confirmed_ms; /* when the manager was asked, the last time it said that current is so */
-	bool loaded;      /* ... to an earlier run: no sync of this one has ended well */
-	int64_t carry_until_ms;  /* the first held value ends then; INT64_MAX: none is held */
-	int64_t held_until_ms;   /* the second one counts from then on */
-	struct generation *held; /* a list that dropped too much and waits for a second one */
-
-	bool refused; /* since refused_ms, and no good list yet */
-	int64_t refused_ms;
-
-	bool syncing, sync_again;
-	int64_t begun_ms;                    /* the one that runs */
-	int64_t next_sync_ms, asked_sync_ms; /* when one is due; when a question may start one */
-	int64_t floor_ms;                    /* Retry-After: none starts before */
-	int64_t done_ms;                     /* when the last one ended */
-	struct backoff backoff;
-	uint64_t syncs_ok, syncs_failed;
-
-	bool probing;
-	int64_t next_probe_ms;
-	uint64_t misses_before_sync, n_probes;
-	struct probes probes;
-
-	struct waiter *waiters;
-	bool closing;
-	enum freshness noted;                 /* the state that was noted last */
-	char last_error[REPLICA_REASON_SIZE]; /* "" after a good list */
-	char reason[2 * REPLICA_REASON_SIZE]; /* the last answer's */
-};
-
-static int64_t
-earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
-static int64_t
-later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
 
 /* When a sync is due: never while the manager wants to be left alone. */
 static int64_t
@@ -74,8 +18,8 @@ due_ms(const struct replica *r)
 	return later(r->next_sync_ms, r->floor_ms);
 }
 
-static void
-note(struct replica *r, const char *event, const char *detail)
+void
+replica_note(struct replica *r, const char *event, const char *detail)
 {
 	r->ops->note(r->env, event, detail);
 }
@@ -102,8 +46,8 @@ replica_new(struct replica **out, const struct replica_config *config,
 /* --- what the data is worth ---------------------------------------------------------- */
 
 /* How long a value lives that the manager no longer shows us. */
-static int64_t
-withdrawn_window(const struct replica *r)
+int64_t
+replica_withdrawn_window(const struct replica *r)
 {
 	return earlier(r->config.windows.max_stale_unauthorized_ms, r->config.windows.max_stale_ms);
 }
@@ -111,11 +55,11 @@ withdrawn_window(const struct replica *r)
 static bool
 refusal_has_ended_it(const struct replica *r, int64_t now_ms)
 {
-	return r->refused && now_ms - r->refused_ms >= withdrawn_window(r);
+	return r->refused && now_ms - r->refused_ms >= replica_withdrawn_window(r);
 }
 
-static enum freshness
-state_at(const struct replica *r, int64_t now_ms)
+enum freshness
+replica_state_at(const struct replica *r, int64_t now_ms)
 {
 	enum freshness state;
 
@@ -130,12 +74,12 @@ state_at(const struct replica *r, int64_t now_ms)
 static int64_t
 held_until(const struct replica *r, const struct record *rec)
 {
-	return rec->held->confirmed_ms + withdrawn_window(r);
+	return rec->held->confirmed_ms + replica_withdrawn_window(r);
 }
 
 /* Notes when the first held value ends that has not ended yet. */
-static void
-watch_held(struct replica *r, int64_t now_ms)
+void
+replica_watch_held(struct replica *r, int64_t now_ms)
 {
 	r->carry_until_ms = INT64_MAX;
 	if (!r->current || generation_count_state(r->current, RECORD_WITHHELD) == 0)
@@ -166,8 +110,8 @@ replica_remember(const struct replica *r, struct replica_memory *out)
 	return r->current != NULL;
 }
 
-static void
-not_before(struct replica *r, int64_t floor_ms)
+void
+replica_not_before(struct replica *r, int64_t floor_ms)
 {
 	r->floor_ms = later(r->floor_ms, floor_ms);
 	r->next_sync_ms = later(r->next_sync_ms, r->floor_ms);
@@ -180,7 +124,7 @@ replica_hold_off(struct replica *r, int64_t now_ms, int64_t floor_ms)
 {
 	if (floor_ms <= now_ms)
 		return;
-	not_before(r, earlier(floor_ms, now_ms + BACKOFF_LONGEST_MS));
+	replica_not_before(r, earlier(floor_ms, now_ms + BACKOFF_LONGEST_MS));
 	(void)snprintf(r->last_error, sizeof r->last_error,
 	    "before this start the manager asked to be left alone for a while (Retry-After)");
 }
@@ -197,14 +141,14 @@ replica_load(
 	r->refused = memory->refused;
 	r->refused_ms = memory->refused_ms;
 	r->loaded = true;
-	r->noted = state_at(r, now_ms);
+	r->noted = replica_state_at(r, now_ms);
 	if (late <= 0)
 		r->next_sync_ms = now_ms + earlier(-late, r->config.refresh_ms * 12 / 10);
 	else
 		r->next_sync_ms =
 		    now_ms + r->ops->jitter(r->env, 0, earlier(late, r->config.refresh_ms));
 	replica_hold_off(r, now_ms, memory->floor_ms);
-	watch_held(r, now_ms);
+	replica_watch_held(r, now_ms);
 }
 
 /* --- answering ----------------------------------------------------------------------- */
@@ -321,7 +265,7 @@ replica_ask_now(struct replica *r, int64_t now_ms, enum record_kind kind, struct
 	*out = (struct answer){
 		.verdict = VERDICT_NOT_FOUND,
 		.generation = r->number,
-		.state = state_at(r, now_ms),
+		.state = replica_state_at(r, now_ms),
 		.age_ms = now_ms - r->confirmed_ms,
 	};
 	if (out->state == EXPIRED) {
@@ -389,8 +333,8 @@ replica_wait(struct replica *r, int64_t now_ms, struct waiter *w)
  * Answers those whose time is up; INT64_MAX: all. They move to a list of their own first: an answer may
  * forget others, or bring new questions.
  */
-static void
-end_waits(struct replica *r, int64_t now_ms)
+void
+replica_end_waits(struct replica *r, int64_t now_ms)
 {
 	struct waiter *ended = NULL, *w, *next;
 
@@ -411,7 +355,7 @@ void
 replica_close(struct replica *r)
 {
 	r->closing = true;
-	end_waits(r, INT64_MAX);
+	replica_end_waits(r, INT64_MAX);
 }
 
 struct replica *
@@ -424,278 +368,6 @@ replica_free(struct replica *r)
 	generation_unref(r->held);
 	mem_free(r);
 	return NULL;
-}
-
-/* --- syncing ------------------------------------------------------------------------- */
-
-/* Remembers why; one note for each new reason, not for each failure. */
-static void
-fail_with(struct replica *r, const char *event, const char *reason)
-{
-	bool known = strcmp(r->last_error, reason) == 0;
-
-	snprintf(r->last_error, sizeof r->last_error, "%s", reason);
-	if (!known)
-		note(r, event, r->last_error);
-}
-
-static void
-sync_failed(struct replica *r, int64_t now_ms, const struct sync_result *result, const char *reason)
-{
-	bool refusal = result->outcome == SYNC_UNAUTHORIZED || result->outcome == SYNC_REFUSED;
-	bool urgent = !refusal && (!r->current || state_at(r, now_ms) == EXPIRED);
-	int64_t delay;
-
-	r->syncs_failed++;
-	if (refusal && !r->refused) {
-		r->refused = true;
-		r->refused_ms = now_ms;
-	}
-	fail_with(r, refusal ? "sync refused" : "sync failed", reason);
-	delay = backoff_next(&r->backoff, urgent ? URGENT_RETRY_MS : BACKOFF_CAP_MS,
-	    result->retry_after_ms, r->ops->jitter, r->env);
-	r->next_sync_ms = now_ms + delay;
-	if (result->retry_after_ms > 0)
-		r->floor_ms = r->next_sync_ms;
-	r->asked_sync_ms = later(now_ms + ASKED_RETRY_MS, r->floor_ms);
-}
-
-/*
- * The manager has said that what we serve is so: was so when it was asked. What changed while a long list
- * was read may not be in it, and an answer may wait in a machine that sleeps.
- */
-static void
-confirm(struct replica *r, int64_t now_ms, const struct sync_result *result)
-{
-	if (*r->last_error)
-		note(r, "sync recovered", "");
-	r->last_error[0] = '\0';
-	r->confirmed_ms = later(r->begun_ms, result->asked_ms);
-	r->refused = r->loaded = false;
-	r->held = generation_unref(r->held);
-	r->syncs_ok++;
-	probes_settle(&r->probes, r->misses_before_sync);
-	backoff_reset(&r->backoff);
-	r->next_sync_ms =
-	    later(r->floor_ms, now_ms + r->ops->jitter(r->env, r->config.refresh_ms * 8 / 10,
-					    r->config.refresh_ms * 12 / 10));
-}
-
-/* Does this list drop so much of one kind that it must be seen twice? */
-static bool
-drops_too_much(const struct replica *r, const struct sync_list *l, char *why, size_t size)
-{
-	static const char *const kinds[N_KINDS] = { "connections", "variables",
-		"environment variables" };
-
-	for (int k = 0; k < N_KINDS; k++) {
-		enum record_kind kind = (enum record_kind)k;
-		size_t n = generation_count(r->current, kind), gone;
-		bool all;
-
-		if (n == 0)
-			continue;
-		gone = l->difference.n_dropped[k];
-		all = generation_count(l->generation, kind) == 0;
-		if (!all && (n < GUARD_FROM || gone * 100 <= n * r->config.deletion_guard_percent))
-			continue;
-		snprintf(why, size,
-		    "the list drops %zu of %zu %s; held back until a second one is the same", gone,
-		    n, kinds[k]);
-		return true;
-	}
-	return false;
-}
-
-static void
-hold_back(struct replica *r, int64_t now_ms, struct generation *g, const char *why)
-{
-	generation_unref(r->held);
-	r->held = g;
-	r->held_until_ms = now_ms + earlier(r->config.refresh_ms, HOLD_MS_MAX);
-	fail_with(r, "list held back", why);
-}
-
-/*
- * True: the list has to wait, and is taken over. A second one that comes too soon (somebody asked for a
- * sync) proves nothing: what made the first one wrong may still last.
- */
-static bool
-must_wait(struct replica *r, int64_t now_ms, const struct sync_list *l)
-{
-	struct generation *g = l->generation;
-	char why[REPLICA_REASON_SIZE];
-
-	if (!r->current || !drops_too_much(r, l, why, sizeof why))
-		return false;
-	if (!r->held || !generation_equal(r->held, g)) {
-		hold_back(r, now_ms, g, why);
-	} else if (now_ms < r->held_until_ms) {
-		generation_unref(g);
-	} else {
-		note(r, "held list taken", r->last_error);
-		r->last_error[0] = '\0';
-		return false;
-	}
-	backoff_reset(&r->backoff);
-	r->next_sync_ms = r->asked_sync_ms = r->held_until_ms;
-	return true;
-}
-
-static void
-note_withheld(struct replica *r, size_t before)
-{
-	size_t now = generation_count_state(r->current, RECORD_WITHHELD);
-	char detail[128];
-
-	snprintf(detail, sizeof detail,
-	    "%zu records; the token has to be one that may read secrets", now);
-	if (now > before)
-		note(r, "secrets withheld", detail);
-	else if (now < before)
-		note(r, now ? "fewer secrets withheld" : "no secrets withheld any more", detail);
-}
-
-static void
-take(struct replica *r, int64_t now_ms, const struct sync_result *result)
-{
-	const struct sync_list *l = &result->list;
-	struct generation *g = l->generation;
-	size_t withheld = r->current ? generation_count_state(r->current, RECORD_WITHHELD) : 0;
-	bool same = r->current && l->difference.equal;
-
-	confirm(r, now_ms, result);
-	if (same && withheld == 0) {
-		generation_unref(g);
-		return;
-	}
-	/* The same list again may have let go of values that were held for too long. */
-	if (r->current && !same)
-		r->number++;
-	generation_unref(r->current);
-	r->current = g;
-	watch_held(r, now_ms);
-	if (same)
-		return;
-	note_withheld(r, withheld);
-	r->ops->published(r->env);
-}
-
-static const char *
-builder_failure(int error)
-{
-	switch (error) {
-	case -EMSGSIZE:
-		return "the list does not fit into max_bytes";
-	case -EPERM:
-		return "the memory for the list can not be locked";
-	default:
-		return "out of memory for the list";
-	}
-}
-
-void
-sync_list_finish(
-    struct sync_result *result, struct generation_builder *b, const struct sync_basis *basis)
-{
-	struct sync_list *l = &result->list;
-	int e = generation_builder_carry(b, basis->current, basis->confirmed_ms, basis->oldest_ms);
-
-	if (e < 0)
-		generation_builder_free(b);
-	else
-		e = generation_builder_finish(b, &l->generation);
-	if (e < 0) {
-		l->generation = NULL;
-		result->outcome = SYNC_FAILED;
-		result->reason = builder_failure(e);
-		return;
-	}
-	if (basis->current)
-		generation_compare(basis->current, l->generation, &l->difference);
-	result->outcome = SYNC_OK;
-}
-
-void
-replica_basis(const struct replica *r, int64_t now_ms, struct sync_basis *out)
-{
-	*out = (struct sync_basis){
-		.current = r->current,
-		.confirmed_ms = r->confirmed_ms,
-		.oldest_ms = now_ms - withdrawn_window(r) + 1,
-	};
-}
-
-static bool
-sync_listed(struct replica *r, int64_t now_ms, const struct sync_result *result)
-{
-	if (must_wait(r, now_ms, &result->list))
-		return false;
-	take(r, now_ms, result);
-	return true;
-}
-
-static bool
-sync_ended(struct replica *r, int64_t now_ms, const struct sync_result *result)
-{
-	switch (result->outcome) {
-	case SYNC_OK:
-		return sync_listed(r, now_ms, result);
-	case SYNC_NOT_MODIFIED:
-		if (!r->current) {
-			sync_failed(
-			    r, now_ms, result, "the manager says \"not modified\" of nothing");
-			return false;
-		}
-		confirm(r, now_ms, result);
-		return true;
-	case SYNC_UNREACHABLE:
-	case SYNC_UNAUTHORIZED:
-	case SYNC_REFUSED:
-	case SYNC_BAD:
-	case SYNC_FAILED:
-		break;
-	}
-	sync_failed(r, now_ms, result, result->reason ? result->reason : "no reason was given");
-	return false;
-}
-
-bool
-replica_sync_done(struct replica *r, int64_t now_ms, const struct sync_result *result)
-{
-	bool taken;
-
-	if (!r->syncing)
-		abort();
-	r->syncing = false;
-	r->done_ms = now_ms;
-	taken = sync_ended(r, now_ms, result);
-	if (r->sync_again) {
-		r->sync_again = false;
-		r->next_sync_ms = later(now_ms, r->floor_ms);
-	}
-	end_waits(r, INT64_MAX);
-	return taken;
-}
-
-void
-replica_sync_soon(struct replica *r, int64_t now_ms)
-{
-	if (r->syncing)
-		r->sync_again = true;
-	else
-		r->next_sync_ms = earlier(r->next_sync_ms, later(now_ms, r->floor_ms));
-}
-
-void
-replica_left_alone(struct replica *r, int64_t now_ms, int64_t retry_after_ms)
-{
-	if (retry_after_ms <= 0)
-		return;
-	not_before(r, now_ms + backoff_floor(retry_after_ms, r->ops->jitter, r->env));
-	if (!r->syncing) /* it will say by itself how the manager is */
-		fail_with(r, "sync put off",
-		    "the manager asked to be left alone for a while (Retry-After)");
 }
 
 /* --- probing ------------------------------------------------------------------------- */
@@ -750,25 +422,25 @@ end_held(struct replica *r, int64_t now_ms)
 {
 	if (now_ms < r->carry_until_ms)
 		return;
-	watch_held(r, now_ms);
+	replica_watch_held(r, now_ms);
 	r->number++;
-	note(r, "withheld secrets expired", "their lookups are refused from now on");
+	replica_note(r, "withheld secrets expired", "their lookups are refused from now on");
 	r->ops->published(r->env);
 }
 
 static void
 note_state(struct replica *r, int64_t now_ms)
 {
-	enum freshness state = state_at(r, now_ms);
+	enum freshness state = replica_state_at(r, now_ms);
 
 	if (state == r->noted)
 		return;
 	if (state == OFFLINE)
-		note(r, "data is offline", r->last_error);
+		replica_note(r, "data is offline", r->last_error);
 	else if (state == EXPIRED)
-		note(r, "data has expired", r->last_error);
+		replica_note(r, "data has expired", r->last_error);
 	else if (r->noted == OFFLINE || r->noted == EXPIRED)
-		note(r, "data is current again", "");
+		replica_note(r, "data is current again", "");
 	r->noted = state;
 }
 
@@ -781,7 +453,7 @@ next_edge(const struct replica *r, int64_t now_ms)
 		r->confirmed_ms + w->ttl_ms,
 		r->confirmed_ms + w->stale_ms,
 		r->confirmed_ms + w->max_stale_ms,
-		r->refused ? r->refused_ms + withdrawn_window(r) : INT64_MAX,
+		r->refused ? r->refused_ms + replica_withdrawn_window(r) : INT64_MAX,
 	};
 	int64_t next = INT64_MAX;
 
@@ -806,7 +478,7 @@ replica_turn(struct replica *r, int64_t now_ms)
 		probe(r, now_ms);
 	end_held(r, now_ms);
 	note_state(r, now_ms);
-	end_waits(r, now_ms);
+	replica_end_waits(r, now_ms);
 
 	next = earlier(next_edge(r, now_ms), r->carry_until_ms);
 	if (!r->syncing)
@@ -825,7 +497,7 @@ replica_configure(struct replica *r, const struct replica_config *config)
 	if (!*r->last_error && r->syncs_ok)
 		r->next_sync_ms =
 		    earlier(r->next_sync_ms, r->done_ms + config->refresh_ms * 12 / 10);
-	watch_held(r, r->done_ms);
+	replica_watch_held(r, r->done_ms);
 }
 
 /* --- for people ---------------------------------------------------------------------- */
@@ -834,7 +506,7 @@ void
 replica_status(struct replica *r, int64_t now_ms, struct replica_status *out)
 {
 	*out = (struct replica_status){
-		.state = state_at(r, now_ms),
+		.state = replica_state_at(r, now_ms),
 		.generation = r->current ? r->number : 0,
 		.age_ms = r->current ? now_ms - r->confirmed_ms : -1,
 		.last_error = r->last_error,
