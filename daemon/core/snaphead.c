@@ -119,6 +119,24 @@ find_key(const struct snapshot_keys *keys, const uint8_t id[static KEY_ID_SIZE])
 
 /* --- the header ---------------------------------------------------------------------- */
 
+static void
+put_moment(struct buf *b, const struct moment *m)
+{
+	snap_put(b, (uint64_t)m->wall_ms, 8);
+	snap_put(b, (uint64_t)m->boot_ms, 8);
+	snap_put(b, m->has_boot_id, 4);
+	buf_add(b, m->boot_id, sizeof m->boot_id);
+}
+
+static void
+get_moment(struct snap_cursor *c, struct moment *m)
+{
+	m->wall_ms = (int64_t)snap_get(c, 8);
+	m->boot_ms = (int64_t)snap_get(c, 8);
+	m->has_boot_id = snap_get(c, 4) != 0;
+	snap_get_bytes(c, m->boot_id, sizeof m->boot_id);
+}
+
 void
 snap_header_write(struct buf *b, const struct snap_header *h, const struct snapshot_owner *owner,
     const uint8_t key[static SEAL_KEY_SIZE])
@@ -134,10 +152,7 @@ snap_header_write(struct buf *b, const struct snap_header *h, const struct snaps
 	buf_add(b, owner_id, sizeof owner_id);
 	buf_add(b, h->id, sizeof h->id);
 	snap_put(b, h->generation, 8);
-	snap_put(b, (uint64_t)h->written.wall_ms, 8);
-	snap_put(b, (uint64_t)h->written.boot_ms, 8);
-	snap_put(b, h->written.has_boot_id, 4);
-	buf_add(b, h->written.boot_id, sizeof h->written.boot_id);
+	put_moment(b, &h->written);
 	snap_put(b, (uint64_t)h->confirmed_ago_ms, 8);
 	snap_put(b, h->records, 4);
 	snap_put(b, h->pieces, 4);
@@ -173,10 +188,7 @@ snap_header_read(struct snap_header *h, struct snap_cursor *c, const struct snap
 	snap_get_bytes(c, their_owner, sizeof their_owner);
 	snap_get_bytes(c, h->id, sizeof h->id);
 	h->generation = snap_get(c, 8);
-	h->written.wall_ms = (int64_t)snap_get(c, 8);
-	h->written.boot_ms = (int64_t)snap_get(c, 8);
-	h->written.has_boot_id = snap_get(c, 4) != 0;
-	snap_get_bytes(c, h->written.boot_id, sizeof h->written.boot_id);
+	get_moment(c, &h->written);
 	h->confirmed_ago_ms = (int64_t)snap_get(c, 8);
 	h->records = (uint32_t)snap_get(c, 4);
 	h->pieces = (uint32_t)snap_get(c, 4);
