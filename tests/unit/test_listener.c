@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* edge/listener: sockets that were passed (in a child, where descriptors 3 and up are ours to choose),
+ * sockets of our own, and a process that has no descriptor left. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <event2/event.h>
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "edge/listener.h"
+#include "tests/unit/check.h"
+
+struct world {
+	char dir[TEST_DIR_SIZE], path[TEST_DIR_SIZE + 16];
+	struct loop *loop;
+	struct listener *listener;
+	int accepted[8], n;
+	char why[LISTENER_WHY_SIZE];
+};
+
+static int
+set_up(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+
+	test_dir_make(w->dir, "listener");
+	(void)snprintf(w->path, sizeof w->path, "%s/sock", w->dir);
+	*state = w;
+	return loop_new(&w->loop);
+}
+
+static int
+tear_down(void **state)
+{
+	struct world *w = *state;
+
+	listener_free(w->listener);
+	for (int i = 0; i < w->n; i++)
+		close(w->accepted[i]);
+	loop_free(w->loop);
+	test_dir_remove(w->dir);
+	free(w);
+	assert_int_equal(mem_live(), 0);
+	return 0;
+}
+
+static int
+begin(struct world *w)
+{
+	struct listener_options o = { .path = w->path, .mode = 0660 };
+
+	return listener_new(&w->listener, w->loop, &o, w->why);
+}
+
+static struct sockaddr_un
+address(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	(void)snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+	return a;
+}
+
+static int
+listening_at(const char *path)
+{
+	struct sockaddr_un a = address(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(listen(fd, 5), 0);
+	return fd;
+}
+
+static int
+connected_to(const char *path)
+{
+	struct sockaddr_un a = address(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+	return fd;
+}
+
+static bool
+is_there(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+static void
+on_accepted(void *env, int fd)
+{
+	struct world *w = env;
+
+	w->accepted[w->n++] = fd;
+}
+
+static void
+loop_until(struct world *w, int n)
+{
+	int64_t until_ms = clock_boot_ms() + 5000;
+
+	while (w->n < n && clock_boot_ms() < until_ms)
+		(void)event_base_loop(loop_base(w->loop), EVLOOP_NONBLOCK);
+	assert_int_equal(w->n, n);
+}
+
+/* --- passed sockets: what a child finds ---------------------------------------------------------- */
+
+/* Descriptors 3 and up become these, and the variables say so. For children only. */
+static void
+pass(const int *fd, int n, const char *names, pid_t pid)
+{
+	char text[32];
+	int high[8];
+
+	for (int i = 0; i < n; i++)
+		high[i] = fcntl(fd[i], F_DUPFD, 100);
+	for (int i = 0; i < n; i++)
+		(void)dup2(high[i], 3 + i);
+	(void)snprintf(text, sizeof text, "%d", n);
+	(void)setenv("LISTEN_FDS", text, 1);
+	(void)snprintf(text, sizeof text, "%d", (int)pid);
+	(void)setenv("LISTEN_PID", text, 1);
+	if (names)
+		(void)setenv("LISTEN_FDNAMES", names, 1);
+}
+
+/* Runs it in a child; it returns 0 when all was so. */
+static void
+in_child(struct world *w, int (*child)(struct world *w))
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(child(w));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+#define IS_SO(that)                                                                                \
+	do {                                                                                       \
+		if (!(that)) {                                                                     \
+			(void)fprintf(                                                             \
+			    stderr, "line %d: not so: %s (%s)\n", __LINE__, #that, w->why);        \
+			return 1;                                                                  \
+		}                                                                                  \
+	} while (0)
+
+static int
+child_of_three(struct world *w)
+{
+	int fds[3] = { open("/dev/null", O_RDONLY), listening_at(w->path), open("/dev/null", 0) };
+
+	pass(fds, 3, "a:varlink:b", getpid());
+	IS_SO(begin(w) == 0);
+	IS_SO(listener_was_passed(w->listener));
+	IS_SO(fcntl(5, F_GETFD) < 0); /* and 3 has become something else */
+	IS_SO(fcntl(4, F_GETFD) == FD_CLOEXEC);
+	IS_SO(!getenv("LISTEN_FDS") && !getenv("LISTEN_PID") && !getenv("LISTEN_FDNAMES"));
+	w->listener = listener_free(w->listener);
+	IS_SO(is_there(w->path)); /* it is not ours */
+	return 0;
+}
+
+static void
+of_several_sockets_the_named_one_is_taken(void **state)
+{
+	in_child(*state, child_of_three);
+}
+
+static int
+child_of_strangers(struct world *w)
+{
+	int fds[2] = { listening_at(w->path), open("/dev/null", O_RDONLY) };
+
+	pass(fds, 2, "a:b", getpid());
+	IS_SO(begin(w) == -EINVAL);
+	IS_SO(strstr(w->why, "none is named varlink"));
+	fds[0] = open("/dev/null", O_RDONLY);
+	pass(fds, 1, NULL, getpid());
+	IS_SO(begin(w) == -EINVAL);
+	IS_SO(strstr(w->why, "no listening Unix stream socket"));
+	return 0;
+}
+
+static void
+what_is_none_of_ours_is_refused(void **state)
+{
+	in_child(*state, child_of_strangers);
+}
+
+static int
+child_of_another(struct world *w)
+{
+	int fd = open("/dev/null", O_RDONLY);
+
+	pass(&fd, 1, "varlink", getppid());
+	IS_SO(begin(w) == 0);
+	IS_SO(!listener_was_passed(w->listener) && is_there(w->path));
+	IS_SO(fcntl(3, F_GETFD) >= 0);
+	return 0;
+}
+
+static void
+what_was_passed_to_another_process_is_left_alone(void **state)
+{
+	in_child(*state, child_of_another);
+}
+
+static int
+child_of_itself(struct world *w)
+{
+	const char *name;
+	int fd;
+
+	IS_SO(begin(w) == 0);
+	fd = listener_give(w->listener, &name);
+	w->listener = listener_free(w->listener);
+	IS_SO(is_there(w->path)); /* the successor's now */
+	pass(&fd, 1, name, getpid());
+	IS_SO(begin(w) == 0);
+	IS_SO(!listener_was_passed(w->listener));
+	w->listener = listener_free(w->listener);
+	IS_SO(!is_there(w->path));
+	return 0;
+}
+
+static void
+a_path_that_was_ours_is_still_ours_in_the_next_program(void **state)
+{
+	in_child(*state, child_of_itself);
+}
+
+/* --- sockets of our own ----------------------------------------------------------------------------- */
+
+static void
+a_path_is_bound_with_its_mode_and_removed_at_the_end(void **state)
+{
+	struct world *w = *state;
+	char tmp[sizeof w->path + 8];
+	struct stat st;
+
+	(void)snprintf(tmp, sizeof tmp, "%s.tmp", w->path);
+	close(listening_at(tmp));     /* a crash left it */
+	close(listening_at(w->path)); /* and a connd that was killed this */
+	assert_int_equal(begin(w), 0);
+	assert_int_equal(stat(w->path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	assert_false(is_there(tmp));
+	w->listener = listener_free(w->listener);
+	assert_false(is_there(w->path));
+}
+
+static void
+somebody_elses_path_is_never_taken(void **state)
+{
+	struct world *w = *state;
+	int fd = listening_at(w->path);
+	FILE *f;
+
+	assert_int_equal(begin(w), -EADDRINUSE);
+	assert_non_null(strstr(w->why, "somebody already answers"));
+	close(fd);
+	assert_int_equal(unlink(w->path), 0);
+	f = fopen(w->path, "w");
+	assert_non_null(f);
+	fclose(f);
+	assert_int_equal(begin(w), -EEXIST);
+	assert_non_null(strstr(w->why, "is no socket"));
+	assert_true(is_there(w->path));
+}
+
+static void
+a_socket_that_took_our_place_stays(void **state)
+{
+	struct world *w = *state;
+	int other;
+
+	assert_int_equal(begin(w), 0);
+	assert_int_equal(unlink(w->path), 0);
+	other = listening_at(w->path);
+	w->listener = listener_free(w->listener);
+	assert_true(is_there(w->path));
+	close(other);
+}
+
+static void
+a_path_that_no_socket_can_have_is_named(void **state)
+{
+	struct world *w = *state;
+	char path[200];
+	struct listener_options o = { .path = path, .mode = 0660 };
+
+	memset(path, 'x', sizeof path - 1);
+	path[sizeof path - 1] = '\0';
+	assert_int_equal(listener_new(&w->listener, w->loop, &o, w->why), -ENAMETOOLONG);
+	assert_non_null(strstr(w->why, "[socket] path"));
+}
+
+/* --- accepting ------------------------------------------------------------------------------------------ */
+
+static void
+whoever_connects_is_accepted_until_it_stops(void **state)
+{
+	struct world *w = *state;
+	int a, b;
+
+	assert_int_equal(begin(w), 0);
+	assert_int_equal(listener_start(w->listener, on_accepted, w), 0);
+	a = connected_to(w->path);
+	b = connected_to(w->path);
+	loop_until(w, 2);
+	assert_true(fcntl(w->accepted[0], F_GETFL) & O_NONBLOCK);
+	assert_true(fcntl(w->accepted[0], F_GETFD) & FD_CLOEXEC);
+	listener_stop(w->listener);
+	close(a);
+	a = connected_to(w->path); /* the socket's queue has it */
+	for (int i = 0; i < 10; i++)
+		(void)event_base_loop(loop_base(w->loop), EVLOOP_NONBLOCK);
+	assert_int_equal(w->n, 2);
+	close(a);
+	close(b);
+}
+
+static void
+without_descriptors_one_is_refused_and_it_goes_on_when_there_are_some(void **state)
+{
+	struct world *w = *state;
+	struct rlimit all, few;
+	struct sockaddr_un a = address(w->path);
+	char byte;
+	int fd, first, second;
+
+	assert_int_equal(begin(w), 0);
+	assert_int_equal(listener_start(w->listener, on_accepted, w), 0);
+	first = connected_to(w->path);
+	second = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	few = all;
+	fd = open("/dev/null", O_RDONLY);
+	few.rlim_cur = (rlim_t)fd; /* the lowest free one */
+	close(fd);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	(void)event_base_loop(loop_base(w->loop), EVLOOP_ONCE | EVLOOP_NONBLOCK);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+	assert_int_equal(w->n, 0);
+	assert_int_equal(recv(first, &byte, 1, MSG_DONTWAIT), 0); /* it is told, not left hanging */
+	assert_int_equal(connect(second, (struct sockaddr *)&a, sizeof a), 0);
+	loop_until(w, 1); /* after the pause */
+	close(first);
+	close(second);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(of_several_sockets_the_named_one_is_taken),
+		TEST(what_is_none_of_ours_is_refused),
+		TEST(what_was_passed_to_another_process_is_left_alone),
+		TEST(a_path_that_was_ours_is_still_ours_in_the_next_program),
+		TEST(a_path_is_bound_with_its_mode_and_removed_at_the_end),
+		TEST(somebody_elses_path_is_never_taken),
+		TEST(a_socket_that_took_our_place_stays),
+		TEST(a_path_that_no_socket_can_have_is_named),
+		TEST(whoever_connects_is_accepted_until_it_stops),
+		TEST(without_descriptors_one_is_refused_and_it_goes_on_when_there_are_some),
+	};
+
+	if (base_init() < 0)
+		return 1;
+	loop_global_init();
+	return cmocka_run_group_tests_name("listener", tests, NULL, NULL);
+}
