@@ -29,6 +29,22 @@ run(const struct ctl_options *o)
 	return ctl_fail(CTL_USAGE, NULL, "unknown verb \"%s\"", o->word[0]);
 }
 
+/* The verb that was meant, if one is known, has a text of its own. */
+static int
+wrong_usage(int argc, char *argv[], const char *why)
+{
+	char next[64] = "\"connctl --help\" tells what there is.";
+
+	for (int i = 1; i < argc; i++) {
+		if (argv[i][0] == '-' || !options_help(argv[i]))
+			continue;
+		(void)snprintf(
+		    next, sizeof next, "\"connctl %s --help\" tells what it takes.", argv[i]);
+		break;
+	}
+	return ctl_fail(CTL_USAGE, next, "%s", why);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -44,7 +60,7 @@ main(int argc, char *argv[])
 	case OPTIONS_VERSION:
 		return output_text("connctl " CONND_VERSION "\n");
 	case OPTIONS_WRONG:
-		return ctl_fail(CTL_USAGE, "\"connctl --help\" tells what there is.", "%s", why);
+		return wrong_usage(argc, argv, why);
 	case OPTIONS_RUN:
 		return run(&o);
 	}

@@ -159,6 +159,12 @@ def test_usage_is_2(args: tuple[str, ...]) -> None:
     assert done.stderr.startswith("connctl: ")
 
 
+@pytest.mark.parametrize("verb", ["get", "list", "status", "wait", "import"])
+def test_wrong_usage_of_a_verb_names_its_help(verb: str) -> None:
+    done = run("--json", verb, "--frobnicate")
+    assert done.returncode == 2 and f'"connctl {verb} --help"' in done.stderr
+
+
 def test_help_and_version() -> None:
     for args in (
         ("--help",),
