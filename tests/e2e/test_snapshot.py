@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -93,6 +94,8 @@ def test_a_start_without_a_manager_is_served_at_once_as_offline(world: World) ->
         assert connd.variable("v") == "value"
         status = connd.status()
         assert status["state"] == "offline"
+        # The first run had no number to go on from.
+        assert abs(status["generation"] - time.time() * 1000) < 600_000
         world.faulty.fault = None
         connd.wait_for(lambda s: s["state"] == "fresh", "the manager is back")
         assert connd.status()["generation"] == status["generation"], "equal content, equal number"

@@ -153,3 +153,18 @@ def test_a_manager_that_does_not_wait_is_not_asked_in_a_loop(
         connd.wait_for(lambda s: s["syncs_ok"] >= 5, "polling")
         held = [q for _, q, _ in faulty.requests if "objectType" not in q]
         assert len(held) == 2, "one call for the tag, one that should have been held"
+
+
+@pytest.mark.parametrize(("ttl", "wait"), [("8s", "wait=4"), ("1h", "wait=60")])
+def test_a_call_is_held_for_half_of_ttl_and_a_minute_at_most(
+    faulty: FaultyManager, workdir: Path, ttl: str, wait: str
+) -> None:
+    faulty.add(connection_row("warehouse", faulty.deployment, host="h"))
+    faulty.fault = lambda x: x.reply(x.page(), ETag='"t"')
+    sections = {"freshness": {"ttl": ttl, "stale": "2h", "max_stale": "3h"}}
+    with faulty.connd(workdir, sections):
+        asked = eventually(
+            lambda: [h for _, _, h in faulty.requests if "Prefer" in h], "a call to be held"
+        )
+        assert asked[0]["Prefer"] == wait and asked[0]["If-None-Match"] == '"t"'
+        assert not any("Prefer" in h for _, q, h in faulty.requests if "objectType" in q)
