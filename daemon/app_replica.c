@@ -111,13 +111,14 @@ on_published(void *env)
 static void
 on_note(void *env, const char *event, const char *detail)
 {
-	static const char *const good[] = { "sync recovered", "held list taken",
-		"data is current again", "fewer secrets withheld", "no secrets withheld any more" };
+	static const char *const no_warning[] = { "sync recovered", "sync put off",
+		"held list taken", "data is current again", "fewer secrets withheld",
+		"no secrets withheld any more" };
 	struct app *a = env;
 
 	a->noted = true;
-	for (size_t i = 0; i < N_ELEMENTS(good); i++)
-		if (strcmp(event, good[i]) == 0) {
+	for (size_t i = 0; i < N_ELEMENTS(no_warning); i++)
+		if (strcmp(event, no_warning[i]) == 0) {
 			log_info(event, LOG_STR("detail", detail),
 			    LOG_INT("failed_syncs", (int64_t)a->failures));
 			return;
