@@ -21,7 +21,7 @@ MUST_CHECK bool list_read(struct request *rq, struct list *l);
 /* What was made of Prefer: wait; 0 seconds: nothing. */
 struct list_wait {
 	int64_t seconds;
-	char applied[16];
+	char applied[32];
 };
 
 struct list_wait list_wait(int64_t seconds);
