@@ -37,7 +37,7 @@ bool list_equal(const struct list *a, const struct list *b);
  * too large for that, or could not be made: then each call is answered by itself.
  */
 struct http_shared *list_render(struct api *api, const struct list *l, uint64_t *number);
-/* For the audit log, once for all that one token was answered of one view and number. */
+/* For the audit log, which has it once for all that one token was answered of one view and number. */
 void list_note_read(struct request *rq, const struct list *l, uint64_t number);
 /* Only answers; wait: not of 0 seconds. */
 void list_answer_shared(

@@ -103,6 +103,12 @@ struct store_event {
 MUST_CHECK int store_watch(
     struct store *s, void (*fn)(void *arg, const struct store_event *e), void *arg);
 void store_unwatch(struct store *s, void *arg);
+/*
+ * Moves with each commit after which a token that was good may be allowed something else: one is revoked or
+ * pruned, or a place or an organization's settings changed. As long as it stands, what a token was found to be
+ * allowed stands, too, until the token expires.
+ */
+uint64_t store_rights(const struct store *s);
 
 /* ---- organizations, Workspaces, Deployments ---- */
 

@@ -57,7 +57,7 @@ struct pending_read {
 	struct id by;
 	char by_name[256], key[LIMIT_KEY_BYTES + 1];
 };
-#define MAX_PENDING_READS 256
+#define MAX_PENDING_READS 1024 /* a change that a thousand tokens wait for is one transaction */
 #define SEEN_READS        4096
 
 /* A place as it is committed. */
@@ -111,7 +111,8 @@ struct store {
 	struct kept_entity kept_entities[256];
 	struct kept_numbers kept_numbers[1024];
 	struct kept_list kept_lists[1024];
-	bool entities_changed; /* by this transaction */
+	bool entities_changed, tokens_changed; /* by this transaction */
+	uint64_t rights;                       /* see store_rights() */
 };
 
 void reader_close(struct reader *r);

@@ -38,6 +38,12 @@ store_tell(struct store *s, const struct store_event *e)
 	}
 }
 
+uint64_t
+store_rights(const struct store *s)
+{
+	return s->rights;
+}
+
 /* ---- transactions ---- */
 
 /* One place, so that it is prepared when the store opens: with memory out it must not need any. */
@@ -64,7 +70,7 @@ tx_begin(struct store *s)
 		r = db_run(db_query(&s->db, "BEGIN IMMEDIATE", ""));
 	if (r == 0) {
 		s->change = 0;
-		s->entities_changed = false;
+		s->entities_changed = s->tokens_changed = false;
 	}
 	return r;
 }
@@ -140,6 +146,8 @@ tx_end(struct store *s, int r)
 		return r;
 	s->commits++;
 	s->dirty = true;
+	if (s->entities_changed || s->tokens_changed)
+		s->rights++;
 	if (s->entities_changed)
 		cache_forget_entities(s);
 	if (number) {

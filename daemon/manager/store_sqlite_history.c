@@ -145,15 +145,32 @@ history_version(struct store *s, const struct id *id, int64_t version, struct bu
 /* ---- reads, in batches ---- */
 
 /* What makes two reads the same one. */
-static uint64_t
-read_hash(const struct store *s, const struct pending_read *p, uint64_t number)
-{
-	char text[512];
-	int n = snprintf(text, sizeof text, "%s|%s|%s|%s|%.250s|%d|%llu", p->by.s,
-	    p->entry.scope_id.s, p->entry.subject.s, p->entry.type ? p->entry.type : "", p->key,
-	    (int)p->entry.action, (unsigned long long)number);
+struct read_key {
+	struct id by, scope_id, subject;
+	bool secrets;
+	unsigned types;
+	uint64_t number, key; /* key: the hash of the one that is asked for */
+};
 
-	return hash_short(s->read_key, text, n < (int)sizeof text ? (size_t)n : sizeof text - 1);
+static uint64_t
+read_hash(const struct store *s, const struct store_actor *by, const struct store_query *view,
+    const struct store_object *object, uint64_t number, bool secrets)
+{
+	struct read_key k;
+
+	memset(&k, 0, sizeof k); /* what lies between its members is hashed as well */
+	k.by = by->token;
+	k.secrets = secrets;
+	k.number = number;
+	if (object) {
+		k.subject = object->id;
+	} else {
+		k.scope_id = view->scope_id;
+		k.types = view->types;
+		if (view->key.p)
+			k.key = hash_short(s->read_key, view->key.p, view->key.n);
+	}
+	return hash_short(s->read_key, &k, sizeof k);
 }
 
 static const char *
@@ -169,7 +186,11 @@ view_type(const struct store_query *q)
 static void
 copy_text(char *out, size_t size, struct span text)
 {
-	snprintf(out, size, "%.*s", (int)text.n, text.p ? text.p : "");
+	size_t n = text.n < size ? text.n : size - 1;
+
+	if (n)
+		memcpy(out, text.p, n);
+	out[n] = '\0';
 }
 
 /* The places of the view, for who may see this line later. */
@@ -190,10 +211,13 @@ void
 store_audit_read(struct store *s, const struct store_actor *by, const struct store_query *view,
     const struct store_object *object, uint64_t number, bool secrets)
 {
-	struct pending_read *p;
-	uint64_t hash, *seen;
+	uint64_t hash = read_hash(s, by, view, object, number, secrets);
+	uint64_t *seen = &s->seen_reads[hash % SEEN_READS];
 	enum audit_action action = secrets ? AUDIT_READ_SECRETS : AUDIT_READ;
+	struct pending_read *p;
 
+	if (*seen == hash)
+		return;
 	if (s->n_reads == MAX_PENDING_READS)
 		audit_flush(s);
 	p = &s->reads[s->n_reads];
@@ -209,9 +233,7 @@ store_audit_read(struct store *s, const struct store_actor *by, const struct sto
 		copy_text(p->key, sizeof p->key, view->key);
 	}
 	p->entry.at_ms = store_now();
-	hash = read_hash(s, p, number);
-	seen = &s->seen_reads[hash % SEEN_READS];
-	if (*seen == hash || (!object && place_of_view(s, view, &p->entry) != 0))
+	if (!object && place_of_view(s, view, &p->entry) != 0)
 		return;
 	*seen = hash;
 	copy_text(p->by_name, sizeof p->by_name, by->name);

@@ -127,6 +127,7 @@ store_token_revoke(
 
 	if (r < 0)
 		return r;
+	s->tokens_changed = true;
 	r = db_run(db_query(&s->db,
 	    "UPDATE token SET revoked_ms = CASE revoked_ms WHEN 0 THEN ?2 ELSE revoked_ms END "
 	    "WHERE id = ?1",
@@ -181,6 +182,7 @@ store_token_prune(struct store *s, int64_t before_ms)
 
 	if (r < 0)
 		return r;
+	s->tokens_changed = true;
 	return tx_end(s, db_run(db_query(&s->db,
 			     "DELETE FROM token WHERE (revoked_ms > 0 AND revoked_ms < ?1) "
 			     "OR (expires_ms > 0 AND expires_ms < ?1)",

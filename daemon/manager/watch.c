@@ -27,6 +27,8 @@ struct held {
 	struct request *rq;
 	struct list list;
 	uint64_t number; /* of the view, which the client has */
+	uint64_t rights; /* of the store, when this was what the token may have */
+	bool told;       /* what others were told, too; not noted yet that it was read */
 	struct list_wait wait;
 	struct event *timer;
 	int64_t until_ms; /* boot time */
@@ -40,8 +42,7 @@ struct memo {
 	uint64_t number;
 	struct http_shared *answer; /* good as long as the view has this number */
 	bool rendered;              /* or tried to: not everything can be shared */
-	bool trusted;               /* the request was authorised in this turn */
-	bool noted;                 /* its token's read is in the audit log */
+	bool current;               /* the number was asked for in this turn */
 };
 
 struct watch {
@@ -123,45 +124,49 @@ memo_forget(struct memo *m)
 }
 
 /*
- * Asks everything anew: a Deployment may be gone, a right lost. False: the call is answered, with the
- * reason. Else the memo is about it.
+ * Whether the token may have it still. What was found before stands as long as the store's rights do; else
+ * everything is asked anew: a Deployment may be gone, a right lost. False: the call is answered, with the reason.
  */
 static bool
-ask_again(struct held *h)
+authorise(struct held *h)
 {
-	struct memo *m = &h->watch->memo;
-	struct request *rq = h->rq;
+	uint64_t rights = store_rights(h->watch->api->store);
+	int64_t expires_ms = h->rq->who.expires_ms;
 	struct list l = { 0 };
-	uint64_t number;
-	int r;
 
-	m->trusted = false;
-	if (!request_authorise_again(rq) || !list_read(rq, &l))
+	if (h->rights == rights && (!expires_ms || clock_wall_ms() < expires_ms))
+		return true;
+	if (!request_authorise_again(h->rq) || !list_read(h->rq, &l))
 		return false;
-	r = store_view_number(h->watch->api->store, &l.query, &number);
-	if (r < 0) {
-		error_answer_internal(rq->call, r);
-		return false;
-	}
-	if (m->rq && (m->number != number || !list_equal(&m->list, &l)))
-		memo_forget(m);
-	request_ref(rq);
-	if (m->rq)
-		request_unref(m->rq);
-	m->rq = rq;
-	m->list = l;
-	m->number = number;
-	m->trusted = true;
-	m->noted = false;
+	h->list = l;
+	h->rights = rights;
 	return true;
 }
 
-/* The same token asked for the same in this turn, and nothing is written within one. */
+/* The memo is about what it asks for; nothing is written within a turn. False: the call is answered. */
 static bool
-is_known(const struct memo *m, const struct held *h)
+look(struct held *h)
 {
-	return m->trusted && id_equal(&m->rq->who.id, &h->rq->who.id) &&
-	       list_equal(&m->list, &h->list);
+	struct memo *m = &h->watch->memo;
+	bool same = m->rq && list_equal(&m->list, &h->list);
+	uint64_t number;
+	int r;
+
+	if (same && m->current)
+		return true;
+	r = store_view_number(h->watch->api->store, &h->list.query, &number);
+	if (r < 0) {
+		error_answer_internal(h->rq->call, r);
+		return false;
+	}
+	if (!same || m->number != number) {
+		memo_forget(m);
+		m->rq = request_ref(h->rq);
+		m->list = h->list;
+		m->number = number;
+	}
+	m->current = true;
+	return true;
 }
 
 static void
@@ -173,12 +178,11 @@ answer_changed(struct held *h)
 		m->answer = list_render(h->watch->api, &m->list, &m->number);
 	m->rendered = true;
 	if (!m->answer) {
-		list_answer(h->rq, &m->list, &h->wait);
+		list_answer(h->rq, &h->list, &h->wait);
 		return;
 	}
-	if (!m->noted)
-		list_note_read(h->rq, &m->list, m->number);
-	m->noted = true;
+	h->number = m->number;
+	h->told = true;
 	list_answer_shared(h->rq, m->answer, &h->wait);
 }
 
@@ -190,14 +194,14 @@ finish(struct held *h)
 	const struct memo *m = &w->memo;
 
 	leave(h);
-	if (!is_known(m, h) && !ask_again(h)) {
+	if (!authorise(h) || !look(h)) {
 		enter(h, &w->done);
 		return;
 	}
 	if (m->number != h->number) {
 		answer_changed(h);
 	} else if (h->timed_out || w->stopping || clock_boot_ms() >= h->until_ms) {
-		list_answer_unchanged(h->rq, &m->list, &h->wait);
+		list_answer_unchanged(h->rq, &h->list, &h->wait);
 	} else {
 		wait_for_change(h);
 		return;
@@ -205,13 +209,18 @@ finish(struct held *h)
 	enter(h, &w->done);
 }
 
-/* What comes next is not known to be allowed any more; an answer may serve again. */
+/* Behind everybody's answers. What comes next may be of another number; an answer may serve again. */
 static void
 end_turn(struct watch *w)
 {
-	while (w->done.first)
-		held_free(w->done.first);
-	w->memo.trusted = false;
+	struct held *h;
+
+	while ((h = w->done.first)) {
+		if (h->told)
+			list_note_read(h->rq, &h->list, h->number);
+		held_free(h);
+	}
+	w->memo.current = false;
 	if (!w->due.first)
 		memo_forget(&w->memo);
 }
@@ -372,6 +381,7 @@ watch_hold(struct watch *w, struct request *rq, const struct list *l, int64_t wa
 	h->watch = w;
 	h->rq = request_ref(rq);
 	h->list = *l;
+	h->rights = store_rights(w->api->store);
 	h->wait = list_wait(wait_s);
 	h->until_ms = clock_boot_ms() + ms;
 	wait_for_change(h);

@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
@@ -57,6 +57,14 @@ def verdict(name: str, value: float, bar: float, unit: str) -> None:
     print(f"  {name}: {value:.2f} {unit}, bar {bar:g} {unit}: {kept}")
 
 
+class Requests(NamedTuple):
+    """Files for waiters.c."""
+
+    list: Path
+    update: Path
+    tokens: Path
+
+
 class Bench:
     def __init__(self, work: Path, directory: Path, options: argparse.Namespace) -> None:
         self.work, self.directory, self.options = work, directory, options
@@ -67,12 +75,12 @@ class Bench:
 
     # --- requests and helpers ---------------------------------------------------------------
 
-    def head(self, method: str, path: str, *more: str) -> str:
+    def head(self, method: str, path: str, *more: str, token: bool = True) -> str:
         """A request without the empty line that ends it."""
         lines = [
             f"{method} {path} HTTP/1.1",
             f"Host: 127.0.0.1:{self.manager.port}",
-            f"Authorization: Bearer {self.manager.token}",
+            *([f"Authorization: Bearer {self.manager.token}"] if token else []),
             "Accept: */*",
             *more,
         ]
@@ -222,13 +230,26 @@ class Bench:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
-    def told(self, port: int, requests: tuple[Path, Path], tag: str) -> list[dict[str, float]]:
+    def own_tokens(self) -> list[str]:
+        """One for each who waits, as good as the one they could share."""
+        over = connection(self.manager)
+        path = f"/v1/organizations/{self.manager.organization}/tokens"
+        body = {"scope": "DEPLOYMENT", "scopeEntityId": self.dev, "role": "MEMBER"}
+        made = []
+        for n in range(self.options.waiting):
+            reply = send(self.manager, "POST", path, {"name": f"waiter {n}", **body}, over=over)
+            assert reply.status == 200, reply.raw[:500]
+            made.append(reply.body["token"])
+        over.close()
+        return made
+
+    def told(self, port: int, requests: Requests, tag: str) -> list[dict[str, float]]:
         """Some updates: when those who wait have their answers. IDLE_SECONDS of waiting come first
         the first time."""
         process = subprocess.Popen(
             [
                 self.directory / "waiters", str(port), str(self.options.waiting), str(UPDATES),
-                requests[0], tag, requests[1],
+                requests.list, tag, requests.update, requests.tokens,
             ],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=on(LAST),
         )  # fmt: skip
@@ -251,10 +272,13 @@ class Bench:
             "POST", f"{objects(self.manager)}/{variable}", "Content-Type: application/json",
             f"Content-Length: {len(body)}",
         )  # fmt: skip
-        requests = (
-            self.file("list", self.head("GET", path)),
+        shared = Requests(
+            self.file("list", self.head("GET", path, token=False)),
             self.file("update", f"{update}\r\n{body}"),
+            self.file("token", f"{self.manager.token}\n"),
         )
+        tokens = self.file("tokens", "".join(f"{token}\n" for token in self.own_tokens()))
+        own = Requests(shared.list, shared.update, tokens)
         size = len(send(self.manager, "GET", path).raw)
         floor = subprocess.Popen(
             [self.directory / "waitfloor", str(size)], stdout=subprocess.PIPE, text=True,
@@ -262,18 +286,22 @@ class Bench:
         )  # fmt: skip
         try:
             assert floor.stdout
-            ports = {"floor": int(floor.stdout.readline()), "manager": self.manager.port}
-            lines: dict[str, list[dict[str, float]]] = {name: [] for name in ports}
+            asked = {
+                "floor": (int(floor.stdout.readline()), shared),
+                "one token": (self.manager.port, shared),
+                "own tokens": (self.manager.port, own),
+            }
+            lines: dict[str, list[dict[str, float]]] = {name: [] for name in asked}
             for _ in range(self.options.rounds):
-                for name, port in ports.items():
+                for name, (port, requests) in asked.items():
                     lines[name] += self.told(port, requests, self.tag(path))
         finally:
             floor.kill()
             floor.wait()
         print(
             f"\n{self.options.waiting} clients wait for one Deployment's view; from an update's 200 "
-            f"to a client's answer\n  {len(lines['manager'])} updates; "
-            "floor: one thread that only sends what it has ready"
+            f"to a client's answer\n  {len(lines['floor'])} updates; floor: one thread that only "
+            "sends what it has ready; all with one token, each with its own"
         )
         medians: dict[str, float] = {}
         for name, answers in lines.items():
@@ -282,12 +310,13 @@ class Bench:
             ):  # fmt: skip
                 values = [answer[key] / 1e3 for answer in answers]
                 print(
-                    f"  {name:10}{title:14}{statistics.median(values):8.2f} ms  "
+                    f"  {name:12}{title:14}{statistics.median(values):8.2f} ms  "
                     f"({min(values):.2f} - {max(values):.2f})"
                 )
             medians[name] = statistics.median(answer["p50_us"] for answer in answers) / 1e3
-        verdict("median client", medians["manager"], 5, "ms")
-        print(f"  manager / floor: {medians['manager'] / medians['floor']:.2f} x")
+        for name in ("one token", "own tokens"):
+            verdict(f"median client, {name}", medians[name], 5, "ms")
+            print(f"  {name} / floor: {medians[name] / medians['floor']:.2f} x")
         print(f"  CPU of the manager while they wait: {self.idle_ms:.0f} ms in {IDLE_SECONDS:g} s")
 
     def run(self) -> None:

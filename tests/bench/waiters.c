@@ -2,10 +2,11 @@
 /*
  * How long after an update's answer those who wait for the change have theirs.
  *
- *	waiters PORT CLIENTS UPDATES LIST-FILE TAG UPDATE-FILE
+ *	waiters PORT CLIENTS UPDATES LIST-FILE TAG UPDATE-FILE TOKENS-FILE
  *
- * CLIENTS connections each send LIST-FILE, a list request without its last empty line, with the TAG that its
- * answer has now and Prefer: wait. Prints "held" when the manager has them all and waits for a line on stdin; then
+ * CLIENTS connections each send LIST-FILE, a list request without its last empty line, with one of the tokens in
+ * TOKENS-FILE (a line each; everybody takes the next, then the first again), the TAG that its answer has now and
+ * Prefer: wait. Prints "held" when the manager has them all and waits for a line on stdin; then
  * sends UPDATE-FILE ("########" in it becomes the round) UPDATES times, one after the other, each when everybody
  * waits again. For each it prints one JSON line: the median, the 99th percentile and the last of the times from
  * the update's 200 being read to a waiting client's whole answer being read, in microseconds.
@@ -34,9 +35,10 @@ struct client {
 	size_t whole; /* how long the reply is; 0: its head has not ended */
 	char head[2048];
 	char tag[TAG];
+	const char *token; /* and its line's end */
 };
 
-static char list[8192], update[8192], piece[REPLY];
+static char list[8192], update[8192], tokens[4 << 20], piece[REPLY];
 static double *taken;
 static int n_clients;
 
@@ -152,9 +154,11 @@ read_reply(struct client *c)
 static void
 ask(struct client *c, const char *more)
 {
-	char text[sizeof list + 2 * TAG];
+	char text[sizeof list + 8192 + 2 * TAG];
 
-	(void)snprintf(text, sizeof text, "%sIf-None-Match: %s\r\n%s\r\n", list, c->tag, more);
+	(void)snprintf(text, sizeof text,
+	    "%sAuthorization: Bearer %.*s\r\nIf-None-Match: %s\r\n%s\r\n", list,
+	    (int)strcspn(c->token, "\n"), c->token, c->tag, more);
 	c->got = c->whole = 0;
 	send_all(c->fd, text);
 }
@@ -218,6 +222,14 @@ change(struct client *control, int ep, int round, char *mark)
 	    taken[n_clients / 2], taken[(size_t)n_clients * 99 / 100], taken[n_clients - 1]);
 }
 
+static const char *
+next_token(const char *token)
+{
+	const char *end = strchr(token, '\n');
+
+	return end && end[1] ? end + 1 : tokens;
+}
+
 static struct client *
 begin(int port, const char *tag, int ep)
 {
@@ -228,12 +240,14 @@ begin(int port, const char *tag, int ep)
 	if (!control || !taken)
 		die("memory");
 	control->fd = dial(port);
+	control->token = tokens;
 	(void)snprintf(control->tag, TAG, "%s", tag);
 	for (struct client *c = clients; c < control; c++) {
 		struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
 
 		c->fd = dial(port);
 		memcpy(c->tag, control->tag, TAG);
+		c->token = c == clients ? tokens : next_token(c[-1].token);
 		if (epoll_ctl(ep, EPOLL_CTL_ADD, c->fd, &e) < 0)
 			die("epoll_ctl");
 		hold(c);
@@ -250,9 +264,9 @@ main(int argc, char *argv[])
 	char *mark;
 	int ep = epoll_create1(EPOLL_CLOEXEC);
 
-	if (argc != 7 || (n_clients = atoi(argv[2])) < 1) {
-		(void)fprintf(
-		    stderr, "usage: waiters PORT CLIENTS UPDATES LIST-FILE TAG UPDATE-FILE\n");
+	if (argc != 8 || (n_clients = atoi(argv[2])) < 1) {
+		(void)fprintf(stderr,
+		    "usage: waiters PORT CLIENTS UPDATES LIST-FILE TAG UPDATE-FILE TOKENS-FILE\n");
 		return 2;
 	}
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -261,6 +275,7 @@ main(int argc, char *argv[])
 	}
 	read_text(argv[4], list, sizeof list);
 	read_text(argv[6], update, sizeof update);
+	read_text(argv[7], tokens, sizeof tokens);
 	mark = strstr(update, "########");
 	if (!mark)
 		die(argv[6]);

@@ -173,6 +173,41 @@ def test_revocation_ends_a_held_call_at_once(manager: Manager) -> None:
         other.assert_held()
 
 
+def test_among_many_tokens_each_has_its_own_end(manager: Manager) -> None:
+    """One view, one change: what one token may have is no reason to give it to another."""
+    prod = manager.deployment_ids["prod"]
+    path = view(manager, more="&showSecrets=true")
+    tag = tag_of(manager, path)
+    tokens = [new_token(manager, "deployment", prod) for _ in range(6)]
+    waiting = [Waiting(manager, path, tag, token=token["token"]) for token in tokens]
+    for _ in range(3):
+        send(manager, "GET", "/v1/organizations")
+    for one in waiting:
+        one.assert_held()
+    manager.command("token", "revoke", "--data", str(manager.data), "--id", tokens[1]["id"])
+    waiting[1].reply(timeout=3).error(401, "revoked")
+    manager.create_variable("v", "1", prod)
+    for one in waiting[:1] + waiting[2:]:
+        reply = one.reply(timeout=3)
+        assert reply.status == 200 and reply.body["totalCount"] == 1
+    for one in waiting:
+        one.close()
+    # The Deployment goes, and its tokens with it.
+    path = view(manager)
+    waiting = [Waiting(manager, path, reply.headers["etag"], token=t["token"]) for t in tokens[2:]]
+    with held(manager, path, reply.headers["etag"]) as other:
+        deleted = f"/v1/organizations/{manager.organization}/deployments/{prod}"
+        assert send(manager, "DELETE", deleted).status == 204
+        for one in waiting:
+            one.reply(timeout=3).error(401)
+            one.close()
+        other.reply(timeout=3).error(404)
+    log = f"/v1/organizations/{manager.organization}/audit-log?limit=1000"
+    rows = [r for r in send(manager, "GET", log).body["history"] if r["action"] == "READ_SECRETS"]
+    readers = [row["by"]["id"] for row in rows]
+    assert [readers.count(token["id"]) for token in tokens] == [1, 0, 1, 1, 1, 1]
+
+
 def test_expiry_ends_a_held_call(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     path = view(manager)

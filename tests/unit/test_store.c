@@ -964,7 +964,7 @@ a_read_is_noted_once_a_token_view_and_state(void **state)
 	assert_audit(f, NULL,
 	    "READ v 1+ [] jo; READ  0 [] jo; READ_SECRETS  0 [] jo; READ_SECRETS  0 [] jo");
 	/* More than wait at one time are written; what waits when it closes too. */
-	for (uint64_t i = 0; i < 600; i++)
+	for (uint64_t i = 0; i < 1500; i++)
 		store_audit_read(f->s, &jo, NULL, &o, 1000 + i, false);
 	reopen(f);
 	{
@@ -974,7 +974,7 @@ a_read_is_noted_once_a_token_view_and_state(void **state)
 		int64_t total;
 
 		assert_int_equal(store_audit_list(f->s, &all, note_audit, NULL, &total), 0);
-		assert_int_equal(total, 601);
+		assert_int_equal(total, 1501);
 	}
 }
 

@@ -436,6 +436,36 @@ start(void **state)
 	return base_init() == 0 && store_global_init() == 0 ? 0 : -1;
 }
 
+/* What calls that wait go by: it moves with whatever may take a right away, and costs nobody anything else. */
+static void
+rights_move_with_what_may_end_them(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(8 * LIMIT_TOKEN);
+	struct id id = issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_AUTHOR, 0, &text), other;
+	struct token_identity who;
+	uint64_t rights = store_rights(f->s);
+
+	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_GOOD);
+	token_flush(f->a);
+	assert_int_equal(token_renew(f->a, &id, NOW, &nobody, &other, &text), 0);
+	assert_int_equal(token_revoke(f->a, &f->org, NOW, &nobody), STORE_NOT_FOUND);
+	assert_true(store_rights(f->s) == rights);
+
+	assert_int_equal(token_revoke(f->a, &other, NOW, &nobody), 0);
+	assert_true(store_rights(f->s) != rights);
+	rights = store_rights(f->s);
+	assert_int_equal(store_organization_set_secrets(f->s, &f->org, false, &nobody), 0);
+	assert_true(store_rights(f->s) != rights);
+	rights = store_rights(f->s);
+	assert_int_equal(store_token_prune(f->s, NOW + 1), 0);
+	assert_true(store_rights(f->s) != rights);
+	rights = store_rights(f->s);
+	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep, &nobody), 0);
+	assert_true(store_rights(f->s) != rights);
+	buf_fini(&text);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
@@ -455,6 +485,7 @@ main(void)
 		TEST(tokens_are_listed_by_place_and_pruned),
 		TEST(a_place_takes_its_tokens_with_it),
 		TEST(a_token_needs_a_place),
+		TEST(rights_move_with_what_may_end_them),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -123,18 +124,25 @@ dial(struct fixture *f)
 }
 
 static void
-ask(struct fixture *f, int fd, int dep, const char *more)
+ask_with(
+    struct fixture *f, int fd, int dep, bool secrets, const struct buf *token, const char *more)
 {
 	struct buf b = BUF_INIT(8192);
 
 	buf_addf(&b,
 	    "GET /v1/organizations/%s/environment-objects?deploymentId=%s&resolveLinked=true"
-	    "&showSecrets=true "
+	    "&showSecrets=%s "
 	    "HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n%s\r\n",
-	    f->org.s, f->dep[dep].s, buf_str(&f->text[dep]), more);
+	    f->org.s, f->dep[dep].s, secrets ? "true" : "false", buf_str(token), more);
 	assert_int_equal(buf_error(&b), 0);
 	assert_int_equal(send(fd, b.data, b.len, MSG_NOSIGNAL), b.len);
 	buf_fini(&b);
+}
+
+static void
+ask(struct fixture *f, int fd, int dep, const char *more)
+{
+	ask_with(f, fd, dep, true, &f->text[dep], more);
 }
 
 static void
@@ -217,6 +225,88 @@ close_all(const int fds[static N_CLIENTS])
 		close(fds[i]);
 }
 
+#define N_TOKENS 5
+/* Who wait for the view of Deployment 0, each with a token of its own. */
+struct waiters {
+	struct id token[N_TOKENS];
+	struct buf text[N_TOKENS];
+	int fd[N_TOKENS];
+};
+
+/* The second one's token lives for expires_in_s (0: for ever), the fourth one's is the organization's. */
+static void
+hold_tokens(struct fixture *f, struct waiters *w, int64_t expires_in_s)
+{
+	char more[256];
+
+	tag_of(f, 0, "Prefer: wait=50\r\n", more);
+	for (int i = 0; i < N_TOKENS; i++) {
+		struct token_request q = { SPAN_LITERAL("t"), SCOPE_DEPLOYMENT, f->dep[0],
+			ROLE_MEMBER, i == 1 ? expires_in_s : 0 };
+
+		if (i == 3) {
+			q.scope = SCOPE_ORGANIZATION;
+			q.scope_id = f->org;
+		}
+		buf_init(&w->text[i], 4096);
+		assert_int_equal(
+		    token_issue(f->a, &q, clock_wall_ms(), &nobody, &w->token[i], &w->text[i]), 0);
+		w->fd[i] = dial(f);
+		ask_with(f, w->fd[i], 0, true, &w->text[i], more);
+	}
+	for (int i = 0; i < 10; i++)
+		turn(f);
+	for (int i = 0; i < N_TOKENS; i++)
+		assert_true(is_silent(w->fd[i]));
+}
+
+static void
+waiters_fini(struct waiters *w)
+{
+	for (int i = 0; i < N_TOKENS; i++) {
+		buf_fini(&w->text[i]);
+		close(w->fd[i]);
+	}
+}
+
+/* All but one of them get the change; that one, what is expected. */
+static void
+assert_all_but(struct fixture *f, struct waiters *w, int odd, const char *status, const char *words)
+{
+	for (int i = 0; i < N_TOKENS; i++) {
+		const char *text = hear(f, w->fd[i]);
+
+		assert_non_null(strstr(text, i == odd ? status : "HTTP/1.1 200 OK\r\n"));
+		assert_non_null(strstr(text, i == odd ? words : "\"a_0\""));
+	}
+}
+
+/* How often that token's reading the secrets of a list is in the audit log. */
+struct reads {
+	const struct id *token;
+	int n;
+};
+
+static int
+count_read(void *arg, const struct store_audit *a)
+{
+	struct reads *reads = arg;
+
+	reads->n += a->action == AUDIT_READ_SECRETS && id_equal(&a->by.token, reads->token) ? 1 : 0;
+	return 0;
+}
+
+static int
+reads_of(struct fixture *f, const struct id *token)
+{
+	struct store_audit_query q = { .organization = f->org, .limit = -1 };
+	struct reads reads = { token, 0 };
+	int64_t total;
+
+	assert_int_equal(store_audit_list(f->s, &q, count_read, &reads, &total), 0);
+	return reads.n;
+}
+
 /* A variable of that Deployment. */
 static void
 change(struct fixture *f, int dep)
@@ -280,6 +370,101 @@ a_token_that_is_revoked_meanwhile_gets_nothing(void **state)
 		assert_non_null(
 		    strstr(hear(f, fds[i]), i % 2 ? "HTTP/1.1 401 " : "HTTP/1.1 200 OK\r\n"));
 	close_all(fds);
+}
+
+/* Others have what it asked for in the same turn, before it and behind it. */
+static void
+among_many_tokens_only_the_revoked_one_gets_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct waiters w;
+
+	hold_tokens(f, &w, 0);
+	change(f, 0);
+	assert_int_equal(token_revoke(f->a, &w.token[1], clock_wall_ms(), &nobody), 0);
+	assert_all_but(f, &w, 1, "HTTP/1.1 401 ", "revoked");
+	/* Each has read it, whoever made the answer. */
+	for (int i = 0; i < N_TOKENS; i++)
+		assert_int_equal(reads_of(f, &w.token[i]), i == 1 ? 0 : 1);
+	waiters_fini(&w);
+}
+
+static void
+among_many_tokens_only_the_expired_one_gets_nothing(void **state)
+{
+	static const struct timespec nap = { .tv_nsec = 10000000 };
+	struct fixture *f = *state;
+	int64_t deadline = clock_boot_ms() + PATIENCE_MS, end_ms = clock_wall_ms() + 2000;
+	struct waiters w;
+
+	hold_tokens(f, &w, 2);
+	while (
+	    clock_wall_ms() < end_ms) { /* the loop stands: its own timer does not end the call */
+		assert_true(clock_boot_ms() < deadline);
+		(void)nanosleep(&nap, NULL);
+	}
+	change(f, 0);
+	assert_all_but(f, &w, 1, "HTTP/1.1 401 ", "expired");
+	waiters_fini(&w);
+}
+
+static void
+a_switch_that_goes_off_meanwhile_keeps_secrets_from_everybody(void **state)
+{
+	struct fixture *f = *state;
+	int plain = dial(f);
+	struct waiters w;
+	char more[256];
+
+	hold_tokens(f, &w, 0);
+	tag_of(f, 0, "Prefer: wait=50\r\n", more);
+	ask_with(f, plain, 0, false, &w.text[0], more);
+	for (int i = 0; i < 10; i++)
+		turn(f);
+	change(f, 0);
+	assert_int_equal(store_organization_set_secrets(f->s, &f->org, false, &nobody), 0);
+	for (int i = 0; i < N_TOKENS; i++)
+		assert_non_null(strstr(hear(f, w.fd[i]), "HTTP/1.1 403 "));
+	assert_non_null(strstr(hear(f, plain), "HTTP/1.1 200 OK\r\n"));
+	for (int i = 0; i < N_TOKENS; i++)
+		assert_int_equal(reads_of(f, &w.token[i]), 0);
+	close(plain);
+	waiters_fini(&w);
+}
+
+static void
+a_deployment_that_goes_takes_its_tokens_along(void **state)
+{
+	struct fixture *f = *state;
+	struct waiters w;
+
+	hold_tokens(f, &w, 0);
+	change(f, 0);
+	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep[0], &nobody), 0);
+	for (int i = 0; i < N_TOKENS; i++)
+		assert_non_null(
+		    strstr(hear(f, w.fd[i]), i == 3 ? "HTTP/1.1 404 " : "HTTP/1.1 401 "));
+	waiters_fini(&w);
+}
+
+/* What was found before does not stand any more; it is found again. */
+static void
+a_place_that_is_renamed_meanwhile_takes_nothing_away(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t rights;
+	struct waiters w;
+
+	hold_tokens(f, &w, 0);
+	rights = store_rights(f->s);
+	assert_int_equal(
+	    store_entity_rename(f->s, SCOPE_WORKSPACE, &f->ws, SPAN_LITERAL("x"), &nobody), 0);
+	assert_true(store_rights(f->s) != rights);
+	rights = store_rights(f->s);
+	change(f, 0);
+	assert_true(store_rights(f->s) == rights);
+	assert_all_but(f, &w, -1, "", "");
+	waiters_fini(&w);
 }
 
 static void
@@ -380,6 +565,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_is_told_of_its_own_view),
 		TEST(a_token_that_is_revoked_meanwhile_gets_nothing),
+		TEST(among_many_tokens_only_the_revoked_one_gets_nothing),
+		TEST(among_many_tokens_only_the_expired_one_gets_nothing),
+		TEST(a_switch_that_goes_off_meanwhile_keeps_secrets_from_everybody),
+		TEST(a_deployment_that_goes_takes_its_tokens_along),
+		TEST(a_place_that_is_renamed_meanwhile_takes_nothing_away),
 		TEST(a_change_that_is_none_for_it_leaves_it_waiting),
 		TEST(who_goes_gives_all_back),
 		TEST(memory_that_is_out_ends_waits_all_the_same),
