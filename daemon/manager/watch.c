@@ -247,9 +247,14 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct held *h = arg;
 	struct watch *w = h->watch;
+	int64_t left_ms = h->until_ms - clock_boot_ms();
+	struct timeval tv = { .tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000 };
 
 	(void)fd;
 	(void)what;
+	/* The loop's clock is coarse, and early by some ms; a token that is to expire now would still be good. */
+	if (left_ms > 0 && event_add(h->timer, &tv) == 0)
+		return;
 	h->timed_out = true;
 	finish(h);
 	end_turn(w);
