@@ -17,6 +17,7 @@
 #define LIMIT_KEY         250 /* characters of a conn_id, by Airflow's own rule; ours for variables */
 #define LIMIT_KEY_BYTES   (4 * LIMIT_KEY)
 #define LIMIT_DESCRIPTION 500 /* characters, by the hosted API */
+#define LIMIT_PLACE_NAME  128 /* characters: it is shown in lists */
 #define LIMIT_VALUE                                                                                \
 	(1024 * 1024)           /* one rendered connection or variable: a Kubernetes Secret's cap */
 #define LIMIT_TOKEN (16 * 1024) /* a bearer token: what header limits of common servers allow */

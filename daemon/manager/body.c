@@ -78,11 +78,13 @@ body_text(struct body *b, const char *name, bool needed, struct span *out)
 }
 
 int
-body_bool(struct body *b, const char *name, bool *out)
+body_bool(struct body *b, const char *name, bool *out, bool *given)
 {
 	int r;
 	struct span value = member(b, name, false, &r);
 
+	if (given)
+		*given = value.p != NULL;
 	if (!value.p)
 		return r;
 	if (scan_type(value) != SCAN_BOOL)
@@ -121,6 +123,21 @@ body_name(struct body *b, const char *name, bool needed, size_t most, struct spa
 	if (!utf8_is_printable(text) || text.p[0] == ' ' || text.p[text.n - 1] == ' ')
 		return fault_set(b->fault, "invalid", name,
 		    "must not hold control characters, nor begin or end with a blank");
+	*out = text;
+	return 0;
+}
+
+int
+body_prose(struct body *b, const char *name, size_t most, struct span *out)
+{
+	struct span text = { 0 };
+	int r = body_text(b, name, false, &text);
+
+	if (r < 0 || !text.p)
+		return r;
+	if (utf8_length(text) > most)
+		return fault_set(
+		    b->fault, "invalid", name, "must be at most %zu characters long", most);
 	*out = text;
 	return 0;
 }

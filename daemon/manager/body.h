@@ -26,12 +26,16 @@ void body_fini(struct body *b);
 
 /* Each: 0, or -EINVAL with *f. An absent member leaves *out as it is, unless it is needed. */
 MUST_CHECK int body_text(struct body *b, const char *name, bool needed, struct span *out);
-MUST_CHECK int body_bool(struct body *b, const char *name, bool *out);
+/* given (may be NULL): whether it is there. */
+MUST_CHECK int body_bool(struct body *b, const char *name, bool *out, bool *given);
 MUST_CHECK int body_int(
     struct body *b, const char *name, int64_t least, int64_t most, int64_t *out);
 /* A name for people: 1 to most characters, none of them a control character, no blank at either end. */
 MUST_CHECK int body_name(
     struct body *b, const char *name, bool needed, size_t most, struct span *out);
+
+/* A text of so many characters at most, "" too. */
+MUST_CHECK int body_prose(struct body *b, const char *name, size_t most, struct span *out);
 
 /* A strict JSON object, no member twice; what reading any body begins with. 0; -EINVAL with *f; -ENOMEM. */
 MUST_CHECK int body_check(struct span json, struct span *object, struct fault *f);

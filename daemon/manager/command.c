@@ -29,9 +29,10 @@ static int
 deployment_create(
     const struct command_env *env, const struct options *o, struct buf *out, char *why)
 {
+	const struct store_entity_set set = { .name = span_of(o->name) };
 	struct id id;
-	int r = explain(store_entity_create(env->store, SCOPE_DEPLOYMENT, &o->workspace_id,
-			    span_of(o->name), &command_line, &id),
+	int r = explain(store_entity_create(env->store, SCOPE_DEPLOYMENT, &o->workspace_id, &set,
+			    &command_line, &id),
 	    "there is no Workspace with this --workspace-id",
 	    "the Workspace has a Deployment of this name", why);
 

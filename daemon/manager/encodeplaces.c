@@ -38,7 +38,7 @@ workspace_members(const struct store_entity *e, struct buf *out)
 {
 	encode_makers(out);
 	jtext_member_string(out, "organizationId", span_of(e->organization.s));
-	jtext_member_bool(out, "cicdEnforcedDefault", false);
+	jtext_member_bool(out, "cicdEnforcedDefault", e->cicd_enforced);
 }
 
 static void
@@ -56,7 +56,7 @@ deployment_members(const struct store_entity *e, struct buf *out)
 	jtext_member_string(out, "workspaceName", e->workspace_name);
 	jtext_member_string(out, "status", SPAN_LITERAL("UNKNOWN"));
 	jtext_member_string(out, "type", SPAN_LITERAL("STANDARD"));
-	jtext_member_bool(out, "isCicdEnforced", false);
+	jtext_member_bool(out, "isCicdEnforced", e->cicd_enforced);
 	jtext_member_bool(out, "isDagDeployEnabled", false);
 	jtext_member_int(out, "schedulerReplicas", 0);
 	for (size_t i = 0; i < N_ELEMENTS(unknown); i++)
@@ -85,6 +85,8 @@ encode_entity(const struct store_entity *e, struct buf *out)
 	buf_addc(out, '{');
 	jtext_member_string(out, "id", span_of(e->id.s));
 	jtext_member_string(out, "name", e->name);
+	if (e->description.p)
+		jtext_member_string(out, "description", e->description);
 	encode_time("createdAt", e->created_ms, out);
 	encode_time("updatedAt", e->updated_ms, out);
 	members[e->scope](e, out);

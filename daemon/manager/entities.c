@@ -14,14 +14,34 @@ struct page {
 	int64_t offset, limit, total;
 };
 
+static int
+read_order(struct request *rq, struct store_entity_order *order, struct fault *f)
+{
+	static const char *const names[] = {
+		[STORE_ENTITY_NAME] = "name",
+		[STORE_ENTITY_CREATED] = "createdAt",
+		[STORE_ENTITY_UPDATED] = "updatedAt",
+	};
+	struct query_sort sorts[QUERY_MAX_SORTS];
+	int r = query_sorts(&rq->query, names, N_ELEMENTS(names), sorts, &order->n_sorts, f);
+
+	for (size_t i = 0; r == 0 && i < order->n_sorts; i++) {
+		order->sorts[i].by = (enum store_entity_sort)sorts[i].by;
+		order->sorts[i].descending = sorts[i].descending;
+	}
+	return r;
+}
+
+/* order: NULL when there is only one. */
 static bool
-read_page(struct request *rq, struct page *p)
+read_page(struct request *rq, struct page *p, struct store_entity_order *order)
 {
 	struct fault f;
 
 	*p = (struct page){ .limit = DEFAULT_LIMIT };
 	if (query_count(&rq->query, "offset", &p->offset, &f) == 0 &&
-	    query_count(&rq->query, "limit", &p->limit, &f) == 0)
+	    query_count(&rq->query, "limit", &p->limit, &f) == 0 &&
+	    (!order || read_order(rq, order, &f) == 0))
 		return true;
 	error_answer_fault(rq->call, &f);
 	return false;
@@ -56,11 +76,12 @@ void
 organizations_list(struct request *rq)
 {
 	struct buf body = BUF_INIT(LIST_MAX);
+	struct store_entity_order order; /* of one: to be told what there is not */
 	struct store_entity e;
 	struct page p;
 	int r;
 
-	if (!read_page(rq, &p))
+	if (!read_page(rq, &p, &order))
 		return;
 	buf_adds(&body, "{\"organizations\":[");
 	r = store_entity_get(rq->api->store, SCOPE_ORGANIZATION, &rq->who.subject.organization, &e);
@@ -169,17 +190,18 @@ static void
 list_entities(struct request *rq, enum scope scope, const char *member, const char *id_parameter)
 {
 	struct listing l = { .rq = rq, .id_parameter = id_parameter, .body = BUF_INIT(LIST_MAX) };
+	struct store_entity_order order;
 	int r;
 
-	if (!read_page(rq, &l.page))
+	if (!read_page(rq, &l.page, &order))
 		return;
 	l.around = workspace_around(rq);
 	l.by_id = query_has(&rq->query, id_parameter);
 	l.by_name = query_has(&rq->query, "names");
 	l.by_workspace = scope != SCOPE_WORKSPACE && query_has(&rq->query, "workspaceIds");
 	buf_addf(&l.body, "{\"%s\":[", member);
-	r = store_entity_list(
-	    rq->api->store, scope, &rq->organization, 0, -1, list_entity, &l, NULL);
+	r = store_entity_list_sorted(
+	    rq->api->store, scope, &rq->organization, &order, list_entity, &l);
 	end_page(rq, &l.body, &l.page, r);
 }
 
@@ -252,7 +274,7 @@ auth_types_list(struct request *rq)
 	const struct auth_type *t;
 	struct page p;
 
-	if (!read_page(rq, &p))
+	if (!read_page(rq, &p, NULL))
 		return;
 	buf_adds(&body, "{\"connectionAuthTypes\":[");
 	for (; (t = auth_type_at((size_t)p.total)) != NULL; p.total++) {

@@ -78,16 +78,16 @@ make_deployments(struct making *m, struct buf *out)
 	jtext_name(out, "deploymentIds");
 	buf_addc(out, '{');
 	for (size_t i = 0; i < m->o->n_deployments; i++) {
-		struct span name = span_of(m->o->deployments[i]);
+		const struct store_entity_set set = { .name = span_of(m->o->deployments[i]) };
 		struct id id;
 		int r = store_entity_create(
-		    m->store, SCOPE_DEPLOYMENT, &m->workspace, name, &command_line, &id);
+		    m->store, SCOPE_DEPLOYMENT, &m->workspace, &set, &command_line, &id);
 
 		if (r != 0)
 			return failed(m, m->o->deployments[i], r);
 		if (i)
 			buf_addc(out, ',');
-		jtext_string(out, name);
+		jtext_string(out, set.name);
 		buf_addf(out, ":\"%s\"", id.s);
 	}
 	buf_addc(out, '}');
@@ -98,12 +98,14 @@ static int
 fill(struct making *m, struct buf *out)
 {
 	static const struct id none = { "" };
-	int r = store_entity_create(m->store, SCOPE_ORGANIZATION, &none,
-	    span_of(m->o->organization), &command_line, &m->organization);
+	const struct store_entity_set organization = { .name = span_of(m->o->organization) };
+	const struct store_entity_set workspace = { .name = span_of(m->o->workspace) };
+	int r = store_entity_create(
+	    m->store, SCOPE_ORGANIZATION, &none, &organization, &command_line, &m->organization);
 
 	if (r == 0)
-		r = store_entity_create(m->store, SCOPE_WORKSPACE, &m->organization,
-		    span_of(m->o->workspace), &command_line, &m->workspace);
+		r = store_entity_create(m->store, SCOPE_WORKSPACE, &m->organization, &workspace,
+		    &command_line, &m->workspace);
 	if (r != 0)
 		return failed(m, "the organization and its Workspace", r);
 	buf_addf(out, "{\"organizationId\":\"%s\",\"workspaceId\":\"%s\"", m->organization.s,

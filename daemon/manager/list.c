@@ -15,6 +15,8 @@
 #include "manager/watch.h"
 #include "proto/limits.h"
 
+_Static_assert(QUERY_MAX_SORTS <= STORE_MAX_SORTS, "whatever is asked for fits");
+
 #define DEFAULT_LIMIT 20
 #define PIECE         (32 * 1024)
 
@@ -38,35 +40,22 @@ struct list_stream {
 /* --- what is asked -------------------------------------------------------------------- */
 
 static int
-read_sort(struct store_query *q, struct span text, struct fault *f)
+read_sorts(struct request *rq, struct store_query *q, struct fault *f)
 {
-	static const struct {
-		const char *name;
-		enum store_sort by;
-	} known[] = {
-		{ "objectType", STORE_SORT_TYPE },
-		{ "objectKey", STORE_SORT_KEY },
-		{ "createdAt", STORE_SORT_CREATED },
-		{ "updatedAt", STORE_SORT_UPDATED },
+	static const char *const names[] = {
+		[STORE_SORT_TYPE] = "objectType",
+		[STORE_SORT_KEY] = "objectKey",
+		[STORE_SORT_CREATED] = "createdAt",
+		[STORE_SORT_UPDATED] = "updatedAt",
 	};
-	const char *colon = memchr(text.p, ':', text.n);
-	struct span name = { text.p, colon ? (size_t)(colon - text.p) : text.n };
-	struct span order = { text.p + name.n, text.n - name.n };
+	struct query_sort sorts[QUERY_MAX_SORTS];
+	int r = query_sorts(&rq->query, names, N_ELEMENTS(names), sorts, &q->n_sorts, f);
 
-	for (size_t i = 0; i < N_ELEMENTS(known); i++) {
-		if (!span_is(name, known[i].name))
-			continue;
-		if (!span_is(order, ":asc") && !span_is(order, ":desc"))
-			break;
-		if (q->n_sorts == STORE_MAX_SORTS)
-			return fault_set(f, "invalid", "sorts", "must be given at most %d times",
-			    STORE_MAX_SORTS);
-		q->sorts[q->n_sorts].by = known[i].by;
-		q->sorts[q->n_sorts++].descending = span_is(order, ":desc");
-		return 0;
+	for (size_t i = 0; r == 0 && i < q->n_sorts; i++) {
+		q->sorts[i].by = (enum store_sort)sorts[i].by;
+		q->sorts[i].descending = sorts[i].descending;
 	}
-	return fault_set(f, "invalid", "sorts",
-	    "must be objectType, objectKey, createdAt or updatedAt with :asc or :desc");
+	return r;
 }
 
 /* All parameters but the scope. */
@@ -76,15 +65,12 @@ read_filters(struct request *rq, struct list *l, struct fault *f)
 	struct store_query *q = &l->query;
 	struct span type_name = { 0 };
 	enum manager_type type;
-	int r = 0;
+	int r = read_sorts(rq, q, f);
 
 	q->limit = DEFAULT_LIMIT;
 	q->types = STORE_ALL_TYPES;
 	if (rq->is_beta) /* its clients end on a type that it does not have */
 		q->types &= ~(1U << MANAGER_ENVIRONMENT_VARIABLE);
-	for (size_t i = 0; i < rq->query.n && r == 0; i++)
-		if (span_is(rq->query.pairs[i].name, "sorts"))
-			r = read_sort(q, rq->query.pairs[i].value, f);
 	if (r == 0)
 		r = query_count(&rq->query, "offset", &q->offset, f);
 	if (r == 0)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making, renaming and removing Workspaces, Deployments and projects; the organization's settings. */
+/* Making, changing and removing Workspaces, Deployments and projects; the organization's settings. */
 #include <errno.h>
 
 #include "manager/body.h"
 #include "manager/encode.h"
 #include "manager/request.h"
+#include "proto/limits.h"
 
-#define PLACE_NAME_MAX 128 /* characters: it is shown in lists */
 #define PLACE_BODY_MAX (64 * 1024)
 
 /* What is told of a place of this scope. */
@@ -55,17 +55,36 @@ is_done(struct request *rq, enum scope scope, int r)
 	return r == STORE_OK;
 }
 
+/* What the body says of the place itself. */
+static int
+read_set(struct body *b, enum scope scope, bool named, struct store_entity_set *set)
+{
+	static const char *const cicd[SCOPE_N] = {
+		[SCOPE_WORKSPACE] = "cicdEnforcedDefault",
+		[SCOPE_DEPLOYMENT] = "isCicdEnforced",
+	};
+	int r;
+
+	*set = (struct store_entity_set){ 0 };
+	r = body_name(b, "name", named, LIMIT_PLACE_NAME, &set->name);
+	if (r == 0 && scope != SCOPE_ORGANIZATION)
+		r = body_prose(b, "description", LIMIT_DESCRIPTION, &set->description);
+	if (r == 0 && cicd[scope])
+		r = body_bool(b, cicd[scope], &set->cicd_enforced, &set->has_cicd);
+	return r;
+}
+
 /* --- create --------------------------------------------------------------------------- */
 
 static void
 create_place(struct request *rq, enum scope scope, const struct place *parent,
-    const struct id *parent_id, struct span name)
+    const struct id *parent_id, const struct store_entity_set *set)
 {
 	struct id id;
 
 	if (request_may(rq, ACTION_MANAGE_ENTITIES, parent, "The Workspace") &&
 	    is_done(rq, scope,
-		store_entity_create(rq->api->store, scope, parent_id, name, &rq->actor, &id)))
+		store_entity_create(rq->api->store, scope, parent_id, set, &rq->actor, &id)))
 		answer_place(rq, scope, &id);
 }
 
@@ -73,17 +92,17 @@ void
 workspace_create(struct request *rq)
 {
 	struct place parent = { .organization = rq->organization };
-	struct span name = { 0 };
+	struct store_entity_set set;
 	struct fault f;
 	struct body b;
 	int r = body_read(&b, rq->http->body, &f);
 
 	if (r == 0)
-		r = body_name(&b, "name", true, PLACE_NAME_MAX, &name);
+		r = read_set(&b, SCOPE_WORKSPACE, true, &set);
 	if (r < 0)
 		request_bad_body(rq, r, &f);
 	else
-		create_place(rq, SCOPE_WORKSPACE, &parent, &rq->organization, name);
+		create_place(rq, SCOPE_WORKSPACE, &parent, &rq->organization, &set);
 	body_fini(&b);
 }
 
@@ -107,7 +126,7 @@ read_workspace(struct request *rq, struct body *b, struct id *id, struct place *
 void
 deployment_create(struct request *rq)
 {
-	struct span name = { 0 };
+	struct store_entity_set set;
 	struct place place;
 	struct id workspace;
 	struct fault f;
@@ -115,17 +134,17 @@ deployment_create(struct request *rq)
 	int r = body_read(&b, rq->http->body, &f);
 
 	if (r == 0)
-		r = body_name(&b, "name", true, PLACE_NAME_MAX, &name);
+		r = read_set(&b, SCOPE_DEPLOYMENT, true, &set);
 	if (r == 0)
 		r = read_workspace(rq, &b, &workspace, &place);
 	if (r < 0)
 		request_bad_body(rq, r, &f);
 	else
-		create_place(rq, SCOPE_DEPLOYMENT, &place, &workspace, name);
+		create_place(rq, SCOPE_DEPLOYMENT, &place, &workspace, &set);
 	body_fini(&b);
 }
 
-/* --- rename, delete ------------------------------------------------------------------- */
+/* --- change, delete ------------------------------------------------------------------- */
 
 /* The place of the path, when the token covers it and may change what lies there. */
 static bool
@@ -159,9 +178,9 @@ find_place(struct request *rq, enum scope scope, struct id *id)
 }
 
 static void
-rename_place(struct request *rq, enum scope scope)
+update_place(struct request *rq, enum scope scope)
 {
-	struct span name = { 0 };
+	struct store_entity_set set;
 	struct fault f;
 	struct body b;
 	struct id id;
@@ -171,11 +190,11 @@ rename_place(struct request *rq, enum scope scope)
 		return;
 	r = body_read(&b, rq->http->body, &f);
 	if (r == 0)
-		r = body_name(&b, "name", true, PLACE_NAME_MAX, &name);
+		r = read_set(&b, scope, true, &set);
 	if (r < 0)
 		request_bad_body(rq, r, &f);
 	else if (is_done(
-		     rq, scope, store_entity_rename(rq->api->store, scope, &id, name, &rq->actor)))
+		     rq, scope, store_entity_update(rq->api->store, scope, &id, &set, &rq->actor)))
 		answer_place(rq, scope, &id);
 	body_fini(&b);
 }
@@ -193,7 +212,7 @@ delete_place(struct request *rq, enum scope scope)
 void
 workspace_update(struct request *rq)
 {
-	rename_place(rq, SCOPE_WORKSPACE);
+	update_place(rq, SCOPE_WORKSPACE);
 }
 
 void
@@ -205,7 +224,7 @@ workspace_delete(struct request *rq)
 void
 deployment_update(struct request *rq)
 {
-	rename_place(rq, SCOPE_DEPLOYMENT);
+	update_place(rq, SCOPE_DEPLOYMENT);
 }
 
 void
@@ -263,7 +282,7 @@ check_deployment(
 void
 project_create(struct request *rq)
 {
-	struct span name = { 0 };
+	struct store_entity_set set;
 	struct place place;
 	struct id workspace, deployment, id;
 	struct fault f;
@@ -272,7 +291,7 @@ project_create(struct request *rq)
 	int r = body_read(&b, rq->http->body, &f);
 
 	if (r == 0)
-		r = body_name(&b, "name", true, PLACE_NAME_MAX, &name);
+		r = read_set(&b, SCOPE_PROJECT, true, &set);
 	if (r == 0)
 		r = read_workspace(rq, &b, &workspace, &place);
 	if (r == 0)
@@ -284,7 +303,7 @@ project_create(struct request *rq)
 	else if (request_may(rq, ACTION_MANAGE_ENTITIES, &place, "The Workspace") &&
 		 is_done(rq, SCOPE_PROJECT,
 		     store_entity_create(
-			 rq->api->store, SCOPE_PROJECT, &workspace, name, &rq->actor, &id)) &&
+			 rq->api->store, SCOPE_PROJECT, &workspace, &set, &rq->actor, &id)) &&
 		 (id_is_none(&deployment) || set_deployment(rq, &id, &deployment)))
 		answer_place(rq, SCOPE_PROJECT, &id);
 	body_fini(&b);
@@ -293,7 +312,7 @@ project_create(struct request *rq)
 void
 project_update(struct request *rq)
 {
-	struct span name = { 0 };
+	struct store_entity_set set;
 	struct id id, deployment;
 	struct fault f;
 	struct body b;
@@ -304,15 +323,16 @@ project_update(struct request *rq)
 		return;
 	r = body_read(&b, rq->http->body, &f);
 	if (r == 0)
-		r = body_name(&b, "name", false, PLACE_NAME_MAX, &name);
+		r = read_set(&b, SCOPE_PROJECT, false, &set);
 	if (r == 0)
 		r = read_deployment(&b, &deployment, &given);
 	if (r < 0)
 		request_bad_body(rq, r, &f);
 	else if ((!given || set_deployment(rq, &id, &deployment)) &&
-		 (!name.p || is_done(rq, SCOPE_PROJECT,
-				 store_entity_rename(
-				     rq->api->store, SCOPE_PROJECT, &id, name, &rq->actor))))
+		 ((!set.name.p && !set.description.p) ||
+		     is_done(rq, SCOPE_PROJECT,
+			 store_entity_update(
+			     rq->api->store, SCOPE_PROJECT, &id, &set, &rq->actor))))
 		answer_place(rq, SCOPE_PROJECT, &id);
 	body_fini(&b);
 }
@@ -330,7 +350,7 @@ organization_update(struct request *rq)
 {
 	struct place place = { .organization = rq->organization };
 	bool secrets = rq->secrets_fetching;
-	struct span name = { 0 };
+	struct store_entity_set set;
 	struct fault f;
 	struct body b;
 	int r;
@@ -339,16 +359,16 @@ organization_update(struct request *rq)
 		return;
 	r = body_read(&b, rq->http->body, &f);
 	if (r == 0)
-		r = body_name(&b, "name", false, PLACE_NAME_MAX, &name);
+		r = read_set(&b, SCOPE_ORGANIZATION, false, &set);
 	if (r == 0)
-		r = body_bool(&b, "environmentSecretsFetching", &secrets);
+		r = body_bool(&b, "environmentSecretsFetching", &secrets, NULL);
 	if (r < 0) {
 		request_bad_body(rq, r, &f);
 		goto out;
 	}
-	if (name.p)
-		r = store_entity_rename(
-		    rq->api->store, SCOPE_ORGANIZATION, &rq->organization, name, &rq->actor);
+	if (set.name.p)
+		r = store_entity_update(
+		    rq->api->store, SCOPE_ORGANIZATION, &rq->organization, &set, &rq->actor);
 	if (r == 0 && secrets != rq->secrets_fetching)
 		r = store_organization_set_secrets(
 		    rq->api->store, &rq->organization, secrets, &rq->actor);

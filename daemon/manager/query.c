@@ -2,6 +2,7 @@
 #include "manager/query.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
@@ -165,6 +166,56 @@ query_count(const struct query *q, const char *name, int64_t *out, struct fault 
 			return fault_set(f, "invalid", name, "must be a number, 0 or more");
 	}
 	*out = v;
+	return 0;
+}
+
+/* The names, for a person. */
+static int
+unknown_sort(const char *const *names, size_t n_names, struct fault *f)
+{
+	char known[128] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_names && n < sizeof known; i++)
+		n += (size_t)snprintf(known + n, sizeof known - n, "%s%s",
+		    i == 0            ? ""
+		    : i + 1 < n_names ? ", "
+				      : " or ",
+		    names[i]);
+	return fault_set(f, "invalid", "sorts", "must be %s with :asc or :desc", known);
+}
+
+static bool
+read_sort(struct span text, const char *const *names, size_t n_names, struct query_sort *out)
+{
+	const char *colon = memchr(text.p, ':', text.n);
+	struct span name = { text.p, colon ? (size_t)(colon - text.p) : text.n };
+	struct span order = { text.p + name.n, text.n - name.n };
+
+	out->descending = span_is(order, ":desc");
+	for (out->by = 0; out->by < n_names; out->by++)
+		if (span_is(name, names[out->by]))
+			return out->descending || span_is(order, ":asc");
+	return false;
+}
+
+int
+query_sorts(const struct query *q, const char *const *names, size_t n_names,
+    struct query_sort out[static QUERY_MAX_SORTS], size_t *n, struct fault *f)
+{
+	struct query_sort sort;
+
+	*n = 0;
+	for (size_t i = 0; i < q->n; i++) {
+		if (!span_is(q->pairs[i].name, "sorts"))
+			continue;
+		if (!read_sort(q->pairs[i].value, names, n_names, &sort))
+			return unknown_sort(names, n_names, f);
+		if (*n == QUERY_MAX_SORTS)
+			return fault_set(f, "invalid", "sorts", "must be given at most %d times",
+			    QUERY_MAX_SORTS);
+		out[(*n)++] = sort;
+	}
 	return 0;
 }
 

@@ -43,5 +43,15 @@ MUST_CHECK int query_text(
 MUST_CHECK int query_bool(const struct query *q, const char *name, bool *out, struct fault *f);
 MUST_CHECK int query_count(const struct query *q, const char *name, int64_t *out, struct fault *f);
 
+/* One of `sorts`: the name at index `by`. */
+struct query_sort {
+	size_t by;
+	bool descending;
+};
+#define QUERY_MAX_SORTS 4
+/* `sorts`, repeated: one of the names with :asc or :desc. 0, or -EINVAL with *f. */
+MUST_CHECK int query_sorts(const struct query *q, const char *const *names, size_t n_names,
+    struct query_sort out[static QUERY_MAX_SORTS], size_t *n, struct fault *f);
+
 /* The `wait` of a Prefer field, in seconds; 0 when there is none, or no sense in it. */
 int64_t prefer_wait(struct span field);

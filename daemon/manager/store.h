@@ -120,12 +120,21 @@ struct store_entity {
 	struct id deployment; /* of a project: whose objects its view has too; "" for none */
 	struct span name;
 	struct span workspace_name; /* of a Deployment or project */
+	struct span description;    /* absent: nobody gave one; of an organization never */
 	bool secrets_fetching;      /* of an organization */
+	bool cicd_enforced; /* of a Deployment; of a Workspace what its new ones begin with */
 	int64_t created_ms, updated_ms;
+};
+/* What is said of a place; what is absent stays as it is, or as a new place begins. */
+struct store_entity_set {
+	struct span name;        /* never absent for a new one */
+	struct span description; /* not of an organization */
+	bool has_cicd;           /* cicd_enforced is given; of Workspaces and Deployments */
+	bool cicd_enforced;
 };
 /* id is drawn. Names are unique in their parent (STORE_CONFLICT). parent "" for an organization. */
 MUST_CHECK int store_entity_create(struct store *s, enum scope scope, const struct id *parent,
-    struct span name, const struct store_actor *by, struct id *out);
+    const struct store_entity_set *set, const struct store_actor *by, struct id *out);
 /* STORE_NOT_FOUND also when id is of another scope. */
 MUST_CHECK int store_entity_get(
     struct store *s, enum scope scope, const struct id *id, struct store_entity *out);
@@ -137,8 +146,22 @@ MUST_CHECK int store_entity_get(
 MUST_CHECK int store_entity_list(struct store *s, enum scope scope, const struct id *parent,
     int64_t offset, int64_t limit, int (*each)(void *arg, const struct store_entity *e), void *arg,
     int64_t *total);
-MUST_CHECK int store_entity_rename(struct store *s, enum scope scope, const struct id *id,
-    struct span name, const struct store_actor *by);
+#define STORE_MAX_SORTS 4
+enum store_entity_sort { STORE_ENTITY_NAME, STORE_ENTITY_CREATED, STORE_ENTITY_UPDATED };
+struct store_entity_order {
+	struct {
+		enum store_entity_sort by;
+		bool descending;
+	} sorts[STORE_MAX_SORTS]; /* then, always: name, id */
+	size_t n_sorts;
+};
+/* All of them as store_entity_list() has them, but in an order of one's own. */
+MUST_CHECK int store_entity_list_sorted(struct store *s, enum scope scope, const struct id *parent,
+    const struct store_entity_order *order, int (*each)(void *arg, const struct store_entity *e),
+    void *arg);
+/* The history names what is another now. */
+MUST_CHECK int store_entity_update(struct store *s, enum scope scope, const struct id *id,
+    const struct store_entity_set *set, const struct store_actor *by);
 /*
  * A Deployment goes with its own objects, and with every link and exclusion that names it, never with the
  * Workspace's objects. A Workspace goes with its objects, once it has no Deployments (STORE_NOT_EMPTY). Tokens for
@@ -251,7 +274,6 @@ MUST_CHECK int store_object_get(
 
 /* Lists. */
 enum store_sort { STORE_SORT_TYPE, STORE_SORT_KEY, STORE_SORT_CREATED, STORE_SORT_UPDATED };
-#define STORE_MAX_SORTS 4
 struct store_query {
 	/*
 	 * What is looked at. ORGANIZATION: every object in it but those of projects; WORKSPACE: its WORKSPACE-scope objects;

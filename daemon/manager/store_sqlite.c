@@ -17,10 +17,11 @@
 #include "base/rnd.h"
 #include "gen/schema1.sql.h"
 #include "gen/schema2.sql.h"
+#include "gen/schema3.sql.h"
 #include "proto/limits.h"
 
 /* Index i takes the schema from version i to i + 1. */
-static const char *const migrations[] = { embed_schema1_sql, embed_schema2_sql };
+static const char *const migrations[] = { embed_schema1_sql, embed_schema2_sql, embed_schema3_sql };
 
 #define KEY_CHECK       "connd-manager"
 #define KEY_CHECK_PLACE "state|1|key_check|0" /* what column_ad() makes of it */

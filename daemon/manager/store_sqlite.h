@@ -60,10 +60,12 @@ struct pending_read {
 #define MAX_PENDING_READS 1024 /* a change that a thousand tokens wait for is one transaction */
 #define SEEN_READS        4096
 
+/* Its name, that of its Workspace, its description. */
+#define ENTITY_TEXT_MAX (4 * (LIMIT_PLACE_NAME + LIMIT_PLACE_NAME + LIMIT_DESCRIPTION))
 /* A place as it is committed. */
 struct kept_entity {
 	struct store_entity entity; /* id "": free */
-	char name[1024];            /* and behind it that of its Workspace */
+	char text[ENTITY_TEXT_MAX]; /* its texts, one behind the other */
 };
 /* The change numbers of one scope id. */
 struct kept_numbers {
@@ -168,7 +170,10 @@ MUST_CHECK int store_copy_in(struct store *s, const char *from, char why[static 
 
 /* NULL: not kept. */
 struct store_entity *cache_entity(struct store *s, enum scope scope, const struct id *id);
+/* Its texts lie one behind the other, as entity_point_to() left them. */
 void cache_keep_entity(struct store *s, const struct store_entity *e);
+/* The place's spans lead into text, where name, Workspace's name and description follow each other. */
+void entity_point_to(struct store_entity *e, const char *text);
 void cache_forget_entities(struct store *s);
 struct kept_numbers *cache_numbers(struct store *s, const struct id *scope_id);
 /* All 0, to be filled in at once. */

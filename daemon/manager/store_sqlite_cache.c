@@ -16,6 +16,15 @@ slot_of(const struct store *s, const struct id *id, size_t n)
 	return hash_short(s->read_key, id->s, ID_LENGTH) % n;
 }
 
+void
+entity_point_to(struct store_entity *e, const char *text)
+{
+	e->name.p = text;
+	e->workspace_name.p = text + e->name.n;
+	if (e->description.p)
+		e->description.p = e->workspace_name.p + e->workspace_name.n;
+}
+
 struct store_entity *
 cache_entity(struct store *s, enum scope scope, const struct id *id)
 {
@@ -25,8 +34,7 @@ cache_entity(struct store *s, enum scope scope, const struct id *id)
 	if (!sqlite3_get_autocommit(s->db.h) || id_is_none(&k->entity.id) ||
 	    k->entity.scope != scope || !id_equal(&k->entity.id, id))
 		return NULL;
-	k->entity.name.p = k->name;
-	k->entity.workspace_name.p = k->name + k->entity.name.n;
+	entity_point_to(&k->entity, k->text);
 	return &k->entity;
 }
 
@@ -35,12 +43,12 @@ cache_keep_entity(struct store *s, const struct store_entity *e)
 {
 	struct kept_entity *k = &s->kept_entities[slot_of(s, &e->id, N_ELEMENTS(s->kept_entities))];
 
-	if (!sqlite3_get_autocommit(s->db.h) || e->name.n + e->workspace_name.n > sizeof k->name)
+	size_t n = e->name.n + e->workspace_name.n + e->description.n;
+
+	if (!sqlite3_get_autocommit(s->db.h) || n > sizeof k->text)
 		return;
 	k->entity = *e;
-	memcpy(k->name, e->name.p, e->name.n);
-	if (e->workspace_name.n)
-		memcpy(k->name + e->name.n, e->workspace_name.p, e->workspace_name.n);
+	memcpy(k->text, e->name.p, n);
 }
 
 void

@@ -3,11 +3,13 @@
 #include "manager/store_sqlite.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define ENTITY                                                                                     \
 	"SELECT id, organization_id, workspace_id, deployment_id, name, secrets_fetching, "        \
 	"created_ms, updated_ms, "                                                                 \
-	"(SELECT w.name FROM workspace w WHERE w.id = entity.workspace_id) FROM entity "
+	"(SELECT w.name FROM workspace w WHERE w.id = entity.workspace_id), description, "         \
+	"cicd_enforced FROM entity "
 
 static void
 read_entity(sqlite3_stmt *st, enum scope scope, struct store_entity *out)
@@ -22,6 +24,8 @@ read_entity(sqlite3_stmt *st, enum scope scope, struct store_entity *out)
 	out->created_ms = sqlite3_column_int64(st, 6);
 	out->updated_ms = sqlite3_column_int64(st, 7);
 	out->workspace_name = db_text(st, 8);
+	out->description = db_text(st, 9);
+	out->cicd_enforced = sqlite3_column_int(st, 10);
 }
 
 int
@@ -40,14 +44,35 @@ store_entity_get(struct store *s, enum scope scope, const struct id *id, struct 
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
 	read_entity(st, scope, out);
-	cache_keep_entity(s, out);
 	buf_reset(&s->entity_text);
 	buf_add(&s->entity_text, out->name.p, out->name.n);
 	buf_add(&s->entity_text, out->workspace_name.p, out->workspace_name.n);
-	out->name.p = buf_str(&s->entity_text);
-	out->workspace_name.p = out->name.p + out->name.n;
+	buf_add(&s->entity_text, out->description.p, out->description.n);
 	(void)sqlite3_reset(st); /* was fine */
-	return buf_error(&s->entity_text);
+	if (buf_error(&s->entity_text))
+		return buf_error(&s->entity_text);
+	entity_point_to(out, buf_str(&s->entity_text));
+	cache_keep_entity(s, out);
+	return 0;
+}
+
+static int
+each_entity(sqlite3_stmt *st, enum scope scope,
+    int (*each)(void *arg, const struct store_entity *e), void *arg)
+{
+	int r;
+
+	while ((r = db_row(st)) == 1) {
+		struct store_entity e;
+
+		read_entity(st, scope, &e);
+		r = each(arg, &e);
+		if (r != 0) {
+			(void)sqlite3_reset(st); /* was fine */
+			return r;
+		}
+	}
+	return r;
 }
 
 #define ENTITY_OF "WHERE scope = ?1 AND (parent_id = ?2 OR (?2 <> '' AND organization_id = ?2)) "
@@ -68,18 +93,50 @@ store_entity_list(struct store *s, enum scope scope, const struct id *parent, in
 		*total = r == 1 ? sqlite3_column_int64(st, 0) : 0;
 		(void)sqlite3_reset(st); /* was fine */
 	}
-	st = db_query(&s->db, ENTITY ENTITY_OF "ORDER BY name, id LIMIT ?3 OFFSET ?4", "ttii",
-	    scope_name(scope), parent->s, limit, offset);
-	while ((r = db_row(st)) == 1) {
-		struct store_entity e;
+	return each_entity(db_query(&s->db, ENTITY ENTITY_OF "ORDER BY name, id LIMIT ?3 OFFSET ?4",
+			       "ttii", scope_name(scope), parent->s, limit, offset),
+	    scope, each, arg);
+}
 
-		read_entity(st, scope, &e);
-		r = each(arg, &e);
-		if (r != 0) {
-			(void)sqlite3_reset(st); /* was fine */
-			return r;
-		}
-	}
+static void
+add_entity_order(struct buf *sql, const struct store_entity_order *order)
+{
+	static const char *const columns[] = {
+		[STORE_ENTITY_NAME] = "name",
+		[STORE_ENTITY_CREATED] = "created_ms",
+		[STORE_ENTITY_UPDATED] = "updated_ms",
+	};
+
+	buf_adds(sql, ENTITY ENTITY_OF "ORDER BY ");
+	for (size_t i = 0; i < order->n_sorts && i < STORE_MAX_SORTS; i++)
+		buf_addf(sql, "%s%s, ", columns[order->sorts[i].by],
+		    order->sorts[i].descending ? " DESC" : "");
+	buf_adds(sql, "name, id");
+}
+
+int
+store_entity_list_sorted(struct store *s, enum scope scope, const struct id *parent,
+    const struct store_entity_order *order, int (*each)(void *arg, const struct store_entity *e),
+    void *arg)
+{
+	struct buf sql = BUF_INIT(2048);
+	sqlite3_stmt *st = NULL;
+	int r;
+
+	if (!order->n_sorts) /* whose statement is kept */
+		return store_entity_list(s, scope, parent, 0, -1, each, arg, NULL);
+	add_entity_order(&sql, order);
+	r = buf_error(&sql);
+	if (r == 0)
+		r = db_error(sqlite3_prepare_v2(s->db.h, buf_str(&sql), (int)sql.len, &st, NULL));
+	if (r == 0)
+		r = db_error(sqlite3_bind_text(st, 1, scope_name(scope), -1, SQLITE_TRANSIENT));
+	if (r == 0)
+		r = db_error(sqlite3_bind_text(st, 2, parent->s, -1, SQLITE_TRANSIENT));
+	if (r == 0)
+		r = each_entity(st, scope, each, arg);
+	(void)sqlite3_finalize(st); /* its last step told */
+	buf_fini(&sql);
 	return r;
 }
 
@@ -101,28 +158,64 @@ audit_entity(struct store *s, enum audit_action action, const struct store_entit
 	return audit_add(s, &a, by);
 }
 
-/* ?1 id, ?2 parent, ?3 name, ?4 now; nothing is inserted when the parent is not there. */
-static const char *const create_sql[SCOPE_N] = {
-	[SCOPE_ORGANIZATION] =
-	    "INSERT INTO organization (id, name, secrets_fetching, created_ms, updated_ms) "
-	    "SELECT ?1, ?3, 1, ?4, ?4 WHERE ?2 = ''",
-	[SCOPE_WORKSPACE] =
-	    "INSERT INTO workspace (id, organization_id, name, created_ms, updated_ms) "
-	    "SELECT ?1, id, ?3, ?4, ?4 FROM organization WHERE id = ?2",
-	[SCOPE_DEPLOYMENT] =
-	    "INSERT INTO deployment (id, organization_id, workspace_id, name, created_ms, "
-	    "updated_ms) "
-	    "SELECT ?1, organization_id, id, ?3, ?4, ?4 FROM workspace WHERE id = ?2",
-	[SCOPE_PROJECT] =
-	    "INSERT INTO project (id, organization_id, workspace_id, name, created_ms, updated_ms) "
-	    "SELECT ?1, organization_id, id, ?3, ?4, ?4 FROM workspace WHERE id = ?2",
+/* The API's names for what a change is about, as the history has them. */
+#define FIELDS_SIZE 64
+
+static struct span
+entity_fields(
+    char out[static FIELDS_SIZE], enum scope scope, bool name, bool description, bool cicd_enforced)
+{
+	const char *cicd = scope == SCOPE_WORKSPACE ? "cicdEnforcedDefault" : "isCicdEnforced";
+	const char *names[] = { name ? "name" : NULL, description ? "description" : NULL,
+		cicd_enforced ? cicd : NULL };
+	int n = 0;
+
+	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+		if (names[i])
+			n += snprintf(out + n, (size_t)(FIELDS_SIZE - n), "%s\"%s\"", n ? "," : "[",
+			    names[i]);
+	}
+	n += snprintf(out + n, (size_t)(FIELDS_SIZE - n), n ? "]" : "[]");
+	return (struct span){ out, (size_t)n };
+}
+
+/*
+ * ?1 id, ?2 parent, ?3 name, ?4 now, ?5 description, ?6 whether CI/CD is enforced (-1: not told); nothing is
+ * inserted when the parent is not there. Each has the parameters of its kinds.
+ */
+static const struct entity_sql {
+	const char *sql, *kinds;
+} create_sql[SCOPE_N] = {
+	[SCOPE_ORGANIZATION] = { "INSERT INTO organization (id, name, secrets_fetching, "
+				 "created_ms, updated_ms) SELECT ?1, ?3, 1, ?4, ?4 WHERE ?2 = ''",
+	    "ttsi" },
+	[SCOPE_WORKSPACE] = { "INSERT INTO workspace (id, organization_id, name, created_ms, "
+			      "updated_ms, description, cicd_enforced) SELECT ?1, id, ?3, ?4, ?4, "
+			      "?5, max(?6, 0) FROM organization WHERE id = ?2",
+	    "ttsisi" },
+	[SCOPE_DEPLOYMENT] = { "INSERT INTO deployment (id, organization_id, workspace_id, name, "
+			       "created_ms, updated_ms, description, cicd_enforced) "
+			       "SELECT ?1, organization_id, id, ?3, ?4, ?4, ?5, "
+			       "iif(?6 < 0, cicd_enforced, ?6) FROM workspace WHERE id = ?2",
+	    "ttsisi" },
+	[SCOPE_PROJECT] = { "INSERT INTO project (id, organization_id, workspace_id, name, "
+			    "created_ms, updated_ms, description) SELECT ?1, organization_id, id, "
+			    "?3, ?4, ?4, ?5 FROM workspace WHERE id = ?2",
+	    "ttsis" },
 };
-/* ?1 id, ?2 name, ?3 now. */
-static const char *const rename_sql[SCOPE_N] = {
-	[SCOPE_ORGANIZATION] = "UPDATE organization SET name = ?2, updated_ms = ?3 WHERE id = ?1",
-	[SCOPE_WORKSPACE] = "UPDATE workspace SET name = ?2, updated_ms = ?3 WHERE id = ?1",
-	[SCOPE_DEPLOYMENT] = "UPDATE deployment SET name = ?2, updated_ms = ?3 WHERE id = ?1",
-	[SCOPE_PROJECT] = "UPDATE project SET name = ?2, updated_ms = ?3 WHERE id = ?1",
+/* ?1 id, ?2 now, ?3 name, ?4 description, ?5 whether CI/CD is enforced. */
+static const struct entity_sql update_sql[SCOPE_N] = {
+	[SCOPE_ORGANIZATION] = { "UPDATE organization SET updated_ms = ?2, name = ?3 WHERE id = ?1",
+	    "tis" },
+	[SCOPE_WORKSPACE] = { "UPDATE workspace SET updated_ms = ?2, name = ?3, description = ?4, "
+			      "cicd_enforced = ?5 WHERE id = ?1",
+	    "tissi" },
+	[SCOPE_DEPLOYMENT] = { "UPDATE deployment SET updated_ms = ?2, name = ?3, description = "
+			       "?4, cicd_enforced = ?5 WHERE id = ?1",
+	    "tissi" },
+	[SCOPE_PROJECT] = { "UPDATE project SET updated_ms = ?2, name = ?3, description = ?4 "
+			    "WHERE id = ?1",
+	    "tiss" },
 };
 static const char *const delete_sql[SCOPE_N] = {
 	[SCOPE_WORKSPACE] = "DELETE FROM workspace WHERE id = ?",
@@ -142,9 +235,12 @@ record_entity(struct store *s, enum audit_action action, enum scope scope, const
 }
 
 int
-store_entity_create(struct store *s, enum scope scope, const struct id *parent, struct span name,
-    const struct store_actor *by, struct id *out)
+store_entity_create(struct store *s, enum scope scope, const struct id *parent,
+    const struct store_entity_set *set, const struct store_actor *by, struct id *out)
 {
+	const struct entity_sql *make = &create_sql[scope];
+	int64_t cicd = set->has_cicd ? set->cicd_enforced : -1;
+	char fields[FIELDS_SIZE];
 	struct id id;
 	int r;
 
@@ -152,33 +248,56 @@ store_entity_create(struct store *s, enum scope scope, const struct id *parent, 
 	r = tx_begin(s);
 	if (r < 0)
 		return r;
-	r = db_run(db_query(&s->db, create_sql[scope], "ttsi", id.s, parent->s, name, store_now()));
+	r = db_run(db_query(&s->db, make->sql, make->kinds, id.s, parent->s, set->name, store_now(),
+	    set->description, cicd));
 	if (r == 0 && sqlite3_changes(s->db.h) == 0)
 		r = STORE_NO_ENTITY;
 	if (r == 0)
-		r = record_entity(
-		    s, AUDIT_CREATE_ENTITY, scope, &id, SPAN_LITERAL("[\"name\"]"), by);
+		r = record_entity(s, AUDIT_CREATE_ENTITY, scope, &id,
+		    entity_fields(fields, scope, true, set->description.p, set->has_cicd), by);
 	r = tx_end(s, r);
 	if (r == 0)
 		*out = id;
 	return r;
 }
 
+static int
+update_in_transaction(struct store *s, enum scope scope, const struct id *id,
+    const struct store_entity_set *set, const struct store_actor *by)
+{
+	const struct entity_sql *update = &update_sql[scope];
+	bool name, description, cicd;
+	char fields[FIELDS_SIZE];
+	struct store_entity e;
+	int r = store_entity_get(s, scope, id, &e);
+
+	if (r != 0)
+		return r;
+	name = set->name.p && !span_equal(set->name, e.name);
+	description = set->description.p &&
+		      (!e.description.p || !span_equal(set->description, e.description));
+	cicd = set->has_cicd && set->cicd_enforced != e.cicd_enforced;
+	if (name)
+		e.name = set->name;
+	if (description)
+		e.description = set->description;
+	if (cicd)
+		e.cicd_enforced = set->cicd_enforced;
+	r = db_run(db_query(&s->db, update->sql, update->kinds, id->s, store_now(), e.name,
+	    e.description, (int64_t)e.cicd_enforced));
+	if (r != 0)
+		return r;
+	return audit_entity(
+	    s, AUDIT_UPDATE_ENTITY, &e, entity_fields(fields, scope, name, description, cicd), by);
+}
+
 int
-store_entity_rename(struct store *s, enum scope scope, const struct id *id, struct span name,
-    const struct store_actor *by)
+store_entity_update(struct store *s, enum scope scope, const struct id *id,
+    const struct store_entity_set *set, const struct store_actor *by)
 {
 	int r = tx_begin(s);
 
-	if (r < 0)
-		return r;
-	r = db_run(db_query(&s->db, rename_sql[scope], "tsi", id->s, name, store_now()));
-	if (r == 0 && sqlite3_changes(s->db.h) == 0)
-		r = STORE_NOT_FOUND;
-	if (r == 0)
-		r = record_entity(
-		    s, AUDIT_UPDATE_ENTITY, scope, id, SPAN_LITERAL("[\"name\"]"), by);
-	return tx_end(s, r);
+	return r == 0 ? tx_end(s, update_in_transaction(s, scope, id, set, by)) : r;
 }
 
 /* Everything that is at a place or names it, but the place itself; who looked at it sees that. */

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sqlite3
 from typing import Any
 
 import pytest
@@ -98,6 +100,141 @@ def test_a_deployment_goes_with_its_links_but_not_the_workspace_object(manager: 
     with pytest.raises(HttpError) as gone:
         manager.api("GET", f"/{own}")
     assert gone.value.status == 404
+
+
+# --- what is said of places ---------------------------------------------------------------------
+
+
+def make(manager: Manager, kind: str, **body: Any) -> Any:
+    if kind != "workspaces":
+        body = {"workspaceId": manager.workspace, **body}
+    reply = post(manager, f"/{kind}", {"name": "said", **body})
+    assert reply.status == 200, reply.raw
+    return reply.body
+
+
+def get(manager: Manager, path: str) -> Any:
+    reply = send(manager, "GET", base(manager) + path)
+    assert reply.status == 200, reply.raw
+    return reply.body
+
+
+@pytest.mark.parametrize("kind", ["workspaces", "deployments", "projects"])
+def test_a_description_comes_back_as_it_was_given(manager: Manager, kind: str) -> None:
+    assert "description" not in make(manager, kind, name="silent")
+    assert "description" not in make(manager, kind, name="null", description=None)
+    longest = "ü" * 500
+    made = make(manager, kind, description=longest)
+    path = f"/{kind}/{made['id']}"
+    assert made["description"] == longest
+    for given, want in (
+        ({}, longest),
+        ({"description": None}, longest),
+        ({"description": ""}, ""),
+        ({}, ""),
+        ({"description": 'a\nb "\u2028" '}, 'a\nb "\u2028" '),
+        ({"name": "renamed"}, 'a\nb "\u2028" '),
+    ):
+        reply = post(manager, path, {"name": "said", **given})
+        assert reply.status == 200 and reply.body["description"] == want
+        assert get(manager, path) == reply.body
+        assert reply.body in get(manager, f"/{kind}?limit=100")[kind]
+    for bad in ("x" * 501, 1, "\0", ["x"]):
+        post(manager, path, {"name": "lost", "description": bad}).field_error("description")
+        body = {"name": "lost", "workspaceId": manager.workspace, "description": bad}
+        post(manager, f"/{kind}", body).field_error("description")
+    assert get(manager, path) == reply.body
+    assert get(manager, f"/{kind}?names=lost")["totalCount"] == 0
+
+
+def test_whether_ci_cd_is_enforced(manager: Manager) -> None:
+    workspace = make(manager, "workspaces", cicdEnforcedDefault=True)
+    assert workspace["cicdEnforcedDefault"] is True
+    assert make(manager, "workspaces", name="unsaid")["cicdEnforcedDefault"] is False
+    inside = {"workspaceId": workspace["id"]}
+    begins = make(manager, "deployments", name="begins", **inside)
+    assert begins["isCicdEnforced"] is True  # as its Workspace has it
+    told = make(manager, "deployments", name="told", isCicdEnforced=False, **inside)
+    assert told["isCicdEnforced"] is False
+    path = f"/workspaces/{workspace['id']}"
+    changed = post(manager, path, {"name": "said", "cicdEnforcedDefault": False}).body
+    assert changed["cicdEnforcedDefault"] is False
+    assert post(manager, path, {"name": "said"}).body["cicdEnforcedDefault"] is False
+    # What was made before keeps what it began with.
+    assert get(manager, f"/deployments/{begins['id']}") == begins
+    path = f"/deployments/{told['id']}"
+    assert post(manager, path, {"name": "told", "isCicdEnforced": True}).body["isCicdEnforced"]
+    assert post(manager, path, {"name": "told", "isCicdEnforced": None}).body["isCicdEnforced"]
+    post(manager, path, {"name": "told", "isCicdEnforced": 1}).field_error("isCicdEnforced")
+    body = {"name": "new", "cicdEnforcedDefault": "no"}
+    post(manager, "/workspaces", body).field_error("cicdEnforcedDefault")
+
+
+def test_the_history_names_what_became_another(manager: Manager) -> None:
+    made = make(manager, "workspaces", description="secret plan", cicdEnforcedDefault=False)
+    body = {"name": "said", "description": "secret plan", "cicdEnforcedDefault": True}
+    for change in ({}, {"description": "other plan"}, {"name": "called", "description": ""}):
+        body |= change
+        assert post(manager, f"/workspaces/{made['id']}", body).status == 200
+    reply = send(manager, "GET", f"{base(manager)}/audit-log?workspaceId={made['id']}&limit=100")
+    assert [(row["action"], row["fields"]) for row in reply.body["history"]] == [
+        ("UPDATE_ENTITY", ["name", "description"]),
+        ("UPDATE_ENTITY", ["description"]),
+        ("UPDATE_ENTITY", ["cicdEnforcedDefault"]),
+        ("CREATE_ENTITY", ["name", "description", "cicdEnforcedDefault"]),
+    ]
+    assert b"plan" not in reply.raw
+
+
+# --- in which order -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["workspaces", "deployments", "projects"])
+def test_places_are_listed_in_the_order_asked_for(manager: Manager, kind: str) -> None:
+    for name in ("m", "C", "z", "a"):
+        made = make(manager, kind, name=name)
+        body = {"name": name, "description": "touched"}
+        if name in "mz":
+            assert post(manager, f"/{kind}/{made['id']}", body).status == 200
+    with contextlib.closing(
+        sqlite3.connect(f"file:{manager.data}/manager.db?mode=ro", uri=True)
+    ) as db:
+        rows = db.execute(f"SELECT name, created_ms, updated_ms, id FROM {kind[:-1]}").fetchall()
+    field = {"name": 0, "createdAt": 1, "updatedAt": 2}
+
+    def names(*sorts: str) -> list[str]:
+        query = "&".join(["limit=100", *(f"sorts={sort}" for sort in sorts)])
+        return [row["name"] for row in get(manager, f"/{kind}?{query}")[kind]]
+
+    def expected(*sorts: str) -> list[str]:
+        found = sorted(rows)
+        for sort in reversed(sorts):
+            by, way = sort.split(":")
+            found.sort(key=lambda row: row[field[by]], reverse=way == "desc")
+        return [row[0] for row in found]
+
+    ways = [f"{by}:{way}" for by in field for way in ("asc", "desc")]
+    assert names() == expected()
+    for sort in ways:
+        assert names(sort) == expected(sort), sort
+        for then in ways:
+            assert names(sort, then) == expected(sort, then), (sort, then)
+    assert names("name:desc") == names()[::-1]
+    page = get(manager, f"/{kind}?sorts=name:desc&limit=2&offset=1")
+    assert [row["name"] for row in page[kind]] == names()[::-1][1:3]
+    assert page["totalCount"] == len(rows)
+
+
+@pytest.mark.parametrize("path", ["", "/workspaces", "/deployments", "/projects"])
+def test_an_order_that_there_is_not(manager: Manager, path: str) -> None:
+    url = f"{base(manager)}{path}" if path else "/v1/organizations"
+    for bad in ("objectKey:asc", "name", "name:up", "", "name:asc,createdAt:asc"):
+        reply = send(manager, "GET", f"{url}?sorts={bad}")
+        reply.field_error("sorts")
+        assert "createdAt" in reply.body["message"]
+    send(manager, "GET", f"{url}?{'&'.join(5 * ['sorts=name:asc'])}").field_error("sorts")
+    good = send(manager, "GET", f"{url}?{'&'.join(4 * ['sorts=updatedAt:desc'])}")
+    assert good.status == 200
 
 
 def test_the_organization_s_switch(manager: Manager) -> None:

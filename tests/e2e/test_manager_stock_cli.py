@@ -327,6 +327,39 @@ def test_organization_workspace_and_deployment_tables(cli: Cli, manager: Manager
         assert row["type"] == "STANDARD"  # any other has a cluster with a name
 
 
+def test_workspace_create_and_update(cli: Cli, manager: Manager) -> None:
+    """`astro workspace create|update --description --enforce-cicd`: an update sends the whole Workspace."""
+    base = "/platform/v1beta1" if cli.old else "/v1"
+    path = f"/organizations/{manager.organization}/workspaces"
+
+    def find(identifier: str) -> Any:
+        page = cli.call("GET", f"{path}?limit=1000&offset=0&sorts=name:asc", base=base).body
+        return next(w for w in page["workspaces"] if w["id"] == identifier)
+
+    def update(identifier: str, name: str = "", description: str = "", cicd: str = "") -> Any:
+        known = find(identifier)
+        body = {
+            "name": name or known["name"],
+            "description": description or known.get("description", ""),
+            "cicdEnforcedDefault": cicd == "ON" if cicd else known["cicdEnforcedDefault"],
+        }
+        return cli.call("POST", f"{path}/{identifier}", body, base).body
+
+    body = {"name": "Science", "description": "what for", "cicdEnforcedDefault": True}
+    made = cli.call("POST", path, body, base).body
+    assert find(made["id"]) == made and made | body == made
+    renamed = update(made["id"], name="Research")
+    assert renamed == {**made, "name": "Research", "updatedAt": renamed["updatedAt"]}
+    update(made["id"], description="other")
+    update(made["id"], cicd="OFF")
+    got = find(made["id"])
+    assert (got["name"], got["description"], got["cicdEnforcedDefault"]) == (
+        "Research",
+        "other",
+        False,
+    )
+
+
 def test_it_finds_the_description_of_the_api(manager: Manager) -> None:
     for path in ("/spec/v1.0", "/spec/v1"):
         reply = send(manager, "GET", path, headers=HEADERS, token="")

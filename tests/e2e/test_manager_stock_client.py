@@ -253,11 +253,12 @@ def test_it_sets_up_and_reads_workspaces(client: AuthenticatedClient, manager: M
         manager.organization,
         client=client,
         body=models.CreateWorkspaceRequest(
-            name="Science", description="d", cicd_enforced_default=False
+            name="Science", description="d", cicd_enforced_default=True
         ),
     )
     assert isinstance(made, models.Workspace) and made.name == "Science"
-    assert made.organization_id == manager.organization and made.cicd_enforced_default is False
+    assert made.organization_id == manager.organization and made.cicd_enforced_default is True
+    assert made.description == "d"
     page = list_workspaces.sync(
         manager.organization,
         client=client,
@@ -266,6 +267,13 @@ def test_it_sets_up_and_reads_workspaces(client: AuthenticatedClient, manager: M
     )
     assert isinstance(page, models.WorkspacesPaginated) and page.total_count == 2
     assert [w.name for w in page.workspaces] == ["Analytics", "Science"]
+    page = list_workspaces.sync(
+        manager.organization,
+        client=client,
+        sorts=[models.ListWorkspacesSortsItem.CREATEDATDESC],
+    )
+    assert isinstance(page, models.WorkspacesPaginated)
+    assert [w.name for w in page.workspaces] == ["Science", "Analytics"]
     assert get_workspace.sync(manager.organization, made.id, client=client) == made
     named = list_workspaces.sync(manager.organization, client=client, names=["Science", "None"])
     assert isinstance(named, models.WorkspacesPaginated)
@@ -279,6 +287,7 @@ def test_it_sets_up_and_reads_workspaces(client: AuthenticatedClient, manager: M
         ),
     )
     assert isinstance(renamed, models.Workspace) and renamed.name == "Research"
+    assert renamed.description == "" and renamed.cicd_enforced_default is False
     taken = create_workspace.sync_detailed(
         manager.organization, client=client, body=models.CreateWorkspaceRequest(name="")
     )

@@ -510,6 +510,31 @@ def test_a_secret_stays_when_an_imported_object_is_applied_without_it(
     ] == "hunter2"  # fmt: skip
 
 
+def test_a_workspace_does_not_drift(terraform: Terraform) -> None:
+    """`astro_workspace`: all three attributes are required, all are sent, and all must come back."""
+    path = f"{terraform.base}/organizations/{terraform.manager.organization}/workspaces"
+
+    def call(method: str, below: str = "", body: Any = None) -> State:
+        answer = terraform.good(
+            send(terraform.manager, method, path + below, body, headers=HEADERS)
+        )
+        described = {"description": "", **answer}  # absent is "" to the provider
+        names = ("id", "name", "description", "cicdEnforcedDefault")
+        return {name: described[name] for name in names}
+
+    for first in ("what for", ""):
+        config = {"name": "Science", "description": first, "cicdEnforcedDefault": True}
+        made = call("POST", "", config)
+        assert made == {**config, "id": made["id"]} == call("GET", f"/{made['id']}")
+        for change in ({"description": "other"}, {"cicdEnforcedDefault": False}, {"name": "Lab"},
+                       {"description": ""}):  # fmt: skip
+            config |= change
+            assert call("POST", f"/{made['id']}", config) == {**config, "id": made["id"]}
+            assert call("GET", f"/{made['id']}") == {**config, "id": made["id"]}
+        reply = send(terraform.manager, "DELETE", f"{path}/{made['id']}", headers=HEADERS)
+        assert reply.status == 204
+
+
 def test_a_refusal_is_told_with_its_field_and_leaves_nothing(
     terraform: Terraform, manager: Manager
 ) -> None:

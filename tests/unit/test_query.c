@@ -184,6 +184,57 @@ a_parameter_given_twice_is_a_fault(void **state)
 }
 
 static void
+sorts_name_what_there_is_and_a_way(void **state)
+{
+	static const char *const names[] = { "name", "createdAt", "updatedAt" };
+	static const struct {
+		const char *raw, *want; /* NULL: refused */
+	} table[] = {
+		{ "", "" },
+		{ "x=name:asc", "" },
+		{ "sorts=name:asc", "0" },
+		{ "sorts=updatedAt:desc&limit=1&sorts=name:asc", "2d0" },
+		{ "sorts=name:asc&sorts=name:asc&sorts=name:asc&sorts=name:desc", "0000d" },
+		{ "sorts=name:asc&sorts=name:asc&sorts=name:asc&sorts=name:asc&sorts=name:asc",
+		    NULL },
+		{ "sorts=", NULL },
+		{ "sorts=:asc", NULL },
+		{ "sorts=name", NULL },
+		{ "sorts=name:", NULL },
+		{ "sorts=name:up", NULL },
+		{ "sorts=name:asc:desc", NULL },
+		{ "sorts=Name:asc", NULL },
+		{ "sorts=name:asc,createdAt:asc", NULL },
+		{ "sorts=name:asc&sorts=objectKey:asc", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(table); i++) {
+		struct buf scratch = BUF_INIT(1000), got = BUF_INIT(100);
+		struct query_sort sorts[QUERY_MAX_SORTS];
+		struct query q;
+		struct fault f;
+		size_t n = 77;
+		int r;
+
+		assert_int_equal(query_read(&q, span_of(table[i].raw), &scratch, &f), 0);
+		r = query_sorts(&q, names, N_ELEMENTS(names), sorts, &n, &f);
+		assert_int_equal(r, table[i].want ? 0 : -EINVAL);
+		if (r < 0)
+			assert_string_equal(f.field, "sorts");
+		for (size_t k = 0; r == 0 && k < n; k++)
+			buf_addf(&got, "%zu%s", sorts[k].by, sorts[k].descending ? "d" : "");
+		if (r == 0)
+			assert_string_equal(buf_str(&got), table[i].want);
+		else if (i > 6)
+			assert_string_equal(f.message,
+			    "sorts must be name, createdAt or updatedAt with :asc or :desc");
+		buf_fini(&scratch);
+		buf_fini(&got);
+	}
+}
+
+static void
 a_cut_message_stays_utf8(void **state)
 {
 	char text[2000];
@@ -212,6 +263,7 @@ main(void)
 		cmocka_unit_test(a_broken_query_is_a_fault),
 		cmocka_unit_test(typed_parameters_are_exact),
 		cmocka_unit_test(a_parameter_given_twice_is_a_fault),
+		cmocka_unit_test(sorts_name_what_there_is_and_a_way),
 		cmocka_unit_test(a_cut_message_stays_utf8),
 	};
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "manager/store.h"
@@ -27,6 +28,8 @@
 
 #define CONN MANAGER_CONNECTION
 #define VAR  MANAGER_AIRFLOW_VARIABLE
+
+#define NAMED(name_) (&(const struct store_entity_set){ .name = SPAN_LITERAL(name_) })
 
 static const struct store_actor nobody = { { "" }, { 0 } };
 static const uint8_t kek[SEAL_KEY_SIZE] = { 1, 2, 3 };
@@ -598,10 +601,10 @@ entities_have_names_and_parents(void **state)
 	int64_t total;
 
 	assert_int_equal(
-	    store_entity_create(f->s, SCOPE_DEPLOYMENT, &f->ws, SPAN_LITERAL("a"), &nobody, &id),
+	    store_entity_create(f->s, SCOPE_DEPLOYMENT, &f->ws, NAMED("a"), &nobody, &id),
 	    STORE_CONFLICT);
 	assert_int_equal(
-	    store_entity_create(f->s, SCOPE_DEPLOYMENT, &f->org, SPAN_LITERAL("x"), &nobody, &id),
+	    store_entity_create(f->s, SCOPE_DEPLOYMENT, &f->org, NAMED("x"), &nobody, &id),
 	    STORE_NO_ENTITY);
 	assert_int_equal(store_entity_get(f->s, SCOPE_DEPLOYMENT, &f->ws, &e), STORE_NOT_FOUND);
 	assert_int_equal(store_entity_get(f->s, SCOPE_ORGANIZATION, &f->org, &e), 0);
@@ -631,6 +634,164 @@ entities_have_names_and_parents(void **state)
 	    store_organization_set_secrets(f->s, &f->ws, false, &nobody), STORE_NOT_FOUND);
 	assert_int_equal(store_entity_get(f->s, SCOPE_ORGANIZATION, &f->org, &e), 0);
 	assert_false(e.secrets_fetching);
+	buf_fini(&names);
+}
+
+static int
+note_audit(void *arg, const struct store_audit *a)
+{
+	struct buf *b = arg;
+
+	buf_addf(b, "%s%s %.*s %d%s %.*s %.*s", b->len ? "; " : "", audit_action_name(a->action),
+	    (int)a->key.n, a->key.p, (int)a->version, a->restorable ? "+" : "", (int)a->fields.n,
+	    a->fields.p, (int)a->by.name.n, a->by.name.p);
+	return 0;
+}
+
+static void
+assert_audit(struct fixture *f, const struct id *subject, const char *want)
+{
+	struct store_audit_query q = { .organization = f->org, .limit = -1 };
+	struct buf out = BUF_INIT(65536);
+	int64_t total;
+
+	if (subject)
+		q.subject = *subject;
+	assert_int_equal(store_audit_list(f->s, &q, note_audit, &out, &total), 0);
+	assert_string_equal(buf_str(&out), want);
+	buf_fini(&out);
+}
+
+static void
+assert_said(struct fixture *f, enum scope scope, const struct id *id, const char *description,
+    bool cicd_enforced)
+{
+	struct store_entity e;
+
+	for (int i = 0; i < 2; i++) { /* the second time from memory */
+		assert_int_equal(store_entity_get(f->s, scope, id, &e), 0);
+		assert_span(e.description, description);
+		assert_int_equal(e.cicd_enforced, cicd_enforced);
+	}
+}
+
+static void
+what_is_said_of_a_place_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct store_entity_set set = { .name = SPAN_LITERAL("said"),
+		.description = SPAN_LITERAL("what for"),
+		.has_cicd = true,
+		.cicd_enforced = true };
+	struct buf longest = BUF_INIT(4 * LIMIT_DESCRIPTION);
+	struct store_entity e;
+	struct id ws, dep, project;
+
+	assert_said(f, SCOPE_WORKSPACE, &f->ws, NULL, false);
+	assert_int_equal(
+	    store_entity_create(f->s, SCOPE_WORKSPACE, &f->org, &set, &nobody, &ws), 0);
+	assert_said(f, SCOPE_WORKSPACE, &ws, "what for", true);
+	/* A Deployment begins as its Workspace has it, unless it is told. */
+	dep = test_place(f->s, SCOPE_DEPLOYMENT, &ws, "begins");
+	assert_said(f, SCOPE_DEPLOYMENT, &dep, NULL, true);
+	set.cicd_enforced = false;
+	assert_int_equal(store_entity_create(f->s, SCOPE_DEPLOYMENT, &ws, &set, &nobody, &dep), 0);
+	assert_said(f, SCOPE_DEPLOYMENT, &dep, "what for", false);
+	assert_int_equal(store_entity_create(f->s, SCOPE_PROJECT, &ws, &set, &nobody, &project), 0);
+	assert_said(f, SCOPE_PROJECT, &project, "what for", false);
+	/* What is not told stays. */
+	set = (struct store_entity_set){ .has_cicd = true, .cicd_enforced = true };
+	assert_int_equal(store_entity_update(f->s, SCOPE_DEPLOYMENT, &dep, &set, &nobody), 0);
+	assert_said(f, SCOPE_DEPLOYMENT, &dep, "what for", true);
+	set = (struct store_entity_set){ .description = SPAN_LITERAL("") };
+	assert_int_equal(store_entity_update(f->s, SCOPE_DEPLOYMENT, &dep, &set, &nobody), 0);
+	assert_said(f, SCOPE_DEPLOYMENT, &dep, "", true);
+	assert_int_equal(store_entity_update(f->s, SCOPE_PROJECT, &project, &set, &nobody), 0);
+	assert_int_equal(
+	    store_entity_update(f->s, SCOPE_PROJECT, &dep, &set, &nobody), STORE_NOT_FOUND);
+	/* The longest there may be, beside its name and its Workspace's. */
+	for (size_t i = 0; i < LIMIT_DESCRIPTION; i++)
+		buf_adds(&longest, "\xf0\x9f\x98\x80");
+	set = (struct store_entity_set){ .description = span_of_buf(&longest) };
+	assert_int_equal(store_entity_update(f->s, SCOPE_DEPLOYMENT, &dep, &set, &nobody), 0);
+	assert_said(f, SCOPE_DEPLOYMENT, &dep, buf_str(&longest), true);
+	assert_int_equal(store_entity_get(f->s, SCOPE_DEPLOYMENT, &dep, &e), 0);
+	assert_span(e.name, "said");
+	assert_span(e.workspace_name, "said");
+	assert_audit(f, &dep,
+	    "UPDATE_ENTITY said 0 [\"description\"] ; UPDATE_ENTITY said 0 [\"description\"] ; "
+	    "UPDATE_ENTITY said 0 [\"isCicdEnforced\"] ; "
+	    "CREATE_ENTITY said 0 [\"name\",\"description\",\"isCicdEnforced\"] ");
+	set = (struct store_entity_set){ .name = SPAN_LITERAL("third"),
+		.description = SPAN_LITERAL("what for"),
+		.has_cicd = true,
+		.cicd_enforced = true };
+	for (int i = 0; i < 2; i++) /* the second time nothing is another */
+		assert_int_equal(store_entity_update(f->s, SCOPE_WORKSPACE, &ws, &set, &nobody), 0);
+	assert_audit(f, &ws,
+	    "UPDATE_ENTITY third 0 [] ; UPDATE_ENTITY third 0 [\"name\"] ; CREATE_ENTITY said 0 "
+	    "[\"name\",\"description\",\"cicdEnforcedDefault\"] ");
+	assert_int_equal(store_entity_get(f->s, SCOPE_DEPLOYMENT, &dep, &e), 0);
+	assert_span(e.workspace_name, "third");
+	buf_fini(&longest);
+}
+
+static void
+assert_sorted(struct fixture *f, const struct store_entity_order *order, const char *want)
+{
+	struct buf names = BUF_INIT(1000);
+
+	assert_int_equal(
+	    store_entity_list_sorted(f->s, SCOPE_DEPLOYMENT, &f->org, order, count_names, &names),
+	    0);
+	assert_string_equal(buf_str(&names), want);
+	buf_fini(&names);
+}
+
+/* What is done next has a later time than what was. */
+static void
+pass_time(void)
+{
+	int64_t now = clock_wall_ms();
+
+	while (clock_wall_ms() == now)
+		;
+}
+
+static void
+places_are_listed_in_many_orders(void **state)
+{
+	struct fixture *f = *state;
+	const struct id *updated[] = { &f->dep[1], &f->far, &f->dep[2], &f->dep[0] };
+	struct store_entity_order order = { 0 };
+	struct buf names = BUF_INIT(1000);
+
+	assert_sorted(f, &order, "a b c far ");
+	order.n_sorts = 1;
+	assert_sorted(f, &order, "a b c far ");
+	order.sorts[0].descending = true;
+	assert_sorted(f, &order, "far c b a ");
+	for (size_t i = 0; i < N_ELEMENTS(updated); i++) {
+		struct store_entity_set nothing = { 0 };
+
+		pass_time();
+		assert_int_equal(
+		    store_entity_update(f->s, SCOPE_DEPLOYMENT, updated[i], &nothing, &nobody), 0);
+	}
+	order.sorts[0].by = STORE_ENTITY_UPDATED;
+	assert_sorted(f, &order, "a c far b ");
+	order.sorts[0].descending = false;
+	assert_sorted(f, &order, "b far c a ");
+	pass_time();
+	(void)test_place(f->s, SCOPE_DEPLOYMENT, &f->ws, "Z");
+	order.sorts[0].by = STORE_ENTITY_CREATED;
+	order.sorts[0].descending = true;
+	order.sorts[1].by = STORE_ENTITY_NAME;
+	order.n_sorts = 2;
+	assert_int_equal(
+	    store_entity_list_sorted(f->s, SCOPE_DEPLOYMENT, &f->org, &order, count_names, &names),
+	    0);
+	assert_memory_equal(buf_str(&names), "Z ", 2);
 	buf_fini(&names);
 }
 
@@ -737,31 +898,6 @@ a_promoted_object_stays_linked_to_its_origin(void **state)
 }
 
 /* ---- history ---- */
-
-static int
-note_audit(void *arg, const struct store_audit *a)
-{
-	struct buf *b = arg;
-
-	buf_addf(b, "%s%s %.*s %d%s %.*s %.*s", b->len ? "; " : "", audit_action_name(a->action),
-	    (int)a->key.n, a->key.p, (int)a->version, a->restorable ? "+" : "", (int)a->fields.n,
-	    a->fields.p, (int)a->by.name.n, a->by.name.p);
-	return 0;
-}
-
-static void
-assert_audit(struct fixture *f, const struct id *subject, const char *want)
-{
-	struct store_audit_query q = { .organization = f->org, .limit = -1 };
-	struct buf out = BUF_INIT(65536);
-	int64_t total;
-
-	if (subject)
-		q.subject = *subject;
-	assert_int_equal(store_audit_list(f->s, &q, note_audit, &out, &total), 0);
-	assert_string_equal(buf_str(&out), want);
-	buf_fini(&out);
-}
 
 static void
 what_was_done_is_on_record_without_values(void **state)
@@ -993,13 +1129,12 @@ a_deployment_goes_and_the_workspace_object_stays(void **state)
 	    0);
 	moved(f);
 	assert_int_equal(
-	    store_entity_rename(f->s, SCOPE_DEPLOYMENT, &f->dep[0], SPAN_LITERAL("b"), &nobody),
+	    store_entity_update(f->s, SCOPE_DEPLOYMENT, &f->dep[0], NAMED("b"), &nobody),
 	    STORE_CONFLICT);
-	assert_int_equal(
-	    store_entity_rename(f->s, SCOPE_DEPLOYMENT, &f->ws, SPAN_LITERAL("x"), &nobody),
+	assert_int_equal(store_entity_update(f->s, SCOPE_DEPLOYMENT, &f->ws, NAMED("x"), &nobody),
 	    STORE_NOT_FOUND);
 	assert_int_equal(
-	    store_entity_rename(f->s, SCOPE_DEPLOYMENT, &f->dep[0], SPAN_LITERAL("x"), &nobody), 0);
+	    store_entity_update(f->s, SCOPE_DEPLOYMENT, &f->dep[0], NAMED("x"), &nobody), 0);
 	assert_string_equal(moved(f), "");
 	assert_int_equal(
 	    store_entity_delete(f->s, SCOPE_WORKSPACE, &f->ws, &nobody), STORE_NOT_EMPTY);
@@ -1237,8 +1372,7 @@ out_of_memory_changes_nothing(void **state)
 
 		assert_true(n < 100000);
 		mem_fail_after(n);
-		r = store_entity_rename(
-		    f->s, SCOPE_DEPLOYMENT, &f->dep[0], SPAN_LITERAL("new"), &nobody);
+		r = store_entity_update(f->s, SCOPE_DEPLOYMENT, &f->dep[0], NAMED("new"), &nobody);
 		mem_fail_after(-1);
 		assert_int_equal(store_entity_get(f->s, SCOPE_DEPLOYMENT, &f->dep[0], &e), 0);
 		assert_span(e.name, r == 0 ? "new" : "a");
@@ -1269,6 +1403,8 @@ main(void)
 		TEST(numbers_move_for_who_may_see_a_change),
 		TEST(watchers_are_told_after_the_commit),
 		TEST(entities_have_names_and_parents),
+		TEST(what_is_said_of_a_place_is_kept),
+		TEST(places_are_listed_in_many_orders),
 		TEST(a_project_sees_its_own_its_links_and_its_deployments),
 		TEST(a_projects_number_moves_with_its_deployments),
 		TEST(a_promoted_object_stays_linked_to_its_origin),

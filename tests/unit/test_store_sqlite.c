@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may write the database's file but has no key: what is sealed opens in its own place only. */
+/*
+ * What is SQLite's alone: what is sealed opens in its own place only, whoever may write the file, and lists are read
+ * by an index.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,10 +12,11 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/base.h"
 #include "base/mem.h"
-#include "manager/store.h"
+#include "manager/store_sqlite.h"
 #include "tests/unit/check.h"
 #include "tests/unit/places.h"
 
@@ -134,6 +138,60 @@ an_older_value_put_back_does_not_open(void **state)
 	assert_int_equal(read_object(f, &f->a), -EBADMSG);
 }
 
+/* The plan's lines, for a page of a Workspace's own list. */
+static void
+explain(struct fixture *f, const struct store_query *q, bool behind, struct buf *plan)
+{
+	struct buf sql = BUF_INIT(32 * 1024);
+	char path[TEST_DIR_SIZE + 16];
+	sqlite3_stmt *st;
+	sqlite3 *db;
+
+	(void)snprintf(path, sizeof path, "%s/manager.db", f->dir);
+	buf_adds(&sql, "EXPLAIN QUERY PLAN ");
+	view_list_sql(&sql, q, behind);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, buf_str(&sql), -1, &st, NULL), SQLITE_OK);
+	buf_reset(plan);
+	while (sqlite3_step(st) == SQLITE_ROW)
+		buf_addf(plan, "%s\n", (const char *)sqlite3_column_text(st, 3));
+	assert_int_equal(sqlite3_finalize(st), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	buf_fini(&sql);
+}
+
+/* Nothing but rows of the same time is sorted, and the page begins where it begins. */
+static void
+a_list_by_time_goes_by_an_index(void **state)
+{
+	static const struct {
+		enum store_sort by;
+		const char *index;
+	} times[] = {
+		{ STORE_SORT_CREATED, "object_created (scope_id=?" },
+		{ STORE_SORT_UPDATED, "object_updated (scope_id=?" },
+	};
+	struct fixture *f = *state;
+	struct buf plan = BUF_INIT(4096);
+
+	for (unsigned i = 0; i < 16; i++) {
+		struct store_query q = { .scope = SCOPE_WORKSPACE,
+			.types = i & 1 ? STORE_ALL_TYPES : 1U << MANAGER_CONNECTION,
+			.n_sorts = 1,
+			.limit = 20 };
+		bool behind = i & 4;
+
+		q.sorts[0].by = times[i >> 3].by;
+		q.sorts[0].descending = i & 2;
+		explain(f, &q, behind, &plan);
+		assert_non_null(strstr(buf_str(&plan), times[i >> 3].index));
+		assert_non_null(strstr(buf_str(&plan), "RIGHT PART OF ORDER BY"));
+		assert_int_equal(
+		    strstr(buf_str(&plan), "_ms>?") || strstr(buf_str(&plan), "_ms<?"), behind);
+	}
+	buf_fini(&plan);
+}
+
 static int
 start(void **state)
 {
@@ -149,6 +207,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_value_of_another_object_does_not_open),
 		TEST(an_older_value_put_back_does_not_open),
+		TEST(a_list_by_time_goes_by_an_index),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -454,11 +454,11 @@ a_place_that_is_renamed_meanwhile_takes_nothing_away(void **state)
 	struct fixture *f = *state;
 	uint64_t rights;
 	struct waiters w;
+	const struct store_entity_set named = { .name = SPAN_LITERAL("x") };
 
 	hold_tokens(f, &w, 0);
 	rights = store_rights(f->s);
-	assert_int_equal(
-	    store_entity_rename(f->s, SCOPE_WORKSPACE, &f->ws, SPAN_LITERAL("x"), &nobody), 0);
+	assert_int_equal(store_entity_update(f->s, SCOPE_WORKSPACE, &f->ws, &named, &nobody), 0);
 	assert_true(store_rights(f->s) != rights);
 	rights = store_rights(f->s);
 	change(f, 0);
