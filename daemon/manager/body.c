@@ -83,8 +83,7 @@ body_bool(struct body *b, const char *name, bool *out, bool *given)
 	int r;
 	struct span value = member(b, name, false, &r);
 
-	if (given)
-		*given = value.p != NULL;
+	*given = value.p != NULL;
 	if (!value.p)
 		return r;
 	if (scan_type(value) != SCAN_BOOL)

@@ -26,7 +26,7 @@ void body_fini(struct body *b);
 
 /* Each: 0, or -EINVAL with *f. An absent member leaves *out as it is, unless it is needed. */
 MUST_CHECK int body_text(struct body *b, const char *name, bool needed, struct span *out);
-/* given (may be NULL): whether it is there. */
+/* given: whether it is there. */
 MUST_CHECK int body_bool(struct body *b, const char *name, bool *out, bool *given);
 MUST_CHECK int body_int(
     struct body *b, const char *name, int64_t least, int64_t most, int64_t *out);

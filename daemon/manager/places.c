@@ -49,7 +49,8 @@ is_done(struct request *rq, enum scope scope, int r)
 	else if (r == STORE_CONFLICT)
 		error_answer(rq->call, 409, words[scope].taken);
 	else if (r == STORE_NOT_EMPTY)
-		error_answer(rq->call, 409, "The Workspace has Deployments: delete them first");
+		error_answer(
+		    rq->call, 409, "The Workspace has Deployments or projects: delete them first");
 	else if (r != STORE_OK)
 		request_not_found(rq, words[scope].the);
 	return r == STORE_OK;
@@ -146,65 +147,80 @@ deployment_create(struct request *rq)
 
 /* --- change, delete ------------------------------------------------------------------- */
 
-/* The place of the path, when the token covers it and may change what lies there. */
+/* The place of the path, when the token covers it and may change it. */
 static bool
-find_place(struct request *rq, enum scope scope, struct id *id)
+find_place(struct request *rq, enum scope scope, struct id *id, struct place *place)
 {
 	const char *the = words[scope].the;
-	struct place place;
+	struct place around;
 	int r = STORE_NOT_FOUND;
 
 	if (id_from(rq->params[0], id))
-		r = store_place(rq->api->store, scope, id, &place);
+		r = store_place(rq->api->store, scope, id, place);
 	if (r < 0) {
 		error_answer_internal(rq->call, r);
 		return false;
 	}
-	if (r != STORE_OK || !id_equal(&place.organization, &rq->organization)) {
+	if (r != STORE_OK || !id_equal(&place->organization, &rq->organization)) {
 		request_not_found(rq, the);
 		return false;
 	}
-	if (!request_may(rq, ACTION_VIEW, &place, the))
+	if (!request_may(rq, ACTION_VIEW, place, the))
 		return false;
 	/* It is for who rules what it lies in. */
-	place.deployment = place.project = (struct id){ 0 };
-	if (scope == SCOPE_WORKSPACE)
-		place.workspace = (struct id){ 0 };
-	if (policy_decide(&rq->who.subject, ACTION_MANAGE_ENTITIES, &place, false) ==
+	around = (struct place){ .organization = place->organization };
+	if (scope != SCOPE_WORKSPACE)
+		around.workspace = place->workspace;
+	if (policy_decide(&rq->who.subject, ACTION_MANAGE_ENTITIES, &around, false) ==
 	    POLICY_ALLOWED)
 		return true;
 	request_denied(rq, POLICY_DENIED, the);
 	return false;
 }
 
+/* Nothing told is nothing done. */
+static void
+change_place(
+    struct request *rq, enum scope scope, const struct id *id, const struct store_entity_set *set)
+{
+	int r = 0;
+
+	if (set->name.p || set->description.p || set->has_cicd || set->deployment ||
+	    set->has_secrets)
+		r = store_entity_update(rq->api->store, scope, id, set, &rq->actor);
+	if (is_done(rq, scope, r))
+		answer_place(rq, scope, id);
+}
+
 static void
 update_place(struct request *rq, enum scope scope)
 {
 	struct store_entity_set set;
+	struct place place;
 	struct fault f;
 	struct body b;
 	struct id id;
 	int r;
 
-	if (!find_place(rq, scope, &id))
+	if (!find_place(rq, scope, &id, &place))
 		return;
 	r = body_read(&b, rq->http->body, &f);
 	if (r == 0)
 		r = read_set(&b, scope, true, &set);
 	if (r < 0)
 		request_bad_body(rq, r, &f);
-	else if (is_done(
-		     rq, scope, store_entity_update(rq->api->store, scope, &id, &set, &rq->actor)))
-		answer_place(rq, scope, &id);
+	else
+		change_place(rq, scope, &id, &set);
 	body_fini(&b);
 }
 
 static void
 delete_place(struct request *rq, enum scope scope)
 {
+	struct place place;
 	struct id id;
 
-	if (find_place(rq, scope, &id) &&
+	if (find_place(rq, scope, &id, &place) &&
 	    is_done(rq, scope, store_entity_delete(rq->api->store, scope, &id, &rq->actor)))
 		answer_empty(rq->call, 204, NULL);
 }
@@ -249,20 +265,7 @@ read_deployment(struct body *b, struct id *out, bool *given)
 	return fault_set(b->fault, "invalid", "deploymentId", "names no Deployment");
 }
 
-static bool
-set_deployment(struct request *rq, const struct id *project, const struct id *deployment)
-{
-	struct fault f;
-	int r = store_project_set_deployment(rq->api->store, project, deployment, &rq->actor);
-
-	if (r != STORE_NO_ENTITY)
-		return is_done(rq, SCOPE_PROJECT, r);
-	(void)fault_set(&f, "invalid", "deploymentId", "names no Deployment of the Workspace");
-	error_answer_fault(rq->call, &f);
-	return false;
-}
-
-/* The Deployment is looked at before anything is made: there is no project without what was asked for it. */
+/* A Deployment that a body names must be in the project's Workspace. */
 static int
 check_deployment(
     struct request *rq, struct body *b, const struct id *deployment, const struct id *workspace)
@@ -284,7 +287,7 @@ project_create(struct request *rq)
 {
 	struct store_entity_set set;
 	struct place place;
-	struct id workspace, deployment, id;
+	struct id workspace, deployment;
 	struct fault f;
 	struct body b;
 	bool given;
@@ -298,14 +301,12 @@ project_create(struct request *rq)
 		r = read_deployment(&b, &deployment, &given);
 	if (r == 0)
 		r = check_deployment(rq, &b, &deployment, &workspace);
+	if (r == 0 && !id_is_none(&deployment))
+		set.deployment = &deployment;
 	if (r < 0)
 		request_bad_body(rq, r, &f);
-	else if (request_may(rq, ACTION_MANAGE_ENTITIES, &place, "The Workspace") &&
-		 is_done(rq, SCOPE_PROJECT,
-		     store_entity_create(
-			 rq->api->store, SCOPE_PROJECT, &workspace, &set, &rq->actor, &id)) &&
-		 (id_is_none(&deployment) || set_deployment(rq, &id, &deployment)))
-		answer_place(rq, SCOPE_PROJECT, &id);
+	else
+		create_place(rq, SCOPE_PROJECT, &place, &workspace, &set);
 	body_fini(&b);
 }
 
@@ -314,26 +315,27 @@ project_update(struct request *rq)
 {
 	struct store_entity_set set;
 	struct id id, deployment;
+	struct place place;
 	struct fault f;
 	struct body b;
 	bool given;
 	int r;
 
-	if (!find_place(rq, SCOPE_PROJECT, &id))
+	if (!find_place(rq, SCOPE_PROJECT, &id, &place))
 		return;
 	r = body_read(&b, rq->http->body, &f);
 	if (r == 0)
 		r = read_set(&b, SCOPE_PROJECT, false, &set);
 	if (r == 0)
 		r = read_deployment(&b, &deployment, &given);
+	if (r == 0)
+		r = check_deployment(rq, &b, &deployment, &place.workspace);
+	if (r == 0 && given)
+		set.deployment = &deployment;
 	if (r < 0)
 		request_bad_body(rq, r, &f);
-	else if ((!given || set_deployment(rq, &id, &deployment)) &&
-		 ((!set.name.p && !set.description.p) ||
-		     is_done(rq, SCOPE_PROJECT,
-			 store_entity_update(
-			     rq->api->store, SCOPE_PROJECT, &id, &set, &rq->actor))))
-		answer_place(rq, SCOPE_PROJECT, &id);
+	else
+		change_place(rq, SCOPE_PROJECT, &id, &set);
 	body_fini(&b);
 }
 
@@ -349,7 +351,6 @@ void
 organization_update(struct request *rq)
 {
 	struct place place = { .organization = rq->organization };
-	bool secrets = rq->secrets_fetching;
 	struct store_entity_set set;
 	struct fault f;
 	struct body b;
@@ -361,19 +362,11 @@ organization_update(struct request *rq)
 	if (r == 0)
 		r = read_set(&b, SCOPE_ORGANIZATION, false, &set);
 	if (r == 0)
-		r = body_bool(&b, "environmentSecretsFetching", &secrets, NULL);
-	if (r < 0) {
+		r = body_bool(
+		    &b, "environmentSecretsFetching", &set.secrets_fetching, &set.has_secrets);
+	if (r < 0)
 		request_bad_body(rq, r, &f);
-		goto out;
-	}
-	if (set.name.p)
-		r = store_entity_update(
-		    rq->api->store, SCOPE_ORGANIZATION, &rq->organization, &set, &rq->actor);
-	if (r == 0 && secrets != rq->secrets_fetching)
-		r = store_organization_set_secrets(
-		    rq->api->store, &rq->organization, secrets, &rq->actor);
-	if (is_done(rq, SCOPE_ORGANIZATION, r))
-		answer_place(rq, SCOPE_ORGANIZATION, &rq->organization);
-out:
+	else
+		change_place(rq, SCOPE_ORGANIZATION, &rq->organization, &set);
 	body_fini(&b);
 }

@@ -131,8 +131,14 @@ struct store_entity_set {
 	struct span description; /* not of an organization */
 	bool has_cicd;           /* cicd_enforced is given; of Workspaces and Deployments */
 	bool cicd_enforced;
+	const struct id *deployment; /* of a project: whose objects its view has too; "" for none */
+	bool has_secrets; /* secrets_fetching is given; of an organization that is there */
+	bool secrets_fetching;
 };
-/* id is drawn. Names are unique in their parent (STORE_CONFLICT). parent "" for an organization. */
+/*
+ * id is drawn. Names are unique in their parent (STORE_CONFLICT). parent "" for an organization.
+ * STORE_NO_ENTITY: no such parent, or no such Deployment in the project's Workspace.
+ */
 MUST_CHECK int store_entity_create(struct store *s, enum scope scope, const struct id *parent,
     const struct store_entity_set *set, const struct store_actor *by, struct id *out);
 /* STORE_NOT_FOUND also when id is of another scope. */
@@ -159,7 +165,7 @@ struct store_entity_order {
 MUST_CHECK int store_entity_list_sorted(struct store *s, enum scope scope, const struct id *parent,
     const struct store_entity_order *order, int (*each)(void *arg, const struct store_entity *e),
     void *arg);
-/* The history names what is another now. */
+/* All of it or nothing, as above; STORE_NOT_FOUND. The history names what is another now. */
 MUST_CHECK int store_entity_update(struct store *s, enum scope scope, const struct id *id,
     const struct store_entity_set *set, const struct store_actor *by);
 /*
@@ -169,12 +175,6 @@ MUST_CHECK int store_entity_update(struct store *s, enum scope scope, const stru
  */
 MUST_CHECK int store_entity_delete(
     struct store *s, enum scope scope, const struct id *id, const struct store_actor *by);
-/*
- * Which Deployment's objects a project's view has besides its own; "" for none. STORE_NOT_FOUND: no such
- * project; STORE_NO_ENTITY: no such Deployment in its Workspace.
- */
-MUST_CHECK int store_project_set_deployment(struct store *s, const struct id *project,
-    const struct id *deployment, const struct store_actor *by);
 MUST_CHECK int store_organization_set_secrets(
     struct store *s, const struct id *id, bool on, const struct store_actor *by);
 /* Where an entity is; for a Workspace, Deployment or project itself included. */

@@ -158,16 +158,22 @@ audit_entity(struct store *s, enum audit_action action, const struct store_entit
 	return audit_add(s, &a, by);
 }
 
-/* The API's names for what a change is about, as the history has them. */
+/* What a change is about. */
+struct told {
+	bool name, description, cicd_enforced, deployment, secrets_fetching;
+};
+
+/* The API's names for it, as the history has them. */
 #define FIELDS_SIZE 64
 
 static struct span
-entity_fields(
-    char out[static FIELDS_SIZE], enum scope scope, bool name, bool description, bool cicd_enforced)
+entity_fields(char out[static FIELDS_SIZE], enum scope scope, const struct told *told)
 {
 	const char *cicd = scope == SCOPE_WORKSPACE ? "cicdEnforcedDefault" : "isCicdEnforced";
-	const char *names[] = { name ? "name" : NULL, description ? "description" : NULL,
-		cicd_enforced ? cicd : NULL };
+	const char *names[] = { told->name ? "name" : NULL,
+		told->description ? "description" : NULL, told->cicd_enforced ? cicd : NULL,
+		told->deployment ? "deployment" : NULL,
+		told->secrets_fetching ? "environmentSecretsFetching" : NULL };
 	int n = 0;
 
 	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
@@ -203,10 +209,11 @@ static const struct entity_sql {
 			    "?3, ?4, ?4, ?5 FROM workspace WHERE id = ?2",
 	    "ttsis" },
 };
-/* ?1 id, ?2 now, ?3 name, ?4 description, ?5 whether CI/CD is enforced. */
+/* ?1 id, ?2 now, ?3 name, ?4 description, ?5 whether CI/CD is enforced, ?6 whether secrets may be fetched. */
 static const struct entity_sql update_sql[SCOPE_N] = {
-	[SCOPE_ORGANIZATION] = { "UPDATE organization SET updated_ms = ?2, name = ?3 WHERE id = ?1",
-	    "tis" },
+	[SCOPE_ORGANIZATION] = { "UPDATE organization SET updated_ms = ?2, name = ?3, "
+				 "secrets_fetching = ?6 WHERE id = ?1",
+	    "tissii" },
 	[SCOPE_WORKSPACE] = { "UPDATE workspace SET updated_ms = ?2, name = ?3, description = ?4, "
 			      "cicd_enforced = ?5 WHERE id = ?1",
 	    "tissi" },
@@ -223,42 +230,85 @@ static const char *const delete_sql[SCOPE_N] = {
 	[SCOPE_PROJECT] = "DELETE FROM project WHERE id = ?",
 };
 
-/* The entity as it is now, on record. */
+/* Whose objects the project sees besides its own. STORE_NO_ENTITY: none of its Workspace. */
 static int
-record_entity(struct store *s, enum audit_action action, enum scope scope, const struct id *id,
-    struct span fields, const struct store_actor *by)
+set_deployment(struct store *s, const struct store_entity *project, const struct id *deployment)
 {
-	struct store_entity e;
-	int r = store_entity_get(s, scope, id, &e);
+	int r = db_run(db_query(&s->db,
+	    "UPDATE project SET deployment_id = nullif(?2, '') WHERE id = ?1 AND (?2 = '' OR "
+	    "EXISTS "
+	    "(SELECT 1 FROM deployment d WHERE d.id = ?2 AND d.workspace_id = "
+	    "project.workspace_id))",
+	    "tt", project->id.s, deployment->s));
 
-	return r == 0 ? audit_entity(s, action, &e, fields, by) : r;
+	if (r == 0 && sqlite3_changes(s->db.h) == 0)
+		r = STORE_NO_ENTITY;
+	return r == 0 ? tx_touch_scope(s, SCOPE_PROJECT, &project->id, &project->workspace) : r;
+}
+
+static int
+create_in_transaction(struct store *s, enum scope scope, const struct id *parent,
+    const struct store_entity_set *set, const struct store_actor *by, const struct id *id)
+{
+	const struct told told = { .name = true,
+		.description = set->description.p,
+		.cicd_enforced = set->has_cicd,
+		.deployment = set->deployment };
+	const struct entity_sql *make = &create_sql[scope];
+	int64_t cicd = set->has_cicd ? set->cicd_enforced : -1;
+	char fields[FIELDS_SIZE];
+	struct store_entity e;
+	int r = db_run(db_query(&s->db, make->sql, make->kinds, id->s, parent->s, set->name,
+	    store_now(), set->description, cicd));
+
+	if (r == 0 && sqlite3_changes(s->db.h) == 0)
+		r = STORE_NO_ENTITY;
+	if (r == 0)
+		r = store_entity_get(s, scope, id, &e);
+	if (r == 0 && set->deployment)
+		r = set_deployment(s, &e, set->deployment);
+	if (r != 0)
+		return r;
+	return audit_entity(s, AUDIT_CREATE_ENTITY, &e, entity_fields(fields, scope, &told), by);
 }
 
 int
 store_entity_create(struct store *s, enum scope scope, const struct id *parent,
     const struct store_entity_set *set, const struct store_actor *by, struct id *out)
 {
-	const struct entity_sql *make = &create_sql[scope];
-	int64_t cicd = set->has_cicd ? set->cicd_enforced : -1;
-	char fields[FIELDS_SIZE];
 	struct id id;
-	int r;
+	int r = tx_begin(s);
 
-	store_new_id(&id);
-	r = tx_begin(s);
 	if (r < 0)
 		return r;
-	r = db_run(db_query(&s->db, make->sql, make->kinds, id.s, parent->s, set->name, store_now(),
-	    set->description, cicd));
-	if (r == 0 && sqlite3_changes(s->db.h) == 0)
-		r = STORE_NO_ENTITY;
-	if (r == 0)
-		r = record_entity(s, AUDIT_CREATE_ENTITY, scope, &id,
-		    entity_fields(fields, scope, true, set->description.p, set->has_cicd), by);
-	r = tx_end(s, r);
+	store_new_id(&id);
+	r = tx_end(s, create_in_transaction(s, scope, parent, set, by, &id));
 	if (r == 0)
 		*out = id;
 	return r;
+}
+
+/* What is told and another now, into the place as it was. */
+static struct told
+lay_over(struct store_entity *e, const struct store_entity_set *set)
+{
+	const struct told told = { .name = set->name.p && !span_equal(set->name, e->name),
+		.description = set->description.p &&
+			       (!e->description.p || !span_equal(set->description, e->description)),
+		.cicd_enforced = set->has_cicd && set->cicd_enforced != e->cicd_enforced,
+		.deployment = set->deployment && !id_equal(set->deployment, &e->deployment),
+		.secrets_fetching =
+		    set->has_secrets && set->secrets_fetching != e->secrets_fetching };
+
+	if (told.name)
+		e->name = set->name;
+	if (told.description)
+		e->description = set->description;
+	if (told.cicd_enforced)
+		e->cicd_enforced = set->cicd_enforced;
+	if (told.secrets_fetching)
+		e->secrets_fetching = set->secrets_fetching;
+	return told;
 }
 
 static int
@@ -266,38 +316,38 @@ update_in_transaction(struct store *s, enum scope scope, const struct id *id,
     const struct store_entity_set *set, const struct store_actor *by)
 {
 	const struct entity_sql *update = &update_sql[scope];
-	bool name, description, cicd;
 	char fields[FIELDS_SIZE];
 	struct store_entity e;
+	struct told told;
 	int r = store_entity_get(s, scope, id, &e);
 
 	if (r != 0)
 		return r;
-	name = set->name.p && !span_equal(set->name, e.name);
-	description = set->description.p &&
-		      (!e.description.p || !span_equal(set->description, e.description));
-	cicd = set->has_cicd && set->cicd_enforced != e.cicd_enforced;
-	if (name)
-		e.name = set->name;
-	if (description)
-		e.description = set->description;
-	if (cicd)
-		e.cicd_enforced = set->cicd_enforced;
+	told = lay_over(&e, set);
 	r = db_run(db_query(&s->db, update->sql, update->kinds, id->s, store_now(), e.name,
-	    e.description, (int64_t)e.cicd_enforced));
+	    e.description, (int64_t)e.cicd_enforced, (int64_t)e.secrets_fetching));
+	if (r == 0 && told.deployment)
+		r = set_deployment(s, &e, set->deployment);
 	if (r != 0)
 		return r;
-	return audit_entity(
-	    s, AUDIT_UPDATE_ENTITY, &e, entity_fields(fields, scope, name, description, cicd), by);
+	return audit_entity(s, AUDIT_UPDATE_ENTITY, &e, entity_fields(fields, scope, &told), by);
 }
 
 int
 store_entity_update(struct store *s, enum scope scope, const struct id *id,
     const struct store_entity_set *set, const struct store_actor *by)
 {
+	const struct store_event e = {
+		.kind = STORE_EVENT_ORGANIZATION, .scope = scope, .id = *id
+	};
 	int r = tx_begin(s);
 
-	return r == 0 ? tx_end(s, update_in_transaction(s, scope, id, set, by)) : r;
+	if (r < 0)
+		return r;
+	r = tx_end(s, update_in_transaction(s, scope, id, set, by));
+	if (r == 0 && set->has_secrets)
+		store_tell(s, &e);
+	return r;
 }
 
 /* Everything that is at a place or names it, but the place itself; who looked at it sees that. */
@@ -389,63 +439,13 @@ store_entity_delete(
 	return r;
 }
 
-static int
-set_deployment(struct store *s, const struct id *project, const struct id *deployment,
-    const struct store_actor *by)
-{
-	struct store_entity e, d;
-	int r = store_entity_get(s, SCOPE_PROJECT, project, &e);
-
-	if (r == 0 && !id_is_none(deployment)) {
-		r = store_entity_get(s, SCOPE_DEPLOYMENT, deployment, &d);
-		if (r == STORE_NOT_FOUND || (r == 0 && !id_equal(&d.workspace, &e.workspace)))
-			r = STORE_NO_ENTITY;
-	}
-	if (r == 0)
-		r = db_run(db_query(&s->db,
-		    "UPDATE project SET deployment_id = nullif(?2, ''), updated_ms = ?3 WHERE id = "
-		    "?1",
-		    "tti", project->s, deployment->s, store_now()));
-	if (r == 0)
-		r = tx_touch_scope(s, SCOPE_PROJECT, project, &e.workspace);
-	if (r == 0)
-		r = record_entity(s, AUDIT_UPDATE_ENTITY, SCOPE_PROJECT, project,
-		    SPAN_LITERAL("[\"deployment\"]"), by);
-	return r;
-}
-
-int
-store_project_set_deployment(struct store *s, const struct id *project, const struct id *deployment,
-    const struct store_actor *by)
-{
-	int r = tx_begin(s);
-
-	return r == 0 ? tx_end(s, set_deployment(s, project, deployment, by)) : r;
-}
-
 int
 store_organization_set_secrets(
     struct store *s, const struct id *id, bool on, const struct store_actor *by)
 {
-	struct store_event e = {
-		.kind = STORE_EVENT_ORGANIZATION, .scope = SCOPE_ORGANIZATION, .id = *id
-	};
-	int r = tx_begin(s);
+	const struct store_entity_set set = { .has_secrets = true, .secrets_fetching = on };
 
-	if (r < 0)
-		return r;
-	r = db_run(db_query(&s->db,
-	    "UPDATE organization SET secrets_fetching = ?2, updated_ms = ?3 WHERE id = ?1", "tii",
-	    id->s, (int64_t)on, store_now()));
-	if (r == 0 && sqlite3_changes(s->db.h) == 0)
-		r = STORE_NOT_FOUND;
-	if (r == 0)
-		r = record_entity(s, AUDIT_UPDATE_ENTITY, SCOPE_ORGANIZATION, id,
-		    SPAN_LITERAL("[\"environmentSecretsFetching\"]"), by);
-	r = tx_end(s, r);
-	if (r == 0)
-		store_tell(s, &e);
-	return r;
+	return store_entity_update(s, SCOPE_ORGANIZATION, id, &set, by);
 }
 
 struct place

@@ -59,6 +59,24 @@ def test_a_project_s_life(manager: Manager) -> None:
     send(manager, "GET", f"{objects(manager)}?projectId={project}").error(404)
 
 
+def test_an_update_is_done_as_a_whole_or_not_at_all(manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    project = make_project(manager, deploymentId=prod)
+    make_project(manager, "taken")
+    path = f"/projects/{project}"
+    post(manager, path, {"name": "taken", "deploymentId": dev}).error(409, "name")
+    post(manager, path, {"name": "new", "deploymentId": NOWHERE}).field_error("deploymentId")
+    got = send(manager, "GET", base(manager) + path).body
+    assert (got["name"], got["deploymentId"]) == ("ide", prod)
+    got = post(manager, path, {"name": "new", "deploymentId": dev}).body
+    assert (got["name"], got["deploymentId"]) == ("new", dev)
+    rows = send(manager, "GET", f"{base(manager)}/audit-log?limit=100").body["history"]
+    mine = [(row["action"], row["fields"]) for row in rows if row.get("subjectId") == project]
+    assert mine == [
+        ("UPDATE_ENTITY", ["name", "deployment"]), ("CREATE_ENTITY", ["name", "deployment"]),
+    ]  # fmt: skip
+
+
 def test_the_view_of_a_project(manager: Manager) -> None:
     prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
     project = make_project(manager, deploymentId=prod)

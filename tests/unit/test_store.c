@@ -797,6 +797,14 @@ places_are_listed_in_many_orders(void **state)
 
 /* ---- projects ---- */
 
+static int
+set_deployment(struct store *s, const struct id *project, const struct id *deployment)
+{
+	const struct store_entity_set set = { .deployment = deployment };
+
+	return store_entity_update(s, SCOPE_PROJECT, project, &set, &nobody);
+}
+
 static void
 a_project_sees_its_own_its_links_and_its_deployments(void **state)
 {
@@ -820,11 +828,9 @@ a_project_sees_its_own_its_links_and_its_deployments(void **state)
 	    0);
 	assert_int_equal(CREATE(f, &d, VAR, "d", V("4"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
 	assert_list(f, &view, 2, ">a=1p >c=3");
-	assert_int_equal(
-	    store_project_set_deployment(f->s, &f->project, &f->far, &nobody), STORE_NO_ENTITY);
-	assert_int_equal(
-	    store_project_set_deployment(f->s, &f->dep[0], &f->dep[0], &nobody), STORE_NOT_FOUND);
-	assert_int_equal(store_project_set_deployment(f->s, &f->project, &f->dep[0], &nobody), 0);
+	assert_int_equal(set_deployment(f->s, &f->project, &f->far), STORE_NO_ENTITY);
+	assert_int_equal(set_deployment(f->s, &f->dep[0], &f->dep[0]), STORE_NOT_FOUND);
+	assert_int_equal(set_deployment(f->s, &f->project, &f->dep[0]), 0);
 	assert_list(f, &view, 4, ">a=1p >b=2d >c=3 >d=4");
 	/* the project's own wins over all, and a linked one over the Deployment's own */
 	assert_int_equal(CREATE(f, &own, VAR, "b", V("5"), NULL, SCOPE_PROJECT, &f->project), 0);
@@ -843,6 +849,31 @@ a_project_sees_its_own_its_links_and_its_deployments(void **state)
 }
 
 static void
+a_place_changes_as_a_whole_or_not_at_all(void **state)
+{
+	struct fixture *f = *state;
+	struct store_entity_set set = { .name = SPAN_LITERAL("taken"), .deployment = &f->dep[0] };
+	struct store_entity e;
+	struct id id;
+
+	f->project = test_place(f->s, SCOPE_PROJECT, &f->ws, "ide");
+	(void)test_place(f->s, SCOPE_PROJECT, &f->ws, "taken");
+	assert_int_equal(
+	    store_entity_update(f->s, SCOPE_PROJECT, &f->project, &set, &nobody), STORE_CONFLICT);
+	set = (struct store_entity_set){ .name = SPAN_LITERAL("free"), .deployment = &f->far };
+	assert_int_equal(
+	    store_entity_update(f->s, SCOPE_PROJECT, &f->project, &set, &nobody), STORE_NO_ENTITY);
+	assert_int_equal(
+	    store_entity_create(f->s, SCOPE_PROJECT, &f->ws, &set, &nobody, &id), STORE_NO_ENTITY);
+	assert_int_equal(store_entity_get(f->s, SCOPE_PROJECT, &f->project, &e), 0);
+	assert_true(span_is(e.name, "ide") && id_is_none(&e.deployment));
+	set.deployment = &f->dep[0];
+	assert_int_equal(store_entity_create(f->s, SCOPE_PROJECT, &f->ws, &set, &nobody, &id), 0);
+	assert_int_equal(store_entity_get(f->s, SCOPE_PROJECT, &id, &e), 0);
+	assert_true(span_is(e.name, "free") && id_equal(&e.deployment, &f->dep[0]));
+}
+
+static void
 a_projects_number_moves_with_its_deployments(void **state)
 {
 	struct fixture *f = *state;
@@ -853,7 +884,7 @@ a_projects_number_moves_with_its_deployments(void **state)
 	was = number_of(f, SCOPE_PROJECT, f->project, STORE_ALL_TYPES, false);
 	assert_int_equal(CREATE(f, &id, VAR, "d", V("4"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
 	assert_int_equal(number_of(f, SCOPE_PROJECT, f->project, STORE_ALL_TYPES, false), was);
-	assert_int_equal(store_project_set_deployment(f->s, &f->project, &f->dep[0], &nobody), 0);
+	assert_int_equal(set_deployment(f->s, &f->project, &f->dep[0]), 0);
 	n = number_of(f, SCOPE_PROJECT, f->project, 1U << VAR, false);
 	assert_true(n > was);
 	assert_int_equal(UPDATE(f, &id, VAR, NULL, V("5"), NULL), 0);
@@ -1406,6 +1437,7 @@ main(void)
 		TEST(what_is_said_of_a_place_is_kept),
 		TEST(places_are_listed_in_many_orders),
 		TEST(a_project_sees_its_own_its_links_and_its_deployments),
+		TEST(a_place_changes_as_a_whole_or_not_at_all),
 		TEST(a_projects_number_moves_with_its_deployments),
 		TEST(a_promoted_object_stays_linked_to_its_origin),
 		TEST(what_was_done_is_on_record_without_values),
