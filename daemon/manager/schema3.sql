@@ -1,5 +1,9 @@
 -- Version 3: what is said of places besides their names, and plain as these; lists by time.
 
+-- What went with its place: no line of the audit log would ever have ended it.
+DELETE FROM version WHERE object_id NOT IN (SELECT id FROM object)
+	AND object_id NOT IN (SELECT subject_id FROM audit WHERE action = 'DELETE');
+
 -- NULL: nobody has said anything. cicd_enforced of a Workspace is what its new Deployments begin with.
 ALTER TABLE workspace ADD COLUMN description TEXT;
 ALTER TABLE workspace ADD COLUMN cicd_enforced INTEGER NOT NULL DEFAULT 0;

@@ -367,6 +367,11 @@ clear_place(struct store *s, const struct store_entity *e, int64_t now)
 	if (r == 0)
 		r = db_run(
 		    db_query(&s->db, "DELETE FROM exclusion WHERE entity_id = ?", "t", e->id.s));
+	if (r == 0) /* they have no place to come back to */
+		r = db_run(db_query(&s->db,
+		    "DELETE FROM version WHERE object_id IN "
+		    "(SELECT id FROM object WHERE scope_id = ?)",
+		    "t", e->id.s));
 	if (r == 0)
 		r = db_run(db_query(&s->db, "DELETE FROM object WHERE scope_id = ?", "t", e->id.s));
 	if (r == 0)

@@ -183,11 +183,14 @@ view_type(const struct store_query *q)
 	return NULL; /* several */
 }
 
+/* Cut, when it has to be, between two characters: a query may ask for any key. */
 static void
 copy_text(char *out, size_t size, struct span text)
 {
 	size_t n = text.n < size ? text.n : size - 1;
 
+	while (n && n < text.n && ((unsigned char)text.p[n] & 0xc0) == 0x80)
+		n--;
 	if (n)
 		memcpy(out, text.p, n);
 	out[n] = '\0';

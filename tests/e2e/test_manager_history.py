@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+import urllib.parse
 from typing import Any
 
 from connd_testing import Manager, eventually, link
@@ -219,3 +222,29 @@ def test_what_can_not_come_back(manager: Manager) -> None:
     reply = come_back(manager, named["shared"], operator)
     assert reply.status == 200
     assert [entry["scopeEntityId"] for entry in reply.body["links"]] == [prod], "dev is gone"
+
+
+def test_nothing_is_kept_of_what_went_with_its_place(manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    manager.create_variable("stays", "hunter1", prod)
+    object_id = manager.create_variable("v", "hunter2", dev, secret=True)
+    base = f"/v1/organizations/{manager.organization}"
+    assert send(manager, "DELETE", f"{base}/deployments/{dev}").status == 204
+    rows = send(manager, "GET", f"{base}/audit-log?limit=100").body["history"]
+    told = {row["name"]: row["restorable"] for row in rows if "restorable" in row}
+    assert told == {"stays": True, "v": False}
+    come_back(manager, {"subjectId": object_id, "version": 1}).error(404)
+    with contextlib.closing(sqlite3.connect(manager.data / "manager.db")) as db:
+        assert db.execute("SELECT count(*) FROM version").fetchone() == (1,)
+
+
+def test_a_key_that_is_too_long_to_be_noted_is_cut_between_two_characters(
+    manager: Manager,
+) -> None:
+    for key in ("a" + "é" * 600, "é" * 600, "𝄞" * 251):
+        query = urllib.parse.quote(key)
+        assert manager.api("GET", f"?objectKey={query}")["totalCount"] == 0
+    path = f"/v1/organizations/{manager.organization}/audit-log?limit=100"
+    rows = send(manager, "GET", path).body["history"]
+    names = [row["name"] for row in rows if row["action"] == "READ"]
+    assert names == ["𝄞" * 250, "é" * 500, "a" + "é" * 499]
