@@ -344,6 +344,7 @@ watch_free(struct watch *w)
 		return NULL;
 	store_unwatch(w->api->store, w);
 	event_free(w->wake);
+	memo_forget(&w->memo); /* of a turn that others were left over from */
 	mem_free(w);
 	return NULL;
 }
