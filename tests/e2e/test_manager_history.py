@@ -224,6 +224,24 @@ def test_what_can_not_come_back(manager: Manager) -> None:
     assert [entry["scopeEntityId"] for entry in reply.body["links"]] == [prod], "dev is gone"
 
 
+def test_what_was_promoted_does_not_come_back_for_its_deployment(manager: Manager) -> None:
+    prod = manager.deployment_ids["prod"]
+    token = manager.command(
+        "token", "create", "--data", str(manager.data), "--name", "t", "--scope", "deployment",
+        "--scope-id", prod, "--role", "OWNER",
+    )["token"]  # fmt: skip
+    object_id = manager.create_connection("c", prod)
+    path = f"{objects(manager)}/{object_id}"
+    assert send(manager, "POST", f"{path}/promote").status == 200
+    send(manager, "GET", f"{path}/history", token=token).error(404)
+    send(manager, "POST", f"{path}/restore", {"version": 1}, token=token).error(404)
+    manager.delete(object_id)
+    for version in (1, 2):
+        named = {"subjectId": object_id, "version": version}
+        come_back(manager, named, token).error(404, "subjectId")
+    assert come_back(manager, named).status == 200
+
+
 def test_nothing_is_kept_of_what_went_with_its_place(manager: Manager) -> None:
     prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
     manager.create_variable("stays", "hunter1", prod)

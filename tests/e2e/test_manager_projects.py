@@ -77,6 +77,15 @@ def test_an_update_is_done_as_a_whole_or_not_at_all(manager: Manager) -> None:
     ]  # fmt: skip
 
 
+def test_a_workspace_with_a_project_stays(manager: Manager) -> None:
+    workspace = post(manager, "/workspaces", {"name": "science"}).body["id"]
+    project = make_project(manager, workspaceId=workspace)
+    path = f"{base(manager)}/workspaces/{workspace}"
+    send(manager, "DELETE", path).error(409, "projects")
+    assert send(manager, "DELETE", f"{base(manager)}/projects/{project}").status == 204
+    assert send(manager, "DELETE", path).status == 204
+
+
 def test_the_view_of_a_project(manager: Manager) -> None:
     prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
     project = make_project(manager, deploymentId=prod)
