@@ -136,6 +136,21 @@ app_become_newer(const struct app *a, int fd, const char *name)
 
 /* --- reload ---------------------------------------------------------------------------------- */
 
+/* Both or none. The snapshot is last: it borrows the configuration from then on. */
+static int
+listen_and_seal_by(struct app *a, const struct settings *s, char why[static SETTINGS_WHY_SIZE])
+{
+	char where[SETTINGS_WHY_SIZE] = "memory is out";
+	int r = metrics_listen(a->metrics, &s->config->metrics.listen, why);
+
+	if (r < 0 || !a->snapshot)
+		return r;
+	r = snapshot_use(a->snapshot, s->config, why);
+	if (r < 0 && metrics_listen(a->metrics, &a->settings->config->metrics.listen, where) < 0)
+		log_warn("metrics have left their address", LOG_STR("reason", where));
+	return r;
+}
+
 /* All of the new one or all of the old one. */
 static int
 apply(struct app *a, struct settings *s, char why[static SETTINGS_WHY_SIZE])
@@ -148,10 +163,8 @@ apply(struct app *a, struct settings *s, char why[static SETTINGS_WHY_SIZE])
 	int r = app_new_upstream(a, &u, s->config);
 
 	(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", r < 0 ? strerror(-r) : "");
-	if (r == 0 && a->snapshot)
-		r = snapshot_use(a->snapshot, s->config, why);
 	if (r == 0)
-		r = metrics_listen(a->metrics, &s->config->metrics.listen, why);
+		r = listen_and_seal_by(a, s, why);
 	if (r < 0) {
 		upstream_free(u);
 		return r;

@@ -12,7 +12,7 @@
  * its turns; reading is done before there is anybody to wait, and piece by piece too: no more of a file
  * than one is in memory.
  *
- * A snapshot, little-endian: the header (header_write() in snapfmt.c), then pieces: each the length of
+ * A snapshot, little-endian: the header (snap_header_write() in snaphead.c), then pieces: each the length of
  * what follows (4 bytes) and a sealed run of whole records. A piece is authenticated with the header's
  * hash, its number, and whether it is the last. A stamp: the same header, and one sealed body.
  */

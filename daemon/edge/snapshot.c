@@ -318,17 +318,23 @@ on_alarm(void *arg)
 		begin(s);
 }
 
+/* What was handed to the disk is not it any more. */
+static void
+make_due(struct snapshot *s)
+{
+	int64_t at_ms = s->begun_ms + CONTENT_EVERY_MS;
+
+	s->dirty = true;
+	write_at(s, at_ms > s->not_before_ms ? at_ms : s->not_before_ms);
+}
+
 void
 snapshot_changed(struct snapshot *s, const char *url)
 {
-	int64_t at_ms;
-
 	if (!s || s->closed)
 		return;
-	s->dirty = true;
 	(void)snprintf(s->url, sizeof s->url, "%s", url);
-	at_ms = s->begun_ms + CONTENT_EVERY_MS;
-	write_at(s, at_ms > s->not_before_ms ? at_ms : s->not_before_ms);
+	make_due(s);
 }
 
 /*
@@ -621,7 +627,7 @@ snapshot_use(struct snapshot *s, const struct config *config, char why[static SN
 	s->keys = k;
 	s->config = config;
 	if (other || s->dirty)
-		snapshot_changed(s, s->url);
+		make_due(s);
 	return 0;
 }
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -187,6 +188,23 @@ def test_a_reload_takes_another_key_and_refuses_a_bad_one(world: World) -> None:
     world.manager_goes()
     with world.connd() as connd:
         assert connd.connection("warehouse")["host"] == "h0"
+        loaded = next(e for e in connd.events("info") if e["event"] == "snapshot loaded")
+        assert loaded["manager"] == world.faulty.url
+
+
+def test_a_reload_refused_for_another_reason_leaves_the_snapshot_as_it_was(world: World) -> None:
+    with world.connd() as connd, socket.create_server(("127.0.0.1", 0)) as taken:
+        eventually(world.content.exists, "the content")
+        before = world.content.stat().st_ino
+        connd.sections["metrics"] = {"listen": f"127.0.0.1:{taken.getsockname()[1]}"}
+        connd.write_config()
+        connd.send_signal(signal.SIGHUP)
+        eventually(lambda: connd.events("error"), "the refusal")
+        world.change("h1")
+        eventually(lambda: world.content.stat().st_ino != before, "the change")
+    world.manager_goes()
+    with world.connd() as connd:
+        assert connd.connection("warehouse")["host"] == "h1"
 
 
 @pytest.mark.parametrize(
