@@ -125,6 +125,7 @@ on_loaded(struct work *w)
 
 	if (a->load_error < 0) {
 		say_not_started(a->load_why);
+		a->failure = a->load_error;
 		loop_stop(a->loop);
 		return;
 	}
@@ -312,7 +313,7 @@ app_run(const char *config_path)
 	if (r < 0)
 		log_error("the event loop gave up", LOG_STR("reason", strerror(-r)));
 	else
-		r = a.load_error;
+		r = a.failure;
 	if (r == 0 && a.upgrading)
 		fd = listener_give(a.listener, &name);
 	stop(&a);

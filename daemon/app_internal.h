@@ -45,8 +45,9 @@ struct app {
 	struct later idle;   /* begins the loading */
 	int turns;           /* of the loop before that */
 	struct work loading; /* of libcurl */
-	int load_error;
+	int load_error;      /* this and the next are the worker's until it is done */
 	char load_why[LIBCURL_WHY_SIZE];
+	int failure; /* it could not be: the start has failed */
 	bool loaded;
 	bool sync_wanted; /* as soon as it is */
 	bool stopping;
