@@ -40,9 +40,9 @@ sync_failed(struct replica *r, int64_t now_ms, const struct sync_result *result,
 	delay = backoff_next(&r->backoff, urgent ? URGENT_RETRY_MS : BACKOFF_CAP_MS,
 	    result->retry_after_ms, r->ops->jitter, r->env);
 	r->next_sync_ms = now_ms + delay;
+	r->asked_sync_ms = now_ms + ASKED_RETRY_MS;
 	if (result->retry_after_ms > 0)
-		r->floor_ms = r->next_sync_ms;
-	r->asked_sync_ms = later(now_ms + ASKED_RETRY_MS, r->floor_ms);
+		replica_not_before(r, r->next_sync_ms);
 }
 
 /*
