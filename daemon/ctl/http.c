@@ -249,7 +249,7 @@ static bool
 pause_as_told(struct http *h)
 {
 	curl_off_t pause_s = 0;
-	int64_t until_ms;
+	int64_t until_ms, left_ms;
 
 	(void)curl_easy_getinfo(h->easy, CURLINFO_RETRY_AFTER, &pause_s);
 	if (pause_s > LONGEST_PAUSE_S)
@@ -259,8 +259,8 @@ pause_as_told(struct http *h)
 	if (h->on_pause)
 		h->on_pause(h->arg, (int)pause_s);
 	until_ms = clock_boot_ms() + pause_s * 1000;
-	while (clock_boot_ms() < until_ms)
-		(void)poll(NULL, 0, (int)(until_ms - clock_boot_ms()) + 1);
+	while ((left_ms = until_ms - clock_boot_ms()) > 0)
+		(void)poll(NULL, 0, (int)left_ms + 1);
 	return true;
 }
 
