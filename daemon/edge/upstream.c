@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -143,12 +144,21 @@ on_reap(struct later *job)
 
 /* --- libcurl's events --------------------------------------------------------------------- */
 
+/*
+ * The resolver's threads begin in here, and may outlive all of us: signals are the loop's, which holds
+ * them back at its end.
+ */
 static void
 drive(struct upstream *u, curl_socket_t fd, int mask)
 {
+	sigset_t all, old;
 	int running;
-	CURLMcode code = libcurl.multi_socket_action(u->multi, fd, mask, &running);
+	CURLMcode code;
 
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	code = libcurl.multi_socket_action(u->multi, fd, mask, &running);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	/* Its time-outs still end the fetches; the next ones find it as new. */
 	if (code != CURLM_OK)
 		log_warn("libcurl", LOG_STR("reason", libcurl.multi_strerror(code)));
