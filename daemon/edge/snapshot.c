@@ -471,7 +471,14 @@ read_content(struct snapshot *s, const char *suffix, const struct moment *now, s
 	return r;
 }
 
-/* The newest content, or when that is damaged or lost the one before. */
+/* Then the one before may do: damaged, or lost, or the disk can not bring it back. */
+static bool
+is_lost(int r)
+{
+	return r == -EBADMSG || r == -ENOENT || r == -EIO;
+}
+
+/* The newest content, or when that is lost the one before. */
 static int
 find_content(struct snapshot *s, const struct moment *now, struct found *out,
     char why[static SNAPSHOT_ERROR_SIZE])
@@ -480,7 +487,7 @@ find_content(struct snapshot *s, const struct moment *now, struct found *out,
 	int r = read_content(s, "", now, out, newest), prev;
 
 	(void)snprintf(why, SNAPSHOT_ERROR_SIZE, "%s", newest);
-	if (r != -EBADMSG && r != -ENOENT)
+	if (!is_lost(r))
 		return r;
 	prev = read_content(s, ".prev", now, out, why);
 	if (prev < 0) {
@@ -542,7 +549,7 @@ snapshot_load(struct snapshot *s)
 		return;
 	r = find_content(s, &now, &found, why);
 	/* Of a content that is another's, or under another key, the stamp is too. */
-	if ((r == 0 || r == -ENOENT || r == -EBADMSG) && find_stamp(s, &stamp))
+	if ((r == 0 || is_lost(r)) && find_stamp(s, &stamp))
 		stamped = &stamp;
 	if (r == 0)
 		r = snapshot_recall(&memory, &found.about, stamped, &now,

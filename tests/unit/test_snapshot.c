@@ -2,6 +2,7 @@
 /* When edge/snapshot writes what: on a clock that is told, to a disk that fails when told. No loop, no file
  * but the key's. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -107,6 +108,7 @@ static struct {
 	int error;
 	int n[DISK_N_FILES];
 	int64_t last_ms, shortest_ms, longest_ms; /* contents: between two */
+	FILE *kept;                               /* the last content, when there is to be one */
 } the_disk;
 
 int
@@ -137,7 +139,8 @@ disk_write(struct disk *d, enum disk_file file, void *bytes, size_t n)
 	int64_t gap_ms = now_ms - the_disk.last_ms;
 
 	(void)d;
-	(void)n;
+	if (file == DISK_CONTENT && the_disk.kept)
+		assert_int_equal(fwrite(bytes, 1, n, the_disk.kept), n);
 	mem_free(bytes);
 	written[file] = true;
 	the_disk.n[file]++;
@@ -173,11 +176,16 @@ disk_open(
     const char *path, const char *suffix, size_t max, size_t *size, char why[static FILE_WHY_SIZE])
 {
 	(void)path;
-	(void)suffix;
 	(void)max;
-	(void)size;
 	(void)why;
-	return -ENOENT;
+	if (!the_disk.kept)
+		return -ENOENT;
+	*size = (size_t)ftell(the_disk.kept);
+	/* The newest can not be read: nor can a directory. */
+	if (strcmp(suffix, ".prev") != 0)
+		return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	rewind(the_disk.kept);
+	return dup(fileno(the_disk.kept));
 }
 
 /* --- one world per test ------------------------------------------------------------------ */
@@ -267,14 +275,23 @@ sync_ends(struct world *w, enum sync_outcome outcome, int64_t retry_after_ms)
 	snapshot_stamp(w->snapshot);
 }
 
+static const struct windows the_windows = { 60 * S, 10 * M, 60 * M, 15 * M };
+
 static int
-set_up(void **state)
+new_replica(struct world *w)
 {
-	static const struct replica_config rc = {
-		.windows = { 60 * S, 10 * M, 60 * M, 15 * M },
+	const struct replica_config rc = {
+		.windows = the_windows,
 		.refresh_ms = 30 * S,
 		.max_bytes = 1 << 20,
 	};
+
+	return replica_new(&w->replica, &rc, &ops, w, 7);
+}
+
+static int
+set_up(void **state)
+{
 	struct world *w = calloc(1, sizeof *w);
 	char why[SNAPSHOT_ERROR_SIZE];
 	FILE *f;
@@ -298,8 +315,7 @@ set_up(void **state)
 	w->config.memory.max_bytes = 1 << 20;
 	w->config.manager.organization = (char *)"org";
 	w->config.manager.deployment = (char *)"dep";
-	if (replica_new(&w->replica, &rc, &ops, w, 7) < 0 ||
-	    snapshot_new(&w->snapshot, NULL, w->replica, &w->config, why) < 0)
+	if (new_replica(w) < 0 || snapshot_new(&w->snapshot, NULL, w->replica, &w->config, why) < 0)
 		return -1;
 	*state = w;
 	return 0;
@@ -509,6 +525,30 @@ without_data_only_a_retry_after_is_stamped(void **state)
 	assert_int_equal(the_disk.n[DISK_CONTENT], 0);
 }
 
+static void
+what_the_disk_can_not_bring_back_is_replaced_by_the_one_before(void **state)
+{
+	struct world *w = *state;
+	char why[SNAPSHOT_ERROR_SIZE];
+	struct snapshot *next = NULL;
+
+	the_disk.kept = tmpfile();
+	assert_non_null(the_disk.kept);
+	begun(w);
+	w->snapshot = snapshot_free(w->snapshot, 0);
+	w->replica = replica_free(w->replica);
+	w->config.freshness.windows = the_windows;
+	assert_int_equal(new_replica(w), 0);
+	assert_int_equal(snapshot_new(&next, NULL, w->replica, &w->config, why), 0);
+	w->snapshot = next;
+	snapshot_load(w->snapshot);
+	fclose(the_disk.kept);
+	the_disk.kept = NULL;
+	assert_non_null(replica_current(w->replica));
+	pass(10 * S);
+	assert_int_equal(the_disk.n[DISK_CONTENT], 1); /* written anew: the newest is to be whole */
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -524,6 +564,7 @@ main(void)
 		TEST(what_a_crash_must_not_forget_is_stamped_at_once),
 		TEST(a_stamp_of_a_content_under_way_waits_for_it),
 		TEST(without_data_only_a_retry_after_is_stamped),
+		TEST(what_the_disk_can_not_bring_back_is_replaced_by_the_one_before),
 	};
 
 	if (base_init() < 0)
