@@ -158,12 +158,14 @@ fuzzers: $(FUZZ)
 FUZZ_SECONDS ?= 30
 
 .PHONY: fuzz
-fuzz: deps ## fuzz the parsers, FUZZ_SECONDS=30 each, and the manager's API by its description
+fuzz: deps ## fuzz the parsers, FUZZ_SECONDS=30 each, and the manager's API by its description and its model
 	@$(MAKE) --no-print-directory MODE=fuzz CC=clang fuzzers
 	@tests/fuzz/run.sh $(FUZZ_SECONDS) $(patsubst %.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 	@$(MAKE) --no-print-directory MODE=asan all
 	@SCHEMATHESIS=1 CONND_BUILD=$(CURDIR)/build/asan .venvs/dev/bin/python -m pytest -q \
 		tests/e2e/test_manager_openapi.py -k schemathesis
+	@MODEL_EXAMPLES=$$(($(FUZZ_SECONDS) * 5)) CONND_BUILD=$(CURDIR)/build/asan .venvs/dev/bin/python \
+		-m pytest -q tests/e2e/test_manager_model.py
 
 # One stamp a source file; the object stands for the headers it was compiled with.
 TIDY := $(patsubst %.c,$B/%.tidy,$(filter-out tests/%,$(foreach l,$(LAYERS),$(SRC_$(l))) \
