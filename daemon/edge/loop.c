@@ -110,18 +110,6 @@ run_later(struct loop *l)
 	}
 }
 
-/* From here on they would end the process. What comes is kept for the program it may become. */
-static void
-hold_signals(const struct loop *l)
-{
-	sigset_t handled;
-
-	(void)sigemptyset(&handled);
-	for (size_t i = 0; i < l->n_signals; i++)
-		(void)sigaddset(&handled, event_get_signal(l->signal[i].event));
-	(void)sigprocmask(SIG_BLOCK, &handled, NULL);
-}
-
 struct loop *
 loop_free(struct loop *l)
 {
@@ -129,7 +117,6 @@ loop_free(struct loop *l)
 		return NULL;
 	while (l->first)
 		run_later(l);
-	hold_signals(l);
 	for (size_t i = 0; i < l->n_signals; i++)
 		event_free(l->signal[i].event);
 	event_base_free(l->base);
@@ -143,20 +130,34 @@ loop_base(struct loop *l)
 	return l->base;
 }
 
+/* Nobody looks at them any more, or they would end the process: kept for the program it may become. */
+static void
+hold_signals(const struct loop *l)
+{
+	sigset_t handled;
+
+	(void)sigemptyset(&handled);
+	for (size_t i = 0; i < l->n_signals; i++)
+		(void)sigaddset(&handled, event_get_signal(l->signal[i].event));
+	(void)sigprocmask(SIG_BLOCK, &handled, NULL);
+}
+
 int
 loop_run(struct loop *l)
 {
-	int flags;
+	int flags, r = 0;
 
-	while (!l->stopped) {
+	while (!l->stopped && r == 0) {
 		flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
 		if (l->first)
 			flags |= EVLOOP_NONBLOCK;
 		if (event_base_loop(l->base, flags) < 0)
-			return -EIO;
-		run_later(l);
+			r = -EIO;
+		else
+			run_later(l);
 	}
-	return 0;
+	hold_signals(l);
+	return r;
 }
 
 void
