@@ -5,7 +5,7 @@
 #   make WERROR=-Werror     warnings are errors (the checks build this way)
 #   make V=1                shows the commands
 #
-# A new .c file needs no line here: each layer's directory is compiled whole into one
+# A new .c file needs no line here: each layer's directory tree is compiled whole into one
 # archive, and each tests/unit/test_*.c becomes one test program.
 
 MODE    ?= release
@@ -40,33 +40,37 @@ ALL_CFLAGS    = -std=gnu17 -g -pthread $(CFLAGS_$(MODE)) $(HARDEN) $(WARN) $(WER
 		-MMD -MP $(CPPFLAGS_ALL) $(CFLAGS)
 ALL_LDFLAGS   = -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE_$(MODE)) $(LDFLAGS)
 
-# connd loads libcurl itself: daemon/edge/libcurl.h.
-LIBS_connd   := -levent_core -levent_extra -lcjson -lsodium -linih
+# connd loads libcurl itself: daemon/edge/upstream/libcurl.h.
+LIBS_connd   := -levent_core -levent_extra -lsodium -linih
 LIBS_connctl := -lcurl -lcjson -lsodium -lcrypto
-LIBS_manager := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -lcjson -lsodium -lsqlite3
+LIBS_manager := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -lsodium -lsqlite3
 LIBS_unit    := -lcmocka $(LIBS_connd) $(LIBS_connctl) $(LIBS_manager)
 
 # --- sources -------------------------------------------------------------------------
 
-SRC_base    := $(wildcard daemon/base/*.c)
-SRC_proto   := $(wildcard proto/*.c)
-SRC_core    := $(wildcard daemon/core/*.c)
-SRC_edge    := $(wildcard daemon/edge/*.c)
-SRC_manager := $(filter-out daemon/manager/main.c,$(wildcard daemon/manager/*.c))
-SRC_ctl     := $(filter-out daemon/ctl/main.c,$(wildcard daemon/ctl/*.c))
-SRC_test    := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
-LAYERS      := base proto core edge manager ctl test
+# Every .c file below a layer's directory, its subdirectories included.
+sources = $(sort $(shell find $(1) -name '*.c'))
 
-MAIN_connd   := daemon/main.c daemon/app.c daemon/app_replica.c daemon/app_signals.c
+SRC_base    := $(call sources,daemon/base)
+SRC_proto   := $(call sources,proto)
+SRC_core    := $(call sources,daemon/core)
+SRC_edge    := $(call sources,daemon/edge)
+SRC_connd   := $(filter-out daemon/connd/main.c,$(call sources,daemon/connd))
+SRC_manager := $(filter-out daemon/manager/program/main.c,$(call sources,daemon/manager))
+SRC_ctl     := $(filter-out daemon/ctl/main.c,$(call sources,daemon/ctl))
+SRC_test    := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+LAYERS      := base proto core edge connd manager ctl test
+
+MAIN_connd   := daemon/connd/main.c
 MAIN_connctl := daemon/ctl/main.c
-MAIN_manager := daemon/manager/main.c
+MAIN_manager := daemon/manager/program/main.c
 
 PROGRAMS := $(BIN)/connd $(BIN)/connctl $(BIN)/connd-manager
 UNIT     := $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
 
 # A file named here is there at compile time as "gen/<file name>.h", which defines
 # static const char embed_<file name, other characters as _>[], NUL-terminated.
-EMBED := $(wildcard proto/*.varlink proto/*.yaml daemon/manager/*.sql daemon/manager/ui/*)
+EMBED := $(wildcard proto/*.varlink proto/*.yaml daemon/manager/store/*/*.sql daemon/manager/ui/*)
 GEN   := $(patsubst %,$B/gen/%.h,$(notdir $(EMBED)))
 
 obj      = $(patsubst %.c,$B/%.o,$(1))
@@ -81,7 +85,7 @@ archives = $(patsubst %,$B/lib%.a,$(1))
 .PHONY: all
 all: $(PROGRAMS) ## build the three programs
 
-$(BIN)/connd: $(call obj,$(MAIN_connd)) $(call archives,edge core proto base)
+$(BIN)/connd: $(call obj,$(MAIN_connd)) $(call archives,connd edge core proto base)
 	$(call say,LD,$@)
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_connd)
 

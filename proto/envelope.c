@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "proto/scan.h"
+#include "base/json/scan.h"
+#include "base/json/write.h"
 
 /* A string's text with its escapes still in it. */
 static struct span

@@ -10,7 +10,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
-#include "base/jtext.h"
+#include "base/span.h"
 
 struct call {
 	struct span method;     /* raw text; "interface.Method" */

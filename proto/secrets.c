@@ -3,10 +3,11 @@
 
 #include <string.h>
 
+#include "base/json/scan.h"
+#include "base/json/write.h"
+#include "base/limits.h"
 #include "gen/io.connd.secrets.varlink.h"
 #include "gen/org.varlink.service.varlink.h"
-#include "proto/limits.h"
-#include "proto/scan.h"
 
 #define SECRETS "io.connd.secrets"
 #define SERVICE "org.varlink.service"

@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/jtext.h"
+#include "base/json/write.h"
 #include "base/utf8.h"
 
 #define LINE_MAX_BYTES  (8 * 1024) /* a longer line is dropped to its level and event */

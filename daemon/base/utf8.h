@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/jtext.h"
+#include "base/span.h"
 
 /* The bytes of the character that starts at p, of which n (not 0) are there; 0: none does. */
 size_t utf8_sequence(const char *p, size_t n);

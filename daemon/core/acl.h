@@ -17,7 +17,7 @@
 #include <sys/types.h>
 
 #include "base/attr.h"
-#include "base/jtext.h"
+#include "base/span.h"
 #include "core/generation.h"
 
 struct acl;

@@ -14,7 +14,7 @@
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/hash.h"
-#include "base/jtext.h"
+#include "base/span.h"
 
 enum record_kind { KIND_CONNECTION, KIND_VARIABLE, KIND_ENV, N_KINDS };
 

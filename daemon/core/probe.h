@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
-#include "base/jtext.h"
+#include "base/span.h"
 #include "core/generation.h"
 
 #define PROBE_AGAIN_MS   (5 * 60 * 1000) /* the same key */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/render.h"
 
+#include "base/json/write.h"
+
 static void
 connection_text(struct buf *b, const struct connection_fields *c)
 {

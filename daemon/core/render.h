@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/jtext.h"
+#include "base/span.h"
 
 struct connection_fields {
 	struct span conn_type, description, host, login, password, schema; /* UTF-8, no U+0000 */

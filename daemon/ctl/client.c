@@ -13,11 +13,11 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json/scan.h"
+#include "base/limits.h"
 #include "ctl/output.h"
 #include "proto/envelope.h"
 #include "proto/frame.h"
-#include "proto/limits.h"
-#include "proto/scan.h"
 
 #define READ_SIZE        ((size_t)64 * 1024)
 #define BACKLOG_RETRY_MS 10 /* a full accept queue empties within one turn of the daemon's loop */

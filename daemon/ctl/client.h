@@ -6,7 +6,7 @@
 #pragma once
 
 #include "base/attr.h"
-#include "base/jtext.h"
+#include "base/span.h"
 #include "ctl/ctl.h"
 #include "proto/secrets.h"
 

@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/json/scan.h"
+#include "base/json/write.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
-#include "proto/limits.h"
-#include "proto/scan.h"
 
 #define MAX_TEXT ((size_t)LIMIT_REPLY)
 

@@ -12,9 +12,9 @@
 #include <openssl/crypto.h>
 
 #include "base/clock.h"
-#include "base/jtext.h"
+#include "base/limits.h"
 #include "base/mem.h"
-#include "proto/limits.h"
+#include "base/span.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 #define TRIES_WHEN_BUSY    5   /* answers of 429 to one call */

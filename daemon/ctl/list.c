@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/json/scan.h"
+#include "base/json/write.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
-#include "proto/limits.h"
-#include "proto/scan.h"
 
 /* What all replies together may hold. */
 #define MAX_KEYS_BYTES ((size_t)LIMIT_OBJECTS * LIMIT_KEY_BYTES)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/limits.h"
+#include "base/limits.h"
 
 enum {
 	FOR_GET = 1 << 0,

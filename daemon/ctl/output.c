@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json/scan.h"
 #include "base/utf8.h"
-#include "proto/scan.h"
 
 #define MESSAGE_SIZE 4096
 

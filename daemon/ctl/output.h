@@ -11,7 +11,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
-#include "base/jtext.h"
+#include "base/span.h"
 #include "ctl/ctl.h"
 
 #define OUTPUT_MASK "***"

@@ -4,11 +4,12 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/json/scan.h"
+#include "base/json/write.h"
+#include "base/limits.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
-#include "proto/limits.h"
-#include "proto/scan.h"
 
 #define MAX_MEMBERS 64
 #define CELL_ROOM   ((size_t)64 * 1024)

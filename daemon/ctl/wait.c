@@ -6,12 +6,12 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/json/scan.h"
+#include "base/limits.h"
 #include "base/rnd.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
 #include "ctl/output.h"
-#include "proto/limits.h"
-#include "proto/scan.h"
 
 #define ONE_CALL_MS 2000 /* Status is answered at once, whatever connd is doing */
 #define PAUSE_MS    100  /* between two calls; up to twice that, so that many waiters spread */

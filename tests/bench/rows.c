@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "manager/store.h"
+#include "manager/store/store.h"
 
 static void
 die(const char *what)

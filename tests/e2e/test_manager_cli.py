@@ -25,7 +25,7 @@ import pytest
 from connd_testing import MANAGER, PATIENCE, Manager, eventually, link
 
 CUID = re.compile(r"c[a-z0-9]{24}")
-SCHEMAS = Path(__file__).parents[2] / "daemon/manager"
+SCHEMAS = Path(__file__).parents[2] / "daemon/manager/store/sqlite"
 
 
 def run(*args: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

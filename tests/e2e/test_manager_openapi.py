@@ -40,7 +40,7 @@ def documented(described: Any) -> Routes:
 
 def routed() -> Iterator[tuple[str, str]]:
     """The route table of routes.c: string literals and the macros that stand for some."""
-    source = (TOP / "daemon/manager/routes.c").read_text()
+    source = (TOP / "daemon/manager/api/routes.c").read_text()
     table = re.search(r"\broutes\[\] = {\n(.*?)\n};", source, re.DOTALL)
     assert table
     macros = dict(re.findall(r"^#define (\w+)\s+(.*)$", source, re.MULTILINE))

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "core/config.h"
+#include "core/config/config.h"
 
 static void
 must(bool truth)

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json/scan.h"
+#include "base/limits.h"
 #include "base/mem.h"
-#include "proto/limits.h"
-#include "proto/scan.h"
 #include "proto/secrets.h"
 
 static void

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json/scan.h"
+#include "base/limits.h"
 #include "base/mem.h"
-#include "proto/json.h"
-#include "proto/limits.h"
-#include "proto/scan.h"
+#include "ctl/json.h"
 
 static void
 must(bool truth)

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json/scan.h"
 #include "base/mem.h"
-#include "manager/history.h"
-#include "manager/resolve.h"
-#include "manager/value.h"
-#include "proto/json.h"
-#include "proto/scan.h"
+#include "ctl/json.h"
+#include "manager/model/resolve.h"
+#include "manager/model/value.h"
+#include "manager/store/version.h"
 
 #define ROOM (1 << 20)
 

@@ -57,9 +57,9 @@ def main(vectors: Path, out: Path) -> None:
     seeds = {
         "envelope": frames,
         "scan": frames + [page[1:] for page in pages],
-        "manager_page": pages,
-        "httpparse": REQUESTS,
-        "objectbody": BODIES,
+        "page": pages,
+        "http_parse": REQUESTS,
+        "object_input": BODIES,
         "config": [
             Path("conf/connd.conf").read_bytes(),
             b"[manager]\nurl = https://m\norganization = o\ndeployment = d\n[access]\nallow = *\n",

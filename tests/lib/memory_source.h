@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "core/snapfmt.h"
+#include "core/snapshot/content.h"
 
 /* env: the struct span of what is left. */
 static inline int

@@ -14,10 +14,10 @@ ban() {
 
 ban '\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol)\(' '^$' 'bounded ones: snprintf, struct buf, strtol with checks'
 ban '\b(malloc|calloc|realloc|strdup|strndup|free)\([^)]' 'daemon/base/mem\.c' 'base/mem.h, which wipes'
-ban '\b(clock_gettime|gettimeofday|time)\(' 'daemon/(base/clock|edge/notify)\.c' 'base/clock.h, or a time handed in'
+ban '\b(clock_gettime|gettimeofday|time)\(' 'daemon/(base/clock|edge/process/notify)\.c' 'base/clock.h, or a time handed in'
 ban '\b(rand|random|srand)\(' '^$' 'base/rnd.h'
 ban '\b(system|popen)\(' '^$' 'nothing: no shell runs here'
-ban '[^_]\bexit\(' 'daemon/[a-z]+/main\.c|daemon/main\.c' 'return an error; main() ends the program'
+ban '[^_]\bexit\(' 'daemon/[a-z/]+/main\.c' 'return an error; main() ends the program'
 ban '\b(TODO|FIXME|XXX)\b' '^$' 'do it now, or describe it where issues are kept'
 ban '\bassert\(' '^$' 'abort() with a reason where an invariant broke; errors elsewhere'
 exit $bad

@@ -1,44 +1,66 @@
 #!/bin/sh
-# Who may include whom: the architecture, as two tables the code obeys.
-# daemon/main.c and daemon/app*.c tie the parts of connd together and may include every layer.
+# usage: tests/lint/layers.sh [DIRECTORY]
+# Checks which folder includes which, and where each third-party header is included: the
+# architecture, as two tables. DIRECTORY (default: this checkout) is the tree to check.
 set -eu
-cd "$(dirname "$0")/../.."
+cd "${1:-$(dirname "$0")/../..}"
 
-# a folder, and the layers whose headers its files may include
-layers='
-base    base
-proto   base proto
-core    base core
-edge    base proto core edge
-manager base proto manager
-ctl     base proto ctl
+# A folder below daemon/ (proto: the top-level one), then the folders its files may include besides
+# itself. A name covers the folders below it unless those have a row of their own. daemon/connd and
+# daemon/manager/program tie the parts of a program together.
+folders='
+base                   base/json
+base/json              base
+proto                  base base/json
+core                   base base/json
+core/config            base base/json core
+core/snapshot          base base/json core
+edge/process           base base/json core core/config proto
+edge/socket            base base/json core core/config proto edge/process
+edge/upstream          base base/json core core/config proto edge/process
+edge/disk              base base/json core core/config core/snapshot edge/process
+connd                  base base/json core core/config core/snapshot proto edge/process edge/socket edge/upstream edge/disk
+manager/http           base
+manager/model          base base/json proto
+manager/store          base base/json proto manager/model
+manager/store/sqlite   base base/json proto manager/model manager/store
+manager/api/input      base base/json proto manager/model manager/store
+manager/api            base base/json proto manager/http manager/model manager/store manager/api/input
+manager/program        base base/json proto manager/http manager/model manager/store manager/api manager/api/input
+ctl                    base base/json proto
+ctl/import             base base/json proto ctl
 '
-# a third-party header (or its folder), and the only places it is included from
+# A third-party header (or its folder), and the only places it is included from.
 homes='
-cjson/     proto/json.c
-curl/      daemon/edge/libcurl.h daemon/ctl/http.c
-event2/    daemon/edge/ daemon/manager/ daemon/app
-ini.h      daemon/core/config.c
-openssl/   daemon/edge/libcurl.c daemon/ctl/http.c daemon/manager/
-sodium.h   daemon/base/ daemon/manager/token.c
-sqlite3.h  daemon/manager/store_sqlite
+cjson/     daemon/ctl/json.c
+curl/      daemon/edge/upstream/libcurl.h daemon/ctl/http.c
+event2/    daemon/edge/ daemon/connd/ daemon/manager/
+ini.h      daemon/core/config/config.c
+openssl/   daemon/edge/upstream/libcurl.c daemon/ctl/http.c daemon/manager/
+sodium.h   daemon/base/ daemon/manager/api/token.c
+sqlite3.h  daemon/manager/store/sqlite/
 '
-
 
 # shellcheck disable=SC2016  # awk's own $0
-git ls-files -co --exclude-standard 'daemon/*.[ch]' 'proto/*.[ch]' | while read -r f; do
-	[ ! -f "$f" ] || echo "$f"
-done | xargs awk -v layers="$layers" -v homes="$homes" '
+find daemon proto -name '*.[ch]' | sort | xargs awk -v folders="$folders" -v homes="$homes" '
 	BEGIN {
-		n = split(layers, row, "\n")
+		n = split(folders, row, "\n")
 		for (i = 1; i <= n; i++) {
 			of = row[i]
 			sub(/ .*/, "", of)
-			may[of] = substr(row[i], length(of) + 1) " gen "
+			if (of != "")
+				may[of] = substr(row[i], length(of) + 1) " " of " gen "
 		}
 		n_homes = split(homes, home, "\n")
 	}
 	function complain(what) { print FILENAME ":" FNR ": " what; bad = 1 }
+	# The row that covers a path: its own folder, or the nearest one above.
+	function room(path) {
+		while (sub(/\/[^\/]*$/, "", path))
+			if (path in may || path == "gen")
+				return path
+		return ""
+	}
 	function at_home(name,    i, k, n, w) {
 		for (i = 1; i <= n_homes; i++) {
 			n = split(home[i], w, " ")
@@ -47,20 +69,22 @@ done | xargs awk -v layers="$layers" -v homes="$homes" '
 			for (k = 2; k <= n; k++)
 				if (index(FILENAME, w[k]) == 1)
 					return
-			complain("<" name "> has its home elsewhere:" substr(home[i], length(w[1]) + 1))
+			complain("<" name "> may be included only from" substr(home[i], length(w[1]) + 1))
 		}
 	}
 	FNR == 1 {
-		layer = FILENAME
-		sub(/^daemon\//, "", layer)
-		allowed = sub(/\/.*/, "", layer) ? may[layer] : " base proto core edge app.h app_internal.h gen "
+		self = FILENAME
+		sub(/^daemon\//, "", self)
+		self = room(self)
+		if (self == "")
+			complain("this folder has no row in tests/lint/layers.sh")
 	}
 	match($0, /^[ \t]*#[ \t]*include[ \t]*[<"]/) {
 		name = substr($0, RLENGTH + 1)
 		sub(/[>"].*/, "", name)
 		if (substr($0, RLENGTH, 1) == "<")
 			at_home(name)
-		else if (index(allowed, " " substr(name, 1, index(name "/", "/") - 1) " ") == 0)
-			complain("may not include \"" name "\", only:" allowed)
+		else if (index(may[self], " " room(name) " ") == 0)
+			complain(self " may not include \"" name "\", only:" may[self])
 	}
 	END { exit bad }'

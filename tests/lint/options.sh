@@ -1,5 +1,5 @@
 #!/bin/bash
-# conf/connd.conf shows every option of the table in daemon/core/config_option.c, and no other; one
+# conf/connd.conf shows every option of the table in daemon/core/config/option.c, and no other; one
 # that has a default is shown with it.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 table() {
 	sed -nE -e 's/^\t\{ "([a-z_]+)", "([a-z_]+)", [A-Z_]+, AT\([^)]*\), NULL,.*/\1.\2/p' \
 		-e 's/^\t\{ "([a-z_]+)", "([a-z_]+)", [A-Z_]+, AT\([^)]*\), "([^"]*)".*/\1.\2 = \3/p' \
-		daemon/core/config_option.c
+		daemon/core/config/option.c
 }
 # [section] and "key =" lines, behind a "#" or not; prose stands behind "# "
 shown() {
@@ -17,7 +17,7 @@ shown() {
 }
 
 if [ "$(table | wc -l)" -lt 20 ]; then
-	echo "daemon/core/config_option.c: no option table that this check can read"
+	echo "daemon/core/config/option.c: no option table that this check can read"
 	exit 1
 fi
 awk -v conf=conf/connd.conf '

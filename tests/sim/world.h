@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "core/replica.h"
-#include "core/snapfmt.h"
+#include "core/snapshot/content.h"
 #include "tests/sim/words.h"
 
 #define MAX_QUESTIONS 64

@@ -2,7 +2,7 @@
 /* What several unit tests compare, make and remove. A failure names the line of the test that asked. */
 #pragma once
 
-#include "base/jtext.h"
+#include "base/span.h"
 #include "core/generation.h"
 
 /* The span's text; NULL: it must be absent. */

@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "base/jtext.h"
+#include "base/json/write.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rnd.h"

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "core/config.h"
-#include "core/config_option.h"
-#include "core/config_value.h"
+#include "core/config/config.h"
+#include "core/config/option.h"
+#include "core/config/value.h"
 
 #define GOOD                                                                                       \
 	"[manager]\n"                                                                              \

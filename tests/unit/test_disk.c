@@ -20,7 +20,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "edge/disk.h"
+#include "edge/disk/disk.h"
 #include "tests/unit/check.h"
 
 /* --- system calls, as the disk thread sees them ------------------------------------------ */

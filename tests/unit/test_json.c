@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
-#include "proto/json.h"
+#include "ctl/json.h"
 
 static struct json *
 parsed(const char *text)

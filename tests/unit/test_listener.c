@@ -23,7 +23,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "edge/listener.h"
+#include "edge/socket/listener.h"
 #include "tests/unit/check.h"
 
 struct world {

@@ -18,9 +18,9 @@
 
 #include "base/base.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
-#include "edge/peer.h"
-#include "proto/limits.h"
+#include "edge/socket/peer.h"
 
 #define BIG       100000
 #define MAX_FRAME 1024

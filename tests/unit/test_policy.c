@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "base/attr.h"
-#include "manager/policy.h"
+#include "manager/model/policy.h"
 
 #define ORG  "corg000000000000000000000"
 #define ORG2 "corg000000000000000000002"

@@ -11,7 +11,7 @@
 
 #include "base/mem.h"
 #include "base/utf8.h"
-#include "manager/query.h"
+#include "manager/api/input/query.h"
 
 static void
 paths_are_cut_and_decoded(void **state)

@@ -10,7 +10,7 @@
 
 #include "base/base.h"
 #include "base/mem.h"
-#include "manager/rate.h"
+#include "manager/api/rate.h"
 
 static const struct id one = { "cone000000000000000000000" }, two = { "ctwo000000000000000000000" };
 

@@ -10,11 +10,11 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/json/scan.h"
+#include "base/limits.h"
 #include "base/mem.h"
-#include "manager/resolve.h"
-#include "manager/value.h"
-#include "proto/limits.h"
-#include "proto/scan.h"
+#include "manager/model/resolve.h"
+#include "manager/model/value.h"
 
 #define CONN   MANAGER_CONNECTION
 #define VAR    MANAGER_AIRFLOW_VARIABLE

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/json/scan.h"
+#include "base/limits.h"
 #include "base/mem.h"
-#include "proto/limits.h"
-#include "proto/scan.h"
 #include "tests/unit/check.h"
 
 /* A copy in a block of just its size: a read beyond the end shows under a sanitizer. */

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/json/scan.h"
+#include "base/limits.h"
 #include "base/mem.h"
-#include "proto/limits.h"
-#include "proto/scan.h"
 #include "proto/secrets.h"
 #include "tests/unit/check.h"
 

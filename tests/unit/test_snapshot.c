@@ -18,9 +18,9 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "edge/disk.h"
-#include "edge/loop.h"
-#include "edge/snapshot.h"
+#include "edge/disk/disk.h"
+#include "edge/disk/snapshot.h"
+#include "edge/process/loop.h"
 #include "tests/unit/check.h"
 
 #define S INT64_C(1000)

@@ -20,11 +20,11 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/mem.h"
-#include "manager/store.h"
-#include "proto/limits.h"
+#include "manager/store/store.h"
 #include "tests/unit/check.h"
-#include "tests/unit/places.h"
+#include "tests/unit/store_places.h"
 
 #define CONN MANAGER_CONNECTION
 #define VAR  MANAGER_AIRFLOW_VARIABLE

@@ -16,9 +16,9 @@
 
 #include "base/base.h"
 #include "base/mem.h"
-#include "manager/store_sqlite.h"
+#include "manager/store/sqlite/sqlite.h"
 #include "tests/unit/check.h"
-#include "tests/unit/places.h"
+#include "tests/unit/store_places.h"
 
 static const struct store_actor nobody = { { "" }, { 0 } };
 static const uint8_t kek[SEAL_KEY_SIZE] = { 5 };

@@ -14,7 +14,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "edge/sync.h"
+#include "edge/upstream/sync.h"
 
 #define START_MS 2000 /* from one sync to the next: the calls of a short one need not wait */
 

@@ -12,12 +12,12 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/json/scan.h"
+#include "base/limits.h"
 #include "base/mem.h"
-#include "manager/token.h"
-#include "proto/limits.h"
-#include "proto/scan.h"
+#include "manager/api/token.h"
 #include "tests/unit/check.h"
-#include "tests/unit/places.h"
+#include "tests/unit/store_places.h"
 
 #define NOW 1700000000123
 

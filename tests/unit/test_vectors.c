@@ -10,9 +10,9 @@
 
 #include "base/mem.h"
 #include "core/render.h"
-#include "edge/build.h"
-#include "proto/json.h"
-#include "proto/manager.h"
+#include "ctl/json.h"
+#include "edge/upstream/page_builder.h"
+#include "proto/page.h"
 #include "proto/secrets.h"
 #include "tests/unit/check.h"
 

@@ -20,9 +20,9 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "manager/api.h"
+#include "manager/api/api.h"
 #include "tests/unit/check.h"
-#include "tests/unit/places.h"
+#include "tests/unit/store_places.h"
 
 #define PATIENCE_MS 5000
 #define N_CLIENTS   24

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/json/scan_internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/utf8.h"
+
+struct reader {
+	const char *p, *end;
+	enum scan_mode mode;
+};
+
+static bool
+read_hex4(const char *p, const char *end, uint32_t *out)
+{
+	uint32_t v = 0;
+
+	if (end - p < 4)
+		return false;
+	for (int i = 0; i < 4; i++) {
+		char c = p[i];
+
+		v <<= 4;
+		if (is_digit(c))
+			v |= (uint32_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			v |= (uint32_t)(c - 'a' + 10);
+		else if (c >= 'A' && c <= 'F')
+			v |= (uint32_t)(c - 'A' + 10);
+		else
+			return false;
+	}
+	*out = v;
+	return true;
+}
+
+size_t
+read_escape(const char *p, const char *end, uint32_t *out)
+{
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	const char *at;
+	uint32_t low;
+
+	if (end - p < 2 || !p[1])
+		return 0;
+	at = strchr(from, p[1]);
+	if (at) {
+		*out = (unsigned char)to[at - from];
+		return 2;
+	}
+	if (p[1] != 'u' || !read_hex4(p + 2, end, out))
+		return 0;
+	if (*out < 0xd800 || *out > 0xdbff || end - p < 12 || p[6] != '\\' || p[7] != 'u' ||
+	    !read_hex4(p + 8, end, &low) || low < 0xdc00 || low > 0xdfff)
+		return 6;
+	*out = 0x10000 + ((*out - 0xd800) << 10) + (low - 0xdc00);
+	return 12;
+}
+
+/* The checkers below leave r->p behind what they read, or at the byte that is wrong. */
+
+static bool
+check_string(struct reader *r)
+{
+	const char *p = r->p + 1;
+
+	for (; p < r->end && *p != '"';) {
+		size_t n = (unsigned char)*p >= ' ';
+		uint32_t c;
+
+		if (*p == '\\') {
+			n = read_escape(p, r->end, &c);
+			if (n && r->mode == SCAN_STRICT && (!c || is_surrogate(c)))
+				n = 0;
+		} else if ((unsigned char)*p >= 0x80) {
+			n = utf8_sequence(p, (size_t)(r->end - p));
+		}
+		if (!n) {
+			r->p = p;
+			return false;
+		}
+		p += n;
+	}
+	r->p = p;
+	if (p == r->end)
+		return false;
+	r->p++;
+	return true;
+}
+
+static bool
+check_digits(struct reader *r)
+{
+	const char *from = r->p;
+
+	while (r->p < r->end && is_digit(*r->p))
+		r->p++;
+	return r->p > from;
+}
+
+static bool
+check_number(struct reader *r)
+{
+	if (*r->p == '-')
+		r->p++;
+	if (r->p < r->end && *r->p == '0')
+		r->p++;
+	else if (!check_digits(r))
+		return false;
+	if (r->p < r->end && *r->p == '.') {
+		r->p++;
+		if (!check_digits(r))
+			return false;
+	}
+	if (r->p < r->end && (*r->p == 'e' || *r->p == 'E')) {
+		r->p++;
+		if (r->p < r->end && (*r->p == '+' || *r->p == '-'))
+			r->p++;
+		if (!check_digits(r))
+			return false;
+	}
+	return true;
+}
+
+static bool
+check_word(struct reader *r, const char *word, size_t n)
+{
+	if ((size_t)(r->end - r->p) < n || memcmp(r->p, word, n))
+		return false;
+	r->p += n;
+	return true;
+}
+
+static bool
+check_scalar(struct reader *r)
+{
+	switch (*r->p) {
+	case '"':
+		return check_string(r);
+	case 't':
+		return check_word(r, "true", 4);
+	case 'f':
+		return check_word(r, "false", 5);
+	case 'n':
+		return check_word(r, "null", 4);
+	default:
+		return check_number(r);
+	}
+}
+
+/* `"name" :` */
+static bool
+check_name(struct reader *r)
+{
+	if (r->p == r->end || *r->p != '"' || !check_string(r))
+		return false;
+	r->p = after_space(r->p, r->end);
+	if (r->p == r->end || *r->p != ':')
+		return false;
+	r->p++;
+	return true;
+}
+
+/* Which containers are open: one bit each, set for an object. */
+struct nesting {
+	uint64_t objects;
+	int depth;
+};
+_Static_assert(LIMIT_JSON_DEPTH <= 63, "a nesting is one word of bits");
+
+static bool
+inside_object(const struct nesting *in)
+{
+	return in->objects & 1;
+}
+
+/*
+ * After a value: closes the containers that end here and steps over the comma (and the name) before
+ * the next value. False when something else stands there; true with depth 0 when all is closed.
+ */
+static bool
+check_after_value(struct reader *r, struct nesting *in)
+{
+	while (in->depth) {
+		char c;
+
+		r->p = after_space(r->p, r->end);
+		if (r->p == r->end)
+			return false;
+		c = *r->p;
+		if (c == ',') {
+			r->p = after_space(r->p + 1, r->end);
+			return !inside_object(in) || check_name(r);
+		}
+		if (c != (inside_object(in) ? '}' : ']'))
+			return false;
+		r->p++;
+		in->objects >>= 1;
+		in->depth--;
+	}
+	return true;
+}
+
+/* One value with all that is in it. */
+static bool
+check_value(struct reader *r)
+{
+	struct nesting in = { 0 };
+
+	do {
+		char c;
+
+		r->p = after_space(r->p, r->end);
+		if (r->p == r->end)
+			return false;
+		c = *r->p;
+		if (c == '{' || c == '[') {
+			if (in.depth == LIMIT_JSON_DEPTH)
+				return false;
+			in.depth++;
+			in.objects = in.objects << 1 | (c == '{');
+			r->p = after_space(r->p + 1, r->end);
+			if (r->p == r->end || *r->p != (c == '{' ? '}' : ']')) {
+				if (c == '{' && !check_name(r))
+					return false;
+				continue; /* its first value */
+			}
+			/* Empty: the closing bracket is read like any other. */
+		} else if (!check_scalar(r)) {
+			return false;
+		}
+		if (!check_after_value(r, &in))
+			return false;
+	} while (in.depth);
+	return true;
+}
+
+int
+scan_check(struct span text, enum scan_mode mode, struct span *value, size_t *error_at)
+{
+	struct reader r = { .mode = mode };
+	const char *from, *to;
+	bool good;
+
+	if (!text.p)
+		text.p = ""; /* absent is empty */
+	r.end = text.p + text.n;
+	from = after_space(text.p, r.end);
+	r.p = from;
+	good = check_value(&r);
+	to = r.p;
+	if (good)
+		r.p = after_space(r.p, r.end);
+	if (!good || r.p != r.end) {
+		if (error_at)
+			*error_at = (size_t)(r.p - text.p);
+		return -EBADMSG;
+	}
+	*value = (struct span){ from, (size_t)(to - from) };
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * That no object in a JSON text has a member twice: readers differ on which one counts, so such a text
+ * is refused. Pure; n log n in the members of one object.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/span.h"
+
+/*
+ * text passed scan_check(). 0; -EEXIST: *name is one that is there twice (raw, as in the text); -EILSEQ:
+ * *name holds U+0000 or a lone surrogate; -ENOMEM.
+ */
+MUST_CHECK int json_names_once(struct span text, struct span *name);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The knot between the replica and the world: what it asks for, what it is told, when it has its turn. */
+#include "connd/app_internal.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rnd.h"
+#include "edge/process/harden.h"
+
+#define SAY_AGAIN_MS (5 * 60 * 1000) /* the same failure is logged that often */
+
+/* --- the replica's turns ----------------------------------------------------------------- */
+
+void
+app_turn(struct app *a)
+{
+	alarm_set(a->alarm, replica_turn(a->replica, clock_boot_ms()));
+	if (a->follow)
+		watch_follow(a->watch, sync_watchable_url(a->sync));
+	a->follow = false;
+	ready_check(a->ready);
+}
+
+void
+app_on_turn(struct later *job)
+{
+	app_turn((struct app *)((char *)job - offsetof(struct app, turn)));
+}
+
+void
+app_on_alarm(void *arg)
+{
+	app_turn(arg);
+}
+
+void
+app_wake(void *env)
+{
+	struct app *a = env;
+
+	loop_after_turn(a->loop, &a->turn);
+}
+
+/* --- what the replica needs of the world --------------------------------------------------- */
+
+void
+app_start_sync(void *env)
+{
+	struct app *a = env;
+	struct sync_basis basis;
+
+	a->sync_wanted = !a->loaded;
+	if (!a->loaded)
+		return;
+	replica_basis(a->replica, clock_boot_ms(), &basis);
+	sync_start(a->sync, &basis);
+}
+
+static void
+start_probe(void *env, enum record_kind kind, struct span key)
+{
+	struct app *a = env;
+
+	probing_start(a->probing, sync_url(a->sync), kind, key);
+}
+
+/* What the manager says to any call of ours goes for all of them. */
+static void
+leave_alone(struct app *a, int64_t retry_after_ms)
+{
+	replica_left_alone(a->replica, clock_boot_ms(), retry_after_ms);
+	snapshot_stamp(a->snapshot);
+}
+
+void
+app_on_probe_done(void *env, bool found, int64_t retry_after_ms)
+{
+	struct app *a = env;
+
+	leave_alone(a, retry_after_ms);
+	replica_probe_done(a->replica, clock_boot_ms(), found);
+	loop_after_turn(a->loop, &a->turn);
+}
+
+static void
+on_published(void *env)
+{
+	struct app *a = env;
+	struct replica_status st;
+
+	snapshot_changed(a->snapshot, sync_url(a->sync));
+	replica_status(a->replica, clock_boot_ms(), &st);
+	log_info("new generation", LOG_INT("generation", (int64_t)st.generation),
+	    LOG_INT("connections", (int64_t)st.n[KIND_CONNECTION]),
+	    LOG_INT("variables", (int64_t)st.n[KIND_VARIABLE]),
+	    LOG_INT("environment_variables", (int64_t)st.n[KIND_ENV]),
+	    LOG_INT("withheld", (int64_t)st.withheld), LOG_INT("invalid", (int64_t)st.invalid),
+	    LOG_INT("bytes", (int64_t)st.bytes), LOG_INT("locked_bytes", (int64_t)st.locked_bytes));
+	if (st.bytes > st.locked_bytes && !a->lock_warned &&
+	    a->settings->config->memory.lock == ARENA_LOCK_PREFER) {
+		log_warn("memory is not locked: it may be written to swap; raise LimitMEMLOCK, or "
+			 "set [memory] lock = off to accept it",
+		    LOG_INT("limit_bytes", (int64_t)harden_max_locked()));
+		a->lock_warned = true;
+	}
+}
+
+static void
+on_note(void *env, const char *event, const char *detail)
+{
+	static const char *const no_warning[] = { "sync recovered", "sync put off",
+		"held list taken", "data is current again", "fewer secrets withheld",
+		"no secrets withheld any more" };
+	struct app *a = env;
+
+	a->noted = true;
+	for (size_t i = 0; i < N_ELEMENTS(no_warning); i++)
+		if (strcmp(event, no_warning[i]) == 0) {
+			log_info(event, LOG_STR("detail", detail),
+			    LOG_INT("failed_syncs", (int64_t)a->failures));
+			return;
+		}
+	log_warn(event, LOG_STR("reason", detail));
+}
+
+static int64_t
+jitter(void *env, int64_t low, int64_t high)
+{
+	(void)env;
+	return rnd_between(low, high);
+}
+
+/*
+ * The replica notes a failure that differs from the one before, and the recovery. The same failure again
+ * is said now and then, with the number of those that were not.
+ */
+static void
+say_outcome(struct app *a, const struct sync_result *result)
+{
+	int64_t now_ms = clock_boot_ms();
+
+	if (result->outcome == SYNC_OK || result->outcome == SYNC_NOT_MODIFIED) {
+		a->failures = a->unsaid = 0;
+		return;
+	}
+	a->failures++;
+	if (!a->noted && now_ms - a->said_ms < SAY_AGAIN_MS) {
+		a->unsaid++;
+		return;
+	}
+	if (!a->noted)
+		log_warn("sync still fails", LOG_STR("reason", result->reason),
+		    LOG_INT("not_logged", (int64_t)a->unsaid));
+	a->unsaid = 0;
+	a->said_ms = now_ms;
+}
+
+bool
+app_on_sync_done(void *env, const struct sync_result *result)
+{
+	struct app *a = env;
+	bool taken;
+
+	a->noted = false;
+	taken = replica_sync_done(a->replica, clock_boot_ms(), result);
+	say_outcome(a, result);
+	snapshot_stamp(a->snapshot);
+	loop_after_turn(a->loop, &a->turn);
+	a->follow = a->follow || taken;
+	return taken;
+}
+
+/* The manager held a call until something changed, or refused to go on. */
+void
+app_on_changed(void *env, int64_t retry_after_ms)
+{
+	struct app *a = env;
+
+	leave_alone(a, retry_after_ms);
+	replica_sync_soon(a->replica, clock_boot_ms());
+	loop_after_turn(a->loop, &a->turn);
+}
+
+const struct replica_ops app_replica_ops = {
+	.start_sync = app_start_sync,
+	.start_probe = start_probe,
+	.wake = app_wake,
+	.published = on_published,
+	.note = on_note,
+	.jitter = jitter,
+};

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/base.h"
+#include "connd/app.h"
+#include "edge/process/harden.h"
+#include "edge/process/loop.h"
+#include "edge/process/reexec.h"
+#include "edge/upstream/libcurl.h"
+
+#define DEFAULT_CONFIG "/etc/connd/connd.conf"
+
+static void
+usage(FILE *to)
+{
+	(void)fputs("usage: connd [--check] [--config FILE]\n"
+		    "\n"
+		    "Keeps a complete copy of one Airflow Deployment's resolved connections and\n"
+		    "variables, and serves it on a Unix socket.\n"
+		    "\n"
+		    "  --config FILE  the configuration (default " DEFAULT_CONFIG ")\n"
+		    "  --check        say whether the configuration is sound, and end\n"
+		    "  --help         this text\n"
+		    "  --version      the version\n",
+	    to);
+}
+
+/* Memory hooks come before anything the libraries do. */
+static int
+start(bool check, const char *config)
+{
+	int code;
+
+	harden_process();
+	libcurl_prepare();
+	if (base_init() < 0) {
+		(void)fputs("connd: cannot initialise libsodium\n", stderr);
+		return 1;
+	}
+	loop_global_init();
+	code = check ? app_check(config) : app_run(config);
+	libcurl_end();
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "check", no_argument, NULL, 'k' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'v' },
+		{ 0 },
+	};
+	const char *config = DEFAULT_CONFIG;
+	bool check = false;
+	int c;
+
+	reexec_init(argv[0]);
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'k':
+			check = true;
+			break;
+		case 'c':
+			config = optarg;
+			break;
+		case 'h':
+			usage(stdout);
+			return 0;
+		case 'v':
+			(void)puts("connd " CONND_VERSION);
+			return 0;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		(void)fprintf(stderr, "connd: unexpected argument: %s\n", argv[optind]);
+		usage(stderr);
+		return 2;
+	}
+	return start(check, config);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of every option there is, and how a text becomes its member of struct config. The file's
+ * own business (lines, sections, what may be said twice) is config.c's.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "core/config/config.h"
+
+enum option_type {
+	OPTION_TEXT,
+	OPTION_WORDS, /* a list */
+	OPTION_KEYS,  /* a list of conn:a var:b */
+	OPTION_ALLOW, /* repeatable, in order with OPTION_DENY */
+	OPTION_DENY,
+	OPTION_BOOL,
+	OPTION_MS,
+	OPTION_PERCENT,
+	OPTION_COUNT,
+	OPTION_SIZE,
+	OPTION_MODE,
+	OPTION_NAME, /* one of a few words */
+};
+
+struct option {
+	const char *section, *key;
+	enum option_type type;
+	size_t at;           /* where in struct config */
+	const char *preset;  /* read like any value; NULL: none */
+	int64_t low, high;   /* of what is a number, in its own unit */
+	const char *choices; /* OPTION_NAME: the words in the order of their enum */
+};
+
+enum option_how { OPTION_SET, OPTION_GO_ON }; /* a new value, or a further line of the last one */
+
+#define OPTIONS_MAX 64 /* room for a note about each; checked when compiled */
+extern const struct option options[];
+extern const size_t n_options;
+
+const struct option *option_find(const char *section, const char *key); /* NULL: there is none */
+bool option_takes_lines(const struct option *o);                        /* a list or a rule */
+bool option_is_rule(const struct option *o);
+
+/* 0; -EINVAL with what is wrong, but not where, in why; -ENOMEM. */
+MUST_CHECK int option_set(struct config *c, const struct option *o, const char *value,
+    enum option_how how, char why[static CONFIG_WHY_SIZE]);

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/config/value.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define DAY_MS     ((int64_t)24 * 60 * 60 * 1000)
+#define MAX_DIGITS 15 /* of a whole part: no sum below leaves 64 bits */
+
+/* Digits from *at on. False when there are none, or more than a sane value has. */
+static bool
+read_digits(const char **at, unsigned base, int64_t *out)
+{
+	const char *s = *at;
+	int64_t n = 0;
+
+	while (*s >= '0' && *s < (char)('0' + base)) {
+		if (s - *at == MAX_DIGITS)
+			return false;
+		n = n * base + (*s++ - '0');
+	}
+	if (s == *at)
+		return false;
+	*at = s;
+	*out = n;
+	return true;
+}
+
+/* ".25" of a unit; unit is a whole number of the result's own units. */
+static bool
+read_fraction(const char **at, int64_t unit, int64_t *out)
+{
+	int64_t digits, scale = 1;
+	const char *s = *at;
+
+	*out = 0;
+	if (*s != '.')
+		return true;
+	s++;
+	*at = s;
+	if (!read_digits(at, 10, &digits) || *at - s > 6)
+		return false;
+	for (; s < *at; s++)
+		scale *= 10;
+	*out = digits * unit / scale;
+	return true;
+}
+
+bool
+value_duration(const char *text, int64_t *ms)
+{
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = {
+		{ "ms", 1 },
+		{ "s", 1000 },
+		{ "", 1000 },
+		{ "m", 60000 },
+		{ "h", 3600000 },
+		{ "d", DAY_MS },
+	};
+	const char *unit = text + strspn(text, "0123456789.");
+
+	for (size_t i = 0; i < N_ELEMENTS(units); i++) {
+		int64_t whole, fraction;
+
+		if (strcmp(unit, units[i].name) != 0)
+			continue;
+		if (!read_digits(&text, 10, &whole) ||
+		    !read_fraction(&text, units[i].ms, &fraction) || text != unit ||
+		    whole > 100000 * DAY_MS / units[i].ms)
+			return false;
+		*ms = whole * units[i].ms + fraction;
+		return true;
+	}
+	return false;
+}
+
+bool
+value_size(const char *text, int64_t *bytes)
+{
+	static const char units[] = "KMG";
+	int64_t n, unit = 1;
+	const char *at;
+
+	if (!read_digits(&text, 10, &n))
+		return false;
+	if (*text) {
+		at = strchr(units, toupper((unsigned char)*text));
+		if (!at || text[1])
+			return false;
+		unit = (int64_t)1 << (10 * (at - units + 1));
+	}
+	if (n > INT64_MAX / unit)
+		return false;
+	*bytes = n * unit;
+	return true;
+}
+
+bool
+value_percent(const char *text, int64_t *percent)
+{
+	return read_digits(&text, 10, percent) && (strcmp(text, "%") == 0 || !*text);
+}
+
+bool
+value_count(const char *text, int64_t *n)
+{
+	return read_digits(&text, 10, n) && !*text;
+}
+
+bool
+value_octal(const char *text, int64_t *mode)
+{
+	return read_digits(&text, 8, mode) && !*text;
+}
+
+bool
+value_bool(const char *text, int64_t *truth)
+{
+	static const char *const words[] = { "no", "yes", "false", "true", "off", "on", "0", "1" };
+
+	for (size_t i = 0; i < N_ELEMENTS(words); i++)
+		if (strcasecmp(text, words[i]) == 0) {
+			*truth = i % 2;
+			return true;
+		}
+	return false;
+}
+
+static bool
+ends_with(const char *s, size_t n, const char *tail)
+{
+	size_t t = strlen(tail);
+
+	return n >= t && memcmp(s + n - t, tail, t) == 0;
+}
+
+/* "[::1]:8888", "localhost", "10.1.2.3:80": the host's length, 0 when it is none. */
+static size_t
+host_length(const char *s)
+{
+	size_t n;
+
+	if (*s == '[') {
+		n = 1 + strspn(s + 1, "0123456789abcdef:.");
+		return n > 1 && s[n] == ']' ? n + 1 : 0;
+	}
+	return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-._");
+}
+
+static bool
+port_is_good(const char *s)
+{
+	int64_t port;
+
+	if (!*s)
+		return true;
+	return *s == ':' && strlen(s) <= 6 && value_count(s + 1, &port) && port > 0 && port < 65536;
+}
+
+static bool
+host_is_loopback(const char *host, size_t n)
+{
+	size_t dots = 0;
+
+	if ((n == 9 && memcmp(host, "localhost", 9) == 0) ||
+	    (n == 5 && memcmp(host, "[::1]", 5) == 0))
+		return true;
+	if (n < 9 || memcmp(host, "127.", 4) != 0 || strspn(host, "0123456789.") != n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		dots += host[i] == '.';
+	return dots == 3 && host[n - 1] != '.';
+}
+
+const char *
+value_url(const char *text, char out[static VALUE_URL_SIZE], bool *plain)
+{
+	size_t n = strlen(text), host_n;
+	bool is_http;
+	char *host;
+
+	if (ends_with(text, n, "/"))
+		n--;
+	if (ends_with(text, n, "/v1"))
+		n -= 3;
+	if (n >= VALUE_URL_SIZE)
+		return "it is too long";
+	for (size_t i = 0; i < n; i++)
+		out[i] = (char)tolower((unsigned char)text[i]);
+	out[n] = '\0';
+	is_http = strncmp(out, "http://", 7) == 0;
+	if (!is_http && strncmp(out, "https://", 8) != 0)
+		return "it must begin with https:// or http://";
+	host = out + (is_http ? 7 : 8);
+	if (strchr(host, '@'))
+		return "it must not hold a user or a password";
+	host_n = host_length(host);
+	if (host_n == 0)
+		return "it names no host";
+	if (strpbrk(host + host_n, "/?#"))
+		return "it must be scheme://host:port, without a path";
+	if (!port_is_good(host + host_n))
+		return "its host or port makes no sense";
+	*plain = is_http && !host_is_loopback(host, host_n);
+	return NULL;
+}
+
+bool
+value_listen(const char *text, bool *loopback)
+{
+	size_t n = host_length(text), bare = n;
+	unsigned char address[16];
+	char host[64];
+	int64_t port;
+
+	if (n == 0 || n >= sizeof host || text[n] != ':' || strlen(text + n + 1) > 5 ||
+	    !value_count(text + n + 1, &port) || port > 65535)
+		return false;
+	*loopback = host_is_loopback(text, n);
+	if (text[0] == '[')
+		bare -= 2;
+	memcpy(host, text + (text[0] == '['), bare);
+	host[bare] = '\0';
+	return strcmp(host, "localhost") == 0 ||
+	       inet_pton(text[0] == '[' ? AF_INET6 : AF_INET, host, address) == 1;
+}
+
+size_t
+value_distance(const char *a, const char *b)
+{
+	enum { MAX = 32 };
+	size_t na = strlen(a), nb = strlen(b), row[MAX + 1];
+
+	if (na > MAX || nb > MAX)
+		return na > nb ? na : nb;
+	for (size_t j = 0; j <= nb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= na; i++) {
+		size_t corner = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= nb; j++) {
+			size_t best = corner + (a[i - 1] != b[j - 1]);
+
+			corner = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[nb];
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/disk/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+#define PATH_SIZE 4096
+
+/* What waits for the disk, or what became of it. */
+struct parcel {
+	void *bytes; /* NULL: none */
+	size_t n;
+};
+
+struct outcome {
+	bool news;
+	int error;
+	char why[FILE_WHY_SIZE];
+};
+
+struct disk {
+	char *path;
+	disk_written *written;
+	void *env;
+	struct event *event;
+	int fd; /* eventfd: there are outcomes */
+	pthread_t thread;
+	bool thread_runs;
+
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t wake;
+	struct parcel waiting[DISK_N_FILES];
+	struct outcome outcome[DISK_N_FILES];
+	bool ending;
+};
+
+/* --- the disk ------------------------------------------------------------------------------- */
+
+static int
+fail(char why[static FILE_WHY_SIZE], const char *what, const char *path)
+{
+	int err = errno;
+
+	(void)snprintf(why, FILE_WHY_SIZE, "cannot %s %.300s: %s", what, path, strerror(err));
+	return -err;
+}
+
+/*
+ * Replaces one file, or leaves the old one exactly as it was. Both syncs are needed: the first for the
+ * bytes, the second for the name. The old content gets its second name before it loses the first, so
+ * there is no moment without one.
+ */
+static int
+replace(const char *path, enum disk_file file, const struct parcel *parcel,
+    char why[static FILE_WHY_SIZE])
+{
+	char name[PATH_SIZE], tmp[PATH_SIZE], prev[PATH_SIZE];
+	int r;
+
+	(void)snprintf(name, sizeof name, "%s%s", path, file == DISK_STAMP ? ".stamp" : "");
+	if ((size_t)snprintf(tmp, sizeof tmp, "%s.tmp", name) >= sizeof tmp) {
+		errno = ENAMETOOLONG;
+		return fail(why, "write", path);
+	}
+	(void)unlink(tmp); /* a crash may have left one, and creating does not mend its mode */
+	r = file_create(tmp, parcel->bytes, parcel->n, why);
+	if (r < 0)
+		return r;
+	if (file == DISK_CONTENT) {
+		(void)snprintf(prev, sizeof prev, "%.4000s.prev", path);
+		(void)unlink(prev);
+		if (link(path, prev) < 0)
+			(void)unlink(
+			    prev); /* none yet, or no such thing here: it is only a spare */
+	}
+	if (rename(tmp, name) < 0) {
+		r = fail(why, "replace", name);
+		(void)unlink(tmp);
+		return r;
+	}
+	r = file_sync_name(name);
+	if (r < 0) {
+		errno = -r;
+		(void)fail(why, "sync the directory of", name);
+	}
+	return r;
+}
+
+/* --- the thread ------------------------------------------------------------------------------ */
+
+/* The next to be written; the lock is held. */
+static enum disk_file
+next_file(const struct disk *d)
+{
+	for (enum disk_file f = DISK_CONTENT; f < DISK_N_FILES; f++)
+		if (d->waiting[f].bytes)
+			return f;
+	return DISK_N_FILES;
+}
+
+static void
+report(struct disk *d, enum disk_file file, int error, const char *why)
+{
+	static const uint64_t one = 1;
+	struct outcome *o = &d->outcome[file];
+
+	o->news = true;
+	o->error = error;
+	(void)snprintf(o->why, sizeof o->why, "%s", why);
+	(void)!write(d->fd, &one, sizeof one); /* full: the loop has been told already */
+}
+
+/* What waits speaks of a content that is not there, and the stamp it would replace of the one that is. */
+static void
+drop_stamp(struct disk *d)
+{
+	mem_free(d->waiting[DISK_STAMP].bytes);
+	d->waiting[DISK_STAMP].bytes = NULL;
+}
+
+static void *
+run(void *arg)
+{
+	struct disk *d = arg;
+	char why[FILE_WHY_SIZE];
+	enum disk_file file;
+	struct parcel parcel;
+	int r;
+
+	(void)pthread_mutex_lock(&d->lock);
+	for (;;) {
+		file = next_file(d);
+		if (file == DISK_N_FILES && d->ending)
+			break;
+		if (file == DISK_N_FILES) {
+			(void)pthread_cond_wait(&d->wake, &d->lock);
+			continue;
+		}
+		parcel = d->waiting[file];
+		d->waiting[file].bytes = NULL;
+		(void)pthread_mutex_unlock(&d->lock);
+		why[0] = '\0';
+		r = replace(d->path, file, &parcel, why);
+		mem_free(parcel.bytes);
+		(void)pthread_mutex_lock(&d->lock);
+		report(d, file, r, why);
+		if (file == DISK_CONTENT && r < 0 && !d->waiting[DISK_CONTENT].bytes)
+			drop_stamp(d);
+	}
+	(void)pthread_mutex_unlock(&d->lock);
+	return NULL;
+}
+
+/* Signals are the loop's. */
+static int
+start_thread(struct disk *d)
+{
+	sigset_t all, old;
+	int err;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&d->thread, NULL, run, d);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	d->thread_runs = err == 0;
+	return -err;
+}
+
+/* --- the loop's side --------------------------------------------------------------------------- */
+
+static void
+on_outcome(evutil_socket_t fd, short what, void *arg)
+{
+	struct disk *d = arg;
+	struct outcome o;
+	uint64_t n;
+
+	(void)what;
+	(void)!read(fd, &n, sizeof n); /* only the wake-up counts */
+	for (enum disk_file f = DISK_CONTENT; f < DISK_N_FILES; f++) {
+		(void)pthread_mutex_lock(&d->lock);
+		o = d->outcome[f];
+		d->outcome[f].news = false;
+		(void)pthread_mutex_unlock(&d->lock);
+		if (o.news)
+			d->written(d->env, f, o.error, o.why);
+	}
+}
+
+void
+disk_write(struct disk *d, enum disk_file file, void *bytes, size_t n)
+{
+	(void)pthread_mutex_lock(&d->lock);
+	mem_free(d->waiting[file].bytes);
+	d->waiting[file] = (struct parcel){ .bytes = bytes, .n = n };
+	(void)pthread_cond_signal(&d->wake);
+	(void)pthread_mutex_unlock(&d->lock);
+}
+
+int
+disk_new(struct disk **out, struct loop *loop, const char *path, disk_written *written, void *env)
+{
+	struct disk *d = mem_zalloc(sizeof *d);
+	int r = -ENOMEM;
+
+	if (!d)
+		return -ENOMEM;
+	d->written = written;
+	d->env = env;
+	(void)pthread_mutex_init(&d->lock, NULL);
+	(void)pthread_cond_init(&d->wake, NULL);
+	d->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (d->fd < 0) {
+		r = -errno;
+		goto fail;
+	}
+	d->path = mem_strdup(path);
+	d->event = event_new(loop_base(loop), d->fd, EV_READ | EV_PERSIST, on_outcome, d);
+	if (!d->path || !d->event || event_add(d->event, NULL) < 0)
+		goto fail;
+	r = start_thread(d);
+	if (r < 0)
+		goto fail;
+	*out = d;
+	return 0;
+fail:
+	disk_free(d, 0);
+	return r;
+}
+
+/* False: it is still at the disk, and may go on using d. */
+static bool
+end_thread(struct disk *d, int ms)
+{
+	int64_t until_us = clock_monotonic_us() + (int64_t)ms * 1000;
+	struct timespec until = { .tv_sec = until_us / 1000000,
+		.tv_nsec = until_us % 1000000 * 1000 };
+
+	(void)pthread_mutex_lock(&d->lock);
+	d->ending = true;
+	(void)pthread_cond_signal(&d->wake);
+	(void)pthread_mutex_unlock(&d->lock);
+	return pthread_clockjoin_np(d->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+}
+
+struct disk *
+disk_free(struct disk *d, int ms)
+{
+	if (!d)
+		return NULL;
+	if (d->event)
+		event_free(d->event);
+	d->event = NULL;
+	if (d->thread_runs && !end_thread(d, ms))
+		return NULL;
+	for (size_t i = 0; i < DISK_N_FILES; i++)
+		mem_free(d->waiting[i].bytes);
+	if (d->fd >= 0)
+		(void)close(d->fd);
+	(void)pthread_cond_destroy(&d->wake);
+	(void)pthread_mutex_destroy(&d->lock);
+	mem_free(d->path);
+	mem_free(d);
+	return NULL;
+}
+
+static int
+name_of(char name[static PATH_SIZE], const char *path, const char *suffix,
+    char why[static FILE_WHY_SIZE])
+{
+	if ((size_t)snprintf(name, PATH_SIZE, "%s%s", path, suffix) < PATH_SIZE)
+		return 0;
+	(void)snprintf(why, FILE_WHY_SIZE, "%.400s: too long", path);
+	return -ENAMETOOLONG;
+}
+
+int
+disk_read(const char *path, const char *suffix, struct buf *out, char why[static FILE_WHY_SIZE])
+{
+	char name[PATH_SIZE];
+	int r = name_of(name, path, suffix, why);
+
+	return r < 0 ? r : file_read_secret(name, out, why);
+}
+
+int
+disk_open(
+    const char *path, const char *suffix, size_t max, size_t *size, char why[static FILE_WHY_SIZE])
+{
+	char name[PATH_SIZE];
+	int r = name_of(name, path, suffix, why);
+
+	return r < 0 ? r : file_open_secret(name, max, size, why);
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/process/reexec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/mem.h"
+
+#define CHECK_S    10 /* longer than a check can take that does not hang */
+#define POLL_MS    20 /* how often it is looked at meanwhile */
+#define LISTEN_FD  3
+#define WORDS_SIZE 512
+
+static char program[PATH_MAX]; /* "": not known */
+
+struct reexec_check {
+	struct event *poll;
+	pid_t pid;
+	int stderr_fd; /* what it has to say */
+	int polls;
+	void (*done)(void *env, const char *why);
+	void *env;
+};
+
+/* A path stays what it was, links and all: what an upgrade puts there is what we want. */
+void
+reexec_init(const char *argv0)
+{
+	char dir[PATH_MAX];
+	ssize_t n;
+
+	if (argv0 && argv0[0] == '/') {
+		(void)snprintf(program, sizeof program, "%s", argv0);
+	} else if (argv0 && strchr(argv0, '/') && getcwd(dir, sizeof dir)) {
+		if ((size_t)snprintf(program, sizeof program, "%s/%s", dir, argv0) >=
+		    sizeof program)
+			program[0] = '\0';
+	} else {
+		n = readlink("/proc/self/exe", program, sizeof program - 1);
+		program[n < 0 ? 0 : n] = '\0';
+	}
+}
+
+/* --- the check -------------------------------------------------------------------------------- */
+
+/* What it said, without the line's end. */
+static void
+read_words(const struct reexec_check *c, char words[static WORDS_SIZE])
+{
+	ssize_t n = read(c->stderr_fd, words, WORDS_SIZE - 1);
+
+	words[n < 0 ? 0 : n] = '\0';
+	words[strcspn(words, "\n")] = '\0';
+	if (!*words)
+		(void)snprintf(words, WORDS_SIZE, "it ended without a word");
+}
+
+static void
+on_poll(evutil_socket_t fd, short what, void *arg)
+{
+	struct reexec_check *c = arg;
+	char words[WORDS_SIZE];
+	int status = 0;
+	pid_t r = waitpid(c->pid, &status, WNOHANG);
+
+	(void)fd;
+	(void)what;
+	if (r == 0 && ++c->polls < CHECK_S * 1000 / POLL_MS)
+		return;
+	(void)event_del(c->poll);
+	if (r == 0) {
+		c->done(c->env, "it does not end");
+		return;
+	}
+	c->pid = 0;
+	if (r > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		c->done(c->env, NULL);
+		return;
+	}
+	read_words(c, words);
+	c->done(c->env, words);
+}
+
+/* Its OK is for nobody; what it has against the configuration is. */
+static int
+spawn(struct reexec_check *c, const char *config_path)
+{
+	char check[] = "--check", config[] = "--config", path[PATH_MAX];
+	char *argv[] = { program, check, config, path, NULL };
+	posix_spawn_file_actions_t actions;
+	int err, fds[2];
+
+	if ((size_t)snprintf(path, sizeof path, "%s", config_path) >= sizeof path)
+		return -ENAMETOOLONG;
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	c->stderr_fd = fds[0];
+	err = posix_spawn_file_actions_init(&actions);
+	if (err)
+		goto out;
+	err = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+	if (!err)
+		err = posix_spawn_file_actions_adddup2(&actions, fds[1], 2);
+	if (!err)
+		err = posix_spawn_file_actions_addclosefrom_np(&actions, LISTEN_FD);
+	if (!err)
+		err = posix_spawn(&c->pid, program, &actions, NULL, argv, environ);
+	(void)posix_spawn_file_actions_destroy(&actions);
+out:
+	(void)close(fds[1]);
+	if (err)
+		c->pid = 0;
+	return -err;
+}
+
+int
+reexec_check_new(struct reexec_check **out, struct loop *loop, const char *config_path,
+    void (*done)(void *env, const char *why), void *env)
+{
+	static const struct timeval poll = { .tv_usec = POLL_MS * 1000 };
+	struct reexec_check *c;
+	int r;
+
+	if (!*program)
+		return -ENOENT;
+	c = mem_zalloc(sizeof *c);
+	if (!c)
+		return -ENOMEM;
+	c->stderr_fd = -1;
+	c->done = done;
+	c->env = env;
+	c->poll = event_new(loop_base(loop), -1, EV_PERSIST, on_poll, c);
+	if (!c->poll || event_add(c->poll, &poll) < 0) {
+		reexec_check_free(c);
+		return -ENOMEM;
+	}
+	r = spawn(c, config_path);
+	if (r < 0) {
+		reexec_check_free(c);
+		return r;
+	}
+	*out = c;
+	return 0;
+}
+
+struct reexec_check *
+reexec_check_free(struct reexec_check *c)
+{
+	if (!c)
+		return NULL;
+	if (c->pid > 0) {
+		(void)kill(c->pid, SIGKILL);
+		(void)waitpid(c->pid, NULL, 0);
+	}
+	if (c->poll)
+		event_free(c->poll);
+	if (c->stderr_fd >= 0)
+		(void)close(c->stderr_fd);
+	mem_free(c);
+	return NULL;
+}
+
+/* --- the change -------------------------------------------------------------------------------- */
+
+int
+reexec_now(int fd, const char *name, const char *config_path)
+{
+	char config[] = "--config", pid[32], path[PATH_MAX];
+	char *argv[] = { program, config, path, NULL };
+
+	if ((size_t)snprintf(path, sizeof path, "%s", config_path) >= sizeof path)
+		return -ENAMETOOLONG;
+	if (fd != LISTEN_FD && dup2(fd, LISTEN_FD) < 0)
+		return -errno;
+	if (fcntl(LISTEN_FD, F_SETFD, 0) < 0)
+		return -errno;
+	/* Libraries have descriptors that would live on. */
+	(void)close_range(LISTEN_FD + 1, ~0U, 0);
+	(void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
+	if (setenv("LISTEN_PID", pid, 1) < 0 || setenv("LISTEN_FDS", "1", 1) < 0 ||
+	    setenv("LISTEN_FDNAMES", name, 1) < 0)
+		return -errno;
+	(void)execve(program, argv, environ);
+	return -errno;
+}

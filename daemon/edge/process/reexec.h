@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Becoming a newer connd without losing a client: the program at the path we were started from is
+ * first asked whether it likes the configuration, then executed in this process with the listening
+ * socket. Clients that come meanwhile wait in the socket's queue.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "edge/process/loop.h"
+
+/* Remembers the path, before anything changes the directory. argv0: as main() got it. */
+void reexec_init(const char *argv0);
+
+struct reexec_check;
+
+/*
+ * Spawns `PATH --check --config FILE`; done(env, why) is called once, within 10 s; why is
+ * NULL when all is well. 0 or -errno. A check that is freed is not reported.
+ */
+MUST_CHECK int reexec_check_new(struct reexec_check **out, struct loop *loop,
+    const char *config_path, void (*done)(void *env, const char *why), void *env);
+struct reexec_check *reexec_check_free(struct reexec_check *c); /* NULL is fine; returns NULL */
+
+/*
+ * Executes it: fd is the listening socket, name what LISTEN_FDNAMES calls it. Every other descriptor
+ * above 2 is closed. Returns only when it failed, with -errno.
+ */
+int reexec_now(int fd, const char *name, const char *config_path);

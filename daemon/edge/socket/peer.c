@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/socket/peer_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "proto/frame.h"
+
+#define KEEP_BYTES (256 * 1024) /* room the shared output may keep */
+#define FIRST_ROOM 512          /* of an input buffer of its own; doubled as it fills */
+
+static const char *const state_name[] = { "reading", "waiting", "writing", "closed" };
+
+/* The whole machine: row may become column. */
+static const unsigned char may_become[] = {
+	[PEER_READING] = 1 << PEER_WAITING | 1 << PEER_WRITING | 1 << PEER_CLOSED,
+	[PEER_WAITING] = 1 << PEER_READING | 1 << PEER_WRITING | 1 << PEER_CLOSED,
+	[PEER_WRITING] = 1 << PEER_READING | 1 << PEER_WAITING | 1 << PEER_CLOSED,
+	[PEER_CLOSED] = 0,
+};
+
+static void on_io(evutil_socket_t fd, short what, void *arg);
+
+/* --- state ------------------------------------------------------------------------------- */
+
+/* The only assignment to p->state in the tree, but for birth. */
+static void
+peer_become(struct peer *p, enum peer_state next)
+{
+	if (p->state == next)
+		return;
+	if (!(may_become[p->state] & 1 << next))
+		abort();
+	if (next != PEER_CLOSED)
+		log_debug("connection", LOG_INT("id", p->id), LOG_STR("from", state_name[p->state]),
+		    LOG_STR("to", state_name[next]));
+	peer_moved(p);
+	p->state = next;
+}
+
+static void
+peer_free(struct later *job)
+{
+	struct peer *p = (struct peer *)((char *)job - offsetof(struct peer, job));
+
+	mem_free(p);
+}
+
+void
+peer_close(struct peer *p, const char *reason)
+{
+	if (p->state == PEER_CLOSED)
+		return;
+	log_debug("connection closed", LOG_INT("id", p->id), LOG_INT("uid", p->asker.uid),
+	    LOG_STR("reason", reason));
+	peer_become(p, PEER_CLOSED);
+	(void)event_del(&p->io);
+	(void)close(p->asker.fd);
+	p->progress.pending = pending_free(p->progress.pending);
+	p->progress.listing = listing_free(p->progress.listing);
+	asker_fini(&p->asker);
+	buf_fini(&p->in);
+	buf_fini(&p->out);
+	p->job.run = peer_free;
+	loop_after_turn(p->set->loop, &p->job);
+	peers_remove(p);
+}
+
+static void
+peer_watch(struct peer *p, short want)
+{
+	if (want == p->watching)
+		return;
+	if (p->watching)
+		(void)event_del(&p->io);
+	p->watching = 0;
+	if (!want)
+		return;
+	if (event_assign(
+		&p->io, loop_base(p->set->loop), p->asker.fd, want | EV_PERSIST, on_io, p) < 0 ||
+	    event_add(&p->io, NULL) < 0) {
+		peer_close(p, "out of memory");
+		return;
+	}
+	p->watching = want;
+}
+
+/* --- output ------------------------------------------------------------------------------ */
+
+/*
+ * Sends what is in the shared output; what the socket does not take is kept, and no further frame is
+ * looked at until the client has read it.
+ */
+static void
+peer_send(struct peer *p)
+{
+	struct buf *out = &p->set->out;
+	ssize_t n = 0;
+
+	if (buf_error(out)) {
+		peer_close(p, buf_error(out) == -ENOMEM ? "out of memory" : "reply too long");
+	} else if (out->len > 0) {
+		n = send(p->asker.fd, out->data, out->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno != EAGAIN && errno != EINTR) {
+			peer_close(p, "the client has gone");
+		} else if ((size_t)(n < 0 ? 0 : n) < out->len) {
+			n = n < 0 ? 0 : n;
+			buf_add(&p->out, out->data + n, out->len - (size_t)n);
+			p->sent = 0;
+			peer_become(p, PEER_WRITING);
+			if (buf_error(&p->out))
+				peer_close(p, "out of memory");
+		}
+	}
+	if (out->cap > KEEP_BYTES)
+		buf_fini(out);
+	buf_reset(out);
+}
+
+/* True: all of it has gone. */
+static bool
+peer_flush(struct peer *p)
+{
+	ssize_t n = send(
+	    p->asker.fd, p->out.data + p->sent, p->out.len - p->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			peer_close(p, "the client has gone");
+		return false;
+	}
+	peer_moved(p);
+	p->sent += (size_t)n;
+	if (p->sent < p->out.len)
+		return false;
+	buf_fini(&p->out);
+	p->sent = 0;
+	return true;
+}
+
+/* Nothing is left to send: the next piece of a List, or on to the next frame. */
+static void
+peer_written(struct peer *p)
+{
+	if (p->progress.listing) {
+		if (listing_fill(p->progress.listing, &p->set->out))
+			p->progress.listing = listing_free(p->progress.listing);
+		peer_send(p);
+		if (p->state == PEER_CLOSED || p->out.len > 0 || p->progress.listing)
+			return;
+	}
+	peer_become(p, p->progress.pending ? PEER_WAITING : PEER_READING);
+}
+
+/* --- input ------------------------------------------------------------------------------- */
+
+static void
+peer_call(struct peer *p, char *frame, size_t len)
+{
+	p->asked = true;
+	switch (serve_call(p->set->service, &p->asker, frame, len, &p->set->out, &p->progress)) {
+	case SERVE_DONE:
+		return;
+	case SERVE_CLOSE:
+		peer_send(p); /* the answers to the calls before it */
+		peer_close(p, "not varlink");
+		return;
+	case SERVE_PENDING:
+		peer_become(p, PEER_WAITING);
+		return;
+	case SERVE_LISTING:
+		peer_become(p, PEER_WRITING);
+		return;
+	}
+}
+
+/* Answers whole frames, at most LIMIT_PIPELINE a turn so that others get theirs. Returns bytes used. */
+static size_t
+peer_frames(struct peer *p, struct buf *in)
+{
+	size_t used = 0, len;
+
+	for (int left = LIMIT_PIPELINE; p->state == PEER_READING && used < in->len; left--) {
+		if (left == 0) {
+			loop_after_turn(p->set->loop, &p->job);
+			break;
+		}
+		switch (frame_cut(in->data + used, in->len - used, p->in.max - 1, &p->seen, &len)) {
+		case FRAME_MORE:
+			return used;
+		case FRAME_TOO_LONG:
+			peer_send(p);
+			peer_close(p, "frame too long");
+			return used;
+		case FRAME_READY:
+			break;
+		}
+		p->seen = 0;
+		peer_moved(p);
+		peer_call(p, in->data + used, len);
+		used += len + 1;
+		if (p->set->out.len >= FLUSH_BYTES)
+			peer_send(p);
+	}
+	return used;
+}
+
+static void
+peer_work(struct peer *p, struct buf *in)
+{
+	size_t used = peer_frames(p, in);
+
+	/* A call that waits or lists has left READING by itself; its forerunners' replies go now. */
+	if (p->state != PEER_CLOSED)
+		peer_send(p);
+	if (p->state != PEER_CLOSED && in != &p->in) {
+		buf_add(&p->in, in->data + used, in->len - used);
+		if (buf_error(&p->in))
+			peer_close(p, "out of memory");
+	} else if (p->state != PEER_CLOSED) {
+		buf_consume(in, used);
+		if (in->len == 0)
+			buf_fini(in);
+	}
+	if (in == &p->set->in)
+		buf_reset(in);
+}
+
+void
+peer_read(struct peer *p)
+{
+	struct buf *in = p->in.len > 0 ? &p->in : &p->set->in;
+	size_t room = p->in.max - in->len; /* never 0: so many bytes hold a frame or are too many */
+	ssize_t n;
+	char *to;
+
+	if (in == &p->in && room > in->len + FIRST_ROOM)
+		room = in->len + FIRST_ROOM;
+	to = buf_room(in, room);
+	if (!to) {
+		peer_close(p, "out of memory");
+		return;
+	}
+	n = recv(p->asker.fd, to, room, MSG_DONTWAIT);
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			peer_close(p, "the client has gone");
+		return;
+	}
+	if (n == 0) {
+		p->eof = true;
+		return;
+	}
+	buf_grown(in, (size_t)n);
+	peer_work(p, in);
+}
+
+/* --- events ------------------------------------------------------------------------------ */
+
+/* May this connection end because we are draining? */
+static bool
+may_drain(const struct peer *p)
+{
+	return p->set->draining && p->in.len == 0 && (p->asked || p->set->grace_over);
+}
+
+void
+peer_settle(struct peer *p)
+{
+	short want = 0;
+	bool stuck = false;
+
+	switch (p->state) {
+	case PEER_READING:
+		if (p->job.queued)
+			break;
+		if (p->eof || may_drain(p)) {
+			peer_close(p, p->eof ? "end of input" : "draining");
+			return;
+		}
+		want = EV_READ;
+		stuck = p->in.len > 0;
+		break;
+	case PEER_WAITING:
+		if (p->answer_ready)
+			loop_after_turn(p->set->loop, &p->job);
+		break;
+	case PEER_WRITING:
+		stuck = p->out.len > 0;
+		if (stuck)
+			want = EV_WRITE;
+		else
+			loop_after_turn(p->set->loop, &p->job);
+		break;
+	case PEER_CLOSED:
+		return;
+	}
+	if (stuck)
+		peer_stuck(p);
+	else
+		peer_moved(p);
+	peer_watch(p, want);
+}
+
+static void
+on_io(evutil_socket_t fd, short what, void *arg)
+{
+	struct peer *p = arg;
+
+	(void)fd;
+	(void)what;
+	if (p->state == PEER_READING) {
+		peer_read(p);
+	} else if (p->state == PEER_WRITING && peer_flush(p)) {
+		peer_written(p);
+		if (p->state == PEER_READING && p->in.len > 0)
+			peer_work(p, &p->in);
+	}
+	peer_settle(p);
+}
+
+void
+peer_go_on(struct later *job)
+{
+	struct peer *p = (struct peer *)((char *)job - offsetof(struct peer, job));
+
+	if (p->state == PEER_WAITING && p->answer_ready) {
+		p->answer_ready = false;
+		pending_answer(p->progress.pending, &p->set->out);
+		p->progress.pending = NULL;
+		peer_become(p, PEER_READING);
+		peer_send(p);
+	} else if (p->state == PEER_WRITING && p->out.len == 0) {
+		peer_written(p);
+	}
+	if (p->state == PEER_READING && p->in.len > 0)
+		peer_work(p, &p->in);
+	peer_settle(p);
+}
+
+void
+peer_answer(struct peer *p)
+{
+	p->answer_ready = true;
+	if (p->state == PEER_WAITING)
+		loop_after_turn(p->set->loop, &p->job);
+}

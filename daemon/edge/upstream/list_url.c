@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/upstream/list_url.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+
+static void
+add_escaped(struct buf *b, const char *text)
+{
+	for (const char *p = text; *p; p++)
+		if (isalnum((unsigned char)*p) || strchr("-._~", *p))
+			buf_addc(b, *p);
+		else
+			buf_addf(b, "%%%02X", (unsigned char)*p);
+}
+
+static void
+add_parameter(struct buf *b, const char *name, const char *value)
+{
+	if (!value)
+		return;
+	buf_addf(b, "%s=", name);
+	add_escaped(b, value);
+	buf_addc(b, '&');
+}
+
+void
+list_url(struct buf *out, const struct config *config, const struct list_query *q)
+{
+	buf_adds(out, q->base);
+	buf_adds(out, "/v1/organizations/");
+	add_escaped(out, config->manager.organization);
+	buf_adds(out, "/environment-objects?");
+	add_parameter(out, "objectType", q->type);
+	add_parameter(out, "objectKey", q->key);
+	add_parameter(out, "deploymentId", config->manager.deployment);
+	add_parameter(out, "workspaceId", config->manager.workspace);
+	buf_addf(out,
+	    "resolveLinked=true&showSecrets=%s&limit=%d&offset=%" PRId64 "&sorts=objectKey:asc",
+	    q->no_secrets ? "false" : "true", q->limit, q->offset);
+}

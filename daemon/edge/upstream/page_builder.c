@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/upstream/page_builder.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "core/render.h"
+
+_Static_assert(LIMIT_KEY_BYTES <= GENERATION_MAX_KEY, "what a row may be called, a record can be");
+
+enum manager_type
+build_type_of(enum record_kind kind)
+{
+	static const enum manager_type type[N_KINDS] = {
+		[KIND_CONNECTION] = MANAGER_CONNECTION,
+		[KIND_VARIABLE] = MANAGER_AIRFLOW_VARIABLE,
+		[KIND_ENV] = MANAGER_ENVIRONMENT_VARIABLE,
+	};
+
+	return type[kind];
+}
+
+/* --- in the worker ---------------------------------------------------------------------- */
+
+void
+build_render(enum record_kind kind, const struct manager_row *row, struct buf *out)
+{
+	struct connection_fields c = {
+		.conn_type = row->conn_type,
+		.description = row->description,
+		.host = row->host,
+		.login = row->login,
+		.password = row->password,
+		.schema = row->schema,
+		.port = row->port,
+		.extra = row->extra,
+	};
+
+	if (kind == KIND_CONNECTION)
+		render_connection(out, &c);
+	else
+		render_variable(out, row->value);
+}
+
+static struct span
+row_text(struct build *b, const struct manager_row *row)
+{
+	if (row->verdict == ROW_WITHHELD)
+		return row->withheld_json;
+	if (row->verdict == ROW_INVALID)
+		return row->bad_field;
+	buf_reset(&b->text);
+	build_render(b->kind, row, &b->text);
+	return span_of_buf(&b->text);
+}
+
+static int
+on_row(void *arg, const struct manager_row *row)
+{
+	static const enum record_state state_of[] = {
+		[ROW_GOOD] = RECORD_VALUE,
+		[ROW_WITHHELD] = RECORD_WITHHELD,
+		[ROW_INVALID] = RECORD_INVALID,
+	};
+	struct build *b = arg;
+	struct span text = row_text(b, row);
+	enum record_state state = state_of[row->verdict];
+
+	if (buf_error(&b->text) == -ENOMEM)
+		return -ENOMEM;
+	if (buf_error(&b->text)) {
+		/* Larger than a value may be: this row's fault alone. */
+		buf_reset(&b->text);
+		state = RECORD_INVALID;
+		text = b->kind == KIND_CONNECTION ? SPAN_LITERAL("extra") : SPAN_LITERAL("value");
+	}
+	return generation_builder_add(b->builder, b->kind, state, row->key, text);
+}
+
+static int
+need_builder(struct build *b)
+{
+	if (b->builder)
+		return 0;
+	buf_init(&b->text, LIMIT_VALUE);
+	buf_init(&b->scratch, MANAGER_SCRATCH);
+	return generation_builder_new(&b->builder, b->lock, b->max_bytes);
+}
+
+static void
+run_page(struct work *w)
+{
+	struct build *b = (struct build *)((char *)w - offsetof(struct build, work));
+
+	b->why[0] = '\0';
+	b->error = need_builder(b);
+	if (b->error == 0)
+		b->error = manager_page_read(span_of_buf(&b->body), build_type_of(b->kind),
+		    b->deployment, on_row, b, &b->scratch, &b->page, b->why);
+	buf_fini(&b->body);
+}
+
+static void
+run_finish(struct work *w)
+{
+	struct build *b = (struct build *)((char *)w - offsetof(struct build, work));
+	int r = 0;
+
+	for (size_t i = 0; i < N_KINDS && r == 0; i++)
+		if (b->same[i])
+			r = generation_builder_keep(
+			    b->builder, (enum record_kind)i, b->basis.current);
+	b->error = r;
+	if (r < 0)
+		return;
+	b->result = (struct sync_result){ 0 };
+	sync_list_finish(&b->result, b->builder, &b->basis);
+	b->builder = NULL;
+}
+
+/* Nobody else has a reference to them. */
+static void
+run_sweep(struct work *w)
+{
+	struct build *b = (struct build *)((char *)w - offsetof(struct build, sweep));
+
+	for (size_t i = 0; i < N_ELEMENTS(b->garbage); i++)
+		b->garbage[i] = generation_unref(b->garbage[i]);
+}
+
+/* --- in the loop ------------------------------------------------------------------------ */
+
+static void
+on_work_done(struct work *w)
+{
+	struct build *b = (struct build *)((char *)w - offsetof(struct build, work));
+
+	b->over(b->env);
+}
+
+static void
+on_swept(struct work *w)
+{
+	(void)w;
+}
+
+static void
+begin(struct build *b, void (*run)(struct work *w), void (*over)(void *env))
+{
+	b->work.run = run;
+	b->work.done = on_work_done;
+	b->over = over;
+	worker_do(b->worker, &b->work);
+}
+
+void
+build_page(struct build *b, enum record_kind kind, struct span deployment, struct buf *body,
+    void (*over)(void *env))
+{
+	b->kind = kind;
+	b->deployment = deployment;
+	b->body = *body;
+	buf_init(body, body->max);
+	begin(b, run_page, over);
+}
+
+void
+build_finish(struct build *b, const bool same[static N_KINDS], const struct sync_basis *basis,
+    void (*over)(void *env))
+{
+	memcpy(b->same, same, sizeof b->same);
+	b->basis = *basis;
+	begin(b, run_finish, over);
+}
+
+/* A shared one is wiped by whoever drops it last: a client's List that is still being sent. */
+static struct generation *
+last_or_drop(struct generation *g)
+{
+	return g && generation_is_shared(g) ? generation_unref(g) : g;
+}
+
+void
+build_dispose(struct build *b, struct generation *one, struct generation *other)
+{
+	/* The same one twice is shared with itself: the first is dropped, the second is the last. */
+	one = last_or_drop(one);
+	other = last_or_drop(other);
+	if (b->sweep.queued) {
+		generation_unref(one);
+		generation_unref(other);
+		return;
+	}
+	b->garbage[0] = one;
+	b->garbage[1] = other;
+	b->sweep.run = run_sweep;
+	b->sweep.done = on_swept;
+	if (one || other)
+		worker_do(b->worker, &b->sweep);
+}
+
+void
+build_init(struct build *b, struct worker *worker, void *env)
+{
+	*b = (struct build){ .worker = worker, .env = env };
+}
+
+void
+build_reset(struct build *b, enum arena_lock lock, size_t max_bytes)
+{
+	worker_forget(b->worker, &b->work);
+	b->builder = generation_builder_free(b->builder);
+	/* A list that nobody has taken. */
+	b->result.list.generation = generation_unref(b->result.list.generation);
+	buf_fini(&b->body);
+	buf_fini(&b->text);
+	buf_fini(&b->scratch);
+	b->lock = lock;
+	b->max_bytes = max_bytes;
+}
+
+void
+build_fini(struct build *b)
+{
+	build_reset(b, b->lock, b->max_bytes);
+	worker_forget(b->worker, &b->sweep);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/upstream/token_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+int
+credential_path(char **out, const char *configured)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	char path[4096];
+
+	*out = NULL;
+	if (!configured) {
+		if (!dir || (size_t)snprintf(path, sizeof path, "%s/token", dir) >= sizeof path)
+			return 0;
+		if (access(path, F_OK) < 0)
+			return 0;
+		configured = path;
+	}
+	*out = mem_strdup(configured);
+	return *out ? 0 : -ENOMEM;
+}
+
+static bool
+is_white(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Visible ASCII: anything else could end the header it is put into, or is a mistake in the file. */
+static bool
+is_token(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] < 0x21 || p[i] > 0x7e)
+			return false;
+	return n > 0;
+}
+
+int
+credential_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE])
+{
+	struct buf file = BUF_INIT(LIMIT_TOKEN + 256);
+	const char *p;
+	size_t n;
+	char reason[FILE_WHY_SIZE] = "";
+	int r = file_read_secret(path, &file, reason);
+
+	if (r < 0) {
+		(void)snprintf(why, FILE_WHY_SIZE, "the token: %.480s", reason);
+		goto out;
+	}
+	p = buf_str(&file);
+	n = file.len;
+	while (n > 0 && is_white(p[n - 1]))
+		n--;
+	while (n > 0 && is_white(*p)) {
+		p++;
+		n--;
+	}
+	if (n > LIMIT_TOKEN || !is_token(p, n)) {
+		(void)snprintf(why, FILE_WHY_SIZE, "the token: %.380s: %s", path,
+		    n == 0 ? "empty" : "not a token (one line of visible ASCII)");
+		r = -EINVAL;
+		goto out;
+	}
+	buf_add(out, p, n);
+	r = buf_error(out);
+out:
+	buf_fini(&file);
+	return r;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/api/api.h"
+
+#include <errno.h>
+
+#include "base/mem.h"
+#include "manager/api/fairness.h"
+#include "manager/api/rate.h"
+#include "manager/api/request.h"
+#include "manager/api/throttle.h"
+#include "manager/api/watch.h"
+
+int
+api_new(
+    struct api **out, struct event_base *base, struct store *store, struct token_authority *tokens)
+{
+	struct api *api = mem_zalloc(sizeof *api);
+	int r = -ENOMEM;
+
+	if (!api)
+		return -ENOMEM;
+	api->base = base;
+	api->store = store;
+	api->tokens = tokens;
+	api->holder = store_holder_new();
+	api->later = later_new(api);
+	api->turns = turns_new(api);
+	if (api->holder && api->later && api->turns)
+		r = watch_new(&api->watch, api);
+	if (r < 0) {
+		api_free(api);
+		return r;
+	}
+	*out = api;
+	return 0;
+}
+
+int
+api_set_rates(struct api *api, unsigned get, unsigned post)
+{
+	if (get)
+		api->rate_get = rate_new(get);
+	if (post)
+		api->rate_post = rate_new(post);
+	return (get && !api->rate_get) || (post && !api->rate_post) ? -ENOMEM : 0;
+}
+
+void
+api_set_rehearsals(struct api *api, const struct rehearsal *all, size_t n)
+{
+	api->rehearsals = all;
+	api->n_rehearsals = n;
+}
+
+static void
+on_request(void *arg, struct http_call *call)
+{
+	routes_serve(arg, call);
+}
+
+static void
+on_refuse(void *arg, struct http_call *call, int status, const char *why)
+{
+	(void)arg;
+	error_answer(call, status, why);
+}
+
+struct http_handler
+api_handler(struct api *api)
+{
+	return (struct http_handler){ .request = on_request, .refuse = on_refuse, .arg = api };
+}
+
+void
+api_stop(struct api *api)
+{
+	watch_stop(api->watch);
+	later_stop(api->later);
+}
+
+struct api *
+api_free(struct api *api)
+{
+	if (!api)
+		return NULL;
+	watch_free(api->watch);
+	later_free(api->later);
+	turns_free(api->turns);
+	rate_free(api->rate_get);
+	rate_free(api->rate_post);
+	store_holder_free(api->holder);
+	mem_free(api);
+	return NULL;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/api/encode.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json/scan.h"
+#include "base/json/write.h"
+#include "base/limits.h"
+#include "manager/api/input/object.h"
+#include "manager/api/input/object_value.h"
+#include "manager/model/auth_types.h"
+
+void
+encode_time(const char *name, int64_t wall_ms, struct buf *out)
+{
+	char text[CLOCK_RFC3339_SIZE];
+
+	clock_rfc3339(wall_ms, text);
+	jtext_member_string(out, name, span_of(text));
+}
+
+void
+encode_subject(const char *name, const struct store_subject *s, struct buf *out)
+{
+	if (id_is_none(&s->token))
+		return; /* the command line: nobody that has a profile */
+	jtext_name(out, name);
+	buf_addc(out, '{');
+	jtext_member_string(out, "id", span_of(s->token.s));
+	jtext_member_string(out, "subjectType", SPAN_LITERAL("SERVICEKEY"));
+	jtext_member_string(out, "apiTokenName", s->name);
+	buf_addc(out, '}');
+}
+
+/* Of a connection that names one that is known; NULL. */
+static const struct auth_type *
+auth_type_of(const struct store_object *o)
+{
+	struct span id;
+
+	if (o->type != MANAGER_CONNECTION)
+		return NULL;
+	id = value_doc_member(o->value, "authTypeId");
+	return id.n > 2 ? auth_type_find((struct span){ id.p + 1, id.n - 2 }) : NULL;
+}
+
+/* The document as it may be seen. */
+static void
+encode_document(const struct store_object *o, struct span doc, bool override,
+    const struct encode_view *view, struct buf *out)
+{
+	const struct auth_type *type = auth_type_of(o);
+	struct value_mask mask = { .secret_flag = value_is_secret(o->value), .override = override };
+
+	if (type) {
+		mask.secret_extra = auth_type_secret_extra;
+		mask.arg = (void *)(uintptr_t)type; /* the callback's own type, only read */
+	}
+	if (view && view->show_secrets)
+		buf_add(out, doc.p, doc.n);
+	else
+		value_mask(o->type, doc, &mask, out);
+}
+
+/* The id of the auth type is written as what it stands for. */
+static void
+encode_value(const struct store_object *o, const struct encode_view *view, struct buf *out)
+{
+	const struct auth_type *type = auth_type_of(o);
+	struct buf doc = BUF_INIT(LIMIT_VALUE + 1024);
+	struct span at, name, value;
+
+	if (!type) {
+		encode_document(o, o->value, false, view, out);
+		return;
+	}
+	encode_document(o, o->value, false, view, &doc);
+	buf_addc(out, '{');
+	jtext_name(out, "connectionAuthType");
+	auth_type_encode(type, out);
+	at = span_of_buf(&doc);
+	while (!buf_error(&doc) && scan_member(&at, &name, &value)) {
+		const struct value_field *field = value_field(o->type, name);
+
+		if (!field || !strcmp(field->name, "authTypeId"))
+			continue;
+		jtext_name(out, field->name);
+		buf_add(out, value.p, value.n);
+	}
+	buf_addc(out, '}');
+	if (buf_error(&doc))
+		out->error = buf_error(&doc);
+	buf_fini(&doc);
+}
+
+static void
+encode_links(const struct store_object *o, enum scope scope, const char *member,
+    const struct encode_view *view, struct buf *out)
+{
+	static const char *const names[MANAGER_N_TYPES] = {
+		[MANAGER_CONNECTION] = "connectionOverrides",
+		[MANAGER_AIRFLOW_VARIABLE] = "airflowVariableOverrides",
+		[MANAGER_ENVIRONMENT_VARIABLE] = "environmentVariableOverrides",
+		[MANAGER_METRICS_EXPORT] = "metricsExportOverrides",
+	};
+	size_t n = 0;
+
+	jtext_name(out, member);
+	buf_addc(out, '[');
+	for (size_t i = 0; i < o->n_links; i++) {
+		const struct store_link *l = &o->links[i];
+
+		if (l->scope != scope)
+			continue;
+		buf_adds(out, n++ ? ",{" : "{");
+		jtext_member_string(out, "scope", span_of(scope_name(l->scope)));
+		jtext_member_string(out, "scopeEntityId", span_of(l->entity.s));
+		if (l->override.n > 2) { /* more than {}: VALUE_EMPTY_OVERRIDE too */
+			jtext_name(out, names[o->type]);
+			encode_document(o, l->override, true, view, out);
+		}
+		jtext_name(out, "setFields");
+		value_set_fields(o->type, l->override, out);
+		buf_addc(out, '}');
+	}
+	buf_addc(out, ']');
+}
+
+/* Apart from the others and only when there are some: stock clients know nothing of projects. */
+static void
+encode_project_links(const struct store_object *o, const struct encode_view *view, struct buf *out)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < o->n_links; i++)
+		any |= o->links[i].scope == SCOPE_PROJECT;
+	if (any)
+		encode_links(o, SCOPE_PROJECT, "projectLinks", view, out);
+	if (o->auto_link_projects)
+		jtext_member_bool(out, "autoLinkProjects", true);
+}
+
+static void
+encode_excludes(const struct store_object *o, struct buf *out)
+{
+	jtext_name(out, "excludeLinks");
+	buf_addc(out, '[');
+	for (size_t i = 0; i < o->n_excludes; i++) {
+		buf_adds(out, i ? ",{" : "{");
+		jtext_member_string(out, "scope", span_of(scope_name(o->excludes[i].scope)));
+		jtext_member_string(out, "scopeEntityId", span_of(o->excludes[i].entity.s));
+		buf_addc(out, '}');
+	}
+	buf_addc(out, ']');
+}
+
+/* A row that came through a link stands for the place that looks, and says where it comes from. */
+static void
+encode_place(const struct store_object *o, const struct encode_view *view, struct buf *out)
+{
+	bool linked = o->resolved_link && view;
+
+	jtext_member_string(out, "scope", span_of(scope_name(linked ? view->scope : o->scope)));
+	jtext_member_string(
+	    out, "scopeEntityId", span_of(linked ? view->scope_id.s : o->scope_id.s));
+	if (!linked)
+		return;
+	jtext_member_string(out, "sourceScope", span_of(scope_name(o->scope)));
+	jtext_member_string(out, "sourceScopeEntityId", span_of(o->scope_id.s));
+}
+
+void
+encode_object(const struct store_object *o, const struct encode_view *view, struct buf *out)
+{
+	bool whole = !view || !view->resolved;
+
+	buf_addc(out, '{');
+	/* An update by the id of a merged row would change what every other Deployment sees. */
+	if (whole)
+		jtext_member_string(out, "id", span_of(o->id.s));
+	jtext_member_string(out, "objectKey", o->key);
+	jtext_member_string(out, "objectType", span_of(manager_type_name(o->type)));
+	encode_place(o, view, out);
+	jtext_member_string(out, "description", o->description);
+	jtext_name(out, object_type_member(o->type));
+	encode_value(o, view, out);
+	jtext_name(out, "setFields");
+	value_set_fields(o->type, o->value, out);
+	if (whole) {
+		if (o->scope == SCOPE_WORKSPACE)
+			jtext_member_bool(out, "autoLinkDeployments", o->auto_link);
+		encode_links(o, SCOPE_DEPLOYMENT, "links", view, out);
+		encode_project_links(o, view, out);
+		encode_excludes(o, out);
+	}
+	encode_time("createdAt", o->created_ms, out);
+	encode_time("updatedAt", o->updated_ms, out);
+	encode_subject("createdBy", &o->created_by, out);
+	encode_subject("updatedBy", &o->updated_by, out);
+	buf_addc(out, '}');
+}

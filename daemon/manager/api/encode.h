@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the store has -> the API's JSON. Pure. There is never a null: what is absent is left out. Secrets
+ * are left out or blank unless they were asked for; setFields names them either way.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "manager/store/store.h"
+
+/* Who looks, and how. */
+struct encode_view {
+	bool show_secrets;
+	bool
+	    resolved; /* rows stand for a place, not for one object: they have no id and no links */
+	enum scope scope;
+	struct id scope_id;
+};
+
+/* Appends one EnvironmentObject. view may be NULL: as its own, without secrets. Failures stick in out. */
+void encode_object(const struct store_object *o, const struct encode_view *view, struct buf *out);
+/* Appends an organization, Workspace, Deployment or project, as e->scope says. */
+void encode_entity(const struct store_entity *e, struct buf *out);
+/* Who did something; nothing when it was the command line. */
+void encode_subject(const char *name, const struct store_subject *s, struct buf *out);
+void encode_time(const char *name, int64_t wall_ms, struct buf *out);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/api/fault_injection.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MILLION      1000000
+#define DELAY_MAX_MS (10 * 60 * 1000)
+
+static const char *const routes[] = { "*", "list", "create", "get", "update", "delete", "exclude",
+	"history", "restore", "promote" };
+
+static int
+refuse(char *why, const char *what, const char *text, size_t n)
+{
+	(void)snprintf(why, REHEARSAL_WHY_SIZE, "%s: %.*s", what, (int)(n < 60 ? n : 60), text);
+	return -EINVAL;
+}
+
+static bool
+is(const char *text, size_t n, const char *word)
+{
+	return strlen(word) == n && !memcmp(text, word, n);
+}
+
+/* Whole digits that fill the text. */
+static bool
+read_number(const char *text, size_t n, int64_t most, int64_t *out)
+{
+	int64_t v = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (text[i] < '0' || text[i] > '9' || v > most)
+			return false;
+		v = v * 10 + (text[i] - '0');
+	}
+	*out = v;
+	return n && v <= most;
+}
+
+/* "250ms", "2s", "2": seconds. */
+static bool
+read_delay(const char *text, size_t n, int64_t *out_ms)
+{
+	if (n > 2 && text[n - 2] == 'm' && text[n - 1] == 's')
+		return read_number(text, n - 2, DELAY_MAX_MS, out_ms);
+	if (n > 1 && text[n - 1] == 's')
+		n--;
+	if (!read_number(text, n, DELAY_MAX_MS / 1000, out_ms))
+		return false;
+	*out_ms *= 1000;
+	return true;
+}
+
+/* "0.25", "1", ".5" */
+static bool
+read_probability(const char *text, uint32_t *out)
+{
+	char *end;
+	double p = strtod(text, &end);
+
+	if (*end || end == text || !(p >= 0 && p <= 1))
+		return false;
+	*out = (uint32_t)(p * MILLION + 0.5);
+	return true;
+}
+
+/* What takes no value. */
+static const struct plain_kind {
+	const char *word;
+	struct rehearsal is;
+} plain_kinds[] = {
+	{ "500", { .kind = REHEARSE_STATUS, .value = 500 } },
+	{ "503", { .kind = REHEARSE_STATUS, .value = 503 } },
+	{ "reset", { .kind = REHEARSE_SPOIL, .spoil = HTTP_SPOIL_RESET } },
+	{ "truncate", { .kind = REHEARSE_SPOIL, .spoil = HTTP_SPOIL_TRUNCATE } },
+	{ "malformed", { .kind = REHEARSE_SPOIL, .spoil = HTTP_SPOIL_MALFORMED } },
+	{ "drip", { .kind = REHEARSE_SPOIL, .spoil = HTTP_SPOIL_DRIP } },
+	{ "withhold", { .kind = REHEARSE_WITHHOLD } },
+};
+
+static int
+read_kind(const char *text, size_t n, struct rehearsal *out, char *why)
+{
+	const char *eq = memchr(text, '=', n);
+	size_t word = eq ? (size_t)(eq - text) : n, rest = eq ? n - word - 1 : 0;
+
+	if (is(text, word, "delay")) {
+		out->kind = REHEARSE_DELAY;
+		if (!eq || !read_delay(eq + 1, rest, &out->value))
+			return refuse(why, "delay takes a time up to 10 minutes", text, n);
+		return 0;
+	}
+	if (is(text, word, "429")) {
+		out->kind = REHEARSE_STATUS;
+		out->value = 429;
+		out->after = 1;
+		if (eq && !read_number(eq + 1, rest, 86400, &out->after))
+			return refuse(why, "429 takes seconds to come back in", text, n);
+		return 0;
+	}
+	if (eq)
+		return refuse(why, "this takes no value", text, n);
+	for (size_t i = 0; i < N_ELEMENTS(plain_kinds); i++) {
+		const struct plain_kind *k = &plain_kinds[i];
+
+		if (!is(text, n, k->word))
+			continue;
+		out->kind = k->is.kind;
+		out->value = k->is.value;
+		out->spoil = k->is.spoil;
+		return 0;
+	}
+	return refuse(why,
+	    "a fault is delay=TIME, 429[=SECONDS], 500, 503, reset, truncate, malformed, drip or "
+	    "withhold, not",
+	    text, n);
+}
+
+int
+rehearsal_read(const char *text, struct rehearsal *out, char why[static REHEARSAL_WHY_SIZE])
+{
+	const char *colon = strchr(text, ':'), *at = strrchr(text, '@');
+	size_t n;
+
+	*out = (struct rehearsal){ .per_million = MILLION };
+	if (!colon)
+		return refuse(
+		    why, "a fault is ROUTE:KIND[=VALUE][@PROBABILITY], not", text, strlen(text));
+	n = (size_t)(colon - text);
+	for (size_t i = 0; i < N_ELEMENTS(routes); i++)
+		if (is(text, n, routes[i]))
+			memcpy(out->route, text, n);
+	if (!out->route[0])
+		return refuse(why,
+		    "a route is *, list, create, get, update, delete, exclude, history, restore or "
+		    "promote, not",
+		    text, n);
+	if (at && at < colon)
+		at = NULL;
+	if (at && !read_probability(at + 1, &out->per_million))
+		return refuse(
+		    why, "a probability is a number from 0 to 1, not", at + 1, strlen(at + 1));
+	n = at ? (size_t)(at - colon - 1) : strlen(colon + 1);
+	return read_kind(colon + 1, n, out, why);
+}
+
+void
+rehearsal_draw(const struct rehearsal *all, size_t n, const char *route,
+    uint32_t (*draw)(void *arg), void *arg, struct rehearsed *out)
+{
+	*out = (struct rehearsed){ 0 };
+	for (size_t i = 0; i < n; i++) {
+		const struct rehearsal *o = &all[i];
+
+		if (strcmp(o->route, "*") != 0 && (!route || strcmp(o->route, route) != 0))
+			continue;
+		if (draw(arg) >= o->per_million)
+			continue;
+		switch (o->kind) {
+		case REHEARSE_DELAY:
+			if (!out->delay_ms)
+				out->delay_ms = o->value;
+			break;
+		case REHEARSE_STATUS:
+			if (!out->status) {
+				out->status = (int)o->value;
+				out->retry_after = o->after;
+			}
+			break;
+		case REHEARSE_SPOIL:
+			if (out->spoil == HTTP_SPOIL_NONE)
+				out->spoil = o->spoil;
+			break;
+		case REHEARSE_WITHHOLD:
+			out->withhold = true;
+			break;
+		}
+	}
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The JSON bodies that create and update environment objects -> what the store is asked for. All
+ * rules that need no database are applied here: types, required and immutable members, keys, sizes,
+ * sets against each other. Pure. `null` equals absent for the API's own members, never inside extra.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/span.h"
+#include "manager/api/input/field_error.h"
+#include "manager/store/store.h"
+
+/* Owns what the request points to. */
+struct object_body;
+
+/* What an update must know of the object it is for. */
+struct object_known {
+	enum manager_type type;
+	enum scope scope;
+	bool is_secret;
+	bool auto_link_projects;
+	bool links_are_whole; /* a link without overrides has none, whatever else the body says */
+	const struct store_link
+	    *links; /* those to projects stay when the body does not speak of them */
+	size_t n_links;
+};
+
+/* 0; -EINVAL with *f; -ENOMEM. */
+MUST_CHECK int object_body_create(struct object_body **out, struct span json, struct fault *f);
+MUST_CHECK int object_body_update(
+    struct object_body **out, struct span json, const struct object_known *known, struct fault *f);
+/* A body that names one Deployment or project: exclude-linking. */
+MUST_CHECK int object_body_target(struct store_target *out, struct span json, struct fault *f);
+struct object_body *object_body_free(struct object_body *b); /* NULL is fine; returns NULL */
+
+const struct store_object_request *object_body_request(const struct object_body *b);
+
+/* Where the link of this index in the request stands in the body: "links[2].scopeEntityId". */
+#define OBJECT_LINK_FIELD_SIZE 64
+void object_body_link_field(
+    const struct object_body *b, size_t index, char out[static OBJECT_LINK_FIELD_SIZE]);
+
+const char *object_scope_word(enum scope scope); /* "Workspace", for a sentence */
+/* "connection", "airflowVariable", ...: the typed body's member. */
+const char *object_type_member(enum manager_type type);
+
+/* Whether a key may be one of this type; *f says why not (field "objectKey"). */
+MUST_CHECK int object_key_check(enum manager_type type, struct span key, struct fault *f);

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who changed or read what, and going back: the history of one object, and the audit log. */
+#include <errno.h>
+
+#include "base/json/write.h"
+#include "manager/api/encode.h"
+#include "manager/api/input/body.h"
+#include "manager/api/request.h"
+
+#define HISTORY_MAX (16 * 1024 * 1024)
+
+static void
+encode_audit(const struct store_audit *a, struct buf *out)
+{
+	buf_addc(out, '{');
+	encode_time("at", a->at_ms, out);
+	jtext_member_string(out, "action", span_of(audit_action_name(a->action)));
+	encode_subject("by", &a->by, out);
+	jtext_member_string(out, "scope", span_of(scope_name(a->scope)));
+	jtext_member_string(out, "scopeEntityId", span_of(a->scope_id.s));
+	if (!id_is_none(&a->subject))
+		jtext_member_string(out, "subjectId", span_of(a->subject.s));
+	if (a->type.n)
+		jtext_member_string(out, "objectType", a->type);
+	if (a->key.n)
+		jtext_member_string(out, "name", a->key);
+	if (a->version) {
+		jtext_member_int(out, "version", a->version);
+		jtext_member_bool(out, "restorable", a->restorable);
+	}
+	jtext_name(out, "fields");
+	if (a->fields.n)
+		buf_add(out, a->fields.p, a->fields.n);
+	else
+		buf_adds(out, "[]");
+	buf_addc(out, '}');
+}
+
+static int
+list_audit(void *arg, const struct store_audit *a)
+{
+	struct buf *out = arg;
+
+	if (out->data[out->len - 1] != '[')
+		buf_addc(out, ',');
+	encode_audit(a, out);
+	return buf_error(out);
+}
+
+/* The query's offset and limit are its part of q; answers the call. */
+static void
+answer_history(struct request *rq, struct store_audit_query *q)
+{
+	struct buf body = BUF_INIT(HISTORY_MAX);
+	int64_t total = 0;
+	struct fault f;
+	int r;
+
+	q->limit = 20;
+	r = query_count(&rq->query, "offset", &q->offset, &f);
+	if (r == 0)
+		r = query_count(&rq->query, "limit", &q->limit, &f);
+	if (r < 0) {
+		request_bad_body(rq, r, &f);
+		return;
+	}
+	buf_adds(&body, "{\"history\":[");
+	r = store_audit_list(rq->api->store, q, list_audit, &body, &total);
+	buf_addc(&body, ']');
+	jtext_member_int(&body, "limit", q->limit);
+	jtext_member_int(&body, "offset", q->offset);
+	jtext_member_int(&body, "totalCount", total);
+	buf_addc(&body, '}');
+	if (r < 0)
+		error_answer_internal(rq->call, r);
+	else
+		answer_json(rq->call, NULL, &body);
+	buf_fini(&body);
+}
+
+void
+object_history(struct request *rq)
+{
+	struct store_audit_query q = { .organization = rq->organization };
+	struct store_object o;
+
+	if (!object_find(rq, ACTION_HISTORY, &o))
+		return;
+	q.subject = o.id;
+	answer_history(rq, &q);
+}
+
+/* Of the whole organization, or of one Workspace with all that is in it. */
+void
+audit_list(struct request *rq)
+{
+	struct store_audit_query q = { .organization = rq->organization };
+	struct place place = { .organization = rq->organization };
+	struct span text = { 0 };
+	struct fault f;
+	int r = query_text(&rq->query, "workspaceId", &text, &f);
+
+	if (r < 0) {
+		error_answer_fault(rq->call, &f);
+		return;
+	}
+	if (rq->who.subject.scope == SCOPE_WORKSPACE && !text.p)
+		text = span_of(rq->who.subject.scope_id.s);
+	if (text.p) {
+		r = id_from(text, &q.workspace)
+			? store_place(rq->api->store, SCOPE_WORKSPACE, &q.workspace, &place)
+			: STORE_NOT_FOUND;
+	}
+	if (r < 0)
+		error_answer_internal(rq->call, r);
+	else if (r > 0 || !id_equal(&place.organization, &rq->organization))
+		request_not_found(rq, "The Workspace");
+	else if (request_may(rq, ACTION_HISTORY, &place, "The Workspace"))
+		answer_history(rq, &q);
+}
+
+/* The version, and with subject not NULL the object, that a body names. false: it has been answered. */
+static bool
+read_restoration(struct request *rq, struct id *subject, int64_t *version)
+{
+	struct span text = { 0 };
+	struct fault f;
+	struct body b;
+	int r = body_read(&b, rq->http->body, &f);
+
+	if (r == 0 && subject)
+		r = body_text(&b, "subjectId", true, &text);
+	if (r == 0 && subject && !id_from(text, subject))
+		r = fault_set(&f, "invalid", "subjectId", "is no id");
+	if (r == 0)
+		r = body_int(&b, "version", 1, INT64_MAX, version);
+	if (r == 0 && !*version)
+		r = fault_set(&f, "required", "version", "is required");
+	body_fini(&b);
+	if (r < 0)
+		request_bad_body(rq, r, &f);
+	return r == 0;
+}
+
+static void
+answer_restored(struct request *rq, const struct id *id, int r)
+{
+	if (r < 0)
+		error_answer_internal(rq->call, r);
+	else if (r == STORE_CONFLICT)
+		error_answer(rq->call, 409,
+		    "objectKey is taken: the scope has another object of this type and key");
+	else if (r > 0)
+		request_not_found(rq, "What the object was at this version");
+	else
+		object_answer_stored(rq, id);
+}
+
+void
+object_restore(struct request *rq)
+{
+	struct store_object o;
+	struct id id;
+	int64_t version = 0;
+
+	if (!object_find(rq, ACTION_UPDATE, &o) ||
+	    !request_may(rq, ACTION_LINK, &o.place, "The environment object"))
+		return;
+	id = o.id;
+	if (read_restoration(rq, NULL, &version))
+		answer_restored(
+		    rq, &id, store_object_restore(rq->api->store, &id, version, &rq->actor));
+}
+
+/* One that was deleted: for who may create it, since that is what comes to be. */
+void
+audit_restore(struct request *rq)
+{
+	static const char what[] = "A deleted object of this subjectId";
+	struct place place;
+	struct id id;
+	int64_t version = 0;
+	int r;
+
+	if (!read_restoration(rq, &id, &version))
+		return;
+	r = store_object_gone(rq->api->store, &id, &place);
+	if (r < 0)
+		error_answer_internal(rq->call, r);
+	else if (r > 0 || !id_equal(&place.organization, &rq->organization))
+		request_not_found(rq, what);
+	else if (request_may(rq, ACTION_VIEW, &place, what) &&
+		 request_may(rq, ACTION_CREATE, &place, what) &&
+		 request_may(rq, ACTION_LINK, &place, what))
+		answer_restored(
+		    rq, &id, store_object_revive(rq->api->store, &id, version, &rq->actor));
+}
+
+/* It moves up to the Workspace, so that needs the right to create there, and to change it here. */
+void
+object_promote(struct request *rq)
+{
+	struct store_object o;
+	struct place workspace;
+	struct id id;
+	int r;
+
+	if (!object_find(rq, ACTION_UPDATE, &o))
+		return;
+	id = o.id;
+	workspace = o.place;
+	workspace.deployment = (struct id){ 0 };
+	if (o.scope != SCOPE_DEPLOYMENT) {
+		error_answer(rq->call, 400, "scope of the object must be DEPLOYMENT");
+		return;
+	}
+	if (policy_decide(&rq->who.subject, ACTION_CREATE, &workspace, false) != POLICY_ALLOWED ||
+	    policy_decide(&rq->who.subject, ACTION_LINK, &workspace, false) != POLICY_ALLOWED) {
+		request_denied(rq, POLICY_DENIED, "The Workspace");
+		return;
+	}
+	r = store_object_promote(rq->api->store, &id, &rq->actor);
+	if (r < 0)
+		error_answer_internal(rq->call, r);
+	else if (r == STORE_CONFLICT)
+		error_answer(rq->call, 409,
+		    "objectKey is taken: the Workspace has an object of this type and key");
+	else if (r > 0)
+		request_not_found(rq, "The environment object");
+	else
+		object_answer_stored(rq, &id);
+}

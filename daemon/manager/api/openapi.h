@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The description of the HTTP API, proto/openapi.yaml, built in: at /v1/openapi.yaml, and at /spec/v1.0,
+ * where stock clients look. For anybody, since it says how to ask: no token, no organization.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "manager/http/server.h"
+
+/* True: the call was for the description, and is answered. */
+MUST_CHECK bool apidoc_answer(struct http_call *call);

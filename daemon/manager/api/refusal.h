@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one writer of refusals: {"message", "requestId", "statusCode", "fieldErrors"?}, application/json,
+ * whoever refuses. Every answer of the API goes out through here, with X-API-Version.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "manager/api/input/field_error.h"
+#include "manager/http/server.h"
+
+#define API_VERSION "1.0"
+
+/* A sentence for the client; it names what it is about and never a value. */
+void error_answer(struct http_call *call, int status, const char *message);
+/* With one more header field. */
+void error_answer_with(
+    struct http_call *call, int status, const struct http_header *header, const char *message);
+/* 400 with fieldErrors. */
+void error_answer_fault(struct http_call *call, const struct fault *f);
+/* 500, or 503 with Retry-After for -EBUSY: what really happened goes to the log alone. r: -errno. */
+void error_answer_internal(struct http_call *call, int r);
+
+/* 200 with a JSON text; a failed buffer becomes a 500. headers: at most 2, or NULL. */
+void answer_json(struct http_call *call, const struct http_header *headers, const struct buf *body);
+/* No body: 204, 304, or 200. */
+void answer_empty(struct http_call *call, int status, const struct http_header *headers);
+/* Fills all, which takes API_MAX_HEADERS, with ours and the caller's (may be NULL). */
+#define API_MAX_HEADERS 8
+void answer_headers(struct http_header all[static API_MAX_HEADERS], const struct http_header *more);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One authenticated call on its way to the function that serves it, and what those functions share.
+ * For api.c, routes.c and the files whose handlers are in the route table.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "manager/api/input/field_error.h"
+#include "manager/api/input/query.h"
+#include "manager/api/refusal.h"
+#include "manager/api/token.h"
+#include "manager/http/server.h"
+#include "manager/store/store.h"
+
+struct event_base;
+
+struct later;
+struct rate;
+struct rehearsal;
+struct turns;
+struct watch;
+
+struct api {
+	struct event_base *base;
+	struct store *store;
+	struct token_authority *tokens;
+	struct store_holder *holder; /* for what one call reads and answers at once */
+	struct watch *watch;
+	struct later *later;
+	struct turns *turns;
+	struct rate *rate_get, *rate_post; /* NULL: no limit */
+	const struct rehearsal *rehearsals;
+	size_t n_rehearsals;
+};
+
+#define REQUEST_MAX_PARAMS 4
+
+struct request;
+typedef void request_handler(struct request *rq);
+
+struct request {
+	struct api *api;
+	struct http_call *call;
+	const struct http_request *http;
+	struct token_identity who;
+	struct store_actor actor;
+	struct id organization;                 /* of the path; "" where the path has none */
+	bool secrets_fetching;                  /* that organization's switch */
+	struct path path;                       /* as under /v1 */
+	bool is_beta;                           /* it was under /platform/v1beta1 */
+	struct span params[REQUEST_MAX_PARAMS]; /* the {} of the route, in order */
+	struct query query;
+	struct buf scratch; /* decoded path and query */
+	request_handler *handler;
+	const char *route_name; /* NULL: none of its own */
+	int status;             /* to be refused with, in a rehearsal; 0: served */
+	int64_t retry_after;
+	bool withhold; /* secrets that may be shown are not, in a rehearsal */
+	unsigned refs;
+};
+
+/* For whoever goes on with the call after its handler has returned. */
+struct request *request_ref(struct request *rq);
+struct request *request_unref(struct request *rq); /* returns NULL */
+
+/* Each answers the call. */
+void request_unauthorized(struct http_call *call, const char *why);
+void request_not_found(struct request *rq, const char *what); /* "The environment object" */
+void request_denied(struct request *rq, enum verdict v, const char *not_found);
+
+/* A body that cannot be used: -EINVAL is about the field in *f, anything else our own trouble. */
+void request_bad_body(struct request *rq, int r, const struct fault *f);
+
+/*
+ * May the token do this there? True; or the call is answered: as not found when the token does not cover
+ * the place, else 403.
+ */
+MUST_CHECK bool request_may(
+    struct request *rq, enum action what, const struct place *where, const char *not_found);
+
+/*
+ * Reads the organization of the path (again): its switch may have changed. True; or the call is
+ * answered, since any organization but the token's is not there for it.
+ */
+MUST_CHECK bool request_organization(struct request *rq);
+
+/*
+ * Before a call that was held is served: its token must still be good, its organization there. True;
+ * or the call is answered.
+ */
+MUST_CHECK bool request_authorise_again(struct request *rq);
+
+/*
+ * The object of the path, when the token may see it and do `what` to it; in the holder of the api. False:
+ * the call is answered.
+ */
+MUST_CHECK bool object_find(struct request *rq, enum action what, struct store_object *o);
+/* The object as it is now, without secrets. */
+void object_answer_stored(struct request *rq, const struct id *id);
+
+/* Serves the call, or refuses it: authentication, route, organization, method. */
+void routes_serve(struct api *api, struct http_call *call);
+
+/* list.c */
+request_handler list_objects;
+/* objects.c */
+request_handler object_create, object_get, object_update, object_delete, object_exclude;
+/* objecthistory.c */
+request_handler object_history, object_restore, object_promote, audit_list, audit_restore;
+/* entities.c */
+request_handler organizations_list, organization_get, workspaces_list, workspace_get,
+    deployments_list, deployment_get, projects_list, project_get, auth_types_list;
+/* places.c */
+request_handler organization_update, workspace_create, workspace_update, workspace_delete,
+    deployment_create, deployment_update, deployment_delete, project_create, project_update,
+    project_delete;
+/* tokens.c */
+request_handler tokens_list, tokens_create, tokens_get, tokens_revoke, tokens_renew;

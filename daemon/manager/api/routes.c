@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which function serves which path and method; and what comes before any of them: who asks, for which
+ * organization.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "manager/api/fault_injection.h"
+#include "manager/api/openapi.h"
+#include "manager/api/rate.h"
+#include "manager/api/request.h"
+#include "manager/api/throttle.h"
+
+#define ORGANIZATION "/v1/organizations/{organization}"
+#define OBJECTS      ORGANIZATION "/environment-objects"
+
+/* {organization} is looked up before the handler runs; the other {} are its params. */
+static const struct route {
+	enum http_method method;
+	const char *pattern;
+	request_handler *handler;
+	const char *name; /* for rehearsals; NULL: none of its own */
+} routes[] = {
+	{ HTTP_GET, OBJECTS, list_objects, "list" },
+	{ HTTP_POST, OBJECTS, object_create, "create" },
+	{ HTTP_GET, OBJECTS "/{}", object_get, "get" },
+	{ HTTP_POST, OBJECTS "/{}", object_update, "update" },
+	{ HTTP_DELETE, OBJECTS "/{}", object_delete, "delete" },
+	{ HTTP_POST, OBJECTS "/{}/exclude-linking", object_exclude, "exclude" },
+	{ HTTP_GET, OBJECTS "/{}/history", object_history, "history" },
+	{ HTTP_POST, OBJECTS "/{}/restore", object_restore, "restore" },
+	{ HTTP_POST, OBJECTS "/{}/promote", object_promote, "promote" },
+	{ HTTP_GET, ORGANIZATION "/audit-log", audit_list, NULL },
+	{ HTTP_POST, ORGANIZATION "/audit-log/restore", audit_restore, NULL },
+	{ HTTP_GET, "/v1/organizations", organizations_list, NULL },
+	{ HTTP_GET, ORGANIZATION, organization_get, NULL },
+	{ HTTP_GET, ORGANIZATION "/workspaces", workspaces_list, NULL },
+	{ HTTP_GET, ORGANIZATION "/workspaces/{}", workspace_get, NULL },
+	{ HTTP_GET, ORGANIZATION "/deployments", deployments_list, NULL },
+	{ HTTP_GET, ORGANIZATION "/deployments/{}", deployment_get, NULL },
+	{ HTTP_GET, ORGANIZATION "/connection-auth-types", auth_types_list, NULL },
+	{ HTTP_POST, ORGANIZATION, organization_update, NULL },
+	{ HTTP_POST, ORGANIZATION "/workspaces", workspace_create, NULL },
+	{ HTTP_POST, ORGANIZATION "/workspaces/{}", workspace_update, NULL },
+	{ HTTP_DELETE, ORGANIZATION "/workspaces/{}", workspace_delete, NULL },
+	{ HTTP_POST, ORGANIZATION "/deployments", deployment_create, NULL },
+	{ HTTP_POST, ORGANIZATION "/deployments/{}", deployment_update, NULL },
+	{ HTTP_DELETE, ORGANIZATION "/deployments/{}", deployment_delete, NULL },
+	{ HTTP_GET, ORGANIZATION "/projects", projects_list, NULL },
+	{ HTTP_POST, ORGANIZATION "/projects", project_create, NULL },
+	{ HTTP_GET, ORGANIZATION "/projects/{}", project_get, NULL },
+	{ HTTP_POST, ORGANIZATION "/projects/{}", project_update, NULL },
+	{ HTTP_DELETE, ORGANIZATION "/projects/{}", project_delete, NULL },
+	{ HTTP_GET, ORGANIZATION "/tokens", tokens_list, NULL },
+	{ HTTP_POST, ORGANIZATION "/tokens", tokens_create, NULL },
+	{ HTTP_GET, ORGANIZATION "/tokens/{}", tokens_get, NULL },
+	{ HTTP_DELETE, ORGANIZATION "/tokens/{}", tokens_revoke, NULL },
+	{ HTTP_POST, ORGANIZATION "/tokens/self/renew", tokens_renew, NULL },
+};
+
+static const char *const method_names[] = {
+	[HTTP_GET] = "GET, HEAD",
+	[HTTP_POST] = "POST",
+	[HTTP_PATCH] = "PATCH",
+	[HTTP_DELETE] = "DELETE",
+};
+
+/* --- what handlers share -------------------------------------------------------------- */
+
+struct request *
+request_ref(struct request *rq)
+{
+	rq->refs++;
+	return rq;
+}
+
+struct request *
+request_unref(struct request *rq)
+{
+	if (--rq->refs)
+		return NULL;
+	buf_fini(&rq->scratch);
+	mem_free(rq);
+	return NULL;
+}
+
+void
+request_not_found(struct request *rq, const char *what)
+{
+	struct buf text = BUF_INIT(FAULT_MESSAGE_SIZE);
+
+	buf_addf(&text, "%s was not found", what);
+	error_answer(rq->call, 404, buf_str(&text));
+	buf_fini(&text);
+}
+
+void
+request_denied(struct request *rq, enum verdict v, const char *not_found)
+{
+	struct buf text = BUF_INIT(FAULT_MESSAGE_SIZE);
+
+	switch (v) {
+	case POLICY_ALLOWED:
+	case POLICY_DENIED:
+		error_answer(rq->call, 403, "The token's role does not allow this");
+		break;
+	case POLICY_OUT_OF_SCOPE:
+		request_not_found(rq, not_found);
+		break;
+	case POLICY_SECRETS_OFF:
+		/* Stock clients know the refusal by these words. */
+		buf_addf(&text, "showSecrets on organization with id %s is not allowed",
+		    rq->organization.s);
+		error_answer(rq->call, 403, buf_str(&text));
+		break;
+	}
+	buf_fini(&text);
+}
+
+void
+request_bad_body(struct request *rq, int r, const struct fault *f)
+{
+	if (r == -EINVAL)
+		error_answer_fault(rq->call, f);
+	else
+		error_answer_internal(rq->call, r);
+}
+
+bool
+request_may(struct request *rq, enum action what, const struct place *where, const char *not_found)
+{
+	enum verdict v = policy_decide(&rq->who.subject, what, where, rq->secrets_fetching);
+
+	if (v == POLICY_ALLOWED)
+		return true;
+	request_denied(rq, v, not_found);
+	return false;
+}
+
+/* --- who asks ------------------------------------------------------------------------- */
+
+void
+request_unauthorized(struct http_call *call, const char *why)
+{
+	struct http_header challenge = { "WWW-Authenticate", "Bearer" };
+
+	error_answer_with(call, 401, &challenge, why);
+}
+
+/* True when rq->who is set; else the call is answered. */
+static bool
+authenticate(struct request *rq)
+{
+	bool again;
+	struct span text = http_request_field(rq->http, "authorization", &again);
+	int r;
+
+	if (!text.p || again || text.n < 8 || strncasecmp(text.p, "Bearer ", 7) != 0) {
+		request_unauthorized(rq->call, "Authorization with one bearer token is required");
+		return false;
+	}
+	text.p += 7, text.n -= 7;
+	while (text.n && *text.p == ' ')
+		text.p++, text.n--;
+	r = token_check(rq->api->tokens, text, clock_wall_ms(), &rq->who);
+	if (r < 0) {
+		error_answer_internal(rq->call, r);
+		return false;
+	}
+	if (r != TOKEN_GOOD) {
+		request_unauthorized(rq->call, token_verdict_text((enum token_verdict)r));
+		return false;
+	}
+	rq->actor.token = rq->who.id;
+	rq->actor.name = span_of(rq->who.name);
+	return true;
+}
+
+/* --- which route ---------------------------------------------------------------------- */
+
+/* One segment of a pattern, behind its slash; moves on. */
+static struct span
+pattern_segment(const char **at)
+{
+	const char *from = *at + 1;
+	size_t n = strcspn(from, "/");
+
+	*at = from + n;
+	return (struct span){ from, n };
+}
+
+static bool
+matches(const struct route *route, struct request *rq, struct span *organization)
+{
+	const char *at = route->pattern;
+	size_t n_params = 0, i = 0;
+
+	*organization = (struct span){ 0 };
+	for (; *at; i++) {
+		struct span want = pattern_segment(&at);
+
+		if (i == rq->path.n)
+			return false;
+		if (span_is(want, "{organization}"))
+			*organization = rq->path.segments[i];
+		else if (span_is(want, "{}"))
+			rq->params[n_params++] = rq->path.segments[i];
+		else if (!span_equal(want, rq->path.segments[i]))
+			return false;
+	}
+	return i == rq->path.n;
+}
+
+/* NULL: the call is answered. */
+static const struct route *
+find_route(struct request *rq, struct span *organization)
+{
+	enum http_method method = rq->http->method == HTTP_HEAD ? HTTP_GET : rq->http->method;
+	struct buf allow = BUF_INIT(256);
+
+	for (size_t i = 0; i < N_ELEMENTS(routes); i++) {
+		if (!matches(&routes[i], rq, organization))
+			continue;
+		if (routes[i].method == method) {
+			buf_fini(&allow);
+			return &routes[i];
+		}
+		buf_addf(&allow, "%s%s", allow.len ? ", " : "", method_names[routes[i].method]);
+	}
+	if (allow.len) {
+		struct http_header header = { "Allow", buf_str(&allow) };
+
+		error_answer_with(rq->call, 405, &header, "This path does not have this method");
+	} else {
+		error_answer(rq->call, 404, "There is nothing at this path");
+	}
+	buf_fini(&allow);
+	return NULL;
+}
+
+bool
+request_organization(struct request *rq)
+{
+	struct store_entity e;
+	int r = STORE_NOT_FOUND;
+
+	if (id_equal(&rq->organization, &rq->who.subject.organization))
+		r = store_entity_get(rq->api->store, SCOPE_ORGANIZATION, &rq->organization, &e);
+	if (r < 0)
+		error_answer_internal(rq->call, r);
+	else if (r != STORE_OK)
+		request_not_found(rq, "The organization");
+	else
+		rq->secrets_fetching = e.secrets_fetching;
+	return r == STORE_OK;
+}
+
+bool
+request_authorise_again(struct request *rq)
+{
+	int r = token_recheck(rq->api->tokens, &rq->who.id, clock_wall_ms(), &rq->who);
+
+	if (r < 0)
+		error_answer_internal(rq->call, r);
+	else if (r != TOKEN_GOOD)
+		request_unauthorized(rq->call, token_verdict_text((enum token_verdict)r));
+	return r == TOKEN_GOOD && (id_is_none(&rq->organization) || request_organization(rq));
+}
+
+/* A route without one in its path needs none. */
+static bool
+find_organization(struct request *rq, struct span text)
+{
+	if (!text.p)
+		return true;
+	if (id_from(text, &rq->organization))
+		return request_organization(rq);
+	request_not_found(rq, "The organization");
+	return false;
+}
+
+/* The version is in the path; a minor one may be pinned, and there is one. */
+static bool
+check_version(struct request *rq)
+{
+	struct span v = http_request_field(rq->http, "x-api-version", NULL);
+
+	if (!v.p || span_is(v, "1") || span_is(v, API_VERSION) || span_is(v, "v1") ||
+	    span_is(v, "v" API_VERSION))
+		return true;
+	error_answer(rq->call, 400, "X-API-Version must be " API_VERSION);
+	return false;
+}
+
+/*
+ * What clients of the hosted API put in front of /v1, or have in its place. `astronomer.io` is the path of an address
+ * that the vendor's Terraform provider accepts, https://api/astronomer.io.
+ */
+static void
+take_base(struct request *rq)
+{
+	struct path *p = &rq->path;
+	size_t skip = p->n > 1 && span_is(p->segments[0], "astronomer.io");
+	const struct span *at = p->segments + skip;
+
+	if (p->n > skip + 1 && span_is(at[0], "platform") && span_is(at[1], "v1beta1")) {
+		rq->is_beta = true;
+		skip++;
+	} else if (p->n <= skip || (!span_is(at[0], "v1") && !span_is(at[0], "v1alpha1"))) {
+		return;
+	}
+	p->n -= skip;
+	memmove(p->segments, p->segments + skip, p->n * sizeof *p->segments);
+	p->segments[0] = SPAN_LITERAL("v1");
+}
+
+/* Path and query, decoded; the call is answered when they cannot be. */
+static bool
+read_target(struct request *rq)
+{
+	struct fault f;
+	int r = path_read(&rq->path, rq->http->path, &rq->scratch);
+
+	if (r == -ENOENT) {
+		error_answer(rq->call, 404, "There is nothing at this path");
+		return false;
+	}
+	if (r == -EINVAL) {
+		error_answer(rq->call, 400, "The path is not percent-encoded UTF-8");
+		return false;
+	}
+	if (r == 0) {
+		take_base(rq);
+		r = query_read(&rq->query, rq->http->query, &rq->scratch, &f);
+	}
+	if (r == -EINVAL)
+		error_answer_fault(rq->call, &f);
+	else if (r < 0)
+		error_answer_internal(rq->call, r);
+	return r == 0;
+}
+
+/* --- how often ------------------------------------------------------------------------ */
+
+static void
+answer_too_often(struct request *rq, int64_t seconds)
+{
+	char text[24];
+	struct http_header header = { "Retry-After", text };
+
+	(void)snprintf(text, sizeof text, "%" PRId64, seconds);
+	error_answer_with(
+	    rq->call, 429, &header, "The token's rate limit is exceeded: see Retry-After");
+}
+
+static void
+serve_now(struct request *rq)
+{
+	struct api *api = rq->api;
+
+	if (rq->status == 429)
+		answer_too_often(rq, rq->retry_after);
+	else if (rq->status)
+		error_answer(rq->call, rq->status, "This fault was ordered by --fault");
+	else
+		rq->handler(rq);
+	store_holder_wipe(api->holder);
+}
+
+static uint32_t
+draw_million(void *arg)
+{
+	(void)arg;
+	return rnd_below(1000000);
+}
+
+/* What was ordered by --fault strikes first. */
+static void
+serve_rehearsed(struct request *rq)
+{
+	const struct api *api = rq->api;
+	struct rehearsed what;
+
+	rehearsal_draw(
+	    api->rehearsals, api->n_rehearsals, rq->route_name, draw_million, NULL, &what);
+	rq->status = what.status;
+	rq->retry_after = what.retry_after;
+	rq->withhold = what.withhold;
+	http_call_spoil(rq->call, what.spoil);
+	if (!what.delay_ms || later_call(rq->api->later, rq, what.delay_ms, serve_now) < 0)
+		serve_now(rq);
+}
+
+/* Stock clients do not try again: so a request waits for its turn, and only then is refused. */
+static void
+serve_in_turn(struct request *rq)
+{
+	bool reads = rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD;
+	struct rate *rate = reads ? rq->api->rate_get : rq->api->rate_post;
+	int64_t wait_ms = rate ? rate_ask(rate, &rq->who.id, clock_boot_ms()) : 0;
+
+	if (wait_ms < 0)
+		answer_too_often(rq, (-wait_ms + 999) / 1000);
+	else if (!wait_ms || later_call(rq->api->later, rq, wait_ms, serve_rehearsed) < 0)
+		serve_rehearsed(rq);
+}
+
+void
+routes_serve(struct api *api, struct http_call *call)
+{
+	const struct route *route = NULL;
+	struct span organization;
+	struct request *rq;
+
+	if (apidoc_answer(call))
+		return;
+	rq = mem_zalloc(sizeof *rq);
+	if (!rq) {
+		error_answer_internal(call, -ENOMEM);
+		return;
+	}
+	rq->refs = 1;
+	rq->api = api;
+	rq->call = call;
+	rq->http = http_call_request(call);
+	/* One allocation, which never moves: path and query together are no longer than the target. */
+	buf_init(&rq->scratch, LIMIT_HTTP_URI + 16);
+	if (!buf_room(&rq->scratch, rq->http->path.n + rq->http->query.n + 8))
+		error_answer_internal(call, -ENOMEM);
+	else if (authenticate(rq) && check_version(rq) && read_target(rq))
+		route = find_route(rq, &organization);
+	if (route && find_organization(rq, organization)) {
+		rq->handler = route->handler;
+		rq->route_name = route->name;
+		serve_in_turn(rq);
+	}
+	request_unref(rq);
+}

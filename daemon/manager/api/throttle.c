@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/api/throttle.h"
+
+#include <errno.h>
+
+#include <event2/event.h>
+
+#include "base/mem.h"
+
+struct waiting {
+	struct waiting *prev, *next;
+	struct later *later;
+	struct request *rq;
+	struct event *timer;
+	void (*go)(struct request *rq);
+};
+
+struct later {
+	struct api *api;
+	struct waiting *first;
+};
+
+struct later *
+later_new(struct api *api)
+{
+	struct later *l = mem_zalloc(sizeof *l);
+
+	if (l)
+		l->api = api;
+	return l;
+}
+
+struct later *
+later_free(struct later *l)
+{
+	mem_free(l);
+	return NULL;
+}
+
+static void
+waiting_free(struct waiting *w)
+{
+	*(w->prev ? &w->prev->next : &w->later->first) = w->next;
+	if (w->next)
+		w->next->prev = w->prev;
+	event_free(w->timer);
+	request_unref(w->rq);
+	mem_free(w);
+}
+
+static void
+on_gone(void *arg)
+{
+	waiting_free(arg);
+}
+
+static void
+on_time(evutil_socket_t fd, short what, void *arg)
+{
+	struct waiting *w = arg;
+	struct request *rq = request_ref(w->rq);
+	void (*go)(struct request *) = w->go;
+
+	(void)fd;
+	(void)what;
+	waiting_free(w);
+	http_call_resume(rq->call);
+	if (request_authorise_again(rq))
+		go(rq);
+	request_unref(rq);
+}
+
+int
+later_call(struct later *l, struct request *rq, int64_t ms, void (*go)(struct request *rq))
+{
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	struct waiting *w = mem_zalloc(sizeof *w);
+
+	if (w)
+		w->timer = event_new(l->api->base, -1, 0, on_time, w);
+	if (!w || !w->timer || event_add(w->timer, &tv) < 0) {
+		if (w && w->timer)
+			event_free(w->timer);
+		mem_free(w);
+		return -ENOMEM;
+	}
+	w->later = l;
+	w->rq = request_ref(rq);
+	w->go = go;
+	w->next = l->first;
+	if (w->next)
+		w->next->prev = w;
+	l->first = w;
+	http_call_hold(rq->call, HTTP_HOLD_BRIEF, on_gone, w);
+	return 0;
+}
+
+void
+later_stop(struct later *l)
+{
+	for (struct waiting *w = l->first; w; w = w->next)
+		event_active(w->timer, 0, 0);
+}

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/api/token.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/json/scan.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+
+#define SECRET_NAME  "token-signing"
+#define JTI_SIZE     16
+#define JTI_KEY_SIZE 32
+#define SEED_SIZE    crypto_sign_SEEDBYTES
+#define KID_SIZE     8
+#define PAYLOAD_MAX  2048
+
+/* Texts that were found good: sets of a few, the one unused longest makes room. */
+#define CACHE_SETS 256
+#define CACHE_WAYS 8
+struct known {
+	uint8_t text_hash[HASH_SIZE];
+	struct token_identity identity; /* id "": free */
+	int64_t used_ms;
+	bool unsaved; /* used_ms is newer than the row's */
+};
+
+struct token_authority {
+	struct store *store;
+	uint8_t sign_key[crypto_sign_SECRETKEYBYTES], verify_key[crypto_sign_PUBLICKEYBYTES];
+	uint8_t jti_key[JTI_KEY_SIZE];  /* in the store: the same in every run */
+	uint8_t text_key[JTI_KEY_SIZE]; /* this process's alone */
+	char header[128];               /* encoded, with the '.' behind it */
+	struct known known[CACHE_SETS][CACHE_WAYS];
+};
+
+const char *
+token_verdict_text(enum token_verdict v)
+{
+	switch (v) {
+	case TOKEN_GOOD:
+		return "the token is good";
+	case TOKEN_MALFORMED:
+		return "the token is not one of this manager's";
+	case TOKEN_FORGED:
+		return "the token's signature does not verify";
+	case TOKEN_REVOKED:
+		return "the token was revoked or is unknown";
+	case TOKEN_EXPIRED:
+		return "the token has expired";
+	}
+	return "";
+}
+
+/* ---- base64url, and only its one spelling ---- */
+
+static void
+encode(struct buf *out, const void *p, size_t n)
+{
+	size_t room = sodium_base64_ENCODED_LEN(n, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	char *at = buf_room(out, room);
+
+	if (!at)
+		return;
+	sodium_bin2base64(at, room, p, n, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	buf_grown(out, room - 1); /* it counts a NUL */
+}
+
+/* Appends what text encodes. False unless encoding it again gives the same text. */
+static bool
+decode(struct span text, struct buf *out)
+{
+	struct buf again = BUF_INIT(text.n + 8);
+	size_t n = 0, before = out->len;
+	char *at = buf_room(out, text.n);
+	bool same;
+
+	if (!at || sodium_base642bin((uint8_t *)at, text.n, text.p, text.n, NULL, &n, NULL,
+		       sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
+		return false;
+	buf_grown(out, n);
+	encode(&again, out->data + before, n);
+	same = !buf_error(&again) && again.len == text.n &&
+	       memcmp(buf_str(&again), text.p, text.n) == 0;
+	buf_fini(&again);
+	return same;
+}
+
+/* ---- the authority ---- */
+
+static int
+load_secret(struct token_authority *a, struct buf *secret)
+{
+	uint8_t fresh[SEED_SIZE + JTI_KEY_SIZE];
+	int r = store_secret_get(a->store, SECRET_NAME, secret);
+
+	if (r != STORE_NOT_FOUND)
+		return r;
+	rnd_bytes(fresh, sizeof fresh);
+	r = store_secret_put(a->store, SECRET_NAME, (struct span){ (char *)fresh, sizeof fresh });
+	mem_wipe(fresh, sizeof fresh);
+	return r == 0 ? store_secret_get(a->store, SECRET_NAME, secret) : r;
+}
+
+static int
+set_keys(struct token_authority *a, const struct buf *secret)
+{
+	struct buf header = BUF_INIT(sizeof a->header - 1);
+	uint8_t digest[HASH_SIZE];
+	char kid[2 * KID_SIZE + 1], text[96];
+	int r;
+
+	if (secret->len != SEED_SIZE + JTI_KEY_SIZE)
+		return -EBADMSG;
+	(void)crypto_sign_seed_keypair(
+	    a->verify_key, a->sign_key, (const uint8_t *)secret->data); /* can not fail */
+	memcpy(a->jti_key, secret->data + SEED_SIZE, JTI_KEY_SIZE);
+	rnd_bytes(a->text_key, sizeof a->text_key);
+	hash_long(digest, NULL, 0, a->verify_key, sizeof a->verify_key);
+	hex_encode(kid, digest, KID_SIZE);
+	snprintf(text, sizeof text, "{\"alg\":\"EdDSA\",\"typ\":\"JWT\",\"kid\":\"%s\"}", kid);
+	encode(&header, text, strlen(text));
+	buf_addc(&header, '.');
+	r = buf_error(&header);
+	if (r == 0)
+		memcpy(a->header, header.data, header.len + 1);
+	buf_fini(&header);
+	return r;
+}
+
+static void
+forget(struct token_authority *a, const struct id *id)
+{
+	struct known *k = &a->known[0][0];
+
+	for (size_t i = 0; i < CACHE_SETS * CACHE_WAYS; i++) {
+		if (id_equal(&k[i].identity.id, id))
+			mem_wipe(&k[i], sizeof k[i]);
+	}
+}
+
+static void
+on_event(void *arg, const struct store_event *e)
+{
+	struct token_authority *a = arg;
+
+	if (e->kind == STORE_EVENT_TOKEN)
+		forget(a, &e->id);
+}
+
+int
+token_authority_new(struct token_authority **out, struct store *s)
+{
+	struct token_authority *a = mem_zalloc(sizeof *a);
+	struct buf secret = BUF_INIT(SEED_SIZE + JTI_KEY_SIZE);
+	int r;
+
+	if (!a)
+		return -ENOMEM;
+	a->store = s;
+	r = load_secret(a, &secret);
+	if (r == 0)
+		r = set_keys(a, &secret);
+	if (r == 0)
+		r = store_watch(s, on_event, a);
+	if (r != 0) {
+		mem_free(a);
+		a = NULL;
+	}
+	buf_fini(&secret);
+	*out = a;
+	return r;
+}
+
+struct token_authority *
+token_authority_free(struct token_authority *a)
+{
+	if (!a)
+		return NULL;
+	token_flush(a);
+	store_unwatch(a->store, a);
+	mem_free(a);
+	return NULL;
+}
+
+/* ---- checking ---- */
+
+static struct known *
+set_of(struct token_authority *a, const uint8_t hash[static HASH_SIZE])
+{
+	return a->known[hash[0]]; /* CACHE_SETS is 256 */
+}
+
+static struct known *
+find_known(struct token_authority *a, const uint8_t hash[static HASH_SIZE])
+{
+	struct known *set = set_of(a, hash);
+
+	for (int i = 0; i < CACHE_WAYS; i++) {
+		if (!id_is_none(&set[i].identity.id) &&
+		    hash_equal(set[i].text_hash, hash, HASH_SIZE))
+			return &set[i];
+	}
+	return NULL;
+}
+
+static struct known *
+remember(struct token_authority *a, const uint8_t hash[static HASH_SIZE],
+    const struct token_identity *identity)
+{
+	struct known *set = set_of(a, hash), *k = &set[0];
+
+	for (int i = 1; i < CACHE_WAYS && !id_is_none(&k->identity.id); i++) {
+		if (id_is_none(&set[i].identity.id) || set[i].used_ms < k->used_ms)
+			k = &set[i];
+	}
+	if (k->unsaved)
+		token_flush(a);
+	*k = (struct known){ .identity = *identity };
+	memcpy(k->text_hash, hash, HASH_SIZE);
+	return k;
+}
+
+/* Splits text into payload and signature; the header must be ours to the letter. */
+static bool
+split(
+    const struct token_authority *a, struct span text, struct span *payload, struct span *signature)
+{
+	size_t head = strlen(a->header);
+	const char *dot;
+
+	if (text.n > LIMIT_TOKEN || text.n <= head || memcmp(text.p, a->header, head) != 0)
+		return false;
+	dot = memchr(text.p + head, '.', text.n - head);
+	if (!dot)
+		return false;
+	*payload = (struct span){ text.p + head, (size_t)(dot - text.p) - head };
+	*signature = (struct span){ dot + 1, text.n - head - payload->n - 1 };
+	return true;
+}
+
+static enum token_verdict
+verify(const struct token_authority *a, struct span text, struct buf *claims)
+{
+	struct buf signature = BUF_INIT(2 * crypto_sign_BYTES);
+	struct span payload, signed_text, sig;
+	enum token_verdict v = TOKEN_MALFORMED;
+
+	if (!split(a, text, &payload, &sig) || !decode(sig, &signature) ||
+	    signature.len != crypto_sign_BYTES || !decode(payload, claims))
+		goto out;
+	signed_text = (struct span){ text.p, (size_t)(payload.p + payload.n - text.p) };
+	v = TOKEN_FORGED;
+	if (crypto_sign_verify_detached((const uint8_t *)signature.data,
+		(const uint8_t *)signed_text.p, signed_text.n, a->verify_key) == 0)
+		v = TOKEN_GOOD;
+out:
+	buf_fini(&signature);
+	return v;
+}
+
+static bool
+find_jti(const struct buf *claims, uint8_t jti[static JTI_SIZE])
+{
+	struct span doc, value;
+
+	return scan_check(span_of_buf(claims), SCAN_STRICT, &doc, NULL) == 0 &&
+	       scan_type(doc) == SCAN_OBJECT && scan_find(doc, "jti", &value) == 0 && value.p &&
+	       value.n == 2 * JTI_SIZE + 2 && hex_decode(jti, JTI_SIZE, value.p + 1, value.n - 2);
+}
+
+/* What the row says now; the text's claims say nothing. */
+static enum token_verdict
+judge(const struct store_token *t, int64_t now_ms, struct token_identity *out)
+{
+	if (t->revoked_ms)
+		return TOKEN_REVOKED;
+	if (t->expires_ms && t->expires_ms <= now_ms)
+		return TOKEN_EXPIRED;
+	*out = (struct token_identity){
+		.id = t->id, .subject = t->subject, .expires_ms = t->expires_ms
+	};
+	snprintf(out->name, sizeof out->name, "%.*s", (int)t->name.n, t->name.p);
+	return TOKEN_GOOD;
+}
+
+static int
+check_text(struct token_authority *a, struct span text, int64_t now_ms, struct token_identity *out)
+{
+	struct buf claims = BUF_INIT(LIMIT_TOKEN);
+	uint8_t jti[JTI_SIZE], jti_hash[HASH_SIZE];
+	struct store_token row;
+	int r = (int)verify(a, text, &claims);
+
+	if (r != TOKEN_GOOD)
+		goto out;
+	r = TOKEN_MALFORMED;
+	if (!find_jti(&claims, jti))
+		goto out;
+	hash_long(jti_hash, a->jti_key, sizeof a->jti_key, jti, sizeof jti);
+	r = store_token_find(a->store, jti_hash, &row);
+	if (r == STORE_NOT_FOUND)
+		r = TOKEN_REVOKED;
+	else if (r == 0)
+		r = (int)judge(&row, now_ms, out);
+out:
+	buf_fini(&claims);
+	return r;
+}
+
+int
+token_check(struct token_authority *a, struct span text, int64_t now_ms, struct token_identity *out)
+{
+	uint8_t hash[HASH_SIZE];
+	struct known *k;
+	int r;
+
+	hash_long(hash, a->text_key, sizeof a->text_key, text.p, text.n);
+	k = find_known(a, hash);
+	if (k && k->identity.expires_ms && k->identity.expires_ms <= now_ms) {
+		mem_wipe(k, sizeof *k);
+		return TOKEN_EXPIRED;
+	}
+	if (!k) {
+		struct token_identity identity;
+
+		r = check_text(a, text, now_ms, &identity);
+		if (r != TOKEN_GOOD)
+			return r;
+		k = remember(a, hash, &identity);
+	}
+	k->used_ms = now_ms;
+	k->unsaved = true;
+	*out = k->identity;
+	return TOKEN_GOOD;
+}
+
+int
+token_recheck(
+    struct token_authority *a, const struct id *id, int64_t now_ms, struct token_identity *out)
+{
+	struct store_token row;
+	int r = store_token_get(a->store, id, &row);
+
+	if (r == STORE_NOT_FOUND)
+		return TOKEN_REVOKED;
+	return r < 0 ? r : (int)judge(&row, now_ms, out);
+}
+
+static void
+write_uses(struct token_authority *a, const struct store_token_use *uses, size_t n)
+{
+	int r = n ? store_token_used(a->store, uses, n) : 0;
+
+	if (r < 0) /* a time for people to read: nothing else suffers */
+		log_warn("last use of tokens not written", LOG_STR("reason", strerror(-r)));
+}
+
+void
+token_flush(struct token_authority *a)
+{
+	struct known *k = &a->known[0][0];
+	struct store_token_use uses[256];
+	size_t n = 0;
+
+	for (size_t i = 0; i < CACHE_SETS * CACHE_WAYS; i++) {
+		if (!k[i].unsaved)
+			continue;
+		uses[n++] = (struct store_token_use){ k[i].identity.id, k[i].used_ms };
+		k[i].unsaved = false;
+		if (n == N_ELEMENTS(uses)) {
+			write_uses(a, uses, n);
+			n = 0;
+		}
+	}
+	write_uses(a, uses, n);
+}
+
+/* ---- issuing ---- */
+
+static int
+first_id(void *arg, const struct store_entity *e)
+{
+	*(struct id *)arg = e->id;
+	return 0;
+}
+
+/* The Workspace that a token names to clients as theirs: its own, or the organization's first. */
+static int
+home_workspace(struct store *s, const struct place *at, struct id *out)
+{
+	*out = at->workspace;
+	if (!id_is_none(out))
+		return 0;
+	return store_entity_list(s, SCOPE_WORKSPACE, &at->organization, 0, 1, first_id, out, NULL);
+}
+
+/* The claims stock clients look at, and the jti that we do. */
+static void
+write_claims(
+    struct buf *out, const struct store_token *row, const struct id *workspace, const char *jti)
+{
+	buf_addf(out,
+	    "{\"iss\":\"connd-manager\",\"sub\":\"%s\",\"apiTokenId\":\"%s\",\"jti\":\"%s\"",
+	    row->id.s, row->id.s, jti);
+	buf_addf(out, ",\"org_id\":\"%s\",\"permissions\":[\"apiTokenId:%s\",\"organizationId:%s\"",
+	    row->subject.organization.s, row->id.s, row->subject.organization.s);
+	if (!id_is_none(workspace))
+		buf_addf(out, ",\"workspaceId:%s\"", workspace->s);
+	if (row->subject.scope == SCOPE_DEPLOYMENT)
+		buf_addf(out, ",\"deploymentId:%s\"", row->subject.scope_id.s);
+	buf_addf(out, "],\"iat\":%lld", (long long)(row->created_ms / 1000));
+	if (row->expires_ms)
+		buf_addf(out, ",\"exp\":%lld", (long long)(row->expires_ms / 1000));
+	buf_addc(out, '}');
+}
+
+static int
+sign(const struct token_authority *a, const struct buf *claims, struct buf *text)
+{
+	uint8_t signature[crypto_sign_BYTES];
+	size_t begin = text->len;
+
+	buf_adds(text, a->header);
+	encode(text, claims->data, claims->len);
+	if (buf_error(text))
+		return buf_error(text);
+	(void)crypto_sign_detached(signature, NULL, (const uint8_t *)text->data + begin,
+	    text->len - begin, a->sign_key); /* can not fail */
+	buf_addc(text, '.');
+	encode(text, signature, sizeof signature);
+	return buf_error(text);
+}
+
+int
+token_issue(struct token_authority *a, const struct token_request *q, int64_t now_ms,
+    const struct store_actor *by, struct id *id, struct buf *text)
+{
+	struct store_token row = { .name = q->name,
+		.subject = { .scope = q->scope, .scope_id = q->scope_id, .role = q->role } };
+	struct buf claims = BUF_INIT(PAYLOAD_MAX);
+	uint8_t jti[JTI_SIZE], jti_hash[HASH_SIZE];
+	char jti_text[2 * JTI_SIZE + 1];
+	struct id workspace;
+	struct place at;
+	int r = store_place(a->store, q->scope, &q->scope_id, &at);
+
+	if (r == STORE_NOT_FOUND)
+		r = STORE_NO_ENTITY;
+	if (r == 0)
+		r = home_workspace(a->store, &at, &workspace);
+	if (r != 0)
+		return r;
+	store_new_id(&row.id);
+	row.subject.organization = at.organization;
+	row.created_ms = now_ms;
+	/* Whole seconds, as the claim has. */
+	row.expires_ms = q->expires_in_s ? (now_ms / 1000 + q->expires_in_s) * 1000 : 0;
+	rnd_bytes(jti, sizeof jti);
+	hex_encode(jti_text, jti, sizeof jti);
+	hash_long(jti_hash, a->jti_key, sizeof a->jti_key, jti, sizeof jti);
+	write_claims(&claims, &row, &workspace, jti_text);
+	r = buf_error(&claims);
+	if (r == 0)
+		r = sign(a, &claims, text);
+	if (r == 0)
+		r = store_token_create(a->store, &row, jti_hash, by);
+	if (r == 0)
+		*id = row.id;
+	mem_wipe(jti, sizeof jti);
+	mem_wipe(jti_text, sizeof jti_text);
+	buf_fini(&claims);
+	return r;
+}
+
+int
+token_renew(struct token_authority *a, const struct id *old, int64_t now_ms,
+    const struct store_actor *by, struct id *id, struct buf *text)
+{
+	char name[TOKEN_NAME_SIZE];
+	struct store_token row;
+	struct token_request q;
+	int r = store_token_get(a->store, old, &row);
+
+	if (r != 0)
+		return r;
+	snprintf(name, sizeof name, "%.*s", (int)row.name.n, row.name.p);
+	q = (struct token_request){ .name = span_of(name),
+		.scope = row.subject.scope,
+		.scope_id = row.subject.scope_id,
+		.role = row.subject.role };
+	if (row.expires_ms) /* both were cut to whole seconds alike; a life of none would be for ever */
+		q.expires_in_s = row.expires_ms / 1000 - row.created_ms / 1000;
+	if (row.expires_ms && q.expires_in_s < 1)
+		q.expires_in_s = 1;
+	return token_issue(a, &q, now_ms, by, id, text);
+}
+
+int
+token_revoke(
+    struct token_authority *a, const struct id *id, int64_t now_ms, const struct store_actor *by)
+{
+	return store_token_revoke(a->store, id, now_ms, by);
+}

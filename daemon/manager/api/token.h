@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * API tokens: JWTs signed with Ed25519, as stock clients parse them.
+ *
+ * A token's text is shown once and kept nowhere: the store has a keyed hash of its 128-bit jti. What a
+ * token may do is read from its row, never from its claims. A verification costs more than a whole
+ * request, so a text that was found good is remembered, as a keyed hash, in a bounded table, until it
+ * expires, is revoked, or its row changes.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "manager/model/policy.h"
+#include "manager/store/store.h"
+
+struct token_authority;
+
+/* Loads the signing seed, or makes it in a new store. The store is borrowed. 0 or -errno. */
+MUST_CHECK int token_authority_new(struct token_authority **out, struct store *s);
+struct token_authority *token_authority_free(struct token_authority *a);
+
+#define TOKEN_NAME_SIZE 256 /* with its NUL */
+struct token_identity {
+	struct id id;
+	char name[TOKEN_NAME_SIZE];
+	struct subject subject;
+	int64_t expires_ms; /* 0: never */
+};
+
+enum token_verdict {
+	TOKEN_GOOD,
+	TOKEN_MALFORMED, /* not one of our JWTs: shape, encoding, header or claims */
+	TOKEN_FORGED,    /* the signature does not verify */
+	TOKEN_REVOKED,   /* or unknown to this manager */
+	TOKEN_EXPIRED,
+};
+const char *token_verdict_text(enum token_verdict v); /* a sentence for an error body */
+
+/*
+ * text: what stands behind "Bearer ". Identity is written for TOKEN_GOOD alone. A verdict, or -errno when the
+ * store could not answer. A good token counts as used at now_ms (written out later, in batches).
+ */
+MUST_CHECK int token_check(
+    struct token_authority *a, struct span text, int64_t now_ms, struct token_identity *out);
+/* Whether a token that was good before still is: for calls that were held. */
+MUST_CHECK int token_recheck(
+    struct token_authority *a, const struct id *id, int64_t now_ms, struct token_identity *out);
+
+struct token_request {
+	struct span name; /* 1 .. TOKEN_NAME_SIZE - 1 bytes */
+	enum scope scope;
+	struct id scope_id;
+	enum role role;
+	int64_t expires_in_s; /* 0: never */
+};
+/*
+ * Appends the token's text to `text` (its only appearance ever). 0, STORE_NO_ENTITY when there is no such
+ * scope entity, or -errno.
+ */
+MUST_CHECK int token_issue(struct token_authority *a, const struct token_request *r, int64_t now_ms,
+    const struct store_actor *by, struct id *id, struct buf *text);
+/*
+ * A new token with the rights, name and length of life of one that is there (checked and good): for its
+ * holder, before it expires. The old one goes on until its own end. STORE_NOT_FOUND; else as token_issue().
+ */
+MUST_CHECK int token_renew(struct token_authority *a, const struct id *old, int64_t now_ms,
+    const struct store_actor *by, struct id *id, struct buf *text);
+/* Effective at once. 0, STORE_NOT_FOUND, or -errno; revoking twice is no error. */
+MUST_CHECK int token_revoke(
+    struct token_authority *a, const struct id *id, int64_t now_ms, const struct store_actor *by);
+/* Writes out when tokens were last used: for a timer, about once a minute. */
+void token_flush(struct token_authority *a);

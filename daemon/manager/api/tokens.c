@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tokens over the API: create, list, read, revoke, and a token that renews itself. */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/json/write.h"
+#include "manager/api/encode.h"
+#include "manager/api/input/body.h"
+#include "manager/api/request.h"
+
+#define TOKENS_BODY_MAX   (16 * 1024 * 1024)
+#define TOKEN_TEXT_MAX    4096
+#define TOKEN_SECONDS_MAX ((int64_t)10 * 366 * 24 * 3600)
+
+static const char the_token[] = "The token";
+
+/* --- what is told of one -------------------------------------------------------------- */
+
+static void
+encode_token(const struct store_token *t, struct buf *out)
+{
+	buf_addc(out, '{');
+	jtext_member_string(out, "id", span_of(t->id.s));
+	jtext_member_string(out, "name", t->name);
+	jtext_member_string(out, "scope", span_of(scope_name(t->subject.scope)));
+	jtext_member_string(out, "scopeEntityId", span_of(t->subject.scope_id.s));
+	jtext_member_string(out, "role", span_of(role_name(t->subject.role)));
+	encode_time("createdAt", t->created_ms, out);
+	if (t->expires_ms)
+		encode_time("expiresAt", t->expires_ms, out);
+	if (t->revoked_ms)
+		encode_time("revokedAt", t->revoked_ms, out);
+	if (t->last_used_ms)
+		encode_time("lastUsedAt", t->last_used_ms, out);
+	encode_subject("createdBy", &t->created_by, out);
+	buf_addc(out, '}');
+}
+
+/* Its text is shown here and never again. */
+static void
+answer_issued(struct request *rq, const struct id *id, const struct buf *text)
+{
+	struct buf body = BUF_INIT(TOKEN_TEXT_MAX + 1024);
+	struct store_token t;
+	int r = store_token_get(rq->api->store, id, &t);
+
+	if (r != 0) {
+		error_answer_internal(rq->call, r < 0 ? r : -EIO);
+		return;
+	}
+	encode_token(&t, &body);
+	if (!buf_error(&body))
+		body.len--; /* the closing brace */
+	jtext_member_string(&body, "token", span_of_buf(text));
+	buf_addc(&body, '}');
+	answer_json(rq->call, NULL, &body);
+	buf_fini(&body);
+}
+
+/* --- create --------------------------------------------------------------------------- */
+
+struct new_token {
+	struct token_request q;
+	struct place place;
+};
+
+static int
+read_place(struct request *rq, struct body *b, struct new_token *n)
+{
+	struct span text = { 0 };
+	int r = body_text(b, "scope", true, &text);
+
+	if (r < 0)
+		return r;
+	if (!scope_from(text, &n->q.scope) || n->q.scope == SCOPE_PROJECT)
+		return fault_set(
+		    b->fault, "invalid", "scope", "must be ORGANIZATION, WORKSPACE or DEPLOYMENT");
+	r = body_text(b, "scopeEntityId", true, &text);
+	if (r < 0)
+		return r;
+	r = STORE_NOT_FOUND;
+	if (id_from(text, &n->q.scope_id)) {
+		n->place = (struct place){ .organization = n->q.scope_id };
+		r = n->q.scope == SCOPE_ORGANIZATION
+			? 0
+			: store_place(rq->api->store, n->q.scope, &n->q.scope_id, &n->place);
+	}
+	if (r < 0)
+		return r;
+	if (r > 0 || !id_equal(&n->place.organization, &rq->organization) ||
+	    policy_decide(&rq->who.subject, ACTION_VIEW, &n->place, false) == POLICY_OUT_OF_SCOPE)
+		return fault_set(
+		    b->fault, "invalid", "scopeEntityId", "names no place of this scope");
+	return 0;
+}
+
+static int
+read_new_token(struct request *rq, struct body *b, struct new_token *n)
+{
+	struct span text = { 0 };
+	int r = body_name(b, "name", true, (TOKEN_NAME_SIZE - 1) / 4, &n->q.name);
+
+	if (r == 0)
+		r = read_place(rq, b, n);
+	if (r == 0)
+		r = body_text(b, "role", true, &text);
+	if (r == 0 && !role_from(text, &n->q.role))
+		r = fault_set(
+		    b->fault, "invalid", "role", "must be OWNER, OPERATOR, AUTHOR or MEMBER");
+	if (r == 0)
+		r = body_int(b, "expiresInSeconds", 1, TOKEN_SECONDS_MAX, &n->q.expires_in_s);
+	return r;
+}
+
+void
+tokens_create(struct request *rq)
+{
+	struct buf text = BUF_INIT(TOKEN_TEXT_MAX);
+	struct new_token n = { 0 };
+	struct fault f;
+	struct body b;
+	struct id id;
+	enum verdict v;
+	int r = body_read(&b, rq->http->body, &f);
+
+	if (r == 0)
+		r = read_new_token(rq, &b, &n);
+	if (r < 0) {
+		request_bad_body(rq, r, &f);
+		goto out;
+	}
+	v = policy_may_issue(&rq->who.subject, n.q.role, &n.place);
+	if (v != POLICY_ALLOWED) {
+		request_denied(rq, POLICY_DENIED, the_token);
+		goto out;
+	}
+	r = token_issue(rq->api->tokens, &n.q, clock_wall_ms(), &rq->actor, &id, &text);
+	if (r != 0)
+		error_answer_internal(rq->call, r < 0 ? r : -EIO);
+	else
+		answer_issued(rq, &id, &text);
+out:
+	buf_fini(&text);
+	body_fini(&b);
+}
+
+/* Its rights go on in a new one; the old one lives until its own end. */
+void
+tokens_renew(struct request *rq)
+{
+	struct buf text = BUF_INIT(TOKEN_TEXT_MAX);
+	struct id id;
+	int r = token_renew(rq->api->tokens, &rq->who.id, clock_wall_ms(), &rq->actor, &id, &text);
+
+	if (r == STORE_NOT_FOUND)
+		request_not_found(rq, the_token);
+	else if (r != 0)
+		error_answer_internal(rq->call, r < 0 ? r : -EIO);
+	else
+		answer_issued(rq, &id, &text);
+	buf_fini(&text);
+}
+
+/* --- read, revoke --------------------------------------------------------------------- */
+
+static struct place
+place_of_token(const struct store_token *t)
+{
+	struct place p = { .organization = t->subject.organization };
+
+	if (t->subject.scope == SCOPE_WORKSPACE)
+		p.workspace = t->subject.scope_id;
+	if (t->subject.scope == SCOPE_DEPLOYMENT) {
+		p.workspace = t->workspace;
+		p.deployment = t->subject.scope_id;
+	}
+	return p;
+}
+
+/* The token of the path ("self": the one that asks), when it may be managed, or is itself. */
+static bool
+find_token(struct request *rq, struct store_token *t)
+{
+	struct place place;
+	struct id id = rq->who.id;
+	enum verdict v;
+	int r = STORE_NOT_FOUND;
+
+	if (span_is(rq->params[0], "self") || id_from(rq->params[0], &id))
+		r = store_token_get(rq->api->store, &id, t);
+	if (r < 0) {
+		error_answer_internal(rq->call, r);
+		return false;
+	}
+	/* What is revoked is gone by its id; a list still tells of it. */
+	if (r != STORE_OK || t->revoked_ms ||
+	    !id_equal(&t->subject.organization, &rq->organization)) {
+		request_not_found(rq, the_token);
+		return false;
+	}
+	if (id_equal(&id, &rq->who.id))
+		return true;
+	place = place_of_token(t);
+	v = policy_may_issue(&rq->who.subject, t->subject.role, &place);
+	if (v != POLICY_ALLOWED)
+		request_denied(rq, v, the_token);
+	return v == POLICY_ALLOWED;
+}
+
+void
+tokens_get(struct request *rq)
+{
+	struct buf body = BUF_INIT(TOKENS_BODY_MAX);
+	struct store_token t;
+
+	if (!find_token(rq, &t))
+		return;
+	encode_token(&t, &body);
+	answer_json(rq->call, NULL, &body);
+	buf_fini(&body);
+}
+
+void
+tokens_revoke(struct request *rq)
+{
+	struct store_token t;
+	struct id id;
+	int r;
+
+	if (!find_token(rq, &t))
+		return;
+	id = t.id;
+	r = token_revoke(rq->api->tokens, &id, clock_wall_ms(), &rq->actor);
+	if (r < 0)
+		error_answer_internal(rq->call, r);
+	else if (r > 0)
+		request_not_found(rq, the_token);
+	else
+		answer_empty(rq->call, 204, NULL);
+}
+
+static int
+list_token(void *arg, const struct store_token *t)
+{
+	struct buf *out = arg;
+
+	if (out->len && out->data[out->len - 1] != '[')
+		buf_addc(out, ',');
+	encode_token(t, out);
+	return buf_error(out);
+}
+
+/* The place whose tokens are asked for: the token's own, unless the query names one. */
+static int
+read_list_place(struct request *rq, struct place *place, struct fault *f)
+{
+	const struct subject *who = &rq->who.subject;
+	enum scope scope = who->scope;
+	struct span text = { 0 };
+	struct id id = who->scope_id;
+	int r = query_text(&rq->query, "workspaceId", &text, f);
+
+	if (r == 0 && text.p)
+		scope = SCOPE_WORKSPACE;
+	else if (r == 0) {
+		r = query_text(&rq->query, "deploymentId", &text, f);
+		if (text.p)
+			scope = SCOPE_DEPLOYMENT;
+	}
+	if (r < 0)
+		return r;
+	if (text.p && !id_from(text, &id))
+		return STORE_NOT_FOUND;
+	*place = (struct place){ .organization = rq->organization };
+	return scope == SCOPE_ORGANIZATION ? 0 : store_place(rq->api->store, scope, &id, place);
+}
+
+void
+tokens_list(struct request *rq)
+{
+	struct buf body = BUF_INIT(TOKENS_BODY_MAX);
+	int64_t offset = 0, limit = 20, total = 0;
+	struct place place;
+	struct fault f;
+	int r = query_count(&rq->query, "offset", &offset, &f);
+
+	if (r == 0)
+		r = query_count(&rq->query, "limit", &limit, &f);
+	if (r == 0)
+		r = read_list_place(rq, &place, &f);
+	if (r < 0) {
+		request_bad_body(rq, r, &f);
+		return;
+	}
+	if (r > 0 || !id_equal(&place.organization, &rq->organization)) {
+		request_not_found(rq, "The place");
+		return;
+	}
+	if (!request_may(rq, ACTION_MANAGE_TOKENS, &place, "The place"))
+		return;
+	buf_adds(&body, "{\"tokens\":[");
+	r = store_token_list(rq->api->store, &place, offset, limit, list_token, &body, &total);
+	buf_addc(&body, ']');
+	jtext_member_int(&body, "limit", limit);
+	jtext_member_int(&body, "offset", offset);
+	jtext_member_int(&body, "totalCount", total);
+	buf_addc(&body, '}');
+	if (r != 0)
+		error_answer_internal(rq->call, r < 0 ? r : -EIO);
+	else
+		answer_json(rq->call, NULL, &body);
+	buf_fini(&body);
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/api/watch.h"
+
+#include <errno.h>
+
+#include <event2/event.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+#include "manager/api/refusal.h"
+
+#define N_BUCKETS 256
+#define TURN_MS   10 /* for answers in one turn of the loop: as a rule all there are */
+
+struct held;
+
+struct held_list {
+	struct held *first, *last; /* the one that waits longest first */
+};
+
+struct held {
+	struct held *prev, *next;
+	struct held_list *in;
+	struct watch *watch;
+	struct request *rq;
+	struct list list;
+	uint64_t number; /* of the view, which the client has */
+	uint64_t rights; /* of the store, when this was what the token may have */
+	bool told;       /* what others were told, too; not noted yet that it was read */
+	struct list_wait wait;
+	struct event *timer;
+	int64_t until_ms; /* boot time */
+	bool timed_out;
+};
+
+/* What the last one asked for: the next one has often asked for the same. */
+struct memo {
+	struct request *rq; /* NULL: nothing yet */
+	struct list list;   /* its key is the request's text */
+	uint64_t number;
+	struct http_shared *answer; /* good as long as the view has this number */
+	bool rendered;              /* or tried to: not everything can be shared */
+	bool current;               /* the number was asked for in this turn */
+};
+
+struct watch {
+	struct api *api;
+	struct event *wake;
+	struct held_list buckets[N_BUCKETS]; /* by what they look at */
+	struct held_list wide;               /* those that look at more than one thing */
+	struct held_list due;
+	struct held_list done; /* to be freed when everybody has an answer */
+	struct memo memo;
+	uint8_t key[HASH_SHORT_KEY_SIZE];
+	bool stopping;
+};
+
+/* --- lists of held calls -------------------------------------------------------------- */
+
+static void
+leave(struct held *h)
+{
+	*(h->prev ? &h->prev->next : &h->in->first) = h->next;
+	*(h->next ? &h->next->prev : &h->in->last) = h->prev;
+}
+
+static void
+enter(struct held *h, struct held_list *in)
+{
+	h->in = in;
+	h->prev = in->last;
+	h->next = NULL;
+	*(in->last ? &in->last->next : &in->first) = h;
+	in->last = h;
+}
+
+static struct held_list *
+bucket_of(struct watch *w, const struct id *id)
+{
+	return &w->buckets[hash_short(w->key, id->s, ID_LENGTH) % N_BUCKETS];
+}
+
+static void
+wait_for_change(struct held *h)
+{
+	const struct store_query *q = &h->list.query;
+	bool wide = q->scope == SCOPE_ORGANIZATION || q->whole_workspace;
+
+	enter(h, wide ? &h->watch->wide : bucket_of(h->watch, &q->scope_id));
+}
+
+static void
+make_due(struct held *h)
+{
+	struct watch *w = h->watch;
+
+	if (!w->due.first)
+		event_active(w->wake, 0, 0);
+	leave(h);
+	enter(h, &w->due);
+}
+
+static void
+held_free(struct held *h)
+{
+	leave(h);
+	if (h->timer)
+		event_free(h->timer);
+	request_unref(h->rq);
+	mem_free(h);
+}
+
+/* --- the end of a wait ---------------------------------------------------------------- */
+
+static void
+memo_forget(struct memo *m)
+{
+	if (m->rq)
+		request_unref(m->rq);
+	http_shared_unref(m->answer);
+	*m = (struct memo){ 0 };
+}
+
+/*
+ * Whether the token may have it still. What was found before stands as long as the store's rights do; else
+ * everything is asked anew: a Deployment may be gone, a right lost. False: the call is answered, with the reason.
+ */
+static bool
+authorise(struct held *h)
+{
+	uint64_t rights = store_rights(h->watch->api->store);
+	int64_t expires_ms = h->rq->who.expires_ms;
+	struct list l = { 0 };
+
+	if (h->rights == rights && (!expires_ms || clock_wall_ms() < expires_ms))
+		return true;
+	if (!request_authorise_again(h->rq) || !list_read(h->rq, &l))
+		return false;
+	h->list = l;
+	h->rights = rights;
+	return true;
+}
+
+/* The memo is about what it asks for; nothing is written within a turn. False: the call is answered. */
+static bool
+look(struct held *h)
+{
+	struct memo *m = &h->watch->memo;
+	bool same = m->rq && list_equal(&m->list, &h->list);
+	uint64_t number;
+	int r;
+
+	if (same && m->current)
+		return true;
+	r = store_view_number(h->watch->api->store, &h->list.query, &number);
+	if (r < 0) {
+		error_answer_internal(h->rq->call, r);
+		return false;
+	}
+	if (!same || m->number != number) {
+		memo_forget(m);
+		m->rq = request_ref(h->rq);
+		m->list = h->list;
+		m->number = number;
+	}
+	m->current = true;
+	return true;
+}
+
+static void
+answer_changed(struct held *h)
+{
+	struct memo *m = &h->watch->memo;
+
+	if (!m->rendered)
+		m->answer = list_render(h->watch->api, &m->list, &m->number);
+	m->rendered = true;
+	if (!m->answer) {
+		list_answer(h->rq, &h->list, &h->wait);
+		return;
+	}
+	h->number = m->number;
+	h->told = true;
+	list_answer_shared(h->rq, m->answer, &h->wait);
+}
+
+/* Answers it, or lets it wait on when the change was none for it. */
+static void
+finish(struct held *h)
+{
+	struct watch *w = h->watch;
+	const struct memo *m = &w->memo;
+
+	leave(h);
+	if (!authorise(h) || !look(h)) {
+		enter(h, &w->done);
+		return;
+	}
+	if (m->number != h->number) {
+		answer_changed(h);
+	} else if (h->timed_out || w->stopping || clock_boot_ms() >= h->until_ms) {
+		list_answer_unchanged(h->rq, &h->list, &h->wait);
+	} else {
+		wait_for_change(h);
+		return;
+	}
+	enter(h, &w->done);
+}
+
+/* Behind everybody's answers. What comes next may be of another number; an answer may serve again. */
+static void
+end_turn(struct watch *w)
+{
+	struct held *h;
+
+	while ((h = w->done.first)) {
+		if (h->told)
+			list_note_read(h->rq, &h->list, h->number);
+		held_free(h);
+	}
+	w->memo.current = false;
+	if (!w->due.first)
+		memo_forget(&w->memo);
+}
+
+static void
+on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval at_once = { 0 };
+	struct watch *w = arg;
+	int64_t began_ms = clock_boot_ms();
+
+	(void)fd;
+	(void)what;
+	while (w->due.first && clock_boot_ms() - began_ms < TURN_MS)
+		finish(w->due.first);
+	end_turn(w);
+	/* The others when the loop has looked at everything else. */
+	if (w->due.first && event_add(w->wake, &at_once) < 0)
+		event_active(w->wake, 0, 0);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct held *h = arg;
+	struct watch *w = h->watch;
+	int64_t left_ms = h->until_ms - clock_boot_ms();
+	struct timeval tv = { .tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000 };
+
+	(void)fd;
+	(void)what;
+	/* The loop's clock is coarse, and early by some ms; a token that is to expire now would still be good. */
+	if (left_ms > 0 && event_add(h->timer, &tv) == 0)
+		return;
+	h->timed_out = true;
+	finish(h);
+	end_turn(w);
+}
+
+static void
+on_gone(void *arg)
+{
+	held_free(arg);
+}
+
+/* --- what wakes ----------------------------------------------------------------------- */
+
+static bool
+concerns(const struct held *h, const struct store_event *e)
+{
+	const struct store_query *q = &h->list.query;
+
+	switch (e->kind) {
+	case STORE_EVENT_VIEW:
+		if (!(q->types & e->types))
+			return false;
+		return q->scope == SCOPE_ORGANIZATION || id_equal(&q->scope_id, &e->id) ||
+		       (q->whole_workspace && id_equal(&q->scope_id, &e->workspace));
+	case STORE_EVENT_TOKEN:
+		return id_equal(&h->rq->who.id, &e->id);
+	case STORE_EVENT_ORGANIZATION:
+		return h->list.view.show_secrets && id_equal(&h->rq->organization, &e->id);
+	}
+	return false;
+}
+
+static void
+wake_some(const struct held_list *l, const struct store_event *e)
+{
+	struct held *next;
+
+	for (struct held *h = l->first; h; h = next) {
+		next = h->next;
+		if (concerns(h, e))
+			make_due(h);
+	}
+}
+
+static void
+on_store_event(void *arg, const struct store_event *e)
+{
+	struct watch *w = arg;
+
+	wake_some(&w->wide, e);
+	if (e->kind == STORE_EVENT_VIEW)
+		wake_some(bucket_of(w, &e->id), e);
+	else
+		for (size_t i = 0; i < N_BUCKETS; i++)
+			wake_some(&w->buckets[i], e);
+}
+
+/* --- begin, stop ---------------------------------------------------------------------- */
+
+int
+watch_new(struct watch **out, struct api *api)
+{
+	struct watch *w = mem_zalloc(sizeof *w);
+	int r = -ENOMEM;
+
+	if (!w)
+		return -ENOMEM;
+	w->api = api;
+	rnd_bytes(w->key, sizeof w->key);
+	w->wake = event_new(api->base, -1, 0, on_wake, w);
+	if (w->wake)
+		r = store_watch(api->store, on_store_event, w);
+	if (r < 0) {
+		if (w->wake)
+			event_free(w->wake);
+		mem_free(w);
+		return r;
+	}
+	*out = w;
+	return 0;
+}
+
+struct watch *
+watch_free(struct watch *w)
+{
+	if (!w)
+		return NULL;
+	store_unwatch(w->api->store, w);
+	event_free(w->wake);
+	memo_forget(&w->memo); /* of a turn that others were left over from */
+	mem_free(w);
+	return NULL;
+}
+
+/* Not beyond the token's own end: its call must not outlive it. */
+static int64_t
+wait_ms(const struct request *rq, int64_t wait_s)
+{
+	int64_t ms = wait_s * 1000, left;
+
+	if (!rq->who.expires_ms)
+		return ms;
+	left = rq->who.expires_ms - clock_wall_ms() + 1;
+	return left < ms ? (left > 0 ? left : 1) : ms;
+}
+
+/* Whole seconds are few: those who wait as long are in one list, and moved without looking at the others. */
+static int
+start_timer(struct held *h, int64_t ms)
+{
+	struct event_base *base = h->watch->api->base;
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	const struct timeval *common = NULL;
+
+	if (ms % 1000 == 0)
+		common = event_base_init_common_timeout(base, &tv);
+	h->timer = event_new(base, -1, 0, on_timer, h);
+	return h->timer && event_add(h->timer, common ? common : &tv) == 0 ? 0 : -ENOMEM;
+}
+
+int
+watch_hold(struct watch *w, struct request *rq, const struct list *l, int64_t wait_s)
+{
+	struct held *h = mem_zalloc(sizeof *h);
+	int64_t ms = wait_ms(rq, wait_s);
+	int r = -ENOMEM;
+
+	if (!h)
+		return -ENOMEM;
+	h->watch = w;
+	h->rq = request_ref(rq);
+	h->list = *l;
+	h->rights = store_rights(w->api->store);
+	h->wait = list_wait(wait_s);
+	h->until_ms = clock_boot_ms() + ms;
+	wait_for_change(h);
+	r = store_view_number(w->api->store, &l->query, &h->number);
+	if (r == 0)
+		r = start_timer(h, ms);
+	if (r < 0) {
+		held_free(h);
+		return r;
+	}
+	http_call_hold(rq->call, HTTP_HOLD_LONG, on_gone, h);
+	if (w->stopping)
+		make_due(h);
+	return 0;
+}
+
+void
+watch_stop(struct watch *w)
+{
+	w->stopping = true;
+	while (w->wide.first)
+		make_due(w->wide.first);
+	for (size_t i = 0; i < N_BUCKETS; i++)
+		while (w->buckets[i].first)
+			make_due(w->buckets[i].first);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lists that wait for a change: `Prefer: wait=N`.
+ *
+ * Owns the calls that are held. One is answered when something in its view changes, its time is up, its
+ * token is revoked or expires, or the organization's switch goes off; each answer is authorised anew. A
+ * client that goes frees its call at once. Waiting costs nothing but memory.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "manager/api/list.h"
+
+struct watch;
+
+/* api->base and api->store are set. 0 or -errno. */
+MUST_CHECK int watch_new(struct watch **out, struct api *api);
+/* After the HTTP server is freed. NULL is fine; returns NULL. */
+struct watch *watch_free(struct watch *w);
+
+/* The call is answered later. -ENOMEM: it is not held. */
+MUST_CHECK int watch_hold(
+    struct watch *w, struct request *rq, const struct list *l, int64_t wait_s);
+/* Answers all of them now: nothing has changed. Later ones are answered at once, too. */
+void watch_stop(struct watch *w);

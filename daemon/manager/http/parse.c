@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/http/parse.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+/* Around the target in a request line: the longest method, the version, two blanks. */
+#define LINE_SLACK 64
+/* Chunk lines and trailers of one request: small chunks are allowed, endless ones are not. */
+#define OVERHEAD_MAX   (64 * 1024)
+#define CHUNK_LINE_MAX 256
+
+static int
+refuse(struct http_parser *p, int status, const char *why)
+{
+	p->state = HTTP_STATE_BAD;
+	p->status = status;
+	p->why = why;
+	return HTTP_PARSE_BAD;
+}
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool
+http_span_is(struct span a, const char *low)
+{
+	size_t i;
+
+	for (i = 0; i < a.n; i++)
+		if (!low[i] || lower(a.p[i]) != low[i])
+			return false;
+	return !low[i];
+}
+
+static bool
+is_token_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+static bool
+is_token(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!is_token_char(s.p[i]))
+			return false;
+	return s.n > 0;
+}
+
+static struct span
+trim(struct span s)
+{
+	while (s.n && (*s.p == ' ' || *s.p == '\t'))
+		s.p++, s.n--;
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
+bool
+http_list_has(struct span list, const char *token)
+{
+	while (list.p) {
+		const char *comma = memchr(list.p, ',', list.n);
+		struct span one = { list.p, comma ? (size_t)(comma - list.p) : list.n };
+
+		if (http_span_is(trim(one), token))
+			return true;
+		if (!comma)
+			break;
+		list.n -= one.n + 1;
+		list.p = comma + 1;
+	}
+	return false;
+}
+
+struct span
+http_request_field(const struct http_request *r, const char *name, bool *again)
+{
+	struct span found = { 0 };
+
+	if (again)
+		*again = false;
+	for (size_t i = 0; i < r->n_fields; i++) {
+		if (!http_span_is(r->fields[i].name, name))
+			continue;
+		if (!found.p)
+			found = r->fields[i].value;
+		else if (again)
+			*again = true;
+	}
+	return found;
+}
+
+void
+http_parser_init(struct http_parser *p)
+{
+	memset(p, 0, sizeof *p);
+	buf_init(&p->head, LIMIT_HTTP_HEADERS);
+	buf_init(&p->line, LIMIT_HTTP_HEADERS);
+	buf_init(&p->body, LIMIT_HTTP_BODY);
+}
+
+void
+http_parser_fini(struct http_parser *p)
+{
+	buf_fini(&p->head);
+	buf_fini(&p->line);
+	buf_fini(&p->body);
+}
+
+void
+http_parser_reset(struct http_parser *p)
+{
+	buf_reset(&p->head);
+	buf_fini(&p->line);
+	buf_fini(&p->body); /* an idle connection should not keep a megabyte */
+	p->request.n_fields = 0;
+	p->state = HTTP_STATE_HEAD;
+	p->left = p->overhead = p->line_end = 0;
+	p->skipped_blank = false;
+	p->status = 0;
+	p->why = NULL;
+}
+
+bool
+http_parser_idle(const struct http_parser *p)
+{
+	return p->state == HTTP_STATE_HEAD && !p->head.len && !p->skipped_blank;
+}
+
+/* --- the header block ----------------------------------------------------------------- */
+
+static enum http_method
+method_of(struct span s)
+{
+	static const struct {
+		const char *name;
+		enum http_method method;
+	} known[] = {
+		{ "GET", HTTP_GET },
+		{ "HEAD", HTTP_HEAD },
+		{ "POST", HTTP_POST },
+		{ "PATCH", HTTP_PATCH },
+		{ "DELETE", HTTP_DELETE },
+	};
+
+	for (size_t i = 0; i < N_ELEMENTS(known); i++)
+		if (span_is(s, known[i].name))
+			return known[i].method;
+	return HTTP_OTHER;
+}
+
+/* origin-form, or absolute-form, whose host is as good as any: we serve one. */
+static int
+read_target(struct http_parser *p, struct span t)
+{
+	struct http_request *r = &p->request;
+	const char *q;
+
+	if (t.n > LIMIT_HTTP_URI)
+		return refuse(p, 414, "The request target is too long");
+	for (size_t i = 0; i < t.n; i++)
+		if (t.p[i] <= ' ' || t.p[i] >= 0x7f || t.p[i] == '#')
+			return refuse(p, 400,
+			    "The request target holds a character that must be "
+			    "percent-encoded");
+	if (t.n > 7 && !strncasecmp(t.p, "http://", 7))
+		t.p += 7, t.n -= 7;
+	else if (t.n > 8 && !strncasecmp(t.p, "https://", 8))
+		t.p += 8, t.n -= 8;
+	else if (!t.n || *t.p != '/')
+		return refuse(p, 400, "The request target is no path");
+	if (*t.p != '/') {
+		const char *slash = memchr(t.p, '/', t.n);
+
+		if (!slash)
+			return refuse(p, 400, "The request target has no path");
+		t.n -= (size_t)(slash - t.p);
+		t.p = slash;
+	}
+	q = memchr(t.p, '?', t.n);
+	r->path = (struct span){ t.p, q ? (size_t)(q - t.p) : t.n };
+	r->query = q ? (struct span){ q + 1, t.n - r->path.n - 1 } : (struct span){ 0 };
+	return 0;
+}
+
+static int
+read_request_line(struct http_parser *p, struct span l)
+{
+	struct http_request *r = &p->request;
+	const char *sp1 = memchr(l.p, ' ', l.n), *sp2;
+	struct span version;
+
+	if (!sp1)
+		return refuse(p, 400, "The request line is malformed");
+	r->method_text = (struct span){ l.p, (size_t)(sp1 - l.p) };
+	sp2 = memchr(sp1 + 1, ' ', l.n - r->method_text.n - 1);
+	if (!sp2 || !is_token(r->method_text))
+		return refuse(p, 400, "The request line is malformed");
+	r->method = method_of(r->method_text);
+	version = (struct span){ sp2 + 1, (size_t)(l.p + l.n - sp2 - 1) };
+	if (version.n != 8 || memcmp(version.p, "HTTP/", 5) || version.p[6] != '.')
+		return refuse(p, 400, "The request line is malformed");
+	r->http10 = span_is(version, "HTTP/1.0");
+	if (!r->http10 && !span_is(version, "HTTP/1.1"))
+		return refuse(p, 505, "This server speaks HTTP/1.1");
+	return read_target(p, (struct span){ sp1 + 1, (size_t)(sp2 - sp1 - 1) });
+}
+
+static int
+check_field(struct http_parser *p, struct span l, struct http_field *out)
+{
+	const char *colon = memchr(l.p, ':', l.n);
+
+	if (*l.p == ' ' || *l.p == '\t')
+		return refuse(p, 400, "A header field is folded over two lines");
+	if (!colon)
+		return refuse(p, 400, "A header field has no colon");
+	out->name = (struct span){ l.p, (size_t)(colon - l.p) };
+	if (!is_token(out->name))
+		return refuse(p, 400, "The name of a header field is malformed");
+	out->value = trim((struct span){ colon + 1, l.n - out->name.n - 1 });
+	for (size_t i = 0; i < out->value.n; i++) {
+		unsigned char c = (unsigned char)out->value.p[i];
+
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return refuse(p, 400, "A header field holds a control character");
+	}
+	return 0;
+}
+
+static int
+read_length(struct http_parser *p, struct span v)
+{
+	size_t n = 0;
+
+	if (!v.n)
+		return refuse(p, 400, "Content-Length is no number");
+	for (size_t i = 0; i < v.n; i++) {
+		if (v.p[i] < '0' || v.p[i] > '9')
+			return refuse(p, 400, "Content-Length is no number");
+		if (n <= LIMIT_HTTP_BODY)
+			n = n * 10 + (size_t)(v.p[i] - '0');
+	}
+	if (n > LIMIT_HTTP_BODY)
+		return refuse(p, 413, "The request's body is larger than 1 MiB");
+	p->left = n;
+	p->state = n ? HTTP_STATE_LENGTH : HTTP_STATE_DONE;
+	return 0;
+}
+
+/* What the fields say of the message itself: where its body ends, and what comes after it. */
+static int
+read_framing(struct http_parser *p)
+{
+	struct http_request *r = &p->request;
+	bool te_again, cl_again, host_again, expect_again;
+	struct span te = http_request_field(r, "transfer-encoding", &te_again);
+	struct span cl = http_request_field(r, "content-length", &cl_again);
+	struct span host = http_request_field(r, "host", &host_again);
+	struct span expect = http_request_field(r, "expect", &expect_again);
+	struct span connection = { 0 };
+	bool close = false, keep = false;
+
+	if (host_again || (!host.p && !r->http10))
+		return refuse(p, 400, "A request needs exactly one Host field");
+	if (te.p && cl.p)
+		return refuse(p, 400, "Content-Length and Transfer-Encoding exclude each other");
+	if (te_again || cl_again)
+		return refuse(p, 400, "The length of the body is given twice");
+	if (te.p && r->http10)
+		return refuse(p, 400, "HTTP/1.0 has no Transfer-Encoding");
+	if (te.p && !http_span_is(te, "chunked"))
+		return refuse(p, 501, "The only Transfer-Encoding known here is chunked");
+	if (expect.p && (expect_again || !http_span_is(expect, "100-continue")))
+		return refuse(p, 417, "The only expectation known here is 100-continue");
+	for (size_t i = 0; i < r->n_fields; i++) {
+		if (!http_span_is(r->fields[i].name, "connection"))
+			continue;
+		connection = r->fields[i].value;
+		close |= http_list_has(connection, "close");
+		keep |= http_list_has(connection, "keep-alive");
+	}
+	r->keep_alive = !close && (!r->http10 || keep);
+	p->state = HTTP_STATE_DONE;
+	if (te.p)
+		p->state = HTTP_STATE_CHUNK_LINE;
+	else if (cl.p && read_length(p, cl))
+		return HTTP_PARSE_BAD;
+	r->expect_continue = expect.p && !r->http10 && p->state != HTTP_STATE_DONE;
+	return 0;
+}
+
+/* The whole block is there, every line ended by CR LF. */
+static int
+read_head(struct http_parser *p)
+{
+	struct http_request *r = &p->request;
+	const char *at = p->head.data + p->line_end, *end = p->head.data + p->head.len - 2;
+
+	r->n_fields = 0;
+	r->body = SPAN_LITERAL("");
+	if (read_request_line(p, (struct span){ p->head.data, p->line_end - 2 }))
+		return HTTP_PARSE_BAD;
+	while (at < end) {
+		const char *cr = memchr(at, '\r', (size_t)(end - at));
+		struct span l = { at, (size_t)(cr - at) };
+
+		if (r->n_fields == LIMIT_HTTP_FIELDS)
+			return refuse(p, 431, "The request has too many header fields");
+		if (check_field(p, l, &r->fields[r->n_fields]))
+			return HTTP_PARSE_BAD;
+		r->n_fields++;
+		at = cr + 2;
+	}
+	if (read_framing(p))
+		return HTTP_PARSE_BAD;
+	return p->state == HTTP_STATE_DONE ? HTTP_PARSE_DONE : HTTP_PARSE_HEAD;
+}
+
+/* A byte that comes behind `before` (0: none) in a place where lines end by CR LF and only so. */
+static const char *
+line_fault(char before, char c)
+{
+	if (!c)
+		return "The request's header holds a NUL";
+	if (c == '\n' && before != '\r')
+		return "A line of the request ends in a bare LF";
+	if (before == '\r' && c != '\n')
+		return "A line of the request ends in a bare CR";
+	return NULL;
+}
+
+static int
+feed_head_byte(struct http_parser *p, char c)
+{
+	struct buf *h = &p->head;
+	const char *fault = line_fault(h->len ? h->data[h->len - 1] : 0, c);
+
+	if (fault)
+		return refuse(p, 400, fault);
+	if (h->len == LIMIT_HTTP_HEADERS)
+		return refuse(p, 431, "The request's header is larger than 32 KiB");
+	if (!p->line_end && h->len == LIMIT_HTTP_URI + LINE_SLACK)
+		return refuse(p, 414, "The request target is too long");
+	buf_addc(h, c);
+	if (buf_error(h))
+		return -ENOMEM;
+	if (c != '\n')
+		return HTTP_PARSE_MORE;
+	if (!p->line_end) {
+		/* One blank line in front: some clients send one behind their last body. */
+		if (h->len == 2) {
+			if (p->skipped_blank)
+				return refuse(p, 400, "The request line is empty");
+			p->skipped_blank = true;
+			buf_reset(h);
+			return HTTP_PARSE_MORE;
+		}
+		p->line_end = h->len;
+		return HTTP_PARSE_MORE;
+	}
+	if (h->data[h->len - 3] != '\n')
+		return HTTP_PARSE_MORE;
+	return read_head(p);
+}
+
+/* --- the body ------------------------------------------------------------------------- */
+
+static int
+body_done(struct http_parser *p)
+{
+	p->state = HTTP_STATE_DONE;
+	if (p->body.len)
+		p->request.body = (struct span){ p->body.data, p->body.len };
+	return HTTP_PARSE_DONE;
+}
+
+static int
+feed_data(struct http_parser *p, const char *data, size_t n, size_t *used)
+{
+	size_t take = n < p->left ? n : p->left;
+
+	buf_add(&p->body, data, take);
+	if (buf_error(&p->body))
+		return -ENOMEM; /* its size was checked before */
+	*used += take;
+	p->left -= take;
+	if (p->left)
+		return HTTP_PARSE_MORE;
+	if (p->state == HTTP_STATE_LENGTH)
+		return body_done(p);
+	p->state = HTTP_STATE_CHUNK_END;
+	return HTTP_PARSE_MORE;
+}
+
+/* "1a;ext=1": the extension is checked as text and ignored, as the RFC demands. */
+static int
+read_chunk_line(struct http_parser *p)
+{
+	const char *s = p->line.data;
+	size_t n = p->line.len - 2, i = 0, size = 0;
+
+	for (; i < n && s[i] != ';'; i++) {
+		char c = lower(s[i]);
+		int digit = c >= '0' && c <= '9'   ? c - '0'
+			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+						   : -1;
+
+		if (digit < 0)
+			return refuse(p, 400, "The size of a chunk is malformed");
+		if (size <= LIMIT_HTTP_BODY)
+			size = size * 16 + (size_t)digit;
+	}
+	if (!i || i > 16)
+		return refuse(p, 400, "The size of a chunk is malformed");
+	for (; i < n; i++)
+		if ((unsigned char)s[i] < ' ' && s[i] != '\t')
+			return refuse(p, 400, "A chunk's extension holds a control character");
+	if (size > LIMIT_HTTP_BODY - p->body.len)
+		return refuse(p, 413, "The request's body is larger than 1 MiB");
+	p->left = size;
+	p->state = size ? HTTP_STATE_CHUNK_DATA : HTTP_STATE_TRAILER;
+	return HTTP_PARSE_MORE;
+}
+
+/* Trailer fields must be well-formed and are then forgotten: none may change what was decided. */
+static int
+read_trailer(struct http_parser *p)
+{
+	struct http_field ignored;
+
+	if (p->line.len == 2)
+		return body_done(p);
+	if (check_field(p, (struct span){ p->line.data, p->line.len - 2 }, &ignored))
+		return HTTP_PARSE_BAD;
+	return HTTP_PARSE_MORE;
+}
+
+static int
+feed_line_byte(struct http_parser *p, char c)
+{
+	struct buf *l = &p->line;
+	const char *fault = line_fault(l->len ? l->data[l->len - 1] : 0, c);
+	int r;
+
+	if (fault)
+		return refuse(p, 400, fault);
+	if (++p->overhead > OVERHEAD_MAX)
+		return refuse(p, 400, "The chunks of the body are too many or too small");
+	if (p->state == HTTP_STATE_CHUNK_LINE && l->len == CHUNK_LINE_MAX)
+		return refuse(p, 400, "The size of a chunk is malformed");
+	if (l->len == LIMIT_HTTP_HEADERS)
+		return refuse(p, 431, "The request's trailer is larger than 32 KiB");
+	buf_addc(l, c);
+	if (buf_error(l))
+		return -ENOMEM;
+	if (c != '\n')
+		return HTTP_PARSE_MORE;
+	if (p->state == HTTP_STATE_CHUNK_LINE) {
+		r = read_chunk_line(p);
+	} else if (p->state == HTTP_STATE_CHUNK_END) {
+		r = HTTP_PARSE_MORE;
+		if (l->len == 2)
+			p->state = HTTP_STATE_CHUNK_LINE;
+		else
+			r = refuse(p, 400, "A chunk is longer than it said");
+	} else {
+		r = read_trailer(p);
+	}
+	buf_reset(l);
+	return r;
+}
+
+int
+http_parser_feed(struct http_parser *p, const char *data, size_t n, size_t *used)
+{
+	int r = HTTP_PARSE_MORE;
+
+	*used = 0;
+	if (p->state == HTTP_STATE_BAD)
+		return HTTP_PARSE_BAD;
+	if (p->state == HTTP_STATE_DONE)
+		return HTTP_PARSE_DONE;
+	while (r == HTTP_PARSE_MORE && *used < n) {
+		const char *at = data + *used;
+
+		if (p->state == HTTP_STATE_LENGTH || p->state == HTTP_STATE_CHUNK_DATA)
+			r = feed_data(p, at, n - *used, used);
+		else if (p->state == HTTP_STATE_HEAD)
+			r = feed_head_byte(p, data[(*used)++]);
+		else
+			r = feed_line_byte(p, data[(*used)++]);
+	}
+	return r;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP/1.1 requests out of a stream of bytes. Pure: no socket, no clock.
+ *
+ * Strict on purpose: where RFC 9112 leaves two readings (both Content-Length and
+ * Transfer-Encoding, a folded field, a bare LF) a proxy in front may choose the other one, and what
+ * it thinks is a body becomes a request here. Such a message is refused and its connection ended.
+ * However the bytes are cut into pieces, the outcome is the same.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/limits.h"
+#include "base/span.h"
+
+enum http_method {
+	HTTP_GET,
+	HTTP_HEAD,
+	HTTP_POST,
+	HTTP_PATCH,
+	HTTP_DELETE,
+	HTTP_OTHER, /* well-formed, and no route has it */
+};
+
+struct http_field {
+	struct span name; /* as sent; compared without case */
+	struct span value;
+};
+
+/* One request. Its spans live until the parser is fed or reset again. */
+struct http_request {
+	enum http_method method;
+	struct span method_text;
+	struct span path;  /* begins with '/'; still percent-encoded */
+	struct span query; /* behind the '?'; absent without one */
+	bool http10;
+	bool keep_alive;
+	bool expect_continue;
+	size_t n_fields;
+	struct http_field fields[LIMIT_HTTP_FIELDS];
+	struct span body; /* "" when there is none */
+};
+
+/* The value of a field; absent when it is not there. *again (may be NULL): it was sent twice. */
+struct span http_request_field(const struct http_request *r, const char *name, bool *again);
+/* Without regard to ASCII case. */
+bool http_span_is(struct span a, const char *lower);
+/* True when a comma-separated list of tokens has this one (given in lower case). */
+bool http_list_has(struct span list, const char *token);
+
+enum http_parse {
+	HTTP_PARSE_MORE, /* all bytes were used; feed more */
+	HTTP_PARSE_HEAD, /* the header is complete (request: all but the body); feed the rest */
+	HTTP_PARSE_DONE, /* the request is complete */
+	HTTP_PARSE_BAD,  /* refused with ->status and ->why; the stream can not be read on */
+};
+
+enum http_parse_state {
+	HTTP_STATE_HEAD,
+	HTTP_STATE_LENGTH,
+	HTTP_STATE_CHUNK_LINE,
+	HTTP_STATE_CHUNK_DATA,
+	HTTP_STATE_CHUNK_END,
+	HTTP_STATE_TRAILER,
+	HTTP_STATE_DONE,
+	HTTP_STATE_BAD,
+};
+
+struct http_parser {
+	struct http_request request;
+	int status;      /* of HTTP_PARSE_BAD: 400, 413, 414, 417, 431, 501, 505 */
+	const char *why; /* a sentence, static */
+	/* Private. */
+	enum http_parse_state state;
+	struct buf head;
+	struct buf line; /* a chunk's size or a trailer field */
+	struct buf body;
+	size_t left;     /* bytes to come of the body or of the chunk */
+	size_t overhead; /* bytes of chunk lines and trailers so far */
+	size_t line_end; /* offset behind the request line; 0 while it is incomplete */
+	bool skipped_blank;
+};
+
+void http_parser_init(struct http_parser *p);
+void http_parser_fini(struct http_parser *p);
+/* Ready for the next request on the same connection; wipes this one. */
+void http_parser_reset(struct http_parser *p);
+/* False when a request has begun and is not complete. */
+bool http_parser_idle(const struct http_parser *p);
+
+/* *used: how many of the n bytes were taken. An enum http_parse, or -ENOMEM. */
+MUST_CHECK int http_parser_feed(struct http_parser *p, const char *data, size_t n, size_t *used);

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/program/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "manager/api/rate.h"
+#include "manager/api/token.h"
+
+const char cli_help[] =
+    "Usage:\n"
+    "  connd-manager --data DIR [--listen ADDR:PORT] [--key-file FILE]\n"
+    "                     [--tls-cert FILE --tls-key FILE] [--rate-get N/s] [--rate-post N/s]\n"
+    "  connd-manager init --data DIR --organization NAME --workspace NAME\n"
+    "                     --deployment NAME [--deployment NAME...] [--key-file FILE]\n"
+    "  connd-manager deployment create --data DIR --workspace-id ID --name NAME\n"
+    "  connd-manager token create --data DIR --name NAME\n"
+    "                     --scope organization|workspace|deployment --scope-id ID\n"
+    "                     --role OWNER|OPERATOR|AUTHOR|MEMBER [--expires-in SECONDS]\n"
+    "  connd-manager token revoke --data DIR --id ID\n"
+    "  connd-manager organization set --data DIR --secrets-fetching on|off\n"
+    "  connd-manager rotate-key --data DIR [--new-key-file FILE]\n"
+    "  connd-manager backup FILE --data DIR\n"
+    "  connd-manager restore FILE --data DIR [--key-file FILE]\n"
+    "\n"
+    "Without a verb it serves the Environment Manager's API. `init` makes the data\n"
+    "directory and prints its ids and the first token; no token is ever shown again.\n"
+    "The other verbs act at once, beside a running server or without one, and print JSON.\n"
+    "`restore` fills a directory without a database. A backup opens with the key of its day\n"
+    "alone: keep that too, somewhere else.\n"
+    "\n"
+    "  --data DIR         the data directory\n"
+    "  --key-file FILE    the key-encryption key, if not DIR/manager.key: 32 bytes, raw or\n"
+    "                     as 64 hex digits\n"
+    "  --new-key-file FILE  the key to change to, when DIR/manager.key is not used: serve\n"
+    "                     with --key-file FILE from then on\n"
+    "  --listen ADDR:PORT where to serve (default: 127.0.0.1:8888)\n"
+    "  --tls-cert FILE, --tls-key FILE\n"
+    "                     serve HTTPS with this certificate (with its chain) and key, in\n"
+    "                     PEM; both are loaded again when they change\n"
+    "  --rate-get N/s     how often one token may read (default: without limit); what comes\n"
+    "                     faster waits, and is refused with 429 when that does not help\n"
+    "  --rate-post N/s    the same for what changes something\n"
+    "  --audit-days DAYS  how long the audit log and old versions are kept (default: 90)\n"
+    "  --fault ROUTE:KIND[=VALUE][@PROBABILITY]\n"
+    "                     for rehearsals: what goes wrong. ROUTE: *, list, create, get, update,\n"
+    "                     delete, exclude, history, restore, promote. KIND: delay=TIME,\n"
+    "                     429[=SECONDS], 500, 503, reset, truncate, malformed, drip, withhold.\n"
+    "                     May be given again: list:delay=2s, *:503@0.1\n"
+    "  --help, --version\n"
+    "\n"
+    "Exit code: 0 done, 1 it could not be done, 2 usage.\n";
+
+enum option_id {
+	OPT_DATA,
+	OPT_KEY_FILE,
+	OPT_NEW_KEY_FILE,
+	OPT_LISTEN,
+	OPT_AUDIT_DAYS,
+	OPT_ORGANIZATION,
+	OPT_WORKSPACE,
+	OPT_DEPLOYMENT,
+	OPT_NAME,
+	OPT_WORKSPACE_ID,
+	OPT_SCOPE,
+	OPT_SCOPE_ID,
+	OPT_ROLE,
+	OPT_EXPIRES_IN,
+	OPT_ID,
+	OPT_SECRETS_FETCHING,
+	OPT_RATE_GET,
+	OPT_RATE_POST,
+	OPT_TLS_CERT,
+	OPT_TLS_KEY,
+	OPT_FAULT,
+	OPT_N,
+};
+
+static const char *const option_names[OPT_N] = {
+	[OPT_DATA] = "--data",
+	[OPT_KEY_FILE] = "--key-file",
+	[OPT_NEW_KEY_FILE] = "--new-key-file",
+	[OPT_LISTEN] = "--listen",
+	[OPT_AUDIT_DAYS] = "--audit-days",
+	[OPT_ORGANIZATION] = "--organization",
+	[OPT_WORKSPACE] = "--workspace",
+	[OPT_DEPLOYMENT] = "--deployment",
+	[OPT_NAME] = "--name",
+	[OPT_WORKSPACE_ID] = "--workspace-id",
+	[OPT_SCOPE] = "--scope",
+	[OPT_SCOPE_ID] = "--scope-id",
+	[OPT_ROLE] = "--role",
+	[OPT_EXPIRES_IN] = "--expires-in",
+	[OPT_ID] = "--id",
+	[OPT_SECRETS_FETCHING] = "--secrets-fetching",
+	[OPT_RATE_GET] = "--rate-get",
+	[OPT_RATE_POST] = "--rate-post",
+	[OPT_TLS_CERT] = "--tls-cert",
+	[OPT_TLS_KEY] = "--tls-key",
+	[OPT_FAULT] = "--fault",
+};
+
+/* A century: more than enough, and its milliseconds are far from their end. */
+#define MAX_DAYS           36500
+#define DEFAULT_AUDIT_DAYS 90
+#define MAX_SECONDS        (MAX_DAYS * INT64_C(86400))
+
+#define BIT(o) (1U << (o))
+#define ALWAYS (BIT(OPT_DATA) | BIT(OPT_KEY_FILE))
+
+/* Each verb's words, the options it must have, and those it may. */
+static const struct verb_row {
+	const char *word, *second;
+	unsigned must, may;
+	bool file; /* and behind its words a FILE */
+} verbs[] = {
+	[VERB_SERVE] = { "", NULL, BIT(OPT_DATA),
+	    BIT(OPT_LISTEN) | BIT(OPT_AUDIT_DAYS) | BIT(OPT_RATE_GET) | BIT(OPT_RATE_POST) |
+		BIT(OPT_TLS_CERT) | BIT(OPT_TLS_KEY) | BIT(OPT_FAULT),
+	    false },
+	[VERB_INIT] = { "init", NULL,
+	    BIT(OPT_DATA) | BIT(OPT_ORGANIZATION) | BIT(OPT_WORKSPACE) | BIT(OPT_DEPLOYMENT), 0,
+	    false },
+	[VERB_DEPLOYMENT_CREATE] = { "deployment", "create",
+	    BIT(OPT_DATA) | BIT(OPT_WORKSPACE_ID) | BIT(OPT_NAME), 0, false },
+	[VERB_TOKEN_CREATE] = { "token", "create",
+	    BIT(OPT_DATA) | BIT(OPT_NAME) | BIT(OPT_SCOPE) | BIT(OPT_SCOPE_ID) | BIT(OPT_ROLE),
+	    BIT(OPT_EXPIRES_IN), false },
+	[VERB_TOKEN_REVOKE] = { "token", "revoke", BIT(OPT_DATA) | BIT(OPT_ID), 0, false },
+	[VERB_ORGANIZATION_SET] = { "organization", "set",
+	    BIT(OPT_DATA) | BIT(OPT_SECRETS_FETCHING), 0, false },
+	[VERB_ROTATE_KEY] = { "rotate-key", NULL, BIT(OPT_DATA), BIT(OPT_NEW_KEY_FILE), false },
+	[VERB_BACKUP] = { "backup", NULL, BIT(OPT_DATA), 0, true },
+	[VERB_RESTORE] = { "restore", NULL, BIT(OPT_DATA), 0, true },
+};
+
+static bool PRINTF(2, 3) refuse(char *why, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(why, CLI_WHY_SIZE, format, ap);
+	va_end(ap);
+	return false;
+}
+
+static bool
+set_id(struct id *out, const char *text, const char *option, char *why)
+{
+	if (id_from(span_of(text), out))
+		return true;
+	return refuse(why, "%s takes an id: c and 24 lower-case letters or digits", option);
+}
+
+static bool
+set_name(const char **out, const char *text, const char *option, char *why)
+{
+	*out = text;
+	if (!text[0] || strlen(text) >= TOKEN_NAME_SIZE)
+		return refuse(why, "%s takes a name of 1 to 255 bytes", option);
+	if (!utf8_is_valid(span_of(text)))
+		return refuse(why, "%s takes a name in UTF-8", option);
+	return utf8_is_printable(span_of(text)) ||
+	       refuse(why, "%s takes a name without control characters", option);
+}
+
+static bool
+set_scope(struct options *o, const char *text, char *why)
+{
+	if (strcmp(text, "organization") == 0)
+		o->scope = SCOPE_ORGANIZATION;
+	else if (strcmp(text, "workspace") == 0)
+		o->scope = SCOPE_WORKSPACE;
+	else if (strcmp(text, "deployment") == 0)
+		o->scope = SCOPE_DEPLOYMENT;
+	else
+		return refuse(
+		    why, "--scope is organization, workspace or deployment, not %.60s", text);
+	return true;
+}
+
+/* A whole number from 1 to max, in what the option counts. */
+static bool
+set_number(int64_t *out, const char *text, int64_t max, const char *option, char *why)
+{
+	char *end;
+	long long v = strtoll(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end || v < 1 || v > max)
+		return refuse(why, "%s takes a whole number from 1 to %lld, not %.60s", option,
+		    (long long)max, text);
+	*out = v;
+	return true;
+}
+
+static bool
+set_text(const char **out, const char *text, const char *what, const char *option, char *why)
+{
+	*out = text;
+	return text[0] || refuse(why, "%s takes %s", option, what);
+}
+
+static bool
+set_rate(unsigned *out, const char *text, const char *option, char *why)
+{
+	*out = rate_read(text);
+	return *out || refuse(why, "%s takes a number from 1, or N/s", option);
+}
+
+static bool
+set_option(struct options *o, enum option_id id, const char *v, char *why)
+{
+	const char *name = option_names[id];
+
+	_Static_assert(REHEARSAL_WHY_SIZE <= CLI_WHY_SIZE, "one buffer for both");
+	switch (id) {
+	case OPT_DATA:
+		return set_text(&o->data, v, "a directory", name, why);
+	case OPT_KEY_FILE:
+		return set_text(&o->key_file, v, "a file", name, why);
+	case OPT_NEW_KEY_FILE:
+		return set_text(&o->new_key_file, v, "a file", name, why);
+	case OPT_LISTEN:
+		return set_text(&o->listen, v, "ADDR:PORT", name, why);
+	case OPT_ORGANIZATION:
+		return set_name(&o->organization, v, name, why);
+	case OPT_WORKSPACE:
+		return set_name(&o->workspace, v, name, why);
+	case OPT_DEPLOYMENT:
+		if (o->n_deployments == CLI_MAX_DEPLOYMENTS)
+			return refuse(
+			    why, "%s may be given 100 times; make the others afterwards", name);
+		return set_name(&o->deployments[o->n_deployments++], v, name, why);
+	case OPT_NAME:
+		return set_name(&o->name, v, name, why);
+	case OPT_WORKSPACE_ID:
+		return set_id(&o->workspace_id, v, name, why);
+	case OPT_SCOPE:
+		return set_scope(o, v, why);
+	case OPT_SCOPE_ID:
+		return set_id(&o->scope_id, v, name, why);
+	case OPT_ROLE:
+		return role_from(span_of(v), &o->role) ||
+		       refuse(why, "--role is OWNER, OPERATOR, AUTHOR or MEMBER, not %.60s", v);
+	case OPT_EXPIRES_IN:
+		return set_number(&o->expires_in_s, v, MAX_SECONDS, name, why);
+	case OPT_AUDIT_DAYS:
+		return set_number(&o->audit_days, v, MAX_DAYS, name, why);
+	case OPT_ID:
+		return set_id(&o->id, v, name, why);
+	case OPT_SECRETS_FETCHING:
+		o->secrets_fetching = strcmp(v, "on") == 0;
+		return o->secrets_fetching || strcmp(v, "off") == 0 ||
+		       refuse(why, "%s is on or off", name);
+	case OPT_RATE_GET:
+		return set_rate(&o->rate_get, v, name, why);
+	case OPT_RATE_POST:
+		return set_rate(&o->rate_post, v, name, why);
+	case OPT_TLS_CERT:
+		return set_text(&o->tls_cert, v, "a file", name, why);
+	case OPT_TLS_KEY:
+		return set_text(&o->tls_key, v, "a file", name, why);
+	case OPT_FAULT:
+		if (o->n_faults == CLI_MAX_FAULTS)
+			return refuse(why, "%s may be given %d times", name, CLI_MAX_FAULTS);
+		return rehearsal_read(v, &o->faults[o->n_faults++], why) == 0;
+	case OPT_N:
+		break;
+	}
+	return false;
+}
+
+/* How many words the verb takes; 0: there is no such verb. */
+static size_t
+find_verb(size_t n, char *const *argv, struct options *o)
+{
+	for (size_t i = 1; i < N_ELEMENTS(verbs); i++) {
+		if (strcmp(argv[0], verbs[i].word) != 0)
+			continue;
+		if (verbs[i].second && (n < 2 || strcmp(argv[1], verbs[i].second) != 0))
+			continue;
+		o->verb = (enum verb)i;
+		return verbs[i].second ? 2 : 1;
+	}
+	return 0;
+}
+
+/* The option that an argument names, with or without "=VALUE"; OPT_N: none. */
+static enum option_id
+find_option(const char *arg, const char **value)
+{
+	for (int i = 0; i < OPT_N; i++) {
+		size_t n = strlen(option_names[i]);
+
+		if (strncmp(arg, option_names[i], n) != 0)
+			continue;
+		if (arg[n] == '\0' || arg[n] == '=') {
+			*value = arg[n] ? arg + n + 1 : NULL;
+			return (enum option_id)i;
+		}
+	}
+	return OPT_N;
+}
+
+static bool
+check_given(const struct options *o, unsigned given, char *why)
+{
+	for (int i = 0; i < OPT_N; i++) {
+		if ((verbs[o->verb].must & BIT(i)) && !(given & BIT(i)))
+			return refuse(why, "%s is missing", option_names[i]);
+	}
+	return true;
+}
+
+static bool
+parse_options(size_t n, char *const *argv, struct options *o, char *why)
+{
+	unsigned given = 0, known = verbs[o->verb].must | verbs[o->verb].may | ALWAYS;
+
+	for (size_t i = 0; i < n; i++) {
+		const char *value = NULL;
+		enum option_id id = find_option(argv[i], &value);
+
+		if (id == OPT_N)
+			return refuse(why, "%s %.100s",
+			    argv[i][0] == '-' ? "unknown option" : "unexpected word", argv[i]);
+		if (!(known & BIT(id)))
+			return refuse(why, "%s is no option of this command", option_names[id]);
+		if ((given & BIT(id)) && id != OPT_DEPLOYMENT && id != OPT_FAULT)
+			return refuse(why, "%s is given twice", option_names[id]);
+		if (!value && ++i == n)
+			return refuse(why, "%s takes a value", option_names[id]);
+		given |= BIT(id);
+		if (!set_option(o, id, value ? value : argv[i], why))
+			return false;
+	}
+	return check_given(o, given, why);
+}
+
+enum cli_verdict
+cli_parse(size_t n, char *const *argv, struct options *out, char why[static CLI_WHY_SIZE])
+{
+	size_t words = 0;
+
+	*out = (struct options){ .verb = VERB_SERVE, .audit_days = DEFAULT_AUDIT_DAYS };
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return CLI_HELP;
+		if (strcmp(argv[i], "--version") == 0)
+			return CLI_VERSION;
+	}
+	if (n && argv[0][0] != '-') {
+		words = find_verb(n, argv, out);
+		if (!words) {
+			(void)refuse(why, "unknown command %.100s", argv[0]);
+			return CLI_USAGE;
+		}
+		if (verbs[out->verb].file) {
+			if (n == words || argv[words][0] == '-' || !argv[words][0]) {
+				(void)refuse(why, "%s takes a FILE first", argv[0]);
+				return CLI_USAGE;
+			}
+			out->file = argv[words++];
+		}
+	}
+	if (!parse_options(n - words, argv + words, out, why))
+		return CLI_USAGE;
+	if (!out->tls_cert != !out->tls_key) {
+		(void)refuse(why, "--tls-cert and --tls-key belong together");
+		return CLI_USAGE;
+	}
+	return CLI_RUN;
+}
+
+/* room is not moved by the second: it is made at once. */
+static void
+resolve_path(const char **path, const char *cwd, struct buf *room)
+{
+	size_t at = room->len;
+
+	if (!*path || **path == '/')
+		return;
+	buf_addf(room, "%s/%s", cwd, *path);
+	buf_addc(room, '\0');
+	*path = buf_error(room) ? NULL : room->data + at;
+}
+
+bool
+cli_resolve_paths(
+    struct options *o, const char *cwd, struct buf *room, char why[static CLI_WHY_SIZE])
+{
+	if (!buf_room(room, 2 * (strlen(cwd) + 2) + (o->file ? strlen(o->file) : 0) +
+				(o->new_key_file ? strlen(o->new_key_file) : 0)))
+		return refuse(why, "a path is too long");
+	resolve_path(&o->file, cwd, room);
+	resolve_path(&o->new_key_file, cwd, room);
+	return true;
+}

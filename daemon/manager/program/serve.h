@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The serving process: wires store, tokens, API, HTTP and control socket, and runs until it is told to stop. */
+#pragma once
+
+#include "base/attr.h"
+#include "manager/program/cli.h"
+
+#define SERVE_WHY_SIZE 512
+/* 0 after SIGTERM or SIGINT; -1 with `why` when it could not start. */
+MUST_CHECK int serve(const struct options *o, char why[static SERVE_WHY_SIZE]);

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/store/keys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/rnd.h"
+
+#define KEYS_VERSION 1
+#define WRAPPED_SIZE (SEAL_KEY_SIZE + SEAL_OVERHEAD)
+#define HEAD_SIZE    (1 + KEYS_ID_SIZE)
+#define MAX_AD       256
+#define PATH_SIZE    4096
+
+struct key {
+	uint8_t bytes[SEAL_KEY_SIZE];
+	uint8_t id[KEYS_ID_SIZE];
+};
+
+struct keys {
+	struct key current;
+	struct key other; /* also opens; there when has_other */
+	bool has_other;
+	bool ours; /* path is DIR/manager.key, which we made and may replace */
+	char path[PATH_SIZE], next[PATH_SIZE]; /* the file of current; DIR/manager.key.new */
+};
+
+static void
+set_key(struct key *k, const uint8_t bytes[static SEAL_KEY_SIZE])
+{
+	static const char context[] = "connd-manager key id";
+	uint8_t digest[HASH_SIZE];
+
+	memcpy(k->bytes, bytes, SEAL_KEY_SIZE);
+	/* The id is public: a digest under the key itself tells nothing of it. */
+	hash_long(digest, bytes, SEAL_KEY_SIZE, context, sizeof context - 1);
+	memcpy(k->id, digest, KEYS_ID_SIZE);
+}
+
+struct keys *
+keys_from_bytes(const uint8_t key[static SEAL_KEY_SIZE])
+{
+	struct keys *k = mem_zalloc(sizeof *k);
+
+	if (k)
+		set_key(&k->current, key);
+	return k;
+}
+
+struct keys *
+keys_free(struct keys *k)
+{
+	mem_free(k);
+	return NULL;
+}
+
+void
+keys_name(const struct keys *k, char out[static 2 * KEYS_ID_SIZE + 1])
+{
+	hex_encode(out, k->current.id, KEYS_ID_SIZE);
+}
+
+/* ---- files ---- */
+
+/* Where the key is, and whether it is ours to make. */
+static int
+key_path(struct keys *k, const char *dir, const char *key_file, char *why)
+{
+	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+	int n = 0, n_next = 0;
+
+	if (key_file) {
+		n = snprintf(k->path, PATH_SIZE, "%s", key_file);
+		goto out;
+	}
+	if (credentials) {
+		n = snprintf(k->path, PATH_SIZE, "%s/manager-key", credentials);
+		if (n >= PATH_SIZE || access(k->path, F_OK) == 0)
+			goto out;
+	}
+	k->ours = true;
+	n = snprintf(k->path, PATH_SIZE, "%s/manager.key", dir);
+	n_next = snprintf(k->next, PATH_SIZE, "%s/manager.key.new", dir);
+out:
+	if (n < PATH_SIZE && n_next < PATH_SIZE)
+		return 0;
+	snprintf(why, FILE_WHY_SIZE, "the path of the key-encryption key is too long");
+	return -ENAMETOOLONG;
+}
+
+static int
+read_key(const char *path, struct key *out, char *why)
+{
+	uint8_t bytes[SEAL_KEY_SIZE];
+	char reason[FILE_WHY_SIZE] = "";
+	int r = file_read_key(path, bytes, reason);
+
+	if (r == -ENOENT)
+		snprintf(why, FILE_WHY_SIZE,
+		    "the key-encryption key is missing: %.300s; put it back, or name it with "
+		    "--key-file",
+		    path);
+	else if (r < 0)
+		snprintf(
+		    why, FILE_WHY_SIZE, "the key-encryption key can not be read: %.400s", reason);
+	else
+		set_key(out, bytes);
+	mem_wipe(bytes, sizeof bytes);
+	return r;
+}
+
+/* A file with a fresh key, whole or not there; it must not be there yet. */
+static int
+write_key(const char *path, char *why)
+{
+	uint8_t bytes[SEAL_KEY_SIZE];
+	char hex[2 * SEAL_KEY_SIZE + 2], part[PATH_SIZE];
+	int r;
+
+	if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
+		return -ENAMETOOLONG;
+	(void)unlink(part); /* of a process that was killed */
+	rnd_bytes(bytes, sizeof bytes);
+	hex_encode(hex, bytes, sizeof bytes);
+	hex[sizeof hex - 2] = '\n';
+	r = file_create(part, hex, sizeof hex - 1, why);
+	if (r == 0 && renameat2(AT_FDCWD, part, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
+		r = -errno;
+		snprintf(why, FILE_WHY_SIZE, "%.400s: %s", path, strerror(-r));
+		(void)unlink(part); /* r tells */
+	}
+	if (r == 0)
+		r = file_sync_name(path);
+	mem_wipe(bytes, sizeof bytes);
+	mem_wipe(hex, sizeof hex);
+	return r;
+}
+
+/* make: a key of our own is made when there is none. */
+static int
+load(struct keys **out, const char *dir, const char *key_file, bool make, char *why)
+{
+	struct keys *k = mem_zalloc(sizeof *k);
+	int r;
+
+	if (!k)
+		return -ENOMEM;
+	r = key_path(k, dir, key_file, why);
+	if (r == 0 && make && k->ours && access(k->path, F_OK) != 0)
+		r = write_key(k->path, why);
+	if (r == 0)
+		r = read_key(k->path, &k->current, why);
+	if (r == 0 && k->ours && access(k->next, F_OK) == 0) {
+		r = read_key(k->next, &k->other, why);
+		k->has_other = r == 0;
+	}
+	if (r < 0)
+		k = keys_free(k);
+	*out = k;
+	return r;
+}
+
+int
+keys_load(struct keys **out, const char *dir, const char *key_file, char why[static FILE_WHY_SIZE])
+{
+	return load(out, dir, key_file, false, why);
+}
+
+int
+keys_make(struct keys **out, const char *dir, const char *key_file, char why[static FILE_WHY_SIZE])
+{
+	return load(out, dir, key_file, true, why);
+}
+
+/* ---- envelopes ---- */
+
+static const struct key *
+key_of(const struct keys *k, struct span envelope)
+{
+	const uint8_t *p = (const uint8_t *)envelope.p;
+
+	if (envelope.n < KEYS_OVERHEAD || p[0] != KEYS_VERSION)
+		return NULL;
+	if (memcmp(p + 1, k->current.id, KEYS_ID_SIZE) == 0)
+		return &k->current;
+	if (k->has_other && memcmp(p + 1, k->other.id, KEYS_ID_SIZE) == 0)
+		return &k->other;
+	return NULL;
+}
+
+/* What the wrapped data key is bound to: the place of the text, and which key wraps it. */
+static size_t
+wrap_ad(char out[static MAX_AD + KEYS_ID_SIZE], const uint8_t *id, struct span ad)
+{
+	memcpy(out, id, KEYS_ID_SIZE);
+	memcpy(out + KEYS_ID_SIZE, ad.p, ad.n);
+	return KEYS_ID_SIZE + ad.n;
+}
+
+/* The first part of an envelope, HEAD_SIZE + WRAPPED_SIZE bytes, under the current key. */
+static void
+wrap(const struct keys *k, struct span ad, const uint8_t dek[static SEAL_KEY_SIZE], uint8_t *out)
+{
+	char bound[MAX_AD + KEYS_ID_SIZE];
+	size_t n = wrap_ad(bound, k->current.id, ad);
+
+	out[0] = KEYS_VERSION;
+	memcpy(out + 1, k->current.id, KEYS_ID_SIZE);
+	seal(out + HEAD_SIZE, dek, SEAL_KEY_SIZE, bound, n, k->current.bytes);
+}
+
+static int
+unwrap(
+    const struct keys *k, struct span ad, struct span envelope, uint8_t dek[static SEAL_KEY_SIZE])
+{
+	const struct key *key = key_of(k, envelope);
+	char bound[MAX_AD + KEYS_ID_SIZE];
+
+	if (!key || ad.n > MAX_AD)
+		return -EBADMSG;
+	return seal_open(dek, (const uint8_t *)envelope.p + HEAD_SIZE, WRAPPED_SIZE, bound,
+	    wrap_ad(bound, key->id, ad), key->bytes);
+}
+
+int
+keys_seal(const struct keys *k, struct span ad, struct span text, struct buf *out)
+{
+	uint8_t dek[SEAL_KEY_SIZE], *p;
+
+	if (ad.n > MAX_AD)
+		return -EINVAL;
+	p = (uint8_t *)buf_room(out, KEYS_OVERHEAD + text.n);
+	if (!p)
+		return buf_error(out);
+	rnd_bytes(dek, sizeof dek);
+	wrap(k, ad, dek, p);
+	seal(p + HEAD_SIZE + WRAPPED_SIZE, text.p, text.n, ad.p, ad.n, dek);
+	mem_wipe(dek, sizeof dek);
+	buf_grown(out, KEYS_OVERHEAD + text.n);
+	return 0;
+}
+
+int
+keys_open(const struct keys *k, struct span ad, struct span envelope, struct buf *out)
+{
+	uint8_t dek[SEAL_KEY_SIZE];
+	size_t n;
+	char *room;
+	int r = unwrap(k, ad, envelope, dek);
+
+	if (r < 0)
+		return r;
+	n = envelope.n - KEYS_OVERHEAD;
+	room = buf_room(out, n);
+	if (room) {
+		r = seal_open((uint8_t *)room,
+		    (const uint8_t *)envelope.p + HEAD_SIZE + WRAPPED_SIZE, n + SEAL_OVERHEAD, ad.p,
+		    ad.n, dek);
+		if (r == 0)
+			buf_grown(out, n);
+	} else {
+		r = buf_error(out);
+	}
+	mem_wipe(dek, sizeof dek);
+	return r;
+}
+
+/* ---- rotation ---- */
+
+int
+keys_rewrap(const struct keys *k, struct span ad, struct span envelope, struct buf *out)
+{
+	uint8_t dek[SEAL_KEY_SIZE], *p;
+	int r = unwrap(k, ad, envelope, dek);
+
+	if (r < 0)
+		return r;
+	p = (uint8_t *)buf_room(out, envelope.n);
+	if (p) {
+		wrap(k, ad, dek, p);
+		memcpy(p + HEAD_SIZE + WRAPPED_SIZE, envelope.p + HEAD_SIZE + WRAPPED_SIZE,
+		    envelope.n - HEAD_SIZE - WRAPPED_SIZE);
+		buf_grown(out, envelope.n);
+	}
+	mem_wipe(dek, sizeof dek);
+	return buf_error(out);
+}
+
+static void
+swap(struct keys *k)
+{
+	struct key was = k->current;
+
+	k->current = k->other;
+	k->other = was;
+	mem_wipe(&was, sizeof was);
+}
+
+int
+keys_rotate(struct keys *k, const char *new_key_file, char why[static FILE_WHY_SIZE])
+{
+	struct key fresh;
+	int r = 0;
+
+	if (!new_key_file && !k->ours) {
+		snprintf(why, FILE_WHY_SIZE,
+		    "the key is not DIR/manager.key: name the new one with --new-key-file");
+		return -EINVAL;
+	}
+	if (!new_key_file)
+		r = write_key(k->next, why);
+	if (r == 0)
+		r = read_key(new_key_file ? new_key_file : k->next, &fresh, why);
+	if (r == 0 && memcmp(fresh.id, k->current.id, KEYS_ID_SIZE) == 0) {
+		snprintf(why, FILE_WHY_SIZE, "the new key is the present one");
+		r = -EINVAL;
+	}
+	if (r == 0) {
+		k->other = fresh;
+		k->has_other = true;
+		swap(k);
+		k->ours = !new_key_file;
+	} else if (!new_key_file && r != -EEXIST) {
+		(void)unlink(k->next); /* r tells */
+	}
+	mem_wipe(&fresh, sizeof fresh);
+	return r;
+}
+
+int
+keys_rotated(struct keys *k)
+{
+	if (!k->ours)
+		return 0;
+	if (rename(k->next, k->path) < 0)
+		return -errno;
+	return file_sync_name(k->path);
+}
+
+void
+keys_rotate_undo(struct keys *k)
+{
+	swap(k);
+	k->has_other = false;
+	mem_wipe(&k->other, sizeof k->other);
+	if (k->next[0]) {
+		k->ours = true;
+		(void)unlink(k->next); /* not there when the new key was named */
+	}
+}
+
+int
+keys_settle(struct keys *k, struct span envelope)
+{
+	const struct key *key = key_of(k, envelope);
+
+	if (!key)
+		return -EKEYREJECTED;
+	if (!k->has_other)
+		return 0;
+	/* A rotation was cut short; whether before or after its commit, the envelope tells. */
+	if (key == &k->other) {
+		swap(k);
+		return keys_rotated(k);
+	}
+	return unlink(k->next) < 0 && errno != ENOENT ? -errno : file_sync_name(k->next);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The key-encryption key, and envelopes under it.
+ *
+ * An envelope is version | key id | wrapped data key | sealed text: each text has a random key of its own,
+ * which is sealed under the key-encryption key. Both layers are bound to `ad`, which names the row, column
+ * and version, so that no text can be moved to another place. The key comes from a file, never
+ * from the database beside which it may lie.
+ *
+ * While a key is being changed there are two: envelopes are made with the current one and opened with the
+ * one they name. When the key is ours to keep (DIR/manager.key), the new one waits in
+ * DIR/manager.key.new until everything is wrapped with it; a process that ended in between is made good by
+ * keys_settle() when the next one starts.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/span.h"
+
+struct keys;
+
+#define KEYS_ID_SIZE  8
+#define KEYS_OVERHEAD (1 + KEYS_ID_SIZE + SEAL_KEY_SIZE + SEAL_OVERHEAD + SEAL_OVERHEAD)
+
+/*
+ * The key for a data directory: key_file when given (may be NULL), else $CREDENTIALS_DIRECTORY/manager-key
+ * when there is one, else DIR/manager.key. -ENOENT and others with `why`, which says "key".
+ */
+MUST_CHECK int keys_load(
+    struct keys **out, const char *dir, const char *key_file, char why[static FILE_WHY_SIZE]);
+/* Makes DIR/manager.key (0600) with a fresh key unless a key is given by one of the other two ways. */
+MUST_CHECK int keys_make(
+    struct keys **out, const char *dir, const char *key_file, char why[static FILE_WHY_SIZE]);
+MUST_CHECK struct keys *keys_from_bytes(
+    const uint8_t key[static SEAL_KEY_SIZE]); /* NULL: no memory */
+struct keys *keys_free(struct keys *k);
+
+/* Append to out; the cap is out's. 0 or -errno; -EBADMSG: wrong key, moved or damaged. */
+MUST_CHECK int keys_seal(const struct keys *k, struct span ad, struct span text, struct buf *out);
+MUST_CHECK int keys_open(
+    const struct keys *k, struct span ad, struct span envelope, struct buf *out);
+
+/*
+ * Makes the key that sealed this envelope the current one (-EKEYREJECTED: we have not got it), and the
+ * files agree with that. For the start, with an envelope that a rotation changes like all others.
+ */
+MUST_CHECK int keys_settle(struct keys *k, struct span envelope);
+/*
+ * Begins a rotation: a fresh key, or the one in new_key_file (not NULL when the present one is not ours to
+ * keep), becomes current, the present one still opens. -errno with `why`.
+ */
+MUST_CHECK int keys_rotate(
+    struct keys *k, const char *new_key_file, char why[static FILE_WHY_SIZE]);
+/* Everything is wrapped with the new key: its file takes its place. 0 or -errno; the key is in use anyway. */
+MUST_CHECK int keys_rotated(struct keys *k);
+/* It could not be done: back to the old one. */
+void keys_rotate_undo(struct keys *k);
+/* Appends the envelope with its data key wrapped under the current key. -EBADMSG as keys_open(). */
+MUST_CHECK int keys_rewrap(
+    const struct keys *k, struct span ad, struct span envelope, struct buf *out);
+/* The current key's public name: 16 hex digits and a NUL. */
+void keys_name(const struct keys *k, char out[static 2 * KEYS_ID_SIZE + 1]);

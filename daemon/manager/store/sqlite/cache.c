@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What nearly every request asks for, kept in memory: places, change numbers of views, and where pages
+ * of lists begin. This process is the only one that writes, so a commit is the only thing that makes the
+ * first two old; what is known of a list goes by the number it has, in whatever snapshot. Fixed size: an
+ * entry makes room for another one that falls on it.
+ */
+#include "manager/store/sqlite/sqlite.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static size_t
+slot_of(const struct store *s, const struct id *id, size_t n)
+{
+	return hash_short(s->read_key, id->s, ID_LENGTH) % n;
+}
+
+void
+entity_point_to(struct store_entity *e, const char *text)
+{
+	e->name.p = text;
+	e->workspace_name.p = text + e->name.n;
+	if (e->description.p)
+		e->description.p = e->workspace_name.p + e->workspace_name.n;
+}
+
+struct store_entity *
+cache_entity(struct store *s, enum scope scope, const struct id *id)
+{
+	struct kept_entity *k = &s->kept_entities[slot_of(s, id, N_ELEMENTS(s->kept_entities))];
+
+	/* Inside a transaction things are on their way. */
+	if (!sqlite3_get_autocommit(s->db.h) || id_is_none(&k->entity.id) ||
+	    k->entity.scope != scope || !id_equal(&k->entity.id, id))
+		return NULL;
+	entity_point_to(&k->entity, k->text);
+	return &k->entity;
+}
+
+void
+cache_keep_entity(struct store *s, const struct store_entity *e)
+{
+	struct kept_entity *k = &s->kept_entities[slot_of(s, &e->id, N_ELEMENTS(s->kept_entities))];
+
+	size_t n = e->name.n + e->workspace_name.n + e->description.n;
+
+	if (!sqlite3_get_autocommit(s->db.h) || n > sizeof k->text)
+		return;
+	k->entity = *e;
+	memcpy(k->text, e->name.p, n);
+}
+
+void
+cache_forget_entities(struct store *s)
+{
+	memset(s->kept_entities, 0, sizeof s->kept_entities);
+}
+
+struct kept_numbers *
+cache_numbers(struct store *s, const struct id *scope_id)
+{
+	struct kept_numbers *k =
+	    &s->kept_numbers[slot_of(s, scope_id, N_ELEMENTS(s->kept_numbers))];
+
+	return id_equal(&k->id, scope_id) ? k : NULL;
+}
+
+struct kept_numbers *
+cache_new_numbers(struct store *s, const struct id *scope_id)
+{
+	struct kept_numbers *k =
+	    &s->kept_numbers[slot_of(s, scope_id, N_ELEMENTS(s->kept_numbers))];
+
+	*k = (struct kept_numbers){ .id = *scope_id };
+	return k;
+}
+
+bool
+cache_list_key(struct list_key *key, const struct store_query *q, uint64_t number)
+{
+	memset(key, 0, sizeof *key); /* what lies between its members is hashed as well */
+	if (q->key.p)
+		return false;
+	memcpy(key->scope_id.s, q->scope_id.s, ID_LENGTH);
+	key->scope = (uint8_t)q->scope;
+	key->types = (uint8_t)(q->types & STORE_ALL_TYPES);
+	key->resolve = view_resolves(q);
+	key->whole_workspace = q->whole_workspace;
+	for (size_t i = 0; i < q->n_sorts && i < STORE_MAX_SORTS; i++)
+		key->sorts[key->n_sorts++] =
+		    (uint8_t)((unsigned)q->sorts[i].by << 1 | q->sorts[i].descending);
+	key->offset = q->offset;
+	key->number = number;
+	return true;
+}
+
+static bool
+same_list(const struct list_key *a, const struct list_key *b)
+{
+	return a->number == b->number && a->offset == b->offset && a->scope == b->scope &&
+	       a->types == b->types && a->resolve == b->resolve &&
+	       a->whole_workspace == b->whole_workspace && a->n_sorts == b->n_sorts &&
+	       memcmp(a->sorts, b->sorts, sizeof a->sorts) == 0 &&
+	       id_equal(&a->scope_id, &b->scope_id);
+}
+
+static struct kept_list *
+list_slot(struct store *s, const struct list_key *key)
+{
+	return &s->kept_lists[hash_short(s->read_key, key, sizeof *key) %
+			      N_ELEMENTS(s->kept_lists)];
+}
+
+bool
+cache_list(struct store *s, const struct list_key *key, int64_t *value)
+{
+	const struct kept_list *k = list_slot(s, key);
+
+	if (!same_list(&k->key, key))
+		return false;
+	*value = k->value;
+	return true;
+}
+
+void
+cache_keep_list(struct store *s, const struct list_key *key, int64_t value)
+{
+	struct kept_list *k = list_slot(s, key);
+
+	k->key = *key;
+	k->value = value;
+}

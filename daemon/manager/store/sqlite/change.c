@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Transactions, the numbers that changes get, and who is told of them. */
+#include "manager/store/sqlite/sqlite.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- watchers ---- */
+
+int
+store_watch(struct store *s, void (*fn)(void *arg, const struct store_event *e), void *arg)
+{
+	for (size_t i = 0; i < N_ELEMENTS(s->watchers); i++) {
+		if (!s->watchers[i].fn) {
+			s->watchers[i].fn = fn;
+			s->watchers[i].arg = arg;
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+void
+store_unwatch(struct store *s, void *arg)
+{
+	for (size_t i = 0; i < N_ELEMENTS(s->watchers); i++) {
+		if (s->watchers[i].fn && s->watchers[i].arg == arg)
+			s->watchers[i].fn = NULL;
+	}
+}
+
+void
+store_tell(struct store *s, const struct store_event *e)
+{
+	for (size_t i = 0; i < N_ELEMENTS(s->watchers); i++) {
+		if (s->watchers[i].fn)
+			s->watchers[i].fn(s->watchers[i].arg, e);
+	}
+}
+
+uint64_t
+store_rights(const struct store *s)
+{
+	return s->rights;
+}
+
+/* ---- transactions ---- */
+
+/* One place, so that it is prepared when the store opens: with memory out it must not need any. */
+static sqlite3_stmt *
+rollback_statement(struct store *s)
+{
+	return db_query(&s->db, "ROLLBACK", "");
+}
+
+int
+tx_init(struct store *s)
+{
+	return rollback_statement(s) ? 0 : -ENOMEM;
+}
+
+int
+tx_begin(struct store *s)
+{
+	int r = 0;
+
+	if (!sqlite3_get_autocommit(s->db.h)) /* what could not be rolled back before */
+		r = db_run(rollback_statement(s));
+	if (r == 0)
+		r = db_run(db_query(&s->db, "BEGIN IMMEDIATE", ""));
+	if (r == 0) {
+		s->change = 0;
+		s->entities_changed = s->tokens_changed = false;
+	}
+	return r;
+}
+
+/* What is kept of the numbers moves on, before anybody asks for them. */
+static void
+keep_changes(struct store *s, uint64_t number)
+{
+	sqlite3_stmt *st = db_query(
+	    &s->db, "SELECT scope_id, type FROM change WHERE number = ?", "i", (int64_t)number);
+	int r;
+
+	while ((r = db_row(st)) == 1) {
+		struct kept_numbers *k;
+		enum manager_type type;
+		struct id id;
+
+		db_id(st, 0, &id);
+		k = cache_numbers(s, &id);
+		if (k && db_type(st, 1, &type) == 0)
+			k->numbers[type] = number;
+	}
+	if (r < 0)
+		memset(s->kept_numbers, 0, sizeof s->kept_numbers);
+}
+
+/* Tells of every view that got this transaction's number; several types of one are one event. */
+static void
+tell_changes(struct store *s, uint64_t number)
+{
+	struct store_event e = { .kind = STORE_EVENT_VIEW };
+	sqlite3_stmt *st = db_query(&s->db,
+	    "SELECT scope, scope_id, workspace_id, type FROM change WHERE number = ? "
+	    "ORDER BY scope_id",
+	    "i", (int64_t)number);
+
+	while (db_row(st) == 1) {
+		enum manager_type type;
+		struct id id;
+
+		db_id(st, 1, &id);
+		if (e.types && !id_equal(&id, &e.id)) {
+			store_tell(s, &e);
+			e.types = 0;
+		}
+		e.id = id;
+		db_id(st, 2, &e.workspace);
+		if (db_scope(st, 0, &e.scope) == 0 && db_type(st, 3, &type) == 0)
+			e.types |= 1U << type;
+	}
+	if (e.types)
+		store_tell(s, &e);
+}
+
+int
+tx_end(struct store *s, int r)
+{
+	uint64_t number = s->change;
+
+	if (r == 0 && number)
+		r = db_run(
+		    db_query(&s->db, "UPDATE state SET change_number = ?", "i", (int64_t)number));
+	if (r == 0)
+		r = db_run(db_query(&s->db, "COMMIT", ""));
+	if (r != 0 && !sqlite3_get_autocommit(s->db.h)) {
+		int rc = db_run(rollback_statement(s));
+
+		if (rc < 0 && r > 0)
+			r = rc;
+	}
+	s->change = 0;
+	if (r != 0)
+		return r;
+	s->commits++;
+	s->dirty = true;
+	if (s->entities_changed || s->tokens_changed)
+		s->rights++;
+	if (s->entities_changed)
+		cache_forget_entities(s);
+	if (number) {
+		keep_changes(s, number);
+		tell_changes(s, number);
+	}
+	return 0;
+}
+
+/* ---- change numbers ---- */
+
+static int
+take_number(struct store *s)
+{
+	sqlite3_stmt *st;
+	int r;
+
+	if (s->change)
+		return 0;
+	st = db_query(&s->db, "SELECT change_number FROM state", "");
+	r = db_row(st);
+	if (r == 1) {
+		s->change = (uint64_t)sqlite3_column_int64(st, 0) + 1;
+		(void)sqlite3_reset(st); /* was fine */
+	}
+	return r == 1 ? 0 : r == 0 ? -EUCLEAN : r;
+}
+
+/* A project sees what its Deployment sees. */
+static int
+touch_projects(struct store *s)
+{
+	return db_run(db_query(&s->db,
+	    "INSERT INTO change (scope_id, type, scope, workspace_id, number) "
+	    "SELECT p.id, c.type, 'PROJECT', p.workspace_id, c.number "
+	    "FROM change c JOIN project p ON p.deployment_id = c.scope_id WHERE c.number = ?1 "
+	    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number",
+	    "i", (int64_t)s->change));
+}
+
+int
+tx_touch_object(struct store *s, int64_t n)
+{
+	int r = take_number(s);
+
+	if (r < 0)
+		return r;
+	r = db_run(db_query(&s->db,
+	    "INSERT INTO change (scope_id, type, scope, workspace_id, number) "
+	    "SELECT scope_id, type, scope, workspace_id, ?2 FROM object WHERE n = ?1 "
+	    "UNION ALL SELECT organization_id, type, 'ORGANIZATION', '', ?2 FROM object WHERE n = "
+	    "?1 "
+	    "UNION ALL SELECT l.entity_id, o.type, l.scope, o.workspace_id, ?2 "
+	    "FROM link l JOIN object o ON o.n = l.object WHERE l.object = ?1 "
+	    "UNION ALL SELECT d.id, o.type, 'DEPLOYMENT', o.workspace_id, ?2 "
+	    "FROM object o JOIN deployment d ON d.workspace_id = o.workspace_id "
+	    "WHERE o.n = ?1 AND o.scope = 'WORKSPACE' AND o.auto_link AND NOT EXISTS "
+	    "(SELECT 1 FROM exclusion x WHERE x.object = ?1 AND x.entity_id = d.id) "
+	    "UNION ALL SELECT p.id, o.type, 'PROJECT', o.workspace_id, ?2 "
+	    "FROM object o JOIN project p ON p.workspace_id = o.workspace_id "
+	    "WHERE o.n = ?1 AND o.scope = 'WORKSPACE' AND o.auto_link_projects AND NOT EXISTS "
+	    "(SELECT 1 FROM exclusion x WHERE x.object = ?1 AND x.entity_id = p.id) "
+	    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number",
+	    "ii", n, (int64_t)s->change));
+	return r == 0 ? touch_projects(s) : r;
+}
+
+int
+tx_touch_scope(struct store *s, enum scope scope, const struct id *id, const struct id *workspace)
+{
+	int r = take_number(s);
+
+	for (int t = 0; t < MANAGER_N_TYPES && r == 0; t++)
+		r = db_run(db_query(&s->db,
+		    "INSERT INTO change (scope_id, type, scope, workspace_id, number) "
+		    "VALUES (?, ?, ?, ?, ?) "
+		    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number",
+		    "tttti", id->s, manager_type_name((enum manager_type)t), scope_name(scope),
+		    workspace->s, (int64_t)s->change));
+	return r == 0 ? touch_projects(s) : r;
+}

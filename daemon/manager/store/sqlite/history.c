@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who did what, and what objects were before. */
+#include "manager/store/sqlite/sqlite.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "manager/store/version.h"
+
+/* What is kept of one object, however often it changes. */
+#define VERSIONS_KEPT 50
+
+static const char *const action_names[AUDIT_N_ACTIONS] = {
+	[AUDIT_CREATE] = "CREATE",
+	[AUDIT_UPDATE] = "UPDATE",
+	[AUDIT_DELETE] = "DELETE",
+	[AUDIT_EXCLUDE] = "EXCLUDE",
+	[AUDIT_PROMOTE] = "PROMOTE",
+	[AUDIT_RESTORE] = "RESTORE",
+	[AUDIT_READ] = "READ",
+	[AUDIT_READ_SECRETS] = "READ_SECRETS",
+	[AUDIT_CREATE_ENTITY] = "CREATE_ENTITY",
+	[AUDIT_UPDATE_ENTITY] = "UPDATE_ENTITY",
+	[AUDIT_DELETE_ENTITY] = "DELETE_ENTITY",
+	[AUDIT_CREATE_TOKEN] = "CREATE_TOKEN",
+	[AUDIT_REVOKE_TOKEN] = "REVOKE_TOKEN",
+};
+
+const char *
+audit_action_name(enum audit_action a)
+{
+	return action_names[a];
+}
+
+static struct span
+or_empty(struct span s)
+{
+	return s.p ? s : SPAN_LITERAL("");
+}
+
+int
+audit_add(struct store *s, const struct audit_entry *e, const struct store_actor *by)
+{
+	return db_run(db_query(&s->db,
+	    "INSERT INTO audit (at_ms, action, actor, actor_name, organization_id, workspace_id, "
+	    "scope, scope_id, subject_id, type, key, version, fields) "
+	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	    "ittsttttttsis", e->at_ms ? e->at_ms : store_now(), action_names[e->action],
+	    by->token.s, actor_name(by), e->organization.s, e->workspace.s, scope_name(e->scope),
+	    e->scope_id.s, e->subject.s, e->type ? e->type : "", or_empty(e->key), e->version,
+	    e->fields.p ? e->fields : SPAN_LITERAL("[]")));
+}
+
+static struct audit_entry
+entry_of(enum audit_action action, const struct store_object *o)
+{
+	return (struct audit_entry){ .action = action,
+		.organization = o->place.organization,
+		.workspace = o->place.workspace,
+		.scope = o->scope,
+		.scope_id = o->scope_id,
+		.subject = o->id,
+		.type = manager_type_name(o->type),
+		.key = o->key,
+		.version = o->version };
+}
+
+/* ---- versions ---- */
+
+static int
+keep_version(struct store *s, const struct store_object *o)
+{
+	struct buf doc = BUF_INIT(VERSION_MAX), sealed = BUF_INIT(VERSION_MAX + KEYS_OVERHEAD);
+	int r;
+
+	history_encode(o, &doc);
+	r = buf_error(&doc);
+	if (r == 0)
+		r = store_seal(
+		    s, "version", o->id.s, "sealed", o->version, span_of_buf(&doc), &sealed);
+	if (r == 0)
+		r = db_run(db_query(&s->db, "INSERT INTO version VALUES (?, ?, ?)", "tib", o->id.s,
+		    o->version, span_of_buf(&sealed)));
+	else if (r == -EMSGSIZE)
+		r = 0; /* the object is what counts; this version of it can not be gone back to */
+	if (r == 0)
+		r = db_run(
+		    db_query(&s->db, "DELETE FROM version WHERE object_id = ? AND version <= ?",
+			"ti", o->id.s, o->version - VERSIONS_KEPT));
+	buf_fini(&doc);
+	buf_fini(&sealed);
+	return r;
+}
+
+int
+history_record(struct store *s, enum audit_action action, const struct id *id,
+    const struct store_object *was, const struct store_actor *by)
+{
+	struct buf fields = BUF_INIT(LIMIT_VALUE);
+	struct store_holder h;
+	struct store_object now;
+	struct audit_entry e;
+	int r;
+
+	holder_init(&h);
+	r = store_object_get(s, id, &h, &now);
+	if (r == 0)
+		r = keep_version(s, &now);
+	if (r == 0) {
+		history_changes(was, &now, &fields);
+		e = entry_of(action, &now);
+		e.fields = span_of_buf(&fields);
+		r = buf_error(&fields) ? buf_error(&fields) : audit_add(s, &e, by);
+	}
+	buf_fini(&fields);
+	holder_fini(&h);
+	return r;
+}
+
+int
+history_record_end(struct store *s, const struct store_object *was, const struct store_actor *by)
+{
+	struct audit_entry e = entry_of(AUDIT_DELETE, was);
+
+	return audit_add(s, &e, by);
+}
+
+int
+history_version(struct store *s, const struct id *id, int64_t version, struct buf *out)
+{
+	sqlite3_stmt *st = db_query(&s->db,
+	    "SELECT sealed FROM version WHERE object_id = ? AND version = ?", "ti", id->s, version);
+	int r = db_row(st);
+
+	if (r < 1)
+		return r < 0 ? r : STORE_NOT_FOUND;
+	r = store_open_sealed(s, "version", id->s, "sealed", version, db_blob(st, 0), out);
+	(void)sqlite3_reset(st); /* was fine */
+	return r;
+}
+
+/* ---- reads, in batches ---- */
+
+/* What makes two reads the same one. */
+struct read_key {
+	struct id by, scope_id, subject;
+	bool secrets;
+	unsigned types;
+	uint64_t number, key; /* key: the hash of the one that is asked for */
+};
+
+static uint64_t
+read_hash(const struct store *s, const struct store_actor *by, const struct store_query *view,
+    const struct store_object *object, uint64_t number, bool secrets)
+{
+	struct read_key k;
+
+	memset(&k, 0, sizeof k); /* what lies between its members is hashed as well */
+	k.by = by->token;
+	k.secrets = secrets;
+	k.number = number;
+	if (object) {
+		k.subject = object->id;
+	} else {
+		k.scope_id = view->scope_id;
+		k.types = view->types;
+		if (view->key.p)
+			k.key = hash_short(s->read_key, view->key.p, view->key.n);
+	}
+	return hash_short(s->read_key, &k, sizeof k);
+}
+
+static const char *
+view_type(const struct store_query *q)
+{
+	for (int t = 0; t < MANAGER_N_TYPES; t++) {
+		if (q->types == 1U << t)
+			return manager_type_name((enum manager_type)t);
+	}
+	return NULL; /* several */
+}
+
+/* Cut, when it has to be, between two characters: a query may ask for any key. */
+static void
+copy_text(char *out, size_t size, struct span text)
+{
+	size_t n = text.n < size ? text.n : size - 1;
+
+	while (n && n < text.n && ((unsigned char)text.p[n] & 0xc0) == 0x80)
+		n--;
+	if (n)
+		memcpy(out, text.p, n);
+	out[n] = '\0';
+}
+
+/* The places of the view, for who may see this line later. */
+static int
+place_of_view(struct store *s, const struct store_query *q, struct audit_entry *e)
+{
+	struct place at;
+	int r = store_place(s, q->scope, &q->scope_id, &at);
+
+	if (r == 0) {
+		e->organization = at.organization;
+		e->workspace = at.workspace;
+	}
+	return r;
+}
+
+void
+store_audit_read(struct store *s, const struct store_actor *by, const struct store_query *view,
+    const struct store_object *object, uint64_t number, bool secrets)
+{
+	uint64_t hash = read_hash(s, by, view, object, number, secrets);
+	uint64_t *seen = &s->seen_reads[hash % SEEN_READS];
+	enum audit_action action = secrets ? AUDIT_READ_SECRETS : AUDIT_READ;
+	struct pending_read *p;
+
+	if (*seen == hash)
+		return;
+	if (s->n_reads == MAX_PENDING_READS)
+		audit_flush(s);
+	p = &s->reads[s->n_reads];
+	*p = (struct pending_read){ .by = by->token };
+	if (object) {
+		p->entry = entry_of(action, object);
+		copy_text(p->key, sizeof p->key, object->key);
+	} else {
+		p->entry = (struct audit_entry){ .action = action,
+			.scope = view->scope,
+			.scope_id = view->scope_id,
+			.type = view_type(view) };
+		copy_text(p->key, sizeof p->key, view->key);
+	}
+	p->entry.at_ms = store_now();
+	if (!object && place_of_view(s, view, &p->entry) != 0)
+		return;
+	*seen = hash;
+	copy_text(p->by_name, sizeof p->by_name, by->name);
+	s->n_reads++;
+}
+
+void
+audit_flush(struct store *s)
+{
+	size_t n = s->n_reads;
+	int r = n ? tx_begin(s) : 0;
+
+	if (n == 0)
+		return;
+	s->n_reads = 0;
+	if (r == 0) {
+		for (size_t i = 0; i < n && r == 0; i++) {
+			struct pending_read *p = &s->reads[i];
+			struct store_actor by = { p->by, span_of(p->by_name) };
+
+			p->entry.key = span_of(p->key);
+			r = audit_add(s, &p->entry, &by);
+		}
+		r = tx_end(s, r);
+	}
+	if (r < 0)
+		log_error("reads not written to the audit log", LOG_INT("reads", n),
+		    LOG_STR("reason", strerror(-r)));
+}
+
+/* ---- looking ---- */
+
+#define AUDIT_WHERE                                                                                \
+	"WHERE a.organization_id = ?1 AND (?2 = '' OR a.workspace_id = ?2) "                       \
+	"AND (?3 = '' OR a.subject_id = ?3) "
+
+static int
+read_audit(sqlite3_stmt *st, struct store_audit *out)
+{
+	struct span action = db_text(st, 1);
+
+	*out = (struct store_audit){ .at_ms = sqlite3_column_int64(st, 0),
+		.by.name = db_text(st, 3),
+		.type = db_text(st, 7),
+		.key = db_text(st, 8),
+		.version = sqlite3_column_int64(st, 9),
+		.fields = db_text(st, 10),
+		.restorable = sqlite3_column_int(st, 11) };
+	db_id(st, 2, &out->by.token);
+	db_id(st, 5, &out->scope_id);
+	db_id(st, 6, &out->subject);
+	for (int i = 0; i < AUDIT_N_ACTIONS; i++) {
+		if (span_is(action, action_names[i])) {
+			out->action = (enum audit_action)i;
+			return db_scope(st, 4, &out->scope);
+		}
+	}
+	return -EUCLEAN;
+}
+
+int
+store_audit_list(struct store *s, const struct store_audit_query *q,
+    int (*each)(void *arg, const struct store_audit *a), void *arg, int64_t *total)
+{
+	sqlite3_stmt *st;
+	int r;
+
+	audit_flush(s); /* whoever looks sees what was read until now */
+	st = db_query(&s->db, "SELECT count(*) FROM audit a " AUDIT_WHERE, "ttt", q->organization.s,
+	    q->workspace.s, q->subject.s);
+	r = db_row(st);
+	if (r < 0)
+		return r;
+	*total = r == 1 ? sqlite3_column_int64(st, 0) : 0;
+	(void)sqlite3_reset(st); /* was fine */
+	st = db_query(&s->db,
+	    "SELECT a.at_ms, a.action, a.actor, a.actor_name, a.scope, a.scope_id, a.subject_id, "
+	    "a.type, a.key, a.version, a.fields, a.version > 0 AND EXISTS (SELECT 1 FROM version v "
+	    "WHERE v.object_id = a.subject_id AND v.version = a.version) "
+	    "FROM audit a " AUDIT_WHERE "ORDER BY a.n DESC LIMIT ?4 OFFSET ?5",
+	    "tttii", q->organization.s, q->workspace.s, q->subject.s, q->limit, q->offset);
+	while ((r = db_row(st)) == 1) {
+		struct store_audit a;
+
+		r = read_audit(st, &a);
+		if (r == 0)
+			r = each(arg, &a);
+		if (r != 0) {
+			(void)sqlite3_reset(st); /* was fine */
+			break;
+		}
+	}
+	return r;
+}
+
+int
+store_audit_prune(struct store *s, int64_t before_ms)
+{
+	int r = tx_begin(s);
+
+	if (r < 0)
+		return r;
+	/* A version counts from the change that ended it; the present one stays as long as the object. */
+	r = db_run(db_query(&s->db,
+	    "DELETE FROM version WHERE (object_id, version) IN "
+	    "(SELECT subject_id, version - (action <> 'DELETE') FROM audit "
+	    "WHERE at_ms < ?1 AND version > 0) "
+	    "AND NOT EXISTS (SELECT 1 FROM object o WHERE o.id = version.object_id "
+	    "AND o.version = version.version)",
+	    "i", before_ms));
+	if (r == 0)
+		r = db_run(db_query(&s->db, "DELETE FROM audit WHERE at_ms < ?", "i", before_ms));
+	return tx_end(s, r);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Another key-encryption key for everything that is sealed. */
+#include "manager/store/sqlite/sqlite.h"
+
+#include <errno.h>
+
+#include "base/limits.h"
+
+/* rewrap(envelope, what it is bound to): the same under the current key. */
+static void
+on_rewrap(sqlite3_context *ctx, int n, sqlite3_value **v)
+{
+	struct store *s = sqlite3_user_data(ctx);
+	struct span envelope = { sqlite3_value_blob(v[0]), (size_t)sqlite3_value_bytes(v[0]) };
+	struct span ad = { (const char *)sqlite3_value_text(v[1]),
+		(size_t)sqlite3_value_bytes(v[1]) };
+	struct buf out = BUF_INIT(VERSION_MAX + KEYS_OVERHEAD);
+	int r;
+
+	(void)n;
+	r = keys_rewrap(s->keys, ad, envelope, &out);
+	if (r == 0) {
+		sqlite3_result_blob64(ctx, buf_str(&out), out.len, SQLITE_TRANSIENT);
+	} else if (r == -ENOMEM) {
+		sqlite3_result_error_nomem(ctx);
+	} else {
+		store_log_unopened(ad);
+		sqlite3_result_error_code(ctx, SQLITE_CORRUPT);
+	}
+	buf_fini(&out);
+}
+
+int
+store_keys_init(struct store *s)
+{
+	return db_error(sqlite3_create_function(
+	    s->db.h, "rewrap", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, s, on_rewrap, NULL, NULL));
+}
+
+/* The second arguments are what store_seal() binds each column to. */
+static int
+rewrap_all(struct store *s)
+{
+	int r = db_run(db_query(&s->db,
+	    "UPDATE object SET sealed = rewrap(sealed, 'object|' || id || '|sealed|' || version)",
+	    ""));
+
+	if (r == 0)
+		r = db_run(db_query(&s->db,
+		    "UPDATE link SET sealed = rewrap(sealed, 'link|' || "
+		    "(SELECT id FROM object o WHERE o.n = link.object) || '/' || entity_id || "
+		    "'|override|' || version) WHERE sealed IS NOT NULL",
+		    ""));
+	if (r == 0)
+		r = db_run(db_query(&s->db,
+		    "UPDATE version SET sealed = "
+		    "rewrap(sealed, 'version|' || object_id || '|sealed|' || version)",
+		    ""));
+	if (r == 0)
+		r = db_run(db_query(&s->db,
+		    "UPDATE secret SET sealed = rewrap(sealed, 'secret|' || name || '|sealed|0')",
+		    ""));
+	if (r == 0)
+		r = db_run(db_query(&s->db,
+		    "UPDATE state SET key_check = rewrap(key_check, 'state|1|key_check|0')", ""));
+	return r;
+}
+
+int
+store_rewrap(struct store *s)
+{
+	int r = tx_begin(s);
+
+	return r == 0 ? tx_end(s, rewrap_all(s)) : r;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Environment objects as they are read: a row, its sealed parts, its links. */
+#include "manager/store/sqlite/sqlite.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "manager/model/resolve.h"
+
+/*
+ * What is sealed of an object is its description and its value in one: the description's length in four
+ * bytes, little-endian (all ones: there is none), its text, the value's document.
+ */
+#define HEAD           4
+#define NO_DESCRIPTION 0xffffffffU
+
+void
+holder_init(struct store_holder *h)
+{
+	*h = (struct store_holder){ 0 };
+	buf_init(&h->names, 64 * 1024);
+	buf_init(&h->sealed, PLAIN_MAX);
+	buf_init(&h->override, LIMIT_VALUE);
+	buf_init(&h->resolved, 2 * LIMIT_VALUE);
+	buf_init(&h->link_text, 64 * LIMIT_VALUE);
+}
+
+void
+holder_fini(struct store_holder *h)
+{
+	buf_fini(&h->names);
+	buf_fini(&h->sealed);
+	buf_fini(&h->override);
+	buf_fini(&h->resolved);
+	buf_fini(&h->link_text);
+	mem_free(h->links);
+	h->links = NULL;
+	h->links_room = 0;
+}
+
+struct store_holder *
+store_holder_new(void)
+{
+	struct store_holder *h = mem_alloc(sizeof *h);
+
+	if (h)
+		holder_init(h);
+	return h;
+}
+
+void
+store_holder_wipe(struct store_holder *h)
+{
+	buf_reset(&h->names);
+	buf_reset(&h->sealed);
+	buf_reset(&h->override);
+	buf_reset(&h->resolved);
+	buf_reset(&h->link_text);
+}
+
+struct store_holder *
+store_holder_free(struct store_holder *h)
+{
+	if (h)
+		holder_fini(h);
+	mem_free(h);
+	return NULL;
+}
+
+void
+object_pack(struct buf *out, struct span description, struct span value)
+{
+	uint32_t n = description.p ? (uint32_t)description.n : NO_DESCRIPTION;
+	uint8_t head[HEAD] = { (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16),
+		(uint8_t)(n >> 24) };
+
+	buf_add(out, head, sizeof head);
+	if (description.p)
+		buf_add(out, description.p, description.n);
+	buf_add(out, value.p, value.n);
+}
+
+static int
+unpack(const struct buf *plain, struct span *description, struct span *value)
+{
+	const uint8_t *p = (const uint8_t *)plain->data;
+	size_t n;
+
+	if (plain->len < HEAD)
+		return -EBADMSG;
+	n = (size_t)p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
+	*description = (struct span){ 0 };
+	if (n == NO_DESCRIPTION)
+		n = 0;
+	else
+		*description = (struct span){ plain->data + HEAD, n };
+	if (n > plain->len - HEAD)
+		return -EBADMSG;
+	*value = (struct span){ plain->data + HEAD + n, plain->len - HEAD - n };
+	return 0;
+}
+
+/* Names are copied: the statement's own text goes with its next step. */
+static struct span
+hold(struct buf *names, struct span text)
+{
+	size_t at = names->len;
+
+	buf_add(names, text.p, text.n);
+	buf_addc(names, '\0');
+	return buf_error(names) ? (struct span){ "", 0 }
+				: (struct span){ names->data + at, text.n };
+}
+
+int
+object_read_row(struct store *s, sqlite3_stmt *st, struct store_holder *h, struct store_object *out)
+{
+	struct span key = db_text(st, OBJECT_COL_KEY);
+	struct span created = db_text(st, OBJECT_COL_CREATED_BY_NAME);
+	struct span updated = db_text(st, OBJECT_COL_UPDATED_BY_NAME);
+	int r;
+
+	*out = (struct store_object){ 0 };
+	buf_reset(&h->names);
+	buf_reset(&h->sealed);
+	if (!buf_room(&h->names, key.n + created.n + updated.n + 3)) /* it must not move */
+		return buf_error(&h->names);
+	out->key = hold(&h->names, key);
+	out->created_by.name = hold(&h->names, created);
+	out->updated_by.name = hold(&h->names, updated);
+	db_id(st, OBJECT_COL_CREATED_BY, &out->created_by.token);
+	db_id(st, OBJECT_COL_UPDATED_BY, &out->updated_by.token);
+	db_id(st, OBJECT_COL_ID, &out->id);
+	db_id(st, OBJECT_COL_SCOPE_ID, &out->scope_id);
+	db_id(st, OBJECT_COL_ORGANIZATION, &out->place.organization);
+	db_id(st, OBJECT_COL_WORKSPACE, &out->place.workspace);
+	out->auto_link = sqlite3_column_int(st, OBJECT_COL_AUTO_LINK);
+	out->auto_link_projects = sqlite3_column_int(st, OBJECT_COL_AUTO_LINK_PROJECTS);
+	out->version = sqlite3_column_int64(st, OBJECT_COL_VERSION);
+	out->created_ms = sqlite3_column_int64(st, OBJECT_COL_CREATED_MS);
+	out->updated_ms = sqlite3_column_int64(st, OBJECT_COL_UPDATED_MS);
+	r = db_type(st, OBJECT_COL_TYPE, &out->type);
+	if (r == 0)
+		r = db_scope(st, OBJECT_COL_SCOPE, &out->scope);
+	if (r == 0 && out->scope == SCOPE_DEPLOYMENT)
+		out->place.deployment = out->scope_id;
+	if (r == 0 && out->scope == SCOPE_PROJECT)
+		out->place.project = out->scope_id;
+	if (r == 0)
+		r = store_open_sealed(s, "object", out->id.s, "sealed",
+		    sqlite3_column_int64(st, OBJECT_COL_VERSION), db_blob(st, OBJECT_COL_SEALED),
+		    &h->sealed);
+	return r == 0 ? unpack(&h->sealed, &out->description, &out->value) : r;
+}
+
+static struct store_link *
+links_room(struct store_holder *h, size_t n)
+{
+	if (n > h->links_room) {
+		size_t room = n < 16 ? 16 : 2 * n;
+		struct store_link *p = mem_resize(h->links, room * sizeof *p);
+
+		if (!p)
+			return NULL;
+		h->links = p;
+		h->links_room = room;
+	}
+	return h->links;
+}
+
+/* A link's row for what its override is bound to. */
+void
+object_link_row(char out[static LINK_ROW_SIZE], const struct id *object, const char *entity)
+{
+	snprintf(out, LINK_ROW_SIZE, "%s/%s", object->s, entity);
+}
+
+int
+object_open_override(struct store *s, const struct id *object, const struct id *entity,
+    int64_t version, struct span sealed, struct buf *out)
+{
+	char row[LINK_ROW_SIZE];
+
+	if (!sealed.p) {
+		buf_adds(out, "{}");
+		return buf_error(out);
+	}
+	object_link_row(row, object, entity->s);
+	return store_open_sealed(s, "link", row, "override", version, sealed, out);
+}
+
+/* An override goes behind those before it; where it is to be found is known when all are there. */
+static int
+read_link(struct store *s, sqlite3_stmt *st, const struct id *object, struct buf *text,
+    struct store_link *l)
+{
+	size_t at = text->len;
+	int r;
+
+	*l = (struct store_link){ 0 };
+	db_id(st, 2, &l->entity);
+	r = db_scope(st, 1, &l->scope);
+	if (r == 0 && sqlite3_column_int(st, 0) == 0)
+		r = object_open_override(
+		    s, object, &l->entity, sqlite3_column_int64(st, 3), db_blob(st, 4), text);
+	l->override.n = text->len - at;
+	return r;
+}
+
+int
+object_read_links(
+    struct store *s, struct db *db, int64_t n, struct store_holder *h, struct store_object *out)
+{
+	/* Exclusions have no override and come last. */
+	sqlite3_stmt *st = db_query(db,
+	    "SELECT 0 AS part, scope, entity_id, version, sealed, position FROM link WHERE object "
+	    "= ?1 "
+	    "UNION ALL SELECT 1, scope, entity_id, 0, NULL, position FROM exclusion WHERE object = "
+	    "?1 "
+	    "ORDER BY part, position",
+	    "i", n);
+	size_t n_all = 0, n_links = 0, at = 0;
+	int r;
+
+	buf_reset(&h->link_text);
+	while ((r = db_row(st)) == 1) {
+		struct store_link *l = links_room(h, n_all + 1);
+
+		r = l ? read_link(s, st, &out->id, &h->link_text, l + n_all) : -ENOMEM;
+		if (r < 0) {
+			(void)sqlite3_reset(st); /* r tells */
+			return r;
+		}
+		n_links += sqlite3_column_int(st, 0) == 0;
+		n_all++;
+	}
+	/* Only now does the text stay where it is. */
+	for (size_t i = 0; i < n_links; i++) {
+		h->links[i].override.p = h->link_text.data + at;
+		at += h->links[i].override.n;
+	}
+	out->links = h->links;
+	out->n_links = n_links;
+	out->excludes = h->links ? h->links + n_links : NULL;
+	out->n_excludes = n_all - n_links;
+	return r;
+}
+
+int
+store_object_get(
+    struct store *s, const struct id *id, struct store_holder *h, struct store_object *out)
+{
+	sqlite3_stmt *st =
+	    db_query(&s->db, "SELECT " OBJECT_COLUMNS " FROM object o WHERE o.id = ?", "t", id->s);
+	int64_t n;
+	int r = db_row(st);
+
+	if (r < 1)
+		return r < 0 ? r : STORE_NOT_FOUND;
+	n = sqlite3_column_int64(st, OBJECT_COL_N);
+	r = object_read_row(s, st, h, out);
+	(void)sqlite3_reset(st); /* was fine */
+	return r == 0 ? object_read_links(s, &s->db, n, h, out) : r;
+}
+
+int
+object_resolve_row(
+    struct store *s, sqlite3_stmt *st, struct store_holder *h, struct store_object *out)
+{
+	struct span sealed = db_blob(st, OBJECT_COL_OVERRIDE);
+	struct id entity;
+	int r;
+
+	out->resolved_link = sqlite3_column_int(st, OBJECT_COL_VIA_LINK);
+	if (!sealed.p)
+		return 0;
+	buf_reset(&h->override);
+	buf_reset(&h->resolved);
+	db_id(st, OBJECT_COL_LINK_ENTITY, &entity);
+	r = object_open_override(s, &out->id, &entity,
+	    sqlite3_column_int64(st, OBJECT_COL_OVERRIDE_VERSION), sealed, &h->override);
+	if (r == 0)
+		r = resolve_value(out->type, out->value, span_of_buf(&h->override), &h->resolved);
+	if (r == 0)
+		out->value = span_of_buf(&h->resolved);
+	return r;
+}

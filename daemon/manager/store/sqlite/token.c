@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rows of tokens. */
+#include "manager/store/sqlite/sqlite.h"
+
+#include <errno.h>
+
+#define TOKEN_FROM                                                                                 \
+	"SELECT t.id, t.organization_id, t.name, t.scope, t.scope_id, t.role, t.created_ms, "      \
+	"t.expires_ms, t.revoked_ms, t.last_used_ms, t.created_by, t.created_by_name, "            \
+	"d.workspace_id FROM token t LEFT JOIN deployment d ON d.id = t.scope_id "
+/* ?1 organization, ?2 Workspace, ?3 Deployment; each may be ''. */
+#define TOKEN_OF_PLACE                                                                             \
+	"WHERE t.organization_id = ?1 AND (?2 = '' OR t.scope_id = ?2 OR d.workspace_id = ?2) "    \
+	"AND (?3 = '' OR t.scope_id = ?3) "
+
+static int
+read_token(sqlite3_stmt *st, struct buf *text, struct store_token *out)
+{
+	struct span name = db_text(st, 2), by = db_text(st, 11);
+
+	*out = (struct store_token){ .created_ms = sqlite3_column_int64(st, 6),
+		.expires_ms = sqlite3_column_int64(st, 7),
+		.revoked_ms = sqlite3_column_int64(st, 8),
+		.last_used_ms = sqlite3_column_int64(st, 9) };
+	db_id(st, 0, &out->id);
+	db_id(st, 1, &out->subject.organization);
+	db_id(st, 4, &out->subject.scope_id);
+	db_id(st, 10, &out->created_by.token);
+	db_id(st, 12, &out->workspace);
+	buf_reset(text);
+	buf_add(text, name.p, name.n);
+	buf_add(text, by.p, by.n);
+	if (buf_error(text))
+		return buf_error(text);
+	out->name = (struct span){ buf_str(text), name.n };
+	out->created_by.name = (struct span){ buf_str(text) + name.n, by.n };
+	if (!role_from(db_text(st, 5), &out->subject.role))
+		return -EUCLEAN;
+	return db_scope(st, 3, &out->subject.scope);
+}
+
+static int
+one_token(struct store *s, sqlite3_stmt *st, struct store_token *out)
+{
+	int r = db_row(st);
+
+	if (r < 1)
+		return r < 0 ? r : STORE_NOT_FOUND;
+	r = read_token(st, &s->entity_text, out);
+	(void)sqlite3_reset(st); /* was fine */
+	return r;
+}
+
+int
+store_token_get(struct store *s, const struct id *id, struct store_token *out)
+{
+	return one_token(s, db_query(&s->db, TOKEN_FROM "WHERE t.id = ?", "t", id->s), out);
+}
+
+int
+store_token_find(
+    struct store *s, const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], struct store_token *out)
+{
+	struct span hash = { (const char *)jti_hash, STORE_JTI_HASH_SIZE };
+
+	return one_token(s, db_query(&s->db, TOKEN_FROM "WHERE t.jti_hash = ?", "b", hash), out);
+}
+
+/* A line about a token; its place is looked up. */
+static int
+audit_token(struct store *s, enum audit_action action, const struct id *id, struct span fields,
+    const struct store_actor *by)
+{
+	struct store_token t;
+	struct audit_entry e;
+	int r = store_token_get(s, id, &t);
+
+	if (r != 0)
+		return r;
+	e = (struct audit_entry){ .action = action,
+		.organization = t.subject.organization,
+		.workspace = t.subject.scope == SCOPE_WORKSPACE ? t.subject.scope_id : t.workspace,
+		.scope = t.subject.scope,
+		.scope_id = t.subject.scope_id,
+		.subject = *id,
+		.key = t.name,
+		.fields = fields };
+	return audit_add(s, &e, by);
+}
+
+static int
+insert_token(struct store *s, const struct store_token *t, const uint8_t *jti_hash,
+    const struct store_actor *by)
+{
+	struct span hash = { (const char *)jti_hash, STORE_JTI_HASH_SIZE };
+
+	return db_run(db_query(&s->db,
+	    "INSERT INTO token (id, organization_id, name, scope, scope_id, role, jti_hash, "
+	    "created_ms, expires_ms, revoked_ms, last_used_ms, created_by, created_by_name) "
+	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)",
+	    "ttstttbiits", t->id.s, t->subject.organization.s, t->name,
+	    scope_name(t->subject.scope), t->subject.scope_id.s, role_name(t->subject.role), hash,
+	    t->created_ms, t->expires_ms, by->token.s, actor_name(by)));
+}
+
+int
+store_token_create(struct store *s, const struct store_token *t,
+    const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], const struct store_actor *by)
+{
+	int r = tx_begin(s);
+
+	if (r < 0)
+		return r;
+	r = insert_token(s, t, jti_hash, by);
+	if (r == 0)
+		r = audit_token(s, AUDIT_CREATE_TOKEN, &t->id,
+		    SPAN_LITERAL("[\"name\",\"scope\",\"role\",\"expiry\"]"), by);
+	return tx_end(s, r);
+}
+
+int
+store_token_revoke(
+    struct store *s, const struct id *id, int64_t now_ms, const struct store_actor *by)
+{
+	struct store_event e = { .kind = STORE_EVENT_TOKEN, .id = *id };
+	int r = tx_begin(s);
+
+	if (r < 0)
+		return r;
+	s->tokens_changed = true;
+	r = db_run(db_query(&s->db,
+	    "UPDATE token SET revoked_ms = CASE revoked_ms WHEN 0 THEN ?2 ELSE revoked_ms END "
+	    "WHERE id = ?1",
+	    "ti", id->s, now_ms));
+	if (r == 0 && sqlite3_changes(s->db.h) == 0)
+		r = STORE_NOT_FOUND;
+	if (r == 0)
+		r = audit_token(s, AUDIT_REVOKE_TOKEN, id, (struct span){ 0 }, by);
+	r = tx_end(s, r);
+	if (r == 0)
+		store_tell(s, &e);
+	return r;
+}
+
+int
+store_token_list(struct store *s, const struct place *where, int64_t offset, int64_t limit,
+    int (*each)(void *arg, const struct store_token *t), void *arg, int64_t *total)
+{
+	struct buf text = BUF_INIT(4096);
+	sqlite3_stmt *st = db_query(&s->db,
+	    "SELECT count(*) FROM token t LEFT JOIN deployment d ON d.id = "
+	    "t.scope_id " TOKEN_OF_PLACE,
+	    "ttt", where->organization.s, where->workspace.s, where->deployment.s);
+	int r = db_row(st);
+
+	if (r < 0)
+		return r;
+	*total = r == 1 ? sqlite3_column_int64(st, 0) : 0;
+	(void)sqlite3_reset(st); /* was fine */
+	st = db_query(&s->db,
+	    TOKEN_FROM TOKEN_OF_PLACE "ORDER BY t.created_ms DESC, t.id LIMIT ?4 OFFSET ?5",
+	    "tttii", where->organization.s, where->workspace.s, where->deployment.s, limit, offset);
+	while ((r = db_row(st)) == 1) {
+		struct store_token t;
+
+		r = read_token(st, &text, &t);
+		if (r == 0)
+			r = each(arg, &t);
+		if (r != 0) {
+			(void)sqlite3_reset(st); /* was fine */
+			break;
+		}
+	}
+	buf_fini(&text);
+	return r;
+}
+
+int
+store_token_prune(struct store *s, int64_t before_ms)
+{
+	int r = tx_begin(s);
+
+	if (r < 0)
+		return r;
+	s->tokens_changed = true;
+	return tx_end(s, db_run(db_query(&s->db,
+			     "DELETE FROM token WHERE (revoked_ms > 0 AND revoked_ms < ?1) "
+			     "OR (expires_ms > 0 AND expires_ms < ?1)",
+			     "i", before_ms)));
+}
+
+int
+store_token_used(struct store *s, const struct store_token_use *uses, size_t n)
+{
+	int r = tx_begin(s);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = db_run(db_query(&s->db,
+		    "UPDATE token SET last_used_ms = ?2 WHERE id = ?1 AND last_used_ms < ?2", "ti",
+		    uses[i].id.s, uses[i].at_ms));
+	return tx_end(s, r);
+}

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the manager keeps, in the domain's words: organizations, Workspaces, Deployments, environment
+ * objects with their links, tokens. No SQL above this line; another database is another file
+ * behind the same functions and the same tests.
+ *
+ * A data directory has one process at a time: store_open() takes its lock.
+ *
+ * Owns: atomicity (each function that changes something is one transaction, on disk when it
+ * returns), uniqueness, sealing of all values, what an update means, change numbers. Does not: check
+ * rights (policy.h), know HTTP or validate bodies (routes).
+ *
+ * Results: 0 done; a positive enum store_result; or -errno (-EBADMSG: a sealed value does not open,
+ * -EMSGSIZE: a value beyond LIMIT_VALUE, -EBUSY, -EIO, -ENOSPC, -ENOMEM). Spans in results are borrowed and
+ * live until the next call that is given the same cursor, row holder or (elsewhere) the store.
+ *
+ * One thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "manager/model/policy.h"
+#include "manager/model/value.h"
+#include "manager/store/keys.h"
+#include "proto/page.h"
+
+enum store_result {
+	STORE_OK = 0,
+	STORE_NOT_FOUND, /* the thing the call is about is not there */
+	STORE_CONFLICT,  /* its key or name is taken in its scope */
+	STORE_NOT_EMPTY, /* it can not go while there are Deployments in it */
+	STORE_NO_ENTITY, /* a Workspace, Deployment or project it refers to is not there; see struct store_fault */
+};
+
+/* Which part of a request STORE_NO_ENTITY is about. */
+struct store_fault {
+	enum { FAULT_SCOPE, FAULT_LINK, FAULT_EXCLUDE } part;
+	size_t index; /* of the link or exclusion */
+};
+
+struct store;
+
+/* Once, before any other use of the database library: its memory comes from base/mem. 0 or -errno. */
+MUST_CHECK int store_global_init(void);
+
+#define STORE_WHY_SIZE 512
+/*
+ * Makes a new database in dir, which exists, and opens it. -EEXIST: there is one already, nothing was
+ * changed. keys is borrowed until store_close(). `why`: a sentence for a person.
+ */
+MUST_CHECK int store_create(
+    struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE]);
+/* Whether there is a database in dir: 0, or -errno with why. For a directory that nobody has made, the first to ask. */
+MUST_CHECK int store_find(const char *dir, char why[static STORE_WHY_SIZE]);
+/*
+ * keys is borrowed until store_close(). Migrates an older schema; a newer one is refused (-EPROTO). -EBUSY:
+ * another process has the directory. -ENOENT: no database there. -EKEYREJECTED: the key is another one's.
+ */
+MUST_CHECK int store_open(
+    struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE]);
+/*
+ * Makes a database in dir from a backup and opens it, with an epoch of its own. Fails like store_create() and
+ * store_open(), and then leaves nothing.
+ */
+MUST_CHECK int store_restore(struct store **out, const char *dir, const char *from,
+    struct keys *keys, char why[static STORE_WHY_SIZE]);
+/* Copies everything, as it is now, into a new file (0600; -EEXIST). Its values are sealed like the store's. */
+MUST_CHECK int store_backup(struct store *s, const char *path, char why[static STORE_WHY_SIZE]);
+struct store *store_close(struct store *s); /* NULL is fine; returns NULL */
+
+/* Who does it; both "" for the command line. Kept with what is written. */
+struct store_actor {
+	struct id token;
+	struct span name; /* of the token */
+};
+
+/* ---- change numbers and events ---- */
+
+#define STORE_ALL_TYPES ((1U << MANAGER_N_TYPES) - 1) /* a mask of 1 << enum manager_type */
+/* Drawn anew by init and restore: equal numbers of different epochs mean nothing. 16 hex digits. */
+const char *store_epoch(const struct store *s);
+
+enum store_event_kind {
+	STORE_EVENT_VIEW,         /* scope, id, types: these views changed */
+	STORE_EVENT_TOKEN,        /* id: a token was revoked or its rights changed */
+	STORE_EVENT_ORGANIZATION, /* id: its settings changed (fetching secrets) */
+};
+struct store_event {
+	enum store_event_kind kind;
+	enum scope scope;
+	struct id id;
+	struct id workspace; /* of a Deployment or project */
+	unsigned types;
+};
+/* fn is called after each commit, never inside one; it must not call the store's changing functions. */
+#define STORE_MAX_WATCHERS 4
+MUST_CHECK int store_watch(
+    struct store *s, void (*fn)(void *arg, const struct store_event *e), void *arg);
+void store_unwatch(struct store *s, void *arg);
+/*
+ * Moves with each commit after which a token that was good may be allowed something else: one is revoked or
+ * pruned, or a place or an organization's settings changed. As long as it stands, what a token was found to be
+ * allowed stands, too, until the token expires.
+ */
+uint64_t store_rights(const struct store *s);
+
+/* ---- organizations, Workspaces, Deployments ---- */
+
+struct store_entity {
+	enum scope scope;
+	struct id id;
+	struct id organization;
+	struct id workspace;  /* of a Deployment or project; "" elsewhere */
+	struct id deployment; /* of a project: whose objects its view has too; "" for none */
+	struct span name;
+	struct span workspace_name; /* of a Deployment or project */
+	struct span description;    /* absent: nobody gave one; of an organization never */
+	bool secrets_fetching;      /* of an organization */
+	bool cicd_enforced; /* of a Deployment; of a Workspace what its new ones begin with */
+	int64_t created_ms, updated_ms;
+};
+/* What is said of a place; what is absent stays as it is, or as a new place begins. */
+struct store_entity_set {
+	struct span name;        /* never absent for a new one */
+	struct span description; /* not of an organization */
+	bool has_cicd;           /* cicd_enforced is given; of Workspaces and Deployments */
+	bool cicd_enforced;
+	const struct id *deployment; /* of a project: whose objects its view has too; "" for none */
+	bool has_secrets; /* secrets_fetching is given; of an organization that is there */
+	bool secrets_fetching;
+};
+/*
+ * id is drawn. Names are unique in their parent (STORE_CONFLICT). parent "" for an organization.
+ * STORE_NO_ENTITY: no such parent, or no such Deployment in the project's Workspace.
+ */
+MUST_CHECK int store_entity_create(struct store *s, enum scope scope, const struct id *parent,
+    const struct store_entity_set *set, const struct store_actor *by, struct id *out);
+/* STORE_NOT_FOUND also when id is of another scope. */
+MUST_CHECK int store_entity_get(
+    struct store *s, enum scope scope, const struct id *id, struct store_entity *out);
+/*
+ * The children of one parent, by name: parent is an organization (for Workspaces, and for all its
+ * Deployments or projects) or a Workspace, "" for all organizations. each() other than 0 ends it and
+ * is returned. limit < 0: no limit. *total (may be NULL): how many there are in all.
+ */
+MUST_CHECK int store_entity_list(struct store *s, enum scope scope, const struct id *parent,
+    int64_t offset, int64_t limit, int (*each)(void *arg, const struct store_entity *e), void *arg,
+    int64_t *total);
+#define STORE_MAX_SORTS 4
+enum store_entity_sort { STORE_ENTITY_NAME, STORE_ENTITY_CREATED, STORE_ENTITY_UPDATED };
+struct store_entity_order {
+	struct {
+		enum store_entity_sort by;
+		bool descending;
+	} sorts[STORE_MAX_SORTS]; /* then, always: name, id */
+	size_t n_sorts;
+};
+/* All of them as store_entity_list() has them, but in an order of one's own. */
+MUST_CHECK int store_entity_list_sorted(struct store *s, enum scope scope, const struct id *parent,
+    const struct store_entity_order *order, int (*each)(void *arg, const struct store_entity *e),
+    void *arg);
+/* All of it or nothing, as above; STORE_NOT_FOUND. The history names what is another now. */
+MUST_CHECK int store_entity_update(struct store *s, enum scope scope, const struct id *id,
+    const struct store_entity_set *set, const struct store_actor *by);
+/*
+ * A Deployment goes with its own objects, and with every link and exclusion that names it, never with the
+ * Workspace's objects. A Workspace goes with its objects, once it has no Deployments (STORE_NOT_EMPTY). Tokens for
+ * what is gone are revoked. An organization stays: STORE_NOT_EMPTY.
+ */
+MUST_CHECK int store_entity_delete(
+    struct store *s, enum scope scope, const struct id *id, const struct store_actor *by);
+MUST_CHECK int store_organization_set_secrets(
+    struct store *s, const struct id *id, bool on, const struct store_actor *by);
+/* Where an entity is; for a Workspace, Deployment or project itself included. */
+struct place store_entity_place(const struct store_entity *e);
+/* The same by its id. STORE_NOT_FOUND. */
+MUST_CHECK int store_place(
+    struct store *s, enum scope scope, const struct id *id, struct place *out);
+
+/* ---- environment objects ---- */
+
+struct store_subject {
+	struct id token; /* "": the command line */
+	struct span name;
+};
+struct store_link {
+	enum scope scope; /* DEPLOYMENT or PROJECT */
+	struct id entity;
+	struct span override; /* document, "{}" when it overrides nothing; absent in exclusions */
+};
+struct store_object {
+	struct id id;
+	enum manager_type type;
+	struct span key;
+	enum scope scope;
+	struct id scope_id;
+	struct place place; /* of the scope */
+	bool auto_link, auto_link_projects;
+	int64_t version;         /* grows with every change */
+	struct span description; /* absent: none was ever given */
+	struct span value;       /* document; with the override laid over it in a resolved row */
+	const struct store_link *links;
+	size_t n_links;
+	const struct store_link *excludes;
+	size_t n_excludes;
+	bool
+	    resolved_link; /* a resolved row that came through a link: scope/scope_id are its source */
+	int64_t created_ms, updated_ms;
+	struct store_subject created_by, updated_by;
+};
+
+/* One link of a request. */
+struct store_link_request {
+	enum scope scope;
+	struct id entity;
+	struct override_change override;
+};
+struct store_target {
+	enum scope scope;
+	struct id entity;
+};
+/*
+ * What a create or update asks for. links and excludes are the whole new sets, as auto_link is: what is not
+ * there is gone. A link keeps its overrides as value_override_update() says.
+ */
+struct store_object_request {
+	/* create only */
+	enum manager_type type;
+	struct span key;
+	enum scope scope;
+	struct id scope_id;
+	/* both */
+	struct span value;       /* document; in an update the typed body */
+	struct span description; /* absent: keep (update) or none (create) */
+	bool auto_link, auto_link_projects;
+	const struct store_link_request *links;
+	size_t n_links;
+	const struct store_target *excludes;
+	size_t n_excludes;
+};
+/* 0, STORE_CONFLICT, STORE_NO_ENTITY (*fault), or -errno. Links must be in the object's own Workspace. */
+MUST_CHECK int store_object_create(struct store *s, const struct store_object_request *r,
+    const struct store_actor *by, struct id *out, struct store_fault *fault);
+/* 0, STORE_NOT_FOUND, STORE_NO_ENTITY (*fault), or -errno. */
+MUST_CHECK int store_object_update(struct store *s, const struct id *id,
+    const struct store_object_request *r, const struct store_actor *by, struct store_fault *fault);
+MUST_CHECK int store_object_delete(
+    struct store *s, const struct id *id, const struct store_actor *by);
+/* Adds one exclusion; one that is there already is no error. STORE_NOT_FOUND, STORE_NO_ENTITY. */
+MUST_CHECK int store_object_exclude(struct store *s, const struct id *id,
+    const struct store_target *target, const struct store_actor *by);
+
+/*
+ * A Deployment's object becomes its Workspace's, under the same id, linked to the Deployment it came from.
+ * STORE_NOT_FOUND: no such object, or no Deployment's; STORE_CONFLICT: the Workspace has the key.
+ */
+MUST_CHECK int store_object_promote(
+    struct store *s, const struct id *id, const struct store_actor *by);
+
+/* Reading one object. The holder owns what the row's spans point to. */
+struct store_holder;
+MUST_CHECK struct store_holder *store_holder_new(void);
+/* What was read is answered: nothing of it stays. */
+void store_holder_wipe(struct store_holder *h);
+struct store_holder *store_holder_free(struct store_holder *h);
+MUST_CHECK int store_object_get(
+    struct store *s, const struct id *id, struct store_holder *h, struct store_object *out);
+
+/* Lists. */
+enum store_sort { STORE_SORT_TYPE, STORE_SORT_KEY, STORE_SORT_CREATED, STORE_SORT_UPDATED };
+struct store_query {
+	/*
+	 * What is looked at. ORGANIZATION: every object in it but those of projects; WORKSPACE: its WORKSPACE-scope objects;
+	 * DEPLOYMENT: its own objects and, when resolve is set, those linked into it, one row a key,
+	 * values as the Deployment sees them, without links. PROJECT likewise, and then what its Deployment
+	 * sees; of equal keys the project's own is shown, else the one linked to the project.
+	 */
+	enum scope scope;
+	struct id scope_id;
+	bool resolve;
+	/* ... and, for a token of narrower scope that names none: Workspace and Deployment objects of it */
+	bool whole_workspace; /* with WORKSPACE: also the objects of its Deployments */
+	unsigned types;       /* mask; STORE_ALL_TYPES for every type */
+	struct span key;      /* absent: all */
+	struct {
+		enum store_sort by;
+		bool descending;
+	} sorts[STORE_MAX_SORTS]; /* then, always: type, key, narrower scope first, id */
+	size_t n_sorts;
+	int64_t offset, limit; /* limit < 0: none */
+};
+/*
+ * A view's content has a number that grows whenever it may have changed: of the query only scope,
+ * scope_id, whole_workspace and types count. Unknown ids have 0.
+ */
+MUST_CHECK int store_view_number(struct store *s, const struct store_query *q, uint64_t *number);
+/*
+ * A list as it was at one instant, whatever is written meanwhile. total: rows without offset and limit;
+ * number: the view's change number at that instant. A cursor costs some 30 KiB, not its rows, and
+ * holds back the log's checkpoint: close it soon. A page costs its rows when the one before it was read to
+ * its end; another one also counts its way there.
+ */
+struct store_cursor;
+MUST_CHECK int store_list(struct store *s, const struct store_query *q, struct store_cursor **out,
+    int64_t *total, uint64_t *number);
+/* 1: *out is the next row, borrowed until the next call; 0: the end; or -errno. */
+MUST_CHECK int store_list_next(struct store_cursor *c, struct store_object *out);
+struct store_cursor *store_list_close(struct store_cursor *c); /* NULL is fine; returns NULL */
+
+/* ---- history ---- */
+
+enum audit_action {
+	AUDIT_CREATE,
+	AUDIT_UPDATE,
+	AUDIT_DELETE,
+	AUDIT_EXCLUDE,
+	AUDIT_PROMOTE,
+	AUDIT_RESTORE,
+	AUDIT_READ,         /* without secrets */
+	AUDIT_READ_SECRETS, /* with */
+	AUDIT_CREATE_ENTITY,
+	AUDIT_UPDATE_ENTITY,
+	AUDIT_DELETE_ENTITY,
+	AUDIT_CREATE_TOKEN,
+	AUDIT_REVOKE_TOKEN,
+	AUDIT_N_ACTIONS,
+};
+const char *audit_action_name(enum audit_action a); /* "CREATE", ... */
+
+struct store_audit {
+	int64_t at_ms;
+	enum audit_action action;
+	struct store_subject by;
+	enum scope scope; /* where; of a read: the view */
+	struct id scope_id;
+	struct id subject;  /* the object, token or entity; "" for the read of a view */
+	struct span type;   /* name of the object's or view's type; "" for none or all */
+	struct span key;    /* of the object, name of the token or entity */
+	int64_t version;    /* of the object after it; 0 elsewhere */
+	bool restorable;    /* what the object was at that version is kept */
+	struct span fields; /* JSON array: names of what was changed, never values */
+};
+struct store_audit_query {
+	struct id organization;
+	struct id workspace; /* "": all */
+	struct id subject;   /* "": all */
+	int64_t offset, limit;
+};
+/* Newest first. each() and limit as in store_entity_list(). */
+MUST_CHECK int store_audit_list(struct store *s, const struct store_audit_query *q,
+    int (*each)(void *arg, const struct store_audit *a), void *arg, int64_t *total);
+/*
+ * Somebody was given a view (object NULL) or one object: noted once as long as its change number stays, and
+ * written out with others later (store_tidy()).
+ */
+void store_audit_read(struct store *s, const struct store_actor *by, const struct store_query *view,
+    const struct store_object *object, uint64_t number, bool secrets);
+/* Takes away what is older, and what objects were before changes and deletions that are. */
+MUST_CHECK int store_audit_prune(struct store *s, int64_t before_ms);
+/*
+ * The object becomes what it was at that version, as a new one; links to Deployments that are gone stay away.
+ * STORE_NOT_FOUND: no such object, or nothing is kept of that version.
+ */
+MUST_CHECK int store_object_restore(
+    struct store *s, const struct id *id, int64_t version, const struct store_actor *by);
+/* Where an object was that has been deleted. STORE_NOT_FOUND: it is there, nothing is known of it, or its place is gone. */
+MUST_CHECK int store_object_gone(struct store *s, const struct id *id, struct place *out);
+/*
+ * A deleted object comes back as it was at that version, under its id and key; otherwise as store_object_restore().
+ * STORE_CONFLICT: another has its key.
+ */
+MUST_CHECK int store_object_revive(
+    struct store *s, const struct id *id, int64_t version, const struct store_actor *by);
+
+/* ---- tokens; token.h is the way to them for anybody but itself ---- */
+
+struct store_token {
+	struct id id;
+	struct span name;
+	struct subject subject;
+	struct id workspace; /* of a Deployment's token; written by the store */
+	int64_t created_ms;
+	int64_t expires_ms;   /* 0: never */
+	int64_t revoked_ms;   /* 0: not */
+	int64_t last_used_ms; /* 0: never */
+	struct store_subject created_by;
+};
+#define STORE_JTI_HASH_SIZE 32
+MUST_CHECK int store_token_create(struct store *s, const struct store_token *t,
+    const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], const struct store_actor *by);
+MUST_CHECK int store_token_get(struct store *s, const struct id *id, struct store_token *out);
+MUST_CHECK int store_token_find(
+    struct store *s, const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], struct store_token *out);
+MUST_CHECK int store_token_revoke(
+    struct store *s, const struct id *id, int64_t now_ms, const struct store_actor *by);
+/*
+ * Tokens of a place, newest first: of the organization every one, of a Workspace its own and its
+ * Deployments', of a Deployment its own. Revoked and expired ones are among them until they are pruned. each()
+ * and limit as in store_entity_list().
+ */
+MUST_CHECK int store_token_list(struct store *s, const struct place *where, int64_t offset,
+    int64_t limit, int (*each)(void *arg, const struct store_token *t), void *arg, int64_t *total);
+/* Takes away those that could not be used since before_ms. */
+MUST_CHECK int store_token_prune(struct store *s, int64_t before_ms);
+/* When tokens were last used; ids that are gone are passed over. */
+struct store_token_use {
+	struct id id;
+	int64_t at_ms;
+};
+MUST_CHECK int store_token_used(struct store *s, const struct store_token_use *uses, size_t n);
+/* The manager's own secrets (signing seed), sealed like any value. STORE_NOT_FOUND. */
+MUST_CHECK int store_secret_get(struct store *s, const char *name, struct buf *out);
+/* STORE_CONFLICT when it is there already. */
+MUST_CHECK int store_secret_put(struct store *s, const char *name, struct span secret);
+/* Everything sealed gets wrapped under the current key (keys_rotate()), all or nothing. */
+MUST_CHECK int store_rewrap(struct store *s);
+/*
+ * Housekeeping that is not worth a writer's time: takes what changed secrets have left in the
+ * write-ahead log away. For a quiet moment, every few seconds; cheap when there is nothing to do.
+ */
+void store_tidy(struct store *s);
+/* A fresh id. */
+void store_new_id(struct id *out);

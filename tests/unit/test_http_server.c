@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The server on a real loop, with deadlines of some tens of milliseconds. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <cmocka.h>
+
+#include <event2/event.h>
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "manager/http/server.h"
+
+#define PATIENCE_MS 5000
+#define H           " HTTP/1.1\r\nHost: h\r\n"
+
+struct fixture {
+	struct event_base *base;
+	struct http_server *server;
+	struct http_call *held;
+	int n_gone, n_done, n_stopped;
+	int pieces; /* that a stream has to give */
+	int fail_at;
+};
+
+static struct fixture fx;
+
+static void
+on_gone(void *arg)
+{
+	(void)arg;
+	fx.held = NULL;
+	fx.n_gone++;
+}
+
+static int
+more(void *arg, struct buf *out)
+{
+	(void)arg;
+	if (fx.fail_at && fx.pieces == fx.fail_at)
+		return -EIO;
+	for (int i = 0; i < 100; i++)
+		buf_adds(out, "0123456789");
+	return --fx.pieces > 0;
+}
+
+static void
+done(void *arg)
+{
+	(void)arg;
+	fx.n_done++;
+}
+
+static void
+on_request(void *arg, struct http_call *call)
+{
+	const struct http_request *r = http_call_request(call);
+	struct http_header header[] = { { "X-Test", "yes" }, { 0 } };
+	struct http_source source = { more, done, NULL };
+
+	(void)arg;
+	if (span_is(r->path, "/hold") || span_is(r->path, "/brief")) {
+		fx.held = call;
+		http_call_hold(call, span_is(r->path, "/hold") ? HTTP_HOLD_LONG : HTTP_HOLD_BRIEF,
+		    on_gone, NULL);
+	} else if (span_is(r->path, "/stream")) {
+		http_call_stream(call, 200, header, "text/plain", &source);
+	} else {
+		http_call_answer(call, 200, header, "text/plain", r->body);
+	}
+}
+
+static void
+on_refuse(void *arg, struct http_call *call, int status, const char *why)
+{
+	(void)arg;
+	assert_true(strlen(why) > 5);
+	http_call_answer(call, status, NULL, "text/plain", SPAN_LITERAL("refused"));
+}
+
+static void
+on_stopped(void *arg)
+{
+	(void)arg;
+	fx.n_stopped++;
+}
+
+static int
+set_up(void **state)
+{
+	struct http_options o = { .max_connections = 8,
+		.head_ms = 60,
+		.body_ms = 60,
+		.idle_ms = 150,
+		.write_ms = 200,
+		.stream_ms = 2000,
+		.grace_ms = 100 };
+	struct http_handler handler = { on_request, on_refuse, NULL };
+	char why[HTTP_WHY_SIZE];
+
+	(void)state;
+	fx = (struct fixture){ 0 };
+	fx.base = event_base_new();
+	assert_non_null(fx.base);
+	assert_int_equal(http_server_new(&fx.server, fx.base, &o, &handler), 0);
+	assert_int_equal(http_server_listen(fx.server, "127.0.0.1:0", why), 0);
+	assert_true(http_server_port(fx.server) > 0);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	http_server_free(fx.server);
+	event_base_free(fx.base);
+	libevent_global_shutdown();
+	assert_int_equal(mem_live(), 0);
+	return 0;
+}
+
+static int
+dial(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+		.sin_port = htons((uint16_t)http_server_port(fx.server)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+	return fd;
+}
+
+static void
+say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* Runs the loop until the client has read all there is and the end of it, or `until` is in it. */
+static char *
+hear(int fd, const char *until)
+{
+	static char text[1 << 20];
+	int64_t deadline = clock_boot_ms() + PATIENCE_MS;
+	size_t n = 0;
+	ssize_t got;
+
+	do {
+		assert_true(clock_boot_ms() < deadline);
+		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
+		got = recv(fd, text + n, sizeof text - 1 - n, MSG_DONTWAIT);
+		if (got > 0)
+			n += (size_t)got;
+		text[n] = '\0';
+		if (until && strstr(text, until))
+			return text;
+	} while (got > 0 || (got < 0 && errno == EAGAIN));
+	if (until)
+		fail_msg("the end, and no %s in: %s", until, text);
+	return text;
+}
+
+static void
+run_until(const int *counter, int want)
+{
+	int64_t deadline = clock_boot_ms() + PATIENCE_MS;
+
+	while (*counter < want) {
+		assert_true(clock_boot_ms() < deadline);
+		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
+	}
+}
+
+static void
+an_answer_has_what_it_needs_and_the_connection_goes_on(void **state)
+{
+	int fd = dial();
+	char *text;
+
+	(void)state;
+	say(fd, "POST /echo" H "Content-Length: 3\r\n\r\nabc");
+	text = hear(fd, "abc");
+	assert_true(strncmp(text, "HTTP/1.1 200 OK\r\n", 17) == 0);
+	assert_non_null(strstr(text, "\r\nX-Test: yes\r\n"));
+	assert_non_null(strstr(text, "\r\nContent-Length: 3\r\n"));
+	assert_non_null(strstr(text, "\r\n\r\nabc"));
+	assert_non_null(strstr(text, "\r\nX-Request-Id: "));
+	assert_non_null(strstr(text, "\r\nDate: "));
+	say(fd, "POST /echo" H "Content-Length: 3\r\nConnection: close\r\n\r\ndef");
+	text = hear(fd, NULL);
+	assert_non_null(strstr(text, "\r\nConnection: close\r\n"));
+	assert_non_null(strstr(text, "def"));
+	close(fd);
+}
+
+static void
+a_header_that_drips_is_cut(void **state)
+{
+	int fd = dial();
+
+	(void)state;
+	say(fd, "GET / HT");
+	assert_non_null(strstr(hear(fd, NULL), "HTTP/1.1 408 "));
+	close(fd);
+}
+
+static void
+a_body_that_does_not_come_is_cut(void **state)
+{
+	int fd = dial();
+
+	(void)state;
+	say(fd, "POST /echo" H "Content-Length: 3\r\n\r\na");
+	assert_non_null(strstr(hear(fd, NULL), "HTTP/1.1 408 "));
+	close(fd);
+}
+
+static void
+silence_ends_a_connection_without_a_word(void **state)
+{
+	int fresh = dial(), used;
+
+	(void)state;
+	assert_string_equal(hear(fresh, NULL), "");
+	used = dial();
+	say(used, "GET /" H "\r\n");
+	assert_non_null(strstr(hear(used, "\r\n\r\n"), "\r\nContent-Length: 0\r\n"));
+	assert_string_equal(hear(used, NULL), "");
+	close(fresh);
+	close(used);
+}
+
+static void
+a_stream_goes_in_chunks(void **state)
+{
+	int fd = dial();
+	char *text;
+
+	(void)state;
+	fx.pieces = 300;
+	say(fd, "GET /stream" H "\r\n");
+	text = hear(fd, "\r\n0\r\n\r\n");
+	assert_non_null(strstr(text, "\r\nTransfer-Encoding: chunked\r\n"));
+	assert_true(strlen(text) > 300000);
+	assert_int_equal(fx.n_done, 1);
+	close(fd);
+}
+
+static void
+a_stream_of_one_piece_has_a_length(void **state)
+{
+	int fd = dial();
+	char *text;
+
+	(void)state;
+	fx.pieces = 1;
+	say(fd, "GET /stream" H "Connection: close\r\n\r\n");
+	text = hear(fd, NULL);
+	assert_non_null(strstr(text, "\r\nContent-Length: 1000\r\n"));
+	assert_int_equal(fx.n_done, 1);
+	close(fd);
+}
+
+static void
+http_1_0_gets_a_stream_to_the_end_of_the_connection(void **state)
+{
+	int fd = dial();
+	char *text;
+
+	(void)state;
+	fx.pieces = 50;
+	say(fd, "GET /stream HTTP/1.0\r\n\r\n");
+	text = hear(fd, NULL);
+	assert_null(strstr(text, "chunked"));
+	assert_int_equal(strlen(strstr(text, "\r\n\r\n") + 4), 50000);
+	close(fd);
+}
+
+static void
+head_gets_no_body_and_the_next_request_its_own(void **state)
+{
+	int fd = dial();
+	char *text;
+
+	(void)state;
+	fx.pieces = 5;
+	say(fd, "HEAD /stream" H "\r\nPOST /echo" H
+		"Content-Length: 4\r\nConnection: close\r\n\r\nnext");
+	text = hear(fd, NULL);
+	assert_null(strstr(text, "0123"));
+	assert_non_null(strstr(text, "next"));
+	assert_int_equal(fx.n_done, 1);
+	close(fd);
+}
+
+static void
+a_stream_that_fails_is_cut_so_that_it_shows(void **state)
+{
+	int fd = dial();
+	char *text;
+
+	(void)state;
+	fx.pieces = 10;
+	fx.fail_at = 5;
+	say(fd, "GET /stream" H "\r\n");
+	text = hear(fd, NULL);
+	assert_non_null(strstr(text, "chunked"));
+	assert_null(strstr(text, "\r\n0\r\n\r\n"));
+	assert_int_equal(fx.n_done, 1);
+	close(fd);
+	/* In its first piece there is still time to say so. */
+	fd = dial();
+	fx.pieces = 5;
+	say(fd, "GET /stream" H "\r\n");
+	assert_non_null(strstr(hear(fd, NULL), "HTTP/1.1 500 "));
+	assert_int_equal(fx.n_done, 2);
+	close(fd);
+}
+
+static void
+a_client_that_does_not_read_is_cut(void **state)
+{
+	int fd = dial(), small = 4096;
+
+	(void)state;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+	fx.pieces = 1 << 20;
+	say(fd, "GET /stream" H "\r\n");
+	run_until(&fx.n_done, 1);
+	assert_true(fx.pieces > 0);
+	close(fd);
+}
+
+static void
+a_held_call_is_answered_when_it_is_time(void **state)
+{
+	int fd = dial();
+	int64_t later;
+
+	(void)state;
+	say(fd, "GET /hold" H "\r\nPOST /echo" H "Content-Length: 4\r\n\r\nnext");
+	later = clock_boot_ms() + 200; /* longer than an idle connection may be */
+	while (clock_boot_ms() < later || !fx.held)
+		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
+	assert_int_equal(fx.n_gone, 0);
+	http_call_answer(fx.held, 200, NULL, "text/plain", SPAN_LITERAL("held"));
+	assert_true(strstr(hear(fd, "next"), "held") != NULL);
+	assert_int_equal(fx.n_gone, 0);
+	close(fd);
+}
+
+static void
+who_goes_while_a_call_is_held_is_noticed(void **state)
+{
+	static const char *const ways[] = { "GET /hold" H "\r\n",
+		"GET /hold" H "\r\nGET /unread" H "\r\n" };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		int fd = dial();
+
+		say(fd, ways[i]);
+		while (!fx.held)
+			(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
+		for (int k = 0; k < 5; k++)
+			(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
+		close(fd);
+		run_until(&fx.n_gone, i + 1);
+		assert_null(fx.held);
+	}
+}
+
+static void
+half_a_close_leaves_a_brief_hold(void **state)
+{
+	int fd = dial();
+
+	(void)state;
+	say(fd, "GET /brief" H "\r\n");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	while (!fx.held)
+		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
+	for (int k = 0; k < 5; k++)
+		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
+	assert_int_equal(fx.n_gone, 0);
+	http_call_answer(fx.held, 200, NULL, "text/plain", SPAN_LITERAL("held"));
+	assert_non_null(strstr(hear(fd, NULL), "held"));
+	close(fd);
+}
+
+static void
+the_idlest_makes_room(void **state)
+{
+	int fds[9];
+
+	(void)state;
+	for (int i = 0; i < 9; i++) {
+		fds[i] = dial();
+		for (int k = 0; k < 5; k++)
+			(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
+	}
+	assert_int_equal(http_server_connections(fx.server), 8);
+	assert_string_equal(hear(fds[0], NULL), "");
+	say(fds[8], "POST /echo" H "Content-Length: 2\r\n\r\nhi");
+	(void)hear(fds[8], "hi");
+	for (int i = 0; i < 9; i++)
+		close(fds[i]);
+}
+
+static void
+a_stop_lets_calls_end_and_no_longer_than_grace(void **state)
+{
+	int idle = dial(), busy = dial(), stuck = dial();
+
+	(void)state;
+	say(busy, "POST /echo" H "Content-Length: 4\r\n\r\nla");
+	say(stuck, "GET /hold" H "\r\n");
+	while (!fx.held)
+		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
+	http_server_stop(fx.server, on_stopped, NULL);
+	assert_string_equal(hear(idle, NULL), "");
+	say(busy, "st");
+	assert_non_null(strstr(hear(busy, NULL), "Connection: close"));
+	assert_int_equal(fx.n_stopped, 0);
+	run_until(&fx.n_stopped, 1);
+	assert_int_equal(fx.n_gone, 1);
+	assert_int_equal(http_server_connections(fx.server), 0);
+	close(idle);
+	close(busy);
+	close(stuck);
+}
+
+static void
+addresses_are_read(void **state)
+{
+	static const char *const bad[] = { "", ":", "127.0.0.1", "127.0.0.1:", ":80", "::1:80",
+		"[::1]80", "127.0.0.1:port", "127.0.0.1:99999999", "256.0.0.1:0" };
+	char why[HTTP_WHY_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
+		why[0] = '\0';
+		if (http_server_listen(fx.server, bad[i], why) >= 0)
+			fail_msg("%s was taken", bad[i]);
+		assert_true(strlen(why) > 5);
+	}
+	assert_int_equal(http_server_listen(fx.server, "localhost:0", why), 0);
+	assert_false(http_server_is_exposed(fx.server));
+	assert_int_equal(http_server_listen(fx.server, "0.0.0.0:0", why), 0);
+	assert_true(http_server_is_exposed(fx.server));
+}
+
+static struct http_call *
+hold(int fd, const char *more)
+{
+	char text[256];
+	struct http_call *call;
+
+	(void)snprintf(text, sizeof text, "GET /hold" H "%s\r\n", more);
+	say(fd, text);
+	while (!fx.held)
+		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
+	call = fx.held;
+	fx.held = NULL;
+	return call;
+}
+
+static struct http_shared *
+digits(int n)
+{
+	struct http_header header[] = { { "X-Shared", "yes" }, { 0 } };
+	struct buf b = BUF_INIT((size_t)n * 10 + 64);
+	struct http_shared *s;
+
+	for (int i = 0; i < n; i++)
+		buf_adds(&b, "0123456789");
+	s = http_shared_new(200, header, "text/plain", &b);
+	assert_non_null(s);
+	return s;
+}
+
+static void
+a_shared_answer_lives_until_the_last_has_it(void **state)
+{
+	struct http_header own[] = { { "X-Own", "mine" }, { 0 } };
+	struct http_shared *shared = digits(5000);
+	int one = dial(), two = dial();
+	struct http_call *first = hold(one, "Connection: close\r\n"), *second = hold(two, "");
+	const char *text;
+
+	(void)state;
+	http_call_answer_shared(first, shared, own);
+	http_call_answer_shared(second, shared, NULL);
+	http_shared_unref(shared);
+	text = hear(one, NULL);
+	assert_non_null(strstr(text, "\r\nContent-Length: 50000\r\n"));
+	assert_non_null(strstr(text, "\r\nX-Shared: yes\r\n"));
+	assert_non_null(strstr(text, "\r\nX-Own: mine\r\n"));
+	assert_non_null(strstr(text, "\r\nConnection: close\r\n"));
+	text = hear(two, NULL); /* idle for too long, in the end */
+	assert_int_equal(strlen(strstr(text, "\r\n\r\n") + 4), 50000);
+	assert_null(strstr(text, "X-Own"));
+	assert_null(strstr(text, "Connection"));
+	close(one);
+	close(two);
+}
+
+static void
+skip_head(int fd)
+{
+	char c;
+
+	for (size_t seen = 0; seen < 4;) {
+		assert_int_equal(recv(fd, &c, 1, 0), 1);
+		seen = c == "\r\n\r\n"[seen] ? seen + 1 : c == '\r';
+	}
+}
+
+/* What the socket does not take at once comes behind it, in order, while others are served. */
+static void
+a_shared_answer_waits_for_who_is_slow(void **state)
+{
+	enum { N = 1200000 };
+	static char piece[100000];
+	struct http_shared *shared = digits(N);
+	int fd = dial();
+	struct http_call *call = hold(fd, "Connection: close\r\n");
+	int64_t deadline = clock_boot_ms() + PATIENCE_MS;
+	size_t body = 0;
+	ssize_t got;
+
+	(void)state;
+	http_call_answer_shared(call, shared, NULL);
+	http_shared_unref(shared);
+	skip_head(fd); /* it is on its way before the loop goes on */
+	do {
+		assert_true(clock_boot_ms() < deadline);
+		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
+		got = recv(fd, piece, sizeof piece, MSG_DONTWAIT);
+		for (ssize_t i = 0; i < got; i++, body++)
+			assert_int_equal(piece[i], '0' + (int)(body % 10));
+	} while (got != 0);
+	assert_int_equal(body, 10 * N);
+	close(fd);
+}
+
+static void
+a_head_that_is_too_long_is_no_answer(void **state)
+{
+	static char value[8192];
+	struct http_header header[] = { { "X-Long", value }, { 0 } };
+	int fd = dial();
+	struct http_call *call = hold(fd, "");
+
+	(void)state;
+	memset(value, 'x', sizeof value - 1);
+	http_call_answer(call, 200, header, "text/plain", SPAN_LITERAL("body"));
+	assert_string_equal(hear(fd, NULL), "");
+	close(fd);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_answer_has_what_it_needs_and_the_connection_goes_on),
+		TEST(a_header_that_drips_is_cut),
+		TEST(a_body_that_does_not_come_is_cut),
+		TEST(silence_ends_a_connection_without_a_word),
+		TEST(a_stream_goes_in_chunks),
+		TEST(a_stream_of_one_piece_has_a_length),
+		TEST(http_1_0_gets_a_stream_to_the_end_of_the_connection),
+		TEST(head_gets_no_body_and_the_next_request_its_own),
+		TEST(a_stream_that_fails_is_cut_so_that_it_shows),
+		TEST(a_client_that_does_not_read_is_cut),
+		TEST(a_held_call_is_answered_when_it_is_time),
+		TEST(who_goes_while_a_call_is_held_is_noticed),
+		TEST(half_a_close_leaves_a_brief_hold),
+		TEST(the_idlest_makes_room),
+		TEST(a_stop_lets_calls_end_and_no_longer_than_grace),
+		TEST(addresses_are_read),
+		TEST(a_shared_answer_lives_until_the_last_has_it),
+		TEST(a_shared_answer_waits_for_who_is_slow),
+		TEST(a_head_that_is_too_long_is_no_answer),
+	};
+
+	if (base_init() < 0)
+		return 1;
+	http_global_init();
+	log_setup(LOG_FORMAT_KV, LOG_ERROR);
+	return cmocka_run_group_tests_name("http", tests, NULL, NULL);
+}
