@@ -27,7 +27,7 @@
 struct fixture {
 	struct event_base *base;
 	struct http_server *server;
-	struct http_call *held;
+	struct http_conn *held;
 	int n_gone, n_done, n_stopped;
 	int pieces; /* that a stream has to give */
 	int fail_at;
@@ -62,30 +62,30 @@ done(void *arg)
 }
 
 static void
-on_request(void *arg, struct http_call *call)
+on_request(void *arg, struct http_conn *conn)
 {
-	const struct http_request *r = http_call_request(call);
+	const struct http_request *r = http_conn_request(conn);
 	struct http_header header[] = { { "X-Test", "yes" }, { 0 } };
 	struct http_source source = { more, done, NULL };
 
 	(void)arg;
 	if (span_is(r->path, "/hold") || span_is(r->path, "/brief")) {
-		fx.held = call;
-		http_call_hold(call, span_is(r->path, "/hold") ? HTTP_HOLD_LONG : HTTP_HOLD_BRIEF,
+		fx.held = conn;
+		http_conn_hold(conn, span_is(r->path, "/hold") ? HTTP_HOLD_LONG : HTTP_HOLD_BRIEF,
 		    on_gone, NULL);
 	} else if (span_is(r->path, "/stream")) {
-		http_call_stream(call, 200, header, "text/plain", &source);
+		http_respond_stream(conn, 200, header, "text/plain", &source);
 	} else {
-		http_call_answer(call, 200, header, "text/plain", r->body);
+		http_respond(conn, 200, header, "text/plain", r->body);
 	}
 }
 
 static void
-on_refuse(void *arg, struct http_call *call, int status, const char *why)
+on_refuse(void *arg, struct http_conn *conn, int status, const char *why)
 {
 	(void)arg;
 	assert_true(strlen(why) > 5);
-	http_call_answer(call, status, NULL, "text/plain", SPAN_LITERAL("refused"));
+	http_respond(conn, status, NULL, "text/plain", SPAN_LITERAL("refused"));
 }
 
 static void
@@ -355,7 +355,7 @@ a_held_call_is_answered_when_it_is_time(void **state)
 	while (clock_boot_ms() < later || !fx.held)
 		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
 	assert_int_equal(fx.n_gone, 0);
-	http_call_answer(fx.held, 200, NULL, "text/plain", SPAN_LITERAL("held"));
+	http_respond(fx.held, 200, NULL, "text/plain", SPAN_LITERAL("held"));
 	assert_true(strstr(hear(fd, "next"), "held") != NULL);
 	assert_int_equal(fx.n_gone, 0);
 	close(fd);
@@ -395,7 +395,7 @@ half_a_close_leaves_a_brief_hold(void **state)
 	for (int k = 0; k < 5; k++)
 		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
 	assert_int_equal(fx.n_gone, 0);
-	http_call_answer(fx.held, 200, NULL, "text/plain", SPAN_LITERAL("held"));
+	http_respond(fx.held, 200, NULL, "text/plain", SPAN_LITERAL("held"));
 	assert_non_null(strstr(hear(fd, NULL), "held"));
 	close(fd);
 }
@@ -462,19 +462,19 @@ addresses_are_read(void **state)
 	assert_true(http_server_is_exposed(fx.server));
 }
 
-static struct http_call *
+static struct http_conn *
 hold(int fd, const char *more)
 {
 	char text[256];
-	struct http_call *call;
+	struct http_conn *conn;
 
 	(void)snprintf(text, sizeof text, "GET /hold" H "%s\r\n", more);
 	say(fd, text);
 	while (!fx.held)
 		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
-	call = fx.held;
+	conn = fx.held;
 	fx.held = NULL;
-	return call;
+	return conn;
 }
 
 static struct http_shared *
@@ -497,12 +497,12 @@ a_shared_answer_lives_until_the_last_has_it(void **state)
 	struct http_header own[] = { { "X-Own", "mine" }, { 0 } };
 	struct http_shared *shared = digits(5000);
 	int one = dial(), two = dial();
-	struct http_call *first = hold(one, "Connection: close\r\n"), *second = hold(two, "");
+	struct http_conn *first = hold(one, "Connection: close\r\n"), *second = hold(two, "");
 	const char *text;
 
 	(void)state;
-	http_call_answer_shared(first, shared, own);
-	http_call_answer_shared(second, shared, NULL);
+	http_respond_shared(first, shared, own);
+	http_respond_shared(second, shared, NULL);
 	http_shared_unref(shared);
 	text = hear(one, NULL);
 	assert_non_null(strstr(text, "\r\nContent-Length: 50000\r\n"));
@@ -536,13 +536,13 @@ a_shared_answer_waits_for_who_is_slow(void **state)
 	static char piece[100000];
 	struct http_shared *shared = digits(N);
 	int fd = dial();
-	struct http_call *call = hold(fd, "Connection: close\r\n");
+	struct http_conn *conn = hold(fd, "Connection: close\r\n");
 	int64_t deadline = clock_boot_ms() + PATIENCE_MS;
 	size_t body = 0;
 	ssize_t got;
 
 	(void)state;
-	http_call_answer_shared(call, shared, NULL);
+	http_respond_shared(conn, shared, NULL);
 	http_shared_unref(shared);
 	skip_head(fd); /* it is on its way before the loop goes on */
 	do {
@@ -562,11 +562,11 @@ a_head_that_is_too_long_is_no_answer(void **state)
 	static char value[8192];
 	struct http_header header[] = { { "X-Long", value }, { 0 } };
 	int fd = dial();
-	struct http_call *call = hold(fd, "");
+	struct http_conn *conn = hold(fd, "");
 
 	(void)state;
 	memset(value, 'x', sizeof value - 1);
-	http_call_answer(call, 200, header, "text/plain", SPAN_LITERAL("body"));
+	http_respond(conn, 200, header, "text/plain", SPAN_LITERAL("body"));
 	assert_string_equal(hear(fd, NULL), "");
 	close(fd);
 }

@@ -7,6 +7,7 @@
 #include "manager/api/fairness.h"
 #include "manager/api/rate.h"
 #include "manager/api/request.h"
+#include "manager/api/routes.h"
 #include "manager/api/throttle.h"
 #include "manager/api/watch.h"
 
@@ -53,16 +54,16 @@ api_set_rehearsals(struct api *api, const struct rehearsal *all, size_t n)
 }
 
 static void
-on_request(void *arg, struct http_call *call)
+on_request(void *arg, struct http_conn *conn)
 {
-	routes_serve(arg, call);
+	routes_serve(arg, conn);
 }
 
 static void
-on_refuse(void *arg, struct http_call *call, int status, const char *why)
+on_refuse(void *arg, struct http_conn *conn, int status, const char *why)
 {
 	(void)arg;
-	error_answer(call, status, why);
+	respond_error(conn, status, why);
 }
 
 struct http_handler

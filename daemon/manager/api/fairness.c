@@ -45,7 +45,7 @@ serve_first(struct turns *t)
 	void (*go)(struct request *) = t->first->go;
 
 	turn_free(t->first);
-	http_call_resume(rq->call);
+	http_conn_resume(rq->conn);
 	if (request_authorise_again(rq))
 		go(rq);
 	request_unref(rq);
@@ -118,5 +118,5 @@ turns_serve(struct turns *t, struct request *rq, void (*go)(struct request *rq))
 	one->prev = t->last;
 	*(t->last ? &t->last->next : &t->first) = one;
 	t->last = one;
-	http_call_hold(rq->call, HTTP_HOLD_BRIEF, on_gone, one);
+	http_conn_hold(rq->conn, HTTP_HOLD_BRIEF, on_gone, one);
 }

@@ -183,9 +183,9 @@ list_read(struct request *rq, struct list *l)
 	       : l->query.scope == SCOPE_PROJECT  ? "The project"
 						  : "The Workspace";
 	if (r == -EINVAL)
-		error_answer_fault(rq->call, &f);
+		respond_fault(rq->conn, &f);
 	else if (r < 0)
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	else if (r > 0 || !id_equal(&l->place.organization, &rq->organization))
 		request_not_found(rq, what);
 	else if (request_may(rq, ACTION_VIEW, &l->place, what) &&
@@ -299,11 +299,11 @@ list_answer_unchanged(struct request *rq, const struct list *l, const struct lis
 	int r = store_view_number(rq->api->store, &l->query, &number);
 
 	if (r < 0) {
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 		return;
 	}
 	write_headers(rq->api, number, wait, &h);
-	answer_empty(rq->call, 304, h.list);
+	respond_empty(rq->conn, 304, h.list);
 }
 
 /* --- the answer ----------------------------------------------------------------------- */
@@ -387,14 +387,14 @@ list_answer(struct request *rq, const struct list *l, const struct list_wait *wa
 		if (r > 0)
 			request_not_found(rq, "What the list is about");
 		else
-			error_answer_internal(rq->call, r);
+			respond_internal_error(rq->conn, r);
 		return;
 	}
 	list_note_read(rq, l, number);
 	write_headers(rq->api, number, wait, &own);
-	answer_headers(headers, own.list);
+	response_headers(headers, own.list);
 	request_ref(rq);
-	http_call_stream(rq->call, 200, headers, json_type, &source);
+	http_respond_stream(rq->conn, 200, headers, json_type, &source);
 }
 
 /* --- one answer for many ---------------------------------------------------------------- */
@@ -436,7 +436,7 @@ list_render(struct api *api, const struct list *l, uint64_t *number)
 		return NULL;
 	}
 	write_headers(api, *number, NULL, &own);
-	answer_headers(headers, own.list);
+	response_headers(headers, own.list);
 	return http_shared_new(200, headers, json_type, &body);
 }
 
@@ -445,7 +445,7 @@ list_answer_shared(struct request *rq, struct http_shared *answer, const struct 
 {
 	struct http_header more[] = { { PREFERENCE_APPLIED, wait->applied }, { 0 } };
 
-	http_call_answer_shared(rq->call, answer, more);
+	http_respond_shared(rq->conn, answer, more);
 }
 
 /* Asked again from the start: it may have waited for its turn. */

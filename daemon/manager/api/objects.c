@@ -32,7 +32,7 @@ answer_store_fault(struct request *rq, const struct object_body *body, const str
 		break;
 	}
 	(void)fault_set(&f, "invalid", field, "names nothing that is in the object's Workspace");
-	error_answer_fault(rq->call, &f);
+	respond_fault(rq->conn, &f);
 }
 
 /* -EMSGSIZE: the value outgrew what a Deployment can be given. */
@@ -40,11 +40,11 @@ static void
 answer_store_error(struct request *rq, int r)
 {
 	if (r == -EMSGSIZE)
-		error_answer(rq->call, 413,
+		respond_error(rq->conn, 413,
 		    "The object's value is larger than 1 MiB, or its extra has more than 1000 "
 		    "members");
 	else
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 }
 
 static bool
@@ -65,7 +65,7 @@ may_create(struct request *rq, const struct store_object_request *q)
 	enum verdict v = POLICY_OUT_OF_SCOPE;
 
 	if (r < 0) {
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 		return false;
 	}
 	if (r == STORE_OK && id_equal(&place.organization, &rq->organization))
@@ -75,7 +75,7 @@ may_create(struct request *rq, const struct store_object_request *q)
 	if (v == POLICY_OUT_OF_SCOPE) {
 		(void)fault_set(
 		    &f, "invalid", "scopeEntityId", "names no %s", object_scope_word(q->scope));
-		error_answer_fault(rq->call, &f);
+		respond_fault(rq->conn, &f);
 		return false;
 	}
 	if (v != POLICY_ALLOWED)
@@ -91,7 +91,7 @@ answer_created(struct request *rq, const struct id *id)
 	buf_addc(&body, '{');
 	jtext_member_string(&body, "id", span_of(id->s));
 	buf_addc(&body, '}');
-	answer_json(rq->call, NULL, &body);
+	respond_json(rq->conn, NULL, &body);
 	buf_fini(&body);
 }
 
@@ -114,7 +114,7 @@ object_create(struct request *rq)
 		goto out;
 	r = store_object_create(rq->api->store, q, &rq->actor, &id, &sf);
 	if (r == STORE_CONFLICT)
-		error_answer(rq->call, 409,
+		respond_error(rq->conn, 409,
 		    "objectKey is taken: this scope has an object of this type and key");
 	else if (r > 0)
 		answer_store_fault(rq, body, &sf);
@@ -137,7 +137,7 @@ object_find(struct request *rq, enum action what, struct store_object *o)
 	if (id_from(rq->params[0], &id))
 		r = store_object_get(rq->api->store, &id, rq->api->holder, o);
 	if (r < 0) {
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 		return false;
 	}
 	if (r != STORE_OK || !id_equal(&o->place.organization, &rq->organization)) {
@@ -154,7 +154,7 @@ answer_object(struct request *rq, const struct store_object *o)
 	struct buf body = BUF_INIT(OBJECT_MAX);
 
 	encode_object(o, NULL, &body);
-	answer_json(rq->call, NULL, &body);
+	respond_json(rq->conn, NULL, &body);
 	buf_fini(&body);
 }
 
@@ -178,7 +178,7 @@ object_answer_stored(struct request *rq, const struct id *id)
 	int r = store_object_get(rq->api->store, id, rq->api->holder, &o);
 
 	if (r < 0)
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	else if (r > 0)
 		request_not_found(rq, the_object);
 	else
@@ -252,11 +252,11 @@ object_delete(struct request *rq)
 	id = o.id;
 	r = store_object_delete(rq->api->store, &id, &rq->actor);
 	if (r < 0)
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	else if (r > 0)
 		request_not_found(rq, the_object);
 	else
-		answer_empty(rq->call, 204, NULL);
+		respond_empty(rq->conn, 204, NULL);
 }
 
 void
@@ -273,7 +273,7 @@ object_exclude(struct request *rq)
 		return;
 	id = o.id;
 	if (o.scope != SCOPE_WORKSPACE) {
-		error_answer(rq->call, 400, "scope of the object must be WORKSPACE");
+		respond_error(rq->conn, 400, "scope of the object must be WORKSPACE");
 		return;
 	}
 	r = object_body_target(&target, rq->http->body, &f);
@@ -287,7 +287,7 @@ object_exclude(struct request *rq)
 	else if (r > 0)
 		answer_store_fault(rq, NULL, &sf);
 	else if (r < 0)
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	else
-		answer_empty(rq->call, 200, NULL);
+		respond_empty(rq->conn, 200, NULL);
 }

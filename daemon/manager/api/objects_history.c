@@ -72,9 +72,9 @@ answer_history(struct request *rq, struct store_audit_query *q)
 	jtext_member_int(&body, "totalCount", total);
 	buf_addc(&body, '}');
 	if (r < 0)
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	else
-		answer_json(rq->call, NULL, &body);
+		respond_json(rq->conn, NULL, &body);
 	buf_fini(&body);
 }
 
@@ -101,7 +101,7 @@ audit_list(struct request *rq)
 	int r = query_text(&rq->query, "workspaceId", &text, &f);
 
 	if (r < 0) {
-		error_answer_fault(rq->call, &f);
+		respond_fault(rq->conn, &f);
 		return;
 	}
 	if (rq->who.subject.scope == SCOPE_WORKSPACE && !text.p)
@@ -112,7 +112,7 @@ audit_list(struct request *rq)
 			: STORE_NOT_FOUND;
 	}
 	if (r < 0)
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	else if (r > 0 || !id_equal(&place.organization, &rq->organization))
 		request_not_found(rq, "The Workspace");
 	else if (request_may(rq, ACTION_HISTORY, &place, "The Workspace"))
@@ -146,9 +146,9 @@ static void
 answer_restored(struct request *rq, const struct id *id, int r)
 {
 	if (r < 0)
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	else if (r == STORE_CONFLICT)
-		error_answer(rq->call, 409,
+		respond_error(rq->conn, 409,
 		    "objectKey is taken: the scope has another object of this type and key");
 	else if (r > 0)
 		request_not_found(rq, "What the object was at this version");
@@ -186,7 +186,7 @@ audit_restore(struct request *rq)
 		return;
 	r = store_object_gone(rq->api->store, &id, &place);
 	if (r < 0)
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	else if (r > 0 || !id_equal(&place.organization, &rq->organization))
 		request_not_found(rq, what);
 	else if (request_may(rq, ACTION_VIEW, &place, what) &&
@@ -211,7 +211,7 @@ object_promote(struct request *rq)
 	workspace = o.place;
 	workspace.deployment = (struct id){ 0 };
 	if (o.scope != SCOPE_DEPLOYMENT) {
-		error_answer(rq->call, 400, "scope of the object must be DEPLOYMENT");
+		respond_error(rq->conn, 400, "scope of the object must be DEPLOYMENT");
 		return;
 	}
 	if (policy_decide(&rq->who.subject, ACTION_CREATE, &workspace, false) != POLICY_ALLOWED ||
@@ -221,9 +221,9 @@ object_promote(struct request *rq)
 	}
 	r = store_object_promote(rq->api->store, &id, &rq->actor);
 	if (r < 0)
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	else if (r == STORE_CONFLICT)
-		error_answer(rq->call, 409,
+		respond_error(rq->conn, 409,
 		    "objectKey is taken: the Workspace has an object of this type and key");
 	else if (r > 0)
 		request_not_found(rq, "The environment object");

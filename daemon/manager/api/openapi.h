@@ -10,5 +10,5 @@
 #include "base/attr.h"
 #include "manager/http/server.h"
 
-/* True: the call was for the description, and is answered. */
-MUST_CHECK bool apidoc_answer(struct http_call *call);
+/* True: the request was for the description, and has its response. */
+MUST_CHECK bool apidoc_answer(struct http_conn *conn);

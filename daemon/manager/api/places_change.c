@@ -30,12 +30,12 @@ answer_place(struct request *rq, enum scope scope, const struct id *id)
 	int r = store_entity_get(rq->api->store, scope, id, &e);
 
 	if (r < 0) {
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	} else if (r > 0) {
 		request_not_found(rq, words[scope].the);
 	} else {
 		encode_entity(&e, &body);
-		answer_json(rq->call, NULL, &body);
+		respond_json(rq->conn, NULL, &body);
 	}
 	buf_fini(&body);
 }
@@ -45,12 +45,12 @@ static bool
 is_done(struct request *rq, enum scope scope, int r)
 {
 	if (r < 0)
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	else if (r == STORE_CONFLICT)
-		error_answer(rq->call, 409, words[scope].taken);
+		respond_error(rq->conn, 409, words[scope].taken);
 	else if (r == STORE_NOT_EMPTY)
-		error_answer(
-		    rq->call, 409, "The Workspace has Deployments or projects: delete them first");
+		respond_error(
+		    rq->conn, 409, "The Workspace has Deployments or projects: delete them first");
 	else if (r != STORE_OK)
 		request_not_found(rq, words[scope].the);
 	return r == STORE_OK;
@@ -158,7 +158,7 @@ find_place(struct request *rq, enum scope scope, struct id *id, struct place *pl
 	if (id_from(rq->params[0], id))
 		r = store_place(rq->api->store, scope, id, place);
 	if (r < 0) {
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 		return false;
 	}
 	if (r != STORE_OK || !id_equal(&place->organization, &rq->organization)) {
@@ -222,7 +222,7 @@ delete_place(struct request *rq, enum scope scope)
 
 	if (find_place(rq, scope, &id, &place) &&
 	    is_done(rq, scope, store_entity_delete(rq->api->store, scope, &id, &rq->actor)))
-		answer_empty(rq->call, 204, NULL);
+		respond_empty(rq->conn, 204, NULL);
 }
 
 void

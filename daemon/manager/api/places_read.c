@@ -44,7 +44,7 @@ read_page(struct request *rq, struct page *p, struct store_entity_order *order)
 	    query_count(&rq->query, "limit", &p->limit, &f) == 0 &&
 	    (!order || read_order(rq, order, &f) == 0))
 		return true;
-	error_answer_fault(rq->call, &f);
+	respond_fault(rq->conn, &f);
 	return false;
 }
 
@@ -57,9 +57,9 @@ end_page(struct request *rq, struct buf *body, const struct page *p, int r)
 	jtext_member_int(body, "totalCount", p->total);
 	buf_addc(body, '}');
 	if (r < 0)
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	else
-		answer_json(rq->call, NULL, body);
+		respond_json(rq->conn, NULL, body);
 	buf_fini(body);
 }
 
@@ -100,12 +100,12 @@ organization_get(struct request *rq)
 	int r = store_entity_get(rq->api->store, SCOPE_ORGANIZATION, &rq->organization, &e);
 
 	if (r < 0) {
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	} else if (r != STORE_OK) {
 		request_not_found(rq, "The organization");
 	} else {
 		encode_entity(&e, &body);
-		answer_json(rq->call, NULL, &body);
+		respond_json(rq->conn, NULL, &body);
 	}
 	buf_fini(&body);
 }
@@ -229,7 +229,7 @@ get_entity(struct request *rq, enum scope scope, const char *what)
 	if (id_from(rq->params[0], &id))
 		r = store_entity_get(rq->api->store, scope, &id, &e);
 	if (r < 0) {
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 		return;
 	}
 	if (r != STORE_OK || !id_equal(&e.organization, &rq->organization) ||
@@ -238,7 +238,7 @@ get_entity(struct request *rq, enum scope scope, const char *what)
 		return;
 	}
 	encode_entity(&e, &body);
-	answer_json(rq->call, NULL, &body);
+	respond_json(rq->conn, NULL, &body);
 	buf_fini(&body);
 }
 

@@ -13,19 +13,21 @@
 #define API_VERSION "1.0"
 
 /* A sentence for the client; it names what it is about and never a value. */
-void error_answer(struct http_call *call, int status, const char *message);
+void respond_error(struct http_conn *conn, int status, const char *message);
 /* With one more header field. */
-void error_answer_with(
-    struct http_call *call, int status, const struct http_header *header, const char *message);
+void respond_error_with(
+    struct http_conn *conn, int status, const struct http_header *header, const char *message);
 /* 400 with fieldErrors. */
-void error_answer_fault(struct http_call *call, const struct fault *f);
+void respond_fault(struct http_conn *conn, const struct fault *f);
 /* 500, or 503 with Retry-After for -EBUSY: what really happened goes to the log alone. r: -errno. */
-void error_answer_internal(struct http_call *call, int r);
+void respond_internal_error(struct http_conn *conn, int r);
 
 /* 200 with a JSON text; a failed buffer becomes a 500. headers: at most 2, or NULL. */
-void answer_json(struct http_call *call, const struct http_header *headers, const struct buf *body);
+void respond_json(
+    struct http_conn *conn, const struct http_header *headers, const struct buf *body);
 /* No body: 204, 304, or 200. */
-void answer_empty(struct http_call *call, int status, const struct http_header *headers);
+void respond_empty(struct http_conn *conn, int status, const struct http_header *headers);
 /* Fills all, which takes API_MAX_HEADERS, with ours and the caller's (may be NULL). */
 #define API_MAX_HEADERS 8
-void answer_headers(struct http_header all[static API_MAX_HEADERS], const struct http_header *more);
+void response_headers(
+    struct http_header all[static API_MAX_HEADERS], const struct http_header *more);

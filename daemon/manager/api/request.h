@@ -44,7 +44,7 @@ typedef void request_handler(struct request *rq);
 
 struct request {
 	struct api *api;
-	struct http_call *call;
+	struct http_conn *conn;
 	const struct http_request *http;
 	struct token_identity who;
 	struct store_actor actor;
@@ -68,7 +68,7 @@ struct request *request_ref(struct request *rq);
 struct request *request_unref(struct request *rq); /* returns NULL */
 
 /* Each answers the call. */
-void request_unauthorized(struct http_call *call, const char *why);
+void request_unauthorized(struct http_conn *conn, const char *why);
 void request_not_found(struct request *rq, const char *what); /* "The environment object" */
 void request_denied(struct request *rq, enum verdict v, const char *not_found);
 
@@ -102,19 +102,16 @@ MUST_CHECK bool object_find(struct request *rq, enum action what, struct store_o
 /* The object as it is now, without secrets. */
 void object_answer_stored(struct request *rq, const struct id *id);
 
-/* Serves the call, or refuses it: authentication, route, organization, method. */
-void routes_serve(struct api *api, struct http_call *call);
-
 /* list.c */
 request_handler list_objects;
 /* objects.c */
 request_handler object_create, object_get, object_update, object_delete, object_exclude;
-/* objecthistory.c */
+/* objects_history.c */
 request_handler object_history, object_restore, object_promote, audit_list, audit_restore;
-/* entities.c */
+/* places_read.c */
 request_handler organizations_list, organization_get, workspaces_list, workspace_get,
     deployments_list, deployment_get, projects_list, project_get, auth_types_list;
-/* places.c */
+/* places_change.c */
 request_handler organization_update, workspace_create, workspace_update, workspace_delete,
     deployment_create, deployment_update, deployment_delete, project_create, project_update,
     project_delete;

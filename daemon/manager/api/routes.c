@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Which function serves which path and method; and what comes before any of them: who asks, for which
- * organization.
- */
+#include "manager/api/routes.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -73,87 +71,7 @@ static const char *const method_names[] = {
 	[HTTP_DELETE] = "DELETE",
 };
 
-/* --- what handlers share -------------------------------------------------------------- */
-
-struct request *
-request_ref(struct request *rq)
-{
-	rq->refs++;
-	return rq;
-}
-
-struct request *
-request_unref(struct request *rq)
-{
-	if (--rq->refs)
-		return NULL;
-	buf_fini(&rq->scratch);
-	mem_free(rq);
-	return NULL;
-}
-
-void
-request_not_found(struct request *rq, const char *what)
-{
-	struct buf text = BUF_INIT(FAULT_MESSAGE_SIZE);
-
-	buf_addf(&text, "%s was not found", what);
-	error_answer(rq->call, 404, buf_str(&text));
-	buf_fini(&text);
-}
-
-void
-request_denied(struct request *rq, enum verdict v, const char *not_found)
-{
-	struct buf text = BUF_INIT(FAULT_MESSAGE_SIZE);
-
-	switch (v) {
-	case POLICY_ALLOWED:
-	case POLICY_DENIED:
-		error_answer(rq->call, 403, "The token's role does not allow this");
-		break;
-	case POLICY_OUT_OF_SCOPE:
-		request_not_found(rq, not_found);
-		break;
-	case POLICY_SECRETS_OFF:
-		/* Stock clients know the refusal by these words. */
-		buf_addf(&text, "showSecrets on organization with id %s is not allowed",
-		    rq->organization.s);
-		error_answer(rq->call, 403, buf_str(&text));
-		break;
-	}
-	buf_fini(&text);
-}
-
-void
-request_bad_body(struct request *rq, int r, const struct fault *f)
-{
-	if (r == -EINVAL)
-		error_answer_fault(rq->call, f);
-	else
-		error_answer_internal(rq->call, r);
-}
-
-bool
-request_may(struct request *rq, enum action what, const struct place *where, const char *not_found)
-{
-	enum verdict v = policy_decide(&rq->who.subject, what, where, rq->secrets_fetching);
-
-	if (v == POLICY_ALLOWED)
-		return true;
-	request_denied(rq, v, not_found);
-	return false;
-}
-
 /* --- who asks ------------------------------------------------------------------------- */
-
-void
-request_unauthorized(struct http_call *call, const char *why)
-{
-	struct http_header challenge = { "WWW-Authenticate", "Bearer" };
-
-	error_answer_with(call, 401, &challenge, why);
-}
 
 /* True when rq->who is set; else the call is answered. */
 static bool
@@ -164,7 +82,7 @@ authenticate(struct request *rq)
 	int r;
 
 	if (!text.p || again || text.n < 8 || strncasecmp(text.p, "Bearer ", 7) != 0) {
-		request_unauthorized(rq->call, "Authorization with one bearer token is required");
+		request_unauthorized(rq->conn, "Authorization with one bearer token is required");
 		return false;
 	}
 	text.p += 7, text.n -= 7;
@@ -172,11 +90,11 @@ authenticate(struct request *rq)
 		text.p++, text.n--;
 	r = token_check(rq->api->tokens, text, clock_wall_ms(), &rq->who);
 	if (r < 0) {
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 		return false;
 	}
 	if (r != TOKEN_GOOD) {
-		request_unauthorized(rq->call, token_verdict_text((enum token_verdict)r));
+		request_unauthorized(rq->conn, token_verdict_text((enum token_verdict)r));
 		return false;
 	}
 	rq->actor.token = rq->who.id;
@@ -238,41 +156,12 @@ find_route(struct request *rq, struct span *organization)
 	if (allow.len) {
 		struct http_header header = { "Allow", buf_str(&allow) };
 
-		error_answer_with(rq->call, 405, &header, "This path does not have this method");
+		respond_error_with(rq->conn, 405, &header, "This path does not have this method");
 	} else {
-		error_answer(rq->call, 404, "There is nothing at this path");
+		respond_error(rq->conn, 404, "There is nothing at this path");
 	}
 	buf_fini(&allow);
 	return NULL;
-}
-
-bool
-request_organization(struct request *rq)
-{
-	struct store_entity e;
-	int r = STORE_NOT_FOUND;
-
-	if (id_equal(&rq->organization, &rq->who.subject.organization))
-		r = store_entity_get(rq->api->store, SCOPE_ORGANIZATION, &rq->organization, &e);
-	if (r < 0)
-		error_answer_internal(rq->call, r);
-	else if (r != STORE_OK)
-		request_not_found(rq, "The organization");
-	else
-		rq->secrets_fetching = e.secrets_fetching;
-	return r == STORE_OK;
-}
-
-bool
-request_authorise_again(struct request *rq)
-{
-	int r = token_recheck(rq->api->tokens, &rq->who.id, clock_wall_ms(), &rq->who);
-
-	if (r < 0)
-		error_answer_internal(rq->call, r);
-	else if (r != TOKEN_GOOD)
-		request_unauthorized(rq->call, token_verdict_text((enum token_verdict)r));
-	return r == TOKEN_GOOD && (id_is_none(&rq->organization) || request_organization(rq));
 }
 
 /* A route without one in its path needs none. */
@@ -296,7 +185,7 @@ check_version(struct request *rq)
 	if (!v.p || span_is(v, "1") || span_is(v, API_VERSION) || span_is(v, "v1") ||
 	    span_is(v, "v" API_VERSION))
 		return true;
-	error_answer(rq->call, 400, "X-API-Version must be " API_VERSION);
+	respond_error(rq->conn, 400, "X-API-Version must be " API_VERSION);
 	return false;
 }
 
@@ -330,11 +219,11 @@ read_target(struct request *rq)
 	int r = path_read(&rq->path, rq->http->path, &rq->scratch);
 
 	if (r == -ENOENT) {
-		error_answer(rq->call, 404, "There is nothing at this path");
+		respond_error(rq->conn, 404, "There is nothing at this path");
 		return false;
 	}
 	if (r == -EINVAL) {
-		error_answer(rq->call, 400, "The path is not percent-encoded UTF-8");
+		respond_error(rq->conn, 400, "The path is not percent-encoded UTF-8");
 		return false;
 	}
 	if (r == 0) {
@@ -342,9 +231,9 @@ read_target(struct request *rq)
 		r = query_read(&rq->query, rq->http->query, &rq->scratch, &f);
 	}
 	if (r == -EINVAL)
-		error_answer_fault(rq->call, &f);
+		respond_fault(rq->conn, &f);
 	else if (r < 0)
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	return r == 0;
 }
 
@@ -357,8 +246,8 @@ answer_too_often(struct request *rq, int64_t seconds)
 	struct http_header header = { "Retry-After", text };
 
 	(void)snprintf(text, sizeof text, "%" PRId64, seconds);
-	error_answer_with(
-	    rq->call, 429, &header, "The token's rate limit is exceeded: see Retry-After");
+	respond_error_with(
+	    rq->conn, 429, &header, "The token's rate limit is exceeded: see Retry-After");
 }
 
 static void
@@ -369,7 +258,7 @@ serve_now(struct request *rq)
 	if (rq->status == 429)
 		answer_too_often(rq, rq->retry_after);
 	else if (rq->status)
-		error_answer(rq->call, rq->status, "This fault was ordered by --fault");
+		respond_error(rq->conn, rq->status, "This fault was ordered by --fault");
 	else
 		rq->handler(rq);
 	store_holder_wipe(api->holder);
@@ -394,7 +283,7 @@ serve_rehearsed(struct request *rq)
 	rq->status = what.status;
 	rq->retry_after = what.retry_after;
 	rq->withhold = what.withhold;
-	http_call_spoil(rq->call, what.spoil);
+	http_conn_spoil(rq->conn, what.spoil);
 	if (!what.delay_ms || later_call(rq->api->later, rq, what.delay_ms, serve_now) < 0)
 		serve_now(rq);
 }
@@ -414,27 +303,27 @@ serve_in_turn(struct request *rq)
 }
 
 void
-routes_serve(struct api *api, struct http_call *call)
+routes_serve(struct api *api, struct http_conn *conn)
 {
 	const struct route *route = NULL;
 	struct span organization;
 	struct request *rq;
 
-	if (apidoc_answer(call))
+	if (apidoc_answer(conn))
 		return;
 	rq = mem_zalloc(sizeof *rq);
 	if (!rq) {
-		error_answer_internal(call, -ENOMEM);
+		respond_internal_error(conn, -ENOMEM);
 		return;
 	}
 	rq->refs = 1;
 	rq->api = api;
-	rq->call = call;
-	rq->http = http_call_request(call);
+	rq->conn = conn;
+	rq->http = http_conn_request(conn);
 	/* One allocation, which never moves: path and query together are no longer than the target. */
 	buf_init(&rq->scratch, LIMIT_HTTP_URI + 16);
 	if (!buf_room(&rq->scratch, rq->http->path.n + rq->http->query.n + 8))
-		error_answer_internal(call, -ENOMEM);
+		respond_internal_error(conn, -ENOMEM);
 	else if (authenticate(rq) && check_version(rq) && read_target(rq))
 		route = find_route(rq, &organization);
 	if (route && find_organization(rq, organization)) {

@@ -64,7 +64,7 @@ on_time(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	waiting_free(w);
-	http_call_resume(rq->call);
+	http_conn_resume(rq->conn);
 	if (request_authorise_again(rq))
 		go(rq);
 	request_unref(rq);
@@ -91,7 +91,7 @@ later_call(struct later *l, struct request *rq, int64_t ms, void (*go)(struct re
 	if (w->next)
 		w->next->prev = w;
 	l->first = w;
-	http_call_hold(rq->call, HTTP_HOLD_BRIEF, on_gone, w);
+	http_conn_hold(rq->conn, HTTP_HOLD_BRIEF, on_gone, w);
 	return 0;
 }
 

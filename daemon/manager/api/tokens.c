@@ -46,7 +46,7 @@ answer_issued(struct request *rq, const struct id *id, const struct buf *text)
 	int r = store_token_get(rq->api->store, id, &t);
 
 	if (r != 0) {
-		error_answer_internal(rq->call, r < 0 ? r : -EIO);
+		respond_internal_error(rq->conn, r < 0 ? r : -EIO);
 		return;
 	}
 	encode_token(&t, &body);
@@ -54,7 +54,7 @@ answer_issued(struct request *rq, const struct id *id, const struct buf *text)
 		body.len--; /* the closing brace */
 	jtext_member_string(&body, "token", span_of_buf(text));
 	buf_addc(&body, '}');
-	answer_json(rq->call, NULL, &body);
+	respond_json(rq->conn, NULL, &body);
 	buf_fini(&body);
 }
 
@@ -137,7 +137,7 @@ tokens_create(struct request *rq)
 	}
 	r = token_issue(rq->api->tokens, &n.q, clock_wall_ms(), &rq->actor, &id, &text);
 	if (r != 0)
-		error_answer_internal(rq->call, r < 0 ? r : -EIO);
+		respond_internal_error(rq->conn, r < 0 ? r : -EIO);
 	else
 		answer_issued(rq, &id, &text);
 out:
@@ -156,7 +156,7 @@ tokens_renew(struct request *rq)
 	if (r == STORE_NOT_FOUND)
 		request_not_found(rq, the_token);
 	else if (r != 0)
-		error_answer_internal(rq->call, r < 0 ? r : -EIO);
+		respond_internal_error(rq->conn, r < 0 ? r : -EIO);
 	else
 		answer_issued(rq, &id, &text);
 	buf_fini(&text);
@@ -190,7 +190,7 @@ find_token(struct request *rq, struct store_token *t)
 	if (span_is(rq->params[0], "self") || id_from(rq->params[0], &id))
 		r = store_token_get(rq->api->store, &id, t);
 	if (r < 0) {
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 		return false;
 	}
 	/* What is revoked is gone by its id; a list still tells of it. */
@@ -217,7 +217,7 @@ tokens_get(struct request *rq)
 	if (!find_token(rq, &t))
 		return;
 	encode_token(&t, &body);
-	answer_json(rq->call, NULL, &body);
+	respond_json(rq->conn, NULL, &body);
 	buf_fini(&body);
 }
 
@@ -233,11 +233,11 @@ tokens_revoke(struct request *rq)
 	id = t.id;
 	r = token_revoke(rq->api->tokens, &id, clock_wall_ms(), &rq->actor);
 	if (r < 0)
-		error_answer_internal(rq->call, r);
+		respond_internal_error(rq->conn, r);
 	else if (r > 0)
 		request_not_found(rq, the_token);
 	else
-		answer_empty(rq->call, 204, NULL);
+		respond_empty(rq->conn, 204, NULL);
 }
 
 static int
@@ -307,8 +307,8 @@ tokens_list(struct request *rq)
 	jtext_member_int(&body, "totalCount", total);
 	buf_addc(&body, '}');
 	if (r != 0)
-		error_answer_internal(rq->call, r < 0 ? r : -EIO);
+		respond_internal_error(rq->conn, r < 0 ? r : -EIO);
 	else
-		answer_json(rq->call, NULL, &body);
+		respond_json(rq->conn, NULL, &body);
 	buf_fini(&body);
 }

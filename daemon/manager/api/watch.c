@@ -156,7 +156,7 @@ look(struct held *h)
 		return true;
 	r = store_view_number(h->watch->api->store, &h->list.query, &number);
 	if (r < 0) {
-		error_answer_internal(h->rq->call, r);
+		respond_internal_error(h->rq->conn, r);
 		return false;
 	}
 	if (!same || m->number != number) {
@@ -398,7 +398,7 @@ watch_hold(struct watch *w, struct request *rq, const struct list *l, int64_t wa
 		held_free(h);
 		return r;
 	}
-	http_call_hold(rq->call, HTTP_HOLD_LONG, on_gone, h);
+	http_conn_hold(rq->conn, HTTP_HOLD_LONG, on_gone, h);
 	if (w->stopping)
 		make_due(h);
 	return 0;

@@ -28,7 +28,7 @@
 /* --- the server's list ---------------------------------------------------------------- */
 
 static void
-list_remove(struct http_call *c)
+list_remove(struct http_conn *c)
 {
 	struct http_server *s = c->server;
 
@@ -38,7 +38,7 @@ list_remove(struct http_call *c)
 }
 
 static void
-list_append(struct http_call *c)
+list_append(struct http_conn *c)
 {
 	struct http_server *s = c->server;
 
@@ -51,7 +51,7 @@ list_append(struct http_call *c)
 /* --- the end of a connection ---------------------------------------------------------- */
 
 static void
-conn_free(struct http_call *c)
+conn_free(struct http_conn *c)
 {
 	struct http_server *s = c->server;
 
@@ -77,7 +77,7 @@ conn_free(struct http_call *c)
 
 /* Whoever waits for this call is told; the memory goes when nobody on the stack needs it. */
 void
-conn_close(struct http_call *c)
+conn_close(struct http_conn *c)
 {
 	enum conn_state was = c->state;
 
@@ -95,7 +95,7 @@ conn_close(struct http_call *c)
 }
 
 static void
-leave(struct http_call *c)
+leave(struct http_conn *c)
 {
 	c->depth--;
 	if (!c->depth && c->state == CONN_DEAD)
@@ -107,7 +107,7 @@ leave(struct http_call *c)
  * first, and somebody who has always something to do would keep everybody else waiting.
  */
 static void
-conn_kick(struct http_call *c)
+conn_kick(struct http_conn *c)
 {
 	static const struct timeval at_once = { 0 };
 
@@ -115,7 +115,7 @@ conn_kick(struct http_call *c)
 }
 
 void
-conn_become(struct http_call *c, enum conn_state next)
+conn_become(struct http_conn *c, enum conn_state next)
 {
 	const struct timeval *deadline = c->server->deadlines[next];
 
@@ -131,7 +131,7 @@ conn_become(struct http_call *c, enum conn_state next)
 
 /* Everything was written: our side is closed, and theirs is awaited for a moment. */
 static void
-conn_linger(struct http_call *c)
+conn_linger(struct http_conn *c)
 {
 	if (c->tls)
 		tls_goodbye(c->bev);
@@ -146,14 +146,14 @@ conn_linger(struct http_call *c)
 }
 
 size_t
-conn_output_length(struct http_call *c)
+conn_output_length(struct http_conn *c)
 {
 	return evbuffer_get_length(bufferevent_get_output(c->bev));
 }
 
 /* Writes at once, as far as the socket takes it: a turn of the loop costs more than the call. */
 static void
-conn_push(struct http_call *c)
+conn_push(struct http_conn *c)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 
@@ -170,7 +170,7 @@ conn_push(struct http_call *c)
 }
 
 void
-conn_settle(struct http_call *c)
+conn_settle(struct http_conn *c)
 {
 	conn_push(c);
 	if (c->state == CONN_FLUSH && !conn_output_length(c))
@@ -181,14 +181,14 @@ conn_settle(struct http_call *c)
 
 /* Most often nobody had stopped it. */
 static void
-read_again(struct http_call *c)
+read_again(struct http_conn *c)
 {
 	if (!(bufferevent_get_enabled(c->bev) & EV_READ))
 		(void)bufferevent_enable(c->bev, EV_READ);
 }
 
 void
-conn_answered(struct http_call *c)
+conn_answered(struct http_conn *c)
 {
 	if (c->keep_alive && !c->server->stopping) {
 		http_parser_reset(&c->parser);
@@ -211,7 +211,7 @@ conn_answered(struct http_call *c)
 }
 
 void
-http_call_hold(struct http_call *c, enum http_hold how, void (*gone)(void *arg), void *arg)
+http_conn_hold(struct http_conn *c, enum http_hold how, void (*gone)(void *arg), void *arg)
 {
 	if (c->state != CONN_CALL)
 		abort();
@@ -222,7 +222,7 @@ http_call_hold(struct http_call *c, enum http_hold how, void (*gone)(void *arg),
 }
 
 void
-http_call_resume(struct http_call *c)
+http_conn_resume(struct http_conn *c)
 {
 	if (c->state != CONN_HELD)
 		abort();
@@ -231,13 +231,13 @@ http_call_resume(struct http_call *c)
 }
 
 const struct http_request *
-http_call_request(const struct http_call *c)
+http_conn_request(const struct http_conn *c)
 {
 	return &c->parser.request;
 }
 
 const char *
-http_call_id(const struct http_call *c)
+http_conn_request_id(const struct http_conn *c)
 {
 	return c->id;
 }
@@ -245,9 +245,9 @@ http_call_id(const struct http_call *c)
 /* --- requests ------------------------------------------------------------------------- */
 
 static void
-call_begin(struct http_call *c)
+call_begin(struct http_conn *c)
 {
-	uint8_t id[(HTTP_CALL_ID_SIZE - 1) / 2];
+	uint8_t id[(HTTP_REQUEST_ID_SIZE - 1) / 2];
 
 	c->spoil = HTTP_SPOIL_NONE;
 	rnd_bytes(id, sizeof id);
@@ -256,7 +256,7 @@ call_begin(struct http_call *c)
 }
 
 static void
-call_refuse(struct http_call *c, int status, const char *why)
+call_refuse(struct http_conn *c, int status, const char *why)
 {
 	struct http_server *s = c->server;
 
@@ -266,7 +266,7 @@ call_refuse(struct http_call *c, int status, const char *why)
 }
 
 static void
-call_dispatch(struct http_call *c)
+call_dispatch(struct http_conn *c)
 {
 	struct http_server *s = c->server;
 
@@ -278,7 +278,7 @@ call_dispatch(struct http_call *c)
 }
 
 static void
-conn_parsed(struct http_call *c, int result)
+conn_parsed(struct http_conn *c, int result)
 {
 	switch (result) {
 	case HTTP_PARSE_MORE:
@@ -305,14 +305,14 @@ conn_parsed(struct http_call *c, int result)
 }
 
 static bool
-reads_requests(const struct http_call *c)
+reads_requests(const struct http_conn *c)
 {
 	return c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY;
 }
 
 /* What is needed for the rest of the input to be understood, or the end when there is none. */
 static void
-conn_read_on(struct http_call *c)
+conn_read_on(struct http_conn *c)
 {
 	if (conn_output_length(c) > OUTPUT_HIGH)
 		conn_push(c); /* what goes out at once calls nobody back */
@@ -328,7 +328,7 @@ conn_read_on(struct http_call *c)
 
 /* Understands what has come, answers what is complete; leaves early so that others have a turn. */
 static void
-conn_run(struct http_call *c)
+conn_run(struct http_conn *c)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
 	size_t n, used;
@@ -356,7 +356,7 @@ conn_run(struct http_call *c)
 static void
 on_kick(evutil_socket_t fd, short what, void *arg)
 {
-	struct http_call *c = arg;
+	struct http_conn *c = arg;
 
 	(void)fd;
 	(void)what;
@@ -367,7 +367,7 @@ on_kick(evutil_socket_t fd, short what, void *arg)
 static void
 on_read(struct bufferevent *bev, void *arg)
 {
-	struct http_call *c = arg;
+	struct http_conn *c = arg;
 	struct evbuffer *in = bufferevent_get_input(bev);
 
 	if (c->state == CONN_LINGER) {
@@ -384,7 +384,7 @@ on_read(struct bufferevent *bev, void *arg)
 static void
 on_written(struct bufferevent *bev, void *arg)
 {
-	struct http_call *c = arg;
+	struct http_conn *c = arg;
 
 	if (!conn_output_length(c))
 		(void)bufferevent_disable(bev, EV_WRITE); /* conn_push() comes first */
@@ -396,7 +396,7 @@ on_written(struct bufferevent *bev, void *arg)
 
 /* Of a client that has closed its half: whether it may still be there to read. */
 static bool
-waits_for_answer(const struct http_call *c)
+waits_for_answer(const struct http_conn *c)
 {
 	return c->state == CONN_FLUSH || (c->state == CONN_HELD && c->hold == HTTP_HOLD_BRIEF);
 }
@@ -404,7 +404,7 @@ waits_for_answer(const struct http_call *c)
 static void
 on_event(struct bufferevent *bev, short what, void *arg)
 {
-	struct http_call *c = arg;
+	struct http_conn *c = arg;
 
 	(void)bev;
 	if (!(what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)))
@@ -421,7 +421,7 @@ on_event(struct bufferevent *bev, short what, void *arg)
 static void
 on_closed(evutil_socket_t fd, short what, void *arg)
 {
-	struct http_call *c = arg;
+	struct http_conn *c = arg;
 
 	(void)fd;
 	(void)what;
@@ -432,7 +432,7 @@ on_closed(evutil_socket_t fd, short what, void *arg)
 static void
 on_deadline(evutil_socket_t fd, short what, void *arg)
 {
-	struct http_call *c = arg;
+	struct http_conn *c = arg;
 
 	(void)fd;
 	(void)what;
@@ -455,7 +455,7 @@ conn_new(struct http_server *s, int fd)
 {
 	struct timeval write_tv = { .tv_sec = s->options.write_ms / 1000,
 		.tv_usec = s->options.write_ms % 1000 * 1000 };
-	struct http_call *c = mem_zalloc(sizeof *c);
+	struct http_conn *c = mem_zalloc(sizeof *c);
 	int one = 1;
 
 	if (!c) {
@@ -492,7 +492,7 @@ conn_new(struct http_server *s, int fd)
 static bool
 close_idlest(struct http_server *s)
 {
-	for (struct http_call *c = s->first; c; c = c->next) {
+	for (struct http_conn *c = s->first; c; c = c->next) {
 		if (!reads_requests(c) || conn_output_length(c))
 			continue;
 		log_debug("connection closed to make room");
@@ -522,7 +522,7 @@ http_server_make_room(struct http_server *s)
 void
 http_server_close_idle(struct http_server *s)
 {
-	struct http_call *c, *next;
+	struct http_conn *c, *next;
 
 	for (c = s->first; c; c = next) {
 		next = c->next;

@@ -124,7 +124,7 @@ http_head_length(struct http_head *h, int status, size_t n)
 }
 
 void
-http_head_end(struct http_head *h, struct http_call *c)
+http_head_end(struct http_head *h, struct http_conn *c)
 {
 	http_head_field(h, "Date", date_now(c->server));
 	http_head_field(h, "X-Request-Id", c->id);
@@ -157,7 +157,7 @@ http_head_append(const struct http_head *h, struct evbuffer *out)
  * that: it comes again by the loop.
  */
 static size_t
-write_now(struct http_call *c, struct span head, struct span body)
+write_now(struct http_conn *c, struct span head, struct span body)
 {
 	struct iovec parts[2] = { { (char *)head.p, head.n }, { (char *)body.p, body.n } };
 	ssize_t n;
@@ -179,7 +179,7 @@ skip(struct span *s, size_t n)
 
 int
 http_write_answer(
-    struct http_call *c, struct http_head *h, struct span body, struct http_shared *shared)
+    struct http_conn *c, struct http_head *h, struct span body, struct http_shared *shared)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 	size_t sent, n_head = h->n;

@@ -41,7 +41,7 @@ http_global_init(void)
  * keep one waiting that asks for little.
  */
 void
-http_pump_later(struct http_call *c)
+http_pump_later(struct http_conn *c)
 {
 	static const struct timeval at_once = { 0 };
 	struct http_server *s = c->server;
@@ -57,7 +57,7 @@ http_pump_later(struct http_call *c)
 }
 
 void
-http_pump_leave(struct http_call *c)
+http_pump_leave(struct http_conn *c)
 {
 	struct http_server *s = c->server;
 
@@ -77,7 +77,7 @@ on_pump(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	while (s->pump_first && clock_boot_ms() - began_ms < TURN_MS) {
-		struct http_call *c = s->pump_first;
+		struct http_conn *c = s->pump_first;
 
 		http_pump_leave(c);
 		if (c->state == CONN_STREAM)

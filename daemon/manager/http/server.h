@@ -7,7 +7,7 @@
  * of paths, JSON or tokens: what a request means, and the body of every refusal, is the handler's.
  *
  * A call ends exactly once: it is answered, or its client goes. The handler answers before it returns,
- * or says http_call_hold() and answers later.
+ * or says http_conn_hold() and answers later.
  */
 #pragma once
 
@@ -22,13 +22,13 @@
 
 struct event_base;
 struct http_server;
-struct http_call;
+struct http_conn;
 struct tls;
 
 struct http_handler {
-	void (*request)(void *arg, struct http_call *call);
+	void (*request)(void *arg, struct http_conn *conn);
 	/* The request can not be read or served: answer it with this status; the connection ends. */
-	void (*refuse)(void *arg, struct http_call *call, int status, const char *why);
+	void (*refuse)(void *arg, struct http_conn *conn, int status, const char *why);
 	void *arg;
 };
 
@@ -74,11 +74,12 @@ size_t http_server_connections(const struct http_server *s);
 
 /* --- a call --------------------------------------------------------------------------- */
 
-#define HTTP_CALL_ID_SIZE 33
+#define HTTP_REQUEST_ID_SIZE 33
 
 /* Of a refused call only what was read. Lives until the call is answered or its client goes. */
-const struct http_request *http_call_request(const struct http_call *call);
-const char *http_call_id(const struct http_call *call); /* random, also sent as X-Request-Id */
+const struct http_request *http_conn_request(const struct http_conn *conn);
+const char *http_conn_request_id(
+    const struct http_conn *conn); /* random, also sent as X-Request-Id */
 
 struct http_header {
 	const char *name; /* NULL ends a list */
@@ -89,7 +90,7 @@ struct http_header {
  * The whole answer. headers may be NULL; content_type NULL and an absent body: none is sent. Copies
  * all. For HEAD the body is only counted.
  */
-void http_call_answer(struct http_call *call, int status, const struct http_header *headers,
+void http_respond(struct http_conn *conn, int status, const struct http_header *headers,
     const char *content_type, struct span body);
 
 /* One answer for many calls: made and kept once, however many clients are slow to take it. */
@@ -99,8 +100,8 @@ MUST_CHECK struct http_shared *http_shared_new(
     int status, const struct http_header *headers, const char *content_type, struct buf *body);
 struct http_shared *http_shared_unref(struct http_shared *s); /* NULL is fine; returns NULL */
 /* more: headers of this call alone, or NULL. */
-void http_call_answer_shared(
-    struct http_call *call, struct http_shared *s, const struct http_header *more);
+void http_respond_shared(
+    struct http_conn *conn, struct http_shared *s, const struct http_header *more);
 
 /* A body that is made in pieces, as fast as the client takes them. */
 struct http_source {
@@ -112,7 +113,7 @@ struct http_source {
 	void *arg;
 };
 /* Copies headers. A source that ends with its first piece goes out with a Content-Length. */
-void http_call_stream(struct http_call *call, int status, const struct http_header *headers,
+void http_respond_stream(struct http_conn *conn, int status, const struct http_header *headers,
     const char *content_type, const struct http_source *source);
 
 enum http_hold {
@@ -123,9 +124,9 @@ enum http_hold {
  * The call will be answered later. gone() is called at once when its client goes first (the call is
  * dead then); never after an answer. To be called by the handler before it returns.
  */
-void http_call_hold(struct http_call *call, enum http_hold how, void (*gone)(void *arg), void *arg);
+void http_conn_hold(struct http_conn *conn, enum http_hold how, void (*gone)(void *arg), void *arg);
 /* A held call is to be served now: it is as a handler got it. */
-void http_call_resume(struct http_call *call);
+void http_conn_resume(struct http_conn *conn);
 
 /* What becomes of the bytes of this call's answer, and then of its connection: for rehearsals. */
 enum http_spoil {
@@ -135,4 +136,4 @@ enum http_spoil {
 	HTTP_SPOIL_MALFORMED, /* all of it, the second half something else */
 	HTTP_SPOIL_DRIP,      /* a few bytes at a time */
 };
-void http_call_spoil(struct http_call *call, enum http_spoil how);
+void http_conn_spoil(struct http_conn *conn, enum http_spoil how);

@@ -34,8 +34,8 @@ struct http_server {
 	struct http_options options;
 	struct http_handler handler;
 	struct tls *tls; /* NULL: plain */
-	struct http_call *first, *last;
-	struct http_call *pump_first, *pump_last; /* streamed answers whose clients can take more */
+	struct http_conn *first, *last;
+	struct http_conn *pump_first, *pump_last; /* streamed answers whose clients can take more */
 	struct event *pump;
 	size_t n_conns;
 	const struct timeval *deadlines[CONN_DEAD + 1]; /* of the states; NULL: none */
@@ -61,10 +61,10 @@ void http_server_check_stopped(struct http_server *s);
 
 #define OUTPUT_LOW (64 * 1024) /* a streamed answer goes on below this */
 
-struct http_call {
-	struct http_call *prev,
+struct http_conn {
+	struct http_conn *prev,
 	    *next; /* the server's list: the one longest without progress first */
-	struct http_call *pump_prev, *pump_next;
+	struct http_conn *pump_prev, *pump_next;
 	bool pumping; /* in that list */
 	struct http_server *server;
 	struct bufferevent *bev;
@@ -82,24 +82,24 @@ struct http_call {
 	bool chunked;
 	enum http_spoil spoil;            /* of the present call's answer */
 	struct ev_token_bucket_cfg *drip; /* NULL: as fast as it goes */
-	char id[HTTP_CALL_ID_SIZE];
+	char id[HTTP_REQUEST_ID_SIZE];
 	struct http_source source;
 	void (*gone)(void *arg);
 	void *gone_arg;
 };
 
 /* Whoever waits for the call is told; the memory goes when nobody on the stack needs it. */
-void conn_close(struct http_call *c);
-void conn_become(struct http_call *c, enum conn_state next);
-size_t conn_output_length(struct http_call *c);
+void conn_close(struct http_conn *c);
+void conn_become(struct http_conn *c, enum conn_state next);
+size_t conn_output_length(struct http_conn *c);
 /* The whole answer is in the output: the connection goes on, or ends. */
-void conn_answered(struct http_call *c);
+void conn_answered(struct http_conn *c);
 /* Sends what the socket takes, and does what comes when all of it is sent. */
-void conn_settle(struct http_call *c);
+void conn_settle(struct http_conn *c);
 
-void http_stream_pump(struct http_call *c); /* one more piece of a streamed answer */
-void http_pump_later(struct http_call *c);  /* when it is its turn */
-void http_pump_leave(struct http_call *c);
+void http_stream_pump(struct http_conn *c); /* one more piece of a streamed answer */
+void http_pump_later(struct http_conn *c);  /* when it is its turn */
+void http_pump_leave(struct http_conn *c);
 
 /* --- httphead.c ----------------------------------------------------------------------- */
 
@@ -116,7 +116,7 @@ void http_head_begin(
     struct http_head *h, int status, const struct http_header *headers, const char *content_type);
 void http_head_length(struct http_head *h, int status, size_t n);
 void http_head_field(struct http_head *h, const char *name, const char *value);
-void http_head_end(struct http_head *h, struct http_call *c);
+void http_head_end(struct http_head *h, struct http_conn *c);
 void http_head_copy(struct http_head *h, const struct http_head *from);
 
 MUST_CHECK int http_head_append(const struct http_head *h, struct evbuffer *out); /* 0 or -errno */
@@ -125,5 +125,5 @@ MUST_CHECK int http_head_append(const struct http_head *h, struct evbuffer *out)
  * shared. 0 or -errno: part of it may be on its way.
  */
 MUST_CHECK int http_write_answer(
-    struct http_call *c, struct http_head *h, struct span body, struct http_shared *shared);
+    struct http_conn *c, struct http_head *h, struct span body, struct http_shared *shared);
 MUST_CHECK int http_shared_append(struct http_shared *s, struct evbuffer *out, struct span part);

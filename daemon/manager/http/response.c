@@ -16,13 +16,13 @@
 #define PIECE_MAX (4 * 1024 * 1024) /* one piece of a stream: a row is at most some 1 MiB */
 
 static bool
-is_head(const struct http_call *c)
+is_head(const struct http_conn *c)
 {
 	return c->parser.request.method == HTTP_HEAD;
 }
 
 static void
-answer_begin(struct http_call *c)
+answer_begin(struct http_conn *c)
 {
 	if (c->state != CONN_CALL && c->state != CONN_HELD)
 		abort();
@@ -35,14 +35,14 @@ answer_begin(struct http_call *c)
 #define DRIP_MS    100
 
 void
-http_call_spoil(struct http_call *c, enum http_spoil how)
+http_conn_spoil(struct http_conn *c, enum http_spoil how)
 {
 	c->spoil = how;
 	c->keep_alive = c->keep_alive && how == HTTP_SPOIL_NONE;
 }
 
 static void
-conn_reset(struct http_call *c)
+conn_reset(struct http_conn *c)
 {
 	static const struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
 
@@ -52,7 +52,7 @@ conn_reset(struct http_call *c)
 }
 
 static void
-start_dripping(struct http_call *c)
+start_dripping(struct http_conn *c)
 {
 	struct timeval tick = { .tv_usec = DRIP_MS * 1000 };
 	struct ev_token_bucket_cfg *cfg = ev_token_bucket_cfg_new(
@@ -65,7 +65,7 @@ start_dripping(struct http_call *c)
 
 /* What is sent of a body: part of it, or a copy that is no JSON any more. 0 or -ENOMEM. */
 static int
-spoil_body(struct http_call *c, struct span *body, struct buf *copy)
+spoil_body(struct http_conn *c, struct span *body, struct buf *copy)
 {
 	size_t half = body->n / 2;
 
@@ -86,7 +86,7 @@ spoil_body(struct http_call *c, struct span *body, struct buf *copy)
 
 /* Memory that is out leaves a hole in the output: the client must not take it for an answer. */
 static void
-answer_end(struct http_call *c, int status, int r)
+answer_end(struct http_conn *c, int status, int r)
 {
 	log_debug("answered", LOG_STR("request", c->id), LOG_INT("status", status));
 	if (r < 0)
@@ -97,7 +97,7 @@ answer_end(struct http_call *c, int status, int r)
 
 /* shared: whose body this is; NULL: the caller's. */
 static void
-answer_whole(struct http_call *c, int status, struct http_head *head, struct span body,
+answer_whole(struct http_conn *c, int status, struct http_head *head, struct span body,
     struct http_shared *shared)
 {
 	struct buf copy = BUF_INIT(PIECE_MAX);
@@ -121,7 +121,7 @@ answer_whole(struct http_call *c, int status, struct http_head *head, struct spa
 }
 
 void
-http_call_answer(struct http_call *c, int status, const struct http_header *headers,
+http_respond(struct http_conn *c, int status, const struct http_header *headers,
     const char *content_type, struct span body)
 {
 	struct http_head head;
@@ -190,7 +190,7 @@ http_shared_append(struct http_shared *s, struct evbuffer *out, struct span part
 }
 
 void
-http_call_answer_shared(struct http_call *c, struct http_shared *s, const struct http_header *more)
+http_respond_shared(struct http_conn *c, struct http_shared *s, const struct http_header *more)
 {
 	struct http_head head;
 
@@ -204,7 +204,7 @@ http_call_answer_shared(struct http_call *c, struct http_shared *s, const struct
 /* --- bodies in pieces ----------------------------------------------------------------- */
 
 static int
-stream_piece(struct http_call *c, struct buf *piece)
+stream_piece(struct http_conn *c, struct buf *piece)
 {
 	int r = c->source.more(c->source.arg, piece);
 
@@ -212,7 +212,7 @@ stream_piece(struct http_call *c, struct buf *piece)
 }
 
 static void
-stream_end(struct http_call *c)
+stream_end(struct http_conn *c)
 {
 	struct http_source src = c->source;
 
@@ -221,7 +221,7 @@ stream_end(struct http_call *c)
 }
 
 static int
-stream_write(struct http_call *c, const struct buf *piece, bool last)
+stream_write(struct http_conn *c, const struct buf *piece, bool last)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 	int r = 0;
@@ -240,7 +240,7 @@ stream_write(struct http_call *c, const struct buf *piece, bool last)
 }
 
 void
-http_call_stream(struct http_call *c, int status, const struct http_header *headers,
+http_respond_stream(struct http_conn *c, int status, const struct http_header *headers,
     const char *content_type, const struct http_source *source)
 {
 	struct buf piece = BUF_INIT(PIECE_MAX);
@@ -253,7 +253,7 @@ http_call_stream(struct http_call *c, int status, const struct http_header *head
 	if (r >= 0 && c->spoil != HTTP_SPOIL_NONE && c->spoil != HTTP_SPOIL_DRIP) {
 		/* A piece is as good as the whole to go wrong with. */
 		stream_end(c);
-		http_call_answer(
+		http_respond(
 		    c, status, headers, content_type, (struct span){ buf_str(&piece), piece.len });
 	} else if (r < 0) {
 		stream_end(c);
@@ -261,7 +261,7 @@ http_call_stream(struct http_call *c, int status, const struct http_header *head
 		    c->server->handler.arg, c, 500, "The answer could not be made");
 	} else if (r == 0) {
 		stream_end(c);
-		http_call_answer(
+		http_respond(
 		    c, status, headers, content_type, (struct span){ buf_str(&piece), piece.len });
 	} else {
 		c->chunked = !c->parser.request.http10;
@@ -286,7 +286,7 @@ http_call_stream(struct http_call *c, int status, const struct http_header *head
 
 /* One piece a turn: the loop comes back when the client has taken most of it. */
 void
-http_stream_pump(struct http_call *c)
+http_stream_pump(struct http_conn *c)
 {
 	struct buf piece = BUF_INIT(PIECE_MAX);
 	int r = is_head(c) ? 0 : stream_piece(c, &piece);

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/api/request.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+struct request *
+request_ref(struct request *rq)
+{
+	rq->refs++;
+	return rq;
+}
+
+struct request *
+request_unref(struct request *rq)
+{
+	if (--rq->refs)
+		return NULL;
+	buf_fini(&rq->scratch);
+	mem_free(rq);
+	return NULL;
+}
+
+void
+request_not_found(struct request *rq, const char *what)
+{
+	struct buf text = BUF_INIT(FAULT_MESSAGE_SIZE);
+
+	buf_addf(&text, "%s was not found", what);
+	respond_error(rq->conn, 404, buf_str(&text));
+	buf_fini(&text);
+}
+
+void
+request_denied(struct request *rq, enum verdict v, const char *not_found)
+{
+	struct buf text = BUF_INIT(FAULT_MESSAGE_SIZE);
+
+	switch (v) {
+	case POLICY_ALLOWED:
+	case POLICY_DENIED:
+		respond_error(rq->conn, 403, "The token's role does not allow this");
+		break;
+	case POLICY_OUT_OF_SCOPE:
+		request_not_found(rq, not_found);
+		break;
+	case POLICY_SECRETS_OFF:
+		/* Stock clients know the refusal by these words. */
+		buf_addf(&text, "showSecrets on organization with id %s is not allowed",
+		    rq->organization.s);
+		respond_error(rq->conn, 403, buf_str(&text));
+		break;
+	}
+	buf_fini(&text);
+}
+
+void
+request_bad_body(struct request *rq, int r, const struct fault *f)
+{
+	if (r == -EINVAL)
+		respond_fault(rq->conn, f);
+	else
+		respond_internal_error(rq->conn, r);
+}
+
+bool
+request_may(struct request *rq, enum action what, const struct place *where, const char *not_found)
+{
+	enum verdict v = policy_decide(&rq->who.subject, what, where, rq->secrets_fetching);
+
+	if (v == POLICY_ALLOWED)
+		return true;
+	request_denied(rq, v, not_found);
+	return false;
+}
+
+void
+request_unauthorized(struct http_conn *conn, const char *why)
+{
+	struct http_header challenge = { "WWW-Authenticate", "Bearer" };
+
+	respond_error_with(conn, 401, &challenge, why);
+}
+
+bool
+request_organization(struct request *rq)
+{
+	struct store_entity e;
+	int r = STORE_NOT_FOUND;
+
+	if (id_equal(&rq->organization, &rq->who.subject.organization))
+		r = store_entity_get(rq->api->store, SCOPE_ORGANIZATION, &rq->organization, &e);
+	if (r < 0)
+		respond_internal_error(rq->conn, r);
+	else if (r != STORE_OK)
+		request_not_found(rq, "The organization");
+	else
+		rq->secrets_fetching = e.secrets_fetching;
+	return r == STORE_OK;
+}
+
+bool
+request_authorise_again(struct request *rq)
+{
+	int r = token_recheck(rq->api->tokens, &rq->who.id, clock_wall_ms(), &rq->who);
+
+	if (r < 0)
+		respond_internal_error(rq->conn, r);
+	else if (r != TOKEN_GOOD)
+		request_unauthorized(rq->conn, token_verdict_text((enum token_verdict)r));
+	return r == TOKEN_GOOD && (id_is_none(&rq->organization) || request_organization(rq));
+}
