@@ -129,6 +129,9 @@ $(UNIT): %: %.o $(call archives,$(LAYERS))
 	$(call say,LD,$@)
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_unit)
 
+# Sees each block before libc takes it back.
+$B/tests/unit/test_base: LDFLAGS += -Wl,--wrap=free
+
 SIM := $B/tests/sim/sim
 
 .PHONY: tests

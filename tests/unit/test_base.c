@@ -29,6 +29,53 @@
 #include "base/seal.h"
 #include "base/utf8.h"
 
+/* This program is linked with --wrap=free: every block on its way back to libc passes here. */
+void __real_free(void *p);
+void __wrap_free(void *p);
+
+static const void *watched; /* the block to look at when it is freed */
+static size_t watched_size;
+static bool freed_zeroed;
+
+void
+__wrap_free(void *p)
+{
+	static const char zeros[256];
+
+	if (p && p == watched)
+		freed_zeroed = memcmp(p, zeros, watched_size) == 0;
+	__real_free(p);
+}
+
+/* A block of n <= 256 bytes, none of them 0. */
+static char *
+watched_block(size_t n)
+{
+	char *p = mem_alloc(n);
+
+	assert_non_null(p);
+	memset(p, 's', n);
+	watched = p;
+	watched_size = n;
+	freed_zeroed = false;
+	return p;
+}
+
+static void
+memory_is_zeroed_before_it_is_freed(void **state)
+{
+	char *p = watched_block(200), *q;
+
+	(void)state;
+	mem_free(p);
+	assert_true(freed_zeroed);
+	q = mem_resize(watched_block(200), 100000); /* moves */
+	assert_non_null(q);
+	assert_true(freed_zeroed);
+	watched = NULL;
+	mem_free(q);
+}
+
 static void
 memory_counts_what_lives_and_fails_when_told(void **state)
 {
@@ -52,14 +99,6 @@ memory_counts_what_lives_and_fails_when_told(void **state)
 	mem_free(p);
 	mem_free(q);
 	mem_free(NULL);
-	p = mem_alloc(200);
-	assert_non_null(p);
-	memset(p, 's', 200);
-	mem_free(p);
-	q = mem_alloc(200); /* the same block, where nothing keeps freed ones apart */
-	assert_non_null(q);
-	assert_null(memchr(q, 's', 200));
-	mem_free(q);
 	assert_null(mem_calloc(SIZE_MAX / 2, 3));
 	assert_int_equal(mem_live(), before);
 }
@@ -439,6 +478,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_is_zeroed_before_it_is_freed),
 		cmocka_unit_test(memory_counts_what_lives_and_fails_when_told),
 		cmocka_unit_test(buffer_stops_at_its_cap_and_the_failure_sticks),
 		cmocka_unit_test(json_text_escapes_what_json_demands_and_no_more),
