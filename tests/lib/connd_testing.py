@@ -58,10 +58,18 @@ def eventually(check: Callable[[], Any], what: str = "", timeout: float = PATIEN
         time.sleep(0.02)
 
 
+_held: list[socket.socket] = []
+
+
 def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+    """A port of 127.0.0.1 that belongs to this process until it ends. A socket that is bound and
+    never listens holds it: a program that sets SO_REUSEADDR may listen on it, stop and come back,
+    and the kernel gives the port to nobody else."""
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    _held.append(holder)
+    return int(holder.getsockname()[1])
 
 
 # --- a program under test ----------------------------------------------------------------------
