@@ -26,7 +26,12 @@ BIN := $(if $(filter release,$(MODE)),build,$B)
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wimplicit-fallthrough -Wundef
 
-HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection
+# Control-flow integrity in hardware: each architecture has its own flag.
+CFI_x86_64  := -fcf-protection=full
+CFI_aarch64 := -mbranch-protection=standard
+ARCH        := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+
+HARDEN := -fPIE -fvisibility=hidden -fstack-protector-strong -fstack-clash-protection $(CFI_$(ARCH))
 
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZE_fuzz := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
@@ -38,7 +43,7 @@ CFLAGS_fuzz    := -O1 -fno-omit-frame-pointer $(SANITIZE_fuzz)
 CPPFLAGS_ALL := -D_GNU_SOURCE -DCONND_VERSION='"$(VERSION)"' -I. -Idaemon -I$B
 ALL_CFLAGS    = -std=gnu17 -g -pthread $(CFLAGS_$(MODE)) $(HARDEN) $(WARN) $(WERROR) \
 		-MMD -MP $(CPPFLAGS_ALL) $(CFLAGS)
-ALL_LDFLAGS   = -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE_$(MODE)) $(LDFLAGS)
+ALL_LDFLAGS   = -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE_$(MODE)) $(LDFLAGS)
 
 # connd loads libcurl itself: daemon/edge/upstream/libcurl.h.
 LIBS_connd   := -levent_core -levent_extra -lsodium -linih
@@ -106,13 +111,22 @@ $B/lib$(1).a: $(call obj,$(SRC_$(1)))
 endef
 $(foreach l,$(LAYERS),$(eval $(call archive_rule,$l)))
 
-$B/%.o: %.c Makefile | $(GEN)
+# Rewritten when the compiler or its flags change, and everything is compiled again then. WERROR
+# changes no object.
+$B/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' "$(subst ",,$(CC) $(filter-out $(WERROR),$(ALL_CFLAGS)))" >$@.new
+	@cmp -s $@.new $@ || cp $@.new $@
+
+.PHONY: FORCE
+
+$B/%.o: %.c $B/flags | $(GEN)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$Q$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 define embed_rule
-$B/gen/$(notdir $(1)).h: $(1) Makefile
+$B/gen/$(notdir $(1)).h: $(1)
 	@mkdir -p $$(@D)
 	@{ echo '#pragma once'; \
 	   echo 'static const char embed_$(shell echo '$(notdir $(1))' | tr -c 'A-Za-z0-9\n' _)[] = {'; \
@@ -234,16 +248,19 @@ lint: deps ## the static checks
 
 # --- the rest ------------------------------------------------------------------------
 
-# Everything building, checking and demonstrating needs; the one list.
-APT := gcc make pkg-config libc6-dev \
-	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libinih-dev libsqlite3-dev libssl-dev \
-	libcmocka-dev clang clang-format clang-tidy shellcheck mandoc \
-	systemd dbus libnss-systemd procps util-linux strace \
+# Debian packages. CLANG in a name stands for the major version of the clang that is installed.
+APT_BUILD := gcc make pkg-config libc6-dev \
+	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libinih-dev libsqlite3-dev libssl-dev
+APT_TEST := libcmocka-dev clang libclang-rt-CLANG-dev clang-format clang-tidy cppcheck shellcheck mandoc \
+	systemd dbus libnss-systemd procps util-linux strace gdb binutils \
 	python3 python3-venv python3-dev git curl ca-certificates openssl
 
-.PHONY: deps
+.PHONY: build-deps deps
+build-deps: ## install what building needs, and no more (root or sudo)
+	@tests/deps.sh $(APT_BUILD)
+
 deps: ## install what building and testing need (root or sudo)
-	@tests/deps.sh '$(PYTHON)' $(APT)
+	@tests/deps.sh --python '$(PYTHON)' $(APT_BUILD) $(APT_TEST)
 
 UNITDIR := $(PREFIX)/lib/systemd/system
 
@@ -270,4 +287,4 @@ clean: ## remove everything that was built (not the virtual environments)
 
 .PHONY: help
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20

@@ -21,8 +21,8 @@ stage_sim() { make -s sim WERROR=-Werror MODE=asan && make -s torture WERROR=-We
 stage_shim() { "$python" -m pytest -q python-shim/tests; }
 # Most of these wait for a time-out or a retry: several at once.
 stage_e2e() { pytest_in tests/e2e build/asan -n 6; }
-# What a sanitizer would distort: how much memory there is, and what is in it.
-stage_memory() { pytest_in tests/e2e/test_memory.py build; }
+# What a sanitizer would distort: how much memory there is and what is in it, and how programs are linked.
+stage_release() { pytest_in tests/e2e build -k "test_memory or test_programs"; }
 # Every fault in turn, under load; make chaos is the long round of it.
 stage_chaos() { make -s asker && CHAOS=quick pytest_in tests/chaos build -n 5; }
 stage_system() { # leaves no file of root's behind
@@ -33,7 +33,7 @@ stage_airflow33() { tests/airflow/run.sh 33; }
 stage_airflow211() { tests/airflow/run.sh 211; }
 
 # The longest first: they overlap best.
-stages=(airflow33 e2e airflow211 chaos memory system unit_asan shim unit sim)
+stages=(airflow33 e2e airflow211 chaos release system unit_asan shim unit sim)
 [ $# -eq 0 ] || stages=("$@")
 
 # "N passed, N failed" of a log: pytest's closing line, or those of the unit and scenario runners.

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the programs are built: what an exploit would meet, and that nothing is exported."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from connd_testing import BUILD, CONNCTL, CONND, MANAGER, SANITIZED
+
+pytestmark = pytest.mark.skipif(SANITIZED, reason="sanitizers change how a program is linked")
+program = pytest.mark.parametrize("program", [CONND, CONNCTL, MANAGER], ids=lambda p: p.name)
+
+
+def tool(*argv: str | Path) -> str:
+    done = subprocess.run([*map(str, argv)], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@program
+def test_is_a_position_independent_executable(program: Path) -> None:
+    assert re.search(r"Type:\s+DYN", tool("readelf", "-hW", program))
+    assert re.search(r"FLAGS_1.*\bPIE\b", tool("readelf", "-dW", program))
+
+
+@program
+def test_relocations_are_read_only_after_start(program: Path) -> None:
+    """Full RELRO: the segment is there and every symbol is bound at start."""
+    assert "GNU_RELRO" in tool("readelf", "-lW", program)
+    dynamic = tool("readelf", "-dW", program)
+    assert re.search(r"FLAGS_1.*\bNOW\b", dynamic)
+    assert "TEXTREL" not in dynamic
+    assert not re.search(r"R(UN)?PATH", dynamic)
+
+
+@program
+def test_no_segment_is_writable_and_executable(program: Path) -> None:
+    segments = tool("readelf", "-lW", program)
+    stack = re.search(r"GNU_STACK.*", segments)
+    assert stack and re.search(r"\bRW\b", stack[0]), segments
+    assert not re.search(r"\bRWE\b", segments), segments
+
+
+@program
+def test_stack_protector_and_fortified_calls(program: Path) -> None:
+    symbols = tool("nm", "-D", "--undefined-only", program)
+    assert "__stack_chk_fail" in symbols
+    assert re.search(r"__\w+_chk@", symbols.replace("__stack_chk_fail", "")), symbols
+
+
+@program
+def test_exports_no_symbol(program: Path) -> None:
+    """Variables of libc that the linker copies into a program bear libc's version."""
+    symbols = tool("nm", "-D", "--defined-only", program).splitlines()
+    assert [line for line in symbols if "@GLIBC_" not in line] == []
+
+
+def test_every_object_is_compiled_for_control_flow_integrity() -> None:
+    """The linked program bears the mark only where libc's start files do (not on Debian)."""
+    marks = {"x86_64": r"IBT, SHSTK", "aarch64": r"BTI"}
+    mark = marks.get(platform.machine())
+    if mark is None:
+        pytest.skip(f"no such flag for {platform.machine()}")
+    objects = [o for part in ("daemon", "proto") for o in (BUILD / "release" / part).rglob("*.o")]
+    # Its exit status is 1 for a note that it does not know (libcurl.c has one).
+    done = subprocess.run(["readelf", "-nW", *objects], capture_output=True, text=True, check=False)
+    notes = done.stdout.split("\nFile: ")[1:]
+    assert len(notes) == len(objects) > 50
+    assert [note.splitlines()[0] for note in notes if not re.search(mark, note)] == []
