@@ -16,8 +16,8 @@
 
 static atomic_int n_lookups, n_that_hear_signals;
 
-/* libcurl's calls come here too. */
-int
+/* Exported: libcurl's calls come here too. */
+__attribute__((visibility("default"))) int
 getaddrinfo(const char *restrict name, const char *restrict service,
     const struct addrinfo *restrict hints, struct addrinfo **restrict out)
 {
