@@ -13,7 +13,7 @@ files() { # what is tracked or new, and not deleted
 }
 
 # Longest first.
-all=(tidy format mypy python shell units layers banned headers options man deps)
+all=(tidy format mypy python shell units layers banned headers options man deps voice)
 
 check_tidy() { # stamps in build/release: only what changed is looked at again
 	make -s -k -j"$jobs" WERROR=-Werror tidy
@@ -43,6 +43,7 @@ check_headers() { tests/lint/headers.sh; }
 check_options() { tests/lint/options.sh; }
 check_man() { tests/lint/man.sh; }
 check_units() { tests/lint/units.sh; }
+check_voice() { tests/lint/voice.sh; }
 check_deps() { tests/lint/deps.sh; }
 
 one() {
