@@ -186,23 +186,13 @@ apply(struct app *a, struct settings *s, char why[static SETTINGS_WHY_SIZE])
 	return 0;
 }
 
-static const char *
-fixed_difference(const struct config *old, const struct config *new)
-{
-	const char *a = old->snapshot.path, *b = new->snapshot.path;
-
-	if ((a || b) && (!a || !b || strcmp(a, b) != 0))
-		return "[snapshot] path";
-	return config_fixed_difference(old, new);
-}
-
 static void
 on_reload(void *arg)
 {
 	char why[SETTINGS_WHY_SIZE];
 	struct app *a = arg;
 	struct settings *s;
-	const char *fixed;
+	char fixed[CONFIG_NAME_SIZE];
 	int r;
 
 	if (a->stopping)
@@ -210,8 +200,7 @@ on_reload(void *arg)
 	notify_reloading();
 	r = settings_load(&s, a->config_path, why);
 	if (r == 0) {
-		fixed = fixed_difference(a->settings->config, s->config);
-		if (fixed) {
+		if (config_fixed_difference(a->settings->config, s->config, fixed)) {
 			(void)snprintf(
 			    why, sizeof why, "%s cannot change without a restart", fixed);
 			r = -EINVAL;

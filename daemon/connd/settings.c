@@ -20,16 +20,6 @@
 
 #define ODDITIES_BYTES (64 * 1024)
 
-/* What is being loaded: the callback below has no argument for it. */
-static struct settings *loading;
-
-static void
-on_oddity(const char *sentence)
-{
-	buf_adds(&loading->oddities, sentence);
-	buf_addc(&loading->oddities, '\n');
-}
-
 void
 settings_log_oddities(const struct settings *s)
 {
@@ -72,11 +62,9 @@ load_config(struct settings *s, const char *path, char why[static SETTINGS_WHY_S
 	struct buf text = BUF_INIT(CONFIG_BYTES);
 	int r = file_read(path, &text, short_why);
 
-	loading = s;
 	if (r == 0)
 		r = config_read(
-		    &s->config, path, buf_str(&text), text.len, environ, on_oddity, short_why);
-	loading = NULL;
+		    &s->config, path, buf_str(&text), text.len, environ, &s->oddities, short_why);
 	if (r < 0)
 		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s%s",
 		    *short_why ? short_why : strerror(-r),

@@ -14,6 +14,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from connd_testing import (
@@ -482,7 +483,7 @@ def test_reloads_in_a_row_do_not_keep_a_sync_from_ending(
         assert not connd.events("warn", "error")
 
 
-@pytest.mark.parametrize("what", ["broken", "deployment", "socket"])
+@pytest.mark.parametrize("what", ["broken", "deployment", "path", "mode", "group"])
 def test_reload_keeps_all_of_the_old_when_it_must(
     workdir: Path, faulty: FaultyManager, what: str
 ) -> None:
@@ -492,16 +493,19 @@ def test_reload_keeps_all_of_the_old_when_it_must(
         changed = {
             "broken": text + "[socket]\nmodus = 1\n",
             "deployment": text.replace(faulty.deployment, faulty.other_deployment),
-            "socket": text.replace("connd.sock", "other.sock"),
+            "path": text.replace("connd.sock", "other.sock"),
+            "mode": text.replace("[socket]", "[socket]\nmode = 0600"),
+            "group": text.replace("[socket]", "[socket]\ngroup = 1"),
         }[what]
         connd.write_config(changed + "[access]\ndeny = *\n")
         before = len(connd.events())
         connd.send_signal(signal.SIGHUP)
 
-        def complained() -> bool:
-            return any(e["level"] in ("warn", "error") for e in connd.events()[before:])
+        def complaint() -> Any:
+            return [e for e in connd.events()[before:] if e["event"].startswith("reload refused")]
 
-        eventually(complained, "it says so")
+        (refusal,) = eventually(complaint, "it says so")
+        assert {"broken": "modus"}.get(what, what) in refusal["reason"]
         assert connd.variable("v") == "1"
         # The socket is the same and the rules too.
         assert connd.status()["state"] == "fresh"

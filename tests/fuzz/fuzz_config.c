@@ -14,12 +14,6 @@ must(bool truth)
 		abort();
 }
 
-static void
-warn(const char *sentence)
-{
-	must(*sentence);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int
@@ -27,8 +21,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	char *const env[] = { (char *)"CONND__ACCESS__DENY=uid:0", NULL };
 	char why[CONFIG_WHY_SIZE] = "";
+	struct buf oddities = BUF_INIT(64 * 1024);
 	struct config *c;
-	int r = config_read(&c, "f", (const char *)data, n, env, warn, why);
+	int r = config_read(&c, "f", (const char *)data, n, env, &oddities, why);
 
 	if (r == 0) {
 		must(c->manager.url.n > 0 && c->manager.organization);
@@ -44,6 +39,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		must(r == -EINVAL &&
 		     (strncmp(why, "f:", 2) == 0 || strncmp(why, "CONND__", 7) == 0));
 	}
+	must(oddities.len == 0 || oddities.data[oddities.len - 1] == '\n');
+	buf_fini(&oddities);
 	must(mem_live() == 0);
 	return 0;
 }

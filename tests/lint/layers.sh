@@ -35,7 +35,6 @@ homes='
 cjson/     daemon/ctl/json.c
 curl/      daemon/edge/upstream/libcurl.h daemon/ctl/http.c
 event2/    daemon/edge/ daemon/connd/ daemon/manager/
-ini.h      daemon/core/config/config.c
 openssl/   daemon/edge/upstream/libcurl.c daemon/ctl/http.c daemon/manager/
 sodium.h   daemon/base/ daemon/manager/api/token.c
 sqlite3.h  daemon/manager/store/sqlite/

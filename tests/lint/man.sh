@@ -9,7 +9,8 @@ complaints=$(mandoc -Tlint conf/man/* | grep -v 'referenced manual not found' ||
 
 # section.key, from the option table and from ".Ss Section NAME" and ".It Cm KEY , KEY" lines.
 table() {
-	sed -nE 's/^\t\{ "([a-z_]+)", "([a-z_]+)", OPTION_.*/\1.\2/p' daemon/core/config/option.c | sort
+	sed -nE 's/^\t(OPTION|NUMBER|CHOICE)\("([a-z_]+)", "([a-z_]+)", .*/\2.\3/p' \
+		daemon/core/config/option.c | sort
 }
 told() {
 	awk '/^\.Ss / { section = $3 }

@@ -4,10 +4,10 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-# { "section", "key", TYPE, AT(...), "preset" or NULL, ...   ->   section.key[ = preset]
+# OPTION("section", "key", TYPE, CHANGE, member, "preset" or NULL...   ->   section.key[ = preset]
 table() {
-	sed -nE -e 's/^\t\{ "([a-z_]+)", "([a-z_]+)", [A-Z_]+, AT\([^)]*\), NULL,.*/\1.\2/p' \
-		-e 's/^\t\{ "([a-z_]+)", "([a-z_]+)", [A-Z_]+, AT\([^)]*\), "([^"]*)".*/\1.\2 = \3/p' \
+	sed -nE -e 's/^\t(OPTION|NUMBER|CHOICE)\("([a-z_]+)", "([a-z_]+)", .*, NULL.*/\2.\3/p' \
+		-e 's/^\t(OPTION|NUMBER|CHOICE)\("([a-z_]+)", "([a-z_]+)", [^"]*"([^"]*)".*/\2.\3 = \4/p' \
 		daemon/core/config/option.c
 }
 # [section] and "key =" lines, behind a "#" or not; prose stands behind "# "

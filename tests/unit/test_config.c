@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -23,21 +24,25 @@
 #define DAY ((int64_t)24 * 60 * 60 * 1000)
 
 static char *const no_env[] = { NULL };
-static char warning[1024]; /* all of them, one a line */
+static char warning[1024]; /* of the text read last, one a line */
 
-static void
-keep_warning(const char *sentence)
+static int
+read_bytes(struct config **out, struct span text, char *const *env, char *why)
 {
-	size_t n = strlen(warning);
+	struct buf oddities = BUF_INIT(sizeof warning);
+	int r;
 
-	snprintf(warning + n, sizeof warning - n, "%s\n", sentence);
+	*why = '\0';
+	r = config_read(out, "c.conf", text.p, text.n, env, &oddities, why);
+	(void)snprintf(warning, sizeof warning, "%s", buf_str(&oddities));
+	buf_fini(&oddities);
+	return r;
 }
 
 static int
 read_with(struct config **out, const char *text, char *const *env, char *why)
 {
-	*warning = *why = '\0';
-	return config_read(out, "c.conf", text, strlen(text), env, keep_warning, why);
+	return read_bytes(out, span_of(text), env, why);
 }
 
 static struct config *
@@ -185,9 +190,9 @@ what_is_wrong_is_said_with_its_place(void **state)
 		    "c.conf:6: \"ttl\" does not belong in [socket] but in [freshness]" },
 		{ "url = x\n" GOOD, "c.conf:1: \"url\" stands above the first section" },
 		{ GOOD "nonsense\n", "c.conf:5: this is neither" },
-		{ GOOD "[manager\n", "c.conf:5: this is neither" },
+		{ GOOD "[manager\n", "c.conf:5: the \"]\" of the section is missing" },
 		{ GOOD "refresh = 1\n\nrefresh = 2\n",
-		    "c.conf:7: \"refresh\" is here a second time (first in line 5)" },
+		    "c.conf:7: \"refresh\" is set a second time (first in line 5)" },
 		{ GOOD "refresh = 1\n  timeout = 5\n", "c.conf:6: an indented line goes on" },
 		{ GOOD "refresh = soon\n", "c.conf:5: refresh = \"soon\" is not a time like" },
 		{ GOOD "refresh =\n", "c.conf:5: refresh = \"\" is not a time" },
@@ -223,15 +228,17 @@ what_is_wrong_is_said_with_its_place(void **state)
 		{ GOOD "[socket]\npath = /" LONG_100 "1234567\n", "c.conf:6: path is too long" },
 		{ GOOD "[socket]\npath =\n", "c.conf:6: [socket] path is empty" },
 		{ GOOD "[memory]\nlock = always\n",
-		    "c.conf:6: lock = \"always\" is none of: off prefer require" },
-		{ GOOD "[memory]\nlock = off prefer\n", "is none of" },
-		{ GOOD "[require]\nkeys = conn:a b\n", "c.conf:6: \"b\" is no key to require" },
-		{ GOOD "[metrics]\nlisten = 9464\n", "c.conf:6: listen \"9464\": it must be" },
+		    "c.conf:6: lock = \"always\" is not one of: off prefer require" },
+		{ GOOD "[memory]\nlock = off prefer\n", "is not one of" },
+		{ GOOD "[require]\nkeys = conn:a b\n",
+		    "c.conf:6: \"b\" is not a key to require: expected conn:NAME" },
+		{ GOOD "[metrics]\nlisten = 9464\n", "c.conf:6: listen \"9464\" is not ADDR:PORT" },
 		{ GOOD "[metrics]\nlisten = 0.0.0.0:9464\n", "say it twice" },
 		{ GOOD "[metrics]\nlisten = 127.0.0.1:1 127.0.0.1:2\n", "one ADDR:PORT" },
-		{ GOOD "[require]\nkeys = conn:\n", "\"conn:\" is no key to require" },
-		{ GOOD "pin = " LONG_100 LONG_100 "\n",
-		    "c.conf:5: the line is too long (198 characters" },
+		{ GOOD "[require]\nkeys = conn:\n", "\"conn:\" is not a key to require" },
+		{ GOOD "[snapshot]\npath = /a/b\nkey_file = /a/c\n",
+		    "c.conf:7: key_file lies in the directory of the snapshot" },
+		{ GOOD "[snapshot]\npath = b\nkey_file = c\n", "c.conf:7: key_file lies" },
 	};
 
 	(void)state;
@@ -248,26 +255,52 @@ what_is_wrong_is_said_with_its_place(void **state)
 }
 
 static void
-lines_end_where_the_reader_would_cut_them(void **state)
+test_long_lines_are_read_up_to_their_cap(void **state)
 {
-	char text[1024], why[CONFIG_WHY_SIZE];
+	enum { PADDED = 80 * 1024 };
+	char *text = malloc(PADDED), why[CONFIG_WHY_SIZE];
+	struct config *c;
+	size_t n;
+
+	(void)state;
+	assert_non_null(text);
+	n = (size_t)snprintf(text, PADDED, "%s[access]\nallow = uid:1", GOOD);
+	while (n < 60 * 1024)
+		n += (size_t)snprintf(text + n, PADDED - n, " conn:some_connection_%zu", n);
+	c = good(text, no_env);
+	assert_int_equal(c->access.n_rules, 1);
+	assert_true(strlen(c->access.rule[0].text) > 59 * 1024);
+	config_free(c);
+	while (n < 70 * 1024)
+		n += (size_t)snprintf(text + n, PADDED - n, " conn:some_connection_%zu", n);
+	assert_int_equal(read_with(&c, text, no_env, why), -EINVAL);
+	assert_string_equal(
+	    why, "c.conf:6: the line is longer than 64 KiB; a list may go on over indented lines");
+	free(text);
+}
+
+static void
+test_a_socket_path_has_107_bytes_at_most(void **state)
+{
+	struct config *c = good(GOOD "[socket]\npath = /" LONG_100 "123456", no_env);
+
+	(void)state;
+	assert_int_equal(strlen(c->socket.path), 107);
+	assert_true(c->socket.path_set);
+	assert_false(c->socket.mode_set);
+	config_free(c);
+}
+
+static void
+test_a_nul_byte_is_refused_and_a_byte_order_mark_skipped(void **state)
+{
+	char why[CONFIG_WHY_SIZE];
 	struct config *c;
 
 	(void)state;
-	snprintf(text, sizeof text, "%s#%.197s\n", GOOD, LONG_100 LONG_100); /* 198 characters */
-	config_free(good(text, no_env));
-	snprintf(text, sizeof text, "%s#%.198s\n", GOOD, LONG_100 LONG_100);
-	assert_int_equal(read_with(&c, text, no_env, why), -EINVAL);
-	snprintf(text, sizeof text, "%s[socket]\npath = /%s%s", GOOD, LONG_100, "123456"); /* 107 */
-	c = good(text, no_env);
-	assert_int_equal(strlen(c->socket.path), 107);
-	config_free(c);
-	memcpy(text, GOOD "a\0b=1\n", sizeof GOOD + 6);
-	assert_int_equal(
-	    config_read(&c, "c.conf", text, sizeof GOOD + 5, no_env, keep_warning, why), -EINVAL);
+	assert_int_equal(read_bytes(&c, SPAN_LITERAL(GOOD "a\0b=1\n"), no_env, why), -EINVAL);
 	assert_string_equal(why, "c.conf:5: there is a NUL byte in the line");
-	snprintf(text, sizeof text, "\xef\xbb\xbf%s", GOOD);
-	config_free(good(text, no_env));
+	config_free(good("\xef\xbb\xbf" GOOD, no_env));
 }
 
 static void
@@ -291,7 +324,7 @@ the_environment_overrides_the_file(void **state)
 	assert_string_equal(c->access.rule[0].text, "uid:0");
 	assert_string_equal(c->access.rule[1].text, "conn:x");
 	assert_string_equal(c->access.rule[2].text, "*");
-	assert_string_equal(warning, "CONND__MANAGER__REFESH names no option; ignored\n");
+	assert_string_equal(warning, "CONND__MANAGER__REFESH does not name an option; ignored\n");
 	config_free(c);
 }
 
@@ -518,61 +551,83 @@ distances_count_changes(void **state)
 }
 
 static void
-some_things_a_reload_never_changes(void **state)
+test_a_reload_names_the_option_it_cannot_change(void **state)
 {
 	static const struct {
 		const char *from, *to, *want;
 	} rows[] = {
-		{ "organization = org", "organization = other", "organization" },
-		{ "deployment = dep", "deployment = other", "deployment" },
-		{ "deployment = dep", "workspace = dep", "deployment" },
-		{ "[socket]\npath = /a", "[socket]\npath = /b", "socket path" },
+		{ "organization = org", "organization = other", "[manager] organization" },
+		{ "deployment = dep", "deployment = other", "[manager] deployment" },
+		{ "deployment = dep", "workspace = dep", "[manager] deployment" },
+		{ "path = /a", "path = /b", "[socket] path" },
+		{ "path = /a", "path = /a\ngroup = g", "[socket] group" },
+		{ "path = /a", "path = /a\nmode = 0600", "[socket] mode" },
+		{ "path = /a", "path = /a\n[snapshot]\npath = /s", "[snapshot] path" },
 		{ "http://127.0.0.1:8888", "http://127.0.0.1:9999", NULL },
 		{ "[freshness]\nttl = 2m", "[freshness]\nttl = 3m", NULL },
+		{ "path = /a", "path = /a\nmode = 0660", NULL },
 	};
 	static const char base[] = GOOD "[freshness]\nttl = 2m\n[socket]\npath = /a\n";
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
 		struct config *a = good(base, no_env), *b;
-		const char *at = strstr(base, rows[i].from), *got;
-		char text[512];
+		char text[512], name[CONFIG_NAME_SIZE] = "";
+		const char *at = strstr(base, rows[i].from);
 
 		assert_non_null(at);
 		snprintf(text, sizeof text, "%.*s%s%s", (int)(at - base), base, rows[i].to,
 		    at + strlen(rows[i].from));
 		b = good(text, no_env);
-		got = config_fixed_difference(a, b);
-		if (rows[i].want)
-			assert_string_equal(got, rows[i].want);
-		else
-			assert_null(got);
+		assert_int_equal(config_fixed_difference(a, b, name), rows[i].want != NULL);
+		assert_string_equal(name, rows[i].want ? rows[i].want : "");
 		config_free(a);
 		config_free(b);
 	}
 }
 
-/* Each option of the table: one that the comparison forgot would be a reload that is not seen. */
-static void
-any_manager_setting_makes_another_manager(void **state)
+/* A value that differs from the one of GOOD; NULL: the option is never compared. */
+static const char *
+another_value(const struct option *o)
 {
-	struct config *a = good(GOOD, no_env), *b = good(GOOD "[freshness]\nttl = 7m\n", no_env);
+	bool yes = o->preset && strcmp(o->preset, "yes") == 0;
+
+	if (option_is_rule(o) || o->type == OPTION_KEYS)
+		return NULL;
+	if (o->type == OPTION_NAME)
+		return strcmp(o->section, "memory") == 0 ? "off"
+		       : o->key[0] == 'f'                ? "kv"
+							 : "debug";
+	return o->type != OPTION_BOOL ? "77" : yes ? "no" : "yes";
+}
+
+static void
+test_every_option_is_compared_as_its_row_says(void **state)
+{
+	struct config *a = good(GOOD, no_env);
 
 	(void)state;
-	assert_true(config_same_manager(a, b));
-	config_free(b);
 	for (size_t i = 0; i < n_options; i++) {
 		const struct option *o = &options[i];
-		bool yes = o->preset && strcmp(o->preset, "yes") == 0;
-		const char *value = o->type != OPTION_BOOL ? "7" : yes ? "no" : "yes";
-		char why[CONFIG_WHY_SIZE] = "";
+		const char *value = another_value(o);
+		char why[CONFIG_WHY_SIZE] = "", name[CONFIG_NAME_SIZE], want[CONFIG_NAME_SIZE];
+		struct config *b = good(GOOD, no_env);
 
-		if (strcmp(o->section, "manager") != 0)
+		if (!value) {
+			assert_int_equal(o->change, CHANGE_LIVE);
+			config_free(b);
 			continue;
-		b = good(GOOD, no_env);
-		assert_int_equal(option_set(b, o, value, OPTION_SET, why), 0);
-		if (config_same_manager(a, b))
-			fail_msg("%s", o->key);
+		}
+		assert_true(option_same(o, a, b));
+		if (option_set(b, o, value, OPTION_SET, why) < 0)
+			*why = '\0'; /* out of range: compared with the old value below */
+		snprintf(want, sizeof want, "[%s] %s", o->section, o->key);
+		if (option_same(o, a, b))
+			assert_true(o->type == OPTION_MS || o->type == OPTION_SIZE);
+		else if (config_same_manager(a, b) == (o->change == CHANGE_MANAGER) ||
+			 config_fixed_difference(a, b, name) != (o->change == CHANGE_RESTART) ||
+			 (o->change == CHANGE_RESTART && strcmp(name, want) != 0))
+			fail_msg("%s", want);
 		config_free(b);
 	}
 	config_free(a);
@@ -627,7 +682,9 @@ main(void)
 		cmocka_unit_test(presets_are_what_is_documented),
 		cmocka_unit_test(everything_can_be_said),
 		cmocka_unit_test(what_is_wrong_is_said_with_its_place),
-		cmocka_unit_test(lines_end_where_the_reader_would_cut_them),
+		cmocka_unit_test(test_long_lines_are_read_up_to_their_cap),
+		cmocka_unit_test(test_a_socket_path_has_107_bytes_at_most),
+		cmocka_unit_test(test_a_nul_byte_is_refused_and_a_byte_order_mark_skipped),
 		cmocka_unit_test(the_environment_overrides_the_file),
 		cmocka_unit_test(windows_nobody_set_give_way_to_those_somebody_did),
 		cmocka_unit_test(the_environment_is_named_when_it_is_wrong),
@@ -636,8 +693,8 @@ main(void)
 		cmocka_unit_test(values_are_read_whole_or_not_at_all),
 		cmocka_unit_test(addresses_are_made_uniform),
 		cmocka_unit_test(distances_count_changes),
-		cmocka_unit_test(some_things_a_reload_never_changes),
-		cmocka_unit_test(any_manager_setting_makes_another_manager),
+		cmocka_unit_test(test_a_reload_names_the_option_it_cannot_change),
+		cmocka_unit_test(test_every_option_is_compared_as_its_row_says),
 		cmocka_unit_test(every_preset_is_in_its_own_range),
 		cmocka_unit_test(memory_may_end_anywhere),
 	};

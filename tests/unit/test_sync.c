@@ -749,12 +749,12 @@ foreign_text_reaches_the_reason_as_plain_ascii(void **state)
 
 /* --- tokens and URLs --------------------------------------------------------------------------------- */
 
-/* As it is, but for one setting of [manager]. */
+/* The same but for one setting that stands for another manager. */
 static struct sync_source
 other_source(struct world *w)
 {
 	w->reloaded = w->config;
-	w->reloaded.manager.timeout_ms++;
+	w->reloaded.manager.insecure_http = !w->config.manager.insecure_http;
 	return (struct sync_source){ .config = &w->reloaded, .token_path = w->token_path };
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * connd's configuration: INI text -> struct config. One option table (type, default, range) decides
- * what there is; an unknown key or section, or a value that makes no sense, is an error that names the
- * file, the line and the nearest known name. No file is opened here.
+ * connd's configuration: INI text -> struct config. One table (option.c: type, default, range, what a
+ * change asks for) lists every option; an unknown key or section, or a value that makes no sense, is an
+ * error that names the file, the line and the nearest known name. No file is opened here.
  */
 #pragma once
 
@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/log.h"
 #include "core/freshness.h"
 #include "core/generation.h"
@@ -27,7 +28,7 @@ struct config_list {
 struct config_rule { /* [access] allow/deny, in file order */
 	bool allow;
 	char *text;
-	int line; /* of the file; 0: the environment said it */
+	int line; /* of the file; 0: from the environment */
 };
 
 struct config_require {
@@ -58,6 +59,7 @@ struct config {
 	struct {
 		char *path, *group;
 		mode_t mode;
+		bool path_set, mode_set; /* by the file or the environment */
 		uint32_t max_connections, max_connections_per_uid;
 		size_t max_frame;
 	} socket;
@@ -86,14 +88,19 @@ struct config {
 };
 
 /*
- * name: how the file is called in messages. env: "NAME=value" strings (environ), of which
- * CONND__SECTION__KEY count. warn() is called for what is odd but works. 0; -EINVAL with a sentence in
- * why (file:line: what, and the nearest known name); -ENOMEM.
+ * Reads the text of a configuration file, and env ("NAME=value" strings; CONND__SECTION__KEY counts,
+ * and wins). name: of the file, for messages. Appends a sentence and a newline to oddities for what is
+ * odd but works. 0 (the caller owns *out); -EINVAL with a sentence in why, which names file, line and the
+ * nearest known name; -ENOMEM.
  */
 MUST_CHECK int config_read(struct config **out, const char *name, const char *text, size_t len,
-    char *const *env, void (*warn)(const char *sentence), char why[static CONFIG_WHY_SIZE]);
-struct config *config_free(struct config *c);
-/* The first of organization, deployment, workspace, socket path that differs; NULL: none. */
-const char *config_fixed_difference(const struct config *a, const struct config *b);
-/* Does [manager] say the same in both? */
+    char *const *env, struct buf *oddities, char why[static CONFIG_WHY_SIZE]);
+struct config *config_free(struct config *c); /* NULL is fine; returns NULL */
+
+#define CONFIG_NAME_SIZE 64 /* of "[section] key" */
+
+/* Do they differ in an option that no reload changes? Writes the name of the first one. */
+bool config_fixed_difference(
+    const struct config *a, const struct config *b, char name[static CONFIG_NAME_SIZE]);
+/* Do both say what to ask which manager for, and how? Then a running sync may go on, and its tags hold. */
 bool config_same_manager(const struct config *one, const struct config *other);

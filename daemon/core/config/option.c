@@ -10,60 +10,73 @@
 #include "base/mem.h"
 #include "core/config/value.h"
 
-#define DAY        ((int64_t)24 * 60 * 60 * 1000)
-#define AT(member) offsetof(struct config, member)
+#define DAY ((int64_t)24 * 60 * 60 * 1000)
 
 /*
- * Every option there is. One a row: tests/lint/options.sh reads this table and holds it against
- * conf/connd.conf.
+ * All options, one a row. tests/lint/options.sh compares this table with conf/connd.conf, and
+ * tests/lint/man.sh with connd.conf(5).
  */
 /* clang-format off */
+#define ROW(section, key, type, change, member, ...)                                               \
+	{ section, key, OPTION_##type, CHANGE_##change, offsetof(struct config, member), __VA_ARGS__ }
+#define OPTION(section, key, type, change, member, preset)                                         \
+	ROW(section, key, type, change, member, preset, 0, 1, NULL)
+#define NUMBER(section, key, type, change, member, preset, low, high)                              \
+	ROW(section, key, type, change, member, preset, low, high, NULL)
+#define CHOICE(section, key, change, member, preset, choices)                                      \
+	ROW(section, key, NAME, change, member, preset, 0, 0, choices)
 const struct option options[] = {
-	{ "manager", "url", OPTION_WORDS, AT(manager.url), NULL, 0, 0, NULL },
-	{ "manager", "organization", OPTION_TEXT, AT(manager.organization), NULL, 0, 0, NULL },
-	{ "manager", "deployment", OPTION_TEXT, AT(manager.deployment), NULL, 0, 0, NULL },
-	{ "manager", "workspace", OPTION_TEXT, AT(manager.workspace), NULL, 0, 0, NULL },
-	{ "manager", "token_file", OPTION_TEXT, AT(manager.token_file), NULL, 0, 0, NULL },
-	{ "manager", "ca_file", OPTION_TEXT, AT(manager.ca_file), NULL, 0, 0, NULL },
-	{ "manager", "client_cert", OPTION_TEXT, AT(manager.client_cert), NULL, 0, 0, NULL },
-	{ "manager", "client_key", OPTION_TEXT, AT(manager.client_key), NULL, 0, 0, NULL },
-	{ "manager", "pin", OPTION_TEXT, AT(manager.pin), NULL, 0, 0, NULL },
-	{ "manager", "proxy", OPTION_TEXT, AT(manager.proxy), NULL, 0, 0, NULL },
-	{ "manager", "insecure_http", OPTION_BOOL, AT(manager.insecure_http), "no", 0, 1, NULL },
-	{ "manager", "refresh", OPTION_MS, AT(manager.refresh_ms), "30s", 1000, DAY, NULL },
-	{ "manager", "timeout", OPTION_MS, AT(manager.timeout_ms), "10s", 100, DAY, NULL },
-	{ "manager", "push", OPTION_BOOL, AT(manager.push), "yes", 0, 1, NULL },
-	{ "freshness", "ttl", OPTION_MS, AT(freshness.windows.ttl_ms), "2m", 1, 365 * DAY, NULL },
-	{ "freshness", "stale", OPTION_MS, AT(freshness.windows.stale_ms), "10m", 1, 365 * DAY, NULL },
-	{ "freshness", "max_stale", OPTION_MS, AT(freshness.windows.max_stale_ms), "24h", 1, 365 * DAY, NULL },
-	{ "freshness", "max_stale_unauthorized", OPTION_MS, AT(freshness.windows.max_stale_unauthorized_ms), "15m", 0, 365 * DAY, NULL },
-	{ "freshness", "deletion_guard", OPTION_PERCENT, AT(freshness.deletion_guard_percent), "50%", 0, 100, NULL },
-	{ "freshness", "cold_wait", OPTION_MS, AT(freshness.cold_wait_ms), "2s", 0, 5 * 60 * 1000, NULL },
-	{ "misses", "probe", OPTION_MS, AT(misses.probe_ms), "10s", 0, DAY, NULL },
-	{ "snapshot", "path", OPTION_TEXT, AT(snapshot.path), NULL, 0, 0, NULL },
-	{ "snapshot", "key_file", OPTION_TEXT, AT(snapshot.key_file), NULL, 0, 0, NULL },
-	{ "snapshot", "previous_key_file", OPTION_TEXT, AT(snapshot.previous_key_file), NULL, 0, 0, NULL },
-	{ "socket", "path", OPTION_TEXT, AT(socket.path), "/run/connd/connd.sock", 0, 0, NULL },
-	{ "socket", "group", OPTION_TEXT, AT(socket.group), NULL, 0, 0, NULL },
-	{ "socket", "mode", OPTION_MODE, AT(socket.mode), "0660", 0, 0777, NULL },
-	{ "socket", "max_connections", OPTION_COUNT, AT(socket.max_connections), "4096", 1, 1000000, NULL },
-	{ "socket", "max_connections_per_uid", OPTION_COUNT, AT(socket.max_connections_per_uid), "4096", 1, 1000000, NULL },
-	{ "socket", "max_frame", OPTION_SIZE, AT(socket.max_frame), "64K", 1024, 16 << 20, NULL },
-	{ "access", "allow", OPTION_ALLOW, AT(access.rule), NULL, 0, 0, NULL },
-	{ "access", "deny", OPTION_DENY, AT(access.rule), NULL, 0, 0, NULL },
-	{ "access", "teams", OPTION_BOOL, AT(access.teams), "no", 0, 1, NULL },
-	{ "memory", "lock", OPTION_NAME, AT(memory.lock), "prefer", 0, 0, "off prefer require" },
-	{ "memory", "max_bytes", OPTION_SIZE, AT(memory.max_bytes), "128M", 1 << 20, (int64_t)1 << 40, NULL },
-	{ "require", "keys", OPTION_KEYS, AT(require.key), NULL, 0, 0, NULL },
-	{ "require", "max_age", OPTION_MS, AT(require.max_age_ms), NULL, 1, 365 * DAY, NULL },
-	{ "metrics", "listen", OPTION_WORDS, AT(metrics.listen), NULL, 0, 0, NULL },
-	{ "log", "format", OPTION_NAME, AT(log.format), "auto", 0, 0, "auto journal kv json" },
-	{ "log", "level", OPTION_NAME, AT(log.level), "info", 0, 0, "error warn info debug" },
+	OPTION("manager", "url", WORDS, MANAGER, manager.url, NULL),
+	OPTION("manager", "organization", TEXT, RESTART, manager.organization, NULL),
+	OPTION("manager", "deployment", TEXT, RESTART, manager.deployment, NULL),
+	OPTION("manager", "workspace", TEXT, RESTART, manager.workspace, NULL),
+	OPTION("manager", "token_file", TEXT, MANAGER, manager.token_file, NULL),
+	OPTION("manager", "ca_file", TEXT, MANAGER, manager.ca_file, NULL),
+	OPTION("manager", "client_cert", TEXT, MANAGER, manager.client_cert, NULL),
+	OPTION("manager", "client_key", TEXT, MANAGER, manager.client_key, NULL),
+	OPTION("manager", "pin", TEXT, MANAGER, manager.pin, NULL),
+	OPTION("manager", "proxy", TEXT, MANAGER, manager.proxy, NULL),
+	OPTION("manager", "insecure_http", BOOL, MANAGER, manager.insecure_http, "no"),
+	NUMBER("manager", "refresh", MS, LIVE, manager.refresh_ms, "30s", 1000, DAY),
+	NUMBER("manager", "timeout", MS, LIVE, manager.timeout_ms, "10s", 100, DAY),
+	OPTION("manager", "push", BOOL, LIVE, manager.push, "yes"),
+	NUMBER("freshness", "ttl", MS, LIVE, freshness.windows.ttl_ms, "2m", 1, 365 * DAY),
+	NUMBER("freshness", "stale", MS, LIVE, freshness.windows.stale_ms, "10m", 1, 365 * DAY),
+	NUMBER("freshness", "max_stale", MS, LIVE, freshness.windows.max_stale_ms, "24h",
+	    1, 365 * DAY),
+	NUMBER("freshness", "max_stale_unauthorized", MS, LIVE, freshness.windows.max_stale_unauthorized_ms, "15m",
+	    0, 365 * DAY),
+	NUMBER("freshness", "deletion_guard", PERCENT, LIVE, freshness.deletion_guard_percent, "50%",
+	    0, 100),
+	NUMBER("freshness", "cold_wait", MS, LIVE, freshness.cold_wait_ms, "2s", 0, 5 * 60 * 1000),
+	NUMBER("misses", "probe", MS, LIVE, misses.probe_ms, "10s", 0, DAY),
+	OPTION("snapshot", "path", TEXT, RESTART, snapshot.path, NULL),
+	OPTION("snapshot", "key_file", TEXT, LIVE, snapshot.key_file, NULL),
+	OPTION("snapshot", "previous_key_file", TEXT, LIVE, snapshot.previous_key_file, NULL),
+	OPTION("socket", "path", TEXT, RESTART, socket.path, "/run/connd/connd.sock"),
+	OPTION("socket", "group", TEXT, RESTART, socket.group, NULL),
+	NUMBER("socket", "mode", MODE, RESTART, socket.mode, "0660", 0, 0777),
+	NUMBER("socket", "max_connections", COUNT, LIVE, socket.max_connections, "4096",
+	    1, 1000000),
+	NUMBER("socket", "max_connections_per_uid", COUNT, LIVE, socket.max_connections_per_uid, "4096",
+	    1, 1000000),
+	NUMBER("socket", "max_frame", SIZE, LIVE, socket.max_frame, "64K", 1024, 16 << 20),
+	OPTION("access", "allow", ALLOW, LIVE, access.rule, NULL),
+	OPTION("access", "deny", DENY, LIVE, access.rule, NULL),
+	OPTION("access", "teams", BOOL, LIVE, access.teams, "no"),
+	CHOICE("memory", "lock", LIVE, memory.lock, "prefer", "off prefer require"),
+	NUMBER("memory", "max_bytes", SIZE, LIVE, memory.max_bytes, "128M",
+	    1 << 20, (int64_t)1 << 40),
+	OPTION("require", "keys", KEYS, LIVE, require.key, NULL),
+	NUMBER("require", "max_age", MS, LIVE, require.max_age_ms, NULL, 1, 365 * DAY),
+	OPTION("metrics", "listen", WORDS, LIVE, metrics.listen, NULL),
+	CHOICE("log", "format", LIVE, log.format, "auto", "auto journal kv json"),
+	CHOICE("log", "level", LIVE, log.level, "info", "error warn info debug"),
 };
 /* clang-format on */
 
 const size_t n_options = N_ELEMENTS(options);
-_Static_assert(N_ELEMENTS(options) <= OPTIONS_MAX, "config.c notes where each option was set");
+_Static_assert(N_ELEMENTS(options) <= OPTIONS_MAX, "struct reading has a line for each option");
 
 const struct option *
 option_find(const char *section, const char *key)
@@ -160,8 +173,9 @@ require_add(struct config *c, const char *word, char *why)
 			return -ENOMEM;
 	}
 	if (!key.key)
-		return refuse(
-		    why, "\"%.64s\" is no key to require: conn:NAME, var:NAME or env:NAME", word);
+		return refuse(why,
+		    "\"%.64s\" is not a key to require: expected conn:NAME, var:NAME or env:NAME",
+		    word);
 	grown = mem_resize(c->require.key, (c->require.n_keys + 1) * sizeof *grown);
 	if (!grown) {
 		mem_free(key.key);
@@ -219,7 +233,7 @@ rule_add(struct config *c, const struct option *o, const char *value)
 	return 0;
 }
 
-/* A further line of the last rule: its words follow with a blank. */
+/* Appends a further line to the last rule. */
 static int
 rule_go_on(struct config *c, const char *value)
 {
@@ -237,7 +251,7 @@ rule_go_on(struct config *c, const char *value)
 
 /* --- numbers ------------------------------------------------------------------------- */
 
-/* The place of value among space-separated names, or -1. */
+/* The index of value in the space-separated names, or -1. */
 static int64_t
 choice_index(const char *choices, const char *value)
 {
@@ -309,7 +323,7 @@ type_name(enum option_type type)
 	return "a value";
 }
 
-/* A bound as people write it in this unit. */
+/* A bound in the unit that people write it in. */
 static const char *
 bound_text(const struct option *o, int64_t n, char room[static 32])
 {
@@ -334,7 +348,7 @@ set_number(struct config *c, const struct option *o, const char *value, char *wh
 	if (!read_number(o, value, &n)) {
 		if (o->type == OPTION_NAME)
 			return refuse(
-			    why, "%s = \"%.64s\" is none of: %s", o->key, value, o->choices);
+			    why, "%s = \"%.64s\" is not one of: %s", o->key, value, o->choices);
 		return refuse(why, "%s = \"%.64s\" is not %s", o->key, value, type_name(o->type));
 	}
 	if (o->type != OPTION_NAME && (n < o->low || n > o->high))
@@ -364,6 +378,54 @@ option_set(struct config *c, const struct option *o, const char *value, enum opt
 	if (option_is_rule(o))
 		return how == OPTION_SET ? rule_add(c, o, value) : rule_go_on(c, value);
 	return set_number(c, o, value, why);
+}
+
+/* --- comparing ----------------------------------------------------------------------- */
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool
+same_list(const struct config_list *a, const struct config_list *b)
+{
+	bool same = a->n == b->n;
+
+	for (size_t i = 0; same && i < a->n; i++)
+		same = strcmp(a->item[i], b->item[i]) == 0;
+	return same;
+}
+
+/* Of a member that is no pointer. */
+static size_t
+size_of(enum option_type type)
+{
+	switch (type) {
+	case OPTION_BOOL:
+		return sizeof(bool);
+	case OPTION_MS:
+		return sizeof(int64_t);
+	case OPTION_SIZE:
+		return sizeof(size_t);
+	case OPTION_MODE:
+		return sizeof(mode_t);
+	default: /* percent, count, and enums, which are as wide */
+		return sizeof(uint32_t);
+	}
+}
+
+bool
+option_same(const struct option *o, const struct config *a, const struct config *b)
+{
+	const void *one = (const char *)a + o->at, *other = (const char *)b + o->at;
+
+	if (o->type == OPTION_TEXT)
+		return same_text(*(char *const *)one, *(char *const *)other);
+	if (o->type == OPTION_WORDS)
+		return same_list(one, other);
+	return memcmp(one, other, size_of(o->type)) == 0;
 }
 
 struct config *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of every option there is, and how a text becomes its member of struct config. The file's
- * own business (lines, sections, what may be said twice) is config.c's.
+ * The table of all options, and how a text becomes the member of struct config that an option stands
+ * for. Lines, sections and what may be set twice are config.c's business.
  */
 #pragma once
 
@@ -27,13 +27,21 @@ enum option_type {
 	OPTION_NAME, /* one of a few words */
 };
 
+/* What a reload does when the value changed. */
+enum option_change {
+	CHANGE_LIVE,    /* it is in force at once */
+	CHANGE_MANAGER, /* likewise; what is known of the manager, and a running sync, are dropped */
+	CHANGE_RESTART, /* the reload is refused */
+};
+
 struct option {
 	const char *section, *key;
 	enum option_type type;
-	size_t at;           /* where in struct config */
-	const char *preset;  /* read like any value; NULL: none */
-	int64_t low, high;   /* of what is a number, in its own unit */
-	const char *choices; /* OPTION_NAME: the words in the order of their enum */
+	enum option_change change; /* LIVE for OPTION_KEYS, ALLOW and DENY */
+	size_t at;                 /* where in struct config */
+	const char *preset;        /* read like any value; NULL: none */
+	int64_t low, high;         /* of what is a number, in its own unit */
+	const char *choices;       /* OPTION_NAME: the words in the order of their enum */
 };
 
 enum option_how { OPTION_SET, OPTION_GO_ON }; /* a new value, or a further line of the last one */
@@ -45,6 +53,9 @@ extern const size_t n_options;
 const struct option *option_find(const char *section, const char *key); /* NULL: there is none */
 bool option_takes_lines(const struct option *o);                        /* a list or a rule */
 bool option_is_rule(const struct option *o);
+
+/* Has the option the same value in both? Not for OPTION_KEYS, ALLOW and DENY. */
+bool option_same(const struct option *o, const struct config *a, const struct config *b);
 
 /* 0; -EINVAL with what is wrong, but not where, in why; -ENOMEM. */
 MUST_CHECK int option_set(struct config *c, const struct option *o, const char *value,
