@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "edge/process/wire.h"
 
 #define MAX_HEADERS 8192 /* of a request: probes send a few hundred bytes */
 #define TIMEOUT_S   10   /* of a connection that does nothing */
@@ -58,7 +59,6 @@ on_healthz(struct evhttp_request *req, void *arg)
 static void
 on_readyz(struct evhttp_request *req, void *arg)
 {
-	static const char *const prefix[N_KINDS] = { "conn:", "var:", "env:" };
 	struct buf text = BUF_INIT(MAX_TEXT);
 	const struct metrics *m = arg;
 	const struct config_require *lacks;
@@ -69,8 +69,8 @@ on_readyz(struct evhttp_request *req, void *arg)
 	if (ready)
 		buf_adds(&text, "ready\n");
 	else if (lacks)
-		buf_addf(&text, "not ready: %s%s is not there, or too old\n", prefix[lacks->kind],
-		    lacks->key);
+		buf_addf(&text, "not ready: %s%s is not there, or too old\n",
+		    kind_prefix(lacks->kind), lacks->key);
 	else
 		buf_addf(&text, "not ready: %s\n", *st.last_error ? st.last_error : "no data yet");
 	answer(req, ready ? HTTP_OK : HTTP_SERVUNAVAIL, "text/plain", &text);
@@ -87,22 +87,19 @@ gauge(struct buf *b, const char *name, const char *help, int64_t value)
 static void
 put_state(struct buf *b, enum freshness now)
 {
-	static const char *const name[] = { "not-ready", "fresh", "stale", "offline", "expired" };
-
 	buf_adds(b, "# TYPE connd_state stateset\n# HELP connd_state What the copy is worth.\n");
 	for (int s = NOT_READY; s <= EXPIRED; s++)
-		buf_addf(b, "connd_state{connd_state=\"%s\"} %d\n", name[s], s == (int)now);
+		buf_addf(b, "connd_state{connd_state=\"%s\"} %d\n",
+		    secrets_state_name(wire_state((enum freshness)s)), s == (int)now);
 }
 
 static void
 put_records(struct buf *b, const struct replica_status *st)
 {
-	static const char *const kind[N_KINDS] = { "connection", "variable",
-		"environment-variable" };
-
 	buf_adds(b, "# TYPE connd_records gauge\n# HELP connd_records Records in the copy.\n");
 	for (int k = 0; k < N_KINDS; k++)
-		buf_addf(b, "connd_records{kind=\"%s\"} %zu\n", kind[k], st->n[k]);
+		buf_addf(b, "connd_records{kind=\"%s\"} %zu\n",
+		    secrets_kind_name(wire_kind((enum record_kind)k)), st->n[k]);
 }
 
 static void

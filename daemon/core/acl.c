@@ -138,14 +138,9 @@ read_who(struct rule *rule, const char *word, const struct acl_lookup *lookup, c
 static int
 read_pattern(struct rule *rule, const char *word, char *why)
 {
-	static const char *const prefix[N_KINDS] = { "conn:", "var:", "env:" };
 	struct pattern p = { .any_kind = strcmp(word, "*") == 0 }, *grown;
-	const char *glob = p.any_kind ? word : NULL;
+	const char *glob = p.any_kind ? word : kind_split(word, &p.kind);
 
-	for (size_t k = 0; k < N_KINDS && !glob; k++) {
-		glob = after(word, prefix[k]);
-		p.kind = (enum record_kind)k;
-	}
 	if (!glob || !*glob) {
 		snprintf(why, ACL_WHY_SIZE,
 		    "\"%.64s\" is neither conn:NAME, var:NAME, env:NAME nor * (who comes first: "

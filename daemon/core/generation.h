@@ -15,8 +15,7 @@
 #include "base/attr.h"
 #include "base/hash.h"
 #include "base/span.h"
-
-enum record_kind { KIND_CONNECTION, KIND_VARIABLE, KIND_ENV, N_KINDS };
+#include "core/kind.h"
 
 enum record_state {
 	RECORD_VALUE,    /* text: the value as a JSON string, quotes and escapes included */

@@ -12,7 +12,6 @@
 #include "base/mem.h"
 
 static const char *const state_names[] = { "not-ready", "fresh", "stale", "offline", "expired" };
-static const char *const kind_prefix[N_KINDS] = { "conn:", "var:", "env:" };
 
 void
 world_broken(struct world *w, const char *what)
@@ -119,7 +118,7 @@ on_start_probe(void *env, enum record_kind kind, struct span key)
 		world_broken(w, "a probe was started within a Retry-After");
 	w->probing = true;
 	w->n_probes++;
-	happened(w, true, "probe #%u %s%.*s", w->n_probes, kind_prefix[kind], (int)key.n, key.p);
+	happened(w, true, "probe #%u %s%.*s", w->n_probes, kind_prefix(kind), (int)key.n, key.p);
 }
 
 static void
@@ -236,26 +235,11 @@ on_answer(struct waiter *waiter)
 		    span_of(q->key), true);
 }
 
-/* Which kind "conn:db" is about, and where its key starts. */
-static const char *
-read_kind(const char *word, enum record_kind *kind)
-{
-	for (int k = 0; k < N_KINDS; k++) {
-		size_t n = strlen(kind_prefix[k]);
-
-		if (strncmp(word, kind_prefix[k], n) == 0) {
-			*kind = (enum record_kind)k;
-			return word + n;
-		}
-	}
-	return NULL;
-}
-
 void
 world_ask(struct world *w, const struct words *args)
 {
 	struct question *q = &w->question[w->n_questions];
-	const char *key = args->n >= 2 ? read_kind(args->word[1], &q->kind) : NULL;
+	const char *key = args->n >= 2 ? kind_split(args->word[1], &q->kind) : NULL;
 	const char *team = words_value(args, "team=");
 	struct answer a;
 
@@ -323,7 +307,7 @@ static int
 add_rows(struct world *w, struct generation_builder *b, const char *word)
 {
 	enum record_kind kind;
-	const char *key = read_kind(word, &kind), *value = key ? strchr(key, '=') : NULL, *brace;
+	const char *key = kind_split(word, &kind), *value = key ? strchr(key, '=') : NULL, *brace;
 	char name[160], stem[96];
 	int from, to, r = 0;
 
@@ -360,7 +344,7 @@ build(struct world *w, const struct words *args, struct generation_builder **out
 		const char *keep =
 		    strncmp(args->word[i], "keep:", 5) == 0 ? args->word[i] + 5 : NULL;
 
-		if (keep && read_kind(keep, &kind))
+		if (keep && kind_split(keep, &kind))
 			r = generation_builder_keep(b, kind, replica_current(w->replica));
 		else
 			r = add_rows(w, b, args->word[i]);

@@ -159,23 +159,16 @@ list_clear(struct config_list *l)
 static int
 require_add(struct config *c, const char *word, char *why)
 {
-	static const char *const prefix[N_KINDS] = { "conn:", "var:", "env:" };
-	struct config_require *grown, key = { .key = NULL };
+	struct config_require *grown, key;
+	const char *name = kind_split(word, &key.kind);
 
-	for (size_t k = 0; k < N_KINDS; k++) {
-		size_t n = strlen(prefix[k]);
-
-		if (strncmp(word, prefix[k], n) != 0 || !word[n])
-			continue;
-		key.kind = (enum record_kind)k;
-		key.key = mem_strdup(word + n);
-		if (!key.key)
-			return -ENOMEM;
-	}
-	if (!key.key)
+	if (!name || !*name)
 		return refuse(why,
 		    "\"%.64s\" is not a key to require: expected conn:NAME, var:NAME or env:NAME",
 		    word);
+	key.key = mem_strdup(name);
+	if (!key.key)
+		return -ENOMEM;
 	grown = mem_resize(c->require.key, (c->require.n_keys + 1) * sizeof *grown);
 	if (!grown) {
 		mem_free(key.key);
