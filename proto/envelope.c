@@ -44,7 +44,7 @@ take_flag(struct span value, bool *out)
 	return true;
 }
 
-/* The members of a call that we know. A bit each, to see the second of its name. */
+/* The known members of a call, one bit each so that a second occurrence is seen. */
 enum member {
 	METHOD = 1,
 	PARAMETERS = 2,
@@ -52,7 +52,7 @@ enum member {
 	MORE = 8,
 	UPGRADE = 16,
 	TRACE = 32,
-	FOREIGN = 64, /* a vendor's: has a dot */
+	FOREIGN = 64, /* an extension's: its name has a dot */
 	UNKNOWN = 128,
 };
 
@@ -77,26 +77,27 @@ member_of(struct span name)
 	return memchr(name.p, '.', name.n) ? FOREIGN : UNKNOWN;
 }
 
-/* Why the member closes the connection; NULL when it does not. */
+/* Takes one member. Returns why it closes the connection, or NULL. */
 static const char *
 call_member(struct call *c, enum member is, struct span value, bool *upgrade)
 {
 	switch (is) {
 	case METHOD:
 		if (scan_type(value) != SCAN_STRING)
-			return "method is no string";
+			return "method is not a string";
 		c->method = raw_text(value);
 		return NULL;
 	case PARAMETERS:
-		return take_parameters(value, &c->parameters) ? NULL : "parameters are no object";
+		return take_parameters(value, &c->parameters) ? NULL
+							      : "parameters are not an object";
 	case ONEWAY:
-		return take_flag(value, &c->oneway) ? NULL : "oneway is no boolean";
+		return take_flag(value, &c->oneway) ? NULL : "oneway is not a boolean";
 	case MORE:
-		return take_flag(value, &c->more) ? NULL : "more is no boolean";
+		return take_flag(value, &c->more) ? NULL : "more is not a boolean";
 	case UPGRADE:
-		return take_flag(value, upgrade) ? NULL : "upgrade is no boolean";
+		return take_flag(value, upgrade) ? NULL : "upgrade is not a boolean";
 	case TRACE:
-		/* Only what can be copied into a log as it stands; else as if it were not there. */
+		/* Kept only if it can be copied into a log as it stands. */
 		if (scan_type(value) == SCAN_STRING && !memchr(value.p, '\\', value.n))
 			c->trace = raw_text(value);
 		return NULL;
@@ -116,18 +117,18 @@ envelope_call(struct span frame, struct call *out, const char **why)
 	unsigned int seen = 0;
 	bool upgrade = false;
 
-	*why = "no JSON";
-	/* Lenient: a key that can not be is answered with an error, not with silence. */
+	*why = "not JSON";
+	/* Lenient: a key that is not text is answered with an error, not by closing. */
 	if (scan_check(frame, SCAN_LENIENT, &at, NULL) < 0)
 		return -EBADMSG;
-	*why = "no object";
+	*why = "not an object";
 	if (scan_type(at) != SCAN_OBJECT)
 		return -EBADMSG;
 
 	while (scan_member(&at, &name, &value)) {
 		enum member is = member_of(name);
 
-		*why = "a member twice";
+		*why = "a member occurs twice";
 		if (is != FOREIGN && (seen & is))
 			return -EBADMSG;
 		seen |= is;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The members around every Varlink message (UAPI.20): method and flags of a call, error and
- * parameters of a reply. What the specification says must be answered by closing the connection is
- * refused here, before any handler sees it.
+ * parameters of a reply. A call that the specification answers by closing the connection is refused
+ * here, before any handler sees it.
  */
 #pragma once
 
@@ -20,9 +20,10 @@ struct call {
 };
 
 /*
- * 0, or -EBADMSG: close without a reply; *why (static text) says what was wrong. Spans point into frame.
- * Members without a dot that are unknown, flags that are no booleans or more than one true, duplicate
- * members, a method that is missing or no string: all of these close. `upgrade: true` closes as well.
+ * Reads a call. 0, or -EBADMSG: close the connection without a reply; *why (static text) names the
+ * fault. Spans point into frame. These close: an unknown member without a dot, a member that occurs
+ * twice, a flag that is not a boolean, two true flags, `upgrade: true`, a method that is missing or
+ * not a string.
  */
 MUST_CHECK int envelope_call(struct span frame, struct call *out, const char **why);
 
@@ -31,10 +32,10 @@ struct reply {
 	struct span parameters; /* an object, or absent */
 	bool continues;
 };
-/* For clients: a reply's members; unknown ones are ignored. 0 or -EBADMSG. */
+/* For clients: reads a reply; unknown members are ignored. 0 or -EBADMSG. */
 MUST_CHECK int envelope_reply(struct span frame, struct reply *out);
 
-/* Writers; each appends one whole frame with its NUL. parameters: JSON object text, or absent. */
+/* Each appends one whole frame with its NUL. parameters: the text of a JSON object, or absent. */
 void envelope_write_call(struct buf *out, const char *method, struct span parameters, bool more);
 void envelope_write_reply(struct buf *out, struct span parameters, bool continues);
 void envelope_write_error(struct buf *out, const char *error, struct span parameters);

@@ -12,7 +12,7 @@
 #define SECRETS "io.connd.secrets"
 #define SERVICE "org.varlink.service"
 
-/* What a method takes: at most a key, under its own name, and a team. */
+/* A method takes at most a key, under its own name, and a team. */
 static const struct method {
 	struct span name;
 	const char *key; /* NULL: takes none */
@@ -54,7 +54,7 @@ secrets_kind_name(enum secrets_kind k)
 	return kind_names[k];
 }
 
-/* --- questions ------------------------------------------------------------------------ */
+/* --- reading calls -------------------------------------------------------------------- */
 
 /* The interface of a method's full name; absent when the name is not of that form. */
 static struct span
@@ -72,7 +72,7 @@ interface_of(struct span method)
 	return (struct span){ method.p, (size_t)(dot - method.p) };
 }
 
-static enum question_verdict
+static enum secrets_verdict
 find_method(struct span name, enum secrets_method *out, struct span *parameter)
 {
 	bool escaped = memchr(name.p, '\\', name.n);
@@ -82,20 +82,20 @@ find_method(struct span name, enum secrets_method *out, struct span *parameter)
 		if (escaped ? scan_name_is(name, methods[i].name.p)
 			    : span_equal(name, methods[i].name)) {
 			*out = (enum secrets_method)i;
-			return QUESTION_OK;
+			return SECRETS_OK;
 		}
 
 	interface = interface_of(name);
 	if (!interface.p) {
 		*parameter = SPAN_LITERAL("method");
-		return QUESTION_INVALID_PARAMETER;
+		return SECRETS_BAD_PARAMETER;
 	}
 	if (span_is(interface, SECRETS) || span_is(interface, SERVICE))
-		return QUESTION_METHOD_NOT_FOUND;
-	return QUESTION_INTERFACE_NOT_FOUND;
+		return SECRETS_NO_METHOD;
+	return SECRETS_NO_INTERFACE;
 }
 
-/* A text parameter, decoded where it stands. false: no string, or one that can not be a key. */
+/* Decodes a text parameter in place. false: not a string, or a string that cannot be a key. */
 static bool
 take_text(struct span value, char *frame_base, struct span *out)
 {
@@ -103,7 +103,7 @@ take_text(struct span value, char *frame_base, struct span *out)
 	       scan_string_in_place(value, frame_base, out) == 0 && out->n <= LIMIT_KEY_BYTES;
 }
 
-/* Names a parameter that we do not know, in a form that can be sent back. */
+/* The name of an unknown parameter, in a form that can be sent back. */
 static struct span
 foreign_name(struct span raw, char *frame_base)
 {
@@ -115,12 +115,12 @@ foreign_name(struct span raw, char *frame_base)
 }
 
 /*
- * Fills key and team. Each string is decoded when the walk has passed it, so that decoding never
- * disturbs what is still to be read.
+ * Fills key and team. A string is decoded after the scan has passed it: decoding in place then
+ * never changes text that is still to be read.
  */
-static enum question_verdict
-take_parameters(const struct method *m, struct span object, char *frame_base, struct question *out,
-    struct span *parameter)
+static enum secrets_verdict
+take_parameters(const struct method *m, struct span object, char *frame_base,
+    struct secrets_request *out, struct span *parameter)
 {
 	struct span name, value;
 	bool team_seen = false;
@@ -129,71 +129,71 @@ take_parameters(const struct method *m, struct span object, char *frame_base, st
 		if (m->key && scan_name_is(name, m->key)) {
 			*parameter = span_of(m->key);
 			if (out->key.p || !take_text(value, frame_base, &out->key))
-				return QUESTION_INVALID_PARAMETER;
+				return SECRETS_BAD_PARAMETER;
 		} else if (m->team && scan_name_is(name, "team")) {
 			*parameter = SPAN_LITERAL("team");
 			if (team_seen)
-				return QUESTION_INVALID_PARAMETER;
+				return SECRETS_BAD_PARAMETER;
 			team_seen = true;
 			if (scan_type(value) == SCAN_NULL)
 				continue;
 			if (!take_text(value, frame_base, &out->team))
-				return QUESTION_INVALID_PARAMETER;
+				return SECRETS_BAD_PARAMETER;
 			if (!out->team.n)
 				out->team.p = NULL;
 		} else {
 			*parameter = foreign_name(name, frame_base);
-			return QUESTION_INVALID_PARAMETER;
+			return SECRETS_BAD_PARAMETER;
 		}
 	}
 	if (m->key && !out->key.p) {
 		*parameter = span_of(m->key);
-		return QUESTION_INVALID_PARAMETER;
+		return SECRETS_BAD_PARAMETER;
 	}
-	return QUESTION_OK;
+	return SECRETS_OK;
 }
 
-enum question_verdict
-secrets_question(
-    const struct call *call, char *frame_base, struct question *out, struct span *parameter)
+enum secrets_verdict
+secrets_read(
+    const struct call *call, char *frame_base, struct secrets_request *out, struct span *parameter)
 {
-	struct question q = { .more = call->more, .oneway = call->oneway };
-	enum question_verdict v;
+	struct secrets_request q = { .more = call->more, .oneway = call->oneway };
+	enum secrets_verdict v;
 
 	*parameter = (struct span){ 0 };
 	v = find_method(call->method, &q.method, parameter);
-	if (v == QUESTION_OK)
+	if (v == SECRETS_OK)
 		v = take_parameters(
 		    &methods[q.method], call->parameters, frame_base, &q, parameter);
-	if (v == QUESTION_OK)
+	if (v == SECRETS_OK)
 		*out = q;
 	return v;
 }
 
-/* --- answers -------------------------------------------------------------------------- */
+/* --- writing replies ------------------------------------------------------------------ */
 
-/* A message up to its first parameter; then from behind its last one. */
+/* The text before the first parameter of an error; the text after the last parameter of a reply. */
 #define ERROR(out, name) buf_adds((out), "{\"error\":\"" name "\",\"parameters\":{")
 #define END(out)         buf_add((out), "}}", sizeof "}}")
 
 void
 secrets_write_refusal(
-    struct buf *out, enum question_verdict v, const struct call *call, struct span parameter)
+    struct buf *out, enum secrets_verdict v, const struct call *call, struct span parameter)
 {
 	switch (v) {
-	case QUESTION_INTERFACE_NOT_FOUND:
+	case SECRETS_NO_INTERFACE:
 		ERROR(out, SERVICE ".InterfaceNotFound");
 		jtext_member_string(out, "interface", interface_of(call->method));
 		break;
-	case QUESTION_METHOD_NOT_FOUND:
+	case SECRETS_NO_METHOD:
 		ERROR(out, SERVICE ".MethodNotFound");
 		jtext_member_string(out, "method", call->method);
 		break;
-	case QUESTION_INVALID_PARAMETER:
+	case SECRETS_BAD_PARAMETER:
 		ERROR(out, SERVICE ".InvalidParameter");
 		jtext_member_string(out, "parameter", parameter);
 		break;
-	case QUESTION_OK:
+	case SECRETS_OK:
 		return;
 	}
 	END(out);
@@ -299,8 +299,7 @@ secrets_write_description(struct buf *out, struct span interface)
 	else if (span_is(interface, SERVICE))
 		text = embed_org_varlink_service_varlink;
 	if (!text) {
-		secrets_write_refusal(
-		    out, QUESTION_INVALID_PARAMETER, NULL, SPAN_LITERAL("interface"));
+		secrets_write_refusal(out, SECRETS_BAD_PARAMETER, NULL, SPAN_LITERAL("interface"));
 		return;
 	}
 	buf_adds(out, "{\"parameters\":{");
@@ -308,7 +307,7 @@ secrets_write_description(struct buf *out, struct span interface)
 	END(out);
 }
 
-/* --- calls ---------------------------------------------------------------------------- */
+/* --- writing calls -------------------------------------------------------------------- */
 
 void
 secrets_write_call(

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * io.connd.secrets and org.varlink.service as questions and answers. Both ends use it: connd reads
- * questions and writes answers, connctl the reverse. Nothing here allocates on the way of a lookup
- * but the output buffer it is given.
+ * The calls and replies of io.connd.secrets and org.varlink.service. connd reads calls and writes
+ * replies; connctl does the reverse. Nothing here allocates except by growing the buffer it is
+ * given.
  */
 #pragma once
 
@@ -24,46 +24,50 @@ enum secrets_method {
 	SERVICE_GET_INTERFACE_DESCRIPTION,
 };
 
-struct question {
+struct secrets_request {
 	enum secrets_method method;
-	/* decoded; at most LIMIT_KEY_BYTES: conn_id, variable key, config key, or interface name */
-	struct span key;
-	struct span team; /* decoded; absent when absent, null or "" */
+	struct span
+	    key; /* conn_id, variable key, config key or interface name: at most LIMIT_KEY_BYTES */
+	struct span team; /* absent when it is missing, null or "" */
 	bool more, oneway;
 };
 
-enum question_verdict {
-	QUESTION_OK,
-	QUESTION_INTERFACE_NOT_FOUND,
-	QUESTION_METHOD_NOT_FOUND,
-	QUESTION_INVALID_PARAMETER, /* *parameter names it */
+enum secrets_verdict {
+	SECRETS_OK,
+	SECRETS_NO_INTERFACE,
+	SECRETS_NO_METHOD,
+	SECRETS_BAD_PARAMETER, /* *parameter names it */
 };
 
 /*
- * frame_base: the writable start of the frame the call's spans point into (strings are decoded where
- * they are, so the frame can not be read a second time). parameter: set to the name of the parameter
- * at fault, decoded (a span into the frame or static text).
+ * Reads the request in a call. frame_base: the writable start of the frame that the call's spans
+ * point into; strings are decoded in place, so a frame is read only once. parameter: the name of
+ * the parameter at fault, decoded (a span into the frame, or static text).
  */
-MUST_CHECK enum question_verdict secrets_question(
-    const struct call *call, char *frame_base, struct question *out, struct span *parameter);
-/* The standard error reply for a verdict that is not OK. */
+MUST_CHECK enum secrets_verdict secrets_read(
+    const struct call *call, char *frame_base, struct secrets_request *out, struct span *parameter);
+/* Writes the standard error for a verdict other than SECRETS_OK. */
 void secrets_write_refusal(
-    struct buf *out, enum question_verdict v, const struct call *call, struct span parameter);
+    struct buf *out, enum secrets_verdict v, const struct call *call, struct span parameter);
 
-/* The names of states and kinds on the wire, in the order of their enums in core. */
+/* Same order as core's enum freshness and enum record_kind; edge/process/wire.h asserts that. */
 enum secrets_state {
 	SECRETS_NOT_READY,
 	SECRETS_FRESH,
 	SECRETS_STALE,
 	SECRETS_OFFLINE,
 	SECRETS_EXPIRED,
+	SECRETS_N_STATES,
 };
 const char *secrets_state_name(enum secrets_state s); /* "not-ready", "fresh", ... */
 enum secrets_kind { SECRETS_CONNECTION, SECRETS_VARIABLE, SECRETS_ENV };
 const char *secrets_kind_name(
     enum secrets_kind k); /* "connection", "variable", "environment-variable" */
 
-/* Answers. value_json: the value as a JSON string, quotes and escapes included (rendered beforehand). */
+/*
+ * Replies. value_json: the value as a JSON string with its quotes and escapes, rendered
+ * beforehand.
+ */
 void secrets_write_value(struct buf *out, struct span value_json, uint64_t generation,
     enum secrets_state state, int64_t age_ms);
 void secrets_write_not_found(struct buf *out, enum secrets_kind kind, struct span key,
@@ -78,9 +82,9 @@ void secrets_write_invalid(
 void secrets_write_overloaded(struct buf *out, int64_t retry_ms);
 void secrets_write_denied(struct buf *out);
 void secrets_write_info(struct buf *out, const char *version);
-/* interface: what was asked for; an InvalidParameter reply when we do not have it. */
+/* interface: the requested one; an InvalidParameter error if this is not one of ours. */
 void secrets_write_description(struct buf *out, struct span interface);
 
-/* Calls. key, team: absent when the method takes none. */
+/* A call. key, team: absent when the method takes none. */
 void secrets_write_call(
     struct buf *out, enum secrets_method method, struct span key, struct span team, bool more);

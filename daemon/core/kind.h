@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kinds of records, and the prefixes that configuration, rules and reports write before a key. */
+/*
+ * The kinds of records, and the prefixes that configuration, rules and reports write before a key.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -8,5 +10,8 @@ enum record_kind { KIND_CONNECTION, KIND_VARIABLE, KIND_ENV, N_KINDS };
 
 /* "conn:", "var:" or "env:". */
 const char *kind_prefix(enum record_kind kind);
-/* Splits "conn:NAME" into *kind and NAME, a pointer into word; NAME may be "". NULL: no known prefix. */
+/*
+ * Splits "conn:NAME" into *kind and NAME, a pointer into word; NAME may be "". NULL: no known
+ * prefix.
+ */
 const char *kind_split(const char *word, enum record_kind *kind);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any frame: it closes, is a question whose key and team are within their caps and can be written
- * again, or is refused with a reply that a strict client takes.
+ * Any frame closes the connection, is a request whose key and team are within their caps and can be
+ * written again, or is refused with a reply that a strict client accepts.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ must(bool truth)
 }
 
 static void
-check_refusal(enum question_verdict v, const struct call *call, struct span parameter)
+check_refusal(enum secrets_verdict v, const struct call *call, struct span parameter)
 {
 	struct buf out = BUF_INIT(1 << 20);
 	struct reply reply;
@@ -34,10 +34,10 @@ check_refusal(enum question_verdict v, const struct call *call, struct span para
 }
 
 static void
-check_question(const struct question *q)
+check_request(const struct secrets_request *q)
 {
 	struct buf out = BUF_INIT(1 << 20);
-	struct question again;
+	struct secrets_request again;
 	struct span parameter;
 	struct call call;
 	const char *why;
@@ -48,7 +48,7 @@ check_question(const struct question *q)
 	secrets_write_call(&out, q->method, q->key, q->team, q->more);
 	must(buf_error(&out) == 0);
 	must(envelope_call((struct span){ out.data, out.len - 1 }, &call, &why) == 0);
-	must(secrets_question(&call, out.data, &again, &parameter) == QUESTION_OK);
+	must(secrets_read(&call, out.data, &again, &parameter) == SECRETS_OK);
 	must(again.method == q->method && again.more == q->more);
 	must(again.key.p ? span_equal(again.key, q->key) : !q->key.p);
 	must(again.team.p ? span_equal(again.team, q->team) : !q->team.p);
@@ -61,9 +61,9 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	char *frame = malloc(n ? n : 1);
-	enum question_verdict v;
+	enum secrets_verdict v;
+	struct secrets_request q;
 	struct span parameter;
-	struct question q;
 	struct reply reply;
 	struct call call;
 	const char *why;
@@ -73,9 +73,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	(void)!envelope_reply((struct span){ frame, n }, &reply);
 	if (envelope_call((struct span){ frame, n }, &call, &why) == 0) {
 		must(call.method.p && !why && call.oneway + call.more <= 1);
-		v = secrets_question(&call, frame, &q, &parameter);
-		if (v == QUESTION_OK)
-			check_question(&q);
+		v = secrets_read(&call, frame, &q, &parameter);
+		if (v == SECRETS_OK)
+			check_request(&q);
 		else
 			check_refusal(v, &call, parameter);
 	} else {

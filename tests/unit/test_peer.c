@@ -119,23 +119,53 @@ turns(void)
 
 /* --- the service ------------------------------------------------------------------------------ */
 
-struct pending {
-	void (*ready)(void *arg);
-	void *arg;
+struct waiting {
+	struct pending pending;
 };
-struct listing {
-	int pieces;
+struct pieces {
+	struct stream stream;
+	int left;
 };
 
-static struct pending *waiting;
+static struct waiting *waiting;
 static int n_calls, n_forgotten;
 
+static void
+waiting_write(struct pending *p, struct buf *out)
+{
+	(void)p;
+	buf_add(out, "waited", sizeof "waited");
+}
+
+static void
+waiting_drop(struct pending *p)
+{
+	n_forgotten++;
+	waiting = NULL;
+	mem_free(p);
+}
+
+static bool
+pieces_fill(struct stream *s, struct buf *out)
+{
+	buf_add(out, "piece", sizeof "piece");
+	return --((struct pieces *)s)->left == 0;
+}
+
+static void
+pieces_drop(struct stream *s)
+{
+	mem_free(s);
+}
+
 enum serve_outcome
-serve_call(struct service *s, struct asker *asker, char *frame, size_t len, struct buf *out,
+serve_call(struct service *s, struct caller *caller, char *frame, size_t len, struct buf *out,
     struct serve_progress *progress)
 {
+	struct pieces *pieces;
+
 	(void)s;
-	assert_int_equal(asker->uid, getuid());
+	assert_int_equal(caller->uid, getuid());
 	assert_int_equal(frame[len], '\0');
 	n_calls++;
 	if (strcmp(frame, "bad") == 0)
@@ -144,15 +174,18 @@ serve_call(struct service *s, struct asker *asker, char *frame, size_t len, stru
 		return SERVE_DONE;
 	if (strcmp(frame, "wait") == 0) {
 		waiting = mem_zalloc(sizeof *waiting);
-		waiting->ready = progress->ready;
-		waiting->arg = progress->arg;
-		progress->pending = waiting;
+		waiting->pending = (struct pending){ .write = waiting_write,
+			.drop = waiting_drop,
+			.ready = progress->ready,
+			.arg = progress->arg };
+		progress->pending = &waiting->pending;
 		return SERVE_PENDING;
 	}
 	if (strcmp(frame, "list") == 0) {
-		progress->listing = mem_zalloc(sizeof *progress->listing);
-		progress->listing->pieces = 3;
-		return SERVE_LISTING;
+		pieces = mem_zalloc(sizeof *pieces);
+		*pieces = (struct pieces){ .stream = { pieces_fill, pieces_drop }, .left = 3 };
+		progress->stream = &pieces->stream;
+		return SERVE_STREAMING;
 	}
 	if (strcmp(frame, "big") == 0) {
 		memset(buf_room(out, BIG), 'x', BIG);
@@ -160,45 +193,6 @@ serve_call(struct service *s, struct asker *asker, char *frame, size_t len, stru
 	}
 	buf_add(out, frame, len + 1);
 	return SERVE_DONE;
-}
-
-void
-pending_answer(struct pending *p, struct buf *out)
-{
-	buf_add(out, "waited", sizeof "waited");
-	waiting = NULL;
-	mem_free(p);
-}
-
-struct pending *
-pending_free(struct pending *p)
-{
-	if (!p)
-		return NULL;
-	n_forgotten++;
-	waiting = NULL;
-	mem_free(p);
-	return NULL;
-}
-
-bool
-listing_fill(struct listing *l, struct buf *out)
-{
-	buf_add(out, "piece", sizeof "piece");
-	return --l->pieces == 0;
-}
-
-struct listing *
-listing_free(struct listing *l)
-{
-	mem_free(l);
-	return NULL;
-}
-
-void
-asker_fini(struct asker *a)
-{
-	(void)a;
 }
 
 /* --- one world per test ------------------------------------------------------------------ */
@@ -356,13 +350,13 @@ the_end_of_input_is_not_the_end_of_answers(void **state)
 	SAY(fd, "wait\0after\0");
 	assert_int_equal(shutdown(fd, SHUT_WR), 0);
 	HEAR(fd, "");
-	waiting->ready(waiting->arg);
+	waiting->pending.ready(waiting->pending.arg);
 	HEAR(fd, "waited\0after\0");
 	hear_the_end(fd);
 	assert_int_equal(peers_count(w->peers), 0);
 }
 
-/* --- calls that take longer ---------------------------------------------------------------------- */
+/* --- calls that take longer ---------------------------------------------------------------- */
 
 static void
 a_call_that_waits_holds_back_those_behind_it(void **state)
@@ -377,7 +371,7 @@ a_call_that_waits_holds_back_those_behind_it(void **state)
 	assert_int_equal(n_calls, 2);
 	SAY(other, "meanwhile\0");
 	HEAR(other, "meanwhile\0");
-	waiting->ready(waiting->arg);
+	waiting->pending.ready(waiting->pending.arg);
 	HEAR(fd, "waited\0after\0later\0");
 }
 
@@ -405,7 +399,7 @@ a_list_comes_in_pieces_and_then_what_is_behind_it(void **state)
 	HEAR(fd, "before\0piece\0piece\0piece\0after\0");
 }
 
-/* --- clients that do not read -------------------------------------------------------------------- */
+/* --- clients that do not read -------------------------------------------------------------- */
 
 /* Reads what there is, until nothing more comes. */
 static size_t
@@ -474,7 +468,7 @@ half_a_frame_and_a_full_socket_are_not_kept_for_ever(void **state)
 	HEAR(half, "so is whoever finished\0");
 }
 
-/* --- caps, drain ---------------------------------------------------------------------------------- */
+/* --- caps, drain --------------------------------------------------------------------------- */
 
 static void
 one_too_many_is_closed_and_there_is_room_when_one_goes(void **state)

@@ -14,8 +14,9 @@
 #include "tests/unit/check.h"
 
 /* Reads a frame out of a copy of its own, which is written to. The caller frees *frame. */
-static enum question_verdict
-ask(const char *text, char **frame, struct call *call, struct question *q, struct span *parameter)
+static enum secrets_verdict
+ask(const char *text, char **frame, struct call *call, struct secrets_request *q,
+    struct span *parameter)
 {
 	const char *why;
 
@@ -23,7 +24,7 @@ ask(const char *text, char **frame, struct call *call, struct question *q, struc
 	assert_non_null(*frame);
 	if (envelope_call(span_of(*frame), call, &why))
 		fail_msg("%s: %s", text, why);
-	return secrets_question(call, *frame, q, parameter);
+	return secrets_read(call, *frame, q, parameter);
 }
 
 #define CONN "{\"method\":\"io.connd.secrets.GetConnection\",\"parameters\":"
@@ -31,7 +32,7 @@ ask(const char *text, char **frame, struct call *call, struct question *q, struc
 #define CONF "{\"method\":\"io.connd.secrets.GetConfig\",\"parameters\":"
 
 static void
-questions_are_read(void **state)
+requests_are_read(void **state)
 {
 	static const struct {
 		const char *frame;
@@ -59,13 +60,13 @@ questions_are_read(void **state)
 		    SERVICE_GET_INTERFACE_DESCRIPTION, "x.y", NULL },
 	};
 	struct span parameter;
-	struct question q;
+	struct secrets_request q;
 	struct call call;
 	char *frame;
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-		assert_int_equal(ask(rows[i].frame, &frame, &call, &q, &parameter), QUESTION_OK);
+		assert_int_equal(ask(rows[i].frame, &frame, &call, &q, &parameter), SECRETS_OK);
 		assert_int_equal(q.method, rows[i].method);
 		assert_span(q.key, rows[i].key);
 		assert_span(q.team, rows[i].team);
@@ -74,12 +75,12 @@ questions_are_read(void **state)
 	}
 	assert_int_equal(ask("{\"method\":\"io.connd.secrets.List\",\"more\":true}", &frame, &call,
 			     &q, &parameter),
-	    QUESTION_OK);
+	    SECRETS_OK);
 	assert_true(q.more && !q.oneway);
 	free(frame);
 	assert_int_equal(ask("{\"method\":\"io.connd.secrets.List\",\"oneway\":true}", &frame,
 			     &call, &q, &parameter),
-	    QUESTION_OK);
+	    SECRETS_OK);
 	assert_true(!q.more && q.oneway);
 	free(frame);
 }
@@ -98,72 +99,67 @@ refusals_name_what_was_wrong(void **state)
 {
 	static const struct {
 		const char *frame;
-		enum question_verdict verdict;
+		enum secrets_verdict verdict;
 		const char *reply;
 	} rows[] = {
-		{ "{\"method\":\"io.connd.secrets.GetConnection\"}", QUESTION_INVALID_PARAMETER,
+		{ "{\"method\":\"io.connd.secrets.GetConnection\"}", SECRETS_BAD_PARAMETER,
 		    INVALID("\"conn_id\"") },
-		{ CONN "{\"key\":\"w\"}}", QUESTION_INVALID_PARAMETER, INVALID("\"key\"") },
-		{ CONN "{\"team\":\"t\"}}", QUESTION_INVALID_PARAMETER, INVALID("\"conn_id\"") },
-		{ CONN "{\"conn_id\":null}}", QUESTION_INVALID_PARAMETER, INVALID("\"conn_id\"") },
-		{ CONN "{\"conn_id\":7}}", QUESTION_INVALID_PARAMETER, INVALID("\"conn_id\"") },
-		{ CONN "{\"conn_id\":[\"w\"]}}", QUESTION_INVALID_PARAMETER,
+		{ CONN "{\"key\":\"w\"}}", SECRETS_BAD_PARAMETER, INVALID("\"key\"") },
+		{ CONN "{\"team\":\"t\"}}", SECRETS_BAD_PARAMETER, INVALID("\"conn_id\"") },
+		{ CONN "{\"conn_id\":null}}", SECRETS_BAD_PARAMETER, INVALID("\"conn_id\"") },
+		{ CONN "{\"conn_id\":7}}", SECRETS_BAD_PARAMETER, INVALID("\"conn_id\"") },
+		{ CONN "{\"conn_id\":[\"w\"]}}", SECRETS_BAD_PARAMETER, INVALID("\"conn_id\"") },
+		{ CONN "{\"conn_id\":\"a\",\"conn_id\":\"b\"}}", SECRETS_BAD_PARAMETER,
 		    INVALID("\"conn_id\"") },
-		{ CONN "{\"conn_id\":\"a\",\"conn_id\":\"b\"}}", QUESTION_INVALID_PARAMETER,
+		{ CONN "{\"conn_id\":\"a\\u0000b\"}}", SECRETS_BAD_PARAMETER,
 		    INVALID("\"conn_id\"") },
-		{ CONN "{\"conn_id\":\"a\\u0000b\"}}", QUESTION_INVALID_PARAMETER,
+		{ CONN "{\"conn_id\":\"\\ud800\"}}", SECRETS_BAD_PARAMETER,
 		    INVALID("\"conn_id\"") },
-		{ CONN "{\"conn_id\":\"\\ud800\"}}", QUESTION_INVALID_PARAMETER,
-		    INVALID("\"conn_id\"") },
-		{ CONN "{\"conn_id\":\"a\",\"team\":1}}", QUESTION_INVALID_PARAMETER,
+		{ CONN "{\"conn_id\":\"a\",\"team\":1}}", SECRETS_BAD_PARAMETER,
 		    INVALID("\"team\"") },
-		{ CONN "{\"conn_id\":\"a\",\"team\":\"\\u0000\"}}", QUESTION_INVALID_PARAMETER,
+		{ CONN "{\"conn_id\":\"a\",\"team\":\"\\u0000\"}}", SECRETS_BAD_PARAMETER,
 		    INVALID("\"team\"") },
-		{ CONN "{\"team\":null,\"conn_id\":\"a\",\"team\":\"t\"}}",
-		    QUESTION_INVALID_PARAMETER, INVALID("\"team\"") },
-		{ CONN "{\"team\":\"\",\"conn_id\":\"a\",\"team\":\"t\"}}",
-		    QUESTION_INVALID_PARAMETER, INVALID("\"team\"") },
-		{ CONN "{\"conn_id\":\"a\",\"foo\":1}}", QUESTION_INVALID_PARAMETER,
+		{ CONN "{\"team\":null,\"conn_id\":\"a\",\"team\":\"t\"}}", SECRETS_BAD_PARAMETER,
+		    INVALID("\"team\"") },
+		{ CONN "{\"team\":\"\",\"conn_id\":\"a\",\"team\":\"t\"}}", SECRETS_BAD_PARAMETER,
+		    INVALID("\"team\"") },
+		{ CONN "{\"conn_id\":\"a\",\"foo\":1}}", SECRETS_BAD_PARAMETER,
 		    INVALID("\"foo\"") },
-		{ CONN "{\"f\\\"\\u006fo\":1}}", QUESTION_INVALID_PARAMETER,
-		    INVALID("\"f\\\"oo\"") },
-		{ CONN "{\"f\\u0000o\":1}}", QUESTION_INVALID_PARAMETER,
-		    INVALID("\"parameters\"") },
-		{ CONF "{\"key\":\"k\",\"team\":\"t\"}}", QUESTION_INVALID_PARAMETER,
+		{ CONN "{\"f\\\"\\u006fo\":1}}", SECRETS_BAD_PARAMETER, INVALID("\"f\\\"oo\"") },
+		{ CONN "{\"f\\u0000o\":1}}", SECRETS_BAD_PARAMETER, INVALID("\"parameters\"") },
+		{ CONF "{\"key\":\"k\",\"team\":\"t\"}}", SECRETS_BAD_PARAMETER,
 		    INVALID("\"team\"") },
 		{ "{\"method\":\"io.connd.secrets.List\",\"parameters\":{\"x\":1}}",
-		    QUESTION_INVALID_PARAMETER, INVALID("\"x\"") },
-		{ "{\"method\":\"\"}", QUESTION_INVALID_PARAMETER, INVALID("\"method\"") },
-		{ "{\"method\":\"List\"}", QUESTION_INVALID_PARAMETER, INVALID("\"method\"") },
-		{ "{\"method\":\".List\"}", QUESTION_INVALID_PARAMETER, INVALID("\"method\"") },
-		{ "{\"method\":\"io.connd.secrets.\"}", QUESTION_INVALID_PARAMETER,
+		    SECRETS_BAD_PARAMETER, INVALID("\"x\"") },
+		{ "{\"method\":\"\"}", SECRETS_BAD_PARAMETER, INVALID("\"method\"") },
+		{ "{\"method\":\"List\"}", SECRETS_BAD_PARAMETER, INVALID("\"method\"") },
+		{ "{\"method\":\".List\"}", SECRETS_BAD_PARAMETER, INVALID("\"method\"") },
+		{ "{\"method\":\"io.connd.secrets.\"}", SECRETS_BAD_PARAMETER,
 		    INVALID("\"method\"") },
-		{ "{\"method\":\"a.B\\u0000\"}", QUESTION_INVALID_PARAMETER,
-		    INVALID("\"method\"") },
-		{ "{\"method\":\"a.\xc3\xa9\"}", QUESTION_INVALID_PARAMETER,
-		    INVALID("\"method\"") },
-		{ "{\"method\":\"io.connd.secrets.GetConnectio\"}", QUESTION_METHOD_NOT_FOUND,
+		{ "{\"method\":\"a.B\\u0000\"}", SECRETS_BAD_PARAMETER, INVALID("\"method\"") },
+		{ "{\"method\":\"a.\xc3\xa9\"}", SECRETS_BAD_PARAMETER, INVALID("\"method\"") },
+		{ "{\"method\":\"io.connd.secrets.GetConnectio\"}", SECRETS_NO_METHOD,
 		    NO_METHOD("\"io.connd.secrets.GetConnectio\"") },
-		{ "{\"method\":\"io.connd.secrets.list\"}", QUESTION_METHOD_NOT_FOUND,
+		{ "{\"method\":\"io.connd.secrets.list\"}", SECRETS_NO_METHOD,
 		    NO_METHOD("\"io.connd.secrets.list\"") },
-		{ "{\"method\":\"org.varlink.service.List\"}", QUESTION_METHOD_NOT_FOUND,
+		{ "{\"method\":\"org.varlink.service.List\"}", SECRETS_NO_METHOD,
 		    NO_METHOD("\"org.varlink.service.List\"") },
-		{ "{\"method\":\"io.connd.secret.List\"}", QUESTION_INTERFACE_NOT_FOUND,
+		{ "{\"method\":\"io.connd.secret.List\"}", SECRETS_NO_INTERFACE,
 		    NO_INTERFACE("\"io.connd.secret\"") },
-		{ "{\"method\":\"io.connd.List\"}", QUESTION_INTERFACE_NOT_FOUND,
+		{ "{\"method\":\"io.connd.List\"}", SECRETS_NO_INTERFACE,
 		    NO_INTERFACE("\"io.connd\"") },
-		{ "{\"method\":\"io.connd.secrets.x.List\"}", QUESTION_INTERFACE_NOT_FOUND,
+		{ "{\"method\":\"io.connd.secrets.x.List\"}", SECRETS_NO_INTERFACE,
 		    NO_INTERFACE("\"io.connd.secrets.x\"") },
 	};
 	struct buf out = BUF_INIT(4096);
 	struct span parameter, value;
-	struct question q;
+	struct secrets_request q;
 	struct call call;
 	char *frame;
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-		enum question_verdict v = ask(rows[i].frame, &frame, &call, &q, &parameter);
+		enum secrets_verdict v = ask(rows[i].frame, &frame, &call, &q, &parameter);
 
 		if (v != rows[i].verdict)
 			fail_msg("%s: verdict %d", rows[i].frame, v);
@@ -185,19 +181,19 @@ keys_have_a_cap(void **state)
 {
 	char text[LIMIT_KEY_BYTES + 128], key[LIMIT_KEY_BYTES + 2];
 	struct span parameter;
-	struct question q;
+	struct secrets_request q;
 	struct call call;
 	char *frame;
 
 	(void)state;
 	memset(key, 'k', sizeof key);
 	for (size_t n = LIMIT_KEY_BYTES; n <= LIMIT_KEY_BYTES + 1; n++) {
-		enum question_verdict want =
-		    n > LIMIT_KEY_BYTES ? QUESTION_INVALID_PARAMETER : QUESTION_OK;
+		enum secrets_verdict want =
+		    n > LIMIT_KEY_BYTES ? SECRETS_BAD_PARAMETER : SECRETS_OK;
 
 		snprintf(text, sizeof text, "%s{\"key\":\"%.*s\"}}", CONF, (int)n, key);
 		assert_int_equal(ask(text, &frame, &call, &q, &parameter), want);
-		if (want == QUESTION_OK)
+		if (want == SECRETS_OK)
 			assert_int_equal(q.key.n, n);
 		else
 			assert_span(parameter, "key");
@@ -292,7 +288,7 @@ interfaces_are_described_in_full(void **state)
 
 /* What one end writes the other reads. */
 static void
-calls_come_back_as_questions(void **state)
+calls_come_back_as_requests(void **state)
 {
 	static const struct {
 		enum secrets_method method;
@@ -317,7 +313,7 @@ calls_come_back_as_questions(void **state)
 	};
 	struct buf out = BUF_INIT(1 << 16);
 	struct span parameter;
-	struct question q;
+	struct secrets_request q;
 	struct call call;
 	char *frame;
 
@@ -328,7 +324,7 @@ calls_come_back_as_questions(void **state)
 		    span_of(rows[i].team), rows[i].more);
 		assert_int_equal(out.len, strlen(rows[i].frame) + 1);
 		assert_string_equal(buf_str(&out), rows[i].frame);
-		assert_int_equal(ask(buf_str(&out), &frame, &call, &q, &parameter), QUESTION_OK);
+		assert_int_equal(ask(buf_str(&out), &frame, &call, &q, &parameter), SECRETS_OK);
 		assert_int_equal(q.method, rows[i].method);
 		assert_span(q.key, rows[i].key);
 		assert_span(q.team, rows[i].team);
@@ -342,13 +338,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(questions_are_read),
+		cmocka_unit_test(requests_are_read),
 		cmocka_unit_test(refusals_name_what_was_wrong),
 		cmocka_unit_test(keys_have_a_cap),
 		cmocka_unit_test(answers_are_whole_frames),
 		cmocka_unit_test(states_have_their_names),
 		cmocka_unit_test(interfaces_are_described_in_full),
-		cmocka_unit_test(calls_come_back_as_questions),
+		cmocka_unit_test(calls_come_back_as_requests),
 	};
 
 	return cmocka_run_group_tests_name("secrets", tests, NULL, NULL);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads proto/vectors, which proto/README.md describes. CONND_SRC: the tree's top; "." when not set. */
+/*
+ * Reads proto/vectors, which proto/README.md describes. CONND_SRC: the tree's top; "." when not
+ * set.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -126,13 +129,13 @@ check_call(const struct json *c)
 	char *frame = strdup(text_in(c, "frame"));
 	struct buf out = BUF_INIT(1 << 16);
 	const char *why;
-	struct question q;
+	struct secrets_request q;
 	struct span parameter;
 	struct call call;
 
 	assert_int_equal(envelope_call(span_of(frame), &call, &why), 0);
 	assert_span(call.trace, text_in(c, "trace"));
-	assert_int_equal(secrets_question(&call, frame, &q, &parameter), QUESTION_OK);
+	assert_int_equal(secrets_read(&call, frame, &q, &parameter), SECRETS_OK);
 	assert_int_equal(q.method, method_in(c));
 	assert_span(q.key, text_in(c, "key"));
 	assert_span(q.team, text_in(c, "team"));
@@ -158,9 +161,9 @@ check_refusal(const struct json *c)
 {
 	char *frame = strdup(text_in(c, "frame"));
 	struct buf out = BUF_INIT(1 << 16);
-	enum question_verdict v;
+	enum secrets_verdict v;
 	const char *why;
-	struct question q;
+	struct secrets_request q;
 	struct span parameter;
 	struct call call;
 	int r = envelope_call(span_of(frame), &call, &why);
@@ -169,8 +172,8 @@ check_refusal(const struct json *c)
 		assert_int_equal(r, -EBADMSG);
 	} else {
 		assert_int_equal(r, 0);
-		v = secrets_question(&call, frame, &q, &parameter);
-		if (v == QUESTION_OK && q.method == SERVICE_GET_INTERFACE_DESCRIPTION)
+		v = secrets_read(&call, frame, &q, &parameter);
+		if (v == SECRETS_OK && q.method == SERVICE_GET_INTERFACE_DESCRIPTION)
 			secrets_write_description(&out, q.key);
 		else
 			secrets_write_refusal(&out, v, &call, parameter);

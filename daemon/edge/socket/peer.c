@@ -53,19 +53,30 @@ peer_free(struct later *job)
 	mem_free(p);
 }
 
+/* Ends what an unfinished request left behind. */
+static void
+drop_progress(struct peer *p)
+{
+	if (p->progress.pending)
+		p->progress.pending->drop(p->progress.pending);
+	if (p->progress.stream)
+		p->progress.stream->drop(p->progress.stream);
+	p->progress.pending = NULL;
+	p->progress.stream = NULL;
+}
+
 void
 peer_close(struct peer *p, const char *reason)
 {
 	if (p->state == PEER_CLOSED)
 		return;
-	log_debug("connection closed", LOG_INT("id", p->id), LOG_INT("uid", p->asker.uid),
+	log_debug("connection closed", LOG_INT("id", p->id), LOG_INT("uid", p->caller.uid),
 	    LOG_STR("reason", reason));
 	peer_become(p, PEER_CLOSED);
 	(void)event_del(&p->io);
-	(void)close(p->asker.fd);
-	p->progress.pending = pending_free(p->progress.pending);
-	p->progress.listing = listing_free(p->progress.listing);
-	asker_fini(&p->asker);
+	(void)close(p->caller.fd);
+	drop_progress(p);
+	caller_fini(&p->caller);
 	buf_fini(&p->in);
 	buf_fini(&p->out);
 	p->job.run = peer_free;
@@ -84,7 +95,7 @@ peer_watch(struct peer *p, short want)
 	if (!want)
 		return;
 	if (event_assign(
-		&p->io, loop_base(p->set->loop), p->asker.fd, want | EV_PERSIST, on_io, p) < 0 ||
+		&p->io, loop_base(p->set->loop), p->caller.fd, want | EV_PERSIST, on_io, p) < 0 ||
 	    event_add(&p->io, NULL) < 0) {
 		peer_close(p, "out of memory");
 		return;
@@ -95,8 +106,8 @@ peer_watch(struct peer *p, short want)
 /* --- output ------------------------------------------------------------------------------ */
 
 /*
- * Sends what is in the shared output; what the socket does not take is kept, and no further frame is
- * looked at until the client has read it.
+ * Sends what is in the shared output; what the socket does not take is kept, and no further frame
+ * is looked at until the client has read it.
  */
 static void
 peer_send(struct peer *p)
@@ -107,7 +118,7 @@ peer_send(struct peer *p)
 	if (buf_error(out)) {
 		peer_close(p, buf_error(out) == -ENOMEM ? "out of memory" : "reply too long");
 	} else if (out->len > 0) {
-		n = send(p->asker.fd, out->data, out->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = send(p->caller.fd, out->data, out->len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno != EAGAIN && errno != EINTR) {
 			peer_close(p, "the client has gone");
 		} else if ((size_t)(n < 0 ? 0 : n) < out->len) {
@@ -129,7 +140,7 @@ static bool
 peer_flush(struct peer *p)
 {
 	ssize_t n = send(
-	    p->asker.fd, p->out.data + p->sent, p->out.len - p->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+	    p->caller.fd, p->out.data + p->sent, p->out.len - p->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
@@ -145,15 +156,17 @@ peer_flush(struct peer *p)
 	return true;
 }
 
-/* Nothing is left to send: the next piece of a List, or on to the next frame. */
+/* Nothing is left to send: goes on with the next piece of a stream, or with the next frame. */
 static void
 peer_written(struct peer *p)
 {
-	if (p->progress.listing) {
-		if (listing_fill(p->progress.listing, &p->set->out))
-			p->progress.listing = listing_free(p->progress.listing);
+	struct stream *stream = p->progress.stream;
+
+	if (stream) {
+		if (stream->fill(stream, &p->set->out))
+			drop_progress(p);
 		peer_send(p);
-		if (p->state == PEER_CLOSED || p->out.len > 0 || p->progress.listing)
+		if (p->state == PEER_CLOSED || p->out.len > 0 || p->progress.stream)
 			return;
 	}
 	peer_become(p, p->progress.pending ? PEER_WAITING : PEER_READING);
@@ -165,7 +178,7 @@ static void
 peer_call(struct peer *p, char *frame, size_t len)
 {
 	p->asked = true;
-	switch (serve_call(p->set->service, &p->asker, frame, len, &p->set->out, &p->progress)) {
+	switch (serve_call(p->set->service, &p->caller, frame, len, &p->set->out, &p->progress)) {
 	case SERVE_DONE:
 		return;
 	case SERVE_CLOSE:
@@ -175,13 +188,16 @@ peer_call(struct peer *p, char *frame, size_t len)
 	case SERVE_PENDING:
 		peer_become(p, PEER_WAITING);
 		return;
-	case SERVE_LISTING:
+	case SERVE_STREAMING:
 		peer_become(p, PEER_WRITING);
 		return;
 	}
 }
 
-/* Answers whole frames, at most LIMIT_PIPELINE a turn so that others get theirs. Returns bytes used. */
+/*
+ * Answers whole frames, at most LIMIT_PIPELINE a turn so that others get theirs. Returns bytes
+ * used.
+ */
 static size_t
 peer_frames(struct peer *p, struct buf *in)
 {
@@ -217,7 +233,9 @@ peer_work(struct peer *p, struct buf *in)
 {
 	size_t used = peer_frames(p, in);
 
-	/* A call that waits or lists has left READING by itself; its forerunners' replies go now. */
+	/*
+	 * A call that waits or lists has left READING by itself; its forerunners' replies go now.
+	 */
 	if (p->state != PEER_CLOSED)
 		peer_send(p);
 	if (p->state != PEER_CLOSED && in != &p->in) {
@@ -248,7 +266,7 @@ peer_read(struct peer *p)
 		peer_close(p, "out of memory");
 		return;
 	}
-	n = recv(p->asker.fd, to, room, MSG_DONTWAIT);
+	n = recv(p->caller.fd, to, room, MSG_DONTWAIT);
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
 			peer_close(p, "the client has gone");
@@ -333,8 +351,8 @@ peer_go_on(struct later *job)
 
 	if (p->state == PEER_WAITING && p->answer_ready) {
 		p->answer_ready = false;
-		pending_answer(p->progress.pending, &p->set->out);
-		p->progress.pending = NULL;
+		p->progress.pending->write(p->progress.pending, &p->set->out);
+		drop_progress(p);
 		peer_become(p, PEER_READING);
 		peer_send(p);
 	} else if (p->state == PEER_WRITING && p->out.len == 0) {

@@ -7,8 +7,8 @@
  *	WAITING  a lookup waits for the first data; nothing else of this connection is looked at
  *	WRITING  the client is slow to read, or a List is under way; input rests meanwhile
  *	CLOSED   logically dead; freed when the turn is over
- * Replies leave in call order. A connection costs a few hundred bytes while idle: bytes are read into
- * and written from buffers all share, and only what is left over is kept, capped and wiped.
+ * Replies leave in call order. A connection costs a few hundred bytes while idle: bytes are read
+ * into and written from buffers all share, and only what is left over is kept, capped and wiped.
  *
  * Caps pause reading, they never close; what closes is: a frame longer than max_frame, what is no
  * Varlink, half a frame that stays half, and a client that does not read. An idle one stays.

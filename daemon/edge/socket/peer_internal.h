@@ -24,7 +24,7 @@ struct peer {
 	bool asked;        /* a whole frame has come */
 	bool answer_ready; /* the pending lookup can be answered */
 	uint32_t id;
-	struct asker asker;
+	struct caller caller;
 	struct buf in;    /* what was read and not yet looked at; mostly nothing */
 	size_t seen;      /* how much of it was searched for the end of a frame */
 	struct buf out;   /* what the socket did not take; mostly nothing */
@@ -65,7 +65,10 @@ void peer_settle(struct peer *p);
 void peer_close(struct peer *p, const char *reason);
 void peer_read(struct peer *p);   /* what has come, once */
 void peer_answer(struct peer *p); /* its pending lookup can be answered: after this turn */
-/* Goes on with what an earlier turn left: an answer that is there now, a List, frames already read. */
+/*
+ * Goes on with what an earlier turn left: an answer that is there now, a List, frames already
+ * read.
+ */
 void peer_go_on(struct later *job);
 
 /* peers.c */

@@ -144,7 +144,8 @@ peer_new(struct peers *ps, int fd, const struct ucred *cred)
 	p->set = ps;
 	p->state = PEER_READING;
 	p->id = ++ps->last_id;
-	p->asker = (struct asker){ .fd = fd, .uid = cred->uid, .gid = cred->gid, .pid = cred->pid };
+	p->caller =
+	    (struct caller){ .fd = fd, .uid = cred->uid, .gid = cred->gid, .pid = cred->pid };
 	buf_init(&p->in, ps->limits.max_frame + 1);
 	buf_init(&p->out, LIMIT_REPLY);
 	p->progress.ready = on_answer_ready;
@@ -167,7 +168,7 @@ peers_remove(struct peer *p)
 	*p->at = p->next;
 	if (p->next)
 		p->next->at = p->at;
-	uid_discharge(ps, p->asker.uid);
+	uid_discharge(ps, p->caller.uid);
 	ps->count--;
 	if (ps->draining && ps->count == 0)
 		ps->drained(ps->drained_env);

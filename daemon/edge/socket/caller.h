@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who is behind a connection, and what the access rules let that user do. Every permission in
+ * edge/socket is decided here.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/span.h"
+#include "core/acl.h"
+
+/* The peer's credentials as the kernel recorded them at connect time. */
+struct caller {
+	int fd; /* borrowed: its groups are read when a rule first needs them */
+	uid_t uid;
+	gid_t gid;
+	pid_t pid; /* for the log only; 0 across pid namespaces */
+	gid_t *groups;
+	size_t n_groups;
+	bool groups_known;
+};
+
+enum permission {
+	PERMISSION_ALLOWED,
+	PERMISSION_DENIED,
+	PERMISSION_UNKNOWN, /* the caller's groups cannot be read just now: ask again later */
+};
+
+void caller_fini(struct caller *c);
+
+/* May the caller read this key? */
+MUST_CHECK enum permission caller_may_read(
+    struct caller *c, const struct acl *acl, enum record_kind kind, struct span key);
+/* May the caller read any key at all (List, Status)? */
+MUST_CHECK enum permission caller_may_read_any(struct caller *c, const struct acl *acl);

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/socket/lookup.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "edge/process/wire.h"
+
+#define CONFIG_PREFIX "config/"
+#define LOG_KEY_SIZE  (LIMIT_KEY_BYTES + 1)
+
+struct lookup {
+	enum record_kind kind;
+	struct span team, key; /* team: absent when there is none */
+};
+
+/* What the caller may read of the two names a lookup is for. */
+struct rights {
+	enum permission own;  /* <team>___<key>; DENIED without a team */
+	enum permission bare; /* <key> */
+};
+
+/* A lookup that waits for the first data. */
+struct waiting_lookup {
+	struct waiter waiter; /* first: the replica hands it back */
+	struct pending pending;
+	struct service *service;
+	struct caller *caller;
+	struct lookup lookup; /* its spans point behind this struct */
+};
+
+static const char *
+verdict_name(enum verdict v)
+{
+	switch (v) {
+	case VERDICT_VALUE:
+		return "value";
+	case VERDICT_NOT_FOUND:
+		return "not-found";
+	case VERDICT_NOT_READY:
+		return "not-ready";
+	case VERDICT_EXPIRED:
+		return "expired";
+	case VERDICT_WITHHELD:
+		return "withheld";
+	case VERDICT_INVALID:
+		return "invalid";
+	}
+	return "?";
+}
+
+static void
+log_lookup(const struct caller *c, const struct lookup *l, const char *verdict)
+{
+	char key[LOG_KEY_SIZE];
+	size_t n = l->key.n < sizeof key - 1 ? l->key.n : sizeof key - 1;
+
+	if (!log_enabled(LOG_DEBUG))
+		return;
+	memcpy(key, l->key.p, n);
+	key[n] = '\0';
+	log_debug("lookup", LOG_INT("uid", c->uid), LOG_INT("pid", c->pid),
+	    LOG_STR("kind", secrets_kind_name(wire_kind(l->kind))), LOG_STR("key", key),
+	    LOG_STR("verdict", verdict));
+}
+
+static void
+refuse(struct buf *out, const struct caller *c, const struct lookup *l, enum permission permission)
+{
+	service_refuse(out, permission);
+	log_lookup(c, l, permission == PERMISSION_DENIED ? "denied" : "overloaded");
+}
+
+static void
+write_answer(struct buf *out, const struct lookup *l, const struct answer *a)
+{
+	enum secrets_state state = wire_state(a->state);
+	enum secrets_kind kind = wire_kind(l->kind);
+
+	switch (a->verdict) {
+	case VERDICT_VALUE:
+		secrets_write_value(out, a->record->text, a->generation, state, a->age_ms);
+		return;
+	case VERDICT_NOT_FOUND:
+		secrets_write_not_found(out, kind, l->key, state, a->age_ms);
+		return;
+	case VERDICT_NOT_READY:
+		secrets_write_not_ready(out, a->reason);
+		return;
+	case VERDICT_EXPIRED:
+		secrets_write_expired(out, a->age_ms, a->reason);
+		return;
+	case VERDICT_WITHHELD:
+		secrets_write_withheld(out, kind, a->record->key, a->record->text);
+		return;
+	case VERDICT_INVALID:
+		secrets_write_invalid(out, kind, a->record->key, a->record->text);
+		return;
+	}
+}
+
+/* --- rights ------------------------------------------------------------------------------ */
+
+static struct rights
+rights_of(const struct service *s, struct caller *c, const struct lookup *l)
+{
+	struct rights r = { .own = PERMISSION_DENIED };
+	char room[GENERATION_MAX_KEY];
+	struct span own = { 0 };
+
+	if (l->team.n)
+		own = replica_team_key(l->team, l->key, room);
+	if (own.p)
+		r.own = caller_may_read(c, s->acl, l->kind, own);
+	r.bare = caller_may_read(c, s->acl, l->kind, l->key);
+	return r;
+}
+
+static bool
+are_unknown(const struct rights *r)
+{
+	return r->own == PERMISSION_UNKNOWN || r->bare == PERMISSION_UNKNOWN;
+}
+
+/*
+ * The permission that decides a lookup's response: that for the record found. When there is no
+ * record it is that for the bare key, so that a denial does not tell which keys exist.
+ */
+static enum permission
+deciding_right(const struct rights *r, const struct lookup *l, const struct record *found)
+{
+	return found && !span_equal(found->key, l->key) ? r->own : r->bare;
+}
+
+/*
+ * A team's own key that the caller may not read is treated as absent: only the bare key is looked
+ * up.
+ */
+static struct lookup
+narrowed(const struct lookup *l, const struct rights *r)
+{
+	struct lookup narrow = *l;
+
+	if (r->own != PERMISSION_ALLOWED)
+		narrow.team = (struct span){ 0 };
+	return narrow;
+}
+
+/* --- answering --------------------------------------------------------------------------- */
+
+static void
+finish(struct service *s, struct caller *c, const struct lookup *l, const struct rights *r,
+    const struct answer *a, struct buf *out)
+{
+	enum permission may = deciding_right(r, l, a->record);
+	bool denied_record = a->record && may == PERMISSION_DENIED;
+
+	/* The manager is asked only for names that this caller may read. */
+	if (a->missed || denied_record)
+		replica_missed(s->replica, clock_boot_ms(), l->kind, l->team, l->key,
+		    may == PERMISSION_ALLOWED);
+	if (may != PERMISSION_ALLOWED) {
+		refuse(out, c, l, may);
+		return;
+	}
+	write_answer(out, l, a);
+	log_lookup(c, l, verdict_name(a->verdict));
+}
+
+/* --- waiting for the first data ------------------------------------------------------------ */
+
+static struct waiting_lookup *
+waiting_of(struct pending *p)
+{
+	return (struct waiting_lookup *)((char *)p - offsetof(struct waiting_lookup, pending));
+}
+
+static void
+on_data_or_end(struct waiter *waiter)
+{
+	struct waiting_lookup *w = (struct waiting_lookup *)waiter;
+
+	w->pending.ready(w->pending.arg);
+}
+
+/* The rules may have changed meanwhile, so rights are asked again. */
+static void
+waiting_write(struct pending *p, struct buf *out)
+{
+	const struct waiting_lookup *w = waiting_of(p);
+	struct service *s = w->service;
+	struct rights r = rights_of(s, w->caller, &w->lookup);
+	struct lookup l = narrowed(&w->lookup, &r);
+	struct answer a;
+
+	if (are_unknown(&r)) {
+		refuse(out, w->caller, &l, PERMISSION_UNKNOWN);
+		return;
+	}
+	replica_ask_now(s->replica, clock_boot_ms(), l.kind, l.team, l.key, s->hide_teams, &a);
+	finish(s, w->caller, &l, &r, &a, out);
+}
+
+static void
+waiting_drop(struct pending *p)
+{
+	struct waiting_lookup *w = waiting_of(p);
+
+	replica_forget(&w->waiter);
+	mem_free(w);
+}
+
+static struct waiting_lookup *
+waiting_new(struct service *s, struct caller *c, const struct lookup *l)
+{
+	struct waiting_lookup *w = mem_zalloc(sizeof *w + l->team.n + l->key.n);
+	char *text;
+
+	if (!w)
+		return NULL;
+	text = (char *)(w + 1);
+	w->service = s;
+	w->caller = c;
+	w->lookup = *l;
+	if (l->team.p) {
+		memcpy(text, l->team.p, l->team.n);
+		w->lookup.team.p = text;
+		text += l->team.n;
+	}
+	memcpy(text, l->key.p, l->key.n);
+	w->lookup.key.p = text;
+	w->waiter.answer = on_data_or_end;
+	w->pending = (struct pending){ .write = waiting_write, .drop = waiting_drop };
+	return w;
+}
+
+/*
+ * There is no data yet, and a sync is due or under way. A caller that may read neither name is
+ * refused now.
+ */
+static enum serve_outcome
+wait_for_data(struct service *s, struct caller *c, const struct lookup *l, const struct rights *r,
+    struct buf *out, struct serve_progress *progress)
+{
+	bool hopeless = r->own != PERMISSION_ALLOWED && r->bare == PERMISSION_DENIED;
+	struct waiting_lookup *w = hopeless ? NULL : waiting_new(s, c, l);
+
+	if (!w) {
+		refuse(out, c, l, hopeless ? PERMISSION_DENIED : PERMISSION_UNKNOWN);
+		return SERVE_DONE;
+	}
+	w->pending.ready = progress->ready;
+	w->pending.arg = progress->arg;
+	progress->pending = &w->pending;
+	replica_wait(s->replica, clock_boot_ms(), &w->waiter);
+	s->wait_began(s->env);
+	return SERVE_PENDING;
+}
+
+static enum serve_outcome
+serve(struct service *s, struct caller *c, const struct lookup *asked, struct buf *out,
+    struct serve_progress *progress)
+{
+	struct rights r = rights_of(s, c, asked);
+	struct lookup l = narrowed(asked, &r);
+	struct answer a;
+
+	if (are_unknown(&r)) {
+		refuse(out, c, &l, PERMISSION_UNKNOWN);
+		return SERVE_DONE;
+	}
+	if (!replica_ask(s->replica, clock_boot_ms(), l.kind, l.team, l.key, s->hide_teams, &a))
+		return wait_for_data(s, c, asked, &r, out, progress);
+	finish(s, c, &l, &r, &a, out);
+	return SERVE_DONE;
+}
+
+/* The option NAME is the Airflow variable config/NAME. */
+static enum serve_outcome
+serve_config(struct service *s, struct caller *c, const struct secrets_request *q, struct buf *out,
+    struct serve_progress *progress)
+{
+	char key[sizeof CONFIG_PREFIX + LIMIT_KEY_BYTES]; /* no key is longer: see secrets_read() */
+	struct lookup l = { .kind = KIND_VARIABLE, .team = q->team };
+
+	memcpy(key, CONFIG_PREFIX, sizeof CONFIG_PREFIX - 1);
+	memcpy(key + sizeof CONFIG_PREFIX - 1, q->key.p, q->key.n);
+	l.key = (struct span){ key, sizeof CONFIG_PREFIX - 1 + q->key.n };
+	return serve(s, c, &l, out, progress);
+}
+
+enum serve_outcome
+lookup_serve(struct service *s, struct caller *caller, const struct secrets_request *q,
+    struct buf *out, struct serve_progress *progress)
+{
+	struct lookup l = { .kind = KIND_VARIABLE, .team = q->team, .key = q->key };
+
+	if (q->method == SECRETS_GET_CONFIG)
+		return serve_config(s, caller, q, out, progress);
+	if (q->method == SECRETS_GET_CONNECTION)
+		l.kind = KIND_CONNECTION;
+	return serve(s, caller, &l, out, progress);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every connection is served from, and the two forms a response takes that is not written at
+ * once: one that waits for an event (struct pending), and one that is written piece by piece
+ * (struct stream). Each is embedded in the request that needs it; the connection owns it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "core/acl.h"
+#include "core/replica.h"
+#include "edge/process/ready.h"
+#include "edge/socket/caller.h"
+
+#define SERVICE_RETRY_MS 1000 /* in an Overloaded response */
+
+/* Borrowed by all connections. The rules, hide_teams and the ids change on reload. */
+struct service {
+	struct replica *replica;
+	const struct ready *ready; /* for Status */
+	const struct acl *acl;
+	const char *organization, *deployment, *workspace; /* one of the last two is NULL */
+	bool hide_teams;               /* [access] teams: a key that holds "___" needs its team */
+	void (*wait_began)(void *env); /* a request waits for data: replica_turn() is due */
+	void *env;
+};
+
+/* How a request ended, or what it left behind. */
+enum serve_outcome {
+	SERVE_DONE,      /* the whole response is written; a oneway call has none */
+	SERVE_CLOSE,     /* not Varlink: close without a response */
+	SERVE_PENDING,   /* progress->pending: the response comes after an event */
+	SERVE_STREAMING, /* progress->stream: the response comes in pieces */
+};
+
+struct pending {
+	void (*write)(struct pending *p, struct buf *out); /* writes the response, frees nothing */
+	void (*drop)(struct pending *p);                   /* stops waiting and frees */
+	void (*ready)(void *arg); /* the connection's: called once, when write() may be called */
+	void *arg;
+};
+
+struct stream {
+	/*
+	 * Appends the next piece, about 32 KiB, or nothing when this turn's budget is spent. True:
+	 * the end.
+	 */
+	bool (*fill)(struct stream *s, struct buf *out);
+	void (*drop)(struct stream *s); /* frees */
+};
+
+/* What an unfinished request leaves with its connection. */
+struct serve_progress {
+	struct pending *pending;
+	struct stream *stream;
+	void (*ready)(void *arg); /* set by the connection, for struct pending */
+	void *arg;
+};
+
+/* The one response to a caller who is not allowed. Not for PERMISSION_ALLOWED. */
+void service_refuse(struct buf *out, enum permission permission);

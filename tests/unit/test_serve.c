@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * edge/socket/serve, lookup, list, status: what each caller gets, by the rules, on a real replica.
+ * Ready is faked; what the replica asks the manager for is counted.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/attr.h"
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "edge/socket/serve.h"
+#include "tests/unit/check.h"
+
+#define MAX_REPLY ((size_t)1 << 20)
+#define N_PROBES  8
+
+bool
+ready_now(const struct ready *r, const struct config_require **lacks)
+{
+	(void)r;
+	*lacks = NULL;
+	return true;
+}
+
+/* --- a replica, two callers ---------------------------------------------------------------- */
+
+struct world {
+	struct replica *replica;
+	struct acl *acl;
+	struct service service;
+	struct caller alice, bob, ghost; /* the ghost's groups cannot be read */
+	struct serve_progress progress;
+	int n_ready, n_waits;
+	struct buf reply;
+	char probed[N_PROBES][64];
+	size_t n_probed;
+};
+
+static void
+start_sync(void *env)
+{
+	(void)env;
+}
+
+static void
+start_probe(void *env, enum record_kind kind, struct span key)
+{
+	struct world *w = env;
+
+	assert_true(w->n_probed < N_PROBES);
+	(void)snprintf(w->probed[w->n_probed++], sizeof w->probed[0], "%s%.*s", kind_prefix(kind),
+	    (int)key.n, key.p);
+}
+
+static void
+wake(void *env)
+{
+	(void)env;
+}
+
+static void
+note(void *env, const char *event, const char *detail)
+{
+	(void)env;
+	(void)event;
+	(void)detail;
+}
+
+static int64_t
+jitter(void *env, int64_t low, int64_t high)
+{
+	(void)env;
+	(void)high;
+	return low;
+}
+
+static const struct replica_ops ops = { start_sync, start_probe, wake, wake, note, jitter };
+
+static void
+wait_began(void *env)
+{
+	((struct world *)env)->n_waits++;
+}
+
+static void
+on_ready(void *arg)
+{
+	((struct world *)arg)->n_ready++;
+}
+
+static int
+no_user(const char *name, uid_t *uid)
+{
+	(void)name;
+	(void)uid;
+	return -ENOENT;
+}
+
+static int
+no_group(const char *name, gid_t *gid)
+{
+	(void)name;
+	(void)gid;
+	return -ENOENT;
+}
+
+static int
+set_up(void **state)
+{
+	static const struct replica_config config = {
+		.windows = { 60000, 120000, 600000, 300000 },
+		.refresh_ms = 30000,
+		.cold_wait_ms = 2000,
+		.deletion_guard_percent = 50,
+		.probe_ms = 1,
+		.lock = ARENA_LOCK_OFF,
+		.max_bytes = 1 << 20,
+	};
+	struct world *w = mem_zalloc(sizeof *w);
+
+	assert_non_null(w);
+	assert_int_equal(replica_new(&w->replica, &config, &ops, w, 7), 0);
+	assert_int_equal(acl_new(&w->acl), 0);
+	w->service = (struct service){ .replica = w->replica,
+		.acl = w->acl,
+		.organization = "org",
+		.deployment = "dep",
+		.wait_began = wait_began,
+		.env = w };
+	w->alice = (struct caller){ .fd = -1, .uid = 1000, .gid = 1000, .groups_known = true };
+	w->bob = (struct caller){ .fd = -1, .uid = 1001, .gid = 1001, .groups_known = true };
+	w->ghost = (struct caller){ .fd = -1, .uid = 1000, .gid = 1000 };
+	w->progress.ready = on_ready;
+	w->progress.arg = w;
+	buf_init(&w->reply, MAX_REPLY);
+	(void)replica_turn(w->replica, clock_boot_ms());
+	*state = w;
+	return 0;
+}
+
+static void
+end_sync(struct world *w, struct generation_builder *b)
+{
+	struct sync_result result = { .outcome = SYNC_FAILED, .reason = "it failed" };
+	struct sync_basis basis;
+
+	replica_basis(w->replica, clock_boot_ms(), &basis);
+	if (b)
+		sync_list_finish(&result, b, &basis);
+	(void)replica_sync_done(w->replica, clock_boot_ms(), &result);
+}
+
+static void
+load(struct world *w)
+{
+	struct generation_builder *b = builder(ARENA_LOCK_OFF);
+
+	add(b, KIND_CONNECTION, RECORD_VALUE, "open", "\"o\"");
+	add(b, KIND_CONNECTION, RECORD_VALUE, "shut", "\"s\"");
+	add(b, KIND_CONNECTION, RECORD_VALUE, "red___open", "\"red o\"");
+	add(b, KIND_VARIABLE, RECORD_VALUE, "config/x", "\"cx\"");
+	add(b, KIND_VARIABLE, RECORD_VALUE, "open", "\"v\"");
+	end_sync(w, b);
+}
+
+static void
+drop_progress(struct world *w)
+{
+	if (w->progress.pending)
+		w->progress.pending->drop(w->progress.pending);
+	if (w->progress.stream)
+		w->progress.stream->drop(w->progress.stream);
+	w->progress.pending = NULL;
+	w->progress.stream = NULL;
+}
+
+static int
+tear_down(void **state)
+{
+	struct world *w = *state;
+
+	drop_progress(w);
+	replica_free(w->replica);
+	acl_free(w->acl);
+	buf_fini(&w->reply);
+	mem_free(w);
+	assert_int_equal(mem_live(), 0);
+	return 0;
+}
+
+static void
+allow(struct world *w, bool yes, const char *rule)
+{
+	static const struct acl_lookup lookup = { no_user, no_group };
+	char why[ACL_WHY_SIZE];
+
+	assert_int_equal(acl_add(w->acl, yes, rule, &lookup, why), 0);
+}
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+static enum serve_outcome
+call(struct world *w, struct caller *c, const char *method, const char *parameters)
+{
+	char frame[512];
+	int n = snprintf(frame, sizeof frame,
+	    "{\"method\":\"io.connd.secrets.%s\",\"parameters\":{%s}}", method, parameters);
+
+	assert_true(n > 0 && (size_t)n < sizeof frame);
+	buf_reset(&w->reply);
+	return serve_call(&w->service, c, frame, (size_t)n, &w->reply, &w->progress);
+}
+
+/* The reply of a call that ends at once, or whose stream is read to its end. */
+static const char *
+reply_to(struct world *w, struct caller *c, const char *method, const char *parameters)
+{
+	if (call(w, c, method, parameters) == SERVE_STREAMING)
+		while (!w->progress.stream->fill(w->progress.stream, &w->reply))
+			;
+	drop_progress(w);
+	return buf_str(&w->reply);
+}
+
+static void
+check_reply(struct world *w, struct caller *c, const char *method, const char *parameters,
+    const char *holds, int line)
+{
+	const char *got = reply_to(w, c, method, parameters);
+
+	if (strstr(got, holds))
+		return;
+	print_error("%s does not hold %s\n", got, holds);
+	_fail(__FILE__, line);
+}
+#define REPLY(c, method, parameters, holds)                                                        \
+	check_reply(w, &w->c, method, parameters, holds, __LINE__)
+
+#define DENIED     "{\"error\":\"org.varlink.service.PermissionDenied\"}"
+#define OVERLOADED "io.connd.secrets.Overloaded"
+#define NOT_FOUND  "io.connd.secrets.NotFound"
+
+/* One probe: the replica takes one a millisecond, and waits for its end. */
+static void
+probe(struct world *w)
+{
+	int64_t began_ms = clock_boot_ms();
+	size_t before = w->n_probed;
+
+	while (w->n_probed == before && clock_boot_ms() < began_ms + 5)
+		(void)replica_turn(w->replica, clock_boot_ms());
+	if (w->n_probed > before)
+		replica_probe_done(w->replica, clock_boot_ms(), false);
+}
+
+/* --- tests --------------------------------------------------------------------------------- */
+
+static void
+without_rules_every_method_answers(void **state)
+{
+	struct world *w = *state;
+
+	load(w);
+	REPLY(ghost, "GetConnection", "\"conn_id\":\"open\"", "{\"parameters\":{\"value\":\"o\"");
+	REPLY(ghost, "GetVariable", "\"key\":\"open\"", "\"value\":\"v\"");
+	REPLY(ghost, "GetConfig", "\"key\":\"x\"", "\"value\":\"cx\"");
+	REPLY(ghost, "GetConnection", "\"conn_id\":\"open\",\"team\":\"red\"", "\"red o\"");
+	REPLY(ghost, "List", "", "[\"open\",\"red___open\",\"shut\"]");
+	REPLY(ghost, "Status", "", "\"connections\":3");
+}
+
+static void
+a_denial_is_the_same_whether_the_key_exists_or_not(void **state)
+{
+	struct world *w = *state;
+
+	load(w);
+	allow(w, true, "uid:1000 conn:open");
+	REPLY(alice, "GetConnection", "\"conn_id\":\"open\"", "\"value\":\"o\"");
+	assert_string_equal(
+	    reply_to(w, &w->alice, "GetConnection", "\"conn_id\":\"shut\""), DENIED);
+	assert_string_equal(
+	    reply_to(w, &w->alice, "GetConnection", "\"conn_id\":\"none\""), DENIED);
+	assert_string_equal(reply_to(w, &w->alice, "GetVariable", "\"key\":\"open\""), DENIED);
+	assert_string_equal(reply_to(w, &w->alice, "GetConfig", "\"key\":\"x\""), DENIED);
+	assert_string_equal(reply_to(w, &w->bob, "GetConnection", "\"conn_id\":\"open\""), DENIED);
+	probe(w);
+	assert_int_equal(w->n_probed, 0);
+}
+
+static void
+list_and_status_are_for_callers_who_may_read_any_key(void **state)
+{
+	struct world *w = *state;
+
+	load(w);
+	allow(w, true, "uid:1000 conn:s*");
+	REPLY(alice, "List", "", "{\"connections\":[\"shut\"],\"variables\":[]");
+	REPLY(alice, "Status", "", "\"state\":\"fresh\"");
+	assert_string_equal(reply_to(w, &w->bob, "List", ""), DENIED);
+	assert_string_equal(reply_to(w, &w->bob, "Status", ""), DENIED);
+}
+
+static void
+a_permission_that_cannot_be_told_is_overloaded_for_every_method(void **state)
+{
+	struct world *w = *state;
+
+	load(w);
+	allow(w, true, "*");
+	REPLY(ghost, "GetConnection", "\"conn_id\":\"open\"", OVERLOADED);
+	REPLY(ghost, "GetConnection", "\"conn_id\":\"open\",\"team\":\"red\"", OVERLOADED);
+	REPLY(ghost, "GetConnection", "\"conn_id\":\"none\"", OVERLOADED);
+	REPLY(ghost, "GetVariable", "\"key\":\"open\"", OVERLOADED);
+	REPLY(ghost, "GetConfig", "\"key\":\"x\"", OVERLOADED);
+	REPLY(ghost, "List", "", OVERLOADED);
+	REPLY(ghost, "Status", "", OVERLOADED);
+	probe(w);
+	assert_int_equal(w->n_probed, 0);
+}
+
+static void
+a_teams_denied_key_is_as_if_it_were_absent(void **state)
+{
+	struct world *w = *state;
+
+	load(w);
+	allow(w, false, "* conn:red___*");
+	allow(w, true, "*");
+	REPLY(alice, "GetConnection", "\"conn_id\":\"open\",\"team\":\"red\"", "\"value\":\"o\"");
+	REPLY(alice, "GetConnection", "\"conn_id\":\"none\",\"team\":\"red\"", NOT_FOUND);
+	probe(w);
+	assert_int_equal(w->n_probed, 1);
+	assert_string_equal(w->probed[0], "conn:none");
+}
+
+static void
+a_team_that_may_read_its_own_keys_only(void **state)
+{
+	struct world *w = *state;
+
+	load(w);
+	allow(w, true, "* conn:red___*");
+	REPLY(alice, "GetConnection", "\"conn_id\":\"open\",\"team\":\"red\"", "\"red o\"");
+	REPLY(alice, "GetConnection", "\"conn_id\":\"shut\",\"team\":\"red\"", DENIED);
+	REPLY(alice, "GetConnection", "\"conn_id\":\"none\",\"team\":\"red\"", DENIED);
+	REPLY(alice, "GetConnection", "\"conn_id\":\"none\",\"team\":\"blue\"", DENIED);
+	probe(w);
+	probe(w);
+	probe(w);
+	assert_int_equal(w->n_probed, 2);
+	assert_string_equal(w->probed[0], "conn:red___none");
+	assert_string_equal(w->probed[1], "conn:red___shut");
+}
+
+static void
+hidden_team_keys_are_not_found_and_not_asked_for(void **state)
+{
+	struct world *w = *state;
+
+	load(w);
+	w->service.hide_teams = true;
+	REPLY(alice, "GetConnection", "\"conn_id\":\"red___open\"", NOT_FOUND);
+	REPLY(alice, "GetConnection", "\"conn_id\":\"open\",\"team\":\"red\"", "\"red o\"");
+	probe(w);
+	assert_int_equal(w->n_probed, 0);
+}
+
+static void
+a_denied_caller_does_not_wait_for_the_first_data(void **state)
+{
+	struct world *w = *state;
+
+	allow(w, false, "* conn:shut");
+	allow(w, true, "uid:1000");
+	REPLY(alice, "GetConnection", "\"conn_id\":\"shut\"", DENIED);
+	REPLY(bob, "GetConnection", "\"conn_id\":\"open\"", DENIED);
+	REPLY(ghost, "GetConnection", "\"conn_id\":\"open\"", OVERLOADED);
+	assert_int_equal(w->n_waits, 0);
+	assert_int_equal(
+	    call(w, &w->alice, "GetConnection", "\"conn_id\":\"open\""), SERVE_PENDING);
+	assert_int_equal(w->n_waits, 1);
+}
+
+static void
+rules_that_change_while_a_lookup_waits_decide_its_response(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(
+	    call(w, &w->alice, "GetConnection", "\"conn_id\":\"open\""), SERVE_PENDING);
+	allow(w, true, "uid:1001");
+	load(w);
+	assert_int_equal(w->n_ready, 1);
+	w->progress.pending->write(w->progress.pending, &w->reply);
+	assert_string_equal(buf_str(&w->reply), DENIED);
+}
+
+static void
+a_waiting_lookup_keeps_its_team_and_key(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(
+	    call(w, &w->alice, "GetConnection", "\"conn_id\":\"open\",\"team\":\"red\""),
+	    SERVE_PENDING);
+	load(w);
+	w->progress.pending->write(w->progress.pending, &w->reply);
+	assert_non_null(strstr(buf_str(&w->reply), "\"red o\""));
+}
+
+static void
+no_memory_to_wait_is_overloaded(void **state)
+{
+	struct world *w = *state;
+
+	assert_non_null(buf_room(&w->reply, 512));
+	mem_fail_after(0);
+	assert_int_equal(call(w, &w->alice, "GetConnection", "\"conn_id\":\"open\""), SERVE_DONE);
+	mem_fail_after(-1);
+	assert_non_null(strstr(buf_str(&w->reply), OVERLOADED));
+	assert_int_equal(w->n_waits, 0);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(without_rules_every_method_answers),
+		TEST(a_denial_is_the_same_whether_the_key_exists_or_not),
+		TEST(list_and_status_are_for_callers_who_may_read_any_key),
+		TEST(a_permission_that_cannot_be_told_is_overloaded_for_every_method),
+		TEST(a_teams_denied_key_is_as_if_it_were_absent),
+		TEST(a_team_that_may_read_its_own_keys_only),
+		TEST(hidden_team_keys_are_not_found_and_not_asked_for),
+		TEST(a_denied_caller_does_not_wait_for_the_first_data),
+		TEST(rules_that_change_while_a_lookup_waits_decide_its_response),
+		TEST(a_waiting_lookup_keeps_its_team_and_key),
+		TEST(no_memory_to_wait_is_overloaded),
+	};
+
+	if (base_init() < 0)
+		return 1;
+	return cmocka_run_group_tests_name("serve", tests, NULL, NULL);
+}
