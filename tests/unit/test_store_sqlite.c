@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is SQLite's alone: what is sealed opens in its own place only, whoever may write the file, and lists are read
- * by an index.
+ * What only SQLite has: a sealed value opens in its own place alone, whatever is done to the file,
+ * and lists are read by an index.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -132,7 +132,7 @@ an_older_value_put_back_does_not_open(void **state)
 	struct store_fault fault;
 
 	tamper(f, "CREATE TABLE kept AS SELECT sealed FROM object WHERE key = 'a'");
-	assert_int_equal(store_object_update(f->s, &f->a, &q, &nobody, &fault), 0);
+	assert_int_equal(store_object_update(f->s, &f->a, &q, NULL, &nobody, &fault), 0);
 	assert_int_equal(read_object(f, &f->a), 0);
 	tamper(f, "UPDATE object SET sealed = (SELECT sealed FROM kept) WHERE key = 'a'");
 	assert_int_equal(read_object(f, &f->a), -EBADMSG);

@@ -225,7 +225,7 @@ object_update(struct request *rq)
 	q = object_body_request(body);
 	if (update_changes_links(&o, q) && !request_may(rq, ACTION_LINK, &o.place, the_object))
 		goto out;
-	r = store_object_update(rq->api->store, &id, q, &rq->actor, &sf);
+	r = store_object_update(rq->api->store, &id, q, NULL, &rq->actor, &sf);
 	if (r == STORE_NOT_FOUND)
 		request_not_found(rq, the_object);
 	else if (r > 0)
@@ -250,7 +250,7 @@ object_delete(struct request *rq)
 	if (!object_find(rq, ACTION_DELETE, &o))
 		return;
 	id = o.id;
-	r = store_object_delete(rq->api->store, &id, &rq->actor);
+	r = store_object_delete(rq->api->store, &id, NULL, &rq->actor);
 	if (r < 0)
 		respond_internal_error(rq->conn, r);
 	else if (r > 0)
@@ -281,7 +281,7 @@ object_exclude(struct request *rq)
 		request_bad_body(rq, r, &f);
 		return;
 	}
-	r = store_object_exclude(rq->api->store, &id, &target, &rq->actor);
+	r = store_object_exclude(rq->api->store, &id, &target, NULL, &rq->actor);
 	if (r == STORE_NOT_FOUND)
 		request_not_found(rq, the_object);
 	else if (r > 0)

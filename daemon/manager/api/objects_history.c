@@ -169,7 +169,7 @@ object_restore(struct request *rq)
 	id = o.id;
 	if (read_restoration(rq, NULL, &version))
 		answer_restored(
-		    rq, &id, store_object_restore(rq->api->store, &id, version, &rq->actor));
+		    rq, &id, store_object_restore(rq->api->store, &id, version, NULL, &rq->actor));
 }
 
 /* One that was deleted: for who may create it, since that is what comes to be. */
@@ -219,7 +219,7 @@ object_promote(struct request *rq)
 		request_denied(rq, POLICY_DENIED, "The Workspace");
 		return;
 	}
-	r = store_object_promote(rq->api->store, &id, &rq->actor);
+	r = store_object_promote(rq->api->store, &id, NULL, &rq->actor);
 	if (r < 0)
 		respond_internal_error(rq->conn, r);
 	else if (r == STORE_CONFLICT)

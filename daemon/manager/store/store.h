@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the manager keeps, in the domain's words: organizations, Workspaces, Deployments, environment
- * objects with their links, tokens. No SQL above this line; another database is another file
- * behind the same functions and the same tests.
+ * What the manager stores, in the domain's words: organizations, Workspaces, Deployments,
+ * environment objects with their links, tokens. There is no SQL above this header; another
+ * database is another directory behind the same functions and the same tests.
  *
- * A data directory has one process at a time: store_open() takes its lock.
+ * One process at a time uses a data directory: store_open() takes its lock.
  *
- * Owns: atomicity (each function that changes something is one transaction, on disk when it
- * returns), uniqueness, sealing of all values, what an update means, change numbers. Does not: check
- * rights (policy.h), know HTTP or validate bodies (routes).
+ * Owns atomicity (each function that changes something is one transaction, on disk when the
+ * function returns), uniqueness, sealing of all values, what an update means, change numbers. Does
+ * not check rights (policy.h), know HTTP or validate bodies (routes).
  *
  * Results: 0 done; a positive enum store_result; or -errno (-EBADMSG: a sealed value does not open,
- * -EMSGSIZE: a value beyond LIMIT_VALUE, -EBUSY, -EIO, -ENOSPC, -ENOMEM). Spans in results are borrowed and
- * live until the next call that is given the same cursor, row holder or (elsewhere) the store.
+ * -EMSGSIZE: a value beyond LIMIT_VALUE, -EBUSY, -EIO, -ENOSPC, -ENOMEM). Spans in results are
+ * borrowed and live until the next call that gets the same cursor or row holder or, elsewhere, the
+ * same store.
  *
  * One thread.
  */
@@ -32,10 +33,12 @@
 
 enum store_result {
 	STORE_OK = 0,
-	STORE_NOT_FOUND, /* the thing the call is about is not there */
+	STORE_NOT_FOUND, /* the thing the call is about does not exist */
 	STORE_CONFLICT,  /* its key or name is taken in its scope */
-	STORE_NOT_EMPTY, /* it can not go while there are Deployments in it */
-	STORE_NO_ENTITY, /* a Workspace, Deployment or project it refers to is not there; see struct store_fault */
+	STORE_NOT_EMPTY, /* Deployments or projects are in it, so it cannot be deleted */
+	/* A Workspace, Deployment or project it refers to does not exist (struct store_fault). */
+	STORE_NO_ENTITY,
+	STORE_STALE, /* it is not in the state that the caller expects: see struct store_version */
 };
 
 /* Which part of a request STORE_NO_ENTITY is about. */
@@ -46,35 +49,43 @@ struct store_fault {
 
 struct store;
 
-/* Once, before any other use of the database library: its memory comes from base/mem. 0 or -errno. */
+/*
+ * Gives the database library its memory from base/mem: once, before any other use of it.
+ * 0 or -errno.
+ */
 MUST_CHECK int store_global_init(void);
 
 #define STORE_WHY_SIZE 512
 /*
- * Makes a new database in dir, which exists, and opens it. -EEXIST: there is one already, nothing was
- * changed. keys is borrowed until store_close(). `why`: a sentence for a person.
+ * Makes a new database in dir, an existing directory, and opens it. -EEXIST: there is a database
+ * already, and nothing was changed. keys is borrowed until store_close(). `why` receives a sentence
+ * for a person.
  */
 MUST_CHECK int store_create(
     struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE]);
-/* Whether there is a database in dir: 0, or -errno with why. For a directory that nobody has made, the first to ask. */
+/* Whether there is a database in dir: 0, or -errno with `why`. Needs no key and takes no lock. */
 MUST_CHECK int store_find(const char *dir, char why[static STORE_WHY_SIZE]);
 /*
- * keys is borrowed until store_close(). Migrates an older schema; a newer one is refused (-EPROTO). -EBUSY:
- * another process has the directory. -ENOENT: no database there. -EKEYREJECTED: the key is another one's.
+ * keys is borrowed until store_close(). Migrates an older schema. -EPROTO: the schema is a newer
+ * program's. -EBUSY: another process has the directory. -ENOENT: there is no database.
+ * -EKEYREJECTED: the database was sealed with another key.
  */
 MUST_CHECK int store_open(
     struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE]);
 /*
- * Makes a database in dir from a backup and opens it, with an epoch of its own. Fails like store_create() and
- * store_open(), and then leaves nothing.
+ * Makes a database in dir from a backup and opens it, with an epoch of its own. Fails like
+ * store_create() and store_open(), and then leaves nothing.
  */
 MUST_CHECK int store_restore(struct store **out, const char *dir, const char *from,
     struct keys *keys, char why[static STORE_WHY_SIZE]);
-/* Copies everything, as it is now, into a new file (0600; -EEXIST). Its values are sealed like the store's. */
+/*
+ * Copies the whole store, as it is now, into a new file (0600). -EEXIST: the file is there. Values
+ * stay sealed with the store's key.
+ */
 MUST_CHECK int store_backup(struct store *s, const char *path, char why[static STORE_WHY_SIZE]);
 struct store *store_close(struct store *s); /* NULL is fine; returns NULL */
 
-/* Who does it; both "" for the command line. Kept with what is written. */
+/* Who makes a change; both "" for the command line. Stored with the change. */
 struct store_actor {
 	struct id token;
 	struct span name; /* of the token */
@@ -83,7 +94,10 @@ struct store_actor {
 /* ---- change numbers and events ---- */
 
 #define STORE_ALL_TYPES ((1U << MANAGER_N_TYPES) - 1) /* a mask of 1 << enum manager_type */
-/* Drawn anew by init and restore: equal numbers of different epochs mean nothing. 16 hex digits. */
+/*
+ * 16 hex digits, drawn by init and by restore: equal change numbers of different epochs are
+ * unrelated.
+ */
 const char *store_epoch(const struct store *s);
 
 enum store_event_kind {
@@ -98,15 +112,15 @@ struct store_event {
 	struct id workspace; /* of a Deployment or project */
 	unsigned types;
 };
-/* fn is called after each commit, never inside one; it must not call the store's changing functions. */
+/* fn is called after each commit, never inside a transaction. It must not change the store. */
 #define STORE_MAX_WATCHERS 4
 MUST_CHECK int store_watch(
     struct store *s, void (*fn)(void *arg, const struct store_event *e), void *arg);
 void store_unwatch(struct store *s, void *arg);
 /*
- * Moves with each commit after which a token that was good may be allowed something else: one is revoked or
- * pruned, or a place or an organization's settings changed. As long as it stands, what a token was found to be
- * allowed stands, too, until the token expires.
+ * Moves with each commit that may take rights from a valid token: a revocation, a pruning, a
+ * change of a place or of an organization's settings. While the number stands, what a token was
+ * allowed before it is still allowed, until the token expires.
  */
 uint64_t store_rights(const struct store *s);
 
@@ -120,12 +134,12 @@ struct store_entity {
 	struct id deployment; /* of a project: whose objects its view has too; "" for none */
 	struct span name;
 	struct span workspace_name; /* of a Deployment or project */
-	struct span description;    /* absent: nobody gave one; of an organization never */
+	struct span description;    /* absent: none was ever given; an organization has none */
 	bool secrets_fetching;      /* of an organization */
-	bool cicd_enforced; /* of a Deployment; of a Workspace what its new ones begin with */
+	bool cicd_enforced; /* of a Deployment; of a Workspace the default of its new ones */
 	int64_t created_ms, updated_ms;
 };
-/* What is said of a place; what is absent stays as it is, or as a new place begins. */
+/* The members of a place to set; an absent one stays as it is, or as a new place begins. */
 struct store_entity_set {
 	struct span name;        /* never absent for a new one */
 	struct span description; /* not of an organization */
@@ -145,9 +159,10 @@ MUST_CHECK int store_entity_create(struct store *s, enum scope scope, const stru
 MUST_CHECK int store_entity_get(
     struct store *s, enum scope scope, const struct id *id, struct store_entity *out);
 /*
- * The children of one parent, by name: parent is an organization (for Workspaces, and for all its
- * Deployments or projects) or a Workspace, "" for all organizations. each() other than 0 ends it and
- * is returned. limit < 0: no limit. *total (may be NULL): how many there are in all.
+ * The children of one parent, by name. parent is an organization (for Workspaces, and for all its
+ * Deployments or projects) or a Workspace; "" for all organizations. A result of each() other than
+ * 0 ends the list and is returned. limit < 0: no limit. *total (may be NULL): how many there are
+ * in all.
  */
 MUST_CHECK int store_entity_list(struct store *s, enum scope scope, const struct id *parent,
     int64_t offset, int64_t limit, int (*each)(void *arg, const struct store_entity *e), void *arg,
@@ -161,17 +176,21 @@ struct store_entity_order {
 	} sorts[STORE_MAX_SORTS]; /* then, always: name, id */
 	size_t n_sorts;
 };
-/* All of them as store_entity_list() has them, but in an order of one's own. */
+/* All children, as store_entity_list() without a limit, in the given order. */
 MUST_CHECK int store_entity_list_sorted(struct store *s, enum scope scope, const struct id *parent,
     const struct store_entity_order *order, int (*each)(void *arg, const struct store_entity *e),
     void *arg);
-/* All of it or nothing, as above; STORE_NOT_FOUND. The history names what is another now. */
+/*
+ * Sets all members or none. STORE_NOT_FOUND, or as store_entity_create(). The audit log names the
+ * members that changed.
+ */
 MUST_CHECK int store_entity_update(struct store *s, enum scope scope, const struct id *id,
     const struct store_entity_set *set, const struct store_actor *by);
 /*
- * A Deployment goes with its own objects, and with every link and exclusion that names it, never with the
- * Workspace's objects. A Workspace goes with its objects, once it has no Deployments (STORE_NOT_EMPTY). Tokens for
- * what is gone are revoked. An organization stays: STORE_NOT_EMPTY.
+ * Deletes a place. With a Deployment or project go its own objects and every link and exclusion
+ * that names it; the Workspace's objects stay. With a Workspace go its objects; it must have no
+ * Deployments and projects (STORE_NOT_EMPTY). Tokens of the place are revoked. An organization is
+ * never deleted: STORE_NOT_EMPTY.
  */
 MUST_CHECK int store_entity_delete(
     struct store *s, enum scope scope, const struct id *id, const struct store_actor *by);
@@ -203,14 +222,14 @@ struct store_object {
 	struct place place; /* of the scope */
 	bool auto_link, auto_link_projects;
 	int64_t version;         /* grows with every change */
+	uint64_t draw;           /* see struct store_version */
 	struct span description; /* absent: none was ever given */
-	struct span value;       /* document; with the override laid over it in a resolved row */
+	struct span value;       /* document; in a resolved row with the override applied */
 	const struct store_link *links;
 	size_t n_links;
 	const struct store_link *excludes;
 	size_t n_excludes;
-	bool
-	    resolved_link; /* a resolved row that came through a link: scope/scope_id are its source */
+	bool resolved_link; /* of a resolved row: it came through a link from scope/scope_id */
 	int64_t created_ms, updated_ms;
 	struct store_subject created_by, updated_by;
 };
@@ -226,8 +245,8 @@ struct store_target {
 	struct id entity;
 };
 /*
- * What a create or update asks for. links and excludes are the whole new sets, as auto_link is: what is not
- * there is gone. A link keeps its overrides as value_override_update() says.
+ * What a create or update requests. links, excludes and auto_link are whole new sets: what they do
+ * not name is removed. A link keeps its overrides as value_override_update() says.
  */
 struct store_object_request {
 	/* create only */
@@ -244,29 +263,50 @@ struct store_object_request {
 	const struct store_target *excludes;
 	size_t n_excludes;
 };
-/* 0, STORE_CONFLICT, STORE_NO_ENTITY (*fault), or -errno. Links must be in the object's own Workspace. */
+/*
+ * One state of an object: its version, and random bits drawn by the change that made it. A restored
+ * or rolled-back store has the same version again, never with the same bits.
+ */
+struct store_version {
+	int64_t number;
+	uint64_t draw;
+};
+/*
+ * `expect` (NULL: any state) is the state that the caller has read. Each function that takes it
+ * returns STORE_STALE, and changes nothing, when the object has another one by now.
+ */
+/*
+ * 0, STORE_CONFLICT, STORE_NO_ENTITY (*fault), or -errno. Links stay in the object's own
+ * Workspace.
+ */
 MUST_CHECK int store_object_create(struct store *s, const struct store_object_request *r,
     const struct store_actor *by, struct id *out, struct store_fault *fault);
-/* 0, STORE_NOT_FOUND, STORE_NO_ENTITY (*fault), or -errno. */
+/* 0, STORE_NOT_FOUND, STORE_STALE, STORE_NO_ENTITY (*fault), or -errno. */
 MUST_CHECK int store_object_update(struct store *s, const struct id *id,
-    const struct store_object_request *r, const struct store_actor *by, struct store_fault *fault);
-MUST_CHECK int store_object_delete(
-    struct store *s, const struct id *id, const struct store_actor *by);
-/* Adds one exclusion; one that is there already is no error. STORE_NOT_FOUND, STORE_NO_ENTITY. */
+    const struct store_object_request *r, const struct store_version *expect,
+    const struct store_actor *by, struct store_fault *fault);
+MUST_CHECK int store_object_delete(struct store *s, const struct id *id,
+    const struct store_version *expect, const struct store_actor *by);
+/*
+ * Adds one exclusion; one that is there already is not an error. STORE_NOT_FOUND, STORE_STALE,
+ * STORE_NO_ENTITY.
+ */
 MUST_CHECK int store_object_exclude(struct store *s, const struct id *id,
-    const struct store_target *target, const struct store_actor *by);
+    const struct store_target *target, const struct store_version *expect,
+    const struct store_actor *by);
 
 /*
- * A Deployment's object becomes its Workspace's, under the same id, linked to the Deployment it came from.
- * STORE_NOT_FOUND: no such object, or no Deployment's; STORE_CONFLICT: the Workspace has the key.
+ * Makes a Deployment's object its Workspace's, under the same id, linked to the Deployment it came
+ * from. STORE_NOT_FOUND: there is no such object, or it is not a Deployment's. STORE_CONFLICT: the
+ * Workspace has the key.
  */
-MUST_CHECK int store_object_promote(
-    struct store *s, const struct id *id, const struct store_actor *by);
+MUST_CHECK int store_object_promote(struct store *s, const struct id *id,
+    const struct store_version *expect, const struct store_actor *by);
 
 /* Reading one object. The holder owns what the row's spans point to. */
 struct store_holder;
 MUST_CHECK struct store_holder *store_holder_new(void);
-/* What was read is answered: nothing of it stays. */
+/* Wipes what was read. */
 void store_holder_wipe(struct store_holder *h);
 struct store_holder *store_holder_free(struct store_holder *h);
 MUST_CHECK int store_object_get(
@@ -276,16 +316,16 @@ MUST_CHECK int store_object_get(
 enum store_sort { STORE_SORT_TYPE, STORE_SORT_KEY, STORE_SORT_CREATED, STORE_SORT_UPDATED };
 struct store_query {
 	/*
-	 * What is looked at. ORGANIZATION: every object in it but those of projects; WORKSPACE: its WORKSPACE-scope objects;
-	 * DEPLOYMENT: its own objects and, when resolve is set, those linked into it, one row a key,
-	 * values as the Deployment sees them, without links. PROJECT likewise, and then what its Deployment
-	 * sees; of equal keys the project's own is shown, else the one linked to the project.
+	 * ORGANIZATION: every object in it but those of projects. WORKSPACE: its WORKSPACE-scope
+	 * objects. DEPLOYMENT: its own objects and, with resolve, those linked into it, one row a
+	 * key, with the values that the Deployment gets and without links. PROJECT likewise, and
+	 * then what its Deployment gets; of equal keys the project's own row is the one, then the
+	 * one linked to the project.
 	 */
 	enum scope scope;
 	struct id scope_id;
 	bool resolve;
-	/* ... and, for a token of narrower scope that names none: Workspace and Deployment objects of it */
-	bool whole_workspace; /* with WORKSPACE: also the objects of its Deployments */
+	bool whole_workspace; /* with WORKSPACE: the objects of its Deployments as well */
 	unsigned types;       /* mask; STORE_ALL_TYPES for every type */
 	struct span key;      /* absent: all */
 	struct {
@@ -296,15 +336,15 @@ struct store_query {
 	int64_t offset, limit; /* limit < 0: none */
 };
 /*
- * A view's content has a number that grows whenever it may have changed: of the query only scope,
- * scope_id, whole_workspace and types count. Unknown ids have 0.
+ * The change number of a view, which grows whenever the view's content may have changed. Of the
+ * query only scope, scope_id, whole_workspace and types matter. Unknown ids have 0.
  */
 MUST_CHECK int store_view_number(struct store *s, const struct store_query *q, uint64_t *number);
 /*
- * A list as it was at one instant, whatever is written meanwhile. total: rows without offset and limit;
- * number: the view's change number at that instant. A cursor costs some 30 KiB, not its rows, and
- * holds back the log's checkpoint: close it soon. A page costs its rows when the one before it was read to
- * its end; another one also counts its way there.
+ * A list as it is at one instant, whatever is written while it is read. total: rows without offset
+ * and limit; number: the view's change number at that instant. A cursor costs some 30 KiB, however
+ * many rows it has, and holds back the log's checkpoint: close it soon. A page that follows one
+ * which was read to its end costs its rows; any other one also costs the rows before it.
  */
 struct store_cursor;
 MUST_CHECK int store_list(struct store *s, const struct store_query *q, struct store_cursor **out,
@@ -356,29 +396,33 @@ struct store_audit_query {
 MUST_CHECK int store_audit_list(struct store *s, const struct store_audit_query *q,
     int (*each)(void *arg, const struct store_audit *a), void *arg, int64_t *total);
 /*
- * Somebody was given a view (object NULL) or one object: noted once as long as its change number stays, and
- * written out with others later (store_tidy()).
+ * Records that a client got a view (object NULL) or one object: once as long as its change number
+ * stays, and written later with others (store_tidy()).
  */
 void store_audit_read(struct store *s, const struct store_actor *by, const struct store_query *view,
     const struct store_object *object, uint64_t number, bool secrets);
-/* Takes away what is older, and what objects were before changes and deletions that are. */
+/* Deletes older audit rows, and the object versions that older changes and deletions ended. */
 MUST_CHECK int store_audit_prune(struct store *s, int64_t before_ms);
 /*
- * The object becomes what it was at that version, as a new one; links to Deployments that are gone stay away.
- * STORE_NOT_FOUND: no such object, or nothing is kept of that version.
+ * Makes a new version of the object with the content of an earlier one, without links to
+ * Deployments that are gone. STORE_NOT_FOUND: there is no such object, or that version is not
+ * kept.
  */
-MUST_CHECK int store_object_restore(
-    struct store *s, const struct id *id, int64_t version, const struct store_actor *by);
-/* Where an object was that has been deleted. STORE_NOT_FOUND: it is there, nothing is known of it, or its place is gone. */
+MUST_CHECK int store_object_restore(struct store *s, const struct id *id, int64_t version,
+    const struct store_version *expect, const struct store_actor *by);
+/*
+ * The place of a deleted object. STORE_NOT_FOUND: the object exists, nothing is known of it, or its
+ * place is gone.
+ */
 MUST_CHECK int store_object_gone(struct store *s, const struct id *id, struct place *out);
 /*
- * A deleted object comes back as it was at that version, under its id and key; otherwise as store_object_restore().
- * STORE_CONFLICT: another has its key.
+ * Makes a deleted object again as it was at that version, under its id and key; otherwise as
+ * store_object_restore(). STORE_CONFLICT: another object has its key.
  */
 MUST_CHECK int store_object_revive(
     struct store *s, const struct id *id, int64_t version, const struct store_actor *by);
 
-/* ---- tokens; token.h is the way to them for anybody but itself ---- */
+/* ---- tokens: for token.c, which everybody else uses ---- */
 
 struct store_token {
 	struct id id;
@@ -400,15 +444,15 @@ MUST_CHECK int store_token_find(
 MUST_CHECK int store_token_revoke(
     struct store *s, const struct id *id, int64_t now_ms, const struct store_actor *by);
 /*
- * Tokens of a place, newest first: of the organization every one, of a Workspace its own and its
- * Deployments', of a Deployment its own. Revoked and expired ones are among them until they are pruned. each()
- * and limit as in store_entity_list().
+ * Tokens of a place, newest first: of an organization every one, of a Workspace its own and its
+ * Deployments', of a Deployment its own. Revoked and expired ones are in the list until they are
+ * pruned. each() and limit as in store_entity_list().
  */
 MUST_CHECK int store_token_list(struct store *s, const struct place *where, int64_t offset,
     int64_t limit, int (*each)(void *arg, const struct store_token *t), void *arg, int64_t *total);
-/* Takes away those that could not be used since before_ms. */
+/* Deletes tokens that ended before before_ms. */
 MUST_CHECK int store_token_prune(struct store *s, int64_t before_ms);
-/* When tokens were last used; ids that are gone are passed over. */
+/* When tokens were last used; ids that are gone are ignored. */
 struct store_token_use {
 	struct id id;
 	int64_t at_ms;
@@ -416,13 +460,13 @@ struct store_token_use {
 MUST_CHECK int store_token_used(struct store *s, const struct store_token_use *uses, size_t n);
 /* The manager's own secrets (signing seed), sealed like any value. STORE_NOT_FOUND. */
 MUST_CHECK int store_secret_get(struct store *s, const char *name, struct buf *out);
-/* STORE_CONFLICT when it is there already. */
+/* STORE_CONFLICT: there is one of that name. */
 MUST_CHECK int store_secret_put(struct store *s, const char *name, struct span secret);
-/* Everything sealed gets wrapped under the current key (keys_rotate()), all or nothing. */
+/* Wraps everything sealed under the current key (keys_rotate()), all or nothing. */
 MUST_CHECK int store_rewrap(struct store *s);
 /*
- * Housekeeping that is not worth a writer's time: takes what changed secrets have left in the
- * write-ahead log away. For a quiet moment, every few seconds; cheap when there is nothing to do.
+ * Housekeeping, every few seconds at a quiet moment: writes recorded reads, and clears what changed
+ * secrets have left in the write-ahead log. Cheap when there is nothing to do.
  */
 void store_tidy(struct store *s);
 /* A fresh id. */

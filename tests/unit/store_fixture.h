@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A store with an organization, two Workspaces and four Deployments, and short forms of what tests
+ * ask of it. Every function fails the test when its step fails, unless it returns the store's
+ * result.
+ */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "manager/store/store.h"
+#include "tests/unit/check.h"
+#include "tests/unit/store_places.h"
+
+#define CONN MANAGER_CONNECTION
+#define VAR  MANAGER_AIRFLOW_VARIABLE
+
+#define NAMED(name_) (&(const struct store_entity_set){ .name = SPAN_LITERAL(name_) })
+
+extern const struct store_actor nobody;
+
+struct fixture {
+	char dir[TEST_DIR_SIZE];
+	struct keys *keys;
+	struct store *s;
+	struct id org, ws, ws2, dep[3], far; /* far: in the second Workspace */
+	struct id project;                   /* made by tests that want one */
+	struct store_holder *h;
+	struct store_event events[64];
+	size_t n_events;
+	uint64_t numbers[9]; /* as moved() saw them last */
+};
+
+/* cmocka's: of the group, of each test. */
+int store_start(void **state);
+int store_set_up(void **state);
+int store_tear_down(void **state);
+#define STORE_TEST(fn) cmocka_unit_test_setup_teardown(fn, store_set_up, store_tear_down)
+
+void reopen(struct fixture *f);
+/* For store_watch(): appends to f->events. */
+void on_event(void *arg, const struct store_event *e);
+
+/* A test leaves members out of its requests on purpose. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
+struct given {
+	enum manager_type type;
+	const char *key, *value, *description;
+	enum scope scope;
+	const struct id *at;
+	bool auto_link;
+	const struct id *link[3]; /* with .override below */
+	const char *override[3];  /* NULL: not given; "": given and empty */
+	const struct id *exclude[3];
+	bool auto_link_projects;
+};
+
+/* Creates or updates. expect: of an update, may be NULL. */
+int ask(struct fixture *f, const struct given *g, struct id *id, bool update,
+    const struct store_version *expect, struct store_fault *fault);
+#define CREATE(f, id, ...)                                                                         \
+	ask((f), &(struct given){ __VA_ARGS__ }, (id), false, NULL, &(struct store_fault){ 0 })
+#define UPDATE(f, id, ...)                                                                         \
+	ask((f), &(struct given){ __VA_ARGS__ }, (id), true, NULL, &(struct store_fault){ 0 })
+void get(struct fixture *f, const struct id *id, struct store_object *o);
+
+/* The rows of a query as "key=value key=value ..."; a linked row's key has a '>' before it. */
+void assert_list(
+    struct fixture *f, const struct store_query *q, int64_t want_total, const char *want);
+#define VIEW(d)                                                                                    \
+	((struct store_query){ SCOPE_DEPLOYMENT, (d), true, .types = STORE_ALL_TYPES, .limit = -1 })
+#define V(x) "{\"value\":\"" x "\",\"isSecret\":false}"
+
+uint64_t number_of(
+    struct fixture *f, enum scope scope, struct id id, unsigned types, bool whole_workspace);
+/*
+ * The view numbers that moved since the last call, as letters: O organization, W its first
+ * Workspace, w that with its Deployments, abc variables of dep[0..2], A connections of dep[0], X
+ * the second Workspace, f far.
+ */
+const char *moved(struct fixture *f);
+
+/* The audit log, newest first, as "ACTION key version[+ if restorable] fields actor; ...". */
+void assert_audit(struct fixture *f, const struct id *subject, const char *want);
+int note_audit(void *arg, const struct store_audit *a); /* one such line; arg is a struct buf */

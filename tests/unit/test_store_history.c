@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* History and the audit log, through store.h; one look at a table that no function shows. */
+#include "tests/unit/store_fixture.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+
+static void
+a_promoted_object_stays_linked_to_its_origin(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	struct id id, taken;
+
+	assert_int_equal(CREATE(f, &id, VAR, "k", V("1"), "said", SCOPE_DEPLOYMENT, &f->dep[0]), 0);
+	assert_int_equal(CREATE(f, &taken, VAR, "k", V("2"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
+	assert_int_equal(store_object_promote(f->s, &id, NULL, &nobody), STORE_CONFLICT);
+	assert_int_equal(store_object_promote(f->s, &taken, NULL, &nobody), STORE_NOT_FOUND);
+	assert_int_equal(store_object_delete(f->s, &taken, NULL, &nobody), 0);
+	moved(f);
+	assert_int_equal(store_object_promote(f->s, &id, NULL, &nobody), 0);
+	assert_string_equal(moved(f), "OWwa");
+	get(f, &id, &o);
+	assert_int_equal(o.scope, SCOPE_WORKSPACE);
+	assert_true(id_equal(&o.scope_id, &f->ws));
+	assert_span(o.description, "said");
+	assert_int_equal(o.n_links, 1);
+	assert_true(id_equal(&o.links[0].entity, &f->dep[0]));
+	assert_list(f, &VIEW(f->dep[0]), 1, ">k=1");
+	assert_list(f, &VIEW(f->dep[1]), 0, "");
+}
+
+static void
+what_was_done_is_on_record_without_values(void **state)
+{
+	struct fixture *f = *state;
+	struct store_actor jo = { { "" }, SPAN_LITERAL("jo") };
+	struct store_target b = { SCOPE_DEPLOYMENT, f->dep[1] };
+	struct buf want = BUF_INIT(4096);
+	struct id id;
+
+	assert_int_equal(
+	    CREATE(f, &id, CONN, "c", "{\"type\":\"x\",\"password\":\"p\",\"extra\":{\"k\":1}}",
+		NULL, SCOPE_WORKSPACE, &f->ws, false, { &f->dep[0] }, { "{\"host\":\"h\"}" }),
+	    0);
+	assert_int_equal(UPDATE(f, &id, CONN, NULL, "{\"type\":\"x\",\"extra\":{\"k\":2,\"l\":1}}",
+			     "d", .auto_link = true),
+	    0);
+	assert_int_equal(store_object_exclude(f->s, &id, &b, NULL, &jo), 0);
+	assert_int_equal(store_object_delete(f->s, &id, NULL, &jo), 0);
+	buf_addf(&want,
+	    "DELETE c 3+ [] jo; "
+	    "EXCLUDE c 3+ [\"excludeLinks.%s\"] jo; "
+	    "UPDATE c 2+ "
+	    "[\"extra.k\",\"extra.l\",\"description\",\"autoLinkDeployments\",\"links.%s\"] ; "
+	    "CREATE c 1+ [\"type\",\"password\",\"extra.k\",\"links.%s\",\"links.%s.host\"] ",
+	    f->dep[1].s, f->dep[0].s, f->dep[0].s, f->dep[0].s);
+	assert_audit(f, &id, buf_str(&want));
+	assert_audit(f, &f->dep[0], "CREATE_ENTITY a 0 [\"name\"] ");
+	buf_fini(&want);
+}
+
+static void
+an_object_goes_back_to_what_it_was(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	struct id id;
+
+	assert_int_equal(
+	    CREATE(f, &id, CONN, "c", "{\"type\":\"x\",\"host\":\"h\",\"password\":\"p\"}",
+		"first \"one\"", SCOPE_WORKSPACE, &f->ws, true, { &f->dep[0], &f->dep[1] },
+		{ "{\"password\":\"q\"}", NULL }, { &f->dep[2] }),
+	    0);
+	assert_int_equal(
+	    UPDATE(f, &id, CONN, NULL, "{\"type\":\"y\",\"password\":\"r\"}", "second"), 0);
+	assert_int_equal(store_object_restore(f->s, &id, 9, NULL, &nobody), STORE_NOT_FOUND);
+	assert_int_equal(store_object_restore(f->s, &f->ws, 1, NULL, &nobody), STORE_NOT_FOUND);
+	/* One of its Deployments is gone meanwhile. */
+	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep[1], &nobody), 0);
+	moved(f);
+	assert_int_equal(store_object_restore(f->s, &id, 1, NULL, &nobody), 0);
+	assert_string_equal(moved(f), "OWwA");
+	get(f, &id, &o);
+	assert_int_equal(o.version, 3);
+	assert_span(o.value, "{\"type\":\"x\",\"host\":\"h\",\"password\":\"p\"}");
+	assert_span(o.description, "first \"one\"");
+	assert_true(o.auto_link);
+	assert_int_equal(o.n_links, 1);
+	assert_true(id_equal(&o.links[0].entity, &f->dep[0]));
+	assert_span(o.links[0].override, "{\"password\":\"q\"}");
+	assert_int_equal(o.n_excludes, 1);
+	assert_int_equal(store_object_restore(f->s, &id, 2, NULL, &nobody), 0);
+	get(f, &id, &o);
+	assert_span(o.value, "{\"type\":\"y\",\"password\":\"r\"}");
+	assert_int_equal(o.n_links, 0);
+	reopen(f);
+	assert_int_equal(store_object_restore(f->s, &id, 3, NULL, &nobody), 0);
+}
+
+static void
+a_deleted_object_comes_back(void **state)
+{
+	struct fixture *f = *state;
+	struct store_object o;
+	struct place place;
+	struct id id, other;
+
+	assert_int_equal(CREATE(f, &id, CONN, "c", "{\"type\":\"x\",\"password\":\"p\"}", "first",
+			     SCOPE_WORKSPACE, &f->ws, true, { &f->dep[0], &f->dep[1] },
+			     { "{\"password\":\"q\"}", NULL }, { &f->dep[2] }),
+	    0);
+	assert_int_equal(UPDATE(f, &id, CONN, NULL, "{\"type\":\"y\"}", "second"), 0);
+	assert_int_equal(store_object_gone(f->s, &id, &place), STORE_NOT_FOUND);
+	assert_int_equal(store_object_revive(f->s, &id, 1, &nobody), STORE_NOT_FOUND);
+	assert_int_equal(store_object_delete(f->s, &id, NULL, &nobody), 0);
+	assert_int_equal(store_object_gone(f->s, &f->ws, &place), STORE_NOT_FOUND);
+	assert_int_equal(store_object_gone(f->s, &id, &place), 0);
+	assert_true(id_equal(&place.workspace, &f->ws));
+	assert_int_equal(store_object_revive(f->s, &id, 3, &nobody), STORE_NOT_FOUND);
+	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep[1], &nobody), 0);
+	reopen(f);
+	moved(f);
+	assert_int_equal(store_object_revive(f->s, &id, 1, &nobody), 0);
+	assert_string_equal(moved(f), "OWwA");
+	get(f, &id, &o);
+	assert_int_equal(o.version, 3);
+	assert_span(o.key, "c");
+	assert_span(o.value, "{\"type\":\"x\",\"password\":\"p\"}");
+	assert_span(o.description, "first");
+	assert_true(o.auto_link);
+	assert_int_equal(o.n_links, 1);
+	assert_span(o.links[0].override, "{\"password\":\"q\"}");
+	assert_int_equal(o.n_excludes, 1);
+	/* Again, and from another's place; then nothing is known of it any more. */
+	assert_int_equal(store_object_delete(f->s, &id, NULL, &nobody), 0);
+	assert_int_equal(
+	    CREATE(f, &other, CONN, "c", "{\"type\":\"z\"}", NULL, SCOPE_WORKSPACE, &f->ws), 0);
+	assert_int_equal(store_object_revive(f->s, &id, 2, &nobody), STORE_CONFLICT);
+	assert_int_equal(store_object_delete(f->s, &other, NULL, &nobody), 0);
+	assert_int_equal(store_object_revive(f->s, &id, 2, &nobody), 0);
+	get(f, &id, &o);
+	assert_int_equal(o.version, 4);
+	assert_span(o.value, "{\"type\":\"y\",\"password\":\"p\"}");
+	assert_int_equal(store_object_delete(f->s, &id, NULL, &nobody), 0);
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_int_equal(store_object_gone(f->s, &id, &place), STORE_NOT_FOUND);
+	assert_int_equal(store_object_revive(f->s, &id, 2, &nobody), STORE_NOT_FOUND);
+}
+
+/* How many rows of `version` there are, whosever. */
+static int
+versions(struct fixture *f)
+{
+	char path[TEST_DIR_SIZE + 16];
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db = NULL;
+	int n;
+
+	(void)snprintf(path, sizeof path, "%s/manager.db", f->dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_prepare_v2(db, "SELECT count(*) FROM version", -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int(st, 0);
+	(void)sqlite3_finalize(st);
+	(void)sqlite3_close(db);
+	return n;
+}
+
+static void
+a_version_is_kept_from_the_change_that_ended_it(void **state)
+{
+	struct fixture *f = *state;
+	struct id id;
+
+	assert_int_equal(CREATE(f, &id, VAR, "v", V("0"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
+	/* However long ago it was made: it has been changed just now. */
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_int_equal(UPDATE(f, &id, VAR, NULL, V("1"), NULL), 0);
+	assert_int_equal(store_audit_prune(f->s, 1), 0);
+	assert_int_equal(versions(f), 2);
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_int_equal(versions(f), 1);
+	assert_int_equal(store_object_delete(f->s, &id, NULL, &nobody), 0);
+	assert_int_equal(store_audit_prune(f->s, 1), 0);
+	assert_int_equal(versions(f), 1);
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_int_equal(versions(f), 0);
+}
+
+static void
+old_versions_make_room(void **state)
+{
+	struct fixture *f = *state;
+	struct id id;
+
+	assert_int_equal(CREATE(f, &id, VAR, "v", V("0"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(UPDATE(f, &id, VAR, NULL, V("1"), NULL), 0);
+	assert_int_equal(store_object_restore(f->s, &id, 1, NULL, &nobody), STORE_NOT_FOUND);
+	assert_int_equal(store_object_restore(f->s, &id, 2, NULL, &nobody), 0);
+	/* Retention: lines and versions go, the present one stays. */
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_audit(f, NULL, "");
+	assert_int_equal(store_object_restore(f->s, &id, 51, NULL, &nobody), STORE_NOT_FOUND);
+	assert_int_equal(store_object_restore(f->s, &id, 52, NULL, &nobody), 0);
+}
+
+static void
+a_read_is_noted_once_a_token_view_and_state(void **state)
+{
+	struct fixture *f = *state;
+	struct store_actor jo = { { "" }, SPAN_LITERAL("jo") };
+	struct store_query q = VIEW(f->dep[0]);
+	struct store_object o;
+	struct id id;
+
+	assert_int_equal(CREATE(f, &id, VAR, "v", V("0"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	for (int i = 0; i < 1000; i++)
+		store_audit_read(f->s, &jo, &q, NULL, 7, true);
+	assert_audit(f, NULL, "READ_SECRETS  0 [] jo");
+	store_audit_read(f->s, &jo, &q, NULL, 7, true);
+	store_audit_read(f->s, &jo, &q, NULL, 8, true);
+	store_audit_read(f->s, &jo, &q, NULL, 8, false);
+	get(f, &id, &o);
+	store_audit_read(f->s, &jo, NULL, &o, 8, false);
+	store_audit_read(f->s, &jo, NULL, &o, 8, false);
+	assert_audit(f, &id, "READ v 1+ [] jo");
+	assert_audit(f, NULL,
+	    "READ v 1+ [] jo; READ  0 [] jo; READ_SECRETS  0 [] jo; READ_SECRETS  0 [] jo");
+	/* More than wait at one time are written; what waits when it closes too. */
+	for (uint64_t i = 0; i < 1500; i++)
+		store_audit_read(f->s, &jo, NULL, &o, 1000 + i, false);
+	reopen(f);
+	{
+		struct store_audit_query all = {
+			.organization = f->org, .subject = id, .limit = 0
+		};
+		int64_t total;
+
+		assert_int_equal(store_audit_list(f->s, &all, note_audit, NULL, &total), 0);
+		assert_int_equal(total, 1501);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(a_promoted_object_stays_linked_to_its_origin),
+		STORE_TEST(what_was_done_is_on_record_without_values),
+		STORE_TEST(an_object_goes_back_to_what_it_was),
+		STORE_TEST(a_deleted_object_comes_back),
+		STORE_TEST(a_version_is_kept_from_the_change_that_ended_it),
+		STORE_TEST(old_versions_make_room),
+		STORE_TEST(a_read_is_noted_once_a_token_view_and_state),
+	};
+
+	return cmocka_run_group_tests(tests, store_start, NULL);
+}
