@@ -170,6 +170,7 @@ start_serving(struct app *a, char why[static SETTINGS_WHY_SIZE])
 	a->service = (struct service){
 		.replica = a->replica,
 		.wait_began = app_wake,
+		.report = app_report,
 		.env = a,
 	};
 	app_serve_by(a, a->settings);

@@ -13,6 +13,7 @@
 #include "edge/process/loop.h"
 #include "edge/process/ready.h"
 #include "edge/process/reexec.h"
+#include "edge/process/report.h"
 #include "edge/process/worker.h"
 #include "edge/socket/listener.h"
 #include "edge/socket/peer.h"
@@ -80,6 +81,10 @@ void app_start_sync(void *env);
 bool app_on_sync_done(void *env, const struct sync_result *result);
 void app_on_probe_done(void *env, bool found, int64_t retry_after_ms);
 void app_on_changed(void *env, int64_t retry_after_ms);
+
+/* app_report.c: what Status and the metrics show; env is the app */
+
+void app_report(void *env, struct report *out);
 
 /* app_signals.c: stop, upgrade, reload */
 

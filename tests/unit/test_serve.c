@@ -39,6 +39,7 @@ struct world {
 	struct service service;
 	struct caller alice, bob, ghost; /* the ghost's groups cannot be read */
 	struct serve_progress progress;
+	struct report report;
 	int n_ready, n_waits;
 	struct buf reply;
 	char probed[N_PROBES][64];
@@ -84,6 +85,12 @@ jitter(void *env, int64_t low, int64_t high)
 }
 
 static const struct replica_ops ops = { start_sync, start_probe, wake, wake, note, jitter };
+
+static void
+report(void *env, struct report *out)
+{
+	*out = ((struct world *)env)->report;
+}
 
 static void
 wait_began(void *env)
@@ -135,6 +142,7 @@ set_up(void **state)
 		.organization = "org",
 		.deployment = "dep",
 		.wait_began = wait_began,
+		.report = report,
 		.env = w };
 	w->alice = (struct caller){ .fd = -1, .uid = 1000, .gid = 1000, .groups_known = true };
 	w->bob = (struct caller){ .fd = -1, .uid = 1001, .gid = 1001, .groups_known = true };
@@ -376,6 +384,28 @@ hidden_team_keys_are_not_found_and_not_asked_for(void **state)
 }
 
 static void
+status_shows_the_parts_that_are_known(void **state)
+{
+	struct world *w = *state;
+
+	load(w);
+	REPLY(alice, "Status", "", "\"organization\":\"org\",\"deployment\":\"dep\"}");
+	w->report = (struct report){
+		.manager = { .url = "https://m", .deployment_name = "prod" },
+		.socket = { .path = "/run/s", .passed = true },
+		.token = { .expires_s = 86400 },
+		.push = { .state = REPORT_PUSH_POLLING, .why = "it was \"cut\"" },
+		.snapshot = { .state = REPORT_SNAPSHOT_FAILING, .why = "no space" },
+	};
+	REPLY(alice, "Status", "",
+	    "\"manager\":\"https://m\",\"organization\":\"org\",\"deployment\":\"dep\","
+	    "\"deployment_name\":\"prod\",\"socket\":\"/run/s\",\"socket_passed\":true,"
+	    "\"token_expires\":\"1970-01-02T00:00:00Z\",\"push\":\"polling\","
+	    "\"push_error\":\"it was \\\"cut\\\"\",\"snapshot\":\"failing\","
+	    "\"snapshot_error\":\"no space\"}");
+}
+
+static void
 a_denied_caller_does_not_wait_for_the_first_data(void **state)
 {
 	struct world *w = *state;
@@ -444,6 +474,7 @@ main(void)
 		TEST(a_teams_denied_key_is_as_if_it_were_absent),
 		TEST(a_team_that_may_read_its_own_keys_only),
 		TEST(hidden_team_keys_are_not_found_and_not_asked_for),
+		TEST(status_shows_the_parts_that_are_known),
 		TEST(a_denied_caller_does_not_wait_for_the_first_data),
 		TEST(rules_that_change_while_a_lookup_waits_decide_its_response),
 		TEST(a_waiting_lookup_keeps_its_team_and_key),

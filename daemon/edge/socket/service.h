@@ -13,6 +13,7 @@
 #include "core/acl.h"
 #include "core/replica.h"
 #include "edge/process/ready.h"
+#include "edge/process/report.h"
 #include "edge/socket/caller.h"
 
 #define SERVICE_RETRY_MS 1000 /* in an Overloaded response */
@@ -25,6 +26,7 @@ struct service {
 	const char *organization, *deployment, *workspace; /* one of the last two is NULL */
 	bool hide_teams;               /* [access] teams: a key that holds "___" needs its team */
 	void (*wait_began)(void *env); /* a request waits for data: replica_turn() is due */
+	void (*report)(void *env, struct report *out); /* fills what Status shows of other parts */
 	void *env;
 };
 

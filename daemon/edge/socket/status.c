@@ -57,11 +57,51 @@ write_syncs(struct buf *params, const struct replica_status *st)
 }
 
 static void
+write_text(struct buf *params, const char *name, const char *text)
+{
+	if (text && *text)
+		jtext_member_string(params, name, span_of(text));
+}
+
+/* Ids, with names where they are known. */
+static void
+write_place(struct buf *params, const struct service *s, const struct report *r)
+{
+	write_text(params, "manager", r->manager.url);
+	write_text(params, "organization", s->organization);
+	write_text(params, "organization_name", r->manager.organization_name);
+	write_text(params, "deployment", s->deployment);
+	write_text(params, "deployment_name", r->manager.deployment_name);
+	write_text(params, "workspace", s->workspace);
+	write_text(params, "workspace_name", r->manager.workspace_name);
+}
+
+static void
+write_report(struct buf *params, const struct report *r)
+{
+	char expires[CLOCK_RFC3339_SIZE];
+
+	write_text(params, "socket", r->socket.path);
+	if (r->socket.path)
+		jtext_member_bool(params, "socket_passed", r->socket.passed);
+	if (r->token.expires_s) {
+		clock_rfc3339(r->token.expires_s * 1000, expires);
+		write_text(params, "token_expires", expires);
+	}
+	write_text(params, "push", report_push_name(r->push.state));
+	write_text(params, "push_error", r->push.why);
+	write_text(params, "snapshot", report_snapshot_name(r->snapshot.state));
+	write_text(params, "snapshot_error", r->snapshot.why);
+}
+
+static void
 write_status(struct buf *params, const struct service *s)
 {
 	struct replica_status st;
+	struct report r;
 
 	replica_status(s->replica, clock_boot_ms(), &st);
+	s->report(s->env, &r);
 	buf_addc(params, '{');
 	status_write_state(params, &st);
 	write_counts(params, &st);
@@ -70,9 +110,8 @@ write_status(struct buf *params, const struct service *s)
 	jtext_member_int(params, "bytes", (int64_t)st.bytes);
 	jtext_member_int(params, "locked_bytes", (int64_t)st.locked_bytes);
 	jtext_member_string(params, "version", span_of(CONND_VERSION));
-	jtext_member_string(params, "organization", span_of(s->organization));
-	jtext_member_string(params, "deployment", span_of(s->deployment));
-	jtext_member_string(params, "workspace", span_of(s->workspace));
+	write_place(params, s, &r);
+	write_report(params, &r);
 	buf_addc(params, '}');
 }
 
