@@ -25,6 +25,7 @@ app_replica_config(const struct config *c)
 	return (struct replica_config){
 		.windows = c->freshness.windows,
 		.refresh_ms = c->manager.refresh_ms,
+		.timeout_ms = c->manager.timeout_ms,
 		.cold_wait_ms = c->freshness.cold_wait_ms,
 		.deletion_guard_percent = c->freshness.deletion_guard_percent,
 		.probe_ms = c->misses.probe_ms,

@@ -80,7 +80,7 @@ void app_wake(void *env); /* a turn at the end of this one: many questions share
 void app_start_sync(void *env);
 bool app_on_sync_done(void *env, const struct sync_result *result);
 void app_on_probe_done(void *env, bool found, int64_t retry_after_ms);
-void app_on_changed(void *env, int64_t retry_after_ms);
+void app_on_changed(void *env);
 
 /* app_report.c: what Status and the metrics show; env is the app */
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/rnd.h"
 #include "edge/process/harden.h"
+#include "edge/upstream/token_file.h"
 
 #define SAY_AGAIN_MS (5 * 60 * 1000) /* the same failure is logged that often */
 
@@ -67,20 +68,13 @@ start_probe(void *env, enum record_kind kind, struct span key)
 	probing_start(a->probing, sync_url(a->sync), kind, key);
 }
 
-/* What the manager says to any call of ours goes for all of them. */
-static void
-leave_alone(struct app *a, int64_t retry_after_ms)
-{
-	replica_left_alone(a->replica, clock_boot_ms(), retry_after_ms);
-	snapshot_stamp(a->snapshot);
-}
-
 void
 app_on_probe_done(void *env, bool found, int64_t retry_after_ms)
 {
 	struct app *a = env;
 
-	leave_alone(a, retry_after_ms);
+	replica_left_alone(a->replica, clock_boot_ms(), retry_after_ms);
+	snapshot_stamp(a->snapshot);
 	replica_probe_done(a->replica, clock_boot_ms(), found);
 	loop_after_turn(a->loop, &a->turn);
 }
@@ -124,6 +118,14 @@ on_note(void *env, const char *event, const char *detail)
 			return;
 		}
 	log_warn(event, LOG_STR("reason", detail));
+}
+
+static void
+identity(void *env, uint8_t out[static REPLICA_IDENTITY_SIZE])
+{
+	struct app *a = env;
+
+	credential_digest(out, a->settings->config, a->settings->token_path);
 }
 
 static int64_t
@@ -173,13 +175,12 @@ app_on_sync_done(void *env, const struct sync_result *result)
 	return taken;
 }
 
-/* The manager held a call until something changed, or refused to go on. */
+/* The manager held a request until something changed, or refused it. */
 void
-app_on_changed(void *env, int64_t retry_after_ms)
+app_on_changed(void *env)
 {
 	struct app *a = env;
 
-	leave_alone(a, retry_after_ms);
 	replica_sync_soon(a->replica, clock_boot_ms());
 	loop_after_turn(a->loop, &a->turn);
 }
@@ -190,5 +191,6 @@ const struct replica_ops app_replica_ops = {
 	.wake = app_wake,
 	.published = on_published,
 	.note = on_note,
+	.identity = identity,
 	.jitter = jitter,
 };

@@ -214,7 +214,7 @@ on_reload(void *arg)
 		log_error("reload refused, the old configuration stays", LOG_STR("reason", why));
 	} else {
 		log_info("reloaded");
-		replica_sync_soon(a->replica, clock_boot_ms());
+		replica_sync_now(a->replica, clock_boot_ms());
 	}
 	app_turn(a);
 	if (ready_is(a->ready))

@@ -11,11 +11,11 @@
 
 #define TEAM_SEPARATOR "___"
 
-/* When a sync is due: never while the manager wants to be left alone. */
+/* When the next sync is due, a Retry-After considered. */
 static int64_t
 due_ms(const struct replica *r)
 {
-	return later(r->next_sync_ms, r->floor_ms);
+	return later(r->next_sync_ms, r->floor.until_ms);
 }
 
 void
@@ -71,6 +71,16 @@ replica_state_at(const struct replica *r, int64_t now_ms)
 	return r->loaded && state < OFFLINE ? OFFLINE : state;
 }
 
+int64_t
+replica_expiry(const struct replica *r)
+{
+	int64_t at_ms = r->confirmed_ms + r->config.windows.max_stale_ms;
+
+	if (!r->current)
+		return INT64_MIN;
+	return r->refused ? earlier(at_ms, r->refused_ms + replica_withdrawn_window(r)) : at_ms;
+}
+
 static int64_t
 held_until(const struct replica *r, const struct record *rec)
 {
@@ -105,28 +115,87 @@ replica_remember(const struct replica *r, struct replica_memory *out)
 		.refused = r->refused,
 		.refused_ms = r->refused_ms,
 		.next_sync_ms = due_ms(r),
-		.floor_ms = r->floor_ms,
+		.floor = r->floor,
 	};
 	return r->current != NULL;
 }
 
-void
-replica_not_before(struct replica *r, int64_t floor_ms)
+/* --- Retry-After ----------------------------------------------------------------------- */
+
+int64_t
+replica_floor_cap(const struct replica *r, int64_t now_ms)
 {
-	r->floor_ms = later(r->floor_ms, floor_ms);
-	r->next_sync_ms = later(r->next_sync_ms, r->floor_ms);
-	r->asked_sync_ms = later(r->asked_sync_ms, r->floor_ms);
-	r->next_probe_ms = later(r->next_probe_ms, r->floor_ms);
+	int64_t expiry_ms = replica_expiry(r);
+
+	return retry_after_cap(expiry_ms > now_ms ? expiry_ms - now_ms : 0, r->config.timeout_ms);
+}
+
+static void
+read_identity(const struct replica *r, uint8_t out[static REPLICA_IDENTITY_SIZE])
+{
+	memset(out, 0, REPLICA_IDENTITY_SIZE);
+	if (r->ops->identity)
+		r->ops->identity(r->env, out);
 }
 
 void
-replica_hold_off(struct replica *r, int64_t now_ms, int64_t floor_ms)
+replica_not_before(struct replica *r, int64_t now_ms, int64_t floor_ms)
 {
-	if (floor_ms <= now_ms)
+	if (floor_ms <= later(now_ms, r->floor.until_ms))
 		return;
-	replica_not_before(r, earlier(floor_ms, now_ms + BACKOFF_LONGEST_MS));
-	(void)snprintf(r->last_error, sizeof r->last_error,
-	    "before this start the manager asked to be left alone for a while (Retry-After)");
+	r->floor.until_ms = floor_ms;
+	read_identity(r, r->floor.identity);
+	r->look_ms = now_ms + r->config.refresh_ms;
+	r->next_sync_ms = later(r->next_sync_ms, floor_ms);
+	r->asked_sync_ms = later(r->asked_sync_ms, floor_ms);
+	r->next_probe_ms = later(r->next_probe_ms, floor_ms);
+}
+
+void
+replica_drop_floor(struct replica *r, int64_t now_ms)
+{
+	r->floor = (struct replica_floor){ 0 };
+	r->next_sync_ms = r->asked_sync_ms = now_ms;
+	r->next_probe_ms = earlier(r->next_probe_ms, now_ms + r->config.probe_ms);
+}
+
+/* Another token or URL than the one the manager spoke to? It was not asked to wait. */
+static bool
+identity_changed(const struct replica *r, const struct replica_floor *floor)
+{
+	static const uint8_t unknown[REPLICA_IDENTITY_SIZE];
+	uint8_t identity[REPLICA_IDENTITY_SIZE];
+
+	read_identity(r, identity);
+	return memcmp(identity, unknown, sizeof identity) != 0 &&
+	       memcmp(floor->identity, unknown, sizeof identity) != 0 &&
+	       memcmp(identity, floor->identity, sizeof identity) != 0;
+}
+
+void
+replica_hold_off(struct replica *r, int64_t now_ms, const struct replica_floor *floor)
+{
+	if (floor->until_ms <= now_ms || identity_changed(r, floor))
+		return;
+	replica_not_before(
+	    r, now_ms, earlier(floor->until_ms, now_ms + replica_floor_cap(r, now_ms)));
+	if (r->floor.until_ms > now_ms)
+		(void)snprintf(r->last_error, sizeof r->last_error,
+		    "the manager asked for no requests for a while (Retry-After, from before this "
+		    "start)");
+}
+
+/* While a Retry-After is in force the token's file is looked at once a refresh. */
+static void
+look_for_another_identity(struct replica *r, int64_t now_ms)
+{
+	if (r->floor.until_ms <= now_ms || now_ms < r->look_ms)
+		return;
+	r->look_ms = now_ms + r->config.refresh_ms;
+	if (!identity_changed(r, &r->floor))
+		return;
+	replica_note(r, "Retry-After dropped", "the token or the manager's URL has changed");
+	replica_drop_floor(r, now_ms);
 }
 
 void
@@ -147,7 +216,7 @@ replica_load(
 	else
 		r->next_sync_ms =
 		    now_ms + r->ops->jitter(r->env, 0, earlier(late, r->config.refresh_ms));
-	replica_hold_off(r, now_ms, memory->floor_ms);
+	replica_hold_off(r, now_ms, &memory->floor);
 	replica_watch_held(r, now_ms);
 }
 
@@ -283,7 +352,7 @@ static bool
 sync_is_near(const struct replica *r, int64_t now_ms)
 {
 	return r->syncing ||
-	       now_ms >= later(r->floor_ms, earlier(r->next_sync_ms, r->asked_sync_ms));
+	       now_ms >= later(r->floor.until_ms, earlier(r->next_sync_ms, r->asked_sync_ms));
 }
 
 bool
@@ -452,8 +521,7 @@ next_edge(const struct replica *r, int64_t now_ms)
 	const int64_t edges[] = {
 		r->confirmed_ms + w->ttl_ms,
 		r->confirmed_ms + w->stale_ms,
-		r->confirmed_ms + w->max_stale_ms,
-		r->refused ? r->refused_ms + replica_withdrawn_window(r) : INT64_MAX,
+		replica_expiry(r),
 	};
 	int64_t next = INT64_MAX;
 
@@ -468,6 +536,7 @@ replica_turn(struct replica *r, int64_t now_ms)
 {
 	int64_t next;
 
+	look_for_another_identity(r, now_ms);
 	if (!r->syncing && now_ms >= due_ms(r)) {
 		r->syncing = true;
 		r->begun_ms = now_ms;
@@ -485,6 +554,8 @@ replica_turn(struct replica *r, int64_t now_ms)
 		next = earlier(next, due_ms(r));
 	if (may_probe(r))
 		next = earlier(next, r->next_probe_ms);
+	if (r->floor.until_ms > now_ms)
+		next = earlier(next, r->look_ms);
 	for (const struct waiter *w = r->waiters; w; w = w->next)
 		next = earlier(next, w->until_ms);
 	return next;
@@ -512,6 +583,8 @@ replica_status(struct replica *r, int64_t now_ms, struct replica_status *out)
 		.last_error = r->last_error,
 		.syncing = r->syncing,
 		.next_sync_ms = r->syncing ? 0 : later(0, due_ms(r) - now_ms),
+		.hold_off_ms = later(0, r->floor.until_ms - now_ms),
+		.expires_in_ms = r->current ? later(0, replica_expiry(r) - now_ms) : 0,
 		.syncs_ok = r->syncs_ok,
 		.syncs_failed = r->syncs_failed,
 		.probes = r->n_probes,

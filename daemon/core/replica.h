@@ -24,11 +24,13 @@
 #include "core/freshness.h"
 #include "core/generation.h"
 
-#define REPLICA_REASON_SIZE 384
+#define REPLICA_REASON_SIZE   384
+#define REPLICA_IDENTITY_SIZE 16
 
 struct replica_config {
 	struct windows windows;
 	int64_t refresh_ms;              /* between good syncs; jittered */
+	int64_t timeout_ms;              /* of one request to the manager */
 	int64_t cold_wait_ms;            /* how long a question waits while there is no data */
 	uint32_t deletion_guard_percent; /* a list that drops more is held until it is seen twice */
 	int64_t probe_ms;                /* between probes for missing keys; 0: none */
@@ -58,7 +60,7 @@ struct sync_result {
 	struct sync_list list; /* SYNC_OK: its generation is taken by the replica, else NULL */
 	int64_t
 	    asked_ms; /* its first request was sent: what it says was so then; 0: at its start */
-	int64_t retry_after_ms; /* a floor for the next try; 0: none was named */
+	int64_t retry_after_ms; /* as the manager named it (core/retry_after.h); 0: it did not */
 	const char *reason;     /* for a person, when it did not succeed; copied */
 };
 
@@ -121,6 +123,11 @@ struct replica_ops {
 	void (*published)(void *env);
 	/* Something worth one log line happened; event is static text, detail may be "". */
 	void (*note)(void *env, const char *event, const char *detail);
+	/*
+	 * A digest of the manager's URLs and of the token, as the next request would use them; all
+	 * zero: unknown. A Retry-After holds only while this stays the same. NULL: always unknown.
+	 */
+	void (*identity)(void *env, uint8_t out[static REPLICA_IDENTITY_SIZE]);
 	/* Uniform in [low, high]; tests make it constant. */
 	int64_t (*jitter)(void *env, int64_t low, int64_t high);
 };
@@ -133,6 +140,13 @@ struct replica *replica_free(struct replica *r); /* waiters get NOT_READY; retur
 void replica_close(struct replica *r);
 void replica_configure(struct replica *r, const struct replica_config *config); /* on reload */
 
+/* A Retry-After in force: no request is sent before until_ms (boot clock; past: none is in force). */
+struct replica_floor {
+	int64_t until_ms;
+	uint8_t
+	    identity[REPLICA_IDENTITY_SIZE]; /* of the client it was sent to; all zero: unknown */
+};
+
 /* What must outlive a process; all times on the boot clock. */
 struct replica_memory {
 	uint64_t generation;
@@ -140,8 +154,7 @@ struct replica_memory {
 	bool refused; /* since refused_ms */
 	int64_t refused_ms;
 	int64_t next_sync_ms;
-	int64_t
-	    floor_ms; /* Retry-After: none starts before; in the past: none was named, or it is over */
+	struct replica_floor floor;
 };
 /* False: there is no data worth remembering, only the times of syncs. */
 bool replica_remember(const struct replica *r, struct replica_memory *out);
@@ -149,13 +162,16 @@ bool replica_remember(const struct replica *r, struct replica_memory *out);
  * Starts from data of an earlier run, before the first turn. Takes g. It is served at once, as offline
  * until a sync has ended well. The first sync comes when it was due; one that is late is spread
  * over the time it is late, one period at most, so that a rack that comes back does not come at once. A
- * Retry-After that is not over is kept.
+ * Retry-After that is not over is kept, as replica_hold_off() does.
  */
 void replica_load(
     struct replica *r, int64_t now_ms, struct generation *g, const struct replica_memory *memory);
 
-/* Of an earlier run there is only that: no sync before floor_ms (capped as any Retry-After). */
-void replica_hold_off(struct replica *r, int64_t now_ms, int64_t floor_ms);
+/*
+ * Keeps a Retry-After of an earlier run, capped as any other, unless URL or token have changed since.
+ * For a start without data; replica_load() does the same.
+ */
+void replica_hold_off(struct replica *r, int64_t now_ms, const struct replica_floor *floor);
 
 /*
  * True: *out is the answer. False: there is no data yet and a sync may still bring some; hand over a
@@ -186,12 +202,11 @@ struct span replica_team_key(
  * replica_configure().
  */
 int64_t replica_turn(struct replica *r, int64_t now_ms);
-/* Sync as soon as one may start: a person, a new token, a signal. */
+/* Something has changed at the manager: sync as soon as a Retry-After allows. */
 void replica_sync_soon(struct replica *r, int64_t now_ms);
-/*
- * Another call than a sync's was answered with a Retry-After: no sync and no probe starts before. 0: it was
- * not.
- */
+/* A person or a reload wants a sync: drops a Retry-After and any back-off, and syncs at once. */
+void replica_sync_now(struct replica *r, int64_t now_ms);
+/* A probe's response carried a Retry-After: it holds for syncs too. 0: it carried none. */
 void replica_left_alone(struct replica *r, int64_t now_ms, int64_t retry_after_ms);
 /*
  * True: the list was taken (or was not modified): the tags its pages carried stand for what
@@ -213,7 +228,9 @@ struct replica_status {
 	size_t n[N_KINDS], withheld, invalid;
 	const char *last_error; /* "" after a good sync; borrowed */
 	bool syncing;
-	int64_t next_sync_ms; /* until the next one; 0 while one runs */
+	int64_t next_sync_ms;  /* until the next one; 0 while one runs */
+	int64_t hold_off_ms;   /* until a Retry-After ends; 0: none is in force */
+	int64_t expires_in_ms; /* until the data is refused; 0: it is, or there is none */
 	size_t bytes, locked_bytes;
 	uint64_t syncs_ok, syncs_failed, probes;
 };

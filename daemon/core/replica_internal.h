@@ -6,6 +6,7 @@
 
 #include "core/backoff.h"
 #include "core/probe.h"
+#include "core/retry_after.h"
 
 struct replica {
 	struct replica_config config;
@@ -27,8 +28,9 @@ struct replica {
 	bool syncing, sync_again;
 	int64_t begun_ms;                    /* the one that runs */
 	int64_t next_sync_ms, asked_sync_ms; /* when one is due; when a question may start one */
-	int64_t floor_ms;                    /* Retry-After: none starts before */
-	int64_t done_ms;                     /* when the last one ended */
+	struct replica_floor floor;          /* Retry-After: none starts before */
+	int64_t look_ms; /* while it is in force: when to look for another token or URL */
+	int64_t done_ms; /* when the last one ended */
 	struct backoff backoff;
 	uint64_t syncs_ok, syncs_failed;
 
@@ -64,5 +66,11 @@ enum freshness replica_state_at(const struct replica *r, int64_t now_ms);
 void replica_watch_held(struct replica *r, int64_t now_ms);
 /* Answers those whose time is up; INT64_MAX: all. */
 void replica_end_waits(struct replica *r, int64_t now_ms);
+/* When the data expires by time alone; without data in the past. */
+int64_t replica_expiry(const struct replica *r);
 /* No sync and no probe starts before. */
-void replica_not_before(struct replica *r, int64_t floor_ms);
+void replica_not_before(struct replica *r, int64_t now_ms, int64_t floor_ms);
+/* How long a Retry-After is granted at most. */
+int64_t replica_floor_cap(const struct replica *r, int64_t now_ms);
+/* Ends a Retry-After; a sync is due at once. */
+void replica_drop_floor(struct replica *r, int64_t now_ms);

@@ -29,7 +29,7 @@ sync_failed(struct replica *r, int64_t now_ms, const struct sync_result *result,
 {
 	bool refusal = result->outcome == SYNC_UNAUTHORIZED || result->outcome == SYNC_REFUSED;
 	bool urgent = !refusal && (!r->current || replica_state_at(r, now_ms) == EXPIRED);
-	int64_t delay;
+	int64_t delay_ms, wait_ms;
 
 	r->syncs_failed++;
 	if (refusal && !r->refused) {
@@ -37,12 +37,13 @@ sync_failed(struct replica *r, int64_t now_ms, const struct sync_result *result,
 		r->refused_ms = now_ms;
 	}
 	fail_with(r, refusal ? "sync refused" : "sync failed", reason);
-	delay = backoff_next(&r->backoff, urgent ? URGENT_RETRY_MS : BACKOFF_CAP_MS,
-	    result->retry_after_ms, r->ops->jitter, r->env);
-	r->next_sync_ms = now_ms + delay;
+	delay_ms = backoff_next(
+	    &r->backoff, urgent ? URGENT_RETRY_MS : BACKOFF_CAP_MS, r->ops->jitter, r->env);
+	wait_ms = retry_after_wait(
+	    result->retry_after_ms, replica_floor_cap(r, now_ms), r->ops->jitter, r->env);
+	r->next_sync_ms = now_ms + delay_ms;
 	r->asked_sync_ms = now_ms + ASKED_RETRY_MS;
-	if (result->retry_after_ms > 0)
-		replica_not_before(r, r->next_sync_ms);
+	replica_not_before(r, now_ms, now_ms + wait_ms);
 }
 
 /*
@@ -62,8 +63,8 @@ confirm(struct replica *r, int64_t now_ms, const struct sync_result *result)
 	probes_settle(&r->probes, r->misses_before_sync);
 	backoff_reset(&r->backoff);
 	r->next_sync_ms =
-	    later(r->floor_ms, now_ms + r->ops->jitter(r->env, r->config.refresh_ms * 8 / 10,
-					    r->config.refresh_ms * 12 / 10));
+	    later(r->floor.until_ms, now_ms + r->ops->jitter(r->env, r->config.refresh_ms * 8 / 10,
+						  r->config.refresh_ms * 12 / 10));
 }
 
 /* Does this list drop so much of one kind that it must be seen twice? */
@@ -258,7 +259,7 @@ replica_sync_done(struct replica *r, int64_t now_ms, const struct sync_result *r
 	taken = sync_ended(r, now_ms, result);
 	if (r->sync_again) {
 		r->sync_again = false;
-		r->next_sync_ms = later(now_ms, r->floor_ms);
+		r->next_sync_ms = later(now_ms, r->floor.until_ms);
 	}
 	replica_end_waits(r, INT64_MAX);
 	return taken;
@@ -270,16 +271,27 @@ replica_sync_soon(struct replica *r, int64_t now_ms)
 	if (r->syncing)
 		r->sync_again = true;
 	else
-		r->next_sync_ms = earlier(r->next_sync_ms, later(now_ms, r->floor_ms));
+		r->next_sync_ms = earlier(r->next_sync_ms, later(now_ms, r->floor.until_ms));
+}
+
+void
+replica_sync_now(struct replica *r, int64_t now_ms)
+{
+	backoff_reset(&r->backoff);
+	replica_drop_floor(r, now_ms);
+	replica_sync_soon(r, now_ms);
 }
 
 void
 replica_left_alone(struct replica *r, int64_t now_ms, int64_t retry_after_ms)
 {
-	if (retry_after_ms <= 0)
+	int64_t wait_ms =
+	    retry_after_wait(retry_after_ms, replica_floor_cap(r, now_ms), r->ops->jitter, r->env);
+
+	if (wait_ms <= 0)
 		return;
-	replica_not_before(r, now_ms + backoff_floor(retry_after_ms, r->ops->jitter, r->env));
-	if (!r->syncing) /* it will say by itself how the manager is */
+	replica_not_before(r, now_ms, now_ms + wait_ms);
+	if (!r->syncing) /* else that sync's end says how the manager is */
 		fail_with(r, "sync put off",
-		    "the manager asked to be left alone for a while (Retry-After)");
+		    "the manager asked for no requests for a while (Retry-After)");
 }

@@ -13,8 +13,8 @@
 #include "tests/lib/memory_source.h"
 
 static const uint8_t master[SEAL_KEY_SIZE] = { 1 };
-static const struct snapshot_keys keys = { .newest = master };
-static const struct snapshot_owner owner = { .organization = "o", .deployment = "d" };
+static const struct snap_keys keys = { .newest = master };
+static const struct snap_owner owner = { .organization = "o", .deployment = "d" };
 static const struct moment now = { .boot_ms = 1000, .wall_ms = 1000 };
 
 static void
@@ -28,19 +28,19 @@ static void
 read_file(struct span file)
 {
 	struct span left = file;
-	struct snapshot_source source = memory_source(&left);
-	char why[SNAPSHOT_WHY_SIZE] = "";
-	struct snapshot_about about;
-	struct snapshot_stamp stamp;
+	struct content_source source = memory_source(&left);
+	char why[SNAP_WHY_SIZE] = "";
+	struct content_about about;
+	struct stamp stamp;
 	struct generation *g;
 
-	if (snapshot_read(&g, &about, &source, &owner, &keys, &now, ARENA_LOCK_OFF, 1 << 20, why) ==
+	if (content_read(&g, &about, &source, &owner, &keys, &now, ARENA_LOCK_OFF, 1 << 20, why) ==
 	    0)
 		generation_unref(g);
 	else
 		must(*why);
 	*why = '\0';
-	must(snapshot_stamp_read(&stamp, file, &owner, &keys, why) == 0 || *why);
+	must(stamp_read(&stamp, file, &owner, &keys, why) == 0 || *why);
 }
 
 /* A file of one piece whose plain text is data. */

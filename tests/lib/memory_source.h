@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A snapshot's bytes in memory, as what snapshot_read() reads from. */
+/* A snapshot's bytes in memory, as what content_read() reads from. */
 #pragma once
 
 #include <errno.h>
@@ -23,8 +23,8 @@ memory_source_read(void *env, void *to, size_t n)
 }
 
 /* left: is moved along; what it stands for is borrowed. */
-static inline struct snapshot_source
+static inline struct content_source
 memory_source(struct span *left)
 {
-	return (struct snapshot_source){ .env = left, .size = left->n, .read = memory_source_read };
+	return (struct content_source){ .env = left, .size = left->n, .read = memory_source_read };
 }

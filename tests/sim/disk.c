@@ -21,38 +21,38 @@ moment_of(const struct world *w)
 	return m;
 }
 
-static struct snapshot_owner
+static struct snap_owner
 owner_of(const struct world *w)
 {
-	return (struct snapshot_owner){ .organization = "org", .deployment = w->deployment };
+	return (struct snap_owner){ .organization = "org", .deployment = w->deployment };
 }
 
 /* Keys are made of their number; 0 is none. The arrays live as long as the program. */
-static struct snapshot_keys
+static struct snap_keys
 keys_of(const struct world *w)
 {
 	static uint8_t newest[SEAL_KEY_SIZE], previous[SEAL_KEY_SIZE];
 
 	memset(newest, w->key, sizeof newest);
 	memset(previous, w->previous_key, sizeof previous);
-	return (struct snapshot_keys){ newest, w->previous_key ? previous : NULL };
+	return (struct snap_keys){ newest, w->previous_key ? previous : NULL };
 }
 
 void
 world_stamp(struct world *w)
 {
-	struct snapshot_owner owner = owner_of(w);
-	struct snapshot_keys keys = keys_of(w);
+	struct snap_owner owner = owner_of(w);
+	struct snap_keys keys = keys_of(w);
 	struct moment now = moment_of(w);
 	struct buf b = BUF_INIT(4096);
 	struct replica_memory memory;
-	struct snapshot_stamp stamp;
+	struct stamp stamp;
 
 	if (!w->keeps_snapshot ||
-	    (!replica_remember(w->replica, &memory) && memory.floor_ms <= w->now_ms))
+	    (!replica_remember(w->replica, &memory) && memory.floor.until_ms <= w->now_ms))
 		return;
-	snapshot_stamp_fill(&stamp, w->snapshot_id, &memory, &now);
-	snapshot_stamp_write(&b, &stamp, &owner, &keys);
+	stamp_fill(&stamp, w->snapshot_id, &memory, &now);
+	stamp_write(&b, &stamp, &owner, &keys);
 	if (buf_error(&b)) {
 		buf_fini(&b);
 		world_short_of_memory(w);
@@ -66,11 +66,11 @@ world_stamp(struct world *w)
 void
 world_write(struct world *w)
 {
-	struct snapshot_about about;
-	struct snapshot_owner owner = owner_of(w);
-	struct snapshot_keys keys = keys_of(w);
+	struct content_about about;
+	struct snap_owner owner = owner_of(w);
+	struct snap_keys keys = keys_of(w);
 	struct moment now = moment_of(w);
-	struct snapshot_writer *writer = NULL;
+	struct content_writer *writer = NULL;
 	struct buf b = BUF_INIT(16 << 20);
 	struct replica_memory memory;
 	int r;
@@ -78,13 +78,13 @@ world_write(struct world *w)
 	w->to_write = false;
 	if (!replica_remember(w->replica, &memory))
 		return;
-	snapshot_about_fill(&about, &memory, &now, "http://manager");
-	r = snapshot_writer_new(&writer, replica_current(w->replica), &about, &owner, &keys);
+	content_about_fill(&about, &memory, &now, "http://manager");
+	r = content_writer_new(&writer, replica_current(w->replica), &about, &owner, &keys);
 	if (r == 0)
 		r = 1;
 	while (r > 0)
-		r = snapshot_writer_step(writer, &b);
-	snapshot_writer_free(writer);
+		r = content_writer_step(writer, &b);
+	content_writer_free(writer);
 	if (r < 0) {
 		buf_fini(&b);
 		world_short_of_memory(w);
@@ -99,17 +99,16 @@ world_write(struct world *w)
 bool
 world_read_back(struct world *w, struct generation **g, struct replica_memory *memory, char *why)
 {
-	struct snapshot_owner owner = owner_of(w);
-	struct snapshot_keys keys = keys_of(w);
+	struct snap_owner owner = owner_of(w);
+	struct snap_keys keys = keys_of(w);
 	struct moment now = moment_of(w);
 	struct span left = span_of_buf(&w->snapshot);
-	struct snapshot_source source = memory_source(&left);
-	struct snapshot_about about;
-	struct snapshot_stamp stamp;
-	char stamp_why[SNAPSHOT_WHY_SIZE];
-	bool stamped =
-	    snapshot_stamp_read(&stamp, span_of_buf(&w->stamp), &owner, &keys, stamp_why) == 0;
-	int r = snapshot_read(
+	struct content_source source = memory_source(&left);
+	struct content_about about;
+	struct stamp stamp;
+	char stamp_why[SNAP_WHY_SIZE];
+	bool stamped = stamp_read(&stamp, span_of_buf(&w->stamp), &owner, &keys, stamp_why) == 0;
+	int r = content_read(
 	    g, &about, &source, &owner, &keys, &now, w->config.lock, w->config.max_bytes, why);
 
 	if (r == -ENOMEM)
@@ -117,25 +116,25 @@ world_read_back(struct world *w, struct generation **g, struct replica_memory *m
 	if (r < 0)
 		return false;
 	memcpy(w->snapshot_id, about.id, sizeof w->snapshot_id);
-	r = snapshot_recall(
+	r = stamp_recall(
 	    memory, &about, stamped ? &stamp : NULL, &now, w->config.windows.max_stale_ms, why);
 	if (r < 0)
 		*g = generation_unref(*g);
 	return r == 0;
 }
 
-int64_t
+struct replica_floor
 world_floor(const struct world *w)
 {
-	struct snapshot_owner owner = owner_of(w);
-	struct snapshot_keys keys = keys_of(w);
+	struct snap_owner owner = owner_of(w);
+	struct snap_keys keys = keys_of(w);
 	struct moment now = moment_of(w);
-	struct snapshot_stamp stamp;
-	char why[SNAPSHOT_WHY_SIZE];
+	struct stamp stamp;
+	char why[SNAP_WHY_SIZE];
 
-	if (snapshot_stamp_read(&stamp, span_of_buf(&w->stamp), &owner, &keys, why) < 0)
-		return w->now_ms;
-	return snapshot_stamp_floor(&stamp, &now);
+	if (stamp_read(&stamp, span_of_buf(&w->stamp), &owner, &keys, why) < 0)
+		return (struct replica_floor){ 0 };
+	return stamp_floor(&stamp, &now);
 }
 
 void

@@ -189,6 +189,10 @@ step(struct run *run, const struct words *line)
 		world_damage(&world, line->word[1], line->word[2]);
 	else if (strcmp(command, "soon") == 0)
 		world_soon(&world);
+	else if (strcmp(command, "refresh") == 0)
+		world_refresh(&world);
+	else if (strcmp(command, "token") == 0 && line->n == 2)
+		world_token(&world, line->word[1]);
 	else if (strcmp(command, "sync") == 0)
 		sync_ends(run, line);
 	else if (strcmp(command, "probe") == 0 && line->n >= 3)

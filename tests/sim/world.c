@@ -127,7 +127,16 @@ on_wake(void *env)
 	((struct world *)env)->woken = true;
 }
 
+static void
+on_identity(void *env, uint8_t out[static REPLICA_IDENTITY_SIZE])
+{
+	const struct world *w = env;
+
+	memset(out, w->token, REPLICA_IDENTITY_SIZE);
+}
+
 static const struct replica_ops ops = {
+	.identity = on_identity,
 	.start_probe = on_start_probe,
 	.wake = on_wake,
 	.start_sync = on_start_sync,
@@ -380,12 +389,28 @@ read_outcome(const char *word, enum sync_outcome *out)
 	return false;
 }
 
+static int64_t
+smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* The ruling on Retry-After, less the jitter that its caps may take away. */
 static void
 told_to_wait(struct world *w, int64_t ms)
 {
-	int64_t until_ms = w->now_ms + (ms < 3600000 ? ms : 3600000);
+	int64_t most_ms = 60000, until_ms;
+	struct replica_status s;
 
-	if (until_ms > w->floor_ms)
+	replica_status(w->replica, w->now_ms, &s);
+	if (s.expires_in_ms > 0) {
+		if (s.expires_in_ms / 10 > most_ms)
+			most_ms = s.expires_in_ms / 10;
+		most_ms = smaller(most_ms, s.expires_in_ms - w->config.timeout_ms);
+		most_ms = smaller(most_ms, 3600000);
+	}
+	until_ms = w->now_ms + smaller(ms, most_ms * 9 / 10);
+	if (ms > 0 && until_ms > w->floor_ms)
 		w->floor_ms = until_ms;
 }
 
@@ -408,7 +433,6 @@ world_sync_ends(struct world *w, const struct words *args)
 	}
 	if (after && !words_number(after, &result.retry_after_ms))
 		world_broken(w, "retry_after= is no time");
-	told_to_wait(w, result.retry_after_ms);
 	if (why) {
 		snprintf(reason, sizeof reason, "%.*s", (int)strcspn(why + 1, "\""), why + 1);
 		result.reason = reason;
@@ -425,6 +449,7 @@ world_sync_ends(struct world *w, const struct words *args)
 	}
 	w->syncing = false;
 	taken = replica_sync_done(w->replica, w->now_ms, &result);
+	told_to_wait(w, result.retry_after_ms);
 	replica_status(w->replica, w->now_ms, &status);
 	if (!taken && strcmp(status.last_error, out_of_memory) == 0)
 		world_short_of_memory(w);
@@ -459,6 +484,21 @@ world_soon(struct world *w)
 	turn(w);
 }
 
+void
+world_refresh(struct world *w)
+{
+	w->floor_ms = 0;
+	replica_sync_now(w->replica, w->now_ms);
+	turn(w);
+}
+
+void
+world_token(struct world *w, const char *number)
+{
+	w->token = (uint8_t)atoi(number);
+	w->floor_ms = 0; /* the scenario says when that is noticed */
+}
+
 /* --- beginning and end --------------------------------------------------------------- */
 
 void
@@ -467,7 +507,7 @@ world_init(struct world *w)
 	memset(w, 0, sizeof *w);
 	w->now_ms = 1000000; /* the machine has been up for a while */
 	w->wall_ahead_ms = 1800000000000;
-	w->key = 1;
+	w->key = w->token = 1;
 	w->deployment = "dep";
 	buf_init(&w->snapshot, 16 << 20);
 	buf_init(&w->stamp, 4096);
@@ -477,6 +517,7 @@ world_init(struct world *w)
 		    .max_stale_ms = 86400000,
 		    .max_stale_unauthorized_ms = 900000 },
 		.refresh_ms = 30000,
+		.timeout_ms = 10000,
 		.cold_wait_ms = 2000,
 		.deletion_guard_percent = 50,
 		.lock = ARENA_LOCK_OFF,
@@ -507,6 +548,7 @@ config_word(struct world *w, const char *word)
 		{ "max_stale=", &w->config.windows.max_stale_ms },
 		{ "max_stale_unauthorized=", &w->config.windows.max_stale_unauthorized_ms },
 		{ "refresh=", &w->config.refresh_ms },
+		{ "timeout=", &w->config.timeout_ms },
 		{ "cold_wait=", &w->config.cold_wait_ms },
 		{ "probe=", &w->config.probe_ms },
 		{ "latency=", &w->latency_ms },
@@ -559,9 +601,10 @@ world_config(struct world *w, const struct words *args)
 static void
 start(struct world *w, uint64_t first_generation)
 {
+	struct replica_floor floor = world_floor(w);
 	struct replica_memory memory;
 	struct generation *g;
-	char why[SNAPSHOT_WHY_SIZE];
+	char why[SNAP_WHY_SIZE];
 
 	if (replica_new(&w->replica, &w->config, &ops, w, first_generation) < 0) {
 		w->replica = NULL;
@@ -573,9 +616,9 @@ start(struct world *w, uint64_t first_generation)
 		happened(w, true, "loaded %" PRIu64, memory.generation);
 	} else if (w->snapshot.len) {
 		happened(w, true, "snapshot refused reason=\"%s\"", why);
-		replica_hold_off(w->replica, w->now_ms, world_floor(w));
+		replica_hold_off(w->replica, w->now_ms, &floor);
 	} else {
-		replica_hold_off(w->replica, w->now_ms, world_floor(w));
+		replica_hold_off(w->replica, w->now_ms, &floor);
 	}
 	turn(w);
 }
@@ -636,10 +679,11 @@ world_status(struct world *w, char text[static MAX_TEXT])
 	    "state=%s generation=%" PRIu64 " age=%" PRId64
 	    "ms conn=%zu var=%zu env=%zu withheld=%zu invalid=%zu syncs_in_flight=%d waiters=%zu "
 	    "next=%" PRId64 "ms syncs=%u ok=%" PRIu64 " failed=%" PRIu64 " probes=%" PRIu64
-	    " error=\"%.120s\"",
+	    " hold_off=%" PRId64 "ms expires=%" PRId64 "ms error=\"%.120s\"",
 	    state_names[s.state], s.generation, s.age_ms, s.n[KIND_CONNECTION], s.n[KIND_VARIABLE],
 	    s.n[KIND_ENV], s.withheld, s.invalid, s.syncing, n_waiting, s.next_sync_ms, w->n_syncs,
-	    s.syncs_ok, s.syncs_failed, s.probes, unquoted(s.last_error, error));
+	    s.syncs_ok, s.syncs_failed, s.probes, s.hold_off_ms, s.expires_in_ms,
+	    unquoted(s.last_error, error));
 }
 
 void

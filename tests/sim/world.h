@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 #include "core/replica.h"
-#include "core/snapshot/content.h"
+#include "core/snapshot/stamp.h"
 #include "tests/sim/words.h"
 
 #define MAX_QUESTIONS 64
@@ -45,13 +45,14 @@ struct world {
 	bool syncing, probing, woken;
 	char manager[1024]; /* what the manager answers by itself; "": it waits to be told */
 	int64_t latency_ms, answers_ms;
-	int64_t
-	    floor_ms; /* it wants to be left alone until then; a restart without a snapshot forgets it */
+	/* A Retry-After is in force until then; a restart without a snapshot forgets it. */
+	int64_t floor_ms;
+	uint8_t token; /* which one the token's file holds */
 
 	/* The disk, and what tells one run from the next. */
 	bool keeps_snapshot, to_write, boot_id_hidden;
 	struct buf snapshot, stamp;
-	uint8_t snapshot_id[SNAPSHOT_ID_SIZE];
+	uint8_t snapshot_id[SNAP_ID_SIZE];
 	int64_t wall_ahead_ms; /* of the boot clock */
 	uint8_t boot, key, previous_key;
 	const char *deployment;
@@ -74,6 +75,8 @@ void world_pass(struct world *w, int64_t ms);
 void world_ask(struct world *w, const struct words *args);
 void world_forget(struct world *w, const char *name);
 void world_soon(struct world *w);
+void world_refresh(struct world *w);
+void world_token(struct world *w, const char *number);
 /* args: what became of the sync in flight: list conn:a="1" ..., unmodified, unreachable, ... */
 void world_sync_ends(struct world *w, const struct words *args);
 void world_probe_ends(struct world *w, const struct words *args); /* found, missing */
@@ -84,8 +87,8 @@ void world_stamp(struct world *w); /* is renewed */
 /* What the files still say; false, and why, when they can not be used. */
 bool world_read_back(
     struct world *w, struct generation **g, struct replica_memory *memory, char *why);
-/* When the manager may be asked, as the stamp has it. */
-int64_t world_floor(const struct world *w);
+/* The Retry-After that the stamp keeps. */
+struct replica_floor world_floor(const struct world *w);
 /* Somebody is at the files: truncate, extend, flip, remove. */
 void world_damage(struct world *w, const char *which, const char *how);
 void world_status(struct world *w, char text[static MAX_TEXT]);

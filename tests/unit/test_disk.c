@@ -2,6 +2,7 @@
 /* edge/disk on a real loop and a real directory, with system calls that fail when told. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -401,6 +402,60 @@ the_end_writes_what_waits(void **state)
 	assert_int_equal(w->n[DISK_CONTENT], 0);
 }
 
+/* A long directory below w->dir, so that `path` has n bytes; removed with w->dir. */
+static void
+make_long_path(struct world *w, char *path, size_t n)
+{
+	size_t len = (size_t)sprintf(path, "%s/", w->dir);
+
+	while (n - len > 210) {
+		memset(path + len, 'd', 200);
+		path[len + 200] = '\0';
+		assert_int_equal(mkdir(path, 0700), 0);
+		strcpy(path + len + 200, "/");
+		len += 201;
+	}
+	memset(path + len, 'f', n - len);
+	path[n] = '\0';
+}
+
+static int
+try_path(struct world *w, const char *path)
+{
+	w->disk = disk_free(w->disk, 10000);
+	return disk_new(&w->disk, w->loop, path, on_written, w);
+}
+
+/* No name is ever cut: a cut one would be somebody else's file, and unlinked. */
+static void
+a_path_is_used_whole_or_refused(void **state)
+{
+	size_t most = PATH_MAX - 1 - strlen(".stamp.tmp");
+	char path[PATH_MAX + 1], other[PATH_MAX], why[FILE_WHY_SIZE] = "";
+	struct world *w = *state;
+	struct buf b = BUF_INIT(100);
+
+	make_long_path(w, path, most);
+	snprintf(other, sizeof other, "%.4000s.prev", path);
+	close(creat(other, 0600));
+	assert_int_equal(disk_check_path(path, why), 0);
+	assert_int_equal(try_path(w, path), 0);
+	assert_int_equal(put(w, "one"), 0);
+	assert_int_equal(put(w, "two"), 0);
+	hand(w, DISK_STAMP, "stamp");
+	await(w, 1);
+	assert_int_equal(disk_read(path, ".prev", &b, why), 0);
+	assert_int_equal(disk_read(path, ".stamp", &b, why), 0);
+	assert_string_equal(buf_str(&b), "onestamp");
+	assert_int_equal(access(other, F_OK), 0);
+	buf_fini(&b);
+
+	strcat(path, "f");
+	assert_int_equal(try_path(w, path), -ENAMETOOLONG);
+	assert_int_equal(disk_check_path(path, why), -ENAMETOOLONG);
+	assert_non_null(strstr(why, "too long for a snapshot's path: expected at most 4085 bytes"));
+}
+
 static void
 what_others_can_read_is_not_read(void **state)
 {
@@ -434,6 +489,7 @@ main(void)
 		TEST(while_the_disk_is_busy_only_the_newest_waits),
 		TEST(a_stamp_of_a_content_that_failed_is_not_written),
 		TEST(the_end_writes_what_waits),
+		TEST(a_path_is_used_whole_or_refused),
 		TEST(what_others_can_read_is_not_read),
 	};
 

@@ -84,7 +84,14 @@ jitter(void *env, int64_t low, int64_t high)
 	return low;
 }
 
-static const struct replica_ops ops = { start_sync, start_probe, wake, wake, note, jitter };
+static const struct replica_ops ops = {
+	.start_sync = start_sync,
+	.start_probe = start_probe,
+	.wake = wake,
+	.published = wake,
+	.note = note,
+	.jitter = jitter,
+};
 
 static void
 report(void *env, struct report *out)

@@ -112,6 +112,14 @@ static struct {
 } the_disk;
 
 int
+disk_check_path(const char *path, char why[static FILE_WHY_SIZE])
+{
+	(void)path;
+	(void)why;
+	return 0;
+}
+
+int
 disk_new(struct disk **out, struct loop *loop, const char *path, disk_written *written, void *env)
 {
 	(void)loop;
@@ -219,9 +227,18 @@ low(void *env, int64_t from, int64_t to)
 	return from;
 }
 
-static const struct replica_ops ops = {
-	.start_sync = nothing, .published = nothing, .note = no_note, .jitter = low
-};
+static void
+same_identity(void *env, uint8_t out[static REPLICA_IDENTITY_SIZE])
+{
+	(void)env;
+	memset(out, 1, REPLICA_IDENTITY_SIZE);
+}
+
+static const struct replica_ops ops = { .identity = same_identity,
+	.start_sync = nothing,
+	.published = nothing,
+	.note = no_note,
+	.jitter = low };
 
 /* What is due up to then, in its order. */
 static void
@@ -460,6 +477,39 @@ the_end_writes_what_is_left_whatever_the_pause(void **state)
 	assert_int_equal(the_disk.n[DISK_CONTENT], 1);
 }
 
+static void
+status_tells_of_trouble_until_it_is_over(void **state)
+{
+	struct snapshot_status st;
+	struct world *w = *state;
+
+	snapshot_status(w->snapshot, &st);
+	assert_string_equal(st.path, w->path);
+	assert_false(st.current);
+	assert_int_equal(st.written_ago_ms, -1);
+	begun(w);
+	pass(5 * S);
+	snapshot_status(w->snapshot, &st);
+	assert_true(st.current);
+	assert_in_range(st.written_ago_ms, 5 * S, 15 * S);
+	assert_string_equal(st.error, "");
+	the_disk.error = -ENOSPC;
+	change(w);
+	pass(60 * S);
+	snapshot_status(w->snapshot, &st);
+	assert_false(st.current);
+	assert_string_equal(st.error, "no space");
+	assert_in_range(st.failing_ms, 50 * S, 60 * S);
+	the_disk.error = 0;
+	pass(60 * S);
+	snapshot_status(w->snapshot, &st);
+	assert_true(st.current);
+	assert_string_equal(st.error, "");
+	assert_int_equal(st.failing_ms, 0);
+	snapshot_status(NULL, &st);
+	assert_null(st.path);
+}
+
 /* --- stamps -------------------------------------------------------------------------------------- */
 
 static void
@@ -560,6 +610,7 @@ main(void)
 		TEST(new_content_does_not_wait_for_the_long_pause),
 		TEST(a_full_disk_and_a_storm_of_changes_is_no_storm_of_writes),
 		TEST(the_end_writes_what_is_left_whatever_the_pause),
+		TEST(status_tells_of_trouble_until_it_is_over),
 		TEST(a_stamp_is_renewed_once_a_minute_at_most),
 		TEST(what_a_crash_must_not_forget_is_stamped_at_once),
 		TEST(a_stamp_of_a_content_under_way_waits_for_it),

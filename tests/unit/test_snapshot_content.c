@@ -14,6 +14,7 @@
 #include "base/base.h"
 #include "base/mem.h"
 #include "core/snapshot/content.h"
+#include "core/snapshot/stamp.h"
 #include "tests/lib/memory_source.h"
 #include "tests/unit/check.h"
 
@@ -21,8 +22,8 @@
 #define HOUR      ((int64_t)3600 * 1000)
 
 static const uint8_t key_a[SEAL_KEY_SIZE] = { 1 }, key_b[SEAL_KEY_SIZE] = { 2 };
-static const struct snapshot_keys keys = { .newest = key_a };
-static const struct snapshot_owner owner = { .organization = "org", .deployment = "dep" };
+static const struct snap_keys keys = { .newest = key_a };
+static const struct snap_owner owner = { .organization = "org", .deployment = "dep" };
 static const struct moment wrote = {
 	.boot_ms = 10 * HOUR, .wall_ms = 1000 * HOUR, .has_boot_id = true, .boot_id = { 7 }
 };
@@ -45,27 +46,26 @@ sample(void)
 }
 
 static struct buf
-written_with(
-    struct generation *g, const struct snapshot_owner *whose, const struct snapshot_keys *with)
+written_with(struct generation *g, const struct snap_owner *whose, const struct snap_keys *with)
 {
-	struct snapshot_about about = { .id = { 9 },
+	struct content_about about = { .id = { 9 },
 		.generation = 42,
 		.written = wrote,
 		.confirmed_ago_ms = 5000,
 		.url = "https://m" };
 	struct buf out = BUF_INIT(MAX_BYTES);
-	struct snapshot_writer *w;
+	struct content_writer *w;
 	size_t size;
 	int r;
 
-	assert_int_equal(snapshot_writer_new(&w, g, &about, whose, with), 0);
-	size = snapshot_writer_left(w);
+	assert_int_equal(content_writer_new(&w, g, &about, whose, with), 0);
+	size = content_writer_left(w);
 	do {
-		r = snapshot_writer_step(w, &out);
+		r = content_writer_step(w, &out);
 		assert_true(r >= 0);
-		assert_int_equal(out.len + snapshot_writer_left(w), size);
+		assert_int_equal(out.len + content_writer_left(w), size);
 	} while (r > 0);
-	snapshot_writer_free(w);
+	content_writer_free(w);
 	return out;
 }
 
@@ -76,14 +76,14 @@ written(struct generation *g)
 }
 
 static int
-read_with(struct generation **g, struct snapshot_about *about, struct span file,
-    const struct snapshot_owner *whose, const struct snapshot_keys *with, const struct moment *now,
+read_with(struct generation **g, struct content_about *about, struct span file,
+    const struct snap_owner *whose, const struct snap_keys *with, const struct moment *now,
     char *why)
 {
-	struct snapshot_source source = memory_source(&file);
+	struct content_source source = memory_source(&file);
 
 	*why = '\0';
-	return snapshot_read(g, about, &source, whose, with, now, ARENA_LOCK_OFF, MAX_BYTES, why);
+	return content_read(g, about, &source, whose, with, now, ARENA_LOCK_OFF, MAX_BYTES, why);
 }
 
 static void
@@ -94,8 +94,8 @@ what_was_written_is_read(void **state)
 	};
 	struct generation *g = sample(), *back;
 	struct buf file = written(g);
-	char why[SNAPSHOT_WHY_SIZE];
-	struct snapshot_about about;
+	char why[SNAP_WHY_SIZE];
+	struct content_about about;
 	const struct record *r;
 
 	(void)state;
@@ -134,8 +134,8 @@ nothing_and_much_are_written_too(void **state)
 	struct generation_builder *b = builder(ARENA_LOCK_OFF);
 	struct generation *g = finish(builder(ARENA_LOCK_OFF)), *back;
 	struct buf file = written(g);
-	struct snapshot_about about;
-	char why[SNAPSHOT_WHY_SIZE], key[32];
+	struct content_about about;
+	char why[SNAP_WHY_SIZE], key[32];
 	char *big = malloc(BIG);
 
 	(void)state;
@@ -188,8 +188,8 @@ every_damage_is_seen(void **state)
 	struct generation *g = sample(), *back;
 	struct buf file = written(g);
 	int64_t before = mem_live();
-	char why[SNAPSHOT_WHY_SIZE];
-	struct snapshot_about about;
+	char why[SNAP_WHY_SIZE];
+	struct content_about about;
 
 	(void)state;
 	for (size_t i = 0; i < file.len; i++) {
@@ -215,8 +215,8 @@ static void
 pieces_keep_their_places(void **state)
 {
 	struct generation_builder *b = builder(ARENA_LOCK_OFF);
-	struct snapshot_about about;
-	char why[SNAPSHOT_WHY_SIZE], key[32], text[1000];
+	struct content_about about;
+	char why[SNAP_WHY_SIZE], key[32], text[1000];
 	struct generation *g, *back;
 	struct buf file, swapped;
 	size_t header, piece;
@@ -253,7 +253,7 @@ pieces_keep_their_places(void **state)
 static void
 each_refusal_has_its_own_words(void **state)
 {
-	static const struct snapshot_owner owners[] = {
+	static const struct snap_owner owners[] = {
 		{ .organization = "org", .deployment = "other" },
 		{ .organization = "org", .workspace = "dep" },
 		{ .organization = "orgd", .deployment = "ep" },
@@ -263,13 +263,13 @@ each_refusal_has_its_own_words(void **state)
 		.wall_ms = 1000 * HOUR - MOMENT_FUTURE_MS - 1000,
 		.has_boot_id = true,
 		.boot_id = { 8 } };
-	const struct snapshot_keys others = { .newest = key_b }, both = { key_b, key_a };
+	const struct snap_keys others = { .newest = key_b }, both = { key_b, key_a };
 	struct generation *g = sample(), *back;
 	struct buf file = written(g);
 	struct span left = span_of_buf(&file);
-	struct snapshot_source source = memory_source(&left);
-	char why[SNAPSHOT_WHY_SIZE];
-	struct snapshot_about about;
+	struct content_source source = memory_source(&left);
+	char why[SNAP_WHY_SIZE];
+	struct content_about about;
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(owners); i++) {
@@ -288,7 +288,7 @@ each_refusal_has_its_own_words(void **state)
 	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &early, why), -ERANGE);
 	assert_non_null(strstr(why, "from the future, by 301 s"));
 	assert_int_equal(
-	    snapshot_read(&back, &about, &source, &owner, &keys, &wrote, ARENA_LOCK_OFF, 100, why),
+	    content_read(&back, &about, &source, &owner, &keys, &wrote, ARENA_LOCK_OFF, 100, why),
 	    -EMSGSIZE);
 	assert_non_null(strstr(why, "max_bytes"));
 	assert_int_equal(
@@ -315,11 +315,11 @@ a_header_of_nonsense_is_damage(void **state)
 		HEADER = 138
 	};
 	static const int64_t times[] = { INT64_MIN, -1, INT64_MAX / 4 + 1, INT64_MAX };
-	const uint16_t url_size = SNAPSHOT_URL_SIZE;
+	const uint16_t url_size = SNAP_URL_SIZE;
 	struct generation *g = sample(), *back;
 	struct buf file = written(g), longer = BUF_INIT(MAX_BYTES);
-	struct snapshot_about about;
-	char why[SNAPSHOT_WHY_SIZE];
+	struct content_about about;
+	char why[SNAP_WHY_SIZE];
 
 	(void)state;
 	memset(file.data + RECORDS, 0xff, 4); /* no room is made for four thousand million */
@@ -340,7 +340,7 @@ a_header_of_nonsense_is_damage(void **state)
 	}
 	buf_add(&longer, file.data, HEADER);
 	memcpy(longer.data + URL_SIZE, &url_size, sizeof url_size);
-	for (size_t i = 0; i < SNAPSHOT_URL_SIZE; i++)
+	for (size_t i = 0; i < SNAP_URL_SIZE; i++)
 		buf_addc(&longer, 'u');
 	buf_add(&longer, file.data + HEADER, file.len - HEADER);
 	assert_int_equal(
@@ -375,16 +375,16 @@ a_file_that_can_not_be_read_to_its_end(void **state)
 	static const int errors[] = { -EIO, -EBADMSG };
 	struct generation *g = sample(), *back;
 	struct buf file = written(g);
-	struct snapshot_about about;
-	char why[SNAPSHOT_WHY_SIZE];
+	struct content_about about;
+	char why[SNAP_WHY_SIZE];
 
 	(void)state;
 	for (size_t i = 0; i < 2 * file.len; i++) {
 		struct failing f = { span_of_buf(&file), i / 2, errors[i % 2] };
-		struct snapshot_source source = { &f, file.len, failing_read };
+		struct content_source source = { &f, file.len, failing_read };
 
 		*why = '\0';
-		assert_int_equal(snapshot_read(&back, &about, &source, &owner, &keys, &wrote,
+		assert_int_equal(content_read(&back, &about, &source, &owner, &keys, &wrote,
 				     ARENA_LOCK_OFF, MAX_BYTES, why),
 		    f.error);
 		assert_string_equal(why,
@@ -395,11 +395,11 @@ a_file_that_can_not_be_read_to_its_end(void **state)
 }
 
 static struct buf
-stamped(const struct snapshot_stamp *stamp)
+stamped(const struct stamp *stamp)
 {
 	struct buf out = BUF_INIT(4096);
 
-	snapshot_stamp_write(&out, stamp, &owner, &keys);
+	stamp_write(&out, stamp, &owner, &keys);
 	assert_int_equal(buf_error(&out), 0);
 	return out;
 }
@@ -407,61 +407,59 @@ stamped(const struct snapshot_stamp *stamp)
 static void
 a_stamp_says_what_it_was_told(void **state)
 {
-	const struct snapshot_stamp stamp = { .id = { 9 },
+	const struct stamp stamp = { .id = { 9 },
 		.generation = 43,
 		.written = wrote,
 		.confirmed_ago_ms = 100,
 		.refused_ago_ms = 0,
 		.due_in_ms = -7,
-		.floor_in_ms = 600000 };
+		.floor_in_ms = 600000,
+		.identity = "fifteen letters" };
 	struct buf file = stamped(&stamp);
-	char why[SNAPSHOT_WHY_SIZE] = "";
-	struct snapshot_stamp back;
+	char why[SNAP_WHY_SIZE] = "";
+	struct stamp back;
 
 	(void)state;
-	assert_int_equal(snapshot_stamp_read(&back, span_of_buf(&file), &owner, &keys, why), 0);
+	assert_int_equal(stamp_read(&back, span_of_buf(&file), &owner, &keys, why), 0);
 	assert_int_equal(back.generation, 43);
 	assert_int_equal(back.confirmed_ago_ms, 100);
 	assert_int_equal(back.refused_ago_ms, 0);
 	assert_int_equal(back.due_in_ms, -7);
 	assert_int_equal(back.floor_in_ms, 600000);
+	assert_string_equal(back.identity, "fifteen letters");
 	assert_memory_equal(back.id, stamp.id, sizeof stamp.id);
 	for (size_t i = 0; i < file.len; i++) {
 		file.data[i] ^= 1;
-		assert_true(snapshot_stamp_read(&back, span_of_buf(&file), &owner, &keys, why) < 0);
+		assert_true(stamp_read(&back, span_of_buf(&file), &owner, &keys, why) < 0);
 		file.data[i] ^= 1;
 	}
 	for (size_t n = 0; n < file.len; n++)
 		assert_int_equal(
-		    snapshot_stamp_read(&back, (struct span){ file.data, n }, &owner, &keys, why),
-		    -EBADMSG);
+		    stamp_read(&back, (struct span){ file.data, n }, &owner, &keys, why), -EBADMSG);
 	buf_addc(&file, 'x');
-	assert_int_equal(
-	    snapshot_stamp_read(&back, span_of_buf(&file), &owner, &keys, why), -EBADMSG);
+	assert_int_equal(stamp_read(&back, span_of_buf(&file), &owner, &keys, why), -EBADMSG);
 	buf_fini(&file);
 }
 
 static void
 a_stamp_is_no_snapshot_and_the_reverse(void **state)
 {
-	const struct snapshot_stamp stamp = { .written = wrote, .refused_ago_ms = -1 };
+	const struct stamp stamp = { .written = wrote, .refused_ago_ms = -1 };
 	struct generation *g = sample(), *back;
 	struct buf file = written(g), small = stamped(&stamp);
-	char why[SNAPSHOT_WHY_SIZE];
-	struct snapshot_about about;
-	struct snapshot_stamp read;
+	char why[SNAP_WHY_SIZE];
+	struct content_about about;
+	struct stamp read;
 
 	(void)state;
 	assert_int_equal(
 	    read_with(&back, &about, span_of_buf(&small), &owner, &keys, &wrote, why), -EBADMSG);
-	assert_int_equal(
-	    snapshot_stamp_read(&read, span_of_buf(&file), &owner, &keys, why), -EBADMSG);
+	assert_int_equal(stamp_read(&read, span_of_buf(&file), &owner, &keys, why), -EBADMSG);
 	assert_string_equal(why, "it is no stamp of connd");
 	/* Not even under the other's name. */
 	memcpy(small.data, file.data, 8);
 	assert_true(read_with(&back, &about, span_of_buf(&small), &owner, &keys, &wrote, why) < 0);
-	assert_int_equal(
-	    snapshot_stamp_read(&read, span_of_buf(&small), &owner, &keys, why), -EBADMSG);
+	assert_int_equal(stamp_read(&read, span_of_buf(&small), &owner, &keys, why), -EBADMSG);
 	buf_fini(&file);
 	buf_fini(&small);
 	generation_unref(g);
@@ -470,13 +468,13 @@ a_stamp_is_no_snapshot_and_the_reverse(void **state)
 static void
 recall_takes_the_youngest_word_and_the_oldest_refusal(void **state)
 {
-	const struct snapshot_about about = {
+	const struct content_about about = {
 		.id = { 9 }, .generation = 42, .written = wrote, .confirmed_ago_ms = HOUR
 	};
-	const struct snapshot_about good = {
+	const struct content_about good = {
 		.id = { 7 }, .generation = 45, .written = wrote, .confirmed_ago_ms = 59999
 	};
-	struct snapshot_stamp stamp = { .id = { 9 },
+	struct stamp stamp = { .id = { 9 },
 		.generation = 44,
 		.written = wrote,
 		.confirmed_ago_ms = 90000,
@@ -484,39 +482,39 @@ recall_takes_the_youngest_word_and_the_oldest_refusal(void **state)
 		.due_in_ms = 30000,
 		.floor_in_ms = 40000 };
 	struct moment now = wrote;
-	char why[SNAPSHOT_WHY_SIZE];
+	char why[SNAP_WHY_SIZE];
 	struct replica_memory m;
 
 	(void)state;
 	now.boot_ms += HOUR;
-	assert_int_equal(snapshot_recall(&m, &about, NULL, &now, 24 * HOUR, why), 0);
+	assert_int_equal(stamp_recall(&m, &about, NULL, &now, 24 * HOUR, why), 0);
 	assert_int_equal(m.generation, 42);
 	assert_int_equal(m.confirmed_ms, wrote.boot_ms - HOUR);
 	assert_false(m.refused);
-	assert_int_equal(snapshot_recall(&m, &about, &stamp, &now, 24 * HOUR, why), 0);
+	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 24 * HOUR, why), 0);
 	assert_int_equal(m.generation, 44);
 	assert_int_equal(m.confirmed_ms, wrote.boot_ms - 90000);
 	assert_true(m.refused);
 	assert_int_equal(m.refused_ms, wrote.boot_ms - 60000);
 	assert_int_equal(m.next_sync_ms, wrote.boot_ms + 30000);
-	assert_int_equal(m.floor_ms, wrote.boot_ms + 40000);
-	assert_int_equal(snapshot_stamp_floor(&stamp, &now), wrote.boot_ms + 40000);
+	assert_int_equal(m.floor.until_ms, wrote.boot_ms + 40000);
+	assert_int_equal(stamp_floor(&stamp, &now).until_ms, wrote.boot_ms + 40000);
 	/* Of another snapshot: it does not make this one younger. */
 	stamp.id[0] = 1;
-	assert_int_equal(snapshot_recall(&m, &about, &stamp, &now, 24 * HOUR, why), 0);
+	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 24 * HOUR, why), 0);
 	assert_int_equal(m.confirmed_ms, wrote.boot_ms - HOUR);
 	assert_true(m.refused);
 	/* One that was confirmed after the first refusal: a good list, which ended it. */
-	assert_int_equal(snapshot_recall(&m, &good, &stamp, &now, 24 * HOUR, why), 0);
+	assert_int_equal(stamp_recall(&m, &good, &stamp, &now, 24 * HOUR, why), 0);
 	assert_int_equal(m.confirmed_ms, wrote.boot_ms - 59999);
 	assert_false(m.refused);
-	assert_int_equal(snapshot_recall(&m, &about, &stamp, &now, 2 * HOUR + 1, why), 0);
-	assert_int_equal(snapshot_recall(&m, &about, &stamp, &now, 2 * HOUR, why), -ESTALE);
+	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 2 * HOUR + 1, why), 0);
+	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 2 * HOUR, why), -ESTALE);
 	assert_non_null(strstr(why, "too old: last confirmed 7200 s ago"));
 	stamp.written.boot_id[0] = 1;
 	stamp.written.wall_ms = now.wall_ms + MOMENT_FUTURE_MS + 1;
-	assert_int_equal(snapshot_recall(&m, &about, &stamp, &now, 24 * HOUR, why), -ERANGE);
-	assert_int_equal(snapshot_stamp_floor(&stamp, &now), now.boot_ms);
+	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 24 * HOUR, why), -ERANGE);
+	assert_int_equal(stamp_floor(&stamp, &now).until_ms, 0);
 }
 
 static void
@@ -527,18 +525,18 @@ what_is_filled_in_is_relative_and_has_its_own_id(void **state)
 		.refused = true,
 		.refused_ms = wrote.boot_ms - 500,
 		.next_sync_ms = wrote.boot_ms + 300,
-		.floor_ms = wrote.boot_ms + 700 };
-	struct snapshot_about first, second;
-	struct snapshot_stamp stamp;
+		.floor.until_ms = wrote.boot_ms + 700 };
+	struct content_about first, second;
+	struct stamp stamp;
 
 	(void)state;
-	snapshot_about_fill(&first, &m, &wrote, "https://m");
-	snapshot_about_fill(&second, &m, &wrote, "https://m");
+	content_about_fill(&first, &m, &wrote, "https://m");
+	content_about_fill(&second, &m, &wrote, "https://m");
 	assert_memory_not_equal(first.id, second.id, sizeof first.id);
 	assert_int_equal(first.generation, 42);
 	assert_int_equal(first.confirmed_ago_ms, 1000);
 	assert_string_equal(first.url, "https://m");
-	snapshot_stamp_fill(&stamp, first.id, &m, &wrote);
+	stamp_fill(&stamp, first.id, &m, &wrote);
 	assert_memory_equal(stamp.id, first.id, sizeof first.id);
 	assert_int_equal(stamp.confirmed_ago_ms, 1000);
 	assert_int_equal(stamp.refused_ago_ms, 500);
@@ -546,7 +544,7 @@ what_is_filled_in_is_relative_and_has_its_own_id(void **state)
 	assert_int_equal(stamp.floor_in_ms, 700);
 	m.refused = false;
 	m.confirmed_ms = wrote.boot_ms + 1; /* a confirmation that seems to come later is now */
-	snapshot_stamp_fill(&stamp, first.id, &m, &wrote);
+	stamp_fill(&stamp, first.id, &m, &wrote);
 	assert_int_equal(stamp.confirmed_ago_ms, 0);
 	assert_int_equal(stamp.refused_ago_ms, -1);
 }
@@ -590,19 +588,19 @@ ages_are_told_across_boots(void **state)
 static int
 write_and_read(struct generation *g)
 {
-	struct snapshot_about about = { .written = wrote };
+	struct content_about about = { .written = wrote };
 	struct buf file = BUF_INIT(MAX_BYTES);
 	struct generation *back;
-	char why[SNAPSHOT_WHY_SIZE];
-	struct snapshot_writer *w;
-	int r = snapshot_writer_new(&w, g, &about, &owner, &keys);
+	char why[SNAP_WHY_SIZE];
+	struct content_writer *w;
+	int r = content_writer_new(&w, g, &about, &owner, &keys);
 
 	if (r < 0)
 		return r;
 	do
-		r = snapshot_writer_step(w, &file);
+		r = content_writer_step(w, &file);
 	while (r > 0);
-	snapshot_writer_free(w);
+	content_writer_free(w);
 	if (r == 0)
 		r = read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why);
 	if (r == 0)
@@ -614,7 +612,7 @@ write_and_read(struct generation *g)
 static void
 memory_may_end_anywhere(void **state)
 {
-	const struct snapshot_stamp stamp = { .written = wrote };
+	const struct stamp stamp = { .written = wrote };
 	struct generation *g = sample();
 	int64_t before = mem_live();
 	struct buf out = BUF_INIT(4096);
@@ -633,7 +631,7 @@ memory_may_end_anywhere(void **state)
 	do {
 		buf_fini(&out);
 		mem_fail_after(n++);
-		snapshot_stamp_write(&out, &stamp, &owner, &keys);
+		stamp_write(&out, &stamp, &owner, &keys);
 		mem_fail_after(-1);
 		r = buf_error(&out);
 		assert_true(r == 0 || r == -ENOMEM);

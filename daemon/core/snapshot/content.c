@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/rnd.h"
 #include "core/snapshot/header.h"
 
 #define RECORD_SIZE 24 /* without its key, text and held value */
@@ -25,9 +26,22 @@ piece_ad(uint8_t ad[static PIECE_AD], const uint8_t header_hash[static HASH_SIZE
 	ad[HASH_SIZE + 4] = last;
 }
 
+void
+content_about_fill(struct content_about *out, const struct replica_memory *memory,
+    const struct moment *now, const char *url)
+{
+	int64_t ago_ms = now->boot_ms - memory->confirmed_ms;
+
+	rnd_bytes(out->id, sizeof out->id);
+	out->generation = memory->generation;
+	out->written = *now;
+	out->confirmed_ago_ms = ago_ms > 0 ? ago_ms : 0;
+	snprintf(out->url, sizeof out->url, "%s", url);
+}
+
 /* --- writing ------------------------------------------------------------------------- */
 
-struct snapshot_writer {
+struct content_writer {
 	struct generation *g;
 	int64_t written_ms; /* held values are dated before it */
 	uint8_t key[SEAL_KEY_SIZE];
@@ -47,7 +61,7 @@ record_bytes(const struct record *rec)
 }
 
 static const struct record *
-next_record(struct snapshot_writer *w)
+next_record(struct content_writer *w)
 {
 	while (w->kind < N_KINDS && w->next == generation_count(w->g, w->kind)) {
 		w->kind++;
@@ -77,13 +91,12 @@ record_write(struct buf *b, const struct record *rec, int64_t written_ms)
  * (NULL: only counts). Returns their bytes.
  */
 static size_t
-next_piece(struct snapshot_writer *w, struct buf *out)
+next_piece(struct content_writer *w, struct buf *out)
 {
 	const struct record *rec;
 	size_t n = 0;
 
-	while (
-	    (rec = next_record(w)) && (n == 0 || n + record_bytes(rec) <= SNAPSHOT_PIECE_BYTES)) {
+	while ((rec = next_record(w)) && (n == 0 || n + record_bytes(rec) <= CONTENT_PIECE_BYTES)) {
 		n += record_bytes(rec);
 		w->next++;
 		if (out)
@@ -94,7 +107,7 @@ next_piece(struct snapshot_writer *w, struct buf *out)
 
 /* Goes through all pieces once, to know what the header says of them. */
 static void
-plan(struct snapshot_writer *w)
+plan(struct content_writer *w)
 {
 	do {
 		w->plain_bytes += next_piece(w, NULL);
@@ -105,11 +118,10 @@ plan(struct snapshot_writer *w)
 }
 
 int
-snapshot_writer_new(struct snapshot_writer **out, struct generation *g,
-    const struct snapshot_about *about, const struct snapshot_owner *owner,
-    const struct snapshot_keys *keys)
+content_writer_new(struct content_writer **out, struct generation *g,
+    const struct content_about *about, const struct snap_owner *owner, const struct snap_keys *keys)
 {
-	struct snapshot_writer *w = mem_zalloc(sizeof *w);
+	struct content_writer *w = mem_zalloc(sizeof *w);
 	struct snap_header h = {
 		.magic = snap_snapshot_magic,
 		.generation = about->generation,
@@ -123,7 +135,7 @@ snapshot_writer_new(struct snapshot_writer **out, struct generation *g,
 	w->g = generation_ref(g);
 	w->written_ms = about->written.boot_ms;
 	snap_derive(w->key, keys->newest, snap_snapshot_magic);
-	buf_init(&w->plain, generation_bytes(g) + SNAPSHOT_PIECE_BYTES);
+	buf_init(&w->plain, generation_bytes(g) + CONTENT_PIECE_BYTES);
 	plan(w);
 	for (int k = 0; k < N_KINDS; k++)
 		h.records += (uint32_t)generation_count(g, (enum record_kind)k);
@@ -131,11 +143,11 @@ snapshot_writer_new(struct snapshot_writer **out, struct generation *g,
 	h.plain_bytes = w->plain_bytes;
 	memcpy(h.id, about->id, sizeof h.id);
 	snprintf(h.url, sizeof h.url, "%s", about->url);
-	buf_init(&w->header, SNAP_HEADER_SIZE + SNAPSHOT_URL_SIZE);
+	buf_init(&w->header, SNAP_HEADER_SIZE + SNAP_URL_SIZE);
 	snap_header_write(&w->header, &h, owner, keys->newest);
 	r = buf_error(&w->header);
 	if (r < 0) {
-		snapshot_writer_free(w);
+		content_writer_free(w);
 		return r;
 	}
 	hash_long(w->header_hash, NULL, 0, w->header.data, w->header.len);
@@ -144,13 +156,13 @@ snapshot_writer_new(struct snapshot_writer **out, struct generation *g,
 }
 
 size_t
-snapshot_writer_left(const struct snapshot_writer *w)
+content_writer_left(const struct content_writer *w)
 {
 	return w->header.len + w->plain_bytes + (w->pieces - w->piece) * (4 + SEAL_OVERHEAD);
 }
 
 int
-snapshot_writer_step(struct snapshot_writer *w, struct buf *out)
+content_writer_step(struct content_writer *w, struct buf *out)
 {
 	bool last = w->piece + 1 == w->pieces;
 	uint8_t ad[PIECE_AD];
@@ -179,8 +191,8 @@ snapshot_writer_step(struct snapshot_writer *w, struct buf *out)
 	return last ? 0 : 1;
 }
 
-struct snapshot_writer *
-snapshot_writer_free(struct snapshot_writer *w)
+struct content_writer *
+content_writer_free(struct content_writer *w)
 {
 	if (w) {
 		generation_unref(w->g);
@@ -217,7 +229,7 @@ record_read(struct generation_builder *b, struct snap_cursor *c, int64_t written
 
 /* What is left of a file: some bytes came with its header. */
 struct intake {
-	const struct snapshot_source *file;
+	const struct content_source *file;
 	struct snap_cursor ahead;
 	size_t behind; /* not read yet */
 };
@@ -356,13 +368,13 @@ builder_for(struct generation_builder **out, const struct snap_header *h, enum a
 }
 
 int
-snapshot_read(struct generation **out, struct snapshot_about *about,
-    const struct snapshot_source *file, const struct snapshot_owner *owner,
-    const struct snapshot_keys *keys, const struct moment *now, enum arena_lock lock,
-    size_t max_bytes, char why[static SNAPSHOT_WHY_SIZE])
+content_read(struct generation **out, struct content_about *about,
+    const struct content_source *file, const struct snap_owner *owner, const struct snap_keys *keys,
+    const struct moment *now, enum arena_lock lock, size_t max_bytes,
+    char why[static SNAP_WHY_SIZE])
 {
 	uint8_t header_hash[HASH_SIZE], key[SEAL_KEY_SIZE];
-	uint8_t first[SNAP_HEADER_SIZE + SNAPSHOT_URL_SIZE];
+	uint8_t first[SNAP_HEADER_SIZE + SNAP_URL_SIZE];
 	size_t n = file->size < sizeof first ? file->size : sizeof first;
 	struct intake in = { file, { first, n, false }, file->size - n };
 	struct snap_header h = { .magic = snap_snapshot_magic };
@@ -392,7 +404,7 @@ snapshot_read(struct generation **out, struct snapshot_about *about,
 		r = generation_builder_finish(b, &g);
 	if (r < 0)
 		return reading_failed(why, r);
-	*about = (struct snapshot_about){
+	*about = (struct content_about){
 		.generation = h.generation,
 		.written = h.written,
 		.confirmed_ago_ms = h.confirmed_ago_ms,

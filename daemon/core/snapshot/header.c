@@ -62,7 +62,7 @@ int PRINTF(3, 4) snap_refuse(char *why, int error, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(why, SNAPSHOT_WHY_SIZE, fmt, args);
+	vsnprintf(why, SNAP_WHY_SIZE, fmt, args);
 	va_end(args);
 	return error;
 }
@@ -89,7 +89,7 @@ snap_derive(uint8_t out[static SEAL_KEY_SIZE], const uint8_t master[static SEAL_
 }
 
 static void
-owner_hash(uint8_t out[static HASH_SIZE], const struct snapshot_owner *owner)
+owner_hash(uint8_t out[static HASH_SIZE], const struct snap_owner *owner)
 {
 	uint8_t part[3][HASH_SIZE];
 	const char *text[3] = { owner->organization, owner->deployment, owner->workspace };
@@ -102,7 +102,7 @@ owner_hash(uint8_t out[static HASH_SIZE], const struct snapshot_owner *owner)
 
 /* The key a file was sealed with, by its name; never by trying. */
 static const uint8_t *
-find_key(const struct snapshot_keys *keys, const uint8_t id[static KEY_ID_SIZE])
+find_key(const struct snap_keys *keys, const uint8_t id[static KEY_ID_SIZE])
 {
 	const uint8_t *key[2] = { keys->newest, keys->previous };
 	uint8_t have[KEY_ID_SIZE];
@@ -138,7 +138,7 @@ get_moment(struct snap_cursor *c, struct moment *m)
 }
 
 void
-snap_header_write(struct buf *b, const struct snap_header *h, const struct snapshot_owner *owner,
+snap_header_write(struct buf *b, const struct snap_header *h, const struct snap_owner *owner,
     const uint8_t key[static SEAL_KEY_SIZE])
 {
 	uint8_t owner_id[HASH_SIZE], id[KEY_ID_SIZE];
@@ -169,8 +169,8 @@ is_a_time(int64_t ms)
 }
 
 int
-snap_header_read(struct snap_header *h, struct snap_cursor *c, const struct snapshot_owner *owner,
-    const struct snapshot_keys *keys, const uint8_t **key, char *why)
+snap_header_read(struct snap_header *h, struct snap_cursor *c, const struct snap_owner *owner,
+    const struct snap_keys *keys, const uint8_t **key, char *why)
 {
 	uint8_t owner_id[HASH_SIZE], their_owner[HASH_SIZE] = { 0 }, id[KEY_ID_SIZE] = { 0 };
 	const uint8_t *magic = snap_take(c, SNAP_MAGIC_SIZE);

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What snapshots and stamps share: numbers and bytes, the keys derived for each, and the header both
- * begin with. Of snapfmt.c and snapstamp.c alone.
+ * What content.c and stamp.c share: numbers and bytes, the keys derived for each, and the header both
+ * files begin with. For those two alone.
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
 #include "base/hash.h"
-#include "core/snapshot/content.h"
+#include "core/snapshot/moment.h"
+#include "core/snapshot/snap.h"
 
 #define SNAP_MAGIC_SIZE  8
 #define SNAP_HEADER_SIZE 138 /* without the URL behind it */
@@ -19,13 +25,13 @@ extern const char snap_stamp_magic[SNAP_MAGIC_SIZE];
 /* What both files begin with. */
 struct snap_header {
 	const char *magic;
-	uint8_t id[SNAPSHOT_ID_SIZE];
+	uint8_t id[SNAP_ID_SIZE];
 	uint64_t generation;
 	struct moment written;
 	int64_t confirmed_ago_ms;
 	uint32_t records, pieces;
 	uint64_t plain_bytes; /* of all pieces */
-	char url[SNAPSHOT_URL_SIZE];
+	char url[SNAP_URL_SIZE];
 };
 
 /* A place in a text; what runs over its end sticks. */
@@ -47,12 +53,11 @@ int snap_refuse(char *why, int error, const char *fmt, ...) PRINTF(3, 4);
 void snap_derive(uint8_t out[static SEAL_KEY_SIZE], const uint8_t master[static SEAL_KEY_SIZE],
     const char *magic);
 
-void snap_header_write(struct buf *b, const struct snap_header *h,
-    const struct snapshot_owner *owner, const uint8_t key[static SEAL_KEY_SIZE]);
+void snap_header_write(struct buf *b, const struct snap_header *h, const struct snap_owner *owner,
+    const uint8_t key[static SEAL_KEY_SIZE]);
 /*
  * Everything a header can say by itself, before anything is opened; h->magic says what it must be. *key:
  * the master key to use. 0 or -errno with why.
  */
 MUST_CHECK int snap_header_read(struct snap_header *h, struct snap_cursor *c,
-    const struct snapshot_owner *owner, const struct snapshot_keys *keys, const uint8_t **key,
-    char *why);
+    const struct snap_owner *owner, const struct snap_keys *keys, const uint8_t **key, char *why);

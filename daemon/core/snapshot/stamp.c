@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/snapshot/content.h"
+#include "core/snapshot/stamp.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -7,14 +7,13 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/rnd.h"
 #include "core/snapshot/header.h"
 
-#define STAMP_BODY 32
+#define STAMP_BODY 48
 
 void
-snapshot_stamp_write(struct buf *out, const struct snapshot_stamp *stamp,
-    const struct snapshot_owner *owner, const struct snapshot_keys *keys)
+stamp_write(struct buf *out, const struct stamp *stamp, const struct snap_owner *owner,
+    const struct snap_keys *keys)
 {
 	struct snap_header h = {
 		.magic = snap_stamp_magic,
@@ -33,6 +32,7 @@ snapshot_stamp_write(struct buf *out, const struct snapshot_stamp *stamp,
 	snap_put(&body, (uint64_t)stamp->refused_ago_ms, 8);
 	snap_put(&body, (uint64_t)stamp->due_in_ms, 8);
 	snap_put(&body, (uint64_t)stamp->floor_in_ms, 8);
+	buf_add(&body, stamp->identity, sizeof stamp->identity);
 	to = buf_room(out, STAMP_BODY + SEAL_OVERHEAD);
 	if (buf_error(&body) && !out->error)
 		out->error = buf_error(&body);
@@ -46,9 +46,8 @@ snapshot_stamp_write(struct buf *out, const struct snapshot_stamp *stamp,
 }
 
 int
-snapshot_stamp_read(struct snapshot_stamp *out, struct span file,
-    const struct snapshot_owner *owner, const struct snapshot_keys *keys,
-    char why[static SNAPSHOT_WHY_SIZE])
+stamp_read(struct stamp *out, struct span file, const struct snap_owner *owner,
+    const struct snap_keys *keys, char why[static SNAP_WHY_SIZE])
 {
 	struct snap_cursor c = { (const uint8_t *)file.p, file.n, false },
 			   body = { .n = STAMP_BODY };
@@ -75,7 +74,7 @@ snapshot_stamp_read(struct snapshot_stamp *out, struct span file,
 	refused_ago_ms = (int64_t)snap_get(&body, 8);
 	due_in_ms = (int64_t)snap_get(&body, 8);
 	floor_in_ms = (int64_t)snap_get(&body, 8);
-	*out = (struct snapshot_stamp){
+	*out = (struct stamp){
 		.generation = h.generation,
 		.written = h.written,
 		.confirmed_ago_ms = h.confirmed_ago_ms,
@@ -83,6 +82,7 @@ snapshot_stamp_read(struct snapshot_stamp *out, struct span file,
 		.due_in_ms = due_in_ms,
 		.floor_in_ms = floor_in_ms,
 	};
+	snap_get_bytes(&body, out->identity, sizeof out->identity);
 	memcpy(out->id, h.id, sizeof out->id);
 	return 0;
 }
@@ -96,30 +96,20 @@ not_negative(int64_t ms)
 }
 
 void
-snapshot_about_fill(struct snapshot_about *out, const struct replica_memory *memory,
-    const struct moment *now, const char *url)
-{
-	rnd_bytes(out->id, sizeof out->id);
-	out->generation = memory->generation;
-	out->written = *now;
-	out->confirmed_ago_ms = not_negative(now->boot_ms - memory->confirmed_ms);
-	snprintf(out->url, sizeof out->url, "%s", url);
-}
-
-void
-snapshot_stamp_fill(struct snapshot_stamp *out, const uint8_t id[static SNAPSHOT_ID_SIZE],
+stamp_fill(struct stamp *out, const uint8_t id[static SNAP_ID_SIZE],
     const struct replica_memory *memory, const struct moment *now)
 {
-	*out = (struct snapshot_stamp){
+	*out = (struct stamp){
 		.generation = memory->generation,
 		.written = *now,
 		.confirmed_ago_ms = not_negative(now->boot_ms - memory->confirmed_ms),
 		.refused_ago_ms =
 		    memory->refused ? not_negative(now->boot_ms - memory->refused_ms) : -1,
 		.due_in_ms = memory->next_sync_ms - now->boot_ms,
-		.floor_in_ms = not_negative(memory->floor_ms - now->boot_ms),
+		.floor_in_ms = not_negative(memory->floor.until_ms - now->boot_ms),
 	};
 	memcpy(out->id, id, sizeof out->id);
+	memcpy(out->identity, memory->floor.identity, sizeof out->identity);
 }
 
 /* When `written` was on now's boot clock. */
@@ -135,20 +125,31 @@ date(const struct moment *written, const struct moment *now, int64_t *boot_ms, c
 	return 0;
 }
 
-int64_t
-snapshot_stamp_floor(const struct snapshot_stamp *stamp, const struct moment *now)
+/* written_ms: when the stamp was, on the boot clock of now. */
+static struct replica_floor
+floor_of(const struct stamp *stamp, int64_t written_ms)
 {
-	char why[SNAPSHOT_WHY_SIZE];
+	struct replica_floor floor = { .until_ms = written_ms + stamp->floor_in_ms };
+
+	memcpy(floor.identity, stamp->identity, sizeof floor.identity);
+	return floor;
+}
+
+struct replica_floor
+stamp_floor(const struct stamp *stamp, const struct moment *now)
+{
+	char why[SNAP_WHY_SIZE];
 	int64_t at_ms = 0;
 
-	return date(&stamp->written, now, &at_ms, why) < 0 ? now->boot_ms
-							   : at_ms + stamp->floor_in_ms;
+	if (date(&stamp->written, now, &at_ms, why) < 0)
+		return (struct replica_floor){ 0 };
+	return floor_of(stamp, at_ms);
 }
 
 int
-snapshot_recall(struct replica_memory *out, const struct snapshot_about *about,
-    const struct snapshot_stamp *stamp, const struct moment *now, int64_t max_stale_ms,
-    char why[static SNAPSHOT_WHY_SIZE])
+stamp_recall(struct replica_memory *out, const struct content_about *about,
+    const struct stamp *stamp, const struct moment *now, int64_t max_stale_ms,
+    char why[static SNAP_WHY_SIZE])
 {
 	struct replica_memory m = { .generation = about->generation };
 	int64_t at_ms = 0;
@@ -170,7 +171,7 @@ snapshot_recall(struct replica_memory *out, const struct snapshot_about *about,
 		/* A content that was confirmed since is a good list: it ended the refusal. */
 		m.refused = stamp->refused_ago_ms >= 0 && m.confirmed_ms <= m.refused_ms;
 		m.next_sync_ms = at_ms + stamp->due_in_ms;
-		m.floor_ms = at_ms + stamp->floor_in_ms;
+		m.floor = floor_of(stamp, at_ms);
 	}
 	if (now->boot_ms - m.confirmed_ms >= max_stale_ms)
 		return snap_refuse(why, -ESTALE,

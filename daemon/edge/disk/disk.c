@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#define PATH_SIZE 4096
+#define LONGEST_SUFFIX ".stamp.tmp"
 
 /* What waits for the disk, or what became of it. */
 struct parcel {
@@ -31,8 +32,13 @@ struct outcome {
 	char why[FILE_WHY_SIZE];
 };
 
+/* One file's names; `spare` only of the content. */
+struct names {
+	char *now, *next, *spare;
+};
+
 struct disk {
-	char *path;
+	struct names names[DISK_N_FILES];
 	disk_written *written;
 	void *env;
 	struct event *event;
@@ -64,37 +70,29 @@ fail(char why[static FILE_WHY_SIZE], const char *what, const char *path)
  * there is no moment without one.
  */
 static int
-replace(const char *path, enum disk_file file, const struct parcel *parcel,
-    char why[static FILE_WHY_SIZE])
+replace(const struct names *name, const struct parcel *parcel, char why[static FILE_WHY_SIZE])
 {
-	char name[PATH_SIZE], tmp[PATH_SIZE], prev[PATH_SIZE];
 	int r;
 
-	(void)snprintf(name, sizeof name, "%s%s", path, file == DISK_STAMP ? ".stamp" : "");
-	if ((size_t)snprintf(tmp, sizeof tmp, "%s.tmp", name) >= sizeof tmp) {
-		errno = ENAMETOOLONG;
-		return fail(why, "write", path);
-	}
-	(void)unlink(tmp); /* a crash may have left one, and creating does not mend its mode */
-	r = file_create(tmp, parcel->bytes, parcel->n, why);
+	(void)unlink(
+	    name->next); /* a crash may have left one, and creating does not mend its mode */
+	r = file_create(name->next, parcel->bytes, parcel->n, why);
 	if (r < 0)
 		return r;
-	if (file == DISK_CONTENT) {
-		(void)snprintf(prev, sizeof prev, "%.4000s.prev", path);
-		(void)unlink(prev);
-		if (link(path, prev) < 0)
-			(void)unlink(
-			    prev); /* none yet, or no such thing here: it is only a spare */
+	if (name->spare) {
+		(void)unlink(name->spare);
+		/* There may be no content yet, or no links on this file system. */
+		(void)!link(name->now, name->spare);
 	}
-	if (rename(tmp, name) < 0) {
-		r = fail(why, "replace", name);
-		(void)unlink(tmp);
+	if (rename(name->next, name->now) < 0) {
+		r = fail(why, "replace", name->now);
+		(void)unlink(name->next);
 		return r;
 	}
-	r = file_sync_name(name);
+	r = file_sync_name(name->now);
 	if (r < 0) {
 		errno = -r;
-		(void)fail(why, "sync the directory of", name);
+		(void)fail(why, "sync the directory of", name->now);
 	}
 	return r;
 }
@@ -153,7 +151,7 @@ run(void *arg)
 		d->waiting[file].bytes = NULL;
 		(void)pthread_mutex_unlock(&d->lock);
 		why[0] = '\0';
-		r = replace(d->path, file, &parcel, why);
+		r = replace(&d->names[file], &parcel, why);
 		mem_free(parcel.bytes);
 		(void)pthread_mutex_lock(&d->lock);
 		report(d, file, r, why);
@@ -211,13 +209,54 @@ disk_write(struct disk *d, enum disk_file file, void *bytes, size_t n)
 }
 
 int
+disk_check_path(const char *path, char why[static FILE_WHY_SIZE])
+{
+	size_t most = PATH_MAX - sizeof LONGEST_SUFFIX;
+
+	if (strlen(path) <= most)
+		return 0;
+	(void)snprintf(why, FILE_WHY_SIZE,
+	    "%.200s...: too long for a snapshot's path: expected at most %zu bytes", path, most);
+	return -ENAMETOOLONG;
+}
+
+static char *
+name_with(const char *path, const char *suffix)
+{
+	char name[PATH_MAX];
+
+	(void)snprintf(name, sizeof name, "%s%s", path, suffix); /* disk_check_path() */
+	return mem_strdup(name);
+}
+
+static int
+name_files(struct disk *d, const char *path)
+{
+	struct names *content = &d->names[DISK_CONTENT], *stamp = &d->names[DISK_STAMP];
+
+	content->now = name_with(path, "");
+	content->next = name_with(path, ".tmp");
+	content->spare = name_with(path, ".prev");
+	stamp->now = name_with(path, ".stamp");
+	stamp->next = name_with(path, LONGEST_SUFFIX);
+	return content->now && content->next && content->spare && stamp->now && stamp->next
+		   ? 0
+		   : -ENOMEM;
+}
+
+int
 disk_new(struct disk **out, struct loop *loop, const char *path, disk_written *written, void *env)
 {
-	struct disk *d = mem_zalloc(sizeof *d);
-	int r = -ENOMEM;
+	char why[FILE_WHY_SIZE];
+	struct disk *d;
+	int r = disk_check_path(path, why);
 
+	if (r < 0)
+		return r;
+	d = mem_zalloc(sizeof *d);
 	if (!d)
 		return -ENOMEM;
+	r = -ENOMEM;
 	d->written = written;
 	d->env = env;
 	(void)pthread_mutex_init(&d->lock, NULL);
@@ -227,9 +266,8 @@ disk_new(struct disk **out, struct loop *loop, const char *path, disk_written *w
 		r = -errno;
 		goto fail;
 	}
-	d->path = mem_strdup(path);
 	d->event = event_new(loop_base(loop), d->fd, EV_READ | EV_PERSIST, on_outcome, d);
-	if (!d->path || !d->event || event_add(d->event, NULL) < 0)
+	if (name_files(d, path) < 0 || !d->event || event_add(d->event, NULL) < 0)
 		goto fail;
 	r = start_thread(d);
 	if (r < 0)
@@ -266,31 +304,35 @@ disk_free(struct disk *d, int ms)
 	d->event = NULL;
 	if (d->thread_runs && !end_thread(d, ms))
 		return NULL;
-	for (size_t i = 0; i < DISK_N_FILES; i++)
+	for (size_t i = 0; i < DISK_N_FILES; i++) {
 		mem_free(d->waiting[i].bytes);
+		mem_free(d->names[i].now);
+		mem_free(d->names[i].next);
+		mem_free(d->names[i].spare);
+	}
 	if (d->fd >= 0)
 		(void)close(d->fd);
 	(void)pthread_cond_destroy(&d->wake);
 	(void)pthread_mutex_destroy(&d->lock);
-	mem_free(d->path);
 	mem_free(d);
 	return NULL;
 }
 
 static int
-name_of(char name[static PATH_SIZE], const char *path, const char *suffix,
+name_of(char name[static PATH_MAX], const char *path, const char *suffix,
     char why[static FILE_WHY_SIZE])
 {
-	if ((size_t)snprintf(name, PATH_SIZE, "%s%s", path, suffix) < PATH_SIZE)
-		return 0;
-	(void)snprintf(why, FILE_WHY_SIZE, "%.400s: too long", path);
-	return -ENAMETOOLONG;
+	int r = disk_check_path(path, why);
+
+	if (r == 0)
+		(void)snprintf(name, PATH_MAX, "%s%s", path, suffix);
+	return r;
 }
 
 int
 disk_read(const char *path, const char *suffix, struct buf *out, char why[static FILE_WHY_SIZE])
 {
-	char name[PATH_SIZE];
+	char name[PATH_MAX];
 	int r = name_of(name, path, suffix, why);
 
 	return r < 0 ? r : file_read_secret(name, out, why);
@@ -300,7 +342,7 @@ int
 disk_open(
     const char *path, const char *suffix, size_t max, size_t *size, char why[static FILE_WHY_SIZE])
 {
-	char name[PATH_SIZE];
+	char name[PATH_MAX];
 	int r = name_of(name, path, suffix, why);
 
 	return r < 0 ? r : file_open_secret(name, max, size, why);

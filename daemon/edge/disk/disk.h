@@ -7,8 +7,8 @@
  *	PATH.prev   the content before it, for when the newest turns out to be damaged
  *	PATH.stamp  what is known of the content since it was written
  *
- * A stamp handed over after a content is written after it, and not when that failed. What is handed over while the disk is busy
- * replaces what waits there: only the newest counts.
+ * A stamp handed over after a content is written after it, and not when that failed. What is handed over
+ * while the disk is busy replaces what waits there: only the newest counts.
  */
 #pragma once
 
@@ -26,7 +26,9 @@ enum disk_file { DISK_CONTENT, DISK_STAMP, DISK_N_FILES };
 /* In the loop's thread, after each write: error is 0 or -errno, `why` a sentence. */
 typedef void disk_written(void *env, enum disk_file file, int error, const char *why);
 
-/* path is copied; the thread starts. 0 or -errno. */
+/* Is there room for the suffixes behind path? 0, or -ENAMETOOLONG with a sentence in why. */
+MUST_CHECK int disk_check_path(const char *path, char why[static FILE_WHY_SIZE]);
+/* path is copied; the thread starts. 0 or -errno; -ENAMETOOLONG as disk_check_path(). */
 MUST_CHECK int disk_new(
     struct disk **out, struct loop *loop, const char *path, disk_written *written, void *env);
 /* Takes the bytes (a block of base/mem). */

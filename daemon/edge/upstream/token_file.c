@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
 
@@ -76,4 +77,23 @@ credential_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE
 out:
 	buf_fini(&file);
 	return r;
+}
+
+void
+credential_digest(
+    uint8_t out[static REPLICA_IDENTITY_SIZE], const struct config *config, const char *path)
+{
+	const struct config_list *url = &config->manager.url;
+	struct buf token = BUF_INIT(LIMIT_TOKEN);
+	char why[FILE_WHY_SIZE];
+	uint8_t hash[HASH_SIZE];
+
+	memset(out, 0, REPLICA_IDENTITY_SIZE);
+	if (credential_read(path, &token, why) == 0) {
+		hash_long(hash, NULL, 0, token.data, token.len);
+		for (size_t i = 0; i < url->n; i++)
+			hash_long(hash, hash, sizeof hash, url->item[i], strlen(url->item[i]));
+		memcpy(out, hash, REPLICA_IDENTITY_SIZE);
+	}
+	buf_fini(&token);
 }

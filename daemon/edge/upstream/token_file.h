@@ -8,6 +8,8 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "core/config/config.h"
+#include "core/replica.h"
 
 /*
  * Where the token is: `configured`, or $CREDENTIALS_DIRECTORY/token when that is there; else NULL.
@@ -20,3 +22,10 @@ MUST_CHECK int credential_path(char **out, const char *configured);
  * -errno with a sentence in why; -EINVAL: empty, or it holds what no header may.
  */
 MUST_CHECK int credential_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE]);
+
+/*
+ * A digest of the manager's URLs and the token, as the next request would use them; all zero when the
+ * token cannot be read.
+ */
+void credential_digest(
+    uint8_t out[static REPLICA_IDENTITY_SIZE], const struct config *config, const char *path);

@@ -25,7 +25,7 @@
 struct watch {
 	struct loop *loop;
 	struct sync_source source;
-	void (*changed)(void *env, int64_t retry_after_ms);
+	void (*changed)(void *env);
 	void *env;
 	struct event *timer;
 	struct fetch *fetch;
@@ -101,7 +101,7 @@ on_new_tag(struct watch *w, const struct fetch_result *f)
 	bool may_wait = !w->tag || f->held;
 
 	take_tag(w, f->etag);
-	w->changed(w->env, 0);
+	w->changed(w->env);
 	if (w->tag && may_wait)
 		hold_in(w, pause_ms(w));
 	else
@@ -134,8 +134,8 @@ on_failure(struct watch *w, const struct fetch_result *f)
 	bool was_held = w->tag != NULL;
 
 	rest(w, was_held ? refresh_ms(w) : NO_WAITING_MS);
-	if (f->end == FETCH_ANSWERED && (was_held || f->retry_after_ms > 0))
-		w->changed(w->env, f->retry_after_ms);
+	if (f->end == FETCH_ANSWERED && was_held)
+		w->changed(w->env);
 }
 
 static void
@@ -190,7 +190,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 int
 watch_new(struct watch **out, struct loop *loop, const struct sync_source *source,
-    void (*changed)(void *env, int64_t retry_after_ms), void *env)
+    void (*changed)(void *env), void *env)
 {
 	struct watch *w = mem_zalloc(sizeof *w);
 

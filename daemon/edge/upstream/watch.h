@@ -14,12 +14,9 @@
 
 struct watch;
 
-/*
- * changed(env, retry_after_ms): a sync is worth its while now; > 0: the manager wants to be left alone that
- * long first. 0 or -ENOMEM.
- */
+/* changed(env): something has changed at the manager, so a sync is due. 0 or -ENOMEM. */
 MUST_CHECK int watch_new(struct watch **out, struct loop *loop, const struct sync_source *source,
-    void (*changed)(void *env, int64_t retry_after_ms), void *env);
+    void (*changed)(void *env), void *env);
 /* On reload: the call held is given up; the next watch_follow() begins anew. */
 void watch_use(struct watch *w, const struct sync_source *source);
 /* After each good sync: the URL that answered and gives tags, or NULL. Begins, moves or ends the watch. */

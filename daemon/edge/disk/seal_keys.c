@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/disk/seal_keys.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/seal.h"
+
+_Static_assert(SEAL_KEYS_WHY_SIZE >= FILE_WHY_SIZE, "why is handed on to base/file");
+
+#define ARENA_BYTES 4096
+
+struct seal_keys
+seal_keys_free(struct seal_keys k)
+{
+	arena_free(k.arena);
+	return (struct seal_keys){ 0 };
+}
+
+static int
+read_key(struct arena *a, const char *path, uint8_t **out, char why[static SEAL_KEYS_WHY_SIZE])
+{
+	*out = arena_alloc(a, SEAL_KEY_SIZE, 8);
+	if (!*out) {
+		(void)snprintf(why, SEAL_KEYS_WHY_SIZE, "out of memory for the snapshot's key");
+		return arena_error(a);
+	}
+	return file_read_key(path, *out, why);
+}
+
+/* A copy of the snapshot directory must not bring the key along. */
+static bool
+lies_beside(const char *key, const char *path)
+{
+	const char *a = strrchr(key, '/'), *b = strrchr(path, '/');
+	size_t na = a ? (size_t)(a - key) : 0, nb = b ? (size_t)(b - path) : 0;
+
+	return na == nb && memcmp(key, path, na) == 0;
+}
+
+/* The configured key, or the systemd credential. False: there is neither. */
+static bool
+key_path(const struct config *c, char out[static PATH_MAX])
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+	if (c->snapshot.key_file)
+		return (size_t)snprintf(out, PATH_MAX, "%s", c->snapshot.key_file) < PATH_MAX;
+	return dir && (size_t)snprintf(out, PATH_MAX, "%s/snapshot-key", dir) < PATH_MAX &&
+	       access(out, F_OK) == 0;
+}
+
+static int
+find_key(const struct config *c, char path[static PATH_MAX], char why[static SEAL_KEYS_WHY_SIZE])
+{
+	if (!key_path(c, path)) {
+		(void)snprintf(why, SEAL_KEYS_WHY_SIZE,
+		    "[snapshot] path is set without a key: set key_file, or pass a systemd "
+		    "credential named snapshot-key");
+		return -ENOKEY;
+	}
+	if (lies_beside(path, c->snapshot.path)) {
+		(void)snprintf(why, SEAL_KEYS_WHY_SIZE,
+		    "[snapshot] key_file lies in the directory of the snapshot: whoever copies one "
+		    "has the other; keep it elsewhere");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int
+seal_keys_read(struct seal_keys *out, const struct config *c, char why[static SEAL_KEYS_WHY_SIZE])
+{
+	struct seal_keys k = { 0 };
+	char path[PATH_MAX];
+	int r = find_key(c, path, why);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(why, SEAL_KEYS_WHY_SIZE, "out of memory for the snapshot's key");
+	r = arena_new(&k.arena, ARENA_BYTES, c->memory.lock);
+	if (r == 0)
+		r = read_key(k.arena, path, &k.newest, why);
+	if (r == 0 && c->snapshot.previous_key_file)
+		r = read_key(k.arena, c->snapshot.previous_key_file, &k.previous, why);
+	if (r == 0)
+		r = arena_seal(k.arena);
+	if (r < 0)
+		seal_keys_free(k);
+	else
+		*out = k;
+	return r;
+}
