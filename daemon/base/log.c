@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json/write.h"
+#include "base/log_writer.h"
 #include "base/utf8.h"
 
-#define LINE_MAX_BYTES  (8 * 1024) /* a longer line is dropped to its level and event */
-#define FIELD_MAX_BYTES 512        /* of one foreign text; the rest is cut */
+#define FIELD_MAX_BYTES 512 /* of one foreign text; the rest is cut */
+#define STOP_MS         500
 
-static enum log_format format = LOG_FORMAT_KV;
-static enum log_level threshold = LOG_INFO;
+static _Atomic enum log_format format = LOG_FORMAT_KV;
+static _Atomic enum log_level threshold = LOG_INFO;
+static struct log_writer *writer; /* set while no other thread logs */
 
 static const char *const level_name[] = {
 	[LOG_ERROR] = "error",
@@ -30,11 +35,25 @@ static const char *const journal_prefix[] = {
 	[LOG_DEBUG] = "<7>",
 };
 
+/* $JOURNAL_STREAM names the stream's device and inode; stderr may have been redirected since. */
+static bool
+is_journal(int fd)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[64];
+	struct stat st;
+
+	if (!stream || fstat(fd, &st) < 0)
+		return false;
+	(void)snprintf(own, sizeof own, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, own) == 0;
+}
+
 void
 log_setup(enum log_format f, enum log_level level)
 {
 	if (f == LOG_FORMAT_AUTO)
-		f = getenv("JOURNAL_STREAM") ? LOG_FORMAT_JOURNAL : LOG_FORMAT_KV;
+		f = is_journal(STDERR_FILENO) ? LOG_FORMAT_JOURNAL : LOG_FORMAT_KV;
 	format = f;
 	threshold = level;
 }
@@ -107,14 +126,15 @@ static void
 put_line(struct buf *line, enum log_level level, const char *event, const struct log_field *fields)
 {
 	void (*put)(struct buf *, const char *, const char *, int64_t) = put_kv;
+	enum log_format f = format;
 	char time[CLOCK_RFC3339_SIZE];
 
 	clock_rfc3339(clock_wall_ms(), time);
-	if (format == LOG_FORMAT_JSON) {
+	if (f == LOG_FORMAT_JSON) {
 		put = put_json;
 		buf_addc(line, '{');
 	}
-	if (format == LOG_FORMAT_JOURNAL)
+	if (f == LOG_FORMAT_JOURNAL)
 		buf_adds(line, journal_prefix[level]);
 	else
 		put(line, "time", time, 0);
@@ -122,21 +142,62 @@ put_line(struct buf *line, enum log_level level, const char *event, const struct
 	put(line, "event", event, 0);
 	for (; fields && fields->name; fields++)
 		put(line, fields->name, fields->text, fields->number);
-	buf_adds(line, format == LOG_FORMAT_JSON ? "}\n" : "\n");
+	buf_adds(line, f == LOG_FORMAT_JSON ? "}\n" : "\n");
 }
 
-void
-log_write(enum log_level level, const char *event, const struct log_field *fields)
+/* Returns the length. A line that is too long keeps only its level and event. */
+static size_t
+make_line(char to[static LOG_LINE_MAX], enum log_level level, const char *event,
+    const struct log_field *fields)
 {
-	struct buf line = BUF_INIT(LINE_MAX_BYTES);
+	char room[LOG_LINE_MAX + 1];
+	struct buf line = { .data = room, .cap = LOG_LINE_MAX, .max = LOG_LINE_MAX };
 
 	put_line(&line, level, event, fields);
 	if (buf_error(&line)) {
 		buf_reset(&line);
 		put_line(&line, level, event, NULL);
 	}
-	/* A log that can not be written has nobody left to tell. */
-	if (!buf_error(&line))
-		(void)!write(STDERR_FILENO, line.data, line.len);
-	buf_fini(&line);
+	if (buf_error(&line))
+		return 0;
+	memcpy(to, room, line.len);
+	return line.len;
+}
+
+void
+log_write(enum log_level level, const char *event, const struct log_field *fields)
+{
+	char line[LOG_LINE_MAX];
+	size_t n = make_line(line, level, event, fields);
+
+	if (writer)
+		log_writer_put(writer, line, n);
+	else
+		(void)!write(STDERR_FILENO, line, n); /* nothing can report a failure */
+}
+
+static size_t
+make_note(char to[static LOG_LINE_MAX], uint64_t n)
+{
+	const struct log_field fields[] = { LOG_INT("lines", n), { 0 } };
+
+	return make_line(to, LOG_WARN, "log lines dropped: stderr did not take them", fields);
+}
+
+int
+log_start(void)
+{
+	return log_writer_new(&writer, STDERR_FILENO, make_note);
+}
+
+void
+log_stop(void)
+{
+	writer = log_writer_free(writer, STOP_MS);
+}
+
+uint64_t
+log_dropped(void)
+{
+	return writer ? log_writer_dropped(writer) : 0;
 }

@@ -6,6 +6,9 @@
  * no field type: there is nothing to pass them with. Only edge, app and the programs' own files log;
  * base, proto and core return errors instead.
  *
+ * A program that runs on calls log_start(): from then on no call here waits for stderr
+ * (base/log_writer.h). Before that, and after log_stop(), a line is written at once.
+ *
  *	log_warn("sync failed", LOG_STR("reason", why), LOG_INT("retry_ms", ms));
  *
  * Formats: kv is `level=warn event="sync failed" reason="..." retry_ms=1200` with a time in front;
@@ -16,6 +19,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "base/attr.h"
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_JOURNAL, LOG_FORMAT_KV, LOG_FORMAT_JSON };
@@ -37,6 +42,10 @@ log_field_text(const char *name, const char *text)
 
 /* AUTO: journal when stderr is the journal's stream ($JOURNAL_STREAM), else kv. */
 void log_setup(enum log_format format, enum log_level level);
+/* Starts the thread that writes. 0; -ENOMEM; -EAGAIN. */
+MUST_CHECK int log_start(void);
+void log_stop(void);        /* waits up to 0.5 s until all lines are written; not started: fine */
+uint64_t log_dropped(void); /* lines, since log_start() */
 bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 

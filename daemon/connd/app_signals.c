@@ -129,6 +129,7 @@ app_become_newer(const struct app *a, int fd, const char *name)
 	int r;
 
 	notify_export();
+	log_stop();
 	r = reexec_now(fd, name, a->config_path);
 	log_error("cannot become the new program", LOG_STR("reason", strerror(-r)));
 	return 1;

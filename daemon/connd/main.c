@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/base.h"
+#include "base/log.h"
 #include "connd/app.h"
 #include "edge/process/harden.h"
 #include "edge/process/loop.h"
@@ -27,6 +28,14 @@ usage(FILE *to)
 	    to);
 }
 
+/* Without a thread for the log, a pipe that is not read would stop the loop. */
+static int
+no_log(void)
+{
+	log_error("connd cannot start", LOG_STR("reason", "no thread can be made for the log"));
+	return 1;
+}
+
 /* Memory hooks come before anything the libraries do. */
 static int
 start(bool check, const char *config)
@@ -40,8 +49,12 @@ start(bool check, const char *config)
 		return 1;
 	}
 	loop_global_init();
-	code = check ? app_check(config) : app_run(config);
+	if (check)
+		code = app_check(config);
+	else
+		code = log_start() < 0 ? no_log() : app_run(config);
 	libcurl_end();
+	log_stop();
 	return code;
 }
 

@@ -137,6 +137,11 @@ on_metrics(struct evhttp_request *req, void *arg)
 	gauge(&text, "connd_invalid", "Records that can not be served.", (int64_t)st.invalid);
 	gauge(&text, "connd_copy_bytes", "Memory the copy takes.", (int64_t)st.bytes);
 	gauge(&text, "connd_locked_bytes", "Of it, kept out of swap.", (int64_t)st.locked_bytes);
+	buf_addf(&text,
+	    "# TYPE connd_log_lines_dropped counter\n"
+	    "# HELP connd_log_lines_dropped Log lines that stderr did not take.\n"
+	    "connd_log_lines_dropped_total %" PRIu64 "\n",
+	    log_dropped());
 	buf_adds(&text, "# EOF\n");
 	answer(req, HTTP_OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", &text);
 	buf_fini(&text);

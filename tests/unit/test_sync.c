@@ -32,6 +32,12 @@ clock_wall_ms(void)
 	return now_ms;
 }
 
+int64_t
+clock_monotonic_us(void)
+{
+	return now_ms * 1000;
+}
+
 void
 clock_rfc3339(int64_t wall_ms, char out[static CLOCK_RFC3339_SIZE])
 {

@@ -65,6 +65,7 @@ static void
 on_libevent_fatal(int err)
 {
 	log_error("libevent gave up", LOG_INT("code", err));
+	log_stop();
 	abort();
 }
 

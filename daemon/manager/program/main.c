@@ -84,7 +84,7 @@ run(const struct options *o, size_t n, char *const *argv)
 
 	_Static_assert(COMMAND_WHY_SIZE == SERVE_WHY_SIZE, "one buffer for both");
 	if (o->verb == VERB_SERVE)
-		r = serve(o, why);
+		r = log_start() < 0 ? -1 : serve(o, why);
 	else if (o->verb == VERB_INIT)
 		r = command_init(o, &out, why);
 	else if (o->verb == VERB_RESTORE)
@@ -109,6 +109,7 @@ main(int argc, char **argv)
 {
 	char why[CLI_WHY_SIZE];
 	struct options o;
+	int code;
 
 	switch (cli_parse((size_t)argc - 1, argv + 1, &o, why)) {
 	case CLI_HELP:
@@ -125,5 +126,7 @@ main(int argc, char **argv)
 	log_setup(LOG_FORMAT_AUTO, LOG_INFO);
 	if (prepare_libraries() < 0)
 		return complain("the libraries it needs can not be set up");
-	return run(&o, (size_t)argc - 1, argv + 1);
+	code = run(&o, (size_t)argc - 1, argv + 1);
+	log_stop();
+	return code;
 }
