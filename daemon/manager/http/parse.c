@@ -3,13 +3,15 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
+
+#include "manager/http/request_line.h"
 
 /* Around the target in a request line: the longest method, the version, two blanks. */
 #define LINE_SLACK 64
 /* Chunk lines and trailers of one request: small chunks are allowed, endless ones are not. */
 #define OVERHEAD_MAX   (64 * 1024)
 #define CHUNK_LINE_MAX 256
+#define KEEP_HEAD      4096 /* of a connection's room for heads, between two requests */
 
 static int
 refuse(struct http_parser *p, int status, const char *why)
@@ -35,22 +37,6 @@ http_span_is(struct span a, const char *low)
 		if (!low[i] || lower(a.p[i]) != low[i])
 			return false;
 	return !low[i];
-}
-
-static bool
-is_token_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-static bool
-is_token(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (!is_token_char(s.p[i]))
-			return false;
-	return s.n > 0;
 }
 
 static struct span
@@ -118,15 +104,26 @@ http_parser_fini(struct http_parser *p)
 void
 http_parser_reset(struct http_parser *p)
 {
+	if (p->head.cap > KEEP_HEAD)
+		buf_fini(&p->head); /* an idle connection should not keep much */
 	buf_reset(&p->head);
 	buf_fini(&p->line);
-	buf_fini(&p->body); /* an idle connection should not keep a megabyte */
+	buf_fini(&p->body);
+	p->request.method = HTTP_OTHER;
+	p->request.method_text = p->request.path = p->request.query = (struct span){ 0 };
+	p->request.http10 = p->request.keep_alive = p->request.expect_continue = false;
 	p->request.n_fields = 0;
 	p->state = HTTP_STATE_HEAD;
 	p->left = p->overhead = p->line_end = 0;
 	p->skipped_blank = false;
 	p->status = 0;
 	p->why = NULL;
+}
+
+size_t
+http_parser_bytes(const struct http_parser *p)
+{
+	return p->head.cap + p->line.cap + p->body.cap;
 }
 
 bool
@@ -137,81 +134,13 @@ http_parser_idle(const struct http_parser *p)
 
 /* --- the header block ----------------------------------------------------------------- */
 
-static enum http_method
-method_of(struct span s)
-{
-	static const struct {
-		const char *name;
-		enum http_method method;
-	} known[] = {
-		{ "GET", HTTP_GET },
-		{ "HEAD", HTTP_HEAD },
-		{ "POST", HTTP_POST },
-		{ "PATCH", HTTP_PATCH },
-		{ "DELETE", HTTP_DELETE },
-	};
-
-	for (size_t i = 0; i < N_ELEMENTS(known); i++)
-		if (span_is(s, known[i].name))
-			return known[i].method;
-	return HTTP_OTHER;
-}
-
-/* origin-form, or absolute-form, whose host is as good as any: we serve one. */
 static int
-read_target(struct http_parser *p, struct span t)
+read_request_line(struct http_parser *p, struct span line)
 {
-	struct http_request *r = &p->request;
-	const char *q;
+	const char *why;
+	int status = request_line_read(line, &p->request, &why);
 
-	if (t.n > LIMIT_HTTP_URI)
-		return refuse(p, 414, "The request target is too long");
-	for (size_t i = 0; i < t.n; i++)
-		if (t.p[i] <= ' ' || t.p[i] >= 0x7f || t.p[i] == '#')
-			return refuse(p, 400,
-			    "The request target holds a character that must be "
-			    "percent-encoded");
-	if (t.n > 7 && !strncasecmp(t.p, "http://", 7))
-		t.p += 7, t.n -= 7;
-	else if (t.n > 8 && !strncasecmp(t.p, "https://", 8))
-		t.p += 8, t.n -= 8;
-	else if (!t.n || *t.p != '/')
-		return refuse(p, 400, "The request target is no path");
-	if (*t.p != '/') {
-		const char *slash = memchr(t.p, '/', t.n);
-
-		if (!slash)
-			return refuse(p, 400, "The request target has no path");
-		t.n -= (size_t)(slash - t.p);
-		t.p = slash;
-	}
-	q = memchr(t.p, '?', t.n);
-	r->path = (struct span){ t.p, q ? (size_t)(q - t.p) : t.n };
-	r->query = q ? (struct span){ q + 1, t.n - r->path.n - 1 } : (struct span){ 0 };
-	return 0;
-}
-
-static int
-read_request_line(struct http_parser *p, struct span l)
-{
-	struct http_request *r = &p->request;
-	const char *sp1 = memchr(l.p, ' ', l.n), *sp2;
-	struct span version;
-
-	if (!sp1)
-		return refuse(p, 400, "The request line is malformed");
-	r->method_text = (struct span){ l.p, (size_t)(sp1 - l.p) };
-	sp2 = memchr(sp1 + 1, ' ', l.n - r->method_text.n - 1);
-	if (!sp2 || !is_token(r->method_text))
-		return refuse(p, 400, "The request line is malformed");
-	r->method = method_of(r->method_text);
-	version = (struct span){ sp2 + 1, (size_t)(l.p + l.n - sp2 - 1) };
-	if (version.n != 8 || memcmp(version.p, "HTTP/", 5) || version.p[6] != '.')
-		return refuse(p, 400, "The request line is malformed");
-	r->http10 = span_is(version, "HTTP/1.0");
-	if (!r->http10 && !span_is(version, "HTTP/1.1"))
-		return refuse(p, 505, "This server speaks HTTP/1.1");
-	return read_target(p, (struct span){ sp1 + 1, (size_t)(sp2 - sp1 - 1) });
+	return status ? refuse(p, status, why) : 0;
 }
 
 static int
@@ -224,7 +153,7 @@ check_field(struct http_parser *p, struct span l, struct http_field *out)
 	if (!colon)
 		return refuse(p, 400, "A header field has no colon");
 	out->name = (struct span){ l.p, (size_t)(colon - l.p) };
-	if (!is_token(out->name))
+	if (!http_is_token(out->name))
 		return refuse(p, 400, "The name of a header field is malformed");
 	out->value = trim((struct span){ colon + 1, l.n - out->name.n - 1 });
 	for (size_t i = 0; i < out->value.n; i++) {
@@ -242,10 +171,10 @@ read_length(struct http_parser *p, struct span v)
 	size_t n = 0;
 
 	if (!v.n)
-		return refuse(p, 400, "Content-Length is no number");
+		return refuse(p, 400, "Content-Length is not a number");
 	for (size_t i = 0; i < v.n; i++) {
 		if (v.p[i] < '0' || v.p[i] > '9')
-			return refuse(p, 400, "Content-Length is no number");
+			return refuse(p, 400, "Content-Length is not a number");
 		if (n <= LIMIT_HTTP_BODY)
 			n = n * 10 + (size_t)(v.p[i] - '0');
 	}
@@ -271,6 +200,8 @@ read_framing(struct http_parser *p)
 
 	if (host_again || (!host.p && !r->http10))
 		return refuse(p, 400, "A request needs exactly one Host field");
+	if (host.p && !host_is_valid(host))
+		return refuse(p, 400, "The Host field is not HOST or HOST:PORT");
 	if (te.p && cl.p)
 		return refuse(p, 400, "Content-Length and Transfer-Encoding exclude each other");
 	if (te_again || cl_again)

@@ -50,6 +50,8 @@ struct http_request {
 struct span http_request_field(const struct http_request *r, const char *name, bool *again);
 /* Without regard to ASCII case. */
 bool http_span_is(struct span a, const char *lower);
+/* A token of RFC 9110: a method, a field's name. */
+bool http_is_token(struct span s);
 /* True when a comma-separated list of tokens has this one (given in lower case). */
 bool http_list_has(struct span list, const char *token);
 
@@ -92,6 +94,9 @@ void http_parser_fini(struct http_parser *p);
 void http_parser_reset(struct http_parser *p);
 /* False when a request has begun and is not complete. */
 bool http_parser_idle(const struct http_parser *p);
+
+/* Memory its buffers take. */
+size_t http_parser_bytes(const struct http_parser *p);
 
 /* *used: how many of the n bytes were taken. An enum http_parse, or -ENOMEM. */
 MUST_CHECK int http_parser_feed(struct http_parser *p, const char *data, size_t n, size_t *used);
