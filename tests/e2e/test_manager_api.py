@@ -514,11 +514,22 @@ def test_a_64_kib_key_with_newlines(manager: Manager) -> None:
         ("sorts=objectKey:up", "sorts"),
         ("limit=1&limit=2", "limit"),
         ("objectKey=%ff", "query"),
-        ("objectKey=%", "query"),
     ],
 )
 def test_a_bad_parameter_is_named(manager: Manager, query: str, field: str) -> None:
     send(manager, "GET", f"{objects(manager)}?{query}").field_error(field)
+
+
+def test_a_target_that_is_not_a_uri_is_refused_before_it_is_read(manager: Manager) -> None:
+    for query in ("objectKey=%", 'objectKey="a"', "objectKey=a|b"):
+        send(manager, "GET", f"{objects(manager)}?{query}").error(400, "percent-encoded")
+
+
+def test_the_query_of_an_absolute_target_is_not_its_path(manager: Manager) -> None:
+    path = f"/v1/organizations/{manager.organization}"
+    assert send(manager, "GET", f"http://any{path}").status == 200
+    send(manager, "GET", f"http://any?x={path}").error(404)
+    send(manager, "GET", f"http://any?x={path}", token="").error(401)
 
 
 def test_unknown_places_in_a_query_are_404(manager: Manager) -> None:

@@ -28,7 +28,7 @@ struct fixture {
 	struct event_base *base;
 	struct http_server *server;
 	struct http_conn *held;
-	int n_gone, n_done, n_stopped;
+	int n_gone, n_done, n_stopped, n_admitted, n_responded, last_status;
 	int pieces; /* that a stream has to give */
 	int fail_at;
 };
@@ -62,6 +62,50 @@ done(void *arg)
 }
 
 static void
+hold_long(struct http_conn *conn)
+{
+	if (http_conn_hold_long(conn, on_gone, NULL) == 0)
+		fx.held = conn; /* after another one gave way */
+	else
+		http_respond(conn, 503, NULL, "text/plain", SPAN_LITERAL("full"));
+}
+
+/* What a token would say, in a field of its own. */
+static void
+identify(struct http_conn *conn)
+{
+	struct span family = http_request_field(http_conn_request(conn), "x-family", NULL);
+	char name[32];
+
+	if (!family.p)
+		return;
+	(void)snprintf(name, sizeof name, "%.*s", (int)family.n, family.p);
+	http_conn_identify(conn, name[0] == 'o' ? SHARE_OWNER : SHARE_FAMILY, name);
+}
+
+static bool
+on_admit(void *arg, struct http_conn *conn)
+{
+	(void)arg;
+	fx.n_admitted++;
+	identify(conn);
+	if (!span_is(http_conn_request(conn)->path, "/denied"))
+		return true;
+	http_respond(conn, 401, NULL, "text/plain", SPAN_LITERAL("denied"));
+	return false;
+}
+
+static void
+on_responded(void *arg, struct http_conn *conn, int status, int64_t ms)
+{
+	(void)arg;
+	(void)conn;
+	assert_true(ms >= 0);
+	fx.n_responded++;
+	fx.last_status = status;
+}
+
+static void
 on_request(void *arg, struct http_conn *conn)
 {
 	const struct http_request *r = http_conn_request(conn);
@@ -69,10 +113,16 @@ on_request(void *arg, struct http_conn *conn)
 	struct http_source source = { more, done, NULL };
 
 	(void)arg;
+	identify(conn);
 	if (span_is(r->path, "/hold") || span_is(r->path, "/brief")) {
-		fx.held = conn;
-		http_conn_hold(conn, span_is(r->path, "/hold") ? HTTP_HOLD_LONG : HTTP_HOLD_BRIEF,
-		    on_gone, NULL);
+		if (span_is(r->path, "/hold"))
+			hold_long(conn);
+		else
+			http_conn_hold(fx.held = conn, on_gone, NULL);
+	} else if (span_is(r->path, "/withheld")) {
+		http_conn_withhold(conn, on_gone, NULL);
+		http_respond(conn, 200, header, "text/plain", SPAN_LITERAL("withheld"));
+		fx.held = http_conn_is_withheld(conn) ? conn : NULL;
 	} else if (span_is(r->path, "/stream")) {
 		http_respond_stream(conn, 200, header, "text/plain", &source);
 	} else {
@@ -99,13 +149,17 @@ static int
 set_up(void **state)
 {
 	struct http_options o = { .max_connections = 8,
+		.max_input = 100000,
 		.head_ms = 60,
 		.body_ms = 60,
 		.idle_ms = 150,
 		.write_ms = 200,
 		.stream_ms = 2000,
 		.grace_ms = 100 };
-	struct http_handler handler = { on_request, on_refuse, NULL };
+	struct http_handler handler = { .admit = on_admit,
+		.request = on_request,
+		.refuse = on_refuse,
+		.responded = on_responded };
 	char why[HTTP_WHY_SIZE];
 
 	(void)state;
@@ -571,6 +625,216 @@ a_head_that_is_too_long_is_no_answer(void **state)
 	close(fd);
 }
 
+static void
+turns(int n)
+{
+	for (int i = 0; i < n; i++)
+		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
+}
+
+static void
+who_may_not_send_a_body_learns_that_at_its_head(void **state)
+{
+	static char body[1 << 16];
+	int fd = dial();
+	struct http_stats stats;
+	const char *text;
+
+	(void)state;
+	say(fd, "POST /denied" H "Content-Length: 1000000\r\n\r\n");
+	turns(5);
+	assert_int_equal(fx.last_status, 401);
+	for (int i = 0; i < 3; i++) /* it sends on without looking */
+		assert_true(send(fd, body, sizeof body, MSG_NOSIGNAL) > 0);
+	turns(20);
+	http_server_stats(fx.server, &stats);
+	assert_true(stats.input_bytes < 4096);
+	text = hear(fd, "denied");
+	assert_non_null(strstr(text, "HTTP/1.1 401 "));
+	assert_non_null(strstr(text, "\r\nConnection: close\r\n"));
+	close(fd);
+}
+
+static void
+a_body_that_is_admitted_is_continued(void **state)
+{
+	int fd = dial();
+
+	(void)state;
+	say(fd, "POST /echo" H "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+	(void)hear(fd, "HTTP/1.1 100 Continue\r\n\r\n");
+	say(fd, "abc");
+	(void)hear(fd, "abc");
+	assert_int_equal(fx.n_admitted, 1);
+	say(fd, "POST /denied" H "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+	assert_null(strstr(hear(fd, NULL), "100 Continue"));
+	close(fd);
+}
+
+/* Seven of eight may be held. */
+static void
+the_heaviest_family_gives_way_and_is_told(void **state)
+{
+	int heavy[6], light, owner;
+	struct http_stats stats;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		heavy[i] = dial();
+		(void)hold(heavy[i], "X-Family: heavy\r\n");
+	}
+	light = dial();
+	(void)hold(light, "X-Family: light\r\n");
+	assert_int_equal(fx.n_gone, 0);
+	owner = dial();
+	(void)hold(owner, "X-Family: owner\r\n");
+	assert_int_equal(fx.n_gone, 1);
+	assert_non_null(strstr(hear(heavy[0], NULL), "HTTP/1.1 503 "));
+	close(heavy[0]);
+	turns(5);
+	/* The one that has most gets no more, and nobody gives way for it. */
+	heavy[0] = dial();
+	say(heavy[0], "GET /hold" H "X-Family: heavy\r\n\r\n");
+	(void)hear(heavy[0], "HTTP/1.1 503 ");
+	http_server_stats(fx.server, &stats);
+	assert_int_equal(stats.held, 7);
+	assert_int_equal(stats.gave_way[SHARE_HELD], 2);
+	for (int i = 0; i < 6; i++)
+		close(heavy[i]);
+	close(light);
+	close(owner);
+}
+
+static void
+a_new_client_gets_in_and_the_heaviest_caller_goes(void **state)
+{
+	int heavy[6], light[2], fd;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		light[i] = dial();
+		say(light[i], i ? "GET /" H "X-Family: light\r\n\r\n"
+				: "GET /" H "X-Family: lighter\r\n\r\n");
+		(void)hear(light[i], "\r\n\r\n");
+	}
+	for (int i = 0; i < 6; i++) {
+		heavy[i] = dial();
+		(void)hold(heavy[i], "X-Family: heavy\r\n");
+	}
+	fd = dial();
+	say(fd, "POST /echo" H "Content-Length: 2\r\n\r\nhi");
+	(void)hear(fd, "hi");
+	assert_int_equal(fx.n_gone, 1); /* the idle ones of others stay, though they are idle */
+	assert_non_null(strstr(hear(heavy[0], NULL), "HTTP/1.1 503 "));
+	assert_int_equal(http_server_connections(fx.server), 8);
+	close(fd);
+	for (int i = 0; i < 6; i++)
+		close(heavy[i]);
+	for (int i = 0; i < 2; i++)
+		close(light[i]);
+}
+
+static void
+requests_together_have_a_room_too(void **state)
+{
+	static char half[60000];
+	int one = dial(), other = dial();
+	struct http_stats stats;
+
+	(void)state;
+	memset(half, 'x', sizeof half);
+	say(one, "POST /echo" H "X-Family: a\r\nContent-Length: 120000\r\n\r\n");
+	say(other, "POST /echo" H "X-Family: b\r\nContent-Length: 10\r\n\r\n12345");
+	turns(5);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(send(one, half, sizeof half - 1, MSG_NOSIGNAL), sizeof half - 1);
+		turns(20);
+	}
+	assert_non_null(strstr(hear(one, NULL), "HTTP/1.1 503 "));
+	http_server_stats(fx.server, &stats);
+	assert_int_equal(stats.gave_way[SHARE_INPUT], 1);
+	say(other, "67890");
+	assert_non_null(strstr(hear(other, "1234567890"), "HTTP/1.1 200 "));
+	close(one);
+	close(other);
+}
+
+static void
+each_response_is_counted_once(void **state)
+{
+	int fd = dial();
+
+	(void)state;
+	fx.pieces = 3;
+	say(fd, "GET /stream" H "\r\nGET /" H "\r\nGET nowhere" H "\r\n");
+	assert_non_null(strstr(hear(fd, NULL), "HTTP/1.1 400 "));
+	assert_int_equal(fx.n_responded, 3);
+	assert_int_equal(fx.last_status, 400);
+	close(fd);
+}
+
+static void
+a_withheld_response_is_sent_when_it_is_released(void **state)
+{
+	int fd = dial();
+	struct http_conn *conn;
+
+	(void)state;
+	say(fd, "GET /withheld" H "\r\nGET /" H "\r\n");
+	turns(10);
+	assert_int_equal(fx.n_responded, 0);
+	conn = fx.held;
+	assert_true(http_conn_is_withheld(conn));
+	http_conn_release(conn);
+	(void)hear(fd, "withheld");
+	run_until(&fx.n_responded, 2);
+	/* Or another one is sent in its place. */
+	say(fd, "GET /withheld" H "\r\n");
+	turns(10);
+	http_conn_discard(fx.held);
+	http_respond(fx.held, 500, NULL, "text/plain", SPAN_LITERAL("instead"));
+	assert_null(strstr(hear(fd, "instead"), "withheld"));
+	/* Or its client goes. */
+	say(fd, "GET /withheld" H "\r\n");
+	turns(10);
+	assert_int_equal(fx.n_gone, 0);
+	http_server_stop(fx.server, on_stopped, NULL);
+	run_until(&fx.n_gone, 1);
+	close(fd);
+}
+
+/* The conversations above that have the most in them, with the n-th allocation failing. */
+static void
+memory_that_is_out_ends_connections_and_nothing_else(void **state)
+{
+	static const char *const texts[] = { "GET /stream" H "\r\n",
+		"POST /echo" H "X-Family: a\r\nContent-Length: 3\r\n\r\nabc", "GET /hold" H "\r\n",
+		"GET /withheld" H "\r\n", "GET nowhere" H "\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+		for (int n = 0; n < 60; n++) {
+			int fd = dial();
+
+			fx.pieces = 3;
+			fx.held = NULL;
+			mem_fail_after(n);
+			say(fd, texts[i]);
+			turns(6);
+			if (fx.held && http_conn_is_withheld(fx.held))
+				http_conn_release(fx.held);
+			else if (fx.held)
+				http_respond(fx.held, 200, NULL, NULL, (struct span){ 0 });
+			turns(3);
+			mem_fail_after(-1);
+			close(fd);
+			turns(3);
+		}
+	}
+	while (http_server_connections(fx.server) > 0)
+		turns(1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -596,6 +860,14 @@ main(void)
 		TEST(a_shared_answer_lives_until_the_last_has_it),
 		TEST(a_shared_answer_waits_for_who_is_slow),
 		TEST(a_head_that_is_too_long_is_no_answer),
+		TEST(who_may_not_send_a_body_learns_that_at_its_head),
+		TEST(a_body_that_is_admitted_is_continued),
+		TEST(the_heaviest_family_gives_way_and_is_told),
+		TEST(a_new_client_gets_in_and_the_heaviest_caller_goes),
+		TEST(requests_together_have_a_room_too),
+		TEST(each_response_is_counted_once),
+		TEST(a_withheld_response_is_sent_when_it_is_released),
+		TEST(memory_that_is_out_ends_connections_and_nothing_else),
 	};
 
 	if (base_init() < 0)

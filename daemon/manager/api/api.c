@@ -53,6 +53,12 @@ api_set_rehearsals(struct api *api, const struct rehearsal *all, size_t n)
 	api->n_rehearsals = n;
 }
 
+static bool
+on_admit(void *arg, struct http_conn *conn)
+{
+	return routes_admit(arg, conn);
+}
+
 static void
 on_request(void *arg, struct http_conn *conn)
 {
@@ -63,13 +69,18 @@ static void
 on_refuse(void *arg, struct http_conn *conn, int status, const char *why)
 {
 	(void)arg;
-	respond_error(conn, status, why);
+	if (status == 503)
+		respond_busy(conn, why);
+	else
+		respond_error(conn, status, why);
 }
 
 struct http_handler
 api_handler(struct api *api)
 {
-	return (struct http_handler){ .request = on_request, .refuse = on_refuse, .arg = api };
+	return (struct http_handler){
+		.admit = on_admit, .request = on_request, .refuse = on_refuse, .arg = api
+	};
 }
 
 void

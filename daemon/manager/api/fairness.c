@@ -118,5 +118,5 @@ turns_serve(struct turns *t, struct request *rq, void (*go)(struct request *rq))
 	one->prev = t->last;
 	*(t->last ? &t->last->next : &t->first) = one;
 	t->last = one;
-	http_conn_hold(rq->conn, HTTP_HOLD_BRIEF, on_gone, one);
+	http_conn_hold(rq->conn, on_gone, one);
 }

@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rnd.h"
+#include "manager/api/request.h"
+#include "manager/api/throttle.h"
+
 #define MILLION      1000000
 #define DELAY_MAX_MS (10 * 60 * 1000)
 
@@ -179,4 +183,40 @@ rehearsal_draw(const struct rehearsal *all, size_t n, const char *route,
 			break;
 		}
 	}
+}
+
+/* --- before a handler ----------------------------------------------------------------- */
+
+static uint32_t
+draw_million(void *arg)
+{
+	(void)arg;
+	return rnd_below(MILLION);
+}
+
+static void
+refuse_as_ordered(struct request *rq)
+{
+	if (rq->fault_status == 429)
+		respond_too_often(rq->conn, rq->fault_after);
+	else
+		respond_error(rq->conn, rq->fault_status, "This fault was ordered by --fault");
+}
+
+void
+rehearse(struct request *rq, void (*serve)(struct request *rq))
+{
+	const struct api *api = rq->api;
+	struct rehearsed what;
+	void (*go)(struct request *);
+
+	rehearsal_draw(
+	    api->rehearsals, api->n_rehearsals, rq->route_name, draw_million, NULL, &what);
+	rq->fault_status = what.status;
+	rq->fault_after = what.retry_after;
+	rq->withhold = what.withhold;
+	http_conn_spoil(rq->conn, what.spoil);
+	go = what.status ? refuse_as_ordered : serve;
+	if (!what.delay_ms || later_call(api->later, rq, what.delay_ms, go) < 0)
+		go(rq);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Faults on order (--fault): what a client must survive, rehearsed against a real manager. Pure: reads the
- * orders and draws which of them strike.
+ * Faults on order (--fault): what a client must survive, rehearsed against a real manager. Reads the orders,
+ * draws which of them strike, and stands before the handlers and responses, which know of none.
  *
  *	ROUTE:KIND[=VALUE][@PROBABILITY]      list:delay=2s   *:503@0.1   list:429=5   get:reset@0.5
  */
@@ -47,3 +47,7 @@ struct rehearsed {
 /* draw(arg) gives a number below a million for each order that fits. route may be NULL. */
 void rehearsal_draw(const struct rehearsal *all, size_t n, const char *route,
     uint32_t (*draw)(void *arg), void *arg, struct rehearsed *out);
+
+struct request;
+/* Lets what is drawn of the api's orders strike the request; serve(rq) follows when it is to be served. */
+void rehearse(struct request *rq, void (*serve)(struct request *rq));

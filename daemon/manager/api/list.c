@@ -464,11 +464,20 @@ list_objects(struct request *rq)
 {
 	int64_t wait_s = preferred_wait(rq);
 	struct list l = { 0 };
+	int r;
 
 	if (!list_read(rq, &l))
 		return;
-	if (!list_is_known(rq, &l))
+	if (!list_is_known(rq, &l)) {
 		turns_serve(rq->api->turns, rq, serve_list);
-	else if (!wait_s || watch_hold(rq->api->watch, rq, &l, wait_s) < 0)
+		return;
+	}
+	if (!wait_s) {
 		list_answer_unchanged(rq, &l, NULL);
+		return;
+	}
+	/* Without room to wait: never a 304 before its time, which would bring the client back at once. */
+	r = watch_hold(rq->api->watch, rq, &l, wait_s);
+	if (r < 0)
+		respond_internal_error(rq->conn, r);
 }

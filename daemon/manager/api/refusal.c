@@ -2,12 +2,16 @@
 #include "manager/api/refusal.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json/write.h"
 #include "base/log.h"
+#include "base/rnd.h"
 
-#define ERROR_MAX (16 * 1024)
+#define ERROR_MAX      (16 * 1024)
+#define RETRY_WITHIN_S 5
 
 static const char json_type[] = "application/json";
 
@@ -70,18 +74,38 @@ respond_fault(struct http_conn *conn, const struct fault *f)
 	write_error(conn, 400, NULL, f->message, f);
 }
 
+/* The delay is drawn: clients that were refused together do not come back together. */
+void
+respond_busy(struct http_conn *conn, const char *message)
+{
+	char seconds[8];
+	struct http_header after = { "Retry-After", seconds };
+
+	(void)snprintf(seconds, sizeof seconds, "%u", 1 + (unsigned)rnd_below(RETRY_WITHIN_S));
+	respond_error_with(conn, 503, &after, message);
+}
+
+void
+respond_too_often(struct http_conn *conn, int64_t seconds)
+{
+	char text[24];
+	struct http_header after = { "Retry-After", text };
+
+	(void)snprintf(text, sizeof text, "%" PRId64, seconds);
+	respond_error_with(
+	    conn, 429, &after, "The token's rate limit is exceeded: see Retry-After");
+}
+
 void
 respond_internal_error(struct http_conn *conn, int r)
 {
-	static const struct http_header soon[] = { { "Retry-After", "1" }, { 0 } };
-
+	if (r == -EBUSY) {
+		respond_busy(conn, "The manager is busy: see Retry-After");
+		return;
+	}
 	log_error("request failed", LOG_STR("request", http_conn_request_id(conn)),
 	    LOG_STR("reason", strerror(-r)));
-	/* Busy ends by itself: all snapshots are taken by lists that are being read. */
-	if (r == -EBUSY)
-		write_error(conn, 503, soon, "The manager is busy: see Retry-After", NULL);
-	else
-		write_error(conn, 500, NULL, "The request could not be served", NULL);
+	write_error(conn, 500, NULL, "The request could not be served", NULL);
 }
 
 void

@@ -19,7 +19,11 @@ void respond_error_with(
     struct http_conn *conn, int status, const struct http_header *header, const char *message);
 /* 400 with fieldErrors. */
 void respond_fault(struct http_conn *conn, const struct fault *f);
-/* 500, or 503 with Retry-After for -EBUSY: what really happened goes to the log alone. r: -errno. */
+/* 503 with Retry-After. */
+void respond_busy(struct http_conn *conn, const char *message);
+/* 429 with Retry-After. */
+void respond_too_often(struct http_conn *conn, int64_t seconds);
+/* 500, or respond_busy() for -EBUSY: what really happened goes to the log alone. r: -errno. */
 void respond_internal_error(struct http_conn *conn, int r);
 
 /* 200 with a JSON text; a failed buffer becomes a 500. headers: at most 2, or NULL. */

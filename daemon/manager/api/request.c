@@ -4,7 +4,29 @@
 #include <errno.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
+
+struct request *
+request_new(struct api *api, struct http_conn *conn)
+{
+	struct request *rq = mem_zalloc(sizeof *rq);
+
+	if (!rq) {
+		respond_internal_error(conn, -ENOMEM);
+		return NULL;
+	}
+	rq->refs = 1;
+	rq->api = api;
+	rq->conn = conn;
+	rq->http = http_conn_request(conn);
+	/* One allocation, which never moves: path and query together are no longer than the target. */
+	buf_init(&rq->scratch, LIMIT_HTTP_URI + 16);
+	if (buf_room(&rq->scratch, rq->http->path.n + rq->http->query.n + 8))
+		return rq;
+	respond_internal_error(conn, -ENOMEM);
+	return request_unref(rq);
+}
 
 struct request *
 request_ref(struct request *rq)
@@ -76,11 +98,27 @@ request_may(struct request *rq, enum action what, const struct place *where, con
 	return false;
 }
 
+const char *
+request_family(const struct request *rq)
+{
+	return rq->who.id.s;
+}
+
+void
+request_identify(struct request *rq)
+{
+	const struct subject *who = &rq->who.subject;
+	bool owner = who->role == ROLE_OWNER && who->scope == SCOPE_ORGANIZATION;
+
+	http_conn_identify(rq->conn, owner ? SHARE_OWNER : SHARE_FAMILY, request_family(rq));
+}
+
 void
 request_unauthorized(struct http_conn *conn, const char *why)
 {
 	struct http_header challenge = { "WWW-Authenticate", "Bearer" };
 
+	http_conn_forget(conn);
 	respond_error_with(conn, 401, &challenge, why);
 }
 

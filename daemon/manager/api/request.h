@@ -57,15 +57,22 @@ struct request {
 	struct buf scratch; /* decoded path and query */
 	request_handler *handler;
 	const char *route_name; /* NULL: none of its own */
-	int status;             /* to be refused with, in a rehearsal; 0: served */
-	int64_t retry_after;
-	bool withhold; /* secrets that may be shown are not, in a rehearsal */
+	int fault_status;       /* ordered by --fault: what it is refused with */
+	int64_t fault_after;    /* and its Retry-After, of a 429 */
+	bool withhold;          /* ordered by --fault: secrets that may be shown are not */
 	unsigned refs;
 };
 
-/* For whoever goes on with the call after its handler has returned. */
+/* With one reference. NULL: out of memory, and the connection has its response. */
+MUST_CHECK struct request *request_new(struct api *api, struct http_conn *conn);
+/* For code that goes on with the request after its handler has returned. */
 struct request *request_ref(struct request *rq);
 struct request *request_unref(struct request *rq); /* returns NULL */
+
+/* Whose rate and whose share of the room this is: a token and all that were renewed from it. */
+const char *request_family(const struct request *rq);
+/* The token is good: the connection's use counts as its family's. */
+void request_identify(struct request *rq);
 
 /* Each answers the call. */
 void request_unauthorized(struct http_conn *conn, const char *why);

@@ -2,15 +2,10 @@
 #include "manager/api/routes.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/clock.h"
-#include "base/limits.h"
-#include "base/mem.h"
-#include "base/rnd.h"
 #include "manager/api/fault_injection.h"
 #include "manager/api/openapi.h"
 #include "manager/api/rate.h"
@@ -97,6 +92,7 @@ authenticate(struct request *rq)
 		request_unauthorized(rq->conn, token_verdict_text((enum token_verdict)r));
 		return false;
 	}
+	request_identify(rq);
 	rq->actor.token = rq->who.id;
 	rq->actor.name = span_of(rq->who.name);
 	return true;
@@ -237,54 +233,21 @@ read_target(struct request *rq)
 	return r == 0;
 }
 
-/* --- how often ------------------------------------------------------------------------ */
-
-static void
-answer_too_often(struct request *rq, int64_t seconds)
-{
-	char text[24];
-	struct http_header header = { "Retry-After", text };
-
-	(void)snprintf(text, sizeof text, "%" PRId64, seconds);
-	respond_error_with(
-	    rq->conn, 429, &header, "The token's rate limit is exceeded: see Retry-After");
-}
+/* --- serving -------------------------------------------------------------------------- */
 
 static void
 serve_now(struct request *rq)
 {
-	struct api *api = rq->api;
-
-	if (rq->status == 429)
-		answer_too_often(rq, rq->retry_after);
-	else if (rq->status)
-		respond_error(rq->conn, rq->status, "This fault was ordered by --fault");
-	else
-		rq->handler(rq);
-	store_holder_wipe(api->holder);
+	rq->handler(rq);
+	store_holder_wipe(rq->api->holder);
 }
 
-static uint32_t
-draw_million(void *arg)
-{
-	(void)arg;
-	return rnd_below(1000000);
-}
-
-/* What was ordered by --fault strikes first. */
 static void
-serve_rehearsed(struct request *rq)
+serve(struct request *rq)
 {
-	const struct api *api = rq->api;
-	struct rehearsed what;
-
-	rehearsal_draw(
-	    api->rehearsals, api->n_rehearsals, rq->route_name, draw_million, NULL, &what);
-	rq->status = what.status;
-	rq->retry_after = what.retry_after;
-	rq->withhold = what.withhold;
-	http_conn_spoil(rq->conn, what.spoil);
-	if (!what.delay_ms || later_call(rq->api->later, rq, what.delay_ms, serve_now) < 0)
+	if (rq->api->n_rehearsals)
+		rehearse(rq, serve_now);
+	else
 		serve_now(rq);
 }
 
@@ -297,39 +260,54 @@ serve_in_turn(struct request *rq)
 	int64_t wait_ms = rate ? rate_ask(rate, &rq->who.id, clock_boot_ms()) : 0;
 
 	if (wait_ms < 0)
-		answer_too_often(rq, (-wait_ms + 999) / 1000);
-	else if (!wait_ms || later_call(rq->api->later, rq, wait_ms, serve_rehearsed) < 0)
-		serve_rehearsed(rq);
+		respond_too_often(rq->conn, (-wait_ms + 999) / 1000);
+	else if (!wait_ms || later_call(rq->api->later, rq, wait_ms, serve) < 0)
+		serve(rq);
+}
+
+/* Everything that can be said of a request before its body: true, or it has its response. */
+static bool
+admit(struct request *rq)
+{
+	const struct route *route;
+	struct span organization;
+
+	if (!authenticate(rq) || !check_version(rq) || !read_target(rq))
+		return false;
+	route = find_route(rq, &organization);
+	if (!route || !find_organization(rq, organization))
+		return false;
+	rq->handler = route->handler;
+	rq->route_name = route->name;
+	return true;
+}
+
+bool
+routes_admit(struct api *api, struct http_conn *conn)
+{
+	struct request *rq;
+	bool admitted;
+
+	if (apidoc_answer(conn))
+		return false;
+	rq = request_new(api, conn);
+	admitted = rq && admit(rq);
+	if (rq)
+		request_unref(rq);
+	return admitted;
 }
 
 void
 routes_serve(struct api *api, struct http_conn *conn)
 {
-	const struct route *route = NULL;
-	struct span organization;
 	struct request *rq;
 
 	if (apidoc_answer(conn))
 		return;
-	rq = mem_zalloc(sizeof *rq);
-	if (!rq) {
-		respond_internal_error(conn, -ENOMEM);
+	rq = request_new(api, conn);
+	if (!rq)
 		return;
-	}
-	rq->refs = 1;
-	rq->api = api;
-	rq->conn = conn;
-	rq->http = http_conn_request(conn);
-	/* One allocation, which never moves: path and query together are no longer than the target. */
-	buf_init(&rq->scratch, LIMIT_HTTP_URI + 16);
-	if (!buf_room(&rq->scratch, rq->http->path.n + rq->http->query.n + 8))
-		respond_internal_error(conn, -ENOMEM);
-	else if (authenticate(rq) && check_version(rq) && read_target(rq))
-		route = find_route(rq, &organization);
-	if (route && find_organization(rq, organization)) {
-		rq->handler = route->handler;
-		rq->route_name = route->name;
+	if (admit(rq))
 		serve_in_turn(rq);
-	}
 	request_unref(rq);
 }

@@ -4,5 +4,10 @@
 
 #include "manager/api/request.h"
 
+/*
+ * What the head of a request decides: who asks, which path and method, which organization. True: its body may
+ * come; false: it has its response.
+ */
+MUST_CHECK bool routes_admit(struct api *api, struct http_conn *conn);
 /* Serves the connection's request, or refuses it: authentication, route, organization, method. */
 void routes_serve(struct api *api, struct http_conn *conn);

@@ -91,7 +91,7 @@ later_call(struct later *l, struct request *rq, int64_t ms, void (*go)(struct re
 	if (w->next)
 		w->next->prev = w;
 	l->first = w;
-	http_conn_hold(rq->conn, HTTP_HOLD_BRIEF, on_gone, w);
+	http_conn_hold(rq->conn, on_gone, w);
 	return 0;
 }
 

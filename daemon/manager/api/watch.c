@@ -394,11 +394,12 @@ watch_hold(struct watch *w, struct request *rq, const struct list *l, int64_t wa
 	r = store_view_number(w->api->store, &l->query, &h->number);
 	if (r == 0)
 		r = start_timer(h, ms);
+	if (r == 0)
+		r = http_conn_hold_long(rq->conn, on_gone, h);
 	if (r < 0) {
 		held_free(h);
 		return r;
 	}
-	http_conn_hold(rq->conn, HTTP_HOLD_LONG, on_gone, h);
 	if (w->stopping)
 		make_due(h);
 	return 0;

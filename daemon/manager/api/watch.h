@@ -20,7 +20,7 @@ MUST_CHECK int watch_new(struct watch **out, struct api *api);
 /* After the HTTP server is freed. NULL is fine; returns NULL. */
 struct watch *watch_free(struct watch *w);
 
-/* The call is answered later. -ENOMEM: it is not held. */
+/* The response comes later. -EBUSY: no room for the request to be held; -errno. */
 MUST_CHECK int watch_hold(
     struct watch *w, struct request *rq, const struct list *l, int64_t wait_s);
 /* Answers all of them now: nothing has changed. Later ones are answered at once, too. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "manager/http/server.h"
-
+/* One connection: its states, and what moves it from one to the next. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,396 +10,461 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
-#include <event2/event.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/rnd.h"
-#include "manager/http/server_internal.h"
+#include "manager/http/http_internal.h"
 #include "manager/http/tls.h"
 
-#define INPUT_MAX     (64 * 1024)  /* read ahead of what was understood */
-#define OUTPUT_HIGH   (256 * 1024) /* answers that wait for their client; above it nothing is made */
-#define TURN_REQUESTS 16           /* pipelined requests of one client before others have a turn */
+#define TURN_REQUESTS 16 /* pipelined requests of one client before others have a turn */
+#define DISCARD_MAX                                                                                \
+	(64 * 1024) /* of what a client sends behind a response that ends its connection */
 
-/* --- the server's list ---------------------------------------------------------------- */
+/* --- state ---------------------------------------------------------------------------- */
 
-static void
-list_remove(struct http_conn *c)
+#define TO(state) (1U << CONN_##state)
+
+/* The whole machine: row may become column. */
+static const unsigned may_become[CONN_N_STATES] = {
+	[CONN_IDLE] = TO(RECEIVING) | TO(HANDLING) | TO(FLUSHING) | TO(CLOSED),
+	[CONN_RECEIVING] = TO(HANDLING) | TO(FLUSHING) | TO(CLOSED),
+	[CONN_BODY] = TO(HANDLING) | TO(FLUSHING) | TO(CLOSED),
+	[CONN_HANDLING] = TO(BODY) | TO(HELD) | TO(STREAMING) | TO(RESPONDED) | TO(CLOSED),
+	[CONN_HELD] = TO(HANDLING) | TO(STREAMING) | TO(RESPONDED) | TO(CLOSED),
+	[CONN_STREAMING] = TO(RESPONDED) | TO(CLOSED),
+	[CONN_RESPONDED] = TO(IDLE) | TO(FLUSHING) | TO(CLOSED),
+	[CONN_FLUSHING] = TO(LINGERING) | TO(CLOSED),
+	[CONN_LINGERING] = TO(CLOSED),
+	[CONN_CLOSED] = 0,
+};
+
+bool
+conn_is_held_long(const struct http_conn *c)
 {
-	struct http_server *s = c->server;
-
-	*(c->prev ? &c->prev->next : &s->first) = c->next;
-	*(c->next ? &c->next->prev : &s->last) = c->prev;
-	c->prev = c->next = NULL;
-}
-
-static void
-list_append(struct http_conn *c)
-{
-	struct http_server *s = c->server;
-
-	c->prev = s->last;
-	c->next = NULL;
-	*(s->last ? &s->last->next : &s->first) = c;
-	s->last = c;
-}
-
-/* --- the end of a connection ---------------------------------------------------------- */
-
-static void
-conn_free(struct http_conn *c)
-{
-	struct http_server *s = c->server;
-
-	http_pump_leave(c);
-	list_remove(c);
-	s->n_conns--;
-	http_parser_fini(&c->parser);
-	if (c->deadline)
-		event_free(c->deadline);
-	if (c->kick)
-		event_free(c->kick);
-	if (c->closed)
-		event_free(c->closed);
-	if (c->drip)
-		(void)bufferevent_set_rate_limit(c->bev, NULL);
-	if (c->bev)
-		bufferevent_free(c->bev); /* closes the socket */
-	if (c->drip)
-		ev_token_bucket_cfg_free(c->drip);
-	mem_free(c);
-	http_server_check_stopped(s);
-}
-
-/* Whoever waits for this call is told; the memory goes when nobody on the stack needs it. */
-void
-conn_close(struct http_conn *c)
-{
-	enum conn_state was = c->state;
-
-	if (was == CONN_DEAD)
-		return;
-	c->state = CONN_DEAD;
-	c->depth++;
-	if (was == CONN_HELD && c->gone)
-		c->gone(c->gone_arg);
-	if (was == CONN_STREAM && c->source.done)
-		c->source.done(c->source.arg);
-	c->depth--;
-	if (!c->depth)
-		conn_free(c);
-}
-
-static void
-leave(struct http_conn *c)
-{
-	c->depth--;
-	if (!c->depth && c->state == CONN_DEAD)
-		conn_free(c);
-}
-
-/*
- * Goes on with c when the loop has looked at all the others: an event made active in a callback would come
- * first, and somebody who has always something to do would keep everybody else waiting.
- */
-static void
-conn_kick(struct http_conn *c)
-{
-	static const struct timeval at_once = { 0 };
-
-	(void)event_add(c->kick, &at_once); /* no memory: its deadline ends it */
+	return c->state == CONN_HELD && c->held_long;
 }
 
 void
 conn_become(struct http_conn *c, enum conn_state next)
 {
-	const struct timeval *deadline = c->server->deadlines[next];
-
+	if (!(may_become[c->state] & 1U << next))
+		abort();
+	if (conn_is_held_long(c))
+		share_sub(c->share, SHARE_HELD, 1);
 	c->state = next;
-	c->since_ms = clock_boot_ms();
-	list_remove(c);
-	list_append(c);
-	if (deadline)
-		(void)event_add(c->deadline, deadline); /* no memory: one wait is longer */
-	else
-		(void)event_del(c->deadline);
+	c->moved = true;
+	if (conn_is_held_long(c))
+		share_add(c->share, SHARE_HELD, 1);
 }
 
-/* Everything was written: our side is closed, and theirs is awaited for a moment. */
-static void
-conn_linger(struct http_conn *c)
+bool
+conn_reads_requests(const struct http_conn *c)
 {
-	if (c->tls)
-		tls_goodbye(c->bev);
-	if (c->eof || shutdown(bufferevent_getfd(c->bev), SHUT_WR) < 0) {
-		conn_close(c);
-		return;
-	}
-	conn_become(c, CONN_LINGER);
-	(void)bufferevent_enable(c->bev, EV_READ);
-	evbuffer_drain(
-	    bufferevent_get_input(c->bev), evbuffer_get_length(bufferevent_get_input(c->bev)));
+	return c->state == CONN_IDLE || c->state == CONN_RECEIVING || c->state == CONN_BODY;
 }
 
 size_t
-conn_output_length(struct http_conn *c)
+conn_output_length(const struct http_conn *c)
 {
 	return evbuffer_get_length(bufferevent_get_output(c->bev));
 }
 
-/* Writes at once, as far as the socket takes it: a turn of the loop costs more than the call. */
-static void
-conn_push(struct http_conn *c)
+bool
+conn_is_idle(const struct http_conn *c)
 {
-	struct evbuffer *out = bufferevent_get_output(c->bev);
+	return (c->state == CONN_IDLE ||
+		   (c->state == CONN_RECEIVING && http_parser_idle(&c->parser))) &&
+	       !conn_output_length(c);
+}
 
-	if (!evbuffer_get_length(out))
+static size_t
+input_length(const struct http_conn *c)
+{
+	return evbuffer_get_length(bufferevent_get_input(c->bev));
+}
+
+/* --- the end -------------------------------------------------------------------------- */
+
+static void
+release_io(struct http_conn *c)
+{
+	(void)event_del(&c->deadline);
+	(void)event_del(&c->hangup);
+	if (c->drip)
+		(void)bufferevent_set_rate_limit(c->bev, NULL);
+	bufferevent_free(c->bev); /* closes the socket */
+	c->bev = NULL;
+	if (c->drip)
+		ev_token_bucket_cfg_free(c->drip);
+	c->drip = NULL;
+}
+
+void
+conn_close(struct http_conn *c)
+{
+	struct http_server *s = c->server;
+	enum conn_state was = c->state;
+
+	if (was == CONN_CLOSED)
 		return;
-	if (!c->tls && c->spoil != HTTP_SPOIL_DRIP) {
-		(void)evbuffer_unfreeze(out, 1);
-		/* An error comes again by the loop. */
-		(void)evbuffer_write(out, bufferevent_getfd(c->bev));
-		(void)evbuffer_freeze(out, 1);
-	}
-	if (evbuffer_get_length(out))
-		(void)bufferevent_enable(c->bev, EV_WRITE);
+	conn_become(c, CONN_CLOSED);
+	conns_remove(c);
+	release_io(c);
+	kept_forget(c);
+	if (was == CONN_HELD && c->gone)
+		c->gone(c->gone_arg);
+	if (was == CONN_STREAMING)
+		c->source.done(c->source.arg);
+	server_reap(c);
+	server_check_stopped(s);
 }
 
 void
-conn_settle(struct http_conn *c)
+conn_free(struct http_conn *c)
 {
-	conn_push(c);
-	if (c->state == CONN_FLUSH && !conn_output_length(c))
-		conn_linger(c);
-	else if (c->state == CONN_STREAM && conn_output_length(c) <= OUTPUT_LOW)
-		http_pump_later(c);
-}
-
-/* Most often nobody had stopped it. */
-static void
-read_again(struct http_conn *c)
-{
-	if (!(bufferevent_get_enabled(c->bev) & EV_READ))
-		(void)bufferevent_enable(c->bev, EV_READ);
-}
-
-void
-conn_answered(struct http_conn *c)
-{
-	if (c->keep_alive && !c->server->stopping) {
-		http_parser_reset(&c->parser);
-		conn_become(c, CONN_IDLE);
-	} else {
-		conn_become(c, CONN_FLUSH);
-	}
-	if (c->depth)
-		return; /* whoever is on the stack goes on with the input and settles */
-	if (!(bufferevent_get_enabled(c->bev) & EV_READ))
-		(void)event_del(c->closed); /* it was watched for its end alone */
-	if (c->state == CONN_IDLE) {
-		read_again(c);
-		if (evbuffer_get_length(bufferevent_get_input(c->bev)))
-			conn_kick(c);
-		else if (c->eof)
-			conn_become(c, CONN_FLUSH);
-	}
-	conn_settle(c);
-}
-
-void
-http_conn_hold(struct http_conn *c, enum http_hold how, void (*gone)(void *arg), void *arg)
-{
-	if (c->state != CONN_CALL)
-		abort();
-	conn_become(c, CONN_HELD);
-	c->hold = how;
-	c->gone = gone;
-	c->gone_arg = arg;
-}
-
-void
-http_conn_resume(struct http_conn *c)
-{
-	if (c->state != CONN_HELD)
-		abort();
-	c->gone = NULL;
-	conn_become(c, CONN_CALL);
-}
-
-const struct http_request *
-http_conn_request(const struct http_conn *c)
-{
-	return &c->parser.request;
-}
-
-const char *
-http_conn_request_id(const struct http_conn *c)
-{
-	return c->id;
+	http_parser_fini(&c->parser);
+	mem_free(c);
 }
 
 /* --- requests ------------------------------------------------------------------------- */
 
 static void
-call_begin(struct http_conn *c)
+request_begin(struct http_conn *c)
 {
 	uint8_t id[(HTTP_REQUEST_ID_SIZE - 1) / 2];
 
-	c->spoil = HTTP_SPOIL_NONE;
+	conn_become(c, CONN_HANDLING);
+	c->head_only = c->parser.request.method == HTTP_HEAD;
+	if (c->begun)
+		return;
+	c->begun = true;
+	c->begun_ms = clock_boot_ms();
 	rnd_bytes(id, sizeof id);
 	hex_encode(c->id, id, sizeof id);
-	conn_become(c, CONN_CALL);
 }
 
 static void
-call_refuse(struct http_conn *c, int status, const char *why)
+must_have_ended(const struct http_conn *c)
 {
-	struct http_server *s = c->server;
+	if (c->state == CONN_HANDLING)
+		abort(); /* neither responded to nor held */
+}
 
-	call_begin(c);
+void
+conn_refuse(struct http_conn *c, int status, const char *why)
+{
+	void (*gone)(void *arg) = c->state == CONN_HELD ? c->gone : NULL;
+
+	request_begin(c);
+	c->gone = NULL;
+	if (gone)
+		gone(c->gone_arg);
+	kept_forget(c);
 	c->keep_alive = false;
-	s->handler.refuse(s->handler.arg, c, status, why);
+	c->server->handler.refuse(c->server->handler.arg, c, status, why);
+	must_have_ended(c);
 }
 
+/* The head is complete and a body follows: a client that may not send it gets its refusal now. */
 static void
-call_dispatch(struct http_conn *c)
+head_parsed(struct http_conn *c)
 {
-	struct http_server *s = c->server;
+	const struct http_handler *h = &c->server->handler;
 
-	call_begin(c);
-	c->keep_alive = c->parser.request.keep_alive;
-	s->handler.request(s->handler.arg, c);
-	if (c->state == CONN_CALL)
-		abort(); /* neither answered nor held */
+	request_begin(c);
+	c->keep_alive = false; /* of a refusal: what follows it is the body */
+	if (h->admit && !h->admit(h->arg, c)) {
+		must_have_ended(c);
+		return;
+	}
+	conn_become(c, CONN_BODY);
+	if (c->parser.request.expect_continue && !input_length(c))
+		(void)evbuffer_add_printf(
+		    bufferevent_get_output(c->bev), "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 static void
-conn_parsed(struct http_conn *c, int result)
+request_parsed(struct http_conn *c)
+{
+	const struct http_handler *h = &c->server->handler;
+
+	request_begin(c);
+	c->keep_alive = c->parser.request.keep_alive;
+	h->request(h->arg, c);
+	must_have_ended(c);
+}
+
+static void
+parsed(struct http_conn *c, int result)
 {
 	switch (result) {
 	case HTTP_PARSE_MORE:
 		if (c->state == CONN_IDLE && !http_parser_idle(&c->parser))
-			conn_become(c, CONN_HEAD);
+			conn_become(c, CONN_RECEIVING);
 		break;
 	case HTTP_PARSE_HEAD:
-		conn_become(c, CONN_BODY);
-		if (c->parser.request.expect_continue &&
-		    !evbuffer_get_length(bufferevent_get_input(c->bev)))
-			(void)evbuffer_add_printf(
-			    bufferevent_get_output(c->bev), "HTTP/1.1 100 Continue\r\n\r\n");
+		head_parsed(c);
 		break;
 	case HTTP_PARSE_DONE:
-		call_dispatch(c);
+		request_parsed(c);
 		break;
 	case HTTP_PARSE_BAD:
-		call_refuse(c, c->parser.status, c->parser.why);
+		conn_refuse(c, c->parser.status, c->parser.why);
 		break;
-	default: /* memory is out: nothing can be said */
+	default: /* out of memory: nothing can be said */
 		conn_close(c);
 		break;
 	}
 }
 
+/* --- steps ---------------------------------------------------------------------------- */
+
+/* Writes at once, as far as the socket takes it: a turn of the loop costs more than the request. */
+static void
+push(struct http_conn *c)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+
+	if (!c->direct || !evbuffer_get_length(out))
+		return;
+	(void)evbuffer_unfreeze(out, 1);
+	(void)evbuffer_write(out, bufferevent_getfd(c->bev)); /* an error comes again by the loop */
+	(void)evbuffer_freeze(out, 1);
+}
+
 static bool
-reads_requests(const struct http_conn *c)
-{
-	return c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY;
-}
-
-/* What is needed for the rest of the input to be understood, or the end when there is none. */
-static void
-conn_read_on(struct http_conn *c)
+output_is_full(struct http_conn *c)
 {
 	if (conn_output_length(c) > OUTPUT_HIGH)
-		conn_push(c); /* what goes out at once calls nobody back */
-	if (conn_output_length(c) > OUTPUT_HIGH)
-		(void)bufferevent_disable(c->bev, EV_READ); /* on_written() goes on */
-	else if (evbuffer_get_length(bufferevent_get_input(c->bev)))
-		conn_kick(c);
-	else if (c->eof)
-		conn_become(c, CONN_FLUSH);
-	else
-		read_again(c);
+		push(c); /* what goes out at once calls nobody back */
+	return conn_output_length(c) > OUTPUT_HIGH;
 }
 
-/* Understands what has come, answers what is complete; leaves early so that others have a turn. */
-static void
-conn_run(struct http_conn *c)
+static bool
+step_input(struct http_conn *c, int *turns)
 {
 	struct evbuffer *in = bufferevent_get_input(c->bev);
-	size_t n, used;
-	int turns = 0, r;
+	size_t n = evbuffer_get_contiguous_space(in), used;
+	int r;
 
-	c->depth++;
-	while (reads_requests(c) && (n = evbuffer_get_contiguous_space(in)) > 0) {
-		if (conn_output_length(c) > OUTPUT_HIGH)
-			conn_push(c);
-		if (conn_output_length(c) > OUTPUT_HIGH || turns == TURN_REQUESTS)
-			break;
-		r = http_parser_feed(
-		    &c->parser, (const char *)evbuffer_pullup(in, (ssize_t)n), n, &used);
-		(void)evbuffer_drain(in, used);
-		conn_parsed(c, r);
-		turns += r == HTTP_PARSE_DONE;
+	if (output_is_full(c))
+		return false; /* on_written() goes on */
+	if (!n && c->eof)
+		conn_become(c, CONN_FLUSHING);
+	if (!n)
+		return c->eof;
+	if (*turns == TURN_REQUESTS) {
+		server_schedule(c);
+		return false;
 	}
-	if (reads_requests(c))
-		conn_read_on(c);
-	if (c->state != CONN_DEAD)
-		conn_settle(c);
-	leave(c);
+	r = http_parser_feed(&c->parser, (const char *)evbuffer_pullup(in, (ssize_t)n), n, &used);
+	(void)evbuffer_drain(in, used);
+	*turns += r == HTTP_PARSE_DONE;
+	parsed(c, r);
+	return true;
+}
+
+/* One piece a turn. */
+static bool
+step_stream(struct http_conn *c)
+{
+	if (c->ready || conn_output_length(c) > OUTPUT_LOW)
+		return false; /* on_written() goes on */
+	stream_piece(c);
+	return c->state != CONN_STREAMING;
 }
 
 static void
-on_kick(evutil_socket_t fd, short what, void *arg)
+step_responded(struct http_conn *c)
 {
-	struct http_conn *c = arg;
-
-	(void)fd;
-	(void)what;
-	if (reads_requests(c))
-		conn_run(c);
+	if (c->keep_alive && !c->server->stopping) {
+		http_parser_reset(&c->parser);
+		c->begun = false;
+		c->label = (struct http_label){ 0 };
+		conn_become(c, CONN_IDLE);
+	} else {
+		conn_become(c, CONN_FLUSHING);
+	}
 }
+
+/* Everything is written: our side is closed, and theirs is awaited for a moment. */
+static bool
+step_flush(struct http_conn *c)
+{
+	push(c);
+	if (conn_output_length(c))
+		return false;
+	if (!c->direct)
+		tls_goodbye(c->bev); /* does nothing without TLS */
+	if (c->eof || shutdown(bufferevent_getfd(c->bev), SHUT_WR) < 0) {
+		conn_close(c);
+		return false;
+	}
+	http_parser_reset(&c->parser);
+	conn_become(c, CONN_LINGERING);
+	return true;
+}
+
+static void
+step_linger(struct http_conn *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+
+	c->discarded += evbuffer_get_length(in);
+	(void)evbuffer_drain(in, evbuffer_get_length(in));
+	if (c->eof)
+		conn_close(c);
+}
+
+/* True: there may be another. */
+static bool
+step(struct http_conn *c, int *turns)
+{
+	switch (c->state) {
+	case CONN_IDLE:
+	case CONN_RECEIVING:
+	case CONN_BODY:
+		return step_input(c, turns);
+	case CONN_STREAMING:
+		return step_stream(c);
+	case CONN_RESPONDED:
+		step_responded(c);
+		return true;
+	case CONN_FLUSHING:
+		return step_flush(c);
+	case CONN_LINGERING:
+		step_linger(c);
+		return false;
+	case CONN_HANDLING:
+	case CONN_HELD:
+	case CONN_CLOSED:
+	case CONN_N_STATES:
+		break;
+	}
+	return false;
+}
+
+/* --- what it waits for ---------------------------------------------------------------- */
+
+static bool
+want(struct http_conn *c, short what, bool wanted)
+{
+	bool has = bufferevent_get_enabled(c->bev) & what;
+
+	if (has == wanted)
+		return true;
+	return (wanted ? bufferevent_enable(c->bev, what) : bufferevent_disable(c->bev, what)) == 0;
+}
+
+/* A held request's client is read from as long as it sends nothing: so its end is seen. */
+static bool
+wants_input(const struct http_conn *c)
+{
+	if (c->eof)
+		return false;
+	if (conn_reads_requests(c))
+		return conn_output_length(c) <= OUTPUT_HIGH;
+	if (c->state == CONN_LINGERING)
+		return c->discarded < DISCARD_MAX;
+	return c->state == CONN_HELD && !input_length(c);
+}
+
+static bool
+want_hangup(struct http_conn *c, bool wanted)
+{
+	bool has = event_pending(&c->hangup, EV_CLOSED, NULL);
+
+	if (has == wanted)
+		return true;
+	return (wanted ? event_add(&c->hangup, NULL) : event_del(&c->hangup)) == 0;
+}
+
+static bool
+restart_deadline(struct http_conn *c)
+{
+	const struct timeval *deadline = c->server->deadlines[c->state];
+
+	if (!c->moved)
+		return true;
+	c->moved = false;
+	c->since_ms = clock_boot_ms();
+	conns_touch(c);
+	return (deadline ? event_add(&c->deadline, deadline) : event_del(&c->deadline)) == 0;
+}
+
+/* What the socket took at once calls nobody back. */
+static bool
+goes_on(const struct http_conn *c)
+{
+	if (c->state == CONN_STREAMING)
+		return conn_output_length(c) <= OUTPUT_LOW;
+	if (c->state == CONN_FLUSHING)
+		return !conn_output_length(c);
+	return conn_reads_requests(c) && conn_output_length(c) <= OUTPUT_HIGH && input_length(c);
+}
+
+/* A connection whose events could not be asked for would be there for ever: out of memory ends it. */
+static void
+settle(struct http_conn *c)
+{
+	bool input, hangup;
+
+	push(c);
+	if (goes_on(c))
+		server_schedule(c);
+	input = wants_input(c);
+	hangup = !input && !c->eof && !c->hung_up &&
+		 (c->state == CONN_HELD || c->state == CONN_LINGERING);
+	conn_charge(c);
+	if (!want(c, EV_READ, input) || !want(c, EV_WRITE, conn_output_length(c) > 0) ||
+	    !want_hangup(c, hangup) || !restart_deadline(c))
+		conn_close(c);
+}
+
+void
+conn_run(struct http_conn *c)
+{
+	int turns = 0;
+
+	if (c->state == CONN_CLOSED)
+		return;
+	c->running = true;
+	while (step(c, &turns))
+		;
+	c->running = false;
+	if (c->state == CONN_CLOSED)
+		return;
+	settle(c);
+	conns_keep_room(c->server, SHARE_INPUT);
+	conns_keep_room(c->server, SHARE_OUTPUT);
+}
+
+void
+conn_mark(struct http_conn *c)
+{
+	if (!c->running && c->state != CONN_CLOSED)
+		server_schedule(c);
+}
+
+/* --- events --------------------------------------------------------------------------- */
 
 static void
 on_read(struct bufferevent *bev, void *arg)
 {
-	struct http_conn *c = arg;
-	struct evbuffer *in = bufferevent_get_input(bev);
-
-	if (c->state == CONN_LINGER) {
-		(void)evbuffer_drain(in, evbuffer_get_length(in));
-	} else if (c->state == CONN_HELD) {
-		/* Its next request has to wait; but that it goes must still be seen. */
-		(void)bufferevent_disable(bev, EV_READ);
-		(void)event_add(c->closed, NULL);
-	} else if (reads_requests(c)) {
-		conn_run(c);
-	}
+	(void)bev;
+	conn_run(arg);
 }
 
 static void
 on_written(struct bufferevent *bev, void *arg)
 {
-	struct http_conn *c = arg;
-
-	if (!conn_output_length(c))
-		(void)bufferevent_disable(bev, EV_WRITE); /* conn_push() comes first */
-	if (c->state == CONN_STREAM || c->state == CONN_FLUSH)
-		conn_settle(c);
-	else if (reads_requests(c))
-		conn_run(c);
+	(void)bev;
+	conn_run(arg);
 }
 
-/* Of a client that has closed its half: whether it may still be there to read. */
-static bool
-waits_for_answer(const struct http_conn *c)
-{
-	return c->state == CONN_FLUSH || (c->state == CONN_HELD && c->hold == HTTP_HOLD_BRIEF);
-}
-
+/* A client may close its half and still wait for what it asked; of a long wait it has gone. */
 static void
 on_event(struct bufferevent *bev, short what, void *arg)
 {
@@ -410,22 +474,21 @@ on_event(struct bufferevent *bev, short what, void *arg)
 	if (!(what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)))
 		return; /* a TLS handshake is done */
 	c->eof = true;
-	/* A client may close its half and still wait for what it asked. */
-	if ((what & BEV_EVENT_EOF) && reads_requests(c))
-		conn_run(c);
-	else if (!(what & BEV_EVENT_EOF) || !waits_for_answer(c))
+	if (!(what & BEV_EVENT_EOF) || conn_is_held_long(c))
 		conn_close(c);
+	else
+		conn_run(c);
 }
 
-/* The client of a held call has gone: nobody is there to answer. */
 static void
-on_closed(evutil_socket_t fd, short what, void *arg)
+on_hangup(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_conn *c = arg;
 
 	(void)fd;
 	(void)what;
-	if (!waits_for_answer(c))
+	c->hung_up = true;
+	if (conn_is_held_long(c) || c->state == CONN_LINGERING)
 		conn_close(c);
 }
 
@@ -436,105 +499,60 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	/* A long answer to a slow client: that it stands still is seen elsewhere. */
-	if ((c->state == CONN_IDLE || c->state == CONN_FLUSH) && conn_output_length(c) &&
+	/* A long response to a slow client: that it stands still is seen elsewhere. */
+	if ((c->state == CONN_IDLE || c->state == CONN_FLUSHING) && conn_output_length(c) &&
 	    clock_boot_ms() - c->since_ms < c->server->options.stream_ms) {
-		(void)event_add(c->deadline, c->server->deadlines[CONN_FLUSH]);
-		return;
-	}
-	if ((c->state == CONN_HEAD && !http_parser_idle(&c->parser)) || c->state == CONN_BODY)
-		call_refuse(c, 408, "The request took too long to arrive");
-	else
+		(void)event_add(&c->deadline, c->server->deadlines[CONN_FLUSHING]);
+	} else if ((c->state == CONN_RECEIVING && !http_parser_idle(&c->parser)) ||
+		   c->state == CONN_BODY) {
+		conn_refuse(c, 408, "The request took too long to arrive");
+		conn_run(c);
+	} else {
 		conn_close(c);
+	}
 }
 
-/* --- connections ---------------------------------------------------------------------- */
+/* --- birth ---------------------------------------------------------------------------- */
 
-static int
-conn_new(struct http_server *s, int fd)
+static struct bufferevent *
+new_bufferevent(struct http_server *s, int fd, bool tls)
+{
+	return tls ? tls_accept(s->tls, s->base, fd)
+		   : bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
+}
+
+int
+conn_new(struct http_server *s, int fd, struct share *address, bool tls)
 {
 	struct timeval write_tv = { .tv_sec = s->options.write_ms / 1000,
 		.tv_usec = s->options.write_ms % 1000 * 1000 };
 	struct http_conn *c = mem_zalloc(sizeof *c);
 	int one = 1;
 
-	if (!c) {
-		(void)close(fd);
+	if (c)
+		c->bev = new_bufferevent(s, fd, tls);
+	if (!c || !c->bev) {
+		mem_free(c);
+		share_unref(address);
+		(void)close(fd); /* nothing was sent on it */
 		return -ENOMEM;
 	}
 	c->server = s;
+	c->address = address;
+	c->share = share_ref(address);
+	c->state = CONN_RECEIVING;
+	c->direct = !tls;
+	c->send = response_send;
 	http_parser_init(&c->parser);
-	list_append(c);
-	s->n_conns++;
-	c->tls = s->tls != NULL;
-	c->bev = c->tls ? tls_accept(s->tls, s->base, fd)
-			: bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	c->deadline = event_new(s->base, -1, 0, on_deadline, c);
-	c->kick = event_new(s->base, -1, 0, on_kick, c);
-	c->closed = event_new(s->base, fd, EV_CLOSED, on_closed, c);
-	if (!c->bev)
-		(void)close(fd);
-	if (!c->bev || !c->deadline || !c->kick || !c->closed) {
-		conn_free(c);
-		return -ENOMEM;
-	}
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* no TCP: no matter */
+	(void)evtimer_assign(&c->deadline, s->base, on_deadline, c); /* its arguments are good */
+	(void)event_assign(&c->hangup, s->base, fd, EV_CLOSED, on_hangup, c); /* so are these */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* not TCP: no matter */
 	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
-	bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_MAX);
-	(void)bufferevent_set_timeouts(c->bev, NULL, &write_tv);
-	conn_become(c, CONN_HEAD);
+	bufferevent_setwatermark(c->bev, EV_WRITE, OUTPUT_LOW, 0);
+	(void)bufferevent_set_timeouts(c->bev, NULL, &write_tv); /* a socket has them */
 	(void)bufferevent_disable(c->bev, EV_WRITE);
-	(void)bufferevent_enable(c->bev, EV_READ);
+	conns_add(c);
+	c->moved = true;
+	settle(c);
 	return 0;
-}
-
-/* Makes room by closing the one that waits longest between two requests or for its first. */
-static bool
-close_idlest(struct http_server *s)
-{
-	for (struct http_conn *c = s->first; c; c = c->next) {
-		if (!reads_requests(c) || conn_output_length(c))
-			continue;
-		log_debug("connection closed to make room");
-		conn_close(c);
-		return true;
-	}
-	return false;
-}
-
-void
-http_server_accepted(struct http_server *s, int fd)
-{
-	if (s->n_conns >= s->options.max_connections && !close_idlest(s)) {
-		(void)close(fd);
-		return;
-	}
-	if (conn_new(s, fd) < 0)
-		log_warn("connection refused", LOG_STR("reason", "out of memory"));
-}
-
-void
-http_server_make_room(struct http_server *s)
-{
-	(void)close_idlest(s);
-}
-
-void
-http_server_close_idle(struct http_server *s)
-{
-	struct http_conn *c, *next;
-
-	for (c = s->first; c; c = next) {
-		next = c->next;
-		if ((c->state == CONN_IDLE || http_parser_idle(&c->parser)) && reads_requests(c) &&
-		    !conn_output_length(c))
-			conn_close(c);
-	}
-}
-
-void
-http_server_close_all(struct http_server *s)
-{
-	while (s->first)
-		conn_close(s->first);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The head of an answer as text, and head and body on their way to the client. */
+/* The head of a response as text, and head and body on their way to the client. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "manager/http/server_internal.h"
+#include "manager/http/http_internal.h"
 
 static const char *
 reason_of(int status)
@@ -153,8 +153,8 @@ http_head_append(const struct http_head *h, struct evbuffer *out)
 /* --- on its way ----------------------------------------------------------------------- */
 
 /*
- * What the socket takes at once of an answer that is the only one under way. An error is no answer to
- * that: it comes again by the loop.
+ * What the socket takes at once of a response that is the only one under way. An error counts as nothing: it
+ * comes again by the loop.
  */
 static size_t
 write_now(struct http_conn *c, struct span head, struct span body)
@@ -162,7 +162,7 @@ write_now(struct http_conn *c, struct span head, struct span body)
 	struct iovec parts[2] = { { (char *)head.p, head.n }, { (char *)body.p, body.n } };
 	ssize_t n;
 
-	if (c->tls || c->spoil == HTTP_SPOIL_DRIP || conn_output_length(c) ||
+	if (!c->direct || conn_output_length(c) ||
 	    evbuffer_get_length(bufferevent_get_input(c->bev)))
 		return 0;
 	n = body.n ? writev(bufferevent_getfd(c->bev), parts, 2)
@@ -177,23 +177,39 @@ skip(struct span *s, size_t n)
 	s->n -= n;
 }
 
-int
-http_write_answer(
-    struct http_conn *c, struct http_head *h, struct span body, struct http_shared *shared)
+static int
+write_body(struct http_conn *c, struct span body, struct http_shared *shared)
 {
 	struct evbuffer *out = bufferevent_get_output(c->bev);
-	size_t sent, n_head = h->n;
-	struct span head;
+
+	if (!body.n)
+		return 0;
+	if (!shared)
+		return evbuffer_add(out, body.p, body.n) < 0 ? -ENOMEM : 0;
+	c->shared_queued += body.n;
+	return http_shared_append(shared, out, body);
+}
+
+int
+http_head_write(struct http_conn *c, const struct whole *w)
+{
+	struct evbuffer *out = bufferevent_get_output(c->bev);
+	struct http_head h;
+	struct span head, body = w->body;
+	size_t sent, n_head;
 	int r = 0;
 
-	if (h->n > sizeof h->text)
+	http_head_copy(&h, w->head);
+	http_head_end(&h, c);
+	if (h.n > sizeof h.text)
 		return -ENOBUFS;
+	n_head = h.n;
 	/* One piece is cheaper than two: a small body is copied behind its head. */
-	if (body.n && body.n <= sizeof h->text - h->n) {
-		add(h, body.p, body.n);
+	if (body.n && body.n <= sizeof h.text - h.n) {
+		add(&h, body.p, body.n);
 		body.n = 0;
 	}
-	head = (struct span){ h->text, h->n };
+	head = (struct span){ h.text, h.n };
 	sent = write_now(c, head, body);
 	if (sent < head.n) {
 		skip(&head, sent);
@@ -203,8 +219,6 @@ http_write_answer(
 		skip(&body, sent - head.n);
 	}
 	/* A head lives on the stack: the body behind it must not stay there. */
-	mem_wipe(h->text + n_head, h->n - n_head);
-	if (r < 0 || !body.n)
-		return r;
-	return shared ? http_shared_append(shared, out, body) : evbuffer_add(out, body.p, body.n);
+	mem_wipe(h.text + n_head, h.n - n_head);
+	return r < 0 ? r : write_body(c, body, w->shared);
 }

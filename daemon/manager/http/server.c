@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <netdb.h>
-#include <stdio.h>
+#include <malloc.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <netinet/in.h>
-
-#include <event2/event.h>
-#include <event2/listener.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "manager/http/server_internal.h"
+#include "manager/http/http_internal.h"
 
 #define ACCEPT_PAUSE_MS 100
-#define FD_RESERVE      64 /* the database, its log, the control socket, a file that is being read */
-#define BACKLOG         4096
-#define TURN_MS         3 /* for streamed answers in one turn of the loop */
+#define FD_RESERVE      256 /* the database and its readers, the control socket, other listeners */
+#define TURN_MS         3   /* for connections that have more to do, in one turn of the loop */
 #define LINGER_MS       1000
+#define TRIM_BYTES      (4 * 1024 * 1024) /* memory is given back after so much was buffered */
 
 static void *
 event_mem_realloc(void *p, size_t n)
@@ -36,63 +30,93 @@ http_global_init(void)
 
 /* --- turns ---------------------------------------------------------------------------- */
 
-/*
- * Streams take turns, some pieces in one turn of the loop: a hundred clients that list everything must not
- * keep one waiting that asks for little.
- */
-void
-http_pump_later(struct http_conn *c)
+/* By a timer of no time: an event made active in a callback would come before the sockets are looked at. */
+static void
+come_back(struct http_server *s)
 {
 	static const struct timeval at_once = { 0 };
-	struct http_server *s = c->server;
 
-	if (!c->pumping) {
-		c->pump_prev = s->pump_last;
-		c->pump_next = NULL;
-		*(s->pump_last ? &s->pump_last->pump_next : &s->pump_first) = c;
-		s->pump_last = c;
-		c->pumping = true;
-	}
-	(void)event_add(s->pump, &at_once); /* no memory: the stream's deadline ends it */
+	if (event_add(s->turn, &at_once) < 0)
+		event_active(s->turn, EV_TIMEOUT, 0); /* takes no memory */
 }
 
 void
-http_pump_leave(struct http_conn *c)
+server_schedule(struct http_conn *c)
 {
 	struct http_server *s = c->server;
 
-	if (!c->pumping)
+	if (c->ready)
 		return;
-	*(c->pump_prev ? &c->pump_prev->pump_next : &s->pump_first) = c->pump_next;
-	*(c->pump_next ? &c->pump_next->pump_prev : &s->pump_last) = c->pump_prev;
-	c->pumping = false;
+	c->ready = true;
+	c->ready_prev = s->ready_last;
+	c->ready_next = NULL;
+	*(s->ready_last ? &s->ready_last->ready_next : &s->ready_first) = c;
+	s->ready_last = c;
+	come_back(s);
+}
+
+void
+server_unschedule(struct http_conn *c)
+{
+	struct http_server *s = c->server;
+
+	if (!c->ready)
+		return;
+	*(c->ready_prev ? &c->ready_prev->ready_next : &s->ready_first) = c->ready_next;
+	*(c->ready_next ? &c->ready_next->ready_prev : &s->ready_last) = c->ready_prev;
+	c->ready = false;
+}
+
+void
+server_reap(struct http_conn *c)
+{
+	struct http_server *s = c->server;
+
+	c->next = s->closed;
+	s->closed = c;
+	come_back(s);
 }
 
 static void
-on_pump(evutil_socket_t fd, short what, void *arg)
+free_closed(struct http_server *s)
+{
+	struct http_conn *c;
+
+	while ((c = s->closed)) {
+		s->closed = c->next;
+		conn_free(c);
+	}
+}
+
+/*
+ * Connections take turns: a hundred clients that list everything must not keep one waiting that asks for
+ * little.
+ */
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct http_server *s = arg;
 	int64_t began_ms = clock_boot_ms();
 
 	(void)fd;
 	(void)what;
-	while (s->pump_first && clock_boot_ms() - began_ms < TURN_MS) {
-		struct http_conn *c = s->pump_first;
+	free_closed(s);
+	while (s->ready_first && clock_boot_ms() - began_ms < TURN_MS) {
+		struct http_conn *c = s->ready_first;
 
-		http_pump_leave(c);
-		if (c->state == CONN_STREAM)
-			http_stream_pump(c);
+		server_unschedule(c);
+		conn_run(c);
 	}
-	if (s->pump_first)
-		http_pump_later(s->pump_first);
+	if (s->ready_first || s->closed)
+		come_back(s);
 }
 
 /* --- start ---------------------------------------------------------------------------- */
 
 static int64_t
-or_default(int64_t ms, int64_t otherwise)
+or_default(int64_t value, int64_t otherwise)
 {
-	return ms > 0 ? ms : otherwise;
+	return value > 0 ? value : otherwise;
 }
 
 static size_t
@@ -116,8 +140,7 @@ static void
 set_accepting(struct http_server *s, bool on)
 {
 	for (size_t i = 0; i < s->n_listeners; i++)
-		(void)(on ? evconnlistener_enable(s->listeners[i])
-			  : evconnlistener_disable(s->listeners[i]));
+		listener_set_accepting(s->listeners[i], on);
 }
 
 static void
@@ -135,8 +158,8 @@ on_grace(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	log_warn("stopping with calls unfinished", LOG_INT("connections", s->n_conns));
-	http_server_close_all(s);
+	log_warn("stopping with requests unfinished", LOG_INT("connections", s->n_conns));
+	conns_close_all(s);
 }
 
 /*
@@ -147,16 +170,16 @@ static void
 set_deadlines(struct http_server *s)
 {
 	const struct http_options *o = &s->options;
-	const int64_t ms[CONN_DEAD + 1] = {
+	const int64_t ms[CONN_N_STATES] = {
 		[CONN_IDLE] = o->idle_ms,
-		[CONN_HEAD] = o->head_ms,
+		[CONN_RECEIVING] = o->head_ms,
 		[CONN_BODY] = o->body_ms,
-		[CONN_STREAM] = o->stream_ms,
-		[CONN_FLUSH] = o->write_ms,
-		[CONN_LINGER] = LINGER_MS,
-	}; /* the holder of a call has one of its own */
+		[CONN_STREAMING] = o->stream_ms,
+		[CONN_FLUSHING] = o->write_ms,
+		[CONN_LINGERING] = LINGER_MS,
+	}; /* the holder of a request has one of its own */
 
-	for (size_t i = 0; i <= CONN_DEAD; i++) {
+	for (size_t i = 0; i < CONN_N_STATES; i++) {
 		s->own_deadlines[i].tv_sec = ms[i] / 1000;
 		s->own_deadlines[i].tv_usec = ms[i] % 1000 * 1000;
 		if (ms[i])
@@ -182,6 +205,8 @@ http_server_new(struct http_server **out, struct event_base *base,
 	s->date_second = -1;
 	o = &s->options;
 	o->max_connections = connection_cap(options->max_connections);
+	o->max_input = o->max_input ? o->max_input : 32 * 1024 * 1024;
+	o->max_output = o->max_output ? o->max_output : 128 * 1024 * 1024;
 	o->head_ms = or_default(o->head_ms, 10000);
 	o->body_ms = or_default(o->body_ms, 30000);
 	o->idle_ms = or_default(o->idle_ms, 120000);
@@ -191,8 +216,9 @@ http_server_new(struct http_server **out, struct event_base *base,
 	set_deadlines(s);
 	s->resume = event_new(base, -1, 0, on_resume, s);
 	s->grace = event_new(base, -1, 0, on_grace, s);
-	s->pump = event_new(base, -1, 0, on_pump, s);
-	if (!s->resume || !s->grace || !s->pump) {
+	s->turn = event_new(base, -1, 0, on_turn, s);
+	s->shares = shares_new();
+	if (!s->resume || !s->grace || !s->turn || !s->shares) {
 		http_server_free(s);
 		return -ENOMEM;
 	}
@@ -200,156 +226,33 @@ http_server_new(struct http_server **out, struct event_base *base,
 	return 0;
 }
 
-static void
-on_accept(
-    struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *from, int from_len, void *arg)
+/* --- connections ---------------------------------------------------------------------- */
+
+void
+server_accepted(struct http_server *s, int fd, const struct share_key *address, bool tls)
 {
-	(void)l;
-	(void)from;
-	(void)from_len;
-	http_server_accepted(arg, fd);
+	struct share *from = share_of(s->shares, SHARE_ADDRESS, address);
+	int r;
+
+	if (s->n_conns >= s->options.max_connections)
+		conns_make_room(s);
+	if (!from)
+		(void)close(fd); /* nothing was sent on it */
+	r = from ? conn_new(s, fd, from, tls && s->tls) : -ENOMEM;
+	if (r < 0)
+		log_warn("connection refused", LOG_STR("reason", strerror(-r)));
 }
 
 /* Out of descriptors or memory: the queue stays in the kernel for a moment. */
-static void
-on_accept_error(struct evconnlistener *l, void *arg)
+void
+server_cannot_accept(struct http_server *s, int error)
 {
-	struct http_server *s = arg;
 	struct timeval tv = { .tv_usec = ACCEPT_PAUSE_MS * 1000 };
-	int e = EVUTIL_SOCKET_ERROR();
 
-	(void)l;
-	log_warn("cannot accept a connection", LOG_STR("reason", strerror(e)));
-	http_server_make_room(s);
+	log_warn("cannot accept a connection", LOG_STR("reason", strerror(error)));
+	conns_make_room(s);
 	set_accepting(s, false);
 	(void)event_add(s->resume, &tv);
-}
-
-static void
-note_address(struct http_server *s, const struct sockaddr_storage *at)
-{
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)at;
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)at;
-
-	if (at->ss_family == AF_INET) {
-		s->port = ntohs(v4->sin_port);
-		s->exposed |= ntohl(v4->sin_addr.s_addr) >> 24 != IN_LOOPBACKNET;
-	} else if (at->ss_family == AF_INET6) {
-		s->port = ntohs(v6->sin6_port);
-		s->exposed |= !IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
-	}
-}
-
-bool
-http_server_is_exposed(const struct http_server *s)
-{
-	return s->exposed;
-}
-
-int
-http_server_adopt(struct http_server *s, int fd)
-{
-	struct evconnlistener *l = NULL;
-	struct sockaddr_storage at = { 0 };
-	socklen_t n = sizeof at;
-
-	if (s->n_listeners < HTTP_MAX_LISTENERS && evutil_make_socket_nonblocking(fd) == 0)
-		l = evconnlistener_new(
-		    s->base, on_accept, s, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	if (!l) {
-		(void)close(fd);
-		return -ENOMEM;
-	}
-	evconnlistener_set_error_cb(l, on_accept_error);
-	s->listeners[s->n_listeners++] = l;
-	s->port = 0;
-	if (getsockname(fd, (struct sockaddr *)&at, &n) == 0)
-		note_address(s, &at);
-	return 0;
-}
-
-static int
-bind_first(const struct addrinfo *ai)
-{
-	int fd, r = -EADDRNOTAVAIL, one = 1;
-
-	for (; ai; ai = ai->ai_next) {
-		fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		if (fd < 0) {
-			r = -errno;
-			continue;
-		}
-		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-		if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
-			return fd;
-		r = -errno;
-		(void)close(fd);
-	}
-	return r;
-}
-
-/* getaddrinfo() takes any number, and cuts it. */
-static bool
-is_port(const char *text)
-{
-	unsigned long v = 0;
-	size_t i;
-
-	for (i = 0; text[i] >= '0' && text[i] <= '9' && v <= 65535; i++)
-		v = v * 10 + (unsigned long)(text[i] - '0');
-	return i && !text[i] && v <= 65535;
-}
-
-/* "[::1]:8888", "127.0.0.1:8888" -> host and port. */
-static bool
-split_address(const char *where, char host[static 256], const char **port)
-{
-	const char *colon = strrchr(where, ':');
-	size_t n;
-
-	if (!colon || !is_port(colon + 1))
-		return false;
-	n = (size_t)(colon - where);
-	*port = colon + 1;
-	if (n >= 2 && where[0] == '[' && where[n - 1] == ']') {
-		where++;
-		n -= 2;
-	} else if (memchr(where, ':', n)) {
-		return false;
-	}
-	if (!n || n >= 256)
-		return false;
-	memcpy(host, where, n);
-	host[n] = '\0';
-	return true;
-}
-
-int
-http_server_listen(struct http_server *s, const char *where, char why[static HTTP_WHY_SIZE])
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_PASSIVE | AI_NUMERICSERV };
-	struct addrinfo *found = NULL;
-	char host[256];
-	const char *port;
-	int r;
-
-	if (!split_address(where, host, &port)) {
-		(void)snprintf(why, HTTP_WHY_SIZE, "%s is no ADDRESS:PORT", where);
-		return -EINVAL;
-	}
-	r = getaddrinfo(host, port, &hints, &found);
-	if (r) {
-		(void)snprintf(why, HTTP_WHY_SIZE, "%s: %s", where, gai_strerror(r));
-		return -EADDRNOTAVAIL;
-	}
-	r = bind_first(found);
-	freeaddrinfo(found);
-	if (r >= 0)
-		r = http_server_adopt(s, r);
-	if (r < 0)
-		(void)snprintf(why, HTTP_WHY_SIZE, "cannot listen on %s: %s", where, strerror(-r));
-	return r;
 }
 
 void
@@ -364,21 +267,57 @@ http_server_port(const struct http_server *s)
 	return s->port;
 }
 
+bool
+http_server_is_exposed(const struct http_server *s)
+{
+	return s->exposed;
+}
+
 size_t
 http_server_connections(const struct http_server *s)
 {
 	return s->n_conns;
 }
 
+const char *
+http_server_address(const struct http_server *s, size_t i)
+{
+	return i < s->n_listeners ? listener_address(s->listeners[i]) : NULL;
+}
+
+void
+http_server_stats(const struct http_server *s, struct http_stats *out)
+{
+	*out = (struct http_stats){ .connections = s->n_conns,
+		.held = shares_used(s->shares, SHARE_HELD),
+		.input_bytes = shares_used(s->shares, SHARE_INPUT),
+		.output_bytes = shares_used(s->shares, SHARE_OUTPUT) };
+	memcpy(out->gave_way, s->gave_way, sizeof out->gave_way);
+}
+
+/* The allocator keeps what was freed between what is in use; the system gets it back here. */
+void
+http_server_tidy(struct http_server *s)
+{
+	size_t now = shares_used(s->shares, SHARE_INPUT) + shares_used(s->shares, SHARE_OUTPUT);
+
+	if (s->peak_bytes >= TRIM_BYTES && now < s->peak_bytes / 2) {
+		(void)malloc_trim(0); /* nothing to give back is fine */
+		s->peak_bytes = now;
+	}
+}
+
+/* --- stop ----------------------------------------------------------------------------- */
+
 static void
 close_listeners(struct http_server *s)
 {
 	while (s->n_listeners)
-		evconnlistener_free(s->listeners[--s->n_listeners]);
+		listener_free(s->listeners[--s->n_listeners]);
 }
 
 void
-http_server_check_stopped(struct http_server *s)
+server_check_stopped(struct http_server *s)
 {
 	void (*stopped)(void *) = s->stopped;
 
@@ -401,10 +340,10 @@ http_server_stop(struct http_server *s, void (*stopped)(void *arg), void *arg)
 	(void)event_del(s->resume);
 	close_listeners(s);
 	(void)event_add(s->grace, &tv);
-	http_server_close_idle(s);
+	conns_close_idle(s);
 	s->stopped = stopped;
 	s->stopped_arg = arg;
-	http_server_check_stopped(s);
+	server_check_stopped(s);
 }
 
 struct http_server *
@@ -414,13 +353,15 @@ http_server_free(struct http_server *s)
 		return NULL;
 	s->stopped = NULL;
 	close_listeners(s);
-	http_server_close_all(s);
+	conns_close_all(s);
+	free_closed(s);
 	if (s->resume)
 		event_free(s->resume);
 	if (s->grace)
 		event_free(s->grace);
-	if (s->pump)
-		event_free(s->pump);
+	if (s->turn)
+		event_free(s->turn);
+	shares_free(s->shares);
 	mem_free(s);
 	return NULL;
 }

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this folder share; nobody else includes it. */
+#pragma once
+
+#include <sys/time.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "manager/http/conn.h"
+#include "manager/http/parse.h"
+#include "manager/http/server.h"
+#include "manager/http/share.h"
+
+#define OUTPUT_LOW (64 * 1024) /* a streamed response goes on below this */
+#define OUTPUT_HIGH                                                                                \
+	(256 * 1024) /* responses that wait for their client: above it nothing is read */
+
+struct bufferevent;
+struct evbuffer;
+struct ev_token_bucket_cfg;
+struct listener;
+
+enum conn_state {
+	CONN_IDLE,      /* between two requests */
+	CONN_RECEIVING, /* a request has begun; a new connection counts as such */
+	CONN_BODY,      /* its head is complete and was admitted */
+	CONN_HANDLING,  /* a handler runs */
+	CONN_HELD,      /* the handler will respond later */
+	CONN_STREAMING, /* the response is being made in pieces */
+	CONN_RESPONDED, /* the response is made: conn_run() decides what is next */
+	CONN_FLUSHING,  /* the connection's last response is on its way */
+	CONN_LINGERING, /* it is sent; input is discarded, since a close with input unread takes it back */
+	CONN_CLOSED, /* freed in the server's next turn */
+	CONN_N_STATES,
+};
+
+struct http_conn;
+
+/* One whole response, on its way to the connection. */
+struct whole {
+	int status;
+	const struct http_head *head;
+	struct span body;
+	struct http_shared *shared; /* whose body it is; NULL: the caller's */
+};
+typedef void response_sender(struct http_conn *c, struct whole *w);
+
+struct http_conn {
+	struct http_conn *prev,
+	    *next; /* the server's list: the one longest without progress first */
+	struct http_conn *ready_prev, *ready_next;
+	bool ready; /* in that list */
+	struct http_server *server;
+	struct share *address;   /* the caller as long as no good token is shown */
+	struct share *share;     /* the caller: what is used counts there */
+	struct bufferevent *bev; /* NULL once it is closed */
+	struct event deadline;
+	struct event hangup; /* the client has closed its half; for when nothing is read */
+	struct http_parser parser;
+	enum conn_state state;
+	int64_t since_ms; /* it is in this state (boot time) */
+	int64_t begun_ms; /* the request's head was complete */
+	bool moved; /* has made progress that its deadline and place in the list do not show yet */
+	bool running; /* in conn_run(), which settles */
+	bool eof, hung_up;
+	bool begun;      /* the request has its id */
+	bool direct;     /* its socket may be written to past libevent: no TLS, not slowed down */
+	bool keep_alive; /* after this response */
+	bool chunked;
+	bool head_only;
+	size_t discarded;                     /* bytes, while lingering */
+	size_t charged_input, charged_output; /* to the share */
+	size_t shared_queued;  /* bytes of shared bodies put into the output since it was empty */
+	response_sender *send; /* of this request's response; see spoil.c */
+	struct ev_token_bucket_cfg *drip; /* NULL: as fast as it goes */
+	struct kept *kept;                /* a response that is withheld */
+	bool withhold;                    /* the next one is */
+	bool held_long;
+	char id[HTTP_REQUEST_ID_SIZE];
+	struct http_label label;
+	struct http_source source;
+	void (*gone)(void *arg);
+	void *gone_arg;
+};
+
+#define HTTP_MAX_LISTENERS 8
+
+struct http_server {
+	struct event_base *base;
+	struct http_options options;
+	struct http_handler handler;
+	struct tls *tls; /* NULL: plain */
+	struct shares *shares;
+	struct http_conn *first, *last;
+	size_t n_conns;
+	struct http_conn *ready_first,
+	    *ready_last;          /* those that have something to do in the next turn */
+	struct http_conn *closed; /* to be freed in it */
+	struct event *turn;
+	const struct timeval *deadlines[CONN_N_STATES]; /* of the states; NULL: none */
+	struct timeval own_deadlines[CONN_N_STATES];
+	struct listener *listeners[HTTP_MAX_LISTENERS];
+	size_t n_listeners;
+	struct event *resume; /* accepts again after file descriptors ran out */
+	struct event *grace;
+	int port;
+	bool exposed;
+	bool stopping;
+	void (*stopped)(void *arg);
+	void *stopped_arg;
+	size_t peak_bytes; /* buffered in all, since memory was given back */
+	uint64_t gave_way[SHARE_N_KINDS];
+	int64_t gave_way_logged_ms[SHARE_N_KINDS];
+	int64_t date_second;
+	char date[sizeof "Thu, 01 Jan 1970 00:00:00 GMT"];
+};
+
+/* --- conn.c --------------------------------------------------------------------------- */
+
+/* Takes fd and a reference to the address's share. 0 or -ENOMEM. */
+MUST_CHECK int conn_new(struct http_server *s, int fd, struct share *address, bool tls);
+void conn_free(struct http_conn *c); /* a closed one */
+/* The only assignment to the state, but for birth. */
+void conn_become(struct http_conn *c, enum conn_state next);
+/* The only place where a connection goes on; settles what it waits for. */
+void conn_run(struct http_conn *c);
+/* A response was made, or there is more to do: conn_run() comes, if it is not on the stack already. */
+void conn_mark(struct http_conn *c);
+/* Calls gone() or done() of a response that was to come. The memory goes in the next turn. */
+void conn_close(struct http_conn *c);
+/* A response of the server's own, from whatever state a request is in; the connection ends with it. */
+void conn_refuse(struct http_conn *c, int status, const char *why);
+size_t conn_output_length(const struct http_conn *c);
+bool conn_is_held_long(const struct http_conn *c);
+bool conn_reads_requests(const struct http_conn *c);
+/* Between two requests or before the first, with everything sent. */
+bool conn_is_idle(const struct http_conn *c);
+
+/* --- hold.c --------------------------------------------------------------------------- */
+
+void kept_take(struct http_conn *c, const struct whole *w); /* instead of sending it */
+void kept_forget(struct http_conn *c);
+
+/* --- conns.c -------------------------------------------------------------------------- */
+
+void conns_add(struct http_conn *c);
+void conns_remove(struct http_conn *c);
+void conns_touch(struct http_conn *c); /* it has made progress: to the end of the list */
+/* While more is used than there may be, the heaviest caller gives way. */
+void conns_keep_room(struct http_server *s, enum share_kind kind);
+/* The same for one more long hold of c's caller: false when c has to do without. */
+MUST_CHECK bool conns_room_to_hold(struct http_conn *c);
+/* One connection ends so that another can be accepted. */
+void conns_make_room(struct http_server *s);
+void conns_close_idle(struct http_server *s);
+void conns_close_all(struct http_server *s);
+void conn_charge(struct http_conn *c); /* what its buffers hold, to its share */
+
+/* --- server.c ------------------------------------------------------------------------- */
+
+void server_schedule(struct http_conn *c); /* conn_run() in the next turn */
+void server_unschedule(struct http_conn *c);
+void server_reap(struct http_conn *c); /* conn_free() in the next turn */
+void server_check_stopped(struct http_server *s);
+void server_accepted(struct http_server *s, int fd, const struct share_key *address, bool tls);
+void server_cannot_accept(struct http_server *s, int error);
+
+/* --- listen.c ------------------------------------------------------------------------- */
+
+void listener_free(struct listener *l);
+void listener_set_accepting(struct listener *l, bool on);
+const char *listener_address(const struct listener *l);
+
+/* --- head.c --------------------------------------------------------------------------- */
+
+/* The head of a response. Made in one piece: many small ones cost more than all that is in them. */
+struct http_head {
+	size_t n;
+	char text[4096]; /* more than any of ours; one that is longer is not sent */
+};
+
+/* In this order. The last adds what is this connection's own: what was begun can be copied for others. */
+void http_head_begin(
+    struct http_head *h, int status, const struct http_header *headers, const char *content_type);
+void http_head_length(struct http_head *h, int status, size_t n);
+void http_head_field(struct http_head *h, const char *name, const char *value);
+void http_head_end(struct http_head *h, struct http_conn *c);
+void http_head_copy(struct http_head *h, const struct http_head *from);
+
+MUST_CHECK int http_head_append(const struct http_head *h, struct evbuffer *out); /* 0 or -errno */
+/*
+ * Sends what the socket takes; the rest goes into the output: copied, or as a reference when the body is
+ * shared. 0 or -errno: part of it may be on its way.
+ */
+MUST_CHECK int http_head_write(struct http_conn *c, const struct whole *w);
+
+/* --- response.c, stream.c ------------------------------------------------------------- */
+
+response_sender response_send;            /* as it is */
+void response_begin(struct http_conn *c); /* checks that one is due */
+void response_end(
+    struct http_conn *c, int status, int r); /* r < 0: the connection is of no use any more */
+MUST_CHECK int http_shared_append(struct http_shared *s, struct evbuffer *out, struct span part);
+
+void stream_piece(struct http_conn *c); /* one more of a streamed response */
