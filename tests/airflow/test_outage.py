@@ -71,7 +71,7 @@ def test_deny_in_server_code(airflow, worker, connd, tmp_path):
     assert w.result("core", "warehouse")["host"] == WAREHOUSE["host"]
     for what, key in (("core", "missing"), ("variable", "absent")):
         answer = w.ask(what, key)
-        assert answer["result"] is None and f"'{key}': not there" in answer["error"]
+        assert answer["result"] is None and f"'{key}': connd has no such record" in answer["error"]
         assert len(warnings_of(answer)) == 1
     assert w.result("variable", "empty") == ""
 
@@ -93,7 +93,7 @@ def test_deny_in_a_task(airflow, connd, tmp_path, reachable):
     )
     assert VERSION >= (3,) and done.returncode == 0, done.stdout + done.stderr
     (told,) = airflow.told("task")
-    why = "not there" if reachable else str(socket)
+    why = "no such record" if reachable else str(socket)
     for name in ("missing", "defaulted"):
         assert told[name].startswith("Denied: connd: ") and why in told[name]
     if reachable:

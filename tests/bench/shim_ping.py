@@ -100,7 +100,7 @@ def median_us(call, calls: int) -> float:
 
 def run(arguments: argparse.Namespace, cpu: int | None) -> float:
     """One table. Returns the shim's median over the bare ping-pong's."""
-    frame = _wire.GET_CONNECTION.question(arguments.conn_id)
+    frame = _wire.GET_CONNECTION.request(arguments.conn_id)
     directory = tempfile.mkdtemp(prefix="shim-ping-")
     path = os.path.join(directory, "python.sock")
     before = os.sched_getaffinity(0)
@@ -108,8 +108,8 @@ def run(arguments: argparse.Namespace, cpu: int | None) -> float:
         for pid in {0, arguments.pid}:
             os.sched_setaffinity(pid, {cpu})
     reply = bare(arguments.socket, frame)() if arguments.socket else canned_reply()
-    if isinstance(_wire.answer(reply), Exception):
-        raise SystemExit(f"no such connection: {_wire.answer(reply)}")
+    if isinstance(_wire.value(reply), Exception):
+        raise SystemExit(f"no such connection: {_wire.value(reply)}")
     ready = multiprocessing.Event()
     server = multiprocessing.Process(target=serve, args=(path, reply, cpu, ready), daemon=True)
     server.start()

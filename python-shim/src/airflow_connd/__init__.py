@@ -4,8 +4,8 @@
     [secrets]
     backend = airflow_connd.ConndBackend
 
-Importing this package imports nothing of Airflow. Airflow's own start asks for the class while it
-is half made, and the class needs a base class of Airflow's: so it is built when first asked for.
+Importing this package imports nothing of Airflow. Airflow asks for the class while it is itself
+half imported, and the class needs a base class of Airflow's: it is built on first access.
 """
 
 from __future__ import annotations

@@ -1,102 +1,138 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One question over connd's socket: one deadline for all of it, one bounded reply.
+"""One request over connd's socket: one deadline for the whole call, one bounded response.
 
-A connection is kept per thread and taken out while it is in use. So whatever interrupts a lookup
-(a signal's exception, a nested lookup from a finalizer), no one ever reads another's answer. A
-forked child drops what it inherited: it closes its copies of the descriptors and never shuts down
-a socket it shares with its parent.
+Each thread keeps one connection per socket path. It is taken out while it is in use: whatever
+interrupts a lookup (a signal handler's exception, a nested lookup, a switch to another greenlet),
+no lookup reads another one's response. A forked child drops what it inherited: it closes its
+copies of the descriptors and never shuts down a socket it shares with its parent.
+
+Waiting is left to the socket's own time-out: every replacement of the socket module (eventlet,
+gevent) has that, and `select.poll` is missing in some.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
-import select
 import socket
 import threading
 import time
+from posix import write
 from typing import NoReturn
 
 from airflow_connd import errors
 
 MAX_REPLY = 16 * 1024 * 1024
-"""Bytes of one reply: a record of 1 MiB, the most a manager takes, escaped twice, is well under."""
+"""Bytes of one response: a record of 1 MiB, a manager's limit, escaped twice is well below."""
 
 _CHUNK = 64 * 1024
 _NUL = b"\0"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05
 """Seconds between two tries while the listener's queue is full: AF_UNIX then refuses at once."""
 
+_LEAST_TIMEOUT = 0.001
+"""Seconds. A socket's time-out of 0 would mean "do not wait", a negative one is an error."""
+
+_LATE = "no response in time"
+
+
+class _Ended(Exception):
+    """The connection ended before the first byte of a response."""
+
 
 class _Connection:
-    """A connected, non-blocking socket, and the reply it is in the middle of.
+    """A connected socket, and the part of a response that was received so far.
 
-    The partial reply lives here and not in a local variable: some loggers print the locals of
-    every frame of a traceback.
+    That part is kept here, not in a local variable: some loggers print the locals of every frame
+    of a traceback.
     """
 
-    __slots__ = ("_partial", "_poll", "_socket")
+    is_idle = False
+    """Whether the last response was read whole. If not, the connection cannot be used again."""
 
-    def __init__(self, sock: socket.socket, path: str, deadline: float) -> None:
-        self._socket = sock
-        self._poll = select.poll()
-        self._partial = bytearray()
-        try:
-            pause = _FIRST_PAUSE
-            while not _try_connect(self._socket, path):
-                remaining = deadline - time.monotonic()
-                if remaining <= 0:
-                    raise errors.Unreachable(_text(path, "its queue of new connections is full"))
-                time.sleep(min(pause, remaining))
-                pause = min(pause * 2, _LONGEST_PAUSE)
-            self._poll.register(self._socket, select.POLLIN)
-        except BaseException:
-            self._socket.close()
-            raise
+    _socket: socket.socket | None = None  # also when __init__ did not get far
 
-    def __del__(self) -> None:
-        self._socket.close()
+    def __init__(self, path: str, deadline: float) -> None:
+        self._path = path
+        self._received = bytearray()
+        self._timeout = 0.0
+        self._socket = _new_socket(path)
+        self._descriptor = self._socket.fileno()
+        pause = _FIRST_PAUSE
+        while not _try_connect(self._socket, path):
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                _fail(path, "its queue of new connections is full")
+            time.sleep(min(pause, remaining))
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
     def close(self) -> None:
-        self._socket.close()
+        """Close the socket. Raises nothing: that would hide the error that led here."""
+        sock, self._socket = self._socket, None
+        self._received = bytearray()
+        if sock is not None:
+            # No global name here: __del__ may run while the interpreter ends.
+            try:  # noqa: SIM105
+                sock.close()
+            except Exception:
+                pass
 
-    def exchange(self, path: str, frame: bytes, deadline: float) -> bytes:
-        """The reply with its NUL; empty if the peer had gone before the reply's first byte."""
+    __del__ = close
+
+    def exchange(self, frame: bytes, timeout: float, deadline: float) -> bytes:
+        """Send a request, return its response with the NUL. Raises _Ended or a ConndError."""
+        reply = b""
+        sock: socket.socket = self._socket  # type: ignore[assignment]
+        self.is_idle = False
         try:
-            if self._socket.send(frame) != len(frame):
-                # The queue of an idle stream holds any question: this peer does not read.
-                raise errors.Unreachable(_text(path, "it does not read the question"))
-            self._wait(path, deadline)
-            reply = self._socket.recv(_CHUNK)
-        except BlockingIOError:
-            _fail(path, "it does not read the question")
+            if self._timeout != timeout:
+                self._set_timeout(timeout)
+            # Not sock.send(): with a time-out it polls first, a system call more. Not os.write():
+            # eventlet's waits for ever when the peer is gone. The queue of an idle stream holds any
+            # request, so this does not block.
+            if write(self._descriptor, frame) != len(frame):
+                _fail(self._path, "it does not read the request")
+            reply = sock.recv(_CHUNK)
+            if not reply:
+                raise _Ended
+            if reply.find(_NUL) == len(reply) - 1:
+                self.is_idle = True
+                return reply
+            self._received += reply
         except (BrokenPipeError, ConnectionResetError):
-            return b""
+            raise _Ended from None
+        except BlockingIOError:
+            _fail(self._path, "it does not read the request")
         except OSError as error:
-            _fail(path, error)
-        if not reply or reply.find(_NUL) == len(reply) - 1:
-            return reply
-        self._partial += reply
-        del reply
-        return self._rest(path, deadline)
+            _fail(self._path, error)
+        finally:
+            del reply
+        return self._rest(deadline)
 
-    def _wait(self, path: str, deadline: float) -> None:
-        remaining = deadline - time.monotonic()
-        if remaining <= 0 or not self._poll.poll(remaining * 1000):
-            raise errors.Unreachable(_text(path, "no reply in time"))
+    def _rest(self, deadline: float) -> bytes:
+        try:
+            while not _is_whole(self._received):
+                self._receive(deadline - time.monotonic())
+            self.is_idle = True
+            return bytes(self._received)
+        finally:
+            self._received = bytearray()
 
-    def _rest(self, path: str, deadline: float) -> bytes:
-        while not _is_whole(self._partial):
-            self._wait(path, deadline)
-            before = len(self._partial)
-            try:
-                self._partial += self._socket.recv(_CHUNK)
-            except OSError as error:
-                _fail(path, error)
-            if len(self._partial) == before:
-                _fail(path, "it closed in the middle of a reply")
-        reply = bytes(self._partial)
-        self._partial = bytearray()
-        return reply
+    def _receive(self, remaining: float) -> None:
+        if remaining <= 0:
+            _fail(self._path, _LATE)
+        before = len(self._received)
+        self._set_timeout(remaining)
+        try:
+            self._received += self._socket.recv(_CHUNK)  # type: ignore[union-attr]
+        except OSError as error:
+            _fail(self._path, error)
+        if len(self._received) == before:
+            _fail(self._path, "it closed in the middle of a response")
+
+    def _set_timeout(self, seconds: float) -> None:
+        self._socket.settimeout(seconds)  # type: ignore[union-attr]
+        self._timeout = seconds
 
 
 class _Kept(threading.local):
@@ -105,77 +141,88 @@ class _Kept(threading.local):
 
 
 _kept = _Kept()
+_process = os.urandom(4).hex()
+_serial = itertools.count(1)
 
 
-def _forget_inherited() -> None:
-    """In a forked child. The other threads' are closed as the interpreter drops those threads."""
+def _after_fork() -> None:
+    """In the child. Other threads' connections are closed as Python drops those threads."""
+    global _process
+    _process = os.urandom(4).hex()
     for connection in _kept.by_path.values():
         connection.close()
     _kept.by_path.clear()
 
 
-os.register_at_fork(after_in_child=_forget_inherited)
+os.register_at_fork(after_in_child=_after_fork)
 
 
-def ask(path: str, frame: bytes, timeout: float) -> bytes:
-    """Send a question, return its reply (NUL included). Raises Unreachable or ProtocolError.
+def new_trace() -> str:
+    """An id for one request: eight hex digits drawn once in a process, and a serial number."""
+    return f"{_process}-{next(_serial)}"
 
-    `timeout` is in seconds, for everything together. A kept connection that turns out to be gone
-    (connd was restarted) is replaced, and the question asked once more.
+
+def call(path: str, frame: bytes, timeout: float) -> bytes:
+    """Send a request, return its response (NUL included). Raises Unreachable or ProtocolError.
+
+    `timeout` is in seconds, for the whole call. If a kept connection has ended (connd was
+    restarted), the request is sent once more on a new one.
     """
     deadline = time.monotonic() + timeout
     kept = _kept.by_path
     connection = kept.pop(path, None)
-    if connection is not None:
-        reply = _exchange_or_close(connection, path, frame, deadline)
-        if reply:
-            kept[path] = connection
-            return reply
-        connection.close()
-    connection = _Connection(_new_socket(path), path, deadline)
-    reply = _exchange_or_close(connection, path, frame, deadline)
-    if not reply:
-        connection.close()
-        _fail(path, "it closed without a reply")
-    kept[path] = connection
-    return reply
-
-
-def _exchange_or_close(connection: _Connection, path: str, frame: bytes, deadline: float) -> bytes:
-    try:
-        return connection.exchange(path, frame, deadline)
-    except BaseException:
-        connection.close()
-        raise
-
-
-async def ask_async(path: str, frame: bytes, timeout: float) -> bytes:
-    """As ask(), on the running event loop, with a connection of its own."""
-    import asyncio  # dear to load, and a process that comes here has it
-
-    with _new_socket(path) as sock:
-        partial = _Partial()
+    is_new = connection is None
+    while True:
+        if is_new or connection is None:
+            connection = _Connection(path, deadline)
+            timeout = max(deadline - time.monotonic(), _LEAST_TIMEOUT)
         try:
-            await asyncio.wait_for(_converse(sock, path, frame, partial), timeout)
-        except asyncio.TimeoutError:
-            raise errors.Unreachable(_text(path, "no reply in time")) from None
+            return connection.exchange(frame, timeout, deadline)
+        except _Ended:
+            if is_new:
+                _fail(path, "it closed without a response")
+            is_new = True
+        finally:
+            if connection.is_idle:
+                kept[path] = connection
+            else:
+                connection.close()
+
+
+async def call_async(path: str, frame: bytes, timeout: float) -> Received:
+    """As call(), on the running event loop, with a connection of its own."""
+    import asyncio  # slow to import; a process that comes here has it
+
+    received = Received()
+    with _new_socket(path) as sock:
+        try:
+            await asyncio.wait_for(_exchange_async(sock, path, frame, received), timeout)
+        except (asyncio.TimeoutError, socket.timeout):
+            _fail(path, _LATE)
         except (BrokenPipeError, ConnectionResetError):
-            raise errors.Unreachable(_text(path, "it closed without a reply")) from None
+            _fail(path, "it closed without a response")
         except OSError as error:
             _fail(path, error)
-    return bytes(partial.data)
+    return received
 
 
-class _Partial:
-    """As in _Connection: a reply that no frame's locals show."""
+class Received:
+    """As in _Connection: a response that no frame's locals show."""
 
     __slots__ = ("data",)
 
     def __init__(self) -> None:
         self.data = bytearray()
 
+    def take(self) -> bytes:
+        """The response, once."""
+        try:
+            return bytes(self.data)
+        finally:
+            self.data = bytearray()
 
-async def _converse(sock: socket.socket, path: str, frame: bytes, partial: _Partial) -> None:
+
+async def _exchange_async(sock: socket.socket, path: str, frame: bytes, received: Received) -> None:
     import asyncio
 
     loop = asyncio.get_running_loop()
@@ -185,11 +232,11 @@ async def _converse(sock: socket.socket, path: str, frame: bytes, partial: _Part
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
     await loop.sock_sendall(sock, frame)
-    while not _is_whole(partial.data):
-        before = len(partial.data)
-        partial.data += await loop.sock_recv(sock, _CHUNK)
-        if len(partial.data) == before:
-            _fail(path, "it closed in the middle of a reply" if before else "it closed unasked")
+    while not _is_whole(received.data):
+        before = len(received.data)
+        received.data += await loop.sock_recv(sock, _CHUNK)
+        if len(received.data) == before:
+            _fail(path, f"it closed {'in the middle of' if before else 'without'} a response")
 
 
 def _new_socket(path: str) -> socket.socket:
@@ -213,23 +260,23 @@ def _try_connect(sock: socket.socket, path: str) -> bool:
 
 
 def _is_whole(reply: bytearray) -> bool:
-    """Whether the reply has come to its NUL. Nothing may follow that: one question, one reply."""
+    """Whether the response has come to its NUL. Nothing may follow: one request, one response."""
     end, size = reply.find(_NUL), len(reply)
     del reply  # a traceback's locals show it
     if end >= 0 and end != size - 1:
-        raise errors.ProtocolError("connd sent more than one reply")
+        raise errors.ProtocolError("connd sent more than one response")
     if size > MAX_REPLY:
-        raise errors.ProtocolError("the reply is too large")
+        raise errors.ProtocolError("the response is too large")
     return end >= 0
 
 
 def _fail(path: str, why: str | OSError) -> NoReturn:
     if isinstance(why, PermissionError):
         why = "Permission denied: this user is not in the socket's group ([socket] in connd.conf)"
+    elif isinstance(why, socket.timeout):
+        why = _LATE
     elif isinstance(why, OSError):
         why = why.strerror or str(why)
-    raise errors.Unreachable(_text(path, why)) from None
-
-
-def _text(path: str, why: str) -> str:
-    return f"no answer from connd at {path}: {why}; check connd.service (or its container)"
+    raise errors.Unreachable(
+        f"no response from connd at {path}: {why}; check connd.service (or its container)"
+    ) from None

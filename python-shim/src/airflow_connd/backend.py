@@ -1,135 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ConndBackend: what Airflow calls, and the rules of what it gets back.
+"""ConndBackend: what Airflow calls, and the rules for what Airflow gets.
 
-Lookups holds all of it and knows no Airflow; airflow_class() joins it with the base class that
-Airflow's search demands. Nothing is kept between lookups but the settings: Airflow forks, threads
-and rebuilds instances as it likes.
+Lookups holds all of it and imports nothing of Airflow; airflow_class() joins it with the base class
+that Airflow demands. Between lookups only the settings are kept: Airflow forks, starts threads and
+builds instances as it likes.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 import os
 import re
 import threading
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, cast
 
-from airflow_connd import _client, _wire, errors
+from airflow_connd import _client, _options, _text, _wire, errors
 
-DEFAULT_SOCKET = "/run/connd/connd.sock"
-LONGEST_TIMEOUT = 3600.0
+if TYPE_CHECKING:
+    from airflow_connd._sources import Lookup, Source
 
 log = logging.getLogger("airflow_connd")
 
+_said: set[str] = set()
+"""What this process has logged once. A fork begins anew: its log may be a task's own."""
 
-def _socket_path(given: Any) -> str:
-    try:
-        if isinstance(given, str) and given.startswith("/") and b"\0" not in os.fsencode(given):
-            return given
-    except UnicodeEncodeError:
-        pass
-    raise ValueError("an absolute path") from None
+os.register_at_fork(after_in_child=_said.clear)
 
 
-def _timeout(given: Any) -> float:
-    try:
-        seconds = math.nan if isinstance(given, bool) else float(given)
-    except (TypeError, ValueError):
-        seconds = math.nan
-    if not 0 < seconds <= LONGEST_TIMEOUT:
-        raise ValueError(f"seconds, more than 0 and at most {LONGEST_TIMEOUT:g}")
-    return seconds
-
-
-def _one_of(*words: str) -> Callable[[Any], str]:
-    def parse(given: Any) -> str:
-        word = given.strip().lower() if isinstance(given, str) else ""
-        if word not in words:
-            raise ValueError("one of " + ", ".join(words))
-        return word
-
-    return parse
-
-
-def _prefix(given: Any) -> str | None:
-    if given is not None and not isinstance(given, str):
-        raise ValueError("text or null")
-    return given
-
-
-def _separator(given: Any) -> str:
-    if not isinstance(given, str):
-        raise ValueError("text")
-    return given
-
-
-def _pattern(given: Any) -> re.Pattern[str] | None:
-    if given is None:
-        return None
-    try:
-        return re.compile(given)
-    except (re.error, TypeError, ValueError, RecursionError):
-        raise ValueError("a regular expression") from None
-
-
-# Keyword argument -> (how to read it, what it is if it is not given or makes no sense).
-_OPTIONS: dict[str, tuple[Callable[[Any], Any], Any]] = {
-    "socket_path": (_socket_path, DEFAULT_SOCKET),
-    "timeout": (_timeout, 3.0),
-    "on_error": (_one_of("raise", "none", "deny"), "raise"),
-    "on_missing": (_one_of("next", "deny"), "next"),
-    "connections_prefix": (_prefix, ""),
-    "variables_prefix": (_prefix, ""),
-    "config_prefix": (_prefix, "config"),
-    "sep": (_separator, "/"),
-    "connections_lookup_pattern": (_pattern, None),
-    "variables_lookup_pattern": (_pattern, None),
-    "config_lookup_pattern": (_pattern, None),
-}
-
-_warned: set[str] = set()
-
-
-def _warn_once(text: str) -> None:
-    """Airflow builds instances by the dozen: a wrong setting is named once in a process."""
-    if text not in _warned:
-        _warned.add(text)
-        log.warning("connd: %s", text)
-
-
-def _settings(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Every option's value. Names what makes no sense, never the value given: it may be secret."""
-    given = dict(kwargs)
-    if given.get("socket_path") is None:
-        given["socket_path"] = os.environ.get("CONND_SOCKET") or DEFAULT_SOCKET
-    settings = {}
-    for name, (parse, default) in _OPTIONS.items():
-        settings[name] = default
-        if name in given:
-            try:
-                settings[name] = parse(given.pop(name))
-            except ValueError as wanted:
-                _warn_once(f"backend_kwargs: {name} must be {wanted}; using {default!r}")
-    for name in sorted(map(str, given)):
-        _warn_once(f"backend_kwargs: there is no {name[:100]!r}; ignored")
-    return settings
+def _say_once(level: int, text: str) -> None:
+    """Airflow builds many instances: one line a process for what is wrong with the options."""
+    if text not in _said:
+        _said.add(text)
+        log.log(level, "connd: %s", text)
 
 
 class _Kind(NamedTuple):
-    """How one kind of record is asked for."""
+    """How one kind of record is looked up."""
 
     method: _wire.Method
     noun: str
+    lookup: Lookup
     prefix: str | None
     pattern: re.Pattern[str] | None
-    is_object: bool
-    is_config: bool
-
-    def is_asked(self, secret_id: str) -> bool:
-        if self.prefix is None:
-            return False
-        return self.pattern is None or self.pattern.match(secret_id) is not None
+    is_connection: bool = False
+    is_config: bool = False
 
 
 class Lookups:
@@ -137,136 +51,308 @@ class Lookups:
 
     Keyword arguments, each also accepted as text:
 
-    socket_path   where connd listens; else CONND_SOCKET, else /run/connd/connd.sock
+    socket_path   connd's socket; default CONND_SOCKET, else /run/connd/connd.sock
     timeout       seconds for one whole lookup (3)
     on_error      when connd cannot answer: raise | none | deny
     on_missing    when connd has no such record: next | deny
     connections_prefix, variables_prefix, config_prefix, sep
-                  what precedes the key; "" nothing, null never asks for that kind
+                  what precedes the key; "" nothing; null: that kind is not looked up in connd
     connections_lookup_pattern, variables_lookup_pattern, config_lookup_pattern
-                  a regular expression; what does not match it is not asked for
+                  a regular expression; a key that does not match is not looked up in connd
+    first, first_kwargs, then, then_kwargs
+                  another secrets backend before or after connd: class and arguments
     """
 
     if TYPE_CHECKING:
-        # Airflow's base class brings these.
+        # From Airflow's base class.
         build_path: Callable[[str, str, str], str]
         deserialize_connection: Callable[[str, str], Any]
 
     def __init__(self, **kwargs: Any) -> None:
-        settings = _settings(kwargs)
+        settings, problems = _options.read(kwargs)
+        for problem in problems:
+            _say_once(*problem)
         self._kwargs = kwargs
         self._socket_path: str = settings["socket_path"]
         self._timeout: float = settings["timeout"]
         self._on_error: str = settings["on_error"]
         self._on_missing: str = settings["on_missing"]
         self._sep: str = settings["sep"]
-        self._connections = self._kind(settings, "connections", _wire.GET_CONNECTION, "connection")
-        self._variables = self._kind(settings, "variables", _wire.GET_VARIABLE, "variable")
-        self._config = self._kind(settings, "config", _wire.GET_VARIABLE, "config option")
+        self._connections = _kind(settings, "connections", is_connection=True)
+        self._variables = _kind(settings, "variables")
+        self._config = _kind(settings, "config", is_config=True)
         self._unproven_deny = "deny" in (self._on_error, self._on_missing)
-
-    @staticmethod
-    def _kind(settings: dict[str, Any], name: str, method: _wire.Method, noun: str) -> _Kind:
-        prefix = settings[f"{name}_prefix"]
-        return _Kind(
-            method,
-            noun,
-            prefix.rstrip(settings["sep"]) if prefix else prefix,
-            settings[f"{name}_lookup_pattern"],
-            name == "connections",
-            name == "config",
-        )
+        self._sources = _sources(settings)
+        self._is_composed = len(self._sources) > 1
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self._kwargs,)
 
+    def get_connection(self, conn_id: str, team_name: str | None = None) -> Any:
+        """The Connection, or None where another backend may have it."""
+        if self._is_composed:
+            return self._search(self._connections, "get_connection", conn_id, team_name)
+        outcome: Any = None
+        try:
+            outcome = self._ask_connection(conn_id, team_name)
+            if not isinstance(outcome, errors.ConndError):
+                return outcome
+            return self._conclude(self._connections, conn_id, [outcome])
+        finally:
+            del outcome
+
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
-        """The connection as the JSON text Airflow reads, or None if connd has none."""
+        """The connection as the JSON text Airflow reads, or None as in get_connection()."""
         return self._look_up(self._connections, conn_id, team_name)
 
     def get_variable(self, key: str, team_name: str | None = None) -> str | None:
-        """The variable's text ("" is a value), or None if connd has none."""
+        """The variable's text ("" is a value), or None where another backend may have it."""
         return self._look_up(self._variables, key, team_name)
 
     def get_config(self, key: str) -> str | None:
-        """The option's text, or None if connd has none.
+        """The option's text, or None if there is none.
 
-        Always raises when connd cannot answer: for None Airflow takes the option's default,
-        which for its own database is an empty SQLite file.
+        Raises whenever connd cannot answer: for None Airflow takes the option's default, which for
+        its own database is an empty SQLite file.
         """
         return self._look_up(self._config, key, None)
 
     async def aget_connection(self, conn_id: str, team_name: str | None = None) -> Any:
-        """The Connection, without blocking the event loop; None if connd has none."""
-        kind = self._connections
-        if not kind.is_asked(conn_id):
-            return None
-        value = self._settle(kind, conn_id, await self._ask_async(kind, conn_id, team_name))
-        return None if value is None else self.deserialize_connection(conn_id, value)
+        """As get_connection(), without blocking the event loop."""
+        if self._is_composed:
+            return await self._search_async(conn_id, team_name)
+        outcome: Any = None
+        try:
+            outcome = await self._ask_connection_async(conn_id, team_name)
+            if not isinstance(outcome, errors.ConndError):
+                return outcome
+            return self._conclude(self._connections, conn_id, [outcome])
+        finally:
+            del outcome
 
     def _look_up(self, kind: _Kind, secret_id: str, team: str | None) -> str | None:
-        if not kind.is_asked(secret_id):
+        if self._is_composed:
+            return cast("str | None", self._search(kind, kind.lookup, secret_id, team))
+        outcome: str | errors.ConndError | None = None
+        try:
+            outcome = self._ask(kind, secret_id, team)
+            if not isinstance(outcome, errors.ConndError):
+                return outcome
+            self._conclude(kind, secret_id, [outcome])
             return None
-        # No variable holds the answer here: an exception's traceback would show it.
-        return self._settle(kind, secret_id, self._ask(kind, secret_id, team))
+        finally:
+            del outcome
 
-    def _ask(self, kind: _Kind, secret_id: str, team: str | None) -> str | errors.ConndError:
+    # --- asking connd: a value, None if connd is not asked for such a key, or why there is none
+
+    def _ask(self, kind: _Kind, secret_id: str, team: str | None) -> str | errors.ConndError | None:
+        trace = ""
+        outcome: str | errors.ConndError = ""
         try:
-            frame = self._question(kind, secret_id, team)
-            return _wire.answer(_client.ask(self._socket_path, frame, self._timeout))
-        except errors.ConndError as error:
-            return error
+            trace = _client.new_trace()
+            frame = self._request(kind, secret_id, team, trace)
+            if frame is None:
+                return None
+            outcome = _wire.value(
+                kind.is_connection, _client.call, self._socket_path, frame, self._timeout
+            )
+            return outcome if outcome.__class__ is str else _traced(outcome, trace)
+        except Exception as error:
+            return _traced(error, trace)
+        finally:
+            del outcome
 
-    async def _ask_async(
-        self, kind: _Kind, secret_id: str, team: str | None
-    ) -> str | errors.ConndError:
+    def _ask_connection(self, conn_id: str, team: str | None) -> Any:
+        value: Any = None
         try:
-            frame = self._question(kind, secret_id, team)
-            return _wire.answer(await _client.ask_async(self._socket_path, frame, self._timeout))
-        except errors.ConndError as error:
-            return error
+            value = self._ask(self._connections, conn_id, team)
+            return self.deserialize_connection(conn_id, value) if type(value) is str else value
+        except Exception as error:
+            return _unreadable(error)
+        finally:
+            del value
 
-    def _question(self, kind: _Kind, secret_id: str, team: str | None) -> bytes:
+    async def _ask_connection_async(self, conn_id: str, team: str | None) -> Any:
+        trace = ""
+        value: Any = None
+        try:
+            trace = _client.new_trace()
+            frame = self._request(self._connections, conn_id, team, trace)
+            if frame is None:
+                return None
+            received = await _client.call_async(self._socket_path, frame, self._timeout)
+            value = _wire.value(True, received.take)
+            if type(value) is not str:
+                return _traced(value, trace)
+        except Exception as error:
+            del value
+            return _traced(error, trace)
+        try:
+            return self.deserialize_connection(conn_id, value)
+        except Exception as error:
+            return _unreadable(error)
+        finally:
+            del value
+
+    def _request(self, kind: _Kind, secret_id: str, team: str | None, trace: str) -> bytes | None:
+        """The frame that asks connd; None if connd is not asked for such a key."""
+        if kind.prefix is None:
+            return None
+        if not isinstance(secret_id, str):
+            raise errors.Invalid(f"the {kind.method.argument} is not text")
+        if kind.pattern is not None and kind.pattern.match(secret_id) is None:
+            return None
         if self._unproven_deny and not kind.is_config:
             self._prove_deny()
         key = self.build_path(kind.prefix, secret_id, self._sep) if kind.prefix else secret_id
-        return kind.method.question(key, team)
+        return kind.method.request(key, team, trace)
 
     def _prove_deny(self) -> None:
         # Not in __init__: that runs while Airflow is half imported.
         self._unproven_deny = False
         if not errors.airflow_can_deny():
-            _warn_once(
+            _say_once(
+                logging.WARNING,
                 "on_error/on_missing=deny: this Airflow cannot fail closed (it needs 3.2.2); "
-                "after a denial it asks the environment and its database"
+                "after a denial it asks the environment and its database",
             )
 
-    def _settle(self, kind: _Kind, secret_id: str, outcome: str | errors.ConndError) -> str | None:
-        """A value, None where another backend may answer, or the exception that is due."""
-        if isinstance(outcome, str):
-            if not kind.is_object or outcome.startswith("{"):
-                return outcome
-            # Airflow would take any other text for a URI, and make a wrong connection of it.
-            outcome = errors.Invalid("connd's answer is not a JSON object")
-        if isinstance(outcome, errors.NotFound) and (kind.is_config or self._on_missing == "next"):
-            log.debug("connd: %s %s: %s", kind.noun, _shown(secret_id), outcome)
-            return None
-        why = f"connd: {kind.noun} {_shown(secret_id)}: {outcome}"
+    # --- asking other backends too
+
+    def _search(self, kind: _Kind, lookup: Lookup, secret_id: str, team: str | None) -> Any:
+        injected = getattr(self, "_connection_class", None)
+        failures: list[errors.ConndError] = []
+        outcome: Any = None
+        try:
+            for source in self._sources:
+                if source is not None:
+                    outcome = source.look_up(lookup, secret_id, team, injected)
+                elif lookup == "get_connection":
+                    outcome = self._ask_connection(secret_id, team)
+                else:
+                    outcome = self._ask(kind, secret_id, team)
+                if self._is_found(kind, secret_id, outcome, failures):
+                    return outcome
+            return self._conclude(kind, secret_id, failures)
+        finally:
+            del outcome
+
+    async def _search_async(self, conn_id: str, team: str | None) -> Any:
+        kind = self._connections
+        injected = getattr(self, "_connection_class", None)
+        failures: list[errors.ConndError] = []
+        outcome: Any = None
+        try:
+            for source in self._sources:
+                if source is not None:
+                    outcome = await source.look_up_async(conn_id, team, injected)
+                else:
+                    outcome = await self._ask_connection_async(conn_id, team)
+                if self._is_found(kind, conn_id, outcome, failures):
+                    return outcome
+            return self._conclude(kind, conn_id, failures)
+        finally:
+            del outcome
+
+    def _is_found(
+        self, kind: _Kind, secret_id: str, outcome: Any, failures: list[errors.ConndError]
+    ) -> bool:
+        """Whether a search ends with this outcome. Notes it if it is a failure."""
+        try:
+            if isinstance(outcome, errors.ConndError):
+                failures.append(outcome)
+                if self._must_end(kind, outcome):
+                    self._conclude(kind, secret_id, failures)
+                return False
+            if outcome is not None and _serious(failures):
+                log.warning("%s; the next backend's value is used", _why(kind, secret_id, failures))
+            return outcome is not None
+        finally:
+            del outcome
+
+    def _must_end(self, kind: _Kind, failure: errors.ConndError) -> bool:
+        if isinstance(failure, errors.NotFound):
+            return False
+        return isinstance(failure, errors.Denied) or kind.is_config or self._on_error == "deny"
+
+    def _conclude(self, kind: _Kind, secret_id: str, failures: list[errors.ConndError]) -> None:
+        """Ends a lookup without a value: None if others may have it, or the exception due."""
+        serious = _serious(failures)
+        if not serious and (not failures or kind.is_config or self._on_missing == "next"):
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("%s", _why(kind, secret_id, failures))
+            return
+        why = _why(kind, secret_id, serious or failures[-1:])
         log.warning("%s", why)
-        if isinstance(outcome, (errors.NotFound, errors.Denied)):
+        if not serious or any(isinstance(failure, errors.Denied) for failure in serious):
             raise errors.denied(why)
         if not kind.is_config:
             if self._on_error == "deny":
                 raise errors.denied(why)
             if self._on_error == "none":
-                return None
-        raise outcome
+                return
+        raise serious[0]
 
 
-def _shown(secret_id: object) -> str:
-    """A key on one line of a log."""
-    text = repr(secret_id)
-    return text if len(text) <= 300 else text[:300] + "..."
+def _kind(
+    settings: dict[str, Any], name: str, *, is_connection: bool = False, is_config: bool = False
+) -> _Kind:
+    prefix = settings[f"{name}_prefix"]
+    noun, lookup = _NOUNS[name]
+    return _Kind(
+        _wire.GET_CONNECTION if is_connection else _wire.GET_VARIABLE,
+        noun,
+        lookup,
+        prefix.rstrip(settings["sep"]) if prefix else prefix,
+        settings[f"{name}_lookup_pattern"],
+        is_connection,
+        is_config,
+    )
+
+
+_NOUNS: dict[str, tuple[str, Lookup]] = {
+    "connections": ("connection", "get_conn_value"),
+    "variables": ("variable", "get_variable"),
+    "config": ("config option", "get_config"),
+}
+
+
+def _sources(settings: dict[str, Any]) -> tuple[Source | None, ...]:
+    """The backends to ask, in order. None stands for connd itself."""
+    if settings["first"] is None and settings["then"] is None:
+        return (None,)
+    from airflow_connd._sources import Source
+
+    others = [
+        Source(place, settings[place], settings[f"{place}_kwargs"]) if settings[place] else None
+        for place in ("first", "then")
+    ]
+    return tuple(others[:1] * bool(others[0]) + [None] + others[1:] * bool(others[1]))
+
+
+def _traced(error: Any, trace: str) -> errors.ConndError:
+    """The failure of one request, with the request's id."""
+    if not isinstance(error, errors.ConndError):
+        error = errors.Unexpected(f"cannot ask connd: {_text.exception(error)}")
+    error.trace = trace
+    return error  # type: ignore[no-any-return]
+
+
+def _unreadable(error: Exception) -> errors.ConndError:
+    return errors.Invalid(f"Airflow cannot read the connection: {_text.exception(error)}")
+
+
+def _serious(failures: list[errors.ConndError]) -> list[errors.ConndError]:
+    return [failure for failure in failures if not isinstance(failure, errors.NotFound)]
+
+
+def _why(kind: _Kind, secret_id: object, failures: list[errors.ConndError]) -> str:
+    reasons = [
+        f"{failure} [trace {failure.trace}]" if failure.trace else str(failure)
+        for failure in failures
+    ]
+    key = _text.key(secret_id, is_connection=kind.is_connection)
+    return f"connd: {kind.noun} {key}: {'; '.join(reasons) or 'not looked up in connd'}"
 
 
 def _rebuild(kwargs: dict[str, Any]) -> Any:
@@ -280,8 +366,8 @@ _class_lock = threading.Lock()
 def airflow_class() -> type:
     """The one class airflow_connd.ConndBackend.
 
-    The import starts Airflow where it is not running yet, and Airflow's start comes back here for
-    the class: so the import is outside the lock, and whoever is second takes what is there.
+    The import starts Airflow where it does not run yet, and Airflow's start asks for the class: the
+    import is therefore outside the lock, and the second to come takes what the first has built.
     """
     global _class
     if _class is None:
