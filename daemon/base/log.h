@@ -49,13 +49,14 @@ uint64_t log_dropped(void); /* lines, since log_start() */
 bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 
-#define LOG_AT(level, event, ...)                                                                  \
+#define LOG_AT(level, ...) LOG_FIELDS(level, __VA_ARGS__, { 0 })
+#define LOG_FIELDS(level, event, ...)                                                              \
 	do {                                                                                       \
 		if (log_enabled(level))                                                            \
-			log_write((level), (event),                                                \
-			    (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ 0 } });        \
+			log_write((level), (event), (const struct log_field[]){ __VA_ARGS__ });    \
 	} while (0)
-#define log_error(event, ...) LOG_AT(LOG_ERROR, event __VA_OPT__(, ) __VA_ARGS__)
-#define log_warn(event, ...)  LOG_AT(LOG_WARN, event __VA_OPT__(, ) __VA_ARGS__)
-#define log_info(event, ...)  LOG_AT(LOG_INFO, event __VA_OPT__(, ) __VA_ARGS__)
-#define log_debug(event, ...) LOG_AT(LOG_DEBUG, event __VA_OPT__(, ) __VA_ARGS__)
+/* event, then the fields: log_info("ready", LOG_INT("connections", n)). */
+#define log_error(...) LOG_AT(LOG_ERROR, __VA_ARGS__)
+#define log_warn(...)  LOG_AT(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  LOG_AT(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) LOG_AT(LOG_DEBUG, __VA_ARGS__)

@@ -15,9 +15,10 @@ files() { # what is tracked or new, and not deleted
 # Longest first.
 all=(tidy format mypy python shell units layers banned headers options man deps voice)
 
-check_tidy() { # stamps in build/release: only what changed is looked at again
-	make -s -k -j"$jobs" WERROR=-Werror tidy
-}
+# Stamps in build/release: only what changed is looked at again. "static" adds the slower tools; it is
+# a stage of make test, not one of the checks that run without arguments.
+check_tidy() { make -s -k -j"$jobs" WERROR=-Werror tidy; }
+check_static() { make -s -k -j"$jobs" WERROR=-Werror analyzer cppcheck; }
 check_format() {
 	local bad
 	bad=$(files '*.c' '*.h' | xargs clang-format --dry-run -Werror 2>&1 |
