@@ -10,7 +10,7 @@
 
 int64_t clock_boot_ms(void);
 int64_t clock_wall_ms(void); /* since 1970, UTC */
-/* CLOCK_MONOTONIC, which nothing here measures by: systemd wants it in its messages. */
+/* CLOCK_MONOTONIC: for systemd's messages, and for how long something took in this process. */
 int64_t clock_monotonic_us(void);
 
 /* YYYY-MM-DDTHH:MM:SSZ and its NUL. */

@@ -184,7 +184,7 @@ start_serving(struct app *a, char why[static SETTINGS_WHY_SIZE])
 	r = ready_new(&a->ready, a->loop, a->replica, a->settings->config);
 	a->service.ready = a->ready;
 	if (r == 0)
-		r = metrics_new(&a->metrics, loop_base(a->loop), a->replica, a->ready);
+		r = metrics_new(&a->metrics, a->loop, &a->service);
 	if (r == 0)
 		r = metrics_listen(a->metrics, &a->settings->config->metrics.listen, why);
 	if (r < 0)

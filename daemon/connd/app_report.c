@@ -20,12 +20,16 @@ report_push(const struct app *a, struct report *out)
 static void
 report_snapshot(const struct app *a, struct report *out)
 {
-	if (!a->snapshot)
+	struct snapshot_status st;
+
+	snapshot_status(a->snapshot, &st);
+	if (!st.path)
 		out->snapshot.state = REPORT_SNAPSHOT_OFF;
-	else if (snapshot_is_current(a->snapshot))
-		out->snapshot.state = REPORT_SNAPSHOT_CURRENT;
+	else if (*st.error)
+		out->snapshot.state = REPORT_SNAPSHOT_FAILING;
 	else
-		out->snapshot.state = REPORT_SNAPSHOT_BEHIND;
+		out->snapshot.state = st.current ? REPORT_SNAPSHOT_CURRENT : REPORT_SNAPSHOT_BEHIND;
+	out->snapshot.why = st.error;
 }
 
 void

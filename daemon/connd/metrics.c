@@ -4,262 +4,312 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-
-#include <event2/buffer.h>
-#include <event2/http.h>
-#include <event2/util.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "edge/process/httpd.h"
 #include "edge/process/wire.h"
 
-#define MAX_HEADERS 8192 /* of a request: probes send a few hundred bytes */
-#define TIMEOUT_S   10   /* of a connection that does nothing */
-#define MAX_TEXT    ((size_t)64 * 1024)
+#define OPENMETRICS "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 struct metrics {
-	struct event_base *base;
-	struct replica *replica;
-	const struct ready *ready;
-	struct evhttp *http;
-	char *where; /* as it was configured; NULL: nowhere */
+	const struct service *service;
+	struct httpd *http;
+	char *where; /* as configured; NULL: nowhere */
 };
 
+/* --- OpenMetrics text --------------------------------------------------------------------- */
+
+/* The head of a metric family. A counter's samples are named `name`_total. */
 static void
-answer(struct evhttp_request *req, int status, const char *type, const struct buf *text)
+family(struct buf *b, const char *name, const char *type, const char *help)
 {
-	struct evbuffer *body = evbuffer_new();
-
-	(void)evhttp_add_header(
-	    evhttp_request_get_output_headers(req), "Cache-Control", "no-store");
-	if (!body || buf_error(text) || evbuffer_add(body, text->data, text->len) < 0 ||
-	    evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type", type) < 0)
-		evhttp_send_error(req, HTTP_SERVUNAVAIL, NULL);
-	else
-		evhttp_send_reply(req, status, NULL, body);
-	if (body)
-		evbuffer_free(body);
-}
-
-static void
-on_healthz(struct evhttp_request *req, void *arg)
-{
-	struct buf text = BUF_INIT(MAX_TEXT);
-
-	(void)arg;
-	buf_adds(&text, "ok\n");
-	answer(req, HTTP_OK, "text/plain", &text);
-	buf_fini(&text);
-}
-
-static void
-on_readyz(struct evhttp_request *req, void *arg)
-{
-	struct buf text = BUF_INIT(MAX_TEXT);
-	const struct metrics *m = arg;
-	const struct config_require *lacks;
-	struct replica_status st;
-	bool ready = ready_now(m->ready, &lacks);
-
-	replica_status(m->replica, clock_boot_ms(), &st);
-	if (ready)
-		buf_adds(&text, "ready\n");
-	else if (lacks)
-		buf_addf(&text, "not ready: %s%s is not there, or too old\n",
-		    kind_prefix(lacks->kind), lacks->key);
-	else
-		buf_addf(&text, "not ready: %s\n", *st.last_error ? st.last_error : "no data yet");
-	answer(req, ready ? HTTP_OK : HTTP_SERVUNAVAIL, "text/plain", &text);
-	buf_fini(&text);
+	buf_addf(b, "# TYPE %s %s\n# HELP %s %s\n", name, type, name, help);
 }
 
 static void
 gauge(struct buf *b, const char *name, const char *help, int64_t value)
 {
-	buf_addf(
-	    b, "# TYPE %s gauge\n# HELP %s %s\n%s %" PRId64 "\n", name, name, help, name, value);
+	family(b, name, "gauge", help);
+	buf_addf(b, "%s %" PRId64 "\n", name, value);
+}
+
+/* name="value", escaped as the format demands. */
+static void
+label(struct buf *b, const char *name, const char *value)
+{
+	buf_addf(b, "%s=\"", name);
+	for (; *value; value++)
+		if (*value == '\n')
+			buf_adds(b, "\\n");
+		else if (*value == '"' || *value == '\\')
+			buf_addf(b, "\\%c", *value);
+		else
+			buf_addc(b, *value);
+	buf_addc(b, '"');
+}
+
+/* One sample of a family with one label. */
+static void
+sample(struct buf *b, const char *name, const char *label_name, const char *value, uint64_t n)
+{
+	buf_addf(b, "%s{", name);
+	label(b, label_name, value);
+	buf_addf(b, "} %" PRIu64 "\n", n);
+}
+
+/* --- what is served ------------------------------------------------------------------------ */
+
+static void
+put_info(struct buf *b, const struct service *s, const struct report *r)
+{
+	family(b, "connd", "info", "The version, the manager's URL and what is served from it.");
+	buf_adds(b, "connd_info{");
+	label(b, "version", CONND_VERSION);
+	buf_addc(b, ',');
+	label(b, "manager", r->manager.url ? r->manager.url : "");
+	buf_addc(b, ',');
+	label(b, "organization", s->organization ? s->organization : "");
+	buf_addc(b, ',');
+	label(b, "deployment", s->deployment ? s->deployment : "");
+	buf_addc(b, ',');
+	label(b, "workspace", s->workspace ? s->workspace : "");
+	buf_adds(b, "} 1\n");
 }
 
 static void
 put_state(struct buf *b, enum freshness now)
 {
-	buf_adds(b, "# TYPE connd_state stateset\n# HELP connd_state What the copy is worth.\n");
+	family(b, "connd_state", "stateset", "How far the copy may be believed.");
 	for (int s = NOT_READY; s <= EXPIRED; s++)
-		buf_addf(b, "connd_state{connd_state=\"%s\"} %d\n",
+		sample(b, "connd_state", "connd_state",
 		    secrets_state_name(wire_state((enum freshness)s)), s == (int)now);
 }
 
 static void
-put_records(struct buf *b, const struct replica_status *st)
+put_copy(struct buf *b, const struct replica_status *st)
 {
-	buf_adds(b, "# TYPE connd_records gauge\n# HELP connd_records Records in the copy.\n");
+	family(b, "connd_records", "gauge", "Records in the copy.");
 	for (int k = 0; k < N_KINDS; k++)
-		buf_addf(b, "connd_records{kind=\"%s\"} %zu\n",
+		sample(b, "connd_records", "kind",
 		    secrets_kind_name(wire_kind((enum record_kind)k)), st->n[k]);
+	gauge(b, "connd_withheld", "Records whose secrets the manager withholds.",
+	    (int64_t)st->withheld);
+	gauge(b, "connd_invalid", "Records that cannot be represented.", (int64_t)st->invalid);
+	gauge(b, "connd_generation", "Number of the copy's contents; 0: no copy.",
+	    (int64_t)st->generation);
+	if (st->age_ms >= 0) {
+		family(b, "connd_age_seconds", "gauge",
+		    "Time since the manager confirmed the copy.\n"
+		    "# UNIT connd_age_seconds seconds");
+		buf_addf(b, "connd_age_seconds %" PRId64 ".%03d\n", st->age_ms / 1000,
+		    (int)(st->age_ms % 1000));
+	}
+	gauge(b, "connd_copy_bytes", "Memory the copy takes.", (int64_t)st->bytes);
+	gauge(b, "connd_locked_bytes", "The part of it that is locked in memory.",
+	    (int64_t)st->locked_bytes);
 }
 
 static void
 put_syncs(struct buf *b, const struct replica_status *st)
 {
-	buf_addf(b,
-	    "# TYPE connd_syncs counter\n# HELP connd_syncs Times the manager was asked.\n"
-	    "connd_syncs_total{result=\"ok\"} %" PRIu64
-	    "\nconnd_syncs_total{result=\"failed\"} %" PRIu64 "\n",
-	    st->syncs_ok, st->syncs_failed);
+	family(b, "connd_syncs", "counter", "Syncs with the manager that ended.");
+	sample(b, "connd_syncs_total", "result", "ok", st->syncs_ok);
+	sample(b, "connd_syncs_total", "result", "failed", st->syncs_failed);
+	family(b, "connd_probes", "counter", "Targeted requests for a key that was missed.");
+	buf_addf(b, "connd_probes_total %" PRIu64 "\n", st->probes);
+}
+
+/* --- lookups ------------------------------------------------------------------------------- */
+
+static void
+put_lookups(struct buf *b, const struct tally *t)
+{
+	family(b, "connd_lookups", "counter", "Lookups by kind and by how they ended.");
+	for (int k = KIND_CONNECTION; k <= KIND_VARIABLE; k++)
+		for (int r = 0; r < N_LOOKUP_RESULTS; r++) {
+			buf_adds(b, "connd_lookups_total{");
+			label(b, "kind", secrets_kind_name(wire_kind((enum record_kind)k)));
+			buf_addc(b, ',');
+			label(b, "result", lookup_result_name((enum lookup_result)r));
+			buf_addf(b, "} %" PRIu64 "\n", t->lookups[k][r]);
+		}
 }
 
 static void
-on_metrics(struct evhttp_request *req, void *arg)
+put_seconds(struct buf *b, uint64_t us)
 {
-	struct buf text = BUF_INIT(MAX_TEXT);
-	const struct metrics *m = arg;
+	buf_addf(b, "%" PRIu64 ".%06d", us / 1000000, (int)(us % 1000000));
+}
+
+static void
+put_durations(struct buf *b, const struct tally *t)
+{
+	static const char name[] = "connd_lookup_duration_seconds";
+	uint64_t sum = 0;
+
+	family(b, name, "histogram",
+	    "From reading a request to handing over its response.\n"
+	    "# UNIT connd_lookup_duration_seconds seconds");
+	for (size_t i = 0; i < TALLY_BOUNDS; i++) {
+		sum += t->timed[i];
+		buf_addf(b, "%s_bucket{le=\"", name);
+		put_seconds(b, tally_bound_us[i]);
+		buf_addf(b, "\"} %" PRIu64 "\n", sum);
+	}
+	sum += t->timed[TALLY_BOUNDS];
+	buf_addf(b, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n%s_count %" PRIu64 "\n%s_sum ", name, sum,
+	    name, sum, name);
+	put_seconds(b, t->sum_us);
+	buf_addc(b, '\n');
+}
+
+/* --- other parts: those that are known -------------------------------------------------------- */
+
+static void
+put_report(struct buf *b, const struct report *r)
+{
+	if (r->token.expires_s)
+		gauge(b, "connd_token_expires_timestamp_seconds",
+		    "When the token expires, in seconds since 1970.", r->token.expires_s);
+	if (r->push.state != REPORT_PUSH_UNKNOWN)
+		gauge(b, "connd_push_held",
+		    "1 while a call is held at the manager, so that changes arrive at once.",
+		    r->push.state == REPORT_PUSH_HELD);
+	if (r->snapshot.state == REPORT_SNAPSHOT_UNKNOWN)
+		return;
+	family(b, "connd_snapshot", "stateset", "Whether the disk holds what is served.");
+	for (int s = REPORT_SNAPSHOT_OFF; s <= REPORT_SNAPSHOT_FAILING; s++)
+		sample(b, "connd_snapshot", "connd_snapshot",
+		    report_snapshot_name((enum report_snapshot)s), s == (int)r->snapshot.state);
+}
+
+static void
+put_log(struct buf *b)
+{
+	family(b, "connd_log_lines_dropped", "counter", "Log lines that stderr did not take.");
+	buf_addf(b, "connd_log_lines_dropped_total %" PRIu64 "\n", log_dropped());
+}
+
+/* --- the three paths ----------------------------------------------------------------------- */
+
+static void
+serve_healthz(void *env, struct httpd_response *out)
+{
+	(void)env;
+	buf_adds(out->body, "ok\n");
+}
+
+static void
+serve_readyz(void *env, struct httpd_response *out)
+{
+	const struct metrics *m = env;
 	const struct config_require *lacks;
 	struct replica_status st;
 
-	replica_status(m->replica, clock_boot_ms(), &st);
-	put_state(&text, st.state);
-	put_records(&text, &st);
-	put_syncs(&text, &st);
-	gauge(
-	    &text, "connd_ready", "1 when what is required is there.", ready_now(m->ready, &lacks));
-	gauge(&text, "connd_generation", "Number of the copy; 0: none.", (int64_t)st.generation);
-	if (st.age_ms >= 0)
-		buf_addf(&text,
-		    "# TYPE connd_age_seconds gauge\n# UNIT connd_age_seconds seconds\n"
-		    "# HELP connd_age_seconds Since the manager confirmed the copy.\n"
-		    "connd_age_seconds %" PRId64 ".%03d\n",
-		    st.age_ms / 1000, (int)(st.age_ms % 1000));
-	gauge(&text, "connd_withheld", "Records without their secrets.", (int64_t)st.withheld);
-	gauge(&text, "connd_invalid", "Records that can not be served.", (int64_t)st.invalid);
-	gauge(&text, "connd_copy_bytes", "Memory the copy takes.", (int64_t)st.bytes);
-	gauge(&text, "connd_locked_bytes", "Of it, kept out of swap.", (int64_t)st.locked_bytes);
-	buf_addf(&text,
-	    "# TYPE connd_log_lines_dropped counter\n"
-	    "# HELP connd_log_lines_dropped Log lines that stderr did not take.\n"
-	    "connd_log_lines_dropped_total %" PRIu64 "\n",
-	    log_dropped());
-	buf_adds(&text, "# EOF\n");
-	answer(req, HTTP_OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", &text);
-	buf_fini(&text);
-}
-
-int
-metrics_new(struct metrics **out, struct event_base *base, struct replica *replica,
-    const struct ready *ready)
-{
-	struct metrics *m = mem_zalloc(sizeof *m);
-
-	if (!m)
-		return -ENOMEM;
-	m->base = base;
-	m->replica = replica;
-	m->ready = ready;
-	*out = m;
-	return 0;
-}
-
-static struct evhttp *
-new_server(struct metrics *m)
-{
-	struct evhttp *http = evhttp_new(m->base);
-
-	if (!http)
-		return NULL;
-	evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
-	evhttp_set_max_headers_size(http, MAX_HEADERS);
-	evhttp_set_max_body_size(http, 0);
-	evhttp_set_timeout(http, TIMEOUT_S);
-	if (evhttp_set_cb(http, "/healthz", on_healthz, m) < 0 ||
-	    evhttp_set_cb(http, "/readyz", on_readyz, m) < 0 ||
-	    evhttp_set_cb(http, "/metrics", on_metrics, m) < 0) {
-		evhttp_free(http);
-		return NULL;
+	if (ready_now(m->service->ready, &lacks)) {
+		buf_adds(out->body, "ready\n");
+		return;
 	}
-	return http;
-}
-
-/* Where the system put it, for port 0. */
-static int
-bound_port(struct evhttp_bound_socket *bound)
-{
-	struct sockaddr_storage at;
-	socklen_t size = sizeof at;
-
-	if (getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&at, &size) < 0)
-		return 0;
-	return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
-					      : ((struct sockaddr_in *)&at)->sin_port);
-}
-
-/* where: ADDR:PORT, checked when the configuration was read. */
-static int
-bind_to(struct evhttp *http, const char *where)
-{
-	struct evhttp_bound_socket *bound;
-	const char *colon = strrchr(where, ':');
-	bool v6 = where[0] == '[';
-	char host[64];
-
-	(void)snprintf(host, sizeof host, "%.*s", (int)(colon - where) - 2 * v6, where + v6);
-	bound =
-	    evhttp_bind_socket_with_handle(http, host, (ev_uint16_t)strtoul(colon + 1, NULL, 10));
-	if (!bound)
-		return errno ? -errno : -EIO;
-	log_info("metrics", LOG_STR("listen", where), LOG_INT("port", bound_port(bound)));
-	return 0;
+	out->status = 503;
+	replica_status(m->service->replica, clock_boot_ms(), &st);
+	if (lacks)
+		buf_addf(out->body, "not ready: %s%s is not there, or too old\n",
+		    kind_prefix(lacks->kind), lacks->key);
+	else
+		buf_addf(
+		    out->body, "not ready: %s\n", *st.last_error ? st.last_error : "no data yet");
 }
 
 static void
-stop_listening(struct metrics *m)
+serve_metrics(void *env, struct httpd_response *out)
 {
-	if (m->http)
-		evhttp_free(m->http);
-	mem_free(m->where);
-	m->http = NULL;
-	m->where = NULL;
+	const struct service *s = ((const struct metrics *)env)->service;
+	const struct config_require *lacks;
+	struct replica_status st;
+	struct buf *b = out->body;
+	struct report r;
+
+	replica_status(s->replica, clock_boot_ms(), &st);
+	s->report(s->env, &r);
+	out->type = OPENMETRICS;
+	put_info(b, s, &r);
+	put_state(b, st.state);
+	gauge(b, "connd_ready", "1 when what is required is there.", ready_now(s->ready, &lacks));
+	put_copy(b, &st);
+	put_syncs(b, &st);
+	put_lookups(b, &s->tally);
+	put_durations(b, &s->tally);
+	put_report(b, &r);
+	put_log(b);
+	buf_adds(b, "# EOF\n");
+}
+
+static const struct httpd_path paths[] = {
+	{ "/healthz", serve_healthz },
+	{ "/readyz", serve_readyz },
+	{ "/metrics", serve_metrics },
+	{ NULL, NULL },
+};
+
+/* --- where --------------------------------------------------------------------------------- */
+
+int
+metrics_new(struct metrics **out, struct loop *loop, const struct service *service)
+{
+	struct metrics *m = mem_zalloc(sizeof *m);
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	m->service = service;
+	r = httpd_new(&m->http, loop, paths, m);
+	if (r < 0) {
+		mem_free(m);
+		return r;
+	}
+	*out = m;
+	return 0;
 }
 
 int
 metrics_listen(
     struct metrics *m, const struct config_list *listen, char why[static SETTINGS_WHY_SIZE])
 {
-	struct evhttp *http;
-	char *where;
-	int r;
+	const char *where = listen->n ? listen->item[0] : NULL;
+	char *copy = NULL;
+	int r = 0;
 
-	if (listen->n == 0) {
-		stop_listening(m);
+	if (where && m->where && strcmp(m->where, where) == 0)
 		return 0;
+	if (where) {
+		copy = mem_strdup(where);
+		r = copy ? 0 : -ENOMEM;
 	}
-	if (m->where && strcmp(m->where, listen->item[0]) == 0)
-		return 0;
-	where = mem_strdup(listen->item[0]);
-	http = new_server(m);
-	r = where && http ? bind_to(http, where) : -ENOMEM;
+	if (r == 0)
+		r = httpd_listen(m->http, where);
 	if (r < 0) {
-		(void)snprintf(why, SETTINGS_WHY_SIZE, "[metrics] listen = %.80s: %s",
-		    listen->item[0], strerror(-r));
-		if (http)
-			evhttp_free(http);
-		mem_free(where);
+		(void)snprintf(
+		    why, SETTINGS_WHY_SIZE, "[metrics] listen = %.80s: %s", where, strerror(-r));
+		mem_free(copy);
 		return r;
 	}
-	stop_listening(m);
-	m->http = http;
-	m->where = where;
+	mem_free(m->where);
+	m->where = copy;
+	if (where)
+		log_info("metrics", LOG_STR("listen", where), LOG_INT("port", httpd_port(m->http)));
 	return 0;
 }
 
 struct metrics *
 metrics_free(struct metrics *m)
 {
-	if (m) {
-		stop_listening(m);
-		mem_free(m);
-	}
+	if (!m)
+		return NULL;
+	httpd_free(m->http);
+	mem_free(m->where);
+	mem_free(m);
 	return NULL;
 }

@@ -412,6 +412,61 @@ status_shows_the_parts_that_are_known(void **state)
 	    "\"snapshot_error\":\"no space\"}");
 }
 
+static uint64_t
+counted(const struct world *w, enum record_kind kind, enum lookup_result r)
+{
+	return w->service.tally.lookups[kind][r];
+}
+
+static void
+every_lookup_is_counted_once_by_how_it_ended(void **state)
+{
+	struct world *w = *state;
+	struct tally *t = &w->service.tally;
+	uint64_t sum = 0;
+
+	load(w);
+	allow(w, false, "* conn:shut");
+	allow(w, true, "*");
+	REPLY(alice, "GetConnection", "\"conn_id\":\"open\"", "\"o\"");
+	REPLY(alice, "GetConnection", "\"conn_id\":\"shut\"", DENIED);
+	REPLY(ghost, "GetConnection", "\"conn_id\":\"open\"", OVERLOADED);
+	REPLY(alice, "GetVariable", "\"key\":\"none\"", NOT_FOUND);
+	REPLY(alice, "GetConfig", "\"key\":\"x\"", "\"cx\"");
+	REPLY(alice, "Status", "", "fresh");
+	assert_int_equal(counted(w, KIND_CONNECTION, LOOKUP_VALUE), 1);
+	assert_int_equal(counted(w, KIND_CONNECTION, LOOKUP_DENIED), 1);
+	assert_int_equal(counted(w, KIND_CONNECTION, LOOKUP_OVERLOADED), 1);
+	assert_int_equal(counted(w, KIND_VARIABLE, LOOKUP_NOT_FOUND), 1);
+	assert_int_equal(counted(w, KIND_VARIABLE, LOOKUP_VALUE), 1);
+	for (int k = 0; k < N_KINDS; k++)
+		for (int r = 0; r < N_LOOKUP_RESULTS; r++)
+			sum += t->lookups[k][r];
+	assert_int_equal(sum, 5);
+	tally_sent(t, 25);
+	tally_sent(t, 7);
+	assert_int_equal(t->timed[1], 5);
+	assert_int_equal(t->sum_us, 125);
+}
+
+static void
+a_response_that_is_replaced_is_counted_as_overloaded(void **state)
+{
+	struct world *w = *state;
+	struct tally *t = &w->service.tally;
+
+	load(w);
+	REPLY(alice, "GetConnection", "\"conn_id\":\"open\"", "\"o\"");
+	tally_overload(t);
+	tally_overload(t);
+	REPLY(alice, "Status", "", "fresh");
+	tally_overload(t); /* Status is not a lookup */
+	assert_int_equal(counted(w, KIND_CONNECTION, LOOKUP_VALUE), 0);
+	assert_int_equal(counted(w, KIND_CONNECTION, LOOKUP_OVERLOADED), 1);
+	tally_sent(t, 6000000);
+	assert_int_equal(t->timed[TALLY_BOUNDS], 1);
+}
+
 static void
 a_denied_caller_does_not_wait_for_the_first_data(void **state)
 {
@@ -482,6 +537,8 @@ main(void)
 		TEST(a_team_that_may_read_its_own_keys_only),
 		TEST(hidden_team_keys_are_not_found_and_not_asked_for),
 		TEST(status_shows_the_parts_that_are_known),
+		TEST(every_lookup_is_counted_once_by_how_it_ended),
+		TEST(a_response_that_is_replaced_is_counted_as_overloaded),
 		TEST(a_denied_caller_does_not_wait_for_the_first_data),
 		TEST(rules_that_change_while_a_lookup_waits_decide_its_response),
 		TEST(a_waiting_lookup_keeps_its_team_and_key),

@@ -32,46 +32,49 @@ struct waiting_lookup {
 	struct lookup lookup; /* its spans point behind this struct */
 };
 
-static const char *
-verdict_name(enum verdict v)
+static enum lookup_result
+result_of(enum verdict v)
 {
 	switch (v) {
 	case VERDICT_VALUE:
-		return "value";
+		return LOOKUP_VALUE;
 	case VERDICT_NOT_FOUND:
-		return "not-found";
+		return LOOKUP_NOT_FOUND;
 	case VERDICT_NOT_READY:
-		return "not-ready";
+		return LOOKUP_NOT_READY;
 	case VERDICT_EXPIRED:
-		return "expired";
+		return LOOKUP_EXPIRED;
 	case VERDICT_WITHHELD:
-		return "withheld";
+		return LOOKUP_WITHHELD;
 	case VERDICT_INVALID:
-		return "invalid";
+		return LOOKUP_INVALID;
 	}
-	return "?";
+	return LOOKUP_OVERLOADED;
 }
 
+/* Counts and logs how a lookup ended. */
 static void
-log_lookup(const struct caller *c, const struct lookup *l, const char *verdict)
+note(struct service *s, const struct caller *c, const struct lookup *l, enum lookup_result result)
 {
 	char key[LOG_KEY_SIZE];
 	size_t n = l->key.n < sizeof key - 1 ? l->key.n : sizeof key - 1;
 
+	tally_count(&s->tally, l->kind, result);
 	if (!log_enabled(LOG_DEBUG))
 		return;
 	memcpy(key, l->key.p, n);
 	key[n] = '\0';
 	log_debug("lookup", LOG_INT("uid", c->uid), LOG_INT("pid", c->pid),
 	    LOG_STR("kind", secrets_kind_name(wire_kind(l->kind))), LOG_STR("key", key),
-	    LOG_STR("verdict", verdict));
+	    LOG_STR("verdict", lookup_result_name(result)));
 }
 
 static void
-refuse(struct buf *out, const struct caller *c, const struct lookup *l, enum permission permission)
+refuse(struct service *s, const struct caller *c, const struct lookup *l,
+    enum permission permission, struct buf *out)
 {
 	service_refuse(out, permission);
-	log_lookup(c, l, permission == PERMISSION_DENIED ? "denied" : "overloaded");
+	note(s, c, l, permission == PERMISSION_DENIED ? LOOKUP_DENIED : LOOKUP_OVERLOADED);
 }
 
 static void
@@ -163,11 +166,11 @@ finish(struct service *s, struct caller *c, const struct lookup *l, const struct
 		replica_missed(s->replica, clock_boot_ms(), l->kind, l->team, l->key,
 		    may == PERMISSION_ALLOWED);
 	if (may != PERMISSION_ALLOWED) {
-		refuse(out, c, l, may);
+		refuse(s, c, l, may, out);
 		return;
 	}
 	write_answer(out, l, a);
-	log_lookup(c, l, verdict_name(a->verdict));
+	note(s, c, l, result_of(a->verdict));
 }
 
 /* --- waiting for the first data ------------------------------------------------------------ */
@@ -197,7 +200,7 @@ waiting_write(struct pending *p, struct buf *out)
 	struct answer a;
 
 	if (are_unknown(&r)) {
-		refuse(out, w->caller, &l, PERMISSION_UNKNOWN);
+		refuse(s, w->caller, &l, PERMISSION_UNKNOWN, out);
 		return;
 	}
 	replica_ask_now(s->replica, clock_boot_ms(), l.kind, l.team, l.key, s->hide_teams, &a);
@@ -249,7 +252,7 @@ wait_for_data(struct service *s, struct caller *c, const struct lookup *l, const
 	struct waiting_lookup *w = hopeless ? NULL : waiting_new(s, c, l);
 
 	if (!w) {
-		refuse(out, c, l, hopeless ? PERMISSION_DENIED : PERMISSION_UNKNOWN);
+		refuse(s, c, l, hopeless ? PERMISSION_DENIED : PERMISSION_UNKNOWN, out);
 		return SERVE_DONE;
 	}
 	w->pending.ready = progress->ready;
@@ -269,7 +272,7 @@ serve(struct service *s, struct caller *c, const struct lookup *asked, struct bu
 	struct answer a;
 
 	if (are_unknown(&r)) {
-		refuse(out, c, &l, PERMISSION_UNKNOWN);
+		refuse(s, c, &l, PERMISSION_UNKNOWN, out);
 		return SERVE_DONE;
 	}
 	if (!replica_ask(s->replica, clock_boot_ms(), l.kind, l.team, l.key, s->hide_teams, &a))

@@ -8,6 +8,7 @@
 
 #include <event2/event.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -112,6 +113,7 @@ peer_watch(struct peer *p, short want)
 static void
 peer_send(struct peer *p)
 {
+	struct tally *tally = &p->set->service->tally;
 	struct buf *out = &p->set->out;
 	ssize_t n = 0;
 
@@ -130,6 +132,8 @@ peer_send(struct peer *p)
 				peer_close(p, "out of memory");
 		}
 	}
+	if (tally->untimed)
+		tally_sent(tally, clock_monotonic_us() - p->began_us);
 	if (out->cap > KEEP_BYTES)
 		buf_fini(out);
 	buf_reset(out);
@@ -231,8 +235,10 @@ peer_frames(struct peer *p, struct buf *in)
 static void
 peer_work(struct peer *p, struct buf *in)
 {
-	size_t used = peer_frames(p, in);
+	size_t used;
 
+	p->began_us = clock_monotonic_us();
+	used = peer_frames(p, in);
 	/*
 	 * A call that waits or lists has left READING by itself; its forerunners' replies go now.
 	 */

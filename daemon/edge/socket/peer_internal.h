@@ -30,6 +30,7 @@ struct peer {
 	struct buf out;   /* what the socket did not take; mostly nothing */
 	size_t sent;      /* how much of it has gone since */
 	int64_t since_ms; /* when the half frame began, or the client last read */
+	int64_t began_us; /* the requests being served were taken up (CLOCK_MONOTONIC) */
 	struct serve_progress progress;
 	struct later job; /* go on after this turn; when closed: be freed */
 };

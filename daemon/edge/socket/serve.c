@@ -51,6 +51,7 @@ serve_call(struct service *s, struct caller *caller, char *frame, size_t len, st
 	struct call call;
 	const char *why;
 
+	tally_begin(&s->tally);
 	if (envelope_call((struct span){ frame, len }, &call, &why) < 0) {
 		log_debug("not varlink", LOG_INT("uid", caller->uid), LOG_INT("pid", caller->pid),
 		    LOG_STR("reason", why));

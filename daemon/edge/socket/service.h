@@ -15,6 +15,7 @@
 #include "edge/process/ready.h"
 #include "edge/process/report.h"
 #include "edge/socket/caller.h"
+#include "edge/socket/tally.h"
 
 #define SERVICE_RETRY_MS 1000 /* in an Overloaded response */
 
@@ -28,6 +29,7 @@ struct service {
 	void (*wait_began)(void *env); /* a request waits for data: replica_turn() is due */
 	void (*report)(void *env, struct report *out); /* fills what Status shows of other parts */
 	void *env;
+	struct tally tally;
 };
 
 /* How a request ended, or what it left behind. */
