@@ -374,7 +374,6 @@ GOOD: dict[str, Any] = {
         ({"scopeEntityId": NOWHERE}, "scopeEntityId"),
         ({"scopeEntityId": "x"}, "scopeEntityId"),
         ({"scope": "DEPLOYMENT"}, "scopeEntityId"),
-        ({"connection": None}, "connection"),
         ({"connection": {}}, "connection.type"),
         ({"connection": {"type": "t", "port": 0}}, "connection.port"),
         ({"connection": {"type": "t", "port": 65536}}, "connection.port"),

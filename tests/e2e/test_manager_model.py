@@ -11,9 +11,7 @@ The same stories in each run; MODEL_EXAMPLES=1000 tells as many other ones, and 
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -33,242 +31,22 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from manager_http import Reply, connection, send
+from manager_model import (
+    CONNECTION,
+    MEMBER,
+    POSTGRES_AUTH,
+    VARIABLE,
+    Members,
+    Model,
+    Object,
+    Typed,
+    canonical,
+    shown,
+    told,
+)
 
 LONG = int(os.environ.get("MODEL_EXAMPLES", "0"))
 NOWHERE = "c" + "0" * 24
-CONNECTION, VARIABLE = "CONNECTION", "AIRFLOW_VARIABLE"
-MEMBER = {CONNECTION: "connection", VARIABLE: "airflowVariable"}
-PLAIN = ("type", "host", "login", "schema", "port")
-Members = dict[str, Any]
-
-# --- the model ----------------------------------------------------------------------------------
-
-
-def told(members: Members) -> Members:
-    """null equals absent for the API's own members."""
-    return {name: value for name, value in members.items() if value is not None}
-
-
-@dataclasses.dataclass
-class Object:
-    id: str
-    kind: str
-    key: str
-    deployment: int | None  # None: the Workspace's
-    typed: Members
-    description: str | None = None
-    auto: bool = False
-    links: dict[int, Members] = dataclasses.field(default_factory=dict)  # the overrides of each
-    excluded: set[int] = dataclasses.field(default_factory=set)
-
-    @property
-    def secret(self) -> bool:
-        return bool(self.typed.get("isSecret"))
-
-    def update(self, body: Members) -> None:
-        """body: as the API has it, but the typed member is "typed", and links are by the number of the
-        Deployment, as are exclusions. null equals absent."""
-        stated = body.get("description") is not None
-        self.typed = self.updated(told(body["typed"]))
-        if stated:
-            self.description = body["description"]
-        self.auto = bool(body.get("autoLinkDeployments"))
-        self.excluded = set(body.get("excludeLinks") or ())
-        self.links = {
-            number: self.overridden(self.links.get(number, {}), overrides, stated)
-            for number, overrides in (body.get("links") or {}).items()
-        }
-
-    def updated(self, sent: Members) -> Members:
-        was = self.typed
-        if self.kind == VARIABLE:
-            keep = self.secret and sent["value"] == ""
-            return {**was, "value": was["value"] if keep else sent["value"]}
-        now = {name: sent[name] for name in PLAIN if name in sent}
-        now["password"] = sent.get("password") or was.get("password")
-        now["extra"] = was.get("extra")
-        if sent.get("extra") == {}:
-            now["extra"] = {}
-        elif "extra" in sent:
-            kept = was.get("extra", {})
-            new = {k: v for k, v in sent["extra"].items() if v != "" or k not in kept}
-            now["extra"] = {**kept, **new}
-        return told(now)
-
-    def overridden(self, was: Members, overrides: Members | None, stated: bool) -> Members:
-        """What becomes of a link's overrides. stated: the client says all there is to say."""
-        if overrides is None:
-            return {} if stated else was
-        typed = overrides.get("typed")
-        unset = overrides.get("unsetFields") or []
-        if not unset and not told(typed or {}):
-            return {}
-        now = dict(was) if typed is None else self.laid(was, told(typed))
-        extra = dict(now.pop("extra", {}))
-        for name in unset:
-            now.pop(name, None)
-            if name.startswith("extra."):
-                extra.pop(name[len("extra.") :], None)
-        if extra and "extra" not in unset:
-            now["extra"] = extra
-        return now
-
-    def laid(self, was: Members, sent: Members) -> Members:
-        """A typed object with fields: plain ones exactly as sent, secret ones not named are kept."""
-        if self.kind == VARIABLE:
-            value = (sent["value"] or was.get("value")) if self.secret else sent["value"]
-            return told({"value": value})
-        now = {name: sent[name] for name in PLAIN if name in sent}
-        now["password"] = sent.get("password") or was.get("password")
-        now["extra"] = was.get("extra")
-        if sent.get("extra") == {}:
-            now["extra"] = None
-        elif "extra" in sent:
-            new = {k: v for k, v in sent["extra"].items() if v != ""}
-            now["extra"] = {**was.get("extra", {}), **new} or None
-        return told(now)
-
-    def seen_by(self, number: int) -> bool:
-        if self.deployment is not None:
-            return self.deployment == number
-        return number in self.links or (self.auto and number not in self.excluded)
-
-    def merged(self, number: int) -> Members:
-        over = self.links.get(number, {})
-        now = {**self.typed, **over}
-        if "extra" in over:
-            now["extra"] = {**self.typed.get("extra", {}), **over["extra"]}
-        return now
-
-
-def set_fields(typed: Members) -> list[str]:
-    """What is there and not empty; secrets too, whether shown or not."""
-    names = [n for n, v in typed.items() if n not in ("extra", "isSecret") and v != ""]
-    extra = typed.get("extra", {})
-    return sorted(names + [f"extra.{n}" for n, v in extra.items() if v not in ("", None)])
-
-
-def masked_override(over: Members, secret: bool) -> Members:
-    """It says nothing of its secrets: sparse, as Terraform compares it."""
-    shown = masked(over, secret)
-    shown.pop("extra", None)
-    return shown
-
-
-def masked(typed: Members, secret: bool) -> Members:
-    now = {name: value for name, value in typed.items() if name != "password"}
-    if "extra" in now:
-        now["extra"] = dict.fromkeys(now["extra"], "")
-    if secret and "value" in now:
-        now["value"] = ""
-    return now
-
-
-@dataclasses.dataclass
-class Model:
-    workspace: str
-    deployments: list[str] = dataclasses.field(default_factory=list)  # ids, by number
-    live: list[int] = dataclasses.field(default_factory=list)
-    objects: list[Object] = dataclasses.field(default_factory=list)
-
-    def at(self, kind: str, key: str, deployment: int | None) -> Object | None:
-        named = (
-            o for o in self.objects if (o.kind, o.key, o.deployment) == (kind, key, deployment)
-        )
-        return next(named, None)
-
-    def place(self, deployment: int | None) -> Members:
-        if deployment is None:
-            return {"scope": "WORKSPACE", "scopeEntityId": self.workspace}
-        return {"scope": "DEPLOYMENT", "scopeEntityId": self.deployments[deployment]}
-
-    def drop_deployment(self, number: int) -> None:
-        self.live.remove(number)
-        self.objects = [o for o in self.objects if o.deployment != number]
-        for one in self.objects:
-            one.links.pop(number, None)
-            one.excluded.discard(number)
-
-    def effective(self, number: int) -> list[Object]:
-        """The Deployment's own object before the Workspace's of the same name; by type and key."""
-        seen = [o for o in self.objects if o.seen_by(number)]
-        seen.sort(key=lambda o: (o.kind, o.key, o.deployment is None))
-        groups = itertools.groupby(seen, lambda o: (o.kind, o.key))
-        return [next(group) for _, group in groups]
-
-    def row(self, one: Object, typed: Members, secrets: bool) -> Members:
-        row = {
-            "objectKey": one.key, "objectType": one.kind, "setFields": set_fields(typed),
-            MEMBER[one.kind]: typed if secrets else masked(typed, one.secret),
-        }  # fmt: skip
-        if one.description is not None:
-            row["description"] = one.description
-        return row
-
-    def resolved(self, number: int, secrets: bool) -> list[Members]:
-        rows = []
-        for one in self.effective(number):
-            row = {**self.row(one, one.merged(number), secrets), **self.place(number)}
-            if one.deployment is None:
-                row.update(sourceScope="WORKSPACE", sourceScopeEntityId=self.workspace)
-            rows.append(row)
-        return rows
-
-    def own(self, deployment: int | None, secrets: bool) -> list[Members]:
-        """The objects of a place, as who changes them sees them."""
-        mine = [o for o in self.objects if o.deployment == deployment]
-        mine.sort(key=lambda o: (o.kind, o.key))
-        return [self.whole(o, secrets) for o in mine]
-
-    def whole(self, one: Object, secrets: bool) -> Members:
-        row = {**self.row(one, one.typed, secrets), **self.place(one.deployment), "id": one.id}
-        if one.deployment is None:
-            row["autoLinkDeployments"] = one.auto
-        row["links"] = {
-            self.deployments[number]: (
-                over if secrets else masked_override(over, one.secret),
-                set_fields(over),
-            )
-            for number, over in one.links.items()
-        }
-        row["excludeLinks"] = sorted(self.deployments[number] for number in one.excluded)
-        return row
-
-    def answers(self, number: int) -> tuple[dict[str, Members], dict[str, str]]:
-        """What Airflow is given: connections and variables."""
-        connections, variables = {}, {}
-        for one in self.effective(number):
-            typed = one.merged(number)
-            if one.kind == VARIABLE:
-                variables[one.key] = typed["value"]
-                continue
-            described = {"conn_type": typed["type"], "description": one.description}
-            names = ("host", "login", "password", "schema", "port", "extra")
-            fields = {**described, **{name: typed.get(name) for name in names}}
-            for name in ("password", "extra"):  # empty they are none
-                fields[name] = fields[name] or None
-            connections[one.key] = told(fields)
-        return connections, variables
-
-
-def canonical(rows: list[Members]) -> str:
-    """For comparing: True is not 1, and a difference is shown line by line."""
-    return "\n".join(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows)
-
-
-def shown(row: Members) -> Members:
-    """A row of the manager in the model's words."""
-    row = {n: v for n, v in row.items() if n[:7] not in ("created", "updated")}
-    row["setFields"] = sorted(row["setFields"])
-    if "links" in row:
-        over = f"{MEMBER[row['objectType']]}Overrides"
-        row["links"] = {
-            entry["scopeEntityId"]: (entry.get(over, {}), sorted(entry["setFields"]))
-            for entry in row["links"]
-        }
-        row["excludeLinks"] = sorted(entry["scopeEntityId"] for entry in row["excludeLinks"])
-    return row
-
 
 # --- what is sent -------------------------------------------------------------------------------
 
@@ -280,18 +58,23 @@ VALUES = st.sampled_from(
         {"n": "hush-6"}, {"n": {}, "m": [1, "hush-7", None]},
     ]
 )  # fmt: skip
-EXTRA = st.dictionaries(st.sampled_from(["k", "l", "a.b", "ü"]), VALUES, max_size=3)
+EXTRA = st.dictionaries(st.sampled_from(["k", "l", "a.b", "ü", "sslmode"]), VALUES, max_size=3)
 FIELDS = {
     "host": TEXTS | st.none(), "login": TEXTS, "schema": TEXTS | st.none(),
     "port": st.sampled_from([1, 65535, None]), "password": SECRETS | st.none(),
     "extra": EXTRA | st.none(),
 }  # fmt: skip
 TYPES = st.sampled_from(["postgres", "mysql"])
-CONNECTIONS = st.fixed_dictionaries({"type": TYPES}, optional=FIELDS)
+AUTH_TYPES = st.sampled_from([POSTGRES_AUTH, "snowflake-password", "", None])
+CONNECTIONS = st.fixed_dictionaries({"type": TYPES}, optional=FIELDS) | st.fixed_dictionaries(
+    {"type": st.just("postgres"), "authTypeId": AUTH_TYPES}, optional=FIELDS
+)
 SECRET_OVERRIDE = st.fixed_dictionaries(
     {
         "password": SECRETS,
-        "extra": st.fixed_dictionaries({"k": VALUES}, optional={"l": VALUES, "a.b": VALUES}),
+        "extra": st.fixed_dictionaries(
+            {"k": VALUES}, optional={"l": VALUES, "a.b": VALUES, "sslmode": VALUES}
+        ),
     },
     optional={"host": TEXTS, "port": st.just(1)},
 )
@@ -522,9 +305,11 @@ class Story(RuleBasedStateMachine):
             self.called("POST", "/environment-objects", sent, 409)
             return
         object_id = self.called("POST", "/environment-objects", sent)["id"]
-        typed = told(body["typed"])
+        typed = Typed(told(body["typed"]))
         if kind == VARIABLE:
             typed.setdefault("isSecret", False)
+        if typed.get("authTypeId") == "":
+            del typed["authTypeId"]
         one = Object(object_id, kind, key, deployment, typed)
         one.update({**body, "typed": {"value": "", **typed}})
         one.typed = typed

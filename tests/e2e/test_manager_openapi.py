@@ -107,13 +107,16 @@ def test_the_catalogue_is_what_a_connection_may_name(manager: Manager, described
     path = f"/v1/organizations/{manager.organization}/connection-auth-types?limit=1000"
     catalogue = send(manager, "GET", path).body["connectionAuthTypes"]
     schemas = described["components"]["schemas"]
-    ids = {row["id"] for row in catalogue}
-    assert set(schemas["AuthTypeId"]["enum"]) == {*ids, "", None}
-    fits: dict[str, str] = {}
-    for variant in schemas["AuthTypeFits"]["anyOf"]:
-        connection = variant["properties"].get("type", {"enum": ["generic"]})["enum"][0]
-        fits |= {i: connection for i in variant["properties"]["authTypeId"]["enum"] if i}
-    assert fits == {row["id"]: row["airflowType"] for row in catalogue}
+    ids = {row["id"]: row["airflowType"] for row in catalogue}
+    free, *fitting = schemas["AuthTypeFits"]["anyOf"]
+    fits = {
+        one: variant["properties"]["type"]["enum"][0]
+        for variant in fitting
+        for one in variant["properties"]["authTypeId"]["enum"]
+    }
+    bound = {one: kind for one, kind in ids.items() if kind != "generic"}
+    assert fits == bound
+    assert set(free["properties"]["authTypeId"]["not"]["enum"]) == set(bound)
 
 
 EXAMPLES = 8  # a phase and operation: what fits into a minute with sanitizers

@@ -535,6 +535,16 @@ def test_a_workspace_does_not_drift(terraform: Terraform) -> None:
         assert reply.status == 204
 
 
+def test_an_auth_type_that_the_catalogue_does_not_know_is_accepted(
+    terraform: Terraform, manager: Manager
+) -> None:
+    """The provider's published example names one, and two of its acceptance tests do."""
+    config = config_of(manager, "CONNECTION", "WORKSPACE", authTypeId="snowflake-password")
+    terraform.apply(config)
+    assert terraform.state["authTypeId"] == "snowflake-password"
+    terraform.apply(config | {"host": "other.example.com"})
+
+
 def test_a_refusal_is_told_with_its_field_and_leaves_nothing(
     terraform: Terraform, manager: Manager
 ) -> None:
@@ -542,7 +552,6 @@ def test_a_refusal_is_told_with_its_field_and_leaves_nothing(
     for change, field in (
         ({"objectKey": "no spaces"}, "objectKey"),
         ({"scopeEntityId": "c" + "0" * 24}, "scopeEntityId"),
-        ({"authTypeId": "nonsense"}, "connection.authTypeId"),
         ({"links": [{"scopeEntityId": "c" + "0" * 24}]}, "links[0].scopeEntityId"),
     ):
         with pytest.raises(ProviderError, match=field.replace("[", r"\[")):

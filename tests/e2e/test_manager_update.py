@@ -59,7 +59,7 @@ def test_the_answer_is_the_object_as_it_is_now(manager: Manager) -> None:
         ({"connection": {"type": "t"}, "objectType": "CONNECTION"}, "objectType"),
         ({"connection": {"type": "t"}, "scope": "WORKSPACE"}, "scope"),
         ({"connection": {"type": "t"}, "scopeEntityId": "x"}, "scopeEntityId"),
-        ({"airflowVariable": {"value": "t"}}, "connection"),
+        ({"airflowVariable": {"value": "t"}}, "airflowVariable"),
         ({"connection": {"type": "t", "port": 0}}, "connection.port"),
         ({"connection": {"type": "t"}, "description": "d" * 501}, "description"),
     ],
@@ -144,6 +144,9 @@ def overridden(manager: Manager, prod: str) -> str:
     )  # fmt: skip
 
 
+KEPT = {"password": "op", "extra": {"k": "ok"}}
+
+
 @pytest.mark.parametrize(
     ("entry", "more", "want"),
     [
@@ -151,23 +154,30 @@ def overridden(manager: Manager, prod: str) -> str:
         ({}, {}, OVERRIDES),
         ({"overrides": None}, {}, OVERRIDES),
         ({}, {"description": ""}, {}),
-        ({"overrides": {}}, {}, {}),
-        ({"overrides": {"connection": {}}}, {}, {}),
+        # An empty one: the client echoes what it was shown, without secrets; or states the whole.
+        ({"overrides": {}}, {}, KEPT),
+        ({"overrides": {"connection": {}}}, {}, KEPT),
+        ({"overrides": {}}, {"description": "x"}, {}),
         ({"overrides": {"connection": {}}}, {"description": "x"}, {}),
         # Plain ones as sent, secret ones that are not named are kept.
-        ({"overrides": {"connection": {"login": "l"}}}, {},
-         {"login": "l", "password": "op", "extra": {"k": "ok"}}),
+        ({"overrides": {"connection": {"login": "l"}}}, {}, {"login": "l", **KEPT}),
         ({"overrides": {"connection": {"login": "l", "password": ""}}}, {"description": "x"},
-         {"login": "l", "password": "op", "extra": {"k": "ok"}}),
-        ({"overrides": {"connection": {"password": "np"}}}, {},
-         {"password": "np", "extra": {"k": "ok"}}),
+         {"login": "l", **KEPT}),
+        ({"overrides": {"connection": {"password": "np"}}}, {}, {**KEPT, "password": "np"}),
         ({"overrides": {"connection": {"host": "o", "extra": {"n": 1}}}}, {},
          {"host": "o", "password": "op", "extra": {"k": "ok", "n": 1}}),
+        ({"overrides": {"connection": {"extra": {"k": ""}}}}, {}, KEPT),
+        ({"overrides": {"connection": {"extra": {}}}}, {}, KEPT),
+        ({"overrides": {"connection": {"extra": {}}}}, {"description": ""}, {"password": "op"}),
         # unsetFields drops; alone it is a patch.
         ({"overrides": {"unsetFields": ["password"]}}, {}, {"host": "o", "extra": {"k": "ok"}}),
+        ({"overrides": {"unsetFields": ["password"]}}, {"description": "x"},
+         {"host": "o", "extra": {"k": "ok"}}),
         ({"overrides": {"unsetFields": ["extra.k", "login"]}}, {}, {"host": "o", "password": "op"}),
+        ({"overrides": {"unsetFields": ["extra"]}}, {}, {"host": "o", "password": "op"}),
         ({"overrides": {"unsetFields": ["password"], "connection": {"schema": "s"}}}, {},
          {"schema": "s", "extra": {"k": "ok"}}),
+        ({"overrides": {"unsetFields": ["extra.k"], "connection": {}}}, {}, {"password": "op"}),
     ],
 )  # fmt: skip
 def test_what_becomes_of_overrides(

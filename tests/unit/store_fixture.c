@@ -7,7 +7,7 @@
 #include "base/base.h"
 #include "base/mem.h"
 
-const struct store_actor nobody = { { "" }, { 0 } };
+const struct store_actor nobody = { .name = { 0 } };
 static const uint8_t kek[SEAL_KEY_SIZE] = { 1, 2, 3 };
 
 int
@@ -99,6 +99,7 @@ ask(struct fixture *f, const struct given *g, struct id *id, bool update,
 		links[i].scope = scope_of(f, g->link[i]);
 		links[i].entity = *g->link[i];
 		links[i].override.given = g->override[i] != NULL;
+		links[i].override.whole = g->description != NULL;
 		if (g->override[i] && g->override[i][0])
 			links[i].override.fields = span_of(g->override[i]);
 	}

@@ -11,7 +11,7 @@
 struct id
 test_place(struct store *s, enum scope scope, const struct id *parent, const char *name)
 {
-	static const struct store_actor nobody = { { "" }, { 0 } };
+	static const struct store_actor nobody;
 	const struct store_entity_set set = { .name = span_of(name) };
 	struct id id;
 

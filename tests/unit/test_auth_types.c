@@ -65,15 +65,14 @@ static void
 what_is_not_known_is_secret(void **state)
 {
 	const struct auth_type *t = auth_type_find(SPAN_LITERAL("cauthsnowflakekeypair0000"));
-	void *arg = (void *)(uintptr_t)t;
 
 	(void)state;
 	assert_non_null(t);
 	assert_string_equal(auth_type_connection(t), "snowflake");
-	assert_false(auth_type_secret_extra(arg, SPAN_LITERAL("account")));
-	assert_true(auth_type_secret_extra(arg, SPAN_LITERAL("private_key_content")));
-	assert_true(auth_type_secret_extra(arg, SPAN_LITERAL("something_else")));
-	assert_true(auth_type_secret_extra(arg, SPAN_LITERAL("login"))); /* not one of extra */
+	assert_false(auth_type_is_secret_extra(t, SPAN_LITERAL("account")));
+	assert_true(auth_type_is_secret_extra(t, SPAN_LITERAL("private_key_content")));
+	assert_true(auth_type_is_secret_extra(t, SPAN_LITERAL("something_else")));
+	assert_true(auth_type_is_secret_extra(t, SPAN_LITERAL("login"))); /* not one of extra */
 }
 
 int

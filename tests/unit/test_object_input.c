@@ -70,8 +70,25 @@ static const struct {
 	{ "{\"objectKey\":\"a\",\"objectType\":\"CONNECTION\",\"scope\":\"WORKSPACE\","
 	  "\"scopeEntityId\":\"x\"}",
 	    "scopeEntityId", NULL },
-	{ "{" CONN "}", "connection", NULL },
-	{ "{" CONN ",\"connection\":null}", "connection", NULL },
+	/* the typed body may come later */
+	{ "{" CONN "}", NULL, VALUE_NONE },
+	{ "{" CONN ",\"connection\":null}", NULL, VALUE_NONE },
+	{ "{" VAR "}", NULL, VALUE_NONE },
+	{ "{" CONN ",\"airflowVariable\":{\"value\":\"\"}}", "airflowVariable", NULL },
+	{ "{" CONN ",\"links\":[{" TARGET(D1) "}]}", NULL, VALUE_NONE },
+	{ "{" CONN ",\"links\":[{" TARGET(D1) ",\"overrides\":{}}]}", "links[0].overrides", NULL },
+	/* an auth type of nobody is kept; one of the catalogue must fit */
+	{ "{" CONN ",\"connection\":{\"type\":\"p\",\"authTypeId\":\"snowflake-password\"}}", NULL,
+	    "{\"type\":\"p\",\"authTypeId\":\"snowflake-password\"}" },
+	{ "{" CONN ",\"connection\":{\"type\":\"p\",\"authTypeId\":\"\"}}", NULL,
+	    "{\"type\":\"p\"}" },
+	{ "{" CONN ",\"connection\":{\"type\":\"p\",\"authTypeId\":1}}", "connection.authTypeId",
+	    NULL },
+	{ "{" CONN ",\"connection\":{\"type\":\"p\",\"authTypeId\":\"cauthmysql000000000000000\"}}",
+	    "connection.authTypeId", NULL },
+	{ "{" CONN ",\"connection\":{\"type\":\"m\\u0079sql\","
+	  "\"authTypeId\":\"cauthmysql000000000000000\"}}",
+	    NULL, "{\"type\":\"m\\u0079sql\",\"authTypeId\":\"cauthmysql000000000000000\"}" },
 	{ "{" CONN ",\"connection\":[]}", "connection", NULL },
 	{ "{" CONN ",\"connection\":{}}", "connection.type", NULL },
 	{ "{" CONN ",\"connection\":{\"type\":\"\"}}", "connection.type", NULL },
@@ -235,7 +252,7 @@ an_update_knows_what_cannot_change(void **state)
 		{ "{\"airflowVariable\":{\"value\":\"\",\"isSecret\":true}}",
 		    MANAGER_AIRFLOW_VARIABLE, false, "airflowVariable.isSecret" },
 		{ "{\"environmentVariable\":{\"value\":\"\"}}", MANAGER_AIRFLOW_VARIABLE, false,
-		    "airflowVariable" },
+		    "environmentVariable" },
 		{ "{\"metricsExport\":{\"endpoint\":\"e\"}}", MANAGER_METRICS_EXPORT, false, NULL },
 		{ "{\"metricsExport\":{\"labels\":{\"a\":1}}}", MANAGER_METRICS_EXPORT, false,
 		    "metricsExport.labels" },
@@ -248,6 +265,7 @@ an_update_knows_what_cannot_change(void **state)
 		struct object_known known = {
 			.type = table[i].type,
 			.scope = SCOPE_WORKSPACE,
+			.has_value = true,
 			.is_secret = table[i].secret,
 		};
 		struct object_body *b = NULL;
@@ -278,6 +296,7 @@ links_to_projects_stay_unless_they_are_spoken_of(void **state)
 	struct object_known known = {
 		.type = MANAGER_CONNECTION,
 		.scope = SCOPE_WORKSPACE,
+		.has_value = true,
 		.auto_link_projects = true,
 		.links = links,
 		.n_links = 2,
@@ -294,7 +313,7 @@ links_to_projects_stay_unless_they_are_spoken_of(void **state)
 	assert_int_equal(q->n_links, 2);
 	assert_string_equal(q->links[0].entity.s, D1);
 	assert_string_equal(q->links[1].entity.s, links[1].entity.s);
-	assert_true(q->links[1].override.given && q->links[1].override.n_unset == 1);
+	assert_false(q->links[1].override.given || q->links[1].override.whole);
 	object_body_link_field(b, 1, field);
 	assert_string_equal(field, "projectLinks[0].scopeEntityId");
 	b = object_body_free(b);
@@ -389,20 +408,98 @@ maps_have_a_most(void **state)
 	}
 }
 
+/* The value of the Warning header that goes with this create; "" for none. */
+static const char *
+warning_of(const char *json)
+{
+	static char text[IGNORED_WARNING_SIZE];
+	struct object_body *b = NULL;
+	struct fault f;
+
+	assert_int_equal(object_body_create(&b, span_of(json), &f), 0);
+	ignored_warning(object_body_ignored(b), text);
+	object_body_free(b);
+	return text;
+}
+
+static void
+members_that_mean_nothing_are_named(void **state)
+{
+#define WARNING(names) "299 connd-manager \"ignored members that are not known: " names "\""
+	struct object_body *b = NULL;
+	struct buf names = BUF_INIT(4096);
+	struct fault f;
+
+	(void)state;
+	assert_string_equal(warning_of("{" CONN "}"), "");
+	assert_string_equal(
+	    warning_of(
+		"{" CONN ",\"connection\":{\"type\":\"p\",\"hots\":\"h\",\"\\u0068ost\":\"h\"},"
+		"\"autoLinkDeployment\":true}"),
+	    WARNING("connection.hots (nearest: host), "
+		    "autoLinkDeployment (nearest: autoLinkDeployments)"));
+	assert_string_equal(
+	    warning_of("{" CONN ",\"connection\":{\"type\":\"p\"},\"links\":[{" TARGET(
+		D1) ",\"override\":{}},{" TARGET(D2) ",\"overrides\":{\"unset\":[],"
+						     "\"connection\":{\"nothing\":1}}}],"
+						     "\"excludeLinks\":[{" TARGET(
+							 "cdep0000000000000000000a3") ",\"x\":1}]"
+										      "}"),
+	    WARNING("links[0].override (nearest: overrides), links[1].overrides.unset, "
+		    "links[1].overrides.connection.nothing, excludeLinks[0].x"));
+	/* Nothing that would end the header, and no end of names. */
+	assert_string_equal(
+	    warning_of("{" CONN ",\"a\\r\\n\\\"b\xc3\xbc\":1}"), WARNING("a?r?n??b??"));
+	assert_string_equal(warning_of("{" CONN ",\"a1\":1,\"a2\":1,\"a3\":1,\"a4\":1,\"a5\":1,"
+				       "\"a6\":1,\"a7\":1,\"a8\":1,\"a9\":1,\"a0\":1}"),
+	    WARNING("a1, a2, a3, a4, a5, a6, a7, a8 and 2 more"));
+	assert_int_equal(
+	    object_body_create(&b, SPAN_LITERAL("{" CONN ",\"connektion\":1,\"b\":2}"), &f), 0);
+	ignored_names(object_body_ignored(b), &names);
+	assert_string_equal(buf_str(&names), "\"ignored connektion\",\"ignored b\"");
+	buf_fini(&names);
+	object_body_free(b);
+	assert_int_equal(mem_live(), 0);
+}
+
+static void
+a_first_value_is_read_like_that_of_a_create(void **state)
+{
+	static const char *const bodies[] = {
+		"{\"airflowVariable\":{\"value\":\"v\",\"isSecret\":true}}",
+		"{\"airflowVariable\":{\"value\":\"v\"}}",
+	};
+	static const char *const want[] = { "{\"value\":\"v\",\"isSecret\":true}",
+		"{\"value\":\"v\",\"isSecret\":false}" };
+	struct object_known known = { .type = MANAGER_AIRFLOW_VARIABLE, .scope = SCOPE_WORKSPACE };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(bodies); i++) {
+		struct object_body *b = NULL;
+		struct fault f;
+
+		assert_int_equal(object_body_update(&b, span_of(bodies[i]), &known, &f), 0);
+		assert_true(span_is(object_body_request(b)->value, want[i]));
+		object_body_free(b);
+	}
+}
+
 static void
 targets_are_read(void **state)
 {
 	struct store_target t;
+	struct ignored ignored = { 0 };
 	struct fault f;
 
 	(void)state;
-	assert_int_equal(object_body_target(&t, SPAN_LITERAL("{" TARGET(D1) "}"), &f), 0);
+	assert_int_equal(object_body_target(&t, SPAN_LITERAL("{" TARGET(D1) "}"), &ignored, &f), 0);
 	assert_int_equal(t.scope, SCOPE_DEPLOYMENT);
 	assert_string_equal(t.entity.s, D1);
 	assert_int_equal(
-	    object_body_target(&t, SPAN_LITERAL("{\"scope\":\"DEPLOYMENT\"}"), &f), -EINVAL);
+	    object_body_target(&t, SPAN_LITERAL("{\"scope\":\"DEPLOYMENT\"}"), &ignored, &f),
+	    -EINVAL);
 	assert_string_equal(f.field, "scopeEntityId");
-	assert_int_equal(object_body_target(&t, SPAN_LITERAL("{}"), &f), -EINVAL);
+	assert_int_equal(object_body_target(&t, SPAN_LITERAL("{}"), &ignored, &f), -EINVAL);
 	assert_string_equal(f.field, "scope");
 	assert_int_equal(mem_live(), 0);
 }
@@ -441,11 +538,13 @@ main(void)
 		cmocka_unit_test(keys_obey_their_type),
 		cmocka_unit_test(a_description_is_counted_in_characters),
 		cmocka_unit_test(maps_have_a_most),
+		cmocka_unit_test(members_that_mean_nothing_are_named),
+		cmocka_unit_test(a_first_value_is_read_like_that_of_a_create),
 		cmocka_unit_test(targets_are_read),
 		cmocka_unit_test(memory_that_is_out_leaks_nothing),
 	};
 
 	if (base_init() < 0)
 		return 1;
-	return cmocka_run_group_tests_name("objectbody", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("object_input", tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* value and resolve: documents, what updates make of them, and one Deployment's view. */
+/* value and resolve: what a document shows, and one Deployment's view of it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +19,7 @@
 #define CONN   MANAGER_CONNECTION
 #define VAR    MANAGER_AIRFLOW_VARIABLE
 #define EXPORT MANAGER_METRICS_EXPORT
+#define AWS    "\"type\":\"aws\",\"authTypeId\":\"cauthawsaccesskey00000000\""
 
 static void
 is_json(const struct buf *b)
@@ -73,7 +74,22 @@ overrides_lie_over_the_object(void **state)
 		{ CONN, "{\"type\":\"x\"}", "{\"extra\":{\"a\":\"\"}}",
 		    "{\"type\":\"x\",\"extra\":{\"a\":\"\"}}" },
 		{ CONN, "{\"type\":\"x\",\"extra\":{\"a\":\"s\"}}",
-		    "{\"extra\":{\"\\u0061\":null}}", "{\"type\":\"x\",\"extra\":{\"a\":null}}" },
+		    "{\"extra\":{\"\\u0061\":null}}",
+		    "{\"type\":\"x\",\"extra\":{\"\\u0061\":null}}" },
+		/* each member brings its own secrecy along */
+		{ CONN,
+		    "{" AWS ",\"extra\":{\"role_arn\":\"a\",\"region_name\":\"b\"},"
+		    "\"secretExtra\":{\"role_arn\":true,\"region_name\":true}}",
+		    "{\"extra\":{\"role_arn\":\"c\"}}",
+		    "{" AWS ",\"extra\":{\"role_arn\":\"c\",\"region_name\":\"b\"},"
+		    "\"secretExtra\":{\"region_name\":true}}" },
+		{ CONN, "{" AWS ",\"extra\":{\"role_arn\":\"a\"}}",
+		    "{\"extra\":{\"role_arn\":\"c\"},\"secretExtra\":{\"role_arn\":true}}",
+		    "{" AWS
+		    ",\"extra\":{\"role_arn\":\"c\"},\"secretExtra\":{\"role_arn\":true}}" },
+		/* an object without a value has none in a Deployment either */
+		{ CONN, VALUE_NONE, "{\"type\":\"x\",\"host\":\"h\"}", VALUE_NONE },
+		{ CONN, "{\"type\":\"x\"}", VALUE_EMPTY_OVERRIDE, "{\"type\":\"x\"}" },
 		/* what can not be overridden is the object's */
 		{ CONN, "{\"type\":\"x\",\"authTypeId\":\"t\"}",
 		    "{\"type\":\"y\",\"authTypeId\":\"u\"}",
@@ -130,35 +146,44 @@ set_fields_name_what_holds_something(void **state)
 	}
 }
 
-static bool
-secret_unless_region(void *arg, struct span name)
-{
-	(void)arg;
-	return !span_is(name, "region");
-}
-
 static void
 masking_leaves_no_secret(void **state)
 {
 	static const struct {
 		enum manager_type type;
-		bool secret, override, auth_type;
+		bool override;
+		const char *object; /* whose secrets they are; NULL: doc itself */
 		const char *doc, *want;
 	} table[] = {
-		{ CONN, false, false, false,
+		/* no auth type: every member of extra is secret */
+		{ CONN, false, NULL,
 		    "{\"type\":\"t\",\"host\":\"h\",\"password\":\"p\",\"extra\":{\"k\":\"s\","
 		    "\"n\":{\"a\":1}}}",
 		    "{\"type\":\"t\",\"host\":\"h\",\"extra\":{\"k\":\"\",\"n\":\"\"}}" },
-		{ CONN, false, false, true, "{\"extra\":{\"k\":\"s\",\"region\":\"eu\"}}",
-		    "{\"extra\":{\"k\":\"\",\"region\":\"eu\"}}" },
-		{ CONN, false, true, true, "{\"extra\":{\"k\":\"s\",\"region\":\"eu\"}}",
-		    "{\"extra\":{\"region\":\"eu\"}}" },
-		{ CONN, false, true, false, "{\"password\":\"p\",\"extra\":{\"k\":\"s\"}}", "{}" },
-		{ VAR, true, false, false, "{\"value\":\"v\",\"isSecret\":true}",
+		{ CONN, false, NULL,
+		    "{\"authTypeId\":\"of nobody\",\"extra\":{\"region_name\":\"s\"}}",
+		    "{\"extra\":{\"region_name\":\"\"}}" },
+		/* an auth type: what it calls secret, and what it does not know */
+		{ CONN, false, NULL,
+		    "{" AWS ",\"extra\":{\"k\":\"s\",\"\\u0072egion_name\":\"eu\","
+		    "\"aws_session_token\":\"t\"}}",
+		    "{\"type\":\"aws\",\"extra\":{\"k\":\"\",\"\\u0072egion_name\":\"eu\","
+		    "\"aws_session_token\":\"\"}}" },
+		{ CONN, true, "{" AWS "}", "{\"extra\":{\"k\":\"s\",\"region_name\":\"eu\"}}",
+		    "{\"extra\":{\"region_name\":\"eu\"}}" },
+		/* what was secret once */
+		{ CONN, false, NULL,
+		    "{" AWS ",\"extra\":{\"role_arn\":\"s\",\"region_name\":\"eu\"},"
+		    "\"secretExtra\":{\"r\\u006fle_arn\":true}}",
+		    "{\"type\":\"aws\",\"extra\":{\"role_arn\":\"\",\"region_name\":\"eu\"}}" },
+		{ CONN, true, "{" AWS "}",
+		    "{\"extra\":{\"role_arn\":\"s\"},\"secretExtra\":{\"role_arn\":true}}", "{}" },
+		{ CONN, true, "{}", "{\"password\":\"p\",\"extra\":{\"k\":\"s\"}}", "{}" },
+		{ VAR, false, NULL, "{\"value\":\"v\",\"isSecret\":true}",
 		    "{\"value\":\"\",\"isSecret\":true}" },
-		{ VAR, true, true, false, "{\"value\":\"v\"}", "{\"value\":\"\"}" },
-		{ VAR, false, true, false, "{\"value\":\"v\"}", "{\"value\":\"v\"}" },
-		{ EXPORT, false, false, false,
+		{ VAR, true, "{\"isSecret\":true}", "{\"value\":\"v\"}", "{\"value\":\"\"}" },
+		{ VAR, true, "{\"isSecret\":false}", "{\"value\":\"v\"}", "{\"value\":\"v\"}" },
+		{ EXPORT, false, NULL,
 		    "{\"endpoint\":\"e\",\"basicToken\":\"b\",\"password\":\"p\",\"labels\":{\"a\":"
 		    "\"b\"}}",
 		    "{\"endpoint\":\"e\",\"labels\":{\"a\":\"b\"}}" },
@@ -166,12 +191,14 @@ masking_leaves_no_secret(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(table); i++) {
-		struct value_mask m = { .secret_flag = table[i].secret,
-			.override = table[i].override,
-			.secret_extra = table[i].auth_type ? secret_unless_region : NULL };
+		const char *object = table[i].object ? table[i].object : table[i].doc;
+		struct value_secrets s = value_secrets(table[i].type, span_of(object));
 		struct buf out = BUF_INIT(LIMIT_VALUE);
 
-		value_mask(table[i].type, span_of(table[i].doc), &m, &out);
+		buf_addc(&out, '{');
+		value_write_masked(
+		    table[i].type, span_of(table[i].doc), &s, table[i].override, &out);
+		buf_addc(&out, '}');
 		is_json(&out);
 		assert_string_equal(buf_str(&out), table[i].want);
 		buf_fini(&out);
@@ -182,220 +209,57 @@ masking_leaves_no_secret(void **state)
 }
 
 static void
-an_update_is_no_patch_but_keeps_secrets(void **state)
+what_is_ours_is_never_shown(void **state)
+{
+	struct buf out = BUF_INIT(LIMIT_VALUE);
+
+	(void)state;
+	value_write(CONN,
+	    SPAN_LITERAL("{" AWS ",\"password\":\"p\",\"extra\":{\"role_arn\":\"s\"},"
+			 "\"secretExtra\":{\"role_arn\":true}}"),
+	    &out);
+	assert_string_equal(
+	    buf_str(&out), "\"type\":\"aws\",\"password\":\"p\",\"extra\":{\"role_arn\":\"s\"}");
+	buf_fini(&out);
+}
+
+static void
+collect(void *arg, const char *field, struct span raw_member)
+{
+	struct buf *out = arg;
+
+	buf_addf(out, "%s%s%.*s ", field, raw_member.p ? "." : "", (int)raw_member.n,
+	    raw_member.p ? raw_member.p : "");
+}
+
+static void
+changes_are_named(void **state)
 {
 	static const struct {
 		enum manager_type type;
-		const char *stored, *sent, *want;
+		const char *was, *now, *want;
 	} table[] = {
-		/* plain fields as sent: absent is cleared, "" stays "" */
-		{ CONN,
-		    "{\"type\":\"a\",\"authTypeId\":\"t\",\"host\":\"h\",\"login\":\"l\","
-		    "\"schema\":\"s\",\"port\":1}",
-		    "{\"type\":\"b\",\"host\":\"\"}", "{\"type\":\"b\",\"host\":\"\"}" },
-		/* a password absent or "" is kept */
-		{ CONN, "{\"type\":\"a\",\"password\":\"p\"}", "{\"type\":\"a\"}",
-		    "{\"type\":\"a\",\"password\":\"p\"}" },
-		{ CONN, "{\"type\":\"a\",\"password\":\"p\"}", "{\"type\":\"a\",\"password\":\"\"}",
-		    "{\"type\":\"a\",\"password\":\"p\"}" },
-		{ CONN, "{\"type\":\"a\",\"password\":\"p\"}",
-		    "{\"type\":\"a\",\"password\":\"q\"}", "{\"type\":\"a\",\"password\":\"q\"}" },
-		{ CONN, "{\"type\":\"a\"}", "{\"type\":\"a\",\"password\":\"\"}",
-		    "{\"type\":\"a\"}" },
-		/* extra: members not named, or "", are kept; {} clears */
-		{ CONN, "{\"type\":\"a\",\"extra\":{\"x\":1,\"y\":\"s\"}}", "{\"type\":\"a\"}",
-		    "{\"type\":\"a\",\"extra\":{\"x\":1,\"y\":\"s\"}}" },
-		{ CONN, "{\"type\":\"a\",\"extra\":{\"x\":1,\"y\":\"s\"}}",
-		    "{\"type\":\"a\",\"extra\":{\"y\":\"\",\"x\":2,\"z\":\"\"}}",
-		    "{\"type\":\"a\",\"extra\":{\"x\":2,\"y\":\"s\",\"z\":\"\"}}" },
-		{ CONN, "{\"type\":\"a\",\"extra\":{\"x\":1}}", "{\"type\":\"a\",\"extra\":{}}",
-		    "{\"type\":\"a\",\"extra\":{}}" },
-		{ CONN, "{\"type\":\"a\"}",
-		    "{\"type\":\"a\",\"extra\":{\"n\":18446744073709551615}}",
-		    "{\"type\":\"a\",\"extra\":{\"n\":18446744073709551615}}" },
-		/* variables */
-		{ VAR, "{\"value\":\"v\",\"isSecret\":true}", "{\"value\":\"\"}",
-		    "{\"value\":\"v\",\"isSecret\":true}" },
-		{ VAR, "{\"value\":\"v\",\"isSecret\":true}",
-		    "{\"value\":\"w\",\"isSecret\":false}", "{\"value\":\"w\",\"isSecret\":true}" },
-		{ VAR, "{\"value\":\"v\",\"isSecret\":false}", "{\"value\":\"\"}",
-		    "{\"value\":\"\",\"isSecret\":false}" },
-		/* a metrics export is patched */
-		{ EXPORT, "{\"endpoint\":\"e\",\"basicToken\":\"t\",\"labels\":{\"a\":\"b\"}}",
-		    "{\"endpoint\":\"f\",\"basicToken\":\"\"}",
-		    "{\"endpoint\":\"f\",\"basicToken\":\"t\",\"labels\":{\"a\":\"b\"}}" },
-		{ EXPORT, "{\"endpoint\":\"e\",\"labels\":{\"a\":\"b\"}}",
-		    "{\"username\":\"\",\"labels\":{\"c\":\"d\"}}",
-		    "{\"endpoint\":\"e\",\"username\":\"\",\"labels\":{\"c\":\"d\"}}" },
+		{ CONN, "{}", "{\"type\":\"t\",\"extra\":{\"a\":1}}", "type extra.a " },
+		{ CONN, "{\"type\":\"t\",\"extra\":{\"a\":1,\"b\":2,\"c\":3}}",
+		    "{\"type\":\"t\",\"port\":1,\"extra\":{\"\\u0061\":1,\"b\":3,\"d\":4}}",
+		    "port extra.b extra.d extra.c " },
+		{ CONN, "{\"extra\":{\"a\":1}}",
+		    "{\"extra\":{\"a\":1},\"secretExtra\":{\"a\":true}}", "" },
+		{ VAR, "{\"value\":\"a\",\"isSecret\":true}", "{\"value\":\"b\",\"isSecret\":true}",
+		    "value " },
+		{ EXPORT, "{\"labels\":{\"a\":\"1\"}}", "{}", "labels.a " },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(table); i++) {
-		struct buf out = BUF_INIT(LIMIT_VALUE);
+		struct buf out = BUF_INIT(4096);
 
-		assert_int_equal(value_update(table[i].type, span_of(table[i].stored),
-				     span_of(table[i].sent), &out),
+		assert_int_equal(value_changes(table[i].type, span_of(table[i].was),
+				     span_of(table[i].now), collect, &out),
 		    0);
-		is_json(&out);
 		assert_string_equal(buf_str(&out), table[i].want);
 		buf_fini(&out);
 	}
-}
-
-static void
-a_link_entry_says_what_becomes_of_its_overrides(void **state)
-{
-	static const char stored[] =
-	    "{\"host\":\"h\",\"password\":\"p\",\"extra\":{\"k\":\"s\",\"m\":1}}";
-	static const char var[] = "{\"value\":\"v\"}";
-	static const struct {
-		enum manager_type type;
-		bool secret;
-		const char *stored;
-		bool given, description;
-		const char *fields;
-		const char *unset[3];
-		const char *want;
-	} table[] = {
-		/* the table of value_override_update(), line by line */
-		{ CONN, false, stored, false, false, NULL, { 0 }, stored },
-		{ CONN, false, stored, false, true, NULL, { 0 }, "{}" },
-		{ CONN, false, stored, true, false, NULL, { 0 }, "{}" },
-		{ CONN, false, stored, true, true, NULL, { 0 }, "{}" },
-		/* an object that was given is there, whatever is left in it */
-		{ CONN, false, stored, true, false, "{}", { 0 }, VALUE_EMPTY_OVERRIDE },
-		{ CONN, false, VALUE_EMPTY_OVERRIDE, false, false, NULL, { 0 },
-		    VALUE_EMPTY_OVERRIDE },
-		{ CONN, false, VALUE_EMPTY_OVERRIDE, true, false, NULL, { 0 }, "{}" },
-		{ VAR, false, var, true, false, "{}", { 0 }, "{}" },
-		{ EXPORT, false, "{}", true, false, "{\"headers\":{}}", { 0 }, "{\"headers\":{}}" },
-		{ CONN, false, stored, true, false, "{\"login\":\"l\"}", { 0 },
-		    "{\"login\":\"l\",\"password\":\"p\",\"extra\":{\"k\":\"s\",\"m\":1}}" },
-		{ CONN, false, stored, true, false, "{\"password\":\"q\",\"extra\":{\"k\":\"t\"}}",
-		    { 0 }, "{\"password\":\"q\",\"extra\":{\"k\":\"t\",\"m\":1}}" },
-		{ CONN, false, stored, true, false, NULL, { "password", "extra.k" },
-		    "{\"host\":\"h\",\"extra\":{\"m\":1}}" },
-		{ CONN, false, stored, true, false, NULL, { "extra.k", "extra.m" },
-		    "{\"host\":\"h\",\"password\":\"p\"}" },
-		{ CONN, false, stored, true, false, NULL, { "extra" },
-		    "{\"host\":\"h\",\"password\":\"p\"}" },
-		{ CONN, false, stored, true, true, "{\"host\":\"i\"}", { "password" },
-		    "{\"host\":\"i\",\"extra\":{\"k\":\"s\",\"m\":1}}" },
-		{ CONN, false, stored, true, false, "{}", { "extra.k" },
-		    "{\"password\":\"p\",\"extra\":{\"m\":1}}" },
-		/* nothing but secrets is still an override; "" sets no secret */
-		{ CONN, false, "{}", true, false, "{\"password\":\"\",\"extra\":{\"a\":\"\"}}",
-		    { 0 }, VALUE_EMPTY_OVERRIDE },
-		{ CONN, false, "{}", true, false, "{\"host\":\"\"}", { 0 }, "{\"host\":\"\"}" },
-		{ CONN, false, stored, true, false, "{\"host\":\"i\",\"extra\":{}}", { 0 },
-		    "{\"host\":\"i\",\"password\":\"p\"}" },
-		{ VAR, true, var, true, false, "{\"value\":\"\"}", { 0 }, var },
-		{ VAR, true, "{}", true, false, "{\"value\":\"\"}", { 0 }, "{}" },
-		{ VAR, false, var, true, false, "{\"value\":\"\"}", { 0 }, "{\"value\":\"\"}" },
-		{ VAR, true, var, true, false, NULL, { "value" }, "{}" },
-		{ EXPORT, false, "{\"endpoint\":\"e\",\"password\":\"p\"}", true, false,
-		    "{\"username\":\"u\"}", { 0 }, "{\"username\":\"u\",\"password\":\"p\"}" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < N_ELEMENTS(table); i++) {
-		struct span unset[3];
-		struct override_change c = {
-			.given = table[i].given, .fields = span_of(table[i].fields), .unset = unset
-		};
-		struct buf out = BUF_INIT(LIMIT_VALUE);
-
-		while (c.n_unset < 3 && table[i].unset[c.n_unset]) {
-			unset[c.n_unset] = span_of(table[i].unset[c.n_unset]);
-			c.n_unset++;
-		}
-		assert_int_equal(value_override_update(table[i].type, table[i].secret,
-				     span_of(table[i].stored), &c, table[i].description, &out),
-		    0);
-		is_json(&out);
-		assert_string_equal(buf_str(&out), table[i].want);
-		buf_fini(&out);
-	}
-}
-
-/* {"type":"a","extra":{"m<first>":1,...}} with n members */
-static void
-wide_connection(struct buf *out, int first, int n)
-{
-	buf_adds(out, "{\"type\":\"a\",\"extra\":{");
-	for (int i = first; i < first + n; i++)
-		buf_addf(out, "%s\"m%d\":1", i > first ? "," : "", i);
-	buf_adds(out, "}}");
-}
-
-static void
-members_add_up_to_what_one_request_may_have(void **state)
-{
-	static const struct {
-		int first, n, want;
-	} sent[] = {
-		{ 0, VALUE_MAX_MEMBERS, 0 },
-		{ VALUE_MAX_MEMBERS, 1, -EMSGSIZE },
-	};
-	struct buf stored = BUF_INIT(LIMIT_VALUE), now = BUF_INIT(LIMIT_VALUE);
-	struct buf out = BUF_INIT(LIMIT_VALUE);
-
-	(void)state;
-	wide_connection(&stored, 0, VALUE_MAX_MEMBERS);
-	for (size_t i = 0; i < N_ELEMENTS(sent); i++) {
-		struct override_change c = { .given = true };
-
-		buf_reset(&now);
-		wide_connection(&now, sent[i].first, sent[i].n);
-		buf_reset(&out);
-		assert_int_equal(value_update(CONN, span_of_buf(&stored), span_of_buf(&now), &out),
-		    sent[i].want);
-		c.fields = span_of_buf(&now);
-		buf_reset(&out);
-		assert_int_equal(
-		    value_override_update(CONN, false, span_of_buf(&stored), &c, false, &out),
-		    sent[i].want);
-	}
-	buf_fini(&stored);
-	buf_fini(&now);
-	buf_fini(&out);
-}
-
-static void
-escapes_do_not_hide_a_name(void **state)
-{
-	struct buf out = BUF_INIT(LIMIT_VALUE);
-	struct span unset = SPAN_LITERAL("extra.a\nb");
-	struct override_change c = { .given = true, .unset = &unset, .n_unset = 1 };
-
-	(void)state;
-	value_lay_map(
-	    SPAN_LITERAL("{\"a\\nb\":1}"), SPAN_LITERAL("{\"a\\u000ab\":2}"), BLANK_REPLACES, &out);
-	assert_string_equal(buf_str(&out), "{\"a\\nb\":2}");
-	buf_reset(&out);
-	assert_int_equal(value_override_update(CONN, false,
-			     SPAN_LITERAL("{\"extra\":{\"a\\u000Ab\":1}}"), &c, false, &out),
-	    0);
-	assert_string_equal(buf_str(&out), "{}");
-	buf_fini(&out);
-}
-
-static void
-a_document_that_does_not_fit_is_an_error(void **state)
-{
-	struct buf out = BUF_INIT(20);
-	struct override_change c = { .given = true,
-		.fields = SPAN_LITERAL("{\"host\":\"0123456789\"}") };
-	struct span doc = SPAN_LITERAL("{\"type\":\"0123456789\"}");
-
-	(void)state;
-	assert_int_equal(value_update(CONN, doc, doc, &out), -EMSGSIZE);
-	buf_reset(&out);
-	assert_int_equal(resolve_value(CONN, doc, c.fields, &out), -EMSGSIZE);
-	buf_reset(&out);
-	assert_int_equal(
-	    value_override_update(CONN, false, SPAN_LITERAL("{}"), &c, false, &out), -EMSGSIZE);
-	buf_fini(&out);
 }
 
 static int
@@ -420,11 +284,8 @@ main(void)
 		cmocka_unit_test(overrides_lie_over_the_object),
 		cmocka_unit_test(set_fields_name_what_holds_something),
 		cmocka_unit_test(masking_leaves_no_secret),
-		cmocka_unit_test(an_update_is_no_patch_but_keeps_secrets),
-		cmocka_unit_test(a_link_entry_says_what_becomes_of_its_overrides),
-		cmocka_unit_test(members_add_up_to_what_one_request_may_have),
-		cmocka_unit_test(escapes_do_not_hide_a_name),
-		cmocka_unit_test(a_document_that_does_not_fit_is_an_error),
+		cmocka_unit_test(what_is_ours_is_never_shown),
+		cmocka_unit_test(changes_are_named),
 	};
 
 	return cmocka_run_group_tests(tests, start, nothing_is_left);

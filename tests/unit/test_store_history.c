@@ -34,7 +34,7 @@ static void
 what_was_done_is_on_record_without_values(void **state)
 {
 	struct fixture *f = *state;
-	struct store_actor jo = { { "" }, SPAN_LITERAL("jo") };
+	struct store_actor jo = { .name = SPAN_LITERAL("jo") };
 	struct store_target b = { SCOPE_DEPLOYMENT, f->dep[1] };
 	struct buf want = BUF_INIT(4096);
 	struct id id;
@@ -211,7 +211,7 @@ static void
 a_read_is_noted_once_a_token_view_and_state(void **state)
 {
 	struct fixture *f = *state;
-	struct store_actor jo = { { "" }, SPAN_LITERAL("jo") };
+	struct store_actor jo = { .name = SPAN_LITERAL("jo") };
 	struct store_query q = VIEW(f->dep[0]);
 	struct store_object o;
 	struct id id;

@@ -20,7 +20,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/store_places.h"
 
-static const struct store_actor nobody = { { "" }, { 0 } };
+static const struct store_actor nobody;
 static const uint8_t kek[SEAL_KEY_SIZE] = { 5 };
 
 struct fixture {

@@ -21,7 +21,7 @@
 
 #define NOW 1700000000123
 
-static const struct store_actor nobody = { { "" }, { 0 } };
+static const struct store_actor nobody;
 static const uint8_t kek[SEAL_KEY_SIZE] = { 7 };
 
 struct fixture {

@@ -27,7 +27,7 @@
 #define PATIENCE_MS 5000
 #define N_CLIENTS   24
 
-static const struct store_actor nobody = { { "" }, { 0 } };
+static const struct store_actor nobody;
 static const uint8_t kek[SEAL_KEY_SIZE] = { 9 };
 
 /* An organization with two Deployments, and for each a token of its own. */

@@ -7,105 +7,144 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/json/scan.h"
+#include "base/json/scan_internal.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/rnd.h"
+
+/*
+ * A name, and the object it stands in: objects are counted from the start of the text. The hash is
+ * of the name, under a key of this check: nobody can find two names of one hash.
+ */
+struct named {
+	uint64_t hash;
+	uint32_t object;
+	struct span raw;
+};
 
 struct check {
 	uint8_t key[HASH_SHORT_KEY_SIZE];
 	struct buf text; /* a name without its escapes */
-	struct span *culprit;
+	struct named *all;
+	size_t n;
 };
 
-/* Under a key of this check: nobody can find two names of one hash. */
-struct named {
-	uint64_t hash;
-	struct span raw;
+/* Which containers are open around a byte; an array is object 0. */
+struct nesting {
+	uint32_t objects[LIMIT_JSON_DEPTH + 1];
+	size_t depth;
+	uint32_t n_objects;
+	bool name_is_next;
 };
 
-static int
-compare(const void *a, const void *b)
+static void
+step(struct nesting *in, char c)
 {
-	uint64_t x = ((const struct named *)a)->hash, y = ((const struct named *)b)->hash;
+	switch (c) {
+	case '{':
+		in->objects[++in->depth] = ++in->n_objects;
+		break;
+	case '[':
+		in->objects[++in->depth] = 0;
+		break;
+	case '}':
+	case ']':
+		in->depth--;
+		break;
+	}
+	if (!is_space(c))
+		in->name_is_next = (c == '{' || c == ',') && in->objects[in->depth];
+}
 
-	return x < y ? -1 : x > y;
+/* Calls found() for each name; ends with what it returns when that is not 0. */
+static int
+each_name(struct span text, int (*found)(struct check *c, uint32_t object, struct span raw),
+    struct check *c)
+{
+	struct nesting in = { 0 };
+	const char *p = text.p, *end = text.p + text.n;
+	int r = 0;
+
+	while (p < end && r == 0) {
+		const char *next = *p == '"' ? scan_after_string(p) : p + 1;
+
+		if (*p == '"' && in.name_is_next)
+			r = found(c, in.objects[in.depth],
+			    (struct span){ p + 1, (size_t)(next - p) - 2 });
+		step(&in, *p);
+		p = next;
+	}
+	return r;
 }
 
 static int
-hash_name(struct check *c, struct named *n)
+count_name(struct check *c, uint32_t object, struct span raw)
 {
-	int r;
+	(void)object;
+	(void)raw;
+	c->n++;
+	return 0;
+}
 
-	if (!memchr(n->raw.p, '\\', n->raw.n)) {
-		n->hash = hash_short(c->key, n->raw.p, n->raw.n);
+static int
+add_name(struct check *c, uint32_t object, struct span raw)
+{
+	struct named *n = &c->all[c->n++];
+	int r = 0;
+
+	*n = (struct named){ .object = object, .raw = raw };
+	if (!memchr(raw.p, '\\', raw.n)) {
+		n->hash = hash_short(c->key, raw.p, raw.n);
 		return 0;
 	}
 	buf_reset(&c->text);
-	r = scan_name_text(n->raw, &c->text);
+	r = scan_name_text(raw, &c->text);
 	if (r == 0)
 		n->hash = hash_short(c->key, buf_str(&c->text), c->text.len);
 	return r;
 }
 
 static int
-check_object(struct check *c, struct span object)
+compare(const void *a, const void *b)
 {
-	struct span at = object, name, value;
-	struct named *all;
-	size_t n = 0;
-	int r = 0;
+	const struct named *x = a, *y = b;
 
-	while (scan_member(&at, &name, &value))
-		n++;
-	all = mem_calloc(n, sizeof *all);
-	if (!all)
-		return -ENOMEM;
-	at = object;
-	for (size_t i = 0; i < n && r == 0 && scan_member(&at, &all[i].raw, &value); i++) {
-		r = hash_name(c, &all[i]);
-		if (r < 0)
-			*c->culprit = all[i].raw;
-	}
-	if (r == 0)
-		qsort(all, n, sizeof *all, compare);
-	for (size_t i = 1; i < n && r == 0; i++) {
-		if (all[i].hash == all[i - 1].hash) {
-			*c->culprit = all[i].raw;
-			r = -EEXIST;
-		}
-	}
-	mem_free(all);
-	return r;
+	if (x->object != y->object)
+		return x->object < y->object ? -1 : 1;
+	return x->hash < y->hash ? -1 : x->hash > y->hash;
 }
 
-/* As deep as scan_check() lets a text be. */
 static int
-check_value(struct check *c, struct span v)
+find_twins(struct check *c, struct span *name)
 {
-	enum scan_type type = scan_type(v);
-	struct span at = v, name, child;
-	int r = 0;
-
-	if (type == SCAN_ARRAY) {
-		while (r == 0 && scan_element(&at, &child))
-			r = check_value(c, child);
-	} else if (type == SCAN_OBJECT) {
-		r = check_object(c, v);
-		while (r == 0 && scan_member(&at, &name, &child))
-			r = check_value(c, child);
+	qsort(c->all, c->n, sizeof *c->all, compare);
+	for (size_t i = 1; i < c->n; i++) {
+		if (compare(&c->all[i], &c->all[i - 1]) == 0) {
+			*name = c->all[i].raw;
+			return -EEXIST;
+		}
 	}
-	return r;
+	return 0;
 }
 
 int
 json_names_once(struct span text, struct span *name)
 {
-	struct check c = { .culprit = name };
+	struct check c = { .text = BUF_INIT(text.n + 1) };
 	int r;
 
 	rnd_bytes(c.key, sizeof c.key);
-	buf_init(&c.text, text.n + 1);
-	r = check_value(&c, text);
+	(void)each_name(text, count_name, &c); /* counting cannot fail */
+	c.all = mem_calloc(c.n, sizeof *c.all);
+	if (!c.all)
+		return -ENOMEM;
+	c.n = 0;
+	r = each_name(text, add_name, &c);
+	if (r == -EILSEQ)
+		*name = c.all[c.n - 1].raw;
+	if (r == 0)
+		r = find_twins(&c, name);
 	buf_fini(&c.text);
+	mem_free(c.all);
 	return r;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * That no object in a JSON text has a member twice: readers differ on which one counts, so such a text
- * is refused. Pure; n log n in the members of one object.
+ * Checks that no object in a JSON text has a member twice: readers differ on which one counts, so
+ * such a text is refused. Pure; one pass over the text, then n log n in its names, however deep
+ * they are.
  */
 #pragma once
 

@@ -26,9 +26,9 @@ scan_type(struct span value)
 	}
 }
 
-/* From an opening quote to behind the closing one: the first that no odd run of backslashes precedes. */
-static const char *
-after_string(const char *p)
+/* The closing quote is the first that no odd run of backslashes precedes. */
+const char *
+scan_after_string(const char *p)
 {
 	const char *from = ++p, *slash;
 
@@ -49,7 +49,7 @@ after_container(const char *p)
 	do {
 		switch (*p) {
 		case '"':
-			p = after_string(p);
+			p = scan_after_string(p);
 			continue;
 		case '{':
 		case '[':
@@ -70,7 +70,7 @@ after_value(const char *p, const char *end)
 {
 	switch (*p) {
 	case '"':
-		return after_string(p);
+		return scan_after_string(p);
 	case '{':
 	case '[':
 		return after_container(p);
@@ -115,7 +115,7 @@ scan_member(struct span *at, struct span *name, struct span *value)
 	if (!p)
 		return false;
 	end = at->p + at->n;
-	to = after_string(p);
+	to = scan_after_string(p);
 	*name = (struct span){ p + 1, (size_t)(to - p - 2) };
 	p = after_space(to, end);
 	take_value(at, after_space(p + 1, end), value);
@@ -335,7 +335,7 @@ scan_compact(struct span value, struct buf *out)
 	if (!room)
 		return buf_error(out);
 	while (p < end) {
-		const char *next = *p == '"' ? after_string(p) : p + 1;
+		const char *next = *p == '"' ? scan_after_string(p) : p + 1;
 		size_t n = (size_t)(next - p);
 
 		if (n > 1 && !representable(inside_quotes((struct span){ p, n }))) {

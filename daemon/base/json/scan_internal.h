@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What scancheck.c (is it JSON?) and scan.c (the walkers, which trust that it is) share; for nobody else. */
+/*
+ * What check.c (is it JSON?), scan.c (the walkers, which trust that it is) and names.c share; for
+ * nobody else.
+ */
 #pragma once
 
 #include "base/json/scan.h"
@@ -35,3 +38,8 @@ is_surrogate(uint32_t c)
  * other half is returned as it is: the caller judges it, as it judges U+0000.
  */
 size_t read_escape(const char *p, const char *end, uint32_t *out);
+
+/*
+ * From a string's opening quote to the byte behind its closing one. The text passed scan_check().
+ */
+const char *scan_after_string(const char *p);

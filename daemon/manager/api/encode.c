@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manager/api/encode.h"
 
-#include <string.h>
-
 #include "base/clock.h"
-#include "base/json/scan.h"
 #include "base/json/write.h"
-#include "base/limits.h"
 #include "manager/api/input/object.h"
 #include "manager/api/input/object_value.h"
 #include "manager/model/auth_types.h"
@@ -33,69 +29,61 @@ encode_subject(const char *name, const struct store_subject *s, struct buf *out)
 	buf_addc(out, '}');
 }
 
-/* Of a connection that names one that is known; NULL. */
-static const struct auth_type *
-auth_type_of(const struct store_object *o)
-{
-	struct span id;
-
-	if (o->type != MANAGER_CONNECTION)
-		return NULL;
-	id = value_doc_member(o->value, "authTypeId");
-	return id.n > 2 ? auth_type_find((struct span){ id.p + 1, id.n - 2 }) : NULL;
-}
-
-/* The document as it may be seen. */
+/* The document as it may be seen, as members of an open object. */
 static void
-encode_document(const struct store_object *o, struct span doc, bool override,
+write_document(const struct store_object *o, struct span doc, bool override,
     const struct encode_view *view, struct buf *out)
 {
-	const struct auth_type *type = auth_type_of(o);
-	struct value_mask mask = { .secret_flag = value_is_secret(o->value), .override = override };
+	struct value_secrets secrets = value_secrets(o->type, o->value);
 
-	if (type) {
-		mask.secret_extra = auth_type_secret_extra;
-		mask.arg = (void *)(uintptr_t)type; /* the callback's own type, only read */
-	}
 	if (view && view->show_secrets)
-		buf_add(out, doc.p, doc.n);
+		value_write(o->type, doc, out);
 	else
-		value_mask(o->type, doc, &mask, out);
+		value_write_masked(o->type, doc, &secrets, override, out);
 }
 
-/* The id of the auth type is written as what it stands for. */
+/*
+ * An auth type that the catalogue knows is written as what it stands for, any other as it was
+ * given.
+ */
+static void
+write_auth_type(const struct store_object *o, struct buf *out)
+{
+	struct value_secrets secrets = value_secrets(o->type, o->value);
+	struct span id = value_doc_member(o->value, "authTypeId");
+
+	if (secrets.auth) {
+		jtext_name(out, "connectionAuthType");
+		auth_type_encode(secrets.auth, out);
+	} else if (o->type == MANAGER_CONNECTION && id.p) {
+		jtext_name(out, "authTypeId");
+		buf_add(out, id.p, id.n);
+	}
+}
+
+/* Absent as long as the object has not been given a value. */
 static void
 encode_value(const struct store_object *o, const struct encode_view *view, struct buf *out)
 {
-	const struct auth_type *type = auth_type_of(o);
-	struct buf doc = BUF_INIT(LIMIT_VALUE + 1024);
-	struct span at, name, value;
-
-	if (!type) {
-		encode_document(o, o->value, false, view, out);
+	if (value_is_none(o->value))
 		return;
-	}
-	encode_document(o, o->value, false, view, &doc);
+	jtext_name(out, object_type_member(o->type));
 	buf_addc(out, '{');
-	jtext_name(out, "connectionAuthType");
-	auth_type_encode(type, out);
-	at = span_of_buf(&doc);
-	while (!buf_error(&doc) && scan_member(&at, &name, &value)) {
-		const struct value_field *field = value_field(o->type, name);
-
-		if (!field || !strcmp(field->name, "authTypeId"))
-			continue;
-		jtext_name(out, field->name);
-		buf_add(out, value.p, value.n);
-	}
+	write_auth_type(o, out);
+	write_document(o, o->value, false, view, out);
 	buf_addc(out, '}');
-	if (buf_error(&doc))
-		out->error = buf_error(&doc);
-	buf_fini(&doc);
+}
+
+/* A secret variable's override that was given as "" holds nothing, but is shown as it was given. */
+static bool
+is_blank_variable(const struct store_object *o, struct span override)
+{
+	return (o->type == MANAGER_AIRFLOW_VARIABLE || o->type == MANAGER_ENVIRONMENT_VARIABLE) &&
+	       span_is(override, VALUE_EMPTY_OVERRIDE);
 }
 
 static void
-encode_links(const struct store_object *o, enum scope scope, const char *member,
+encode_override(const struct store_object *o, const struct store_link *l,
     const struct encode_view *view, struct buf *out)
 {
 	static const char *const names[MANAGER_N_TYPES] = {
@@ -104,6 +92,22 @@ encode_links(const struct store_object *o, enum scope scope, const char *member,
 		[MANAGER_ENVIRONMENT_VARIABLE] = "environmentVariableOverrides",
 		[MANAGER_METRICS_EXPORT] = "metricsExportOverrides",
 	};
+
+	if (span_is(l->override, VALUE_NO_OVERRIDE))
+		return;
+	jtext_name(out, names[o->type]);
+	buf_addc(out, '{');
+	if (is_blank_variable(o, l->override))
+		jtext_member_string(out, "value", SPAN_LITERAL(""));
+	else
+		write_document(o, l->override, true, view, out);
+	buf_addc(out, '}');
+}
+
+static void
+encode_links(const struct store_object *o, enum scope scope, const char *member,
+    const struct encode_view *view, struct buf *out)
+{
 	size_t n = 0;
 
 	jtext_name(out, member);
@@ -116,10 +120,7 @@ encode_links(const struct store_object *o, enum scope scope, const char *member,
 		buf_adds(out, n++ ? ",{" : "{");
 		jtext_member_string(out, "scope", span_of(scope_name(l->scope)));
 		jtext_member_string(out, "scopeEntityId", span_of(l->entity.s));
-		if (l->override.n > 2) { /* more than {}: VALUE_EMPTY_OVERRIDE too */
-			jtext_name(out, names[o->type]);
-			encode_document(o, l->override, true, view, out);
-		}
+		encode_override(o, l, view, out);
 		jtext_name(out, "setFields");
 		value_set_fields(o->type, l->override, out);
 		buf_addc(out, '}');
@@ -183,7 +184,6 @@ encode_object(const struct store_object *o, const struct encode_view *view, stru
 	jtext_member_string(out, "objectType", span_of(manager_type_name(o->type)));
 	encode_place(o, view, out);
 	jtext_member_string(out, "description", o->description);
-	jtext_name(out, object_type_member(o->type));
 	encode_value(o, view, out);
 	jtext_name(out, "setFields");
 	value_set_fields(o->type, o->value, out);

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "manager/api/encode.h"
 #include "manager/api/fairness.h"
+#include "manager/api/input/etag.h"
 #include "manager/api/list.h"
 #include "manager/api/watch.h"
 
@@ -210,32 +211,6 @@ write_etag(const struct api *api, uint64_t number, char out[static ETAG_SIZE])
 	(void)snprintf(out, ETAG_SIZE, "\"%s-%" PRIu64 "\"", store_epoch(api->store), number);
 }
 
-/* If-None-Match: a list of tags, weak ones compare as their strong form; or "*". */
-static bool
-tag_is_listed(struct span list, const char *etag)
-{
-	size_t n = strlen(etag);
-
-	while (list.n) {
-		const char *comma;
-
-		while (list.n && (*list.p == ' ' || *list.p == '\t' || *list.p == ','))
-			list.p++, list.n--;
-		if (list.n && *list.p == '*')
-			return true;
-		if (list.n >= 2 && list.p[0] == 'W' && list.p[1] == '/')
-			list.p += 2, list.n -= 2;
-		if (list.n >= n && !memcmp(list.p, etag, n))
-			return true;
-		comma = memchr(list.p, ',', list.n);
-		if (!comma)
-			return false;
-		list.n -= (size_t)(comma - list.p);
-		list.p = comma;
-	}
-	return false;
-}
-
 /* Only a first page is conditional. */
 bool
 list_is_known(struct request *rq, const struct list *l)
@@ -248,7 +223,7 @@ list_is_known(struct request *rq, const struct list *l)
 	    store_view_number(rq->api->store, &l->query, &number) != 0)
 		return false;
 	write_etag(rq->api, number, etag);
-	return tag_is_listed(tags, etag);
+	return etag_is_listed(tags, etag, ETAG_WEAK);
 }
 
 /* How long the client would wait for a change (RFC 7240), in seconds; 0: not at all. */

@@ -5,7 +5,7 @@
 #include "base/json/write.h"
 #include "manager/api/encode.h"
 #include "manager/api/input/body.h"
-#include "manager/api/request.h"
+#include "manager/api/object_response.h"
 
 #define HISTORY_MAX (16 * 1024 * 1024)
 
@@ -143,36 +143,33 @@ read_restoration(struct request *rq, struct id *subject, int64_t *version)
 }
 
 static void
-answer_restored(struct request *rq, const struct id *id, int r)
+respond_restored(struct request *rq, const struct id *id, int r)
 {
-	if (r < 0)
-		respond_internal_error(rq->conn, r);
-	else if (r == STORE_CONFLICT)
-		respond_error(rq->conn, 409,
-		    "objectKey is taken: the scope has another object of this type and key");
-	else if (r > 0)
+	if (r == STORE_OK)
+		object_respond_stored(rq, id);
+	else if (r == STORE_NOT_FOUND)
 		request_not_found(rq, "What the object was at this version");
 	else
-		object_answer_stored(rq, id);
+		object_respond_refused(rq, r, NULL, NULL);
 }
 
 void
 object_restore(struct request *rq)
 {
-	struct store_object o;
+	struct object_found found;
 	struct id id;
 	int64_t version = 0;
 
-	if (!object_find(rq, ACTION_UPDATE, &o) ||
-	    !request_may(rq, ACTION_LINK, &o.place, "The environment object"))
+	if (!object_find_to_change(rq, ACTION_UPDATE, &found) ||
+	    !request_may(rq, ACTION_LINK, &found.object.place, "The environment object"))
 		return;
-	id = o.id;
+	id = found.object.id;
 	if (read_restoration(rq, NULL, &version))
-		answer_restored(
-		    rq, &id, store_object_restore(rq->api->store, &id, version, NULL, &rq->actor));
+		respond_restored(rq, &id,
+		    store_object_restore(rq->api->store, &id, version, found.expect, &rq->actor));
 }
 
-/* One that was deleted: for who may create it, since that is what comes to be. */
+/* A deleted object returns: this needs the same permission as creating it. */
 void
 audit_restore(struct request *rq)
 {
@@ -192,25 +189,25 @@ audit_restore(struct request *rq)
 	else if (request_may(rq, ACTION_VIEW, &place, what) &&
 		 request_may(rq, ACTION_CREATE, &place, what) &&
 		 request_may(rq, ACTION_LINK, &place, what))
-		answer_restored(
+		respond_restored(
 		    rq, &id, store_object_revive(rq->api->store, &id, version, &rq->actor));
 }
 
-/* It moves up to the Workspace, so that needs the right to create there, and to change it here. */
+/* Needs the right to create in the Workspace, and to change the object here. */
 void
 object_promote(struct request *rq)
 {
-	struct store_object o;
+	struct object_found found;
 	struct place workspace;
 	struct id id;
 	int r;
 
-	if (!object_find(rq, ACTION_UPDATE, &o))
+	if (!object_find_to_change(rq, ACTION_UPDATE, &found))
 		return;
-	id = o.id;
-	workspace = o.place;
+	id = found.object.id;
+	workspace = found.object.place;
 	workspace.deployment = (struct id){ 0 };
-	if (o.scope != SCOPE_DEPLOYMENT) {
+	if (found.object.scope != SCOPE_DEPLOYMENT) {
 		respond_error(rq->conn, 400, "scope of the object must be DEPLOYMENT");
 		return;
 	}
@@ -219,14 +216,12 @@ object_promote(struct request *rq)
 		request_denied(rq, POLICY_DENIED, "The Workspace");
 		return;
 	}
-	r = store_object_promote(rq->api->store, &id, NULL, &rq->actor);
-	if (r < 0)
-		respond_internal_error(rq->conn, r);
+	r = store_object_promote(rq->api->store, &id, found.expect, &rq->actor);
+	if (r == STORE_OK)
+		object_respond_stored(rq, &id);
 	else if (r == STORE_CONFLICT)
 		respond_error(rq->conn, 409,
 		    "objectKey is taken: the Workspace has an object of this type and key");
-	else if (r > 0)
-		request_not_found(rq, "The environment object");
 	else
-		object_answer_stored(rq, &id);
+		object_respond_refused(rq, r, NULL, NULL);
 }

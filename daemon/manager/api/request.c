@@ -41,6 +41,8 @@ request_unref(struct request *rq)
 	if (--rq->refs)
 		return NULL;
 	buf_fini(&rq->scratch);
+	mem_free(rq->warning);
+	mem_free(rq->ignored);
 	mem_free(rq);
 	return NULL;
 }

@@ -60,6 +60,8 @@ struct request {
 	int fault_status;       /* ordered by --fault: what it is refused with */
 	int64_t fault_after;    /* and its Retry-After, of a 429 */
 	bool withhold;          /* ordered by --fault: secrets that may be shown are not */
+	char *warning;          /* the response's Warning field; NULL: none */
+	char *ignored;          /* what actor.ignored points to */
 	unsigned refs;
 };
 
@@ -100,14 +102,6 @@ MUST_CHECK bool request_organization(struct request *rq);
  * or the call is answered.
  */
 MUST_CHECK bool request_authorise_again(struct request *rq);
-
-/*
- * The object of the path, when the token may see it and do `what` to it; in the holder of the api. False:
- * the call is answered.
- */
-MUST_CHECK bool object_find(struct request *rq, enum action what, struct store_object *o);
-/* The object as it is now, without secrets. */
-void object_answer_stored(struct request *rq, const struct id *id);
 
 /* list.c */
 request_handler list_objects;

@@ -271,10 +271,8 @@ auth_type_connection(const struct auth_type *t)
 }
 
 bool
-auth_type_secret_extra(void *arg, struct span name)
+auth_type_is_secret_extra(const struct auth_type *t, struct span name)
 {
-	const struct auth_type *t = arg;
-
 	for (const struct parameter *p = t->parameters; p->name; p++)
 		if ((p->flags & IN_EXTRA) && span_is(name, p->name))
 			return p->flags & SECRET;

@@ -19,7 +19,10 @@ const struct auth_type *auth_type_at(size_t index);     /* NULL: that was all */
 const char *auth_type_id(const struct auth_type *t);
 /* The connection type it is for; NULL: any. */
 const char *auth_type_connection(const struct auth_type *t);
-/* Whether this member of extra is secret: so is each that the catalogue does not know. arg: the type. */
-bool auth_type_secret_extra(void *arg, struct span name);
+/*
+ * Whether this member of extra (name without escapes) is secret: so is each that the catalogue
+ * does not know.
+ */
+bool auth_type_is_secret_extra(const struct auth_type *t, struct span name);
 /* Appends the API's ConnectionAuthType. */
 void auth_type_encode(const struct auth_type *t, struct buf *out);

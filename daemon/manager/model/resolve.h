@@ -25,8 +25,9 @@ enum resolve_verdict { RESOLVE_ABSENT, RESOLVE_OWN, RESOLVE_LINKED };
 enum resolve_verdict resolve_verdict(const struct resolve_case *c);
 
 /*
- * Appends doc with the override document laid over it: each overridden field replaces the object's,
- * extra (headers, labels) member by member, a nested value whole. 0 or out's error.
+ * Appends doc with the override document laid over it: each overridden field replaces the
+ * object's, extra (headers, labels) member by member, a nested value whole. An object without a
+ * value has none here either. 0, -ENOMEM, or out's error.
  */
 MUST_CHECK int resolve_value(
     enum manager_type type, struct span doc, struct span override, struct buf *out);

@@ -9,10 +9,18 @@
  *	METRICS_EXPORT        endpoint, exporterType, authType, basicToken, username, password,
  *	                      sigV4AssumeArn, sigV4StsRegion (strings), headers, labels (objects of strings)
  *
- * An override document is the same, sparse, and without authTypeId and isSecret. This file knows
- * which members there are, which of them are secret, and what an update makes of what was stored. Pure:
- * text in, text out; numbers keep every digit. Documents handed in passed scan_check(SCAN_STRICT), have
- * no member twice, no null outside `extra`, and members of the right type: the routes see to that.
+ * An override document is the same, sparse, and without authTypeId and isSecret. Either may end
+ * with a member of our own, which never leaves the manager: secretExtra, an object whose names are
+ * those of the members of `extra` that stay secret although the auth type calls them plain (see
+ * value_update()).
+ *
+ * VALUE_NONE is the document of an object that was created without a typed body and has not been
+ * given one. It has no value anywhere: an override lies over nothing.
+ *
+ * This file knows which members there are, which of them are secret, and what an update makes of
+ * what was stored. Pure: text in, text out; numbers keep every digit. Documents handed in passed
+ * scan_check(SCAN_STRICT), have no member twice, no null outside `extra`, and members of the right
+ * type: the API sees to that. Every function costs its bytes times a small factor.
  */
 #pragma once
 
@@ -29,7 +37,14 @@
 /* Fields named in one unsetFields, by the hosted API. */
 #define VALUE_MAX_UNSET 100
 
-enum value_kind { VALUE_STRING, VALUE_INT, VALUE_BOOL, VALUE_MAP /* any JSON */, VALUE_STRING_MAP };
+enum value_kind {
+	VALUE_STRING,
+	VALUE_INT,
+	VALUE_BOOL,
+	VALUE_MAP, /* any JSON */
+	VALUE_STRING_MAP,
+	VALUE_AUTH_TYPE, /* a string; encoded as what it stands for, and no field in setFields */
+};
 enum value_secrecy {
 	VALUE_PLAIN,
 	VALUE_SECRET,
@@ -46,6 +61,21 @@ struct value_field {
 const struct value_field *value_fields(enum manager_type type);
 const struct value_field *value_field(enum manager_type type, struct span name); /* NULL: unknown */
 
+#define VALUE_NONE "{}"
+bool value_is_none(struct span doc);
+
+bool value_is_secret(struct span doc); /* isSecret of a variable's document; false elsewhere */
+
+/* What is secret in an object, its overrides included; read from the object's own document. */
+struct auth_type;
+struct value_secrets {
+	bool flag;                    /* a variable's value; true as long as there is none */
+	const struct auth_type *auth; /* what it says of extra; NULL: every member is secret */
+};
+struct value_secrets value_secrets(enum manager_type type, struct span doc);
+
+/* ---- reading ---- */
+
 /*
  * Appends a JSON array of the names of all fields of doc that hold something (a string that is not "",
  * a number, a map member whatever it holds but ""): `host`, `password`, `extra.aws_secret`. isSecret
@@ -53,71 +83,87 @@ const struct value_field *value_field(enum manager_type type, struct span name);
  */
 void value_set_fields(enum manager_type type, struct span doc, struct buf *out);
 
-/* What a "" in the map that is laid on top means. */
-enum value_blank {
-	BLANK_REPLACES,   /* it is a value like any other */
-	BLANK_KEEPS,      /* the member below stays; "" where there is none */
-	BLANK_IS_NOTHING, /* the member below stays; none where there is none */
-};
 /*
- * Appends the map `base` with the members of `over` laid over it, a nested value whole. Either may be
- * absent. Members keep the order of base, new ones follow.
+ * Appends the members of doc to an object that the caller opens and closes, all but authTypeId and
+ * our own.
  */
-void value_lay_map(struct span base, struct span over, enum value_blank blank, struct buf *out);
-
+void value_write(enum manager_type type, struct span doc, struct buf *out);
 /*
- * Appends the names of the fields that differ between two documents, each as a JSON string with prefix in
- * front, with commas, for an array that the caller opens and closes.
+ * The same without secrets. A secret variable's value is "", a password is left out; secret
+ * members of extra are "", and left out of an override.
  */
-void value_changes(
-    enum manager_type type, struct span was, struct span now, const char *prefix, struct buf *out);
-
-bool value_is_secret(struct span doc); /* isSecret of a variable's document; false elsewhere */
+void value_write_masked(enum manager_type type, struct span doc, const struct value_secrets *s,
+    bool override, struct buf *out);
 
 /*
- * What doc shows without its secrets. secret_extra tells of one (decoded) member name of `extra` whether
- * it is to be blanked to "" (NULL: each is). A secret variable's value is "", a password and other secret
- * strings are left out. secret_flag: the object's isSecret; `override`: doc is an override document.
+ * Calls each() with the name of every field that differs between two documents: `host`, and for a
+ * member of a map its field and its raw name. 0 or -ENOMEM.
  */
-struct value_mask {
-	bool secret_flag;
-	bool override; /* secret members are left out, a variable's value is "" */
-	bool (*secret_extra)(void *arg, struct span name);
-	void *arg;
-};
-void value_mask(
-    enum manager_type type, struct span doc, const struct value_mask *m, struct buf *out);
+MUST_CHECK int value_changes(enum manager_type type, struct span was, struct span now,
+    void (*each)(void *arg, const char *field, struct span raw_member), void *arg);
+
+/* ---- updating ---- */
 
 /*
- * The document after an update: `stored` is what there is, `sent` the typed body. A connection is stored as
- * sent, but a password absent or "" keeps the stored one, members of extra not named (or "") are kept, and
- * `extra: {}` clears them. A secret variable's "" keeps the stored value, isSecret never changes. A
- * metrics export is patched. Appends the new document. 0 or out's error; -EMSGSIZE also for more than
- * VALUE_MAX_MEMBERS in a map.
+ * The document after an update: `stored` is what there is, `sent` the typed body. A connection is
+ * stored as sent, but a password absent or "" keeps the stored one, members of extra not named (or
+ * "") are kept, and `extra: {}` clears them. A secret variable's "" keeps the stored value,
+ * isSecret never changes. A metrics export is patched. An object without a value gets what was
+ * sent.
+ *
+ * Once secret, secret: a member of extra that was secret under the auth type before and keeps its
+ * value stays secret, whatever the auth type after says. Its name goes into secretExtra.
+ *
+ * Appends the new document. 0, -E2BIG (more than VALUE_MAX_MEMBERS in a map), -ENOMEM, or out's
+ * error.
  */
 MUST_CHECK int value_update(
     enum manager_type type, struct span stored, struct span sent, struct buf *out);
 
+/* What is secret in an object before and after it changes. */
+struct value_transition {
+	enum manager_type type;
+	struct value_secrets was, now;
+};
+struct value_transition value_transition(
+    enum manager_type type, struct span doc_was, struct span doc_now);
+
+/* The override document of a link that overrides nothing ... */
+#define VALUE_NO_OVERRIDE "{}"
+/*
+ * ... and of one that holds nothing but was given as an object. Clients look for it: Terraform
+ * finds a missing one inconsistent. Longer than VALUE_NO_OVERRIDE, by which readers know it.
+ */
 #define VALUE_EMPTY_OVERRIDE "{ }"
 
 /* How one link entry of an update speaks of its overrides; see the table in value_override_update(). */
 struct override_change {
-	bool given;               /* `overrides` was there (and not null) */
-	struct span fields;       /* the typed override object; absent when it was not there */
+	bool given;         /* `overrides` was there (and not null) */
+	bool whole;         /* the client states the whole object: what it leaves out is gone */
+	struct span fields; /* the typed override object; absent when it was not there */
 	const struct span *unset; /* decoded names: `password`, `extra.aws_secret` */
 	size_t n_unset;
 };
 /*
- * The override document after an update; "{}" overrides nothing, and VALUE_EMPTY_OVERRIDE, longer than that, overrides
- * nothing but is there: a typed object was given.
+ * The override document after an update.
  *
- *	not given, description not sent     all kept
- *	not given, description sent         all cleared
- *	given, nothing or {} in it          all cleared
- *	fields with members                 plain ones exactly as sent, secret ones not named are kept
- *	unset                               those are dropped; without fields everything else is kept
+ *	sent                   effect
+ *	no overrides           all kept; whole: all cleared, secret ones too
+ *	{}, or a typed {}      plain ones cleared, secret ones kept: a client that echoes what it
+ *	                       was shown sends this; whole: all cleared, secret ones too
+ *	a typed object with    plain ones exactly as sent, secret ones not named (or "") kept;
+ *	  fields               whole, and `extra: {}` among them: all of extra cleared
+ *	unsetFields            those are dropped; without a typed object all others are kept
  *
- * secret_flag: the object's isSecret. 0 or -errno as above.
+ * secretExtra as in value_update(). 0 or -errno as above.
  */
-MUST_CHECK int value_override_update(enum manager_type type, bool secret_flag, struct span stored,
-    const struct override_change *change, bool description_sent, struct buf *out);
+MUST_CHECK int value_override_update(const struct value_transition *t, struct span stored,
+    const struct override_change *change, struct buf *out);
+
+/*
+ * `former`, a document of an earlier version, on its way back in place of `was`: as it is, but a
+ * member of extra that `was` keeps secret stays secret unless its value is another one. was may be
+ * absent.
+ */
+MUST_CHECK int value_restore(
+    const struct value_transition *t, struct span was, struct span former, struct buf *out);

@@ -9,7 +9,7 @@
 #include "base/json/write.h"
 #include "base/limits.h"
 
-static const struct store_actor command_line = { { "" }, { 0 } };
+static const struct store_actor command_line;
 
 /* 0 for 0; else -1 and the sentence: the store's own reason, or one of these. */
 static int

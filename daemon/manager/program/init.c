@@ -15,7 +15,7 @@
 #include "base/limits.h"
 #include "manager/store/keys.h"
 
-static const struct store_actor command_line = { { "" }, { 0 } };
+static const struct store_actor command_line;
 
 struct making {
 	const struct options *o;

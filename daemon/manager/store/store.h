@@ -41,9 +41,12 @@ enum store_result {
 	STORE_STALE, /* it is not in the state that the caller expects: see struct store_version */
 };
 
-/* Which part of a request STORE_NO_ENTITY is about. */
+/*
+ * Which part of a request is at fault: for STORE_NO_ENTITY, and for -EMSGSIZE and -E2BIG (together
+ * with what is stored it is too large, or has too many members in one map).
+ */
 struct store_fault {
-	enum { FAULT_SCOPE, FAULT_LINK, FAULT_EXCLUDE } part;
+	enum { FAULT_SCOPE, FAULT_VALUE, FAULT_LINK, FAULT_EXCLUDE } part;
 	size_t index; /* of the link or exclusion */
 };
 
@@ -89,6 +92,11 @@ struct store *store_close(struct store *s); /* NULL is fine; returns NULL */
 struct store_actor {
 	struct id token;
 	struct span name; /* of the token */
+	/*
+	 * Members of the request that mean nothing, as elements of a JSON array: for the audit
+	 * log.
+	 */
+	struct span ignored;
 };
 
 /* ---- change numbers and events ---- */
@@ -281,7 +289,7 @@ struct store_version {
  */
 MUST_CHECK int store_object_create(struct store *s, const struct store_object_request *r,
     const struct store_actor *by, struct id *out, struct store_fault *fault);
-/* 0, STORE_NOT_FOUND, STORE_STALE, STORE_NO_ENTITY (*fault), or -errno. */
+/* 0, STORE_NOT_FOUND, STORE_STALE, STORE_NO_ENTITY, -EMSGSIZE, -E2BIG (*fault), or -errno. */
 MUST_CHECK int store_object_update(struct store *s, const struct id *id,
     const struct store_object_request *r, const struct store_version *expect,
     const struct store_actor *by, struct store_fault *fault);

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/json/scan.h"
 #include "base/json/write.h"
+#include "base/mem.h"
 
 /* ---- the document ---- */
 
@@ -89,70 +92,176 @@ history_next(struct span *at, struct store_link *out)
 
 /* ---- differences ---- */
 
+/* An array of names that ends, when it is full, with how many more there are. */
+struct names {
+	struct buf *out;
+	size_t from, left_out;
+	const char *prefix; /* in front of a field's name */
+};
+
 static void
-name(struct buf *out, const char *text, const struct id *id)
+add_name(struct names *n, const char *a, const char *b, struct span raw)
 {
-	if (out->len && out->data[out->len - 1] != '[')
-		buf_addc(out, ',');
-	buf_addf(out, id ? "\"%s.%s\"" : "\"%s\"", text, id ? id->s : "");
+	size_t length = strlen(a) + strlen(b) + raw.n + sizeof "\"\",";
+
+	if (n->left_out || n->out->len - n->from + length > HISTORY_MAX_NAMES) {
+		n->left_out++;
+		return;
+	}
+	if (n->out->data[n->out->len - 1] != '[')
+		buf_addc(n->out, ',');
+	buf_addf(n->out, "\"%s%s", a, b);
+	buf_add(n->out, raw.p, raw.n);
+	buf_addc(n->out, '"');
+}
+
+static void
+add_field(void *arg, const char *field, struct span raw_member)
+{
+	struct names *n = arg;
+	char name[64];
+
+	(void)snprintf(name, sizeof name, "%s%s", field, raw_member.p ? "." : "");
+	add_name(n, n->prefix, name, raw_member);
+}
+
+static void
+add_target(struct names *n, const char *what, const struct id *id)
+{
+	add_name(n, what, id->s, (struct span){ 0 });
+}
+
+/* Links or exclusions in the order of their ids. */
+struct sorted {
+	const struct store_link **all;
+	size_t n;
+};
+
+static int
+compare_targets(const void *a, const void *b)
+{
+	return strcmp((*(const struct store_link *const *)a)->entity.s,
+	    (*(const struct store_link *const *)b)->entity.s);
+}
+
+static int
+sort_targets(struct sorted *s, const struct store_link *l, size_t n)
+{
+	s->n = n;
+	s->all = mem_calloc(n, sizeof *s->all);
+	if (!s->all)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		s->all[i] = &l[i];
+	qsort(s->all, n, sizeof *s->all, compare_targets);
+	return 0;
 }
 
 static const struct store_link *
-find(const struct store_link *l, size_t n, const struct id *entity)
+find_target(const struct sorted *s, const struct store_link *l)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (id_equal(&l[i].entity, entity))
-			return &l[i];
-	}
-	return NULL;
+	const struct store_link **found =
+	    bsearch(&l, s->all, s->n, sizeof *s->all, compare_targets);
+
+	return found ? *found : NULL;
 }
 
 static void
-changed_links(const struct store_object *was, const struct store_object *now, struct buf *out)
+add_missing(struct names *n, const char *what, const struct sorted *of, const struct sorted *other)
 {
-	for (size_t i = 0; i < now->n_links; i++) {
-		const struct store_link *l = &now->links[i];
-		const struct store_link *old = find(was->links, was->n_links, &l->entity);
-		struct span none = SPAN_LITERAL("{}");
+	for (size_t i = 0; i < of->n; i++) {
+		if (!find_target(other, of->all[i]))
+			add_target(n, what, &of->all[i]->entity);
+	}
+}
+
+/* What differs in the overrides of each link that is there now. */
+static int
+add_overrides(
+    struct names *n, enum manager_type type, const struct sorted *was, const struct sorted *now)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < now->n; i++) {
+		const struct store_link *l = now->all[i], *old = find_target(was, l);
 		char prefix[16 + ID_LENGTH];
 
 		(void)snprintf(prefix, sizeof prefix, "links.%s.", l->entity.s);
-		if (!old)
-			name(out, "links", &l->entity);
-		value_changes(now->type, old ? old->override : none, l->override, prefix, out);
+		n->prefix = prefix;
+		r = value_changes(type, old ? old->override : SPAN_LITERAL(VALUE_NO_OVERRIDE),
+		    l->override, add_field, n);
 	}
-	for (size_t i = 0; i < was->n_links; i++) {
-		if (!find(now->links, now->n_links, &was->links[i].entity))
-			name(out, "links", &was->links[i].entity);
+	return r;
+}
+
+static int
+add_links(struct names *n, const struct store_object *was, const struct store_object *now)
+{
+	struct sorted a = { 0 }, b = { 0 };
+	int r = sort_targets(&a, was->links, was->n_links);
+
+	if (r == 0)
+		r = sort_targets(&b, now->links, now->n_links);
+	if (r == 0) {
+		add_missing(n, "links.", &b, &a);
+		add_missing(n, "links.", &a, &b);
+		r = add_overrides(n, now->type, &a, &b);
 	}
+	mem_free(a.all);
+	mem_free(b.all);
+	return r;
+}
+
+static int
+add_excludes(struct names *n, const struct store_object *was, const struct store_object *now)
+{
+	struct sorted a = { 0 }, b = { 0 };
+	int r = sort_targets(&a, was->excludes, was->n_excludes);
+
+	if (r == 0)
+		r = sort_targets(&b, now->excludes, now->n_excludes);
+	if (r == 0) {
+		add_missing(n, "excludeLinks.", &b, &a);
+		add_missing(n, "excludeLinks.", &a, &b);
+	}
+	mem_free(a.all);
+	mem_free(b.all);
+	return r;
 }
 
 static void
-changed_excludes(const struct store_object *a, const struct store_object *b, struct buf *out)
+add_own(struct names *n, const struct store_object *was, const struct store_object *now)
 {
-	for (size_t i = 0; i < a->n_excludes; i++) {
-		if (!find(b->excludes, b->n_excludes, &a->excludes[i].entity))
-			name(out, "excludeLinks", &a->excludes[i].entity);
-	}
+	static const struct span none;
+
+	if (!span_equal(was->description, now->description))
+		add_name(n, "description", "", none);
+	if (was->auto_link != now->auto_link)
+		add_name(n, "autoLinkDeployments", "", none);
+	if (was->auto_link_projects != now->auto_link_projects)
+		add_name(n, "autoLinkProjects", "", none);
 }
 
-void
+int
 history_changes(const struct store_object *was, const struct store_object *now, struct buf *out)
 {
 	static const struct store_object nothing = { .value = SPAN_LITERAL("{}") };
+	struct names n = { .out = out, .from = out->len, .prefix = "" };
+	int r;
 
 	if (!was)
 		was = &nothing;
 	buf_addc(out, '[');
-	value_changes(now->type, was->value, now->value, "", out);
-	if (!span_equal(was->description, now->description))
-		name(out, "description", NULL);
-	if (was->auto_link != now->auto_link)
-		name(out, "autoLinkDeployments", NULL);
-	if (was->auto_link_projects != now->auto_link_projects)
-		name(out, "autoLinkProjects", NULL);
-	changed_links(was, now, out);
-	changed_excludes(now, was, out);
-	changed_excludes(was, now, out);
+	if (buf_error(out))
+		return buf_error(out);
+	r = value_changes(now->type, was->value, now->value, add_field, &n);
+	add_own(&n, was, now);
+	if (r == 0)
+		r = add_links(&n, was, now);
+	if (r == 0)
+		r = add_excludes(&n, was, now);
+	if (n.left_out)
+		buf_addf(out, ",\"and %zu more\"", n.left_out);
 	buf_addc(out, ']');
+	return r < 0 ? r : buf_error(out);
 }

@@ -27,10 +27,12 @@ MUST_CHECK int history_decode(struct span doc, struct history *out);
 /* The next link or exclusion behind *at; false at the end. override is absent in exclusions. */
 bool history_next(struct span *at, struct store_link *out);
 
+#define HISTORY_MAX_NAMES (16 * 1024) /* bytes of names in one audit line; the rest is counted */
 /*
  * Appends a JSON array of the names of what differs: `host`, `extra.key`, `description`,
- * `autoLinkDeployments`, `links.<id>` (there or gone), `links.<id>.host` (its override), `excludeLinks.<id>`.
- * was is NULL for an object that is new.
+ * `autoLinkDeployments`, `links.<id>` (there or gone), `links.<id>.host` (its override),
+ * `excludeLinks.<id>`. Beyond HISTORY_MAX_NAMES the last element is "and N more". was is NULL for
+ * an object that is new. 0, -ENOMEM, or out's error.
  */
-void history_changes(
+MUST_CHECK int history_changes(
     const struct store_object *was, const struct store_object *now, struct buf *out);

@@ -27,6 +27,12 @@ object_body_free(struct object_body *b)
 	return NULL;
 }
 
+const struct ignored *
+object_body_ignored(const struct object_body *b)
+{
+	return &b->ignored;
+}
+
 const struct store_object_request *
 object_body_request(const struct object_body *b)
 {
@@ -239,27 +245,26 @@ begin(struct object_body **out, struct span json, struct span *object, struct fa
 	return 0;
 }
 
+/* A create may leave it out: then the object has no value until an update gives it one. */
 static int
 read_typed(struct reader *r, struct span object, enum value_purpose purpose)
 {
 	struct store_object_request *q = &r->body->request;
-	struct span typed;
-	int e = 0;
+	const char *own = object_type_member(q->type);
+	struct value_reading in = { q->type, purpose, own, &r->body->text, &r->body->ignored,
+		r->fault };
+	struct span typed = get(object, own);
 
-	for (enum manager_type t = 0; t < MANAGER_N_TYPES && e == 0; t++) {
-		const char *name = object_type_member(t);
-
-		typed = get(object, name);
-		if (!typed.p && t == q->type)
-			e = fault_set(r->fault, "required", name, "is required");
-		else if (typed.p && t != q->type)
-			e = fault_set(r->fault, "invalid", name,
+	for (enum manager_type t = 0; t < MANAGER_N_TYPES; t++) {
+		if (t != q->type && get(object, object_type_member(t)).p)
+			return fault_set(r->fault, "invalid", object_type_member(t),
 			    "does not belong to an object of type %s", manager_type_name(q->type));
-		else if (typed.p)
-			e = object_value_read(
-			    t, purpose, typed, name, &r->body->text, &q->value, r->fault);
 	}
-	return e;
+	r->body->has_value = typed.p;
+	q->value = SPAN_LITERAL(VALUE_NONE);
+	if (typed.p)
+		return object_value_read(&in, typed, &q->value);
+	return r->known ? fault_set(r->fault, "required", own, "is required") : 0;
 }
 
 static int
@@ -284,7 +289,7 @@ read_identity(struct reader *r, struct span object)
 	if (e == 0)
 		e = read_needed_text(r, object, "scopeEntityId", "scopeEntityId", &text);
 	if (e == 0 && !id_from(text, &q->scope_id))
-		e = fault_set(r->fault, "invalid", "scopeEntityId", "names no %s",
+		e = fault_set(r->fault, "invalid", "scopeEntityId", "is not the id of a %s",
 		    object_scope_word(q->scope));
 	return e;
 }
@@ -292,8 +297,13 @@ read_identity(struct reader *r, struct span object)
 static int
 read_rest(struct reader *r, struct span object, enum scope scope, enum value_purpose purpose)
 {
+	static const char *const known[] = { "objectKey", "objectType", "scope", "scopeEntityId",
+		"description", "connection", "airflowVariable", "environmentVariable",
+		"metricsExport", "autoLinkDeployments", "autoLinkProjects", "links", "projectLinks",
+		"excludeLinks", NULL };
 	int e = read_typed(r, object, purpose);
 
+	ignored_note(&r->body->ignored, object, "", known);
 	if (e == 0)
 		e = read_description(r, object);
 	if (e == 0)
@@ -301,6 +311,14 @@ read_rest(struct reader *r, struct span object, enum scope scope, enum value_pur
 	if (e == 0)
 		e = read_all_links(r, object, scope);
 	return e == 0 ? buf_error(&r->body->text) : e;
+}
+
+static enum value_purpose
+purpose_of(const struct object_known *known)
+{
+	if (!known->has_value)
+		return VALUE_FOR_CREATE;
+	return known->is_secret ? VALUE_FOR_SECRET_UPDATE : VALUE_FOR_UPDATE;
 }
 
 int
@@ -340,8 +358,7 @@ object_body_update(
 			e = fault_set(f, "immutable", immutable[i],
 			    "cannot change: delete the object and create it anew");
 	if (e == 0)
-		e = read_rest(&r, object, known->scope,
-		    known->is_secret ? VALUE_FOR_SECRET_UPDATE : VALUE_FOR_UPDATE);
+		e = read_rest(&r, object, known->scope, purpose_of(known));
 	if (e < 0)
 		object_body_free(r.body);
 	else
@@ -350,7 +367,8 @@ object_body_update(
 }
 
 int
-object_body_target(struct store_target *out, struct span json, struct fault *f)
+object_body_target(
+    struct store_target *out, struct span json, struct ignored *ignored, struct fault *f)
 {
 	struct reader r = { .fault = f };
 	struct span object;
@@ -358,6 +376,7 @@ object_body_target(struct store_target *out, struct span json, struct fault *f)
 
 	if (e < 0)
 		return e;
+	ignored_note(ignored, object, "", target_members);
 	e = read_target(&r, object, "", SCOPE_DEPLOYMENT, out);
 	object_body_free(r.body);
 	return e;

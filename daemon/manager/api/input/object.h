@@ -11,6 +11,7 @@
 #include "base/attr.h"
 #include "base/span.h"
 #include "manager/api/input/field_error.h"
+#include "manager/api/input/ignored.h"
 #include "manager/store/store.h"
 
 /* Owns what the request points to. */
@@ -20,9 +21,10 @@ struct object_body;
 struct object_known {
 	enum manager_type type;
 	enum scope scope;
+	bool has_value; /* else this update gives it its first */
 	bool is_secret;
 	bool auto_link_projects;
-	bool links_are_whole; /* a link without overrides has none, whatever else the body says */
+	bool states_whole; /* what the body leaves out of a link is gone, whatever else it says */
 	const struct store_link
 	    *links; /* those to projects stay when the body does not speak of them */
 	size_t n_links;
@@ -32,11 +34,14 @@ struct object_known {
 MUST_CHECK int object_body_create(struct object_body **out, struct span json, struct fault *f);
 MUST_CHECK int object_body_update(
     struct object_body **out, struct span json, const struct object_known *known, struct fault *f);
-/* A body that names one Deployment or project: exclude-linking. */
-MUST_CHECK int object_body_target(struct store_target *out, struct span json, struct fault *f);
+/* A body that names one Deployment: exclude-linking. */
+MUST_CHECK int object_body_target(
+    struct store_target *out, struct span json, struct ignored *ignored, struct fault *f);
 struct object_body *object_body_free(struct object_body *b); /* NULL is fine; returns NULL */
 
 const struct store_object_request *object_body_request(const struct object_body *b);
+/* Members of the body that mean nothing. */
+const struct ignored *object_body_ignored(const struct object_body *b);
 
 /* Where the link of this index in the request stands in the body: "links[2].scopeEntityId". */
 #define OBJECT_LINK_FIELD_SIZE 64

@@ -21,27 +21,36 @@ value_doc_member(struct span object, const char *name)
 	return value;
 }
 
-bool
-object_value_has_name(struct span object, struct span name)
+#define TYPED_MAX 16 /* more than the fields of any type */
+
+/* The members of a typed body in the order of value_fields(); null is absent. */
+struct typed {
+	const char *names[TYPED_MAX + 1];
+	struct span values[TYPED_MAX];
+};
+
+static void
+pick_members(struct typed *t, enum manager_type type, struct span object)
 {
 	struct span at = object, raw, value;
-	struct buf text = BUF_INIT(LIMIT_VALUE);
-	bool found = false;
+	size_t n = 0;
 
-	while (!found && scan_member(&at, &raw, &value)) {
-		buf_reset(&text);
-		found = scan_name_text(raw, &text) == 0 && span_equal(span_of_buf(&text), name);
+	*t = (struct typed){ 0 };
+	for (const struct value_field *f = value_fields(type); f->name && n < TYPED_MAX; f++)
+		t->names[n++] = f->name;
+	while (scan_member(&at, &raw, &value)) {
+		for (size_t i = 0; i < n; i++) {
+			if (scan_type(value) != SCAN_NULL && scan_name_is(raw, t->names[i]))
+				t->values[i] = value;
+		}
 	}
-	buf_fini(&text);
-	return found;
 }
 
-/* A string value, as it is written without escapes. */
+/* A string value that is this text. */
 static bool
 is_string(struct span value, const char *text)
 {
-	return value.n == strlen(text) + 2 && value.p[0] == '"' &&
-	       !memcmp(value.p + 1, text, value.n - 2);
+	return value.p[0] == '"' && scan_name_is((struct span){ value.p + 1, value.n - 2 }, text);
 }
 
 static bool
@@ -53,35 +62,16 @@ is_one_of(struct span string, const char *const *words)
 	return false;
 }
 
-/* An auth type must be in the catalogue, and for this type of connection. */
-static int
-check_auth_type(struct span typed, struct span value, const char *path, struct fault *f)
-{
-	struct span type = value_doc_member(typed, "type");
-	const struct auth_type *t;
-	const char *want;
-
-	t = auth_type_find((struct span){ value.p + 1, value.n - 2 });
-	if (!t)
-		return fault_set(f, "invalid", path, "names no auth type of the catalogue");
-	want = auth_type_connection(t);
-	if (want && type.p && !is_string(type, want))
-		return fault_set(f, "invalid", path, "is for connections of type %s", want);
-	return 0;
-}
-
 /* Strings that are not free text. */
 static int
-check_string(enum manager_type type, const struct value_field *field, struct span typed,
-    struct span value, const char *path, struct fault *f)
+check_string(enum manager_type type, const struct value_field *field, struct span value,
+    const char *path, struct fault *f)
 {
 	static const char *const exporters[] = { "PROMETHEUS", NULL };
 	static const char *const auths[] = { "BASIC", "AUTH_TOKEN", "SIGV4", NULL };
 
 	if (type == MANAGER_CONNECTION && !strcmp(field->name, "type") && value.n == 2)
 		return fault_set(f, "invalid", path, "must not be empty");
-	if (!strcmp(field->name, "authTypeId"))
-		return check_auth_type(typed, value, path, f);
 	if (type != MANAGER_METRICS_EXPORT)
 		return 0;
 	if (!strcmp(field->name, "endpoint") && value.n == 2)
@@ -134,20 +124,23 @@ check_flag(enum value_purpose purpose, struct span value, const char *path, stru
 }
 
 static int
-check_member(enum manager_type type, enum value_purpose purpose, const struct value_field *field,
-    struct span typed, struct span value, const char *path, struct fault *f)
+check_member(const struct value_reading *in, const struct value_field *field, struct span value,
+    const char *path)
 {
-	if (purpose == VALUE_FOR_OVERRIDE && !field->overridable)
+	struct fault *f = in->fault;
+
+	if (in->purpose == VALUE_FOR_OVERRIDE && !field->overridable)
 		return fault_set(f, "invalid", path, "cannot be overridden");
 	switch (field->kind) {
 	case VALUE_STRING:
+	case VALUE_AUTH_TYPE:
 		if (scan_type(value) != SCAN_STRING)
 			return fault_set(f, "invalid", path, "must be a string");
-		return check_string(type, field, typed, value, path, f);
+		return check_string(in->type, field, value, path, f);
 	case VALUE_INT:
 		return check_port(value, path, f);
 	case VALUE_BOOL:
-		return check_flag(purpose, value, path, f);
+		return check_flag(in->purpose, value, path, f);
 	case VALUE_MAP:
 	case VALUE_STRING_MAP:
 		return check_map(field, value, path, f);
@@ -188,37 +181,71 @@ copy_member(const struct value_field *field, struct span value, const char *path
 	return e;
 }
 
-int
-object_value_read(enum manager_type type, enum value_purpose purpose, struct span typed,
-    const char *path, struct buf *text, struct span *doc, struct fault *f)
+/* An auth type of "" names none; one of the catalogue must be for this type of connection. */
+static int
+check_auth_type(const struct value_reading *in, struct span type, struct span *id)
+{
+	const struct auth_type *t;
+	const char *want;
+	char name[FAULT_FIELD_SIZE];
+
+	if (!id->p || scan_type(*id) != SCAN_STRING)
+		return 0; /* check_member() speaks of it */
+	if (is_string(*id, "")) {
+		id->p = NULL;
+		return 0;
+	}
+	t = auth_type_find((struct span){ id->p + 1, id->n - 2 });
+	want = t ? auth_type_connection(t) : NULL;
+	if (!want || !type.p || is_string(type, want))
+		return 0;
+	(void)snprintf(name, sizeof name, "%s.authTypeId", in->path);
+	return fault_set(in->fault, "invalid", name, "is for connections of type %s", want);
+}
+
+static int
+read_member(const struct value_reading *in, const struct value_field *field, struct span value)
 {
 	char name[FAULT_FIELD_SIZE];
-	size_t from = text->len;
+	int e;
+
+	(void)snprintf(name, sizeof name, "%s.%s", in->path, field->name);
+	if (!value.p && is_required(in->type, in->purpose, field->name))
+		return fault_set(in->fault, "required", name, "is required");
+	if (!value.p) {
+		if (field->kind == VALUE_BOOL && in->purpose == VALUE_FOR_CREATE)
+			jtext_member_bool(in->text, field->name, false);
+		return 0;
+	}
+	e = check_member(in, field, value, name);
+	return e == 0 ? copy_member(field, value, name, in->text, in->fault) : e;
+}
+
+int
+object_value_read(const struct value_reading *in, struct span typed, struct span *doc)
+{
+	size_t from = in->text->len;
+	struct typed t;
 	int e = 0;
 
 	if (scan_type(typed) != SCAN_OBJECT)
-		return fault_set(f, "invalid", path, "must be an object");
-	buf_addc(text, '{');
-	for (const struct value_field *field = value_fields(type); field->name && e == 0; field++) {
-		struct span value = value_doc_member(typed, field->name);
+		return fault_set(in->fault, "invalid", in->path, "must be an object");
+	pick_members(&t, in->type, typed);
+	ignored_note(in->ignored, typed, in->path, t.names);
+	buf_addc(in->text, '{');
+	for (size_t i = 0; t.names[i] && e == 0; i++) {
+		const struct value_field *f = &value_fields(in->type)[i];
 
-		if (!strcmp(field->name, "authTypeId") && is_string(value, ""))
-			value.p = NULL; /* names none */
-		(void)snprintf(name, sizeof name, "%s.%s", path, field->name);
-		if (!value.p && is_required(type, purpose, field->name))
-			e = fault_set(f, "required", name, "is required");
-		else if (value.p)
-			e = check_member(type, purpose, field, typed, value, name, f);
-		if (e == 0 && value.p)
-			e = copy_member(field, value, name, text, f);
-		else if (e == 0 && field->kind == VALUE_BOOL && purpose == VALUE_FOR_CREATE)
-			jtext_member_bool(text, field->name, false);
+		if (f->kind == VALUE_AUTH_TYPE)
+			e = check_auth_type(in, t.values[0], &t.values[i]);
+		if (e == 0)
+			e = read_member(in, f, t.values[i]);
 	}
-	buf_addc(text, '}');
+	buf_addc(in->text, '}');
 	if (e < 0)
 		return e;
-	if (buf_error(text))
-		return buf_error(text);
-	*doc = (struct span){ buf_str(text) + from, text->len - from };
+	if (buf_error(in->text))
+		return buf_error(in->text);
+	*doc = (struct span){ buf_str(in->text) + from, in->text->len - from };
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/span.h"
 #include "manager/api/input/field_error.h"
+#include "manager/api/input/ignored.h"
 #include "manager/model/value.h"
 
 enum value_purpose {
@@ -20,15 +21,21 @@ enum value_purpose {
 	VALUE_FOR_OVERRIDE,
 };
 
+/* What is read, what for, and where it goes. All pointers are borrowed. */
+struct value_reading {
+	enum manager_type type;
+	enum value_purpose purpose;
+	const char *path; /* of the typed body, for *fault: "connection" */
+	struct buf *text; /* its room must suffice already, so that the document stays */
+	struct ignored *ignored;
+	struct fault *fault;
+};
 /*
- * text: where the document goes; its room must suffice already, so that *doc stays. path: the name of
- * the typed body, for *f. Members that are not known are ignored, as newer clients may have them. 0;
- * -EINVAL with *f; -ENOMEM.
+ * The document goes behind what is in text. Members that are not known are ignored, as newer
+ * clients may have them, and noted. 0; -EINVAL with *fault; -ENOMEM.
  */
-MUST_CHECK int object_value_read(enum manager_type type, enum value_purpose purpose,
-    struct span typed, const char *path, struct buf *text, struct span *doc, struct fault *f);
+MUST_CHECK int object_value_read(
+    const struct value_reading *in, struct span typed, struct span *doc);
 
 /* A member of an object, absent also when it is null. */
 struct span value_doc_member(struct span object, const char *name);
-/* Whether the object has a member of this (decoded) name. */
-bool object_value_has_name(struct span object, struct span name);

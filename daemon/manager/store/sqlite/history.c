@@ -41,8 +41,25 @@ or_empty(struct span s)
 	return s.p ? s : SPAN_LITERAL("");
 }
 
-int
-audit_add(struct store *s, const struct audit_entry *e, const struct store_actor *by)
+/* Appends the array `fields` with the names of what the request said in vain. */
+static void
+write_fields(struct span fields, struct span ignored, struct buf *out)
+{
+	size_t body = fields.n > 2 ? fields.n - 2 : 0;
+
+	buf_addc(out, '[');
+	if (body)
+		buf_add(out, fields.p + 1, body);
+	if (body && ignored.n)
+		buf_addc(out, ',');
+	if (ignored.n)
+		buf_add(out, ignored.p, ignored.n);
+	buf_addc(out, ']');
+}
+
+static int
+insert_audit(
+    struct store *s, const struct audit_entry *e, const struct store_actor *by, struct span fields)
 {
 	return db_run(db_query(&s->db,
 	    "INSERT INTO audit (at_ms, action, actor, actor_name, organization_id, workspace_id, "
@@ -51,7 +68,21 @@ audit_add(struct store *s, const struct audit_entry *e, const struct store_actor
 	    "ittsttttttsis", e->at_ms ? e->at_ms : store_now(), action_names[e->action],
 	    by->token.s, actor_name(by), e->organization.s, e->workspace.s, scope_name(e->scope),
 	    e->scope_id.s, e->subject.s, e->type ? e->type : "", or_empty(e->key), e->version,
-	    e->fields.p ? e->fields : SPAN_LITERAL("[]")));
+	    fields));
+}
+
+int
+audit_add(struct store *s, const struct audit_entry *e, const struct store_actor *by)
+{
+	struct buf fields = BUF_INIT(e->fields.n + by->ignored.n + 8);
+	int r;
+
+	write_fields(e->fields, by->ignored, &fields);
+	r = buf_error(&fields);
+	if (r == 0)
+		r = insert_audit(s, e, by, span_of_buf(&fields));
+	buf_fini(&fields);
+	return r;
 }
 
 static struct audit_entry
@@ -99,7 +130,7 @@ int
 history_record(struct store *s, enum audit_action action, const struct id *id,
     const struct store_object *was, const struct store_actor *by)
 {
-	struct buf fields = BUF_INIT(LIMIT_VALUE);
+	struct buf fields = BUF_INIT(2 * HISTORY_MAX_NAMES);
 	struct store_holder h;
 	struct store_object now;
 	struct audit_entry e;
@@ -109,11 +140,12 @@ history_record(struct store *s, enum audit_action action, const struct id *id,
 	r = store_object_get(s, id, &h, &now);
 	if (r == 0)
 		r = keep_version(s, &now);
+	if (r == 0)
+		r = history_changes(was, &now, &fields);
 	if (r == 0) {
-		history_changes(was, &now, &fields);
 		e = entry_of(action, &now);
 		e.fields = span_of_buf(&fields);
-		r = buf_error(&fields) ? buf_error(&fields) : audit_add(s, &e, by);
+		r = audit_add(s, &e, by);
 	}
 	buf_fini(&fields);
 	holder_fini(&h);
@@ -255,7 +287,7 @@ audit_flush(struct store *s)
 	if (r == 0) {
 		for (size_t i = 0; i < n && r == 0; i++) {
 			struct pending_read *p = &s->reads[i];
-			struct store_actor by = { p->by, span_of(p->by_name) };
+			struct store_actor by = { .token = p->by, .name = span_of(p->by_name) };
 
 			p->entry.key = span_of(p->key);
 			r = audit_add(s, &p->entry, &by);

@@ -58,6 +58,7 @@ create_in_transaction(struct store *s, struct writing *w, const struct store_obj
 	if (r == STORE_NOT_FOUND || q->scope == SCOPE_ORGANIZATION)
 		return STORE_NO_ENTITY;
 	if (r == 0) {
+		fault->part = FAULT_VALUE;
 		w->workspace = at.workspace;
 		r = object_insert(s, w, q, &at, by);
 	}
@@ -77,7 +78,7 @@ store_object_create(struct store *s, const struct store_object_request *q,
 	struct writing w = { .version = 1,
 		.type = q->type,
 		.scope = q->scope,
-		.secret_flag = value_is_secret(q->value),
+		.secrets = value_transition(q->type, q->value, q->value),
 		.now = store_now() };
 	int r;
 
@@ -127,7 +128,7 @@ read_for_writing(struct store *s, const struct id *id, const struct store_versio
 	w->workspace = was->place.workspace;
 	w->type = was->type;
 	w->scope = was->scope;
-	w->secret_flag = value_is_secret(was->value);
+	w->secrets = value_transition(was->type, was->value, was->value);
 	return 0;
 }
 
@@ -197,7 +198,9 @@ make_update(
 		.auto_link_projects = q->auto_link_projects };
 	int r = value_update(was->type, was->value, q->value, &value);
 
+	c->fault->part = FAULT_VALUE;
 	row.value = span_of_buf(&value);
+	w->secrets = value_transition(was->type, was->value, row.value);
 	if (r == 0)
 		r = object_write_row(s, w, &row, c->by);
 	if (r == 0)
@@ -261,7 +264,7 @@ make_promotion(
 	    "UPDATE object SET scope = 'WORKSPACE', scope_id = workspace_id WHERE n = ?", "i",
 	    w->n));
 	if (r == 0)
-		r = object_put_link(s, w, &origin, 0, SPAN_LITERAL("{}"));
+		r = object_put_link(s, w, &origin, 0, SPAN_LITERAL(VALUE_NO_OVERRIDE));
 	return r == 0 ? object_write_row(s, w, &row, c->by) : r;
 }
 

@@ -11,7 +11,7 @@ struct writing {
 	struct id id, workspace;
 	enum manager_type type;
 	enum scope scope;
-	bool secret_flag;
+	struct value_transition secrets; /* from what is stored to what is written */
 	int64_t now;
 };
 
@@ -58,6 +58,9 @@ MUST_CHECK int object_write_links(struct store *s, const struct writing *w,
     const struct store_object_request *q, struct store_fault *fault);
 MUST_CHECK int object_write_exclusions(struct store *s, const struct writing *w,
     const struct store_object_request *q, struct store_fault *fault);
-/* Replaces all of them by those of an earlier version; a target that is gone is left out. */
-MUST_CHECK int object_restore_links(
-    struct store *s, const struct writing *w, const struct history *old);
+/*
+ * Replaces all of them by those of an earlier version; a target that is gone is left out. was: the
+ * object as it is, or was at last: what is secret there stays secret.
+ */
+MUST_CHECK int object_restore_links(struct store *s, const struct writing *w,
+    const struct store_object *was, const struct history *old);

@@ -29,7 +29,7 @@ object_check_target(
 
 /* ---- links ---- */
 
-/* Appends the stored override of one link; "{}" when there is no link. */
+/* Appends the stored override of one link; VALUE_NO_OVERRIDE when there is no link. */
 static int
 read_override(struct store *s, const struct writing *w, const struct id *entity, struct buf *out)
 {
@@ -41,7 +41,7 @@ read_override(struct store *s, const struct writing *w, const struct id *entity,
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		buf_adds(out, "{}");
+		buf_adds(out, VALUE_NO_OVERRIDE);
 		return buf_error(out);
 	}
 	r = object_open_override(
@@ -61,7 +61,7 @@ object_put_link(struct store *s, const struct writing *w, const struct store_tar
 	if (override.n > LIMIT_VALUE)
 		return -EMSGSIZE;
 	object_link_row(row, &w->id, target->entity.s);
-	if (override.n > 2) /* not "{}" */
+	if (!span_is(override, VALUE_NO_OVERRIDE))
 		r = store_seal(s, "link", row, "override", w->version, override, &sealed);
 	if (r == 0)
 		r = db_run(db_query(&s->db,
@@ -76,16 +76,15 @@ object_put_link(struct store *s, const struct writing *w, const struct store_tar
 }
 
 static int
-write_link(struct store *s, const struct writing *w, const struct store_link_request *l,
-    size_t position, bool description_sent)
+write_link(
+    struct store *s, const struct writing *w, const struct store_link_request *l, size_t position)
 {
 	struct buf was = BUF_INIT(LIMIT_VALUE), now = BUF_INIT(2 * LIMIT_VALUE);
 	const struct store_target target = { l->scope, l->entity };
 	int r = read_override(s, w, &l->entity, &was);
 
 	if (r == 0)
-		r = value_override_update(w->type, w->secret_flag, span_of_buf(&was), &l->override,
-		    description_sent, &now);
+		r = value_override_update(&w->secrets, span_of_buf(&was), &l->override, &now);
 	if (r == 0)
 		r = object_put_link(s, w, &target, position, span_of_buf(&now));
 	buf_fini(&was);
@@ -106,7 +105,7 @@ object_write_links(struct store *s, const struct writing *w, const struct store_
 		fault->index = i;
 		r = object_check_target(s, w, q->links[i].scope, &q->links[i].entity);
 		if (r == 0)
-			r = write_link(s, w, &q->links[i], i, q->description.p != NULL);
+			r = write_link(s, w, &q->links[i], i);
 	}
 	if (r == 0)
 		r = db_run(db_query(
@@ -144,10 +143,41 @@ object_write_exclusions(struct store *s, const struct writing *w,
 
 /* ---- those of an earlier version ---- */
 
+/*
+ * The override that the object has now for this target; absent when it has none. Looks around
+ * position first: versions mostly have their links in one order.
+ */
+static struct span
+present_override(const struct store_object *was, const struct id *entity, size_t position)
+{
+	for (size_t i = 0; i < was->n_links; i++) {
+		const struct store_link *l = &was->links[(position + i) % was->n_links];
+
+		if (id_equal(&l->entity, entity))
+			return l->override;
+	}
+	return (struct span){ 0 };
+}
+
+static int
+restore_link(struct store *s, const struct writing *w, const struct store_object *was,
+    const struct store_link *l, size_t position)
+{
+	const struct store_target target = { l->scope, l->entity };
+	struct buf override = BUF_INIT(2 * LIMIT_VALUE);
+	int r = value_restore(
+	    &w->secrets, present_override(was, &l->entity, position), l->override, &override);
+
+	if (r == 0)
+		r = object_put_link(s, w, &target, position, span_of_buf(&override));
+	buf_fini(&override);
+	return r;
+}
+
 /* One link or exclusion of the earlier version; nothing when its target is gone. */
 static int
-restore_target(
-    struct store *s, const struct writing *w, const struct store_link *l, size_t position)
+restore_target(struct store *s, const struct writing *w, const struct store_object *was,
+    const struct store_link *l, size_t position)
 {
 	const struct store_target target = { l->scope, l->entity };
 	int r = object_check_target(s, w, l->scope, &l->entity);
@@ -155,12 +185,13 @@ restore_target(
 	if (r == STORE_NO_ENTITY)
 		return 0;
 	if (r == 0 && l->override.p)
-		return object_put_link(s, w, &target, position, l->override);
+		return restore_link(s, w, was, l, position);
 	return r == 0 ? object_put_exclusion(s, w, &target, position) : r;
 }
 
 int
-object_restore_links(struct store *s, const struct writing *w, const struct history *old)
+object_restore_links(struct store *s, const struct writing *w, const struct store_object *was,
+    const struct history *old)
 {
 	struct span links = old->links, excludes = old->excludes;
 	struct store_link l;
@@ -170,6 +201,6 @@ object_restore_links(struct store *s, const struct writing *w, const struct hist
 	if (r == 0)
 		r = db_run(db_query(&s->db, "DELETE FROM exclusion WHERE object = ?", "i", w->n));
 	while (r == 0 && (history_next(&links, &l) || history_next(&excludes, &l)))
-		r = restore_target(s, w, &l, position++);
+		r = restore_target(s, w, was, &l, position++);
 	return r;
 }

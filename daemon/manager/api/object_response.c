@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/api/object_response.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "manager/api/encode.h"
+#include "manager/api/input/etag.h"
+
+#define OBJECT_MAX (16 * 1024 * 1024) /* one object with its links, as JSON */
+#define ENCODING   1 /* part of the tag: moves when an object is encoded differently */
+#define TAG_SIZE   64
+
+static const char the_object[] = "The environment object";
+
+/* ---- the state of an object ---- */
+
+/*
+ * Version and random bits of the last change, and which places are linked and excluded: a
+ * Deployment that is deleted takes its links along without a change of the object.
+ */
+static void
+write_tag(const struct store_object *o, char tag[static TAG_SIZE])
+{
+	static const uint8_t key[HASH_SHORT_KEY_SIZE];
+	uint64_t links = o->n_links;
+
+	for (size_t i = 0; i < o->n_links; i++)
+		links = links * 31 + hash_short(key, o->links[i].entity.s, ID_LENGTH);
+	for (size_t i = 0; i < o->n_excludes; i++)
+		links = links * 31 + hash_short(key, o->excludes[i].entity.s, ID_LENGTH);
+	(void)snprintf(tag, TAG_SIZE, "\"%d-%" PRIx64 "-%016" PRIx64 "-%08" PRIx32 "\"", ENCODING,
+	    (uint64_t)o->version, o->draw, (uint32_t)links);
+}
+
+/* Whether any field of this name lists the tag. *given: there is such a field. */
+static bool
+is_listed(
+    struct request *rq, const char *name, const char *tag, enum etag_comparison how, bool *given)
+{
+	*given = false;
+	for (size_t i = 0; i < rq->http->n_fields; i++) {
+		if (!http_span_is(rq->http->fields[i].name, name))
+			continue;
+		*given = true;
+		if (etag_is_listed(rq->http->fields[i].value, tag, how))
+			return true;
+	}
+	return false;
+}
+
+bool
+object_find(struct request *rq, enum action what, struct store_object *o)
+{
+	struct id id;
+	int r = STORE_NOT_FOUND;
+
+	if (id_from(rq->params[0], &id))
+		r = store_object_get(rq->api->store, &id, rq->api->holder, o);
+	if (r < 0) {
+		respond_internal_error(rq->conn, r);
+		return false;
+	}
+	if (r != STORE_OK || !id_equal(&o->place.organization, &rq->organization)) {
+		request_not_found(rq, the_object);
+		return false;
+	}
+	return request_may(rq, ACTION_VIEW, &o->place, the_object) &&
+	       (what == ACTION_VIEW || request_may(rq, what, &o->place, the_object));
+}
+
+static void
+respond_stale(struct request *rq)
+{
+	respond_error(rq->conn, 412,
+	    "If-Match does not list the object's present ETag: it has changed since; read it "
+	    "again");
+}
+
+bool
+object_find_to_change(struct request *rq, enum action what, struct object_found *found)
+{
+	char tag[TAG_SIZE];
+	bool given;
+
+	*found = (struct object_found){ 0 };
+	if (!object_find(rq, what, &found->object))
+		return false;
+	write_tag(&found->object, tag);
+	found->version = (struct store_version){ found->object.version, found->object.draw };
+	if (is_listed(rq, "if-match", tag, ETAG_STRONG, &given))
+		found->expect = &found->version;
+	else if (given)
+		respond_stale(rq);
+	return found->expect || !given;
+}
+
+/* ---- responses ---- */
+
+void
+object_ignored(struct request *rq, const struct ignored *ignored)
+{
+	char text[IGNORED_WARNING_SIZE];
+	struct buf names = BUF_INIT(IGNORED_WARNING_SIZE);
+	size_t n;
+
+	if (!ignored->n)
+		return;
+	ignored_warning(ignored, text);
+	ignored_names(ignored, &names);
+	/* Without memory for it the response goes without: it is advice. */
+	rq->warning = mem_strdup(text);
+	rq->ignored = buf_take(&names, &n);
+	rq->actor.ignored = span_of(rq->ignored);
+	buf_fini(&names);
+}
+
+/* Fills the list, which takes three: the tag (may be NULL), the warning, the end. */
+static const struct http_header *
+write_headers(const struct request *rq, const char *tag, struct http_header list[static 3])
+{
+	size_t n = 0;
+
+	if (tag)
+		list[n++] = (struct http_header){ "ETag", tag };
+	if (rq->warning)
+		list[n++] = (struct http_header){ "Warning", rq->warning };
+	list[n] = (struct http_header){ 0 };
+	return list;
+}
+
+void
+object_respond(struct request *rq, const struct store_object *o)
+{
+	struct buf body = BUF_INIT(OBJECT_MAX);
+	struct http_header list[3];
+	char tag[TAG_SIZE];
+	bool reads = rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD, given;
+
+	write_tag(o, tag);
+	write_headers(rq, tag, list);
+	if (reads && is_listed(rq, "if-none-match", tag, ETAG_WEAK, &given)) {
+		respond_empty(rq->conn, 304, list);
+		return;
+	}
+	encode_object(o, NULL, &body);
+	respond_json(rq->conn, list, &body);
+	buf_fini(&body);
+}
+
+void
+object_respond_stored(struct request *rq, const struct id *id)
+{
+	struct store_object o;
+	int r = store_object_get(rq->api->store, id, rq->api->holder, &o);
+
+	if (r < 0)
+		respond_internal_error(rq->conn, r);
+	else if (r > 0)
+		request_not_found(rq, the_object);
+	else
+		object_respond(rq, &o);
+}
+
+void
+object_respond_empty(struct request *rq, int status)
+{
+	struct http_header list[3];
+
+	respond_empty(rq->conn, status, write_headers(rq, NULL, list));
+}
+
+void
+object_respond_json(struct request *rq, const struct buf *body)
+{
+	struct http_header list[3];
+
+	respond_json(rq->conn, write_headers(rq, NULL, list), body);
+}
+
+/* ---- refusals ---- */
+
+/* Something that the request refers to is not where it must be. */
+static void
+respond_no_entity(
+    struct request *rq, const struct object_body *body, const struct store_fault *fault)
+{
+	struct fault f;
+	char field[OBJECT_LINK_FIELD_SIZE] = "scopeEntityId";
+
+	if (fault && fault->part == FAULT_LINK)
+		object_body_link_field(body, fault->index, field);
+	if (fault && fault->part == FAULT_EXCLUDE)
+		(void)snprintf(
+		    field, sizeof field, "excludeLinks[%zu].scopeEntityId", fault->index);
+	(void)fault_set(&f, "invalid", field, "names nothing that is in the object's Workspace");
+	respond_fault(rq->conn, &f);
+}
+
+/* What was sent and what is stored add up to more than may be kept. */
+static void
+respond_outgrown(
+    struct request *rq, int r, const struct object_body *body, const struct store_fault *fault)
+{
+	struct buf text = BUF_INIT(FAULT_MESSAGE_SIZE);
+	char field[OBJECT_LINK_FIELD_SIZE];
+
+	if (fault->part == FAULT_LINK) {
+		object_body_link_field(body, fault->index, field);
+		buf_addf(&text, "%.*s.overrides", (int)strcspn(field, "."), field);
+	} else {
+		buf_adds(&text, object_type_member(object_body_request(body)->type));
+	}
+	buf_adds(&text, " and what is stored of it ");
+	if (r == -E2BIG)
+		buf_addf(&text, "have together more than %d members in one map", VALUE_MAX_MEMBERS);
+	else
+		buf_adds(&text, "are together larger than 1 MiB");
+	respond_error(rq->conn, 413, buf_str(&text));
+	buf_fini(&text);
+}
+
+void
+object_respond_refused(
+    struct request *rq, int r, const struct object_body *body, const struct store_fault *fault)
+{
+	switch (r) {
+	case STORE_NOT_FOUND:
+	case STORE_NOT_EMPTY:
+		request_not_found(rq, the_object);
+		return;
+	case STORE_CONFLICT:
+		respond_error(rq->conn, 409,
+		    "objectKey is taken: its scope has another object of this type and key");
+		return;
+	case STORE_STALE:
+		respond_stale(rq);
+		return;
+	case STORE_NO_ENTITY:
+		respond_no_entity(rq, body, fault);
+		return;
+	case -EMSGSIZE:
+	case -E2BIG:
+		if (body && fault) {
+			respond_outgrown(rq, r, body, fault);
+			return;
+		}
+		break;
+	}
+	respond_internal_error(rq->conn, r);
+}
