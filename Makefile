@@ -13,7 +13,8 @@ PREFIX  ?= /usr
 DESTDIR ?=
 PYTHON  ?= python3
 WERROR  ?=
-VERSION := 0.1.0
+# The version of everything that is released together; the shim's file is its one place.
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' python-shim/src/airflow_connd/__init__.py)
 
 Q   := $(if $(V),,@)
 say  = @$(if $(V),:,printf '  %-3s %s\n' $(1) $(2))
@@ -280,28 +281,58 @@ build-deps: ## install what building needs, and no more (root or sudo)
 deps: ## install what building and testing need (root or sudo)
 	@tests/deps.sh --python '$(PYTHON)' $(APT_BUILD) $(APT_TEST)
 
-UNITDIR := $(PREFIX)/lib/systemd/system
+# --- installing and packages ---------------------------------------------------------
 
-# A config that is there already is the operator's: it stays.
-.PHONY: install
-install: $(PROGRAMS) ## programs, units, manual pages, example configs; honours DESTDIR and PREFIX
-	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(UNITDIR) $(PREFIX)/lib/sysusers.d \
-		$(PREFIX)/lib/tmpfiles.d $(PREFIX)/share/doc/connd/examples /etc/connd)
-	install -m 0755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
-	for page in conf/man/*; do \
-		install -D -m 0644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; done
-	for u in systemd/*.service systemd/*.socket; do \
-		sed 's,/usr/bin/connd,$(PREFIX)/bin/connd,' $$u >$(DESTDIR)$(UNITDIR)/$${u##*/} && \
-		chmod 0644 $(DESTDIR)$(UNITDIR)/$${u##*/} || exit 1; done
-	install -m 0644 systemd/connd.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/connd.conf
-	install -m 0644 systemd/connd.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/connd.conf
-	install -m 0644 conf/connd.conf conf/connd-manager.conf $(DESTDIR)$(PREFIX)/share/doc/connd/examples
-	for f in connd.conf connd-manager.conf; do \
-		[ -e $(DESTDIR)/etc/connd/$$f ] || install -m 0644 conf/$$f $(DESTDIR)/etc/connd || exit 1; done
+UNITDIR      ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR  ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR  ?= $(PREFIX)/lib/tmpfiles.d
+EXAMPLES     := $(PREFIX)/share/doc/connd/examples
+CONFIGS      := conf/connd.conf conf/connd-manager.conf
+
+# Of a file in this tree: where it is installed.
+installed_man  = $(PREFIX)/share/man/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
+installed_unit = $(UNITDIR)/$(notdir $(1))
+UNITS         := $(wildcard systemd/*.service systemd/*.socket systemd/*.timer)
+INSTALLED     := $(patsubst $(BIN)/%,$(PREFIX)/bin/%,$(PROGRAMS)) \
+	$(foreach f,$(wildcard conf/man/*),$(call installed_man,$f)) \
+	$(foreach f,$(UNITS),$(call installed_unit,$f)) \
+	$(patsubst systemd/%.sysusers,$(SYSUSERSDIR)/%.conf,$(wildcard systemd/*.sysusers)) \
+	$(patsubst systemd/%.tmpfiles,$(TMPFILESDIR)/%.conf,$(wildcard systemd/*.tmpfiles)) \
+	$(patsubst conf/%,$(EXAMPLES)/%,$(CONFIGS))
+
+# A configuration that is there already is the operator's and stays.
+.PHONY: install uninstall
+install: $(PROGRAMS) ## programs, units, manual pages, example configurations; honours DESTDIR and PREFIX
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
+	$(foreach f,$(wildcard conf/man/*),install -D -m 0644 $f $(DESTDIR)$(call installed_man,$f) &&) :
+	install -d $(DESTDIR)$(UNITDIR)
+	$(foreach f,$(UNITS),sed 's,/usr/bin/conn,$(PREFIX)/bin/conn,' $f >$(DESTDIR)$(call installed_unit,$f) &&) :
+	chmod 0644 $(addprefix $(DESTDIR),$(foreach f,$(UNITS),$(call installed_unit,$f)))
+	$(foreach f,$(wildcard systemd/*.sysusers),install -D -m 0644 $f \
+		$(DESTDIR)$(SYSUSERSDIR)/$(patsubst %.sysusers,%.conf,$(notdir $f)) &&) :
+	$(foreach f,$(wildcard systemd/*.tmpfiles),install -D -m 0644 $f \
+		$(DESTDIR)$(TMPFILESDIR)/$(patsubst %.tmpfiles,%.conf,$(notdir $f)) &&) :
+	install -D -m 0644 -t $(DESTDIR)$(EXAMPLES) $(CONFIGS)
+	install -d $(DESTDIR)/etc/connd
+	for f in $(CONFIGS); do \
+		[ -e $(DESTDIR)/etc/connd/$${f##*/} ] || install -m 0644 $$f $(DESTDIR)/etc/connd || exit 1; done
+
+uninstall: ## remove what install put there; configurations, keys and data stay
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(EXAMPLES) $(dir $(DESTDIR)$(EXAMPLES)) 2>/dev/null
+
+APT_PACKAGE := dpkg-dev debhelper dh-python pybuild-plugin-pyproject python3-all python3-hatchling lintian fakeroot
+# Whoever publishes the packages names himself here, as "Name <address>".
+MAINTAINER ?= connd maintainers <maintainers@connd.example>
+
+.PHONY: deb
+deb: ## build the Debian packages into dist/ and check them with lintian
+	@tests/deps.sh $(APT_BUILD) $(APT_PACKAGE)
+	@conf/debian/build.sh '$(VERSION)' '$(MAINTAINER)' dist
 
 .PHONY: clean
 clean: ## remove everything that was built (not the virtual environments)
-	rm -rf build
+	rm -rf build dist
 
 .PHONY: help
 help: ## this list

@@ -72,11 +72,8 @@ class Box:
         """Run a command inside, feed on its stdin. With check a failure raises and shows it."""
         if user != "root":
             command = ("runuser", "-u", user, "--", *command)
-        enter = ["nsenter", f"--target={self._init}", "--mount", "--pid", "--ipc", "--uts"]
-        enter += ["--cgroup", "--net", "--root", "--wd", "--"]
-        clean = ["env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", "SYSTEMD_PAGER=cat"]
         done = subprocess.run(
-            [*enter, *clean, *command],
+            self.command(*command),
             input=feed,
             capture_output=True,
             text=True,
@@ -86,6 +83,13 @@ class Box:
             said = f"{done.stdout}{done.stderr}"
             raise AssertionError(f"{' '.join(command)}: exit status {done.returncode}\n{said}")
         return done
+
+    def command(self, *command: str) -> list[str]:
+        """What runs command inside, from outside."""
+        enter = ["nsenter", f"--target={self._init}", "--mount", "--pid", "--ipc", "--uts"]
+        enter += ["--cgroup", "--net", "--root", "--wd", "--"]
+        clean = ["env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", "SYSTEMD_PAGER=cat"]
+        return [*enter, *clean, *command]
 
     def write(self, path: str, text: str, mode: int = 0o644, owner: str = "root:root") -> None:
         """A file inside the running box."""
