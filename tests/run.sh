@@ -34,9 +34,10 @@ stage_system() { # leaves no file of root's behind
 }
 stage_airflow33() { tests/airflow/run.sh 33; }
 stage_airflow211() { tests/airflow/run.sh 211; }
+stage_providers33() { tests/airflow/run.sh providers33; }
 
 # The longest first: they overlap best.
-stages=(airflow33 e2e airflow211 chaos release system unit_asan static shim unit sim)
+stages=(airflow33 e2e airflow211 providers33 chaos release system unit_asan static shim unit sim)
 [ $# -eq 0 ] || stages=("$@")
 
 # "N passed, N failed" of a log: pytest's closing line, or those of the unit and scenario runners.

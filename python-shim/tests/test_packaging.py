@@ -34,7 +34,7 @@ def test_wheel(wheel):
     dist_info = next(n.split("/")[0] for n in names if ".dist-info/" in n)
     modules = {n for n in names if not n.startswith(dist_info)}
     source = PROJECT / "src"
-    expected = {str(p.relative_to(source)) for p in (source / "airflow_connd").glob("*.py")}
+    expected = {str(p.relative_to(source)) for p in (source / "airflow_connd").rglob("*.py")}
     assert modules == expected | {"airflow_connd/py.typed"}
 
     metadata = email.message_from_bytes(wheel.read(f"{dist_info}/METADATA"))

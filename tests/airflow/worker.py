@@ -6,9 +6,12 @@ answer {"result": what it returned, "error": "Name: text" or null, "log": [[logg
 """
 
 import asyncio
+import contextlib
+import importlib
 import json
 import logging
 import os
+import pickle
 import sys
 import threading
 
@@ -152,6 +155,91 @@ def looked_up(conn_id):
     return whole(Connection.get_connection_from_secrets(conn_id))
 
 
+def in_child(work):
+    """What `work` returns in a forked child, by way of JSON."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.write(write, json.dumps(work()).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as child:
+        text = child.read()
+    os.waitpid(pid, 0)
+    return json.loads(text)
+
+
+def prepare_selftest(_):
+    """Import as this user what the checks need: another user may not read it."""
+    from airflow_connd import selftest
+    from airflow_connd.selftest import conn_types
+
+    conn_types.installed()
+    selftest.run(None)
+
+
+def selftest(given):
+    """A self-test with another environment, and as another user."""
+
+    def work():
+        for name, value in {"PROBE_BUILT": None, **given["env"]}.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        if given["uid"]:
+            os.setgroups([])
+            os.setgid(given["uid"])
+            os.setuid(given["uid"])
+        from airflow_connd import selftest
+
+        return json.loads(selftest.run(given["conn_id"]).as_json())
+
+    return in_child(work)
+
+
+def pickled(conn_id):
+    """By a copy of the configured backend that has been through pickle."""
+    from airflow.configuration import get_custom_secret_backend
+
+    backend = pickle.loads(pickle.dumps(get_custom_secret_backend()))
+    return fields(backend.get_connection(conn_id))
+
+
+def preload(modules):
+    """Import here what takes seconds, for the forked children; those that are installed."""
+    for module in modules:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+
+
+def with_backend(given):
+    """Another request, in a process with these arguments of the backend."""
+
+    def work():
+        os.environ["AIRFLOW__SECRETS__BACKEND_KWARGS"] = json.dumps(given["kwargs"])
+        forget_backends()
+        return answer_to(given)
+
+    answer = in_child(work)
+    lines.extend(answer["log"])
+    if answer["error"]:
+        raise RuntimeError(answer["error"])
+    return answer["result"]
+
+
+def forget_backends():
+    """As in a process that has just started: the configuration decides anew."""
+    import airflow.configuration
+
+    airflow.configuration.secrets_backend_list = airflow.configuration.initialize_secrets_backends()
+    sdk = sys.modules.get("airflow.sdk.configuration")
+    if sdk is not None:
+        sdk._secrets_backend_cache.clear()
+
+
 DO = {
     "fill": fill,
     "clear": clear,
@@ -163,10 +251,16 @@ DO = {
     "fork": fork,
     "threads": threads,
     "variable": variable,
+    "prepare_selftest": prepare_selftest,
+    "selftest": selftest,
+    "pickled": pickled,
+    "preload": preload,
+    "with_backend": with_backend,
 }
 
-for line in sys.stdin:
-    request = json.loads(line)
+
+def answer_to(request):
+    """The whole answer to one request."""
     lines.clear()
     answer = {"result": None, "error": None}
     try:
@@ -174,4 +268,8 @@ for line in sys.stdin:
     except Exception as error:
         answer["error"] = f"{type(error).__name__}: {error}"
     answer["log"] = list(lines)
-    print(json.dumps(answer), file=answers, flush=True)
+    return answer
+
+
+for line in sys.stdin:
+    print(json.dumps(answer_to(json.loads(line))), file=answers, flush=True)

@@ -78,7 +78,7 @@ api() {
 }
 
 say "Airflow 3.3 with the shim, in a virtual environment (a download on the first run)"
-"$root/tests/airflow/venvs.sh" 33
+"$root/tests/airflow/venvs.sh" airflow33
 "$venv/python" -c 'from importlib.metadata import version
 print("apache-airflow", version("apache-airflow"), "with airflow-provider-connd", version("airflow-provider-connd"))'
 

@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import re
+from collections.abc import Iterable
 from typing import Any, Callable, NamedTuple
 
 from airflow_connd import _text
@@ -48,11 +49,11 @@ def read(kwargs: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
 
 def _unknown(name: str) -> Problem:
     shown = _text.key(name, is_connection=False)
-    nearest = _nearest(name, _OPTIONS)
-    if nearest is None:
+    meant = nearest(name, _OPTIONS)
+    if meant is None:
         return Problem(logging.WARNING, f"backend_kwargs: unknown option {shown}, ignored")
-    text = f"backend_kwargs: unknown option {shown}, ignored; the nearest option is {nearest!r}"
-    return Problem(_level(nearest), text)
+    text = f"backend_kwargs: unknown option {shown}, ignored; the nearest option is {meant!r}"
+    return Problem(_level(meant), text)
 
 
 def _level(name: str) -> int:
@@ -60,7 +61,8 @@ def _level(name: str) -> int:
     return logging.ERROR if name in ("on_error", "on_missing") else logging.WARNING
 
 
-def _nearest(word: str, words: Any) -> str | None:
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """The one of `words` that `word` was probably meant to be."""
     import difflib  # slow to import, and rarely needed
 
     found = difflib.get_close_matches(word[:100].strip().lower(), list(words), 1)
@@ -99,8 +101,8 @@ def _one_of(*words: str) -> Callable[[Any], str]:
         word = given.strip().lower() if isinstance(given, str) else ""
         if word in words:
             return word
-        nearest = _nearest(word, words)
-        raise ValueError(f"one of {', '.join(words)}" + (f" (nearest: {nearest})" * bool(nearest)))
+        meant = nearest(word, words)
+        raise ValueError(f"one of {', '.join(words)}" + (f" (nearest: {meant})" * bool(meant)))
 
     return parse
 

@@ -9,8 +9,9 @@ if os.environ.get("PROBE_BUILT"):
     _init = Lookups.__init__
 
     def _counted(self, **kwargs):
-        with open(os.environ["PROBE_BUILT"], "a") as out:
-            out.write(f"{os.getpid()}\n")
+        if os.environ.get("PROBE_BUILT"):
+            with open(os.environ["PROBE_BUILT"], "a") as out:
+                out.write(f"{os.getpid()}\n")
         _init(self, **kwargs)
 
     Lookups.__init__ = _counted
