@@ -19,8 +19,9 @@
 #define LIMIT_DESCRIPTION 500 /* characters, by the hosted API */
 #define LIMIT_PLACE_NAME  128 /* characters: it is shown in lists */
 #define LIMIT_VALUE                                                                                \
-	(1024 * 1024)           /* one rendered connection or variable: a Kubernetes Secret's cap */
-#define LIMIT_TOKEN (16 * 1024) /* a bearer token: what header limits of common servers allow */
+	(1024 * 1024) /* one rendered connection or variable: a Kubernetes Secret's cap */
+#define LIMIT_OVERRIDES (2 * LIMIT_VALUE) /* of all links of one object together, as stored */
+#define LIMIT_TOKEN     (16 * 1024) /* a bearer token: what header limits of common servers allow */
 
 /* The manager's HTTP API. */
 #define LIMIT_HTTP_BODY    (1024 * 1024) /* a request's body (413 above) */
@@ -30,8 +31,10 @@
 #define LIMIT_ETAG         512           /* an ETag: a longer one is not worth keeping */
 #define LIMIT_PAGE_ROWS    1000          /* rows of one list page: what stock clients ask for */
 #define LIMIT_PAGE_BYTES   (32 * 1024 * 1024) /* one page as connd reads it */
-#define LIMIT_ROW          (4 * 1024 * 1024) /* one row of a list: a value, escaped, and what is around it */
-#define LIMIT_ROW_NAMES    2000 /* first-level members of extra; fields named in setFields */
-#define LIMIT_SYNC_BYTES   (256 * 1024 * 1024) /* all pages of one list */
-#define LIMIT_SYNC_PAGES   1000   /* pages of one list: one that never ends ends here */
-#define LIMIT_OBJECTS      200000 /* objects of one Deployment */
+/* One row of a list: a value and all overrides, and the names in both once more, in setFields. */
+#define LIMIT_ROW (10 * 1024 * 1024)
+/* Members of extra and names in setFields: 1000 of an object, 1000 of an override, plain fields. */
+#define LIMIT_ROW_NAMES  2032
+#define LIMIT_SYNC_BYTES (256 * 1024 * 1024) /* all pages of one list */
+#define LIMIT_SYNC_PAGES 1000                /* pages of one list: one that never ends ends here */
+#define LIMIT_OBJECTS    200000              /* objects of one Deployment */

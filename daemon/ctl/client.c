@@ -206,7 +206,9 @@ refused(const struct reply *reply)
 		    "the manager keeps back secrets of this key",
 		    "The token may lack the right to read secrets." },
 		{ "io.connd.secrets.Invalid", "field", CTL_UNAVAILABLE,
-		    "this key holds what no client can be given", "Correct it in the manager." },
+		    "this key has no usable value in the manager",
+		    "Set or correct that member there; what was created without a value has none "
+		    "yet." },
 		{ "io.connd.secrets.Overloaded", "retry_ms", CTL_UNAVAILABLE, "connd is overloaded",
 		    "Try again in a moment." },
 		{ "org.varlink.service.PermissionDenied", "key", CTL_DENIED,

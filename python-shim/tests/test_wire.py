@@ -66,6 +66,7 @@ def test_unknown_members_and_white_space_are_no_matter():
         (error("Expired", age_ms=90000, reason="no route"), errors.Expired, "90 s.*no route"),
         (error("Withheld", fields=["password", "extra.k"]), errors.Withheld, "password, extra.k"),
         (error("Invalid", field="port"), errors.Invalid, "port"),
+        (error("Invalid", field="connection"), errors.Invalid, "without a value"),
         (error("Overloaded", retry_ms=250), errors.Overloaded, "0.25 s"),
         (error("org.varlink.service.PermissionDenied"), errors.Denied, "not allow"),
         (error("org.varlink.service.InvalidParameter", parameter="key"), errors.Invalid, "key"),

@@ -310,6 +310,8 @@ def test_it_reads_deployments(client: AuthenticatedClient, manager: Manager) -> 
         # What is not known is said to be unknown, or is empty.
         assert got.status is models.DeploymentStatus.UNKNOWN
         assert got.astro_runtime_version == got.airflow_version == got.web_server_url == ""
+        assert got.executor is models.DeploymentExecutor.CELERY
+        assert got.scheduler_size is models.DeploymentSchedulerSize.SMALL
     named = list_deployments.sync(manager.organization, client=client, names=["prod"])
     assert isinstance(named, models.DeploymentsPaginated)
     assert [d.id for d in named.deployments] == [manager.deployment_ids["prod"]]

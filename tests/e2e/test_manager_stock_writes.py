@@ -5,10 +5,11 @@ that echoes what was read, names that are misspelt. And whatever they write, a s
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
-from connd_testing import Connd, Manager, VarlinkError, eventually, link
+from connd_testing import CONNCTL, PATIENCE, Connd, Manager, VarlinkError, eventually, link
 from manager_http import objects, send
 
 GENERIC = "cauthgeneric0000000000000"
@@ -120,6 +121,13 @@ def test_connd_answers_invalid_until_it_has_a_value(manager: Manager, connd: Con
             client.call(f"io.connd.secrets.{method}", {name: key})
         assert caught.value.name == "io.connd.secrets.Invalid"
         assert caught.value.parameters["field"] == field
+        kind = "conn" if name == "conn_id" else "var"
+        done = subprocess.run(
+            [CONNCTL, "--socket", connd.socket, "get", kind, key],
+            capture_output=True, text=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (3, "")
+        assert "has no usable value in the manager" in done.stderr and field in done.stderr
     manager.update(
         object_id, connection={"type": "postgres", "host": "now"}, autoLinkDeployments=True
     )

@@ -305,7 +305,7 @@ depth_has_an_edge(void **state)
 
 	(void)state;
 	for (int depth = LIMIT_JSON_DEPTH; depth <= LIMIT_JSON_DEPTH + 1; depth++) {
-		int want = depth > LIMIT_JSON_DEPTH ? -EBADMSG : 0;
+		int want = depth > LIMIT_JSON_DEPTH ? -ELOOP : 0;
 		size_t n = 0;
 
 		memset(text, '[', depth);

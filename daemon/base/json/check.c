@@ -10,6 +10,7 @@
 struct reader {
 	const char *p, *end;
 	enum scan_mode mode;
+	bool too_deep;
 };
 
 static bool
@@ -217,8 +218,10 @@ check_value(struct reader *r)
 			return false;
 		c = *r->p;
 		if (c == '{' || c == '[') {
-			if (in.depth == LIMIT_JSON_DEPTH)
+			if (in.depth == LIMIT_JSON_DEPTH) {
+				r->too_deep = true;
 				return false;
+			}
 			in.depth++;
 			in.objects = in.objects << 1 | (c == '{');
 			r->p = after_space(r->p + 1, r->end);
@@ -256,7 +259,7 @@ scan_check(struct span text, enum scan_mode mode, struct span *value, size_t *er
 	if (!good || r.p != r.end) {
 		if (error_at)
 			*error_at = (size_t)(r.p - text.p);
-		return -EBADMSG;
+		return r.too_deep ? -ELOOP : -EBADMSG;
 	}
 	*value = (struct span){ from, (size_t)(to - from) };
 	return 0;

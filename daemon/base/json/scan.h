@@ -26,8 +26,8 @@ enum scan_type { SCAN_NULL, SCAN_BOOL, SCAN_NUMBER, SCAN_STRING, SCAN_ARRAY, SCA
 
 /*
  * One JSON value and nothing else but white space: RFC 8259 grammar, valid UTF-8, no bare control
- * characters, at most LIMIT_JSON_DEPTH deep. 0, or -EBADMSG with *error_at (may be NULL) set to the
- * offset. On success *value is the text without surrounding white space.
+ * characters. 0; -EBADMSG, or -ELOOP when it nests deeper than LIMIT_JSON_DEPTH, with *error_at
+ * (may be NULL) set to the offset. On success *value is the text without surrounding white space.
  */
 MUST_CHECK int scan_check(
     struct span text, enum scan_mode mode, struct span *value, size_t *error_at);

@@ -7,6 +7,14 @@
 #include "manager/api/input/object_value.h"
 #include "manager/model/auth_types.h"
 
+#define PAGE_ENOUGH (4 * 1024 * 1024)
+
+int
+encode_page_is_full(const struct buf *out)
+{
+	return buf_error(out) ? buf_error(out) : out->len > PAGE_ENOUGH;
+}
+
 void
 encode_time(const char *name, int64_t wall_ms, struct buf *out)
 {

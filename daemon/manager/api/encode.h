@@ -19,6 +19,14 @@ struct encode_view {
 	struct id scope_id;
 };
 
+/*
+ * A page that is made whole, in a buffer of ENCODE_PAGE_MAX, ends early once it holds 4 MiB: the
+ * client goes on behind the rows that came. 0: there is room for another row; 1: the page is full;
+ * or out's error.
+ */
+#define ENCODE_PAGE_MAX (6 * 1024 * 1024)
+int encode_page_is_full(const struct buf *out);
+
 /* Appends one EnvironmentObject. view may be NULL: as its own, without secrets. Failures stick in out. */
 void encode_object(const struct store_object *o, const struct encode_view *view, struct buf *out);
 /* Appends an organization, Workspace, Deployment or project, as e->scope says. */

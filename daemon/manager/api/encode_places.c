@@ -46,9 +46,10 @@ deployment_members(const struct store_entity *e, struct buf *out)
 {
 	/* What is not known of an Airflow that others run. */
 	static const char *const unknown[] = { "airflowVersion", "apiUrl", "astroRuntimeVersion",
-		"imageRepository", "imageTag", "namespace", "runtimeVersion", "schedulerCpu",
-		"schedulerMemory", "uiUrl", "webServerAirflowApiUrl", "webServerCpu",
-		"webServerIngressHostname", "webServerMemory", "webServerUrl" };
+		"defaultTaskPodCpu", "defaultTaskPodMemory", "imageRepository", "imageTag",
+		"namespace", "resourceQuotaCpu", "resourceQuotaMemory", "runtimeVersion",
+		"schedulerCpu", "schedulerMemory", "uiUrl", "webServerAirflowApiUrl",
+		"webServerCpu", "webServerIngressHostname", "webServerMemory", "webServerUrl" };
 
 	encode_makers(out);
 	jtext_member_string(out, "organizationId", span_of(e->organization.s));
@@ -56,6 +57,9 @@ deployment_members(const struct store_entity *e, struct buf *out)
 	jtext_member_string(out, "workspaceName", e->workspace_name);
 	jtext_member_string(out, "status", SPAN_LITERAL("UNKNOWN"));
 	jtext_member_string(out, "type", SPAN_LITERAL("STANDARD"));
+	/* Clients take one of their own words, or end. */
+	jtext_member_string(out, "executor", SPAN_LITERAL("CELERY"));
+	jtext_member_string(out, "schedulerSize", SPAN_LITERAL("SMALL"));
 	jtext_member_bool(out, "isCicdEnforced", e->cicd_enforced);
 	jtext_member_bool(out, "isDagDeployEnabled", false);
 	jtext_member_int(out, "schedulerReplicas", 0);

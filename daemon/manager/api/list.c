@@ -294,6 +294,26 @@ end_list(const struct list_stream *s, struct buf *out)
 	return buf_error(out);
 }
 
+/*
+ * Appends a row. One that is larger than a row may be, as an earlier release could store it,
+ * spares the others: it is listed without its value.
+ */
+static void
+encode_row(struct store_object *o, const struct encode_view *view, struct buf *out)
+{
+	size_t before = out->len;
+
+	encode_object(o, view, out);
+	if (buf_error(out) != -EMSGSIZE || out->max - before < LIMIT_ROW)
+		return;
+	log_error("an object is too large: it is listed without its value", LOG_STR("id", o->id.s));
+	out->error = 0;
+	out->len = before;
+	o->value = SPAN_LITERAL(VALUE_NONE);
+	o->n_links = o->n_excludes = 0;
+	encode_object(o, view, out);
+}
+
 /* Until out holds `enough` bytes (1), or there are no more (0). */
 static int
 add_rows(struct list_stream *s, struct buf *out, size_t enough)
@@ -310,7 +330,7 @@ add_rows(struct list_stream *s, struct buf *out, size_t enough)
 		if (s->any)
 			buf_addc(out, ',');
 		s->any = true;
-		encode_object(&o, &s->list.view, out);
+		encode_row(&o, &s->list.view, out);
 	}
 	return buf_error(out) ? buf_error(out) : 1;
 }

@@ -12,9 +12,8 @@
 #include "manager/api/encode.h"
 #include "manager/api/input/etag.h"
 
-#define OBJECT_MAX (16 * 1024 * 1024) /* one object with its links, as JSON */
-#define ENCODING   1 /* part of the tag: moves when an object is encoded differently */
-#define TAG_SIZE   64
+#define ENCODING 1 /* part of the tag: moves when an object is encoded differently */
+#define TAG_SIZE 64
 
 static const char the_object[] = "The environment object";
 
@@ -137,7 +136,7 @@ write_headers(const struct request *rq, const char *tag, struct http_header list
 void
 object_respond(struct request *rq, const struct store_object *o)
 {
-	struct buf body = BUF_INIT(OBJECT_MAX);
+	struct buf body = BUF_INIT(LIMIT_ROW);
 	struct http_header list[3];
 	char tag[TAG_SIZE];
 	bool reads = rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD, given;
@@ -210,17 +209,22 @@ respond_outgrown(
 	struct buf text = BUF_INIT(FAULT_MESSAGE_SIZE);
 	char field[OBJECT_LINK_FIELD_SIZE];
 
-	if (fault->part == FAULT_LINK) {
+	if (r == -EFBIG) {
+		buf_adds(&text, "links");
+	} else if (fault->part == FAULT_LINK) {
 		object_body_link_field(body, fault->index, field);
 		buf_addf(&text, "%.*s.overrides", (int)strcspn(field, "."), field);
 	} else {
 		buf_adds(&text, object_type_member(object_body_request(body)->type));
 	}
-	buf_adds(&text, " and what is stored of it ");
-	if (r == -E2BIG)
-		buf_addf(&text, "have together more than %d members in one map", VALUE_MAX_MEMBERS);
+	if (r == -EFBIG)
+		buf_adds(&text, ": their overrides are together larger than 2 MiB");
+	else if (r == -E2BIG)
+		buf_addf(&text,
+		    " and what is stored of it have together more than %d members in one map",
+		    VALUE_MAX_MEMBERS);
 	else
-		buf_adds(&text, "are together larger than 1 MiB");
+		buf_adds(&text, " and what is stored of it are together larger than 1 MiB");
 	respond_error(rq->conn, 413, buf_str(&text));
 	buf_fini(&text);
 }
@@ -246,7 +250,8 @@ object_respond_refused(
 		return;
 	case -EMSGSIZE:
 	case -E2BIG:
-		if (body && fault) {
+	case -EFBIG:
+		if (r == -EFBIG || (body && fault)) {
 			respond_outgrown(rq, r, body, fault);
 			return;
 		}

@@ -7,8 +7,6 @@
 #include "manager/api/input/body.h"
 #include "manager/api/object_response.h"
 
-#define HISTORY_MAX (16 * 1024 * 1024)
-
 static void
 encode_audit(const struct store_audit *a, struct buf *out)
 {
@@ -44,14 +42,14 @@ list_audit(void *arg, const struct store_audit *a)
 	if (out->data[out->len - 1] != '[')
 		buf_addc(out, ',');
 	encode_audit(a, out);
-	return buf_error(out);
+	return encode_page_is_full(out);
 }
 
 /* The query's offset and limit are its part of q; answers the call. */
 static void
 answer_history(struct request *rq, struct store_audit_query *q)
 {
-	struct buf body = BUF_INIT(HISTORY_MAX);
+	struct buf body = BUF_INIT(ENCODE_PAGE_MAX);
 	int64_t total = 0;
 	struct fault f;
 	int r;
@@ -131,7 +129,7 @@ read_restoration(struct request *rq, struct id *subject, int64_t *version)
 	if (r == 0 && subject)
 		r = body_text(&b, "subjectId", true, &text);
 	if (r == 0 && subject && !id_from(text, subject))
-		r = fault_set(&f, "invalid", "subjectId", "is no id");
+		r = fault_set(&f, "invalid", "subjectId", "is not an id");
 	if (r == 0)
 		r = body_int(&b, "version", 1, INT64_MAX, version);
 	if (r == 0 && !*version)
@@ -173,7 +171,7 @@ object_restore(struct request *rq)
 void
 audit_restore(struct request *rq)
 {
-	static const char what[] = "A deleted object of this subjectId";
+	static const char what[] = "A deleted object of this subjectId whose place still exists";
 	struct place place;
 	struct id id;
 	int64_t version = 0;

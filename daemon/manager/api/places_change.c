@@ -121,7 +121,9 @@ read_workspace(struct request *rq, struct body *b, struct id *id, struct place *
 	if (r == STORE_OK && id_equal(&place->organization, &rq->organization) &&
 	    policy_decide(&rq->who.subject, ACTION_VIEW, place, false) == POLICY_ALLOWED)
 		return 0;
-	return r < 0 ? r : fault_set(b->fault, "invalid", "workspaceId", "names no Workspace");
+	return r < 0
+		   ? r
+		   : fault_set(b->fault, "invalid", "workspaceId", "is not the id of a Workspace");
 }
 
 void
@@ -262,7 +264,7 @@ read_deployment(struct body *b, struct id *out, bool *given)
 	*out = (struct id){ 0 };
 	if (r < 0 || !text.n || id_from(text, out))
 		return r;
-	return fault_set(b->fault, "invalid", "deploymentId", "names no Deployment");
+	return fault_set(b->fault, "invalid", "deploymentId", "is not the id of a Deployment");
 }
 
 /* A Deployment that a body names must be in the project's Workspace. */
@@ -279,7 +281,7 @@ check_deployment(
 	if (r < 0 || (r == 0 && id_equal(&place.workspace, workspace)))
 		return r;
 	return fault_set(
-	    b->fault, "invalid", "deploymentId", "names no Deployment of the Workspace");
+	    b->fault, "invalid", "deploymentId", "is not the id of a Deployment of the Workspace");
 }
 
 void

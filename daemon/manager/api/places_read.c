@@ -8,7 +8,6 @@
 #include "manager/api/request.h"
 #include "manager/model/auth_types.h"
 
-#define LIST_MAX      (16 * 1024 * 1024)
 #define DEFAULT_LIMIT 20
 
 struct page {
@@ -76,7 +75,7 @@ separate(struct buf *out)
 void
 organizations_list(struct request *rq)
 {
-	struct buf body = BUF_INIT(LIST_MAX);
+	struct buf body = BUF_INIT(ENCODE_PAGE_MAX);
 	struct store_entity_order order; /* of one: to be told what there is not */
 	struct store_entity e;
 	struct page p;
@@ -95,7 +94,7 @@ organizations_list(struct request *rq)
 void
 organization_get(struct request *rq)
 {
-	struct buf body = BUF_INIT(LIST_MAX);
+	struct buf body = BUF_INIT(ENCODE_PAGE_MAX);
 	struct store_entity e;
 	int r = store_entity_get(rq->api->store, SCOPE_ORGANIZATION, &rq->organization, &e);
 
@@ -180,7 +179,8 @@ list_entity(void *arg, const struct store_entity *e)
 	if (!is_visible(l->rq, e, &l->around))
 		return 0;
 	row = l->page.total++;
-	if (row < l->page.offset || row - l->page.offset >= l->page.limit)
+	if (row < l->page.offset || row - l->page.offset >= l->page.limit ||
+	    encode_page_is_full(&l->body))
 		return 0;
 	separate(&l->body);
 	encode_entity(e, &l->body);
@@ -190,7 +190,9 @@ list_entity(void *arg, const struct store_entity *e)
 static void
 list_entities(struct request *rq, enum scope scope, const char *member, const char *id_parameter)
 {
-	struct listing l = { .rq = rq, .id_parameter = id_parameter, .body = BUF_INIT(LIST_MAX) };
+	struct listing l = {
+		.rq = rq, .id_parameter = id_parameter, .body = BUF_INIT(ENCODE_PAGE_MAX)
+	};
 	struct store_entity_order order;
 	int r;
 
@@ -221,7 +223,7 @@ deployments_list(struct request *rq)
 static void
 get_entity(struct request *rq, enum scope scope, const char *what)
 {
-	struct buf body = BUF_INIT(LIST_MAX);
+	struct buf body = BUF_INIT(ENCODE_PAGE_MAX);
 	struct store_entity e;
 	struct id id, around = workspace_around(rq);
 	int r = STORE_NOT_FOUND;
@@ -271,7 +273,7 @@ project_get(struct request *rq)
 void
 auth_types_list(struct request *rq)
 {
-	struct buf body = BUF_INIT(LIST_MAX);
+	struct buf body = BUF_INIT(ENCODE_PAGE_MAX);
 	const struct auth_type *t;
 	struct page p;
 

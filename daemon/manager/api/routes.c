@@ -11,6 +11,7 @@
 #include "manager/api/rate.h"
 #include "manager/api/request.h"
 #include "manager/api/throttle.h"
+#include "manager/api/unserved.h"
 
 #define ORGANIZATION "/v1/organizations/{organization}"
 #define OBJECTS      ORGANIZATION "/environment-objects"
@@ -154,7 +155,9 @@ find_route(struct request *rq, struct span *organization)
 
 		respond_error_with(rq->conn, 405, &header, "This path does not have this method");
 	} else {
-		respond_error(rq->conn, 404, "There is nothing at this path");
+		const char *why = unserved_sentence(&rq->path);
+
+		respond_error(rq->conn, 404, why ? why : "There is nothing at this path");
 	}
 	buf_fini(&allow);
 	return NULL;
@@ -198,6 +201,8 @@ take_base(struct request *rq)
 
 	if (p->n > skip + 1 && span_is(at[0], "platform") && span_is(at[1], "v1beta1")) {
 		rq->is_beta = true;
+		skip++;
+	} else if (p->n > skip + 1 && span_is(at[0], "iam") && span_is(at[1], "v1beta1")) {
 		skip++;
 	} else if (p->n <= skip || (!span_is(at[0], "v1") && !span_is(at[0], "v1alpha1"))) {
 		return;

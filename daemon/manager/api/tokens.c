@@ -9,7 +9,6 @@
 #include "manager/api/input/body.h"
 #include "manager/api/request.h"
 
-#define TOKENS_BODY_MAX   (16 * 1024 * 1024)
 #define TOKEN_TEXT_MAX    4096
 #define TOKEN_SECONDS_MAX ((int64_t)10 * 366 * 24 * 3600)
 
@@ -211,7 +210,7 @@ find_token(struct request *rq, struct store_token *t)
 void
 tokens_get(struct request *rq)
 {
-	struct buf body = BUF_INIT(TOKENS_BODY_MAX);
+	struct buf body = BUF_INIT(ENCODE_PAGE_MAX);
 	struct store_token t;
 
 	if (!find_token(rq, &t))
@@ -248,7 +247,7 @@ list_token(void *arg, const struct store_token *t)
 	if (out->len && out->data[out->len - 1] != '[')
 		buf_addc(out, ',');
 	encode_token(t, out);
-	return buf_error(out);
+	return encode_page_is_full(out);
 }
 
 /* The place whose tokens are asked for: the token's own, unless the query names one. */
@@ -279,7 +278,7 @@ read_list_place(struct request *rq, struct place *place, struct fault *f)
 void
 tokens_list(struct request *rq)
 {
-	struct buf body = BUF_INIT(TOKENS_BODY_MAX);
+	struct buf body = BUF_INIT(ENCODE_PAGE_MAX);
 	int64_t offset = 0, limit = 20, total = 0;
 	struct place place;
 	struct fault f;
@@ -306,8 +305,8 @@ tokens_list(struct request *rq)
 	jtext_member_int(&body, "offset", offset);
 	jtext_member_int(&body, "totalCount", total);
 	buf_addc(&body, '}');
-	if (r != 0)
-		respond_internal_error(rq->conn, r < 0 ? r : -EIO);
+	if (r < 0)
+		respond_internal_error(rq->conn, r);
 	else
 		respond_json(rq->conn, NULL, &body);
 	buf_fini(&body);

@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "manager/http/http_internal.h"
 
-#define PIECE_MAX (4 * 1024 * 1024) /* one piece: a row is at most some 1 MiB */
+#define PIECE_MAX (64 * 1024 + LIMIT_ROW) /* one piece: one more row when little is in it */
 
 static int
 next_piece(struct http_conn *c, struct buf *piece)

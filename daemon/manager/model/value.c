@@ -245,6 +245,8 @@ value_changes(enum manager_type type, struct span was, struct span now,
 	struct value_doc a, b;
 	int r = 0;
 
+	if (span_equal(was, now))
+		return 0;
 	value_doc_read(&a, type, was);
 	value_doc_read(&b, type, now);
 	for (const struct value_field *f = value_fields(type); r == 0 && f && f->name; f++) {

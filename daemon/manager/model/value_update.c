@@ -314,7 +314,9 @@ value_override_update(const struct value_transition *t, struct span stored,
 	size_t begin = out->len;
 	int r = 0;
 
-	if (outcome == CLEAR)
+	if (outcome == KEEP && !change->n_unset && t->was.auth == t->now.auth)
+		buf_add(out, stored.p, stored.n);
+	else if (outcome == CLEAR)
 		buf_adds(out, VALUE_NO_OVERRIDE);
 	else
 		r = each_field(t, stored, change->fields, outcome == KEEP ? kept_field : laid_field,

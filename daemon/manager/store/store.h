@@ -42,8 +42,9 @@ enum store_result {
 };
 
 /*
- * Which part of a request is at fault: for STORE_NO_ENTITY, and for -EMSGSIZE and -E2BIG (together
- * with what is stored it is too large, or has too many members in one map).
+ * Which part of a request is at fault: for STORE_NO_ENTITY, and when together with what is stored
+ * it is too large (-EMSGSIZE), has too many members in one map (-E2BIG), or is the link with which
+ * all overrides together are too large (-EFBIG).
  */
 struct store_fault {
 	enum { FAULT_SCOPE, FAULT_VALUE, FAULT_LINK, FAULT_EXCLUDE } part;
@@ -289,7 +290,9 @@ struct store_version {
  */
 MUST_CHECK int store_object_create(struct store *s, const struct store_object_request *r,
     const struct store_actor *by, struct id *out, struct store_fault *fault);
-/* 0, STORE_NOT_FOUND, STORE_STALE, STORE_NO_ENTITY, -EMSGSIZE, -E2BIG (*fault), or -errno. */
+/*
+ * 0, STORE_NOT_FOUND, STORE_STALE, STORE_NO_ENTITY, -EMSGSIZE, -E2BIG, -EFBIG (*fault), or -errno.
+ */
 MUST_CHECK int store_object_update(struct store *s, const struct id *id,
     const struct store_object_request *r, const struct store_version *expect,
     const struct store_actor *by, struct store_fault *fault);

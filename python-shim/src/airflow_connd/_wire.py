@@ -151,6 +151,11 @@ def _withheld(given: dict[str, Any]) -> errors.ConndError:
 
 
 def _invalid(given: dict[str, Any]) -> errors.ConndError:
+    if given.get("field") in ("connection", "airflowVariable", "environmentVariable"):
+        return errors.Invalid(
+            "the manager lists it without a value: it may have been created without one; "
+            "set its value there"
+        )
     return errors.Invalid(f"its {_words(given, 'field')} in the manager cannot be represented")
 
 

@@ -6,6 +6,7 @@
 
 #include "base/json/names.h"
 #include "base/json/scan.h"
+#include "base/limits.h"
 #include "base/utf8.h"
 #include "manager/api/input/object_value.h"
 
@@ -16,8 +17,14 @@ body_check(struct span json, struct span *object, struct fault *f)
 	size_t at = 0;
 	int r;
 
-	if (scan_check(json, SCAN_LENIENT, object, &at) < 0)
-		return fault_set(f, "invalid", "body", "is no valid JSON at byte %zu", at);
+	if (!json.n)
+		return fault_set(f, "required", "body", "is empty: expected a JSON object");
+	r = scan_check(json, SCAN_LENIENT, object, &at);
+	if (r == -ELOOP)
+		return fault_set(f, "invalid", "body", "nests deeper than %d levels at byte %zu",
+		    LIMIT_JSON_DEPTH, at);
+	if (r < 0)
+		return fault_set(f, "invalid", "body", "is not valid JSON at byte %zu", at);
 	if (scan_type(*object) != SCAN_OBJECT)
 		return fault_set(f, "invalid", "body", "must be a JSON object");
 	r = json_names_once(*object, &name);

@@ -75,9 +75,10 @@ object_put_link(struct store *s, const struct writing *w, const struct store_tar
 	return r;
 }
 
+/* Adds the length of the override to *total. */
 static int
-write_link(
-    struct store *s, const struct writing *w, const struct store_link_request *l, size_t position)
+write_link(struct store *s, const struct writing *w, const struct store_link_request *l,
+    size_t position, size_t *total)
 {
 	struct buf was = BUF_INIT(LIMIT_VALUE), now = BUF_INIT(2 * LIMIT_VALUE);
 	const struct store_target target = { l->scope, l->entity };
@@ -87,6 +88,7 @@ write_link(
 		r = value_override_update(&w->secrets, span_of_buf(&was), &l->override, &now);
 	if (r == 0)
 		r = object_put_link(s, w, &target, position, span_of_buf(&now));
+	*total += now.len;
 	buf_fini(&was);
 	buf_fini(&now);
 	return r;
@@ -96,6 +98,7 @@ int
 object_write_links(struct store *s, const struct writing *w, const struct store_object_request *q,
     struct store_fault *fault)
 {
+	size_t total = 0;
 	/* Those the request does not name keep this position and are deleted below. */
 	int r =
 	    db_run(db_query(&s->db, "UPDATE link SET position = -1 WHERE object = ?", "i", w->n));
@@ -105,7 +108,9 @@ object_write_links(struct store *s, const struct writing *w, const struct store_
 		fault->index = i;
 		r = object_check_target(s, w, q->links[i].scope, &q->links[i].entity);
 		if (r == 0)
-			r = write_link(s, w, &q->links[i], i);
+			r = write_link(s, w, &q->links[i], i, &total);
+		if (r == 0 && total > LIMIT_OVERRIDES)
+			r = -EFBIG;
 	}
 	if (r == 0)
 		r = db_run(db_query(
@@ -195,12 +200,14 @@ object_restore_links(struct store *s, const struct writing *w, const struct stor
 {
 	struct span links = old->links, excludes = old->excludes;
 	struct store_link l;
-	size_t position = 0;
+	size_t position = 0, total = 0;
 	int r = db_run(db_query(&s->db, "DELETE FROM link WHERE object = ?", "i", w->n));
 
 	if (r == 0)
 		r = db_run(db_query(&s->db, "DELETE FROM exclusion WHERE object = ?", "i", w->n));
-	while (r == 0 && (history_next(&links, &l) || history_next(&excludes, &l)))
+	while (r == 0 && (history_next(&links, &l) || history_next(&excludes, &l))) {
 		r = restore_target(s, w, was, &l, position++);
-	return r;
+		total += l.override.n;
+	}
+	return r == 0 && total > LIMIT_OVERRIDES ? -EFBIG : r;
 }

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be written can be listed, and what is refused is refused with a true sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from connd_testing import Manager, link
+from manager_http import objects, send
+
+MIB = 1024 * 1024
+LINKS = 8
+
+
+@pytest.fixture
+def manager(workdir: Path) -> Any:
+    with Manager(workdir, [f"d{i}" for i in range(LINKS)]) as running:
+        yield running
+
+
+def post(manager: Manager, path: str, body: Any) -> Any:
+    return send(manager, "POST", f"{objects(manager)}{path}", body)
+
+
+def test_overrides_of_one_object_are_bounded_together_and_listed_up_to_there(
+    manager: Manager,
+) -> None:
+    """Update by update they outgrow what one body may hold; the last one is refused."""
+    places = list(manager.deployment_ids.values())
+    for key in ("a", "z"):
+        manager.create_connection(key, host=key)
+    object_id = manager.create_connection("wide", host="h")
+    large = {"password": "x" * (400 * 1024)}
+    for n in range(1, LINKS):
+        links = [link(place) for place in places[: n - 1]] + [link(places[n - 1], connection=large)]
+        reply = post(manager, f"/{object_id}", {"connection": {"type": "t"}, "links": links})
+        if reply.status != 200:
+            break
+    else:
+        pytest.fail("there is no end of overrides")
+    assert n == 6
+    reply.error(413, "links", "overrides", "2 MiB")
+    got = manager.api("GET", f"/{object_id}")
+    assert len(got["links"]) == n - 1
+    rows = manager.api("GET", "?showSecrets=true")["environmentObjects"]
+    assert [row["objectKey"] for row in rows] == ["a", "wide", "z"]
+    shown = [len(one["connectionOverrides"]["password"]) for one in rows[1]["links"]]
+    assert shown == [400 * 1024] * 5
+    # What it was before can be gone back to.
+    manager.update(object_id, connection={"type": "t"})
+    assert len(manager.api("POST", f"/{object_id}/restore", {"version": n})["links"]) == n - 1
+
+
+def test_names_fill_a_row_most_and_the_row_is_listed(manager: Manager) -> None:
+    """A member's name stands in setFields once more: short values make the largest row."""
+    object_id = manager.create_connection("wide")
+    places = list(manager.deployment_ids.values())
+    names = {f"{i:03}{'n' * 990}": 1 for i in range(1000)}
+    for n in range(1, 3):
+        links = [link(place) for place in places[: n - 1]]
+        links.append(link(places[n - 1], connection={"extra": names}))
+        manager.update(object_id, connection={"type": "t"}, links=links)
+    (row,) = manager.api("GET", "?showSecrets=true")["environmentObjects"]
+    assert [len(one["setFields"]) for one in row["links"]] == [1000] * 2
+    assert len(json.dumps(row)) > 3.5 * MIB
+
+
+def test_many_changed_names_are_counted_and_the_write_stands(manager: Manager) -> None:
+    places = list(manager.deployment_ids.values())
+    extra = {f"member{i:03}": i for i in range(1000)}
+    object_id = manager.create_connection(
+        "c", links=[link(place, connection={"extra": extra}) for place in places]
+    )
+    path = f"{objects(manager)}/{object_id}/history"
+    (change,) = send(manager, "GET", path).body["history"]
+    *named, more = change["fields"]
+    assert named[0] == "type" and f"links.{min(places)}" in named
+    assert more == f"and {1 + LINKS * 1001 - len(named)} more"
+    assert len(json.dumps(change)) < 32 * 1024
+
+
+def test_a_long_history_comes_page_by_page(manager: Manager) -> None:
+    """A page ends early when it is large; the next one begins behind its rows."""
+    extra = {f"{i:03}{'n' * 50}": i for i in range(1000)}
+    object_id = manager.create_connection("c", extra=extra)
+    for n in range(300):
+        manager.update(object_id, connection={"type": "t", "extra": dict.fromkeys(extra, n)})
+    path = f"{objects(manager)}/{object_id}/history?limit=1000"
+    seen, pages = [], 0
+    while True:
+        page = send(manager, "GET", f"{path}&offset={len(seen)}").body
+        assert page["totalCount"] == 301
+        seen += [row["version"] for row in page["history"]]
+        pages += 1
+        if len(seen) == 301:
+            break
+        assert page["history"]
+    assert seen == list(range(301, 0, -1)) and pages > 1
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "is empty"),
+        (b"{", "is not valid JSON at byte 1"),
+        (b'{"a":' * 33 + b"1" + b"}" * 33, "nests deeper than 32 levels at byte 160"),
+        (b'{"a": "\xff"}', "is not valid JSON at byte 7"),
+        (b"[]", "must be a JSON object"),
+    ],
+)
+def test_a_refused_body_is_told_why(manager: Manager, body: bytes, words: str) -> None:
+    reply = send(manager, "POST", objects(manager), body)
+    reply.field_error("body")
+    reply.error(400, words)
+
+
+def test_a_map_that_grows_too_wide_is_named(manager: Manager) -> None:
+    place = manager.deployment_ids["d0"]
+    full = {f"a{i}": 1 for i in range(1000)}
+    object_id = manager.create_connection(
+        "c", extra=full, links=[link(place, connection={"extra": full})]
+    )
+    before = manager.api("GET", f"/{object_id}")
+    more = {"type": "t", "extra": {"b": 1}}
+    reply = post(manager, f"/{object_id}", {"connection": more})
+    reply.error(413, "connection and what is stored", "1000 members")
+    reply = post(
+        manager, f"/{object_id}",
+        {"connection": {"type": "t"}, "links": [link(place, connection={"extra": {"b": 1}})]},
+    )  # fmt: skip
+    reply.error(413, "links[0].overrides and what is stored", "1000 members")
+    assert manager.api("GET", f"/{object_id}") == before
