@@ -149,8 +149,15 @@ $B/tests/unit/test_base: LDFLAGS += -Wl,--wrap=free
 
 SIM := $B/tests/sim/sim
 
+# Programs of ours that Python tests compare with others.
+HELPERS := $(patsubst %.c,$B/%,$(wildcard tests/lib/*.c))
+
+$(HELPERS): %: %.o $(call archives,manager proto base)
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_manager)
+
 .PHONY: tests
-tests: $(UNIT) $(SIM)
+tests: $(UNIT) $(SIM) $(HELPERS)
 
 .PHONY: unit
 unit: $(UNIT) ## build and run the C unit tests (MODE=asan: with sanitizers)

@@ -50,6 +50,7 @@ static const struct row rows[] = {
 	{ "GET http://h:8o/v1 HTTP/1.1\r\n" H "\r\n", 400, 0, 0, 0, 0 },
 	{ "GET http://h\\v1 HTTP/1.1\r\n" H "\r\n", 400, 0, 0, 0, 0 },
 	{ "GET http://[::1/v1 HTTP/1.1\r\n" H "\r\n", 400, 0, 0, 0, 0 },
+	{ "GET http://[::x]/v1 HTTP/1.1\r\n" H "\r\n", 400, 0, 0, 0, 0 },
 	{ "GET http:/v1 HTTP/1.1\r\n" H "\r\n", 400, 0, 0, 0, 0 },
 	{ "GET ftp://h/v1 HTTP/1.1\r\n" H "\r\n", 400, 0, 0, 0, 0 },
 	{ "GET h:80 HTTP/1.1\r\n" H "\r\n", 400, 0, 0, 0, 0 },
@@ -139,6 +140,9 @@ static const struct row rows[] = {
 	{ "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400, 0, 0, 0, 0 },
 #define CHUNKED "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n"
 	{ CHUNKED "\r\n", 400, 0, 0, 0, 0 },
+	{ CHUNKED "0\r\nContent-Length: 5\r\n\r\n", 400, 0, 0, 0, 0 },
+	{ CHUNKED "0\r\ntransfer-encoding: chunked\r\n\r\n", 400, 0, 0, 0, 0 },
+	{ CHUNKED "0\r\nHost: other\r\n\r\n", 400, 0, 0, 0, 0 },
 	{ CHUNKED "g\r\n", 400, 0, 0, 0, 0 },
 	{ CHUNKED "0x3\r\n", 400, 0, 0, 0, 0 },
 	{ CHUNKED "-3\r\n", 400, 0, 0, 0, 0 },

@@ -362,16 +362,19 @@ read_chunk_line(struct http_parser *p)
 	return HTTP_PARSE_MORE;
 }
 
-/* Trailer fields must be well-formed and are then forgotten: none may change what was decided. */
+/* Trailer fields must be well-formed, and are ignored. One that would have decided something is refused. */
 static int
 read_trailer(struct http_parser *p)
 {
-	struct http_field ignored;
+	struct http_field field;
 
 	if (p->line.len == 2)
 		return body_done(p);
-	if (check_field(p, (struct span){ p->line.data, p->line.len - 2 }, &ignored))
+	if (check_field(p, (struct span){ p->line.data, p->line.len - 2 }, &field))
 		return HTTP_PARSE_BAD;
+	if (http_span_is(field.name, "content-length") ||
+	    http_span_is(field.name, "transfer-encoding") || http_span_is(field.name, "host"))
+		return refuse(p, 400, "A field of the request's head stands in its trailer");
 	return HTTP_PARSE_MORE;
 }
 

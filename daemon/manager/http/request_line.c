@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manager/http/request_line.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include <strings.h>
 
@@ -67,15 +68,18 @@ is_port(struct span s)
 	return s.n <= 5;
 }
 
-/* "[" ... "]": an address of IPv6 or of a later version; its inner form is not looked at. */
+/* An address of IPv6. Of later versions there are none. */
 static bool
 is_ip_literal(struct span s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (!is_alpha(s.p[i]) && !is_digit(s.p[i]) &&
-		    !is_one_of(s.p[i], ":.-_~!$&'()*+,;="))
-			return false;
-	return s.n > 0;
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr address;
+
+	if (s.n >= sizeof text)
+		return false;
+	memcpy(text, s.p, s.n);
+	text[s.n] = '\0';
+	return inet_pton(AF_INET6, text, &address) == 1;
 }
 
 /* Splits host [ ":" port ]; port is absent without a colon. False when neither can be derived. */
