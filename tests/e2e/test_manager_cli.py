@@ -749,7 +749,9 @@ def test_it_says_where_it_serves(made: Manager) -> None:
     made.serve()
     assert made.program
     program = made.program
-    eventually(lambda: f"port={made.port}" in program.stderr_text(), "a line about the port")
+    eventually(
+        lambda: f"listen=127.0.0.1:{made.port}" in program.stderr_text(), "a line that says where"
+    )
     assert made.token not in program.stderr_text()
     made.stop()
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from connd_testing import MANAGER, PATIENCE, Manager, VarlinkError, free_port
+from connd_testing import MANAGER, PATIENCE, Manager, VarlinkError
 from manager_http import connection, dial, objects, read_to_end, request_text, send
 
 
@@ -122,7 +122,7 @@ def test_connd_lives_through_all_of_them(workdir: Path) -> None:
 
 def test_an_order_that_makes_no_sense(workdir: Path) -> None:
     done = subprocess.run(
-        [MANAGER, "--data", workdir, "--listen", f"127.0.0.1:{free_port()}", "--fault", "list:boom"],
+        [MANAGER, "--data", workdir, "--listen", "127.0.0.1:0", "--fault", "list:boom"],
         capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 2 and "list:boom" not in done.stdout and "boom" in done.stderr

@@ -149,8 +149,12 @@ def test_what_is_moved_to_another_place_is_refused(made: Manager) -> None:
         reply = send(made, method, f"{objects(made)}{path}", body)
         reply.error(500)
         assert b"of a" not in reply.raw and b"of b" not in reply.raw
-        said = log.read_text()[size:]
-        assert "does not open" in said and named in said, said
+
+        def said() -> bool:
+            text = log.read_text()[size:]
+            return "does not open" in text and named in text
+
+        eventually(said, "the log names what does not open")
 
     for table, column, rows, path, named in (
         ("object", "id", same, f"/{same[0]}", same[0]),

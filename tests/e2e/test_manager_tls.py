@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from connd_testing import MANAGER, PATIENCE, Manager, Program, eventually, free_port
+from connd_testing import MANAGER, PATIENCE, Manager, Program, eventually
 from manager_http import objects, read_reply, read_to_end, request_text
 
 
@@ -181,7 +181,7 @@ def test_a_pair_that_cannot_be_used_is_a_sentence(workdir: Path, damage: str) ->
     else:
         key.write_text("nonsense")
     done = subprocess.run(
-        [MANAGER, "--data", manager.data, "--listen", f"127.0.0.1:{free_port()}", "--tls-cert",
+        [MANAGER, "--data", manager.data, "--listen", "127.0.0.1:0", "--tls-cert",
          workdir / "cert.pem", "--tls-key", key],
         capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip

@@ -83,9 +83,8 @@ class Program:
         self.stderr_path = stderr
         self.env = {**os.environ, **popen.pop("env", {})}
         with stderr.open("ab") as err:
-            self.process = subprocess.Popen(
-                self.argv, stdin=subprocess.DEVNULL, stdout=err, stderr=err, env=self.env, **popen
-            )
+            popen = {"stdin": subprocess.DEVNULL, "stdout": err, "stderr": err, **popen}
+            self.process = subprocess.Popen(self.argv, env=self.env, **popen)
 
     @property
     def pid(self) -> int:
@@ -425,7 +424,7 @@ class Manager(InBlock):
 
     directory: Path
     deployments: Sequence[str] = ("prod", "dev")
-    port: int = 0
+    port: int = 0  # held while the manager is down: connd comes back to it
 
     def __post_init__(self) -> None:
         self.data = self.directory / "manager"
@@ -452,11 +451,32 @@ class Manager(InBlock):
         assert not _SANITIZER.search(done.stderr), done.stderr
         return json.loads(done.stdout) if done.stdout.strip() else None
 
+    def launch(
+        self,
+        *args: str | Path,
+        wrap: Callable[[list[str | Path]], list[str | Path]] | None = None,
+        **popen: Any,
+    ) -> dict[str, Any]:
+        """Starts it with these options alone. Returns what it prints once it serves: where. wrap: as
+        of Connd.start()."""
+        argv: list[str | Path] = [MANAGER, "--data", self.data, *args]
+        places = self.directory / "manager.out"
+        with places.open("wb") as out:
+            self.program = Program(
+                wrap(argv) if wrap else argv, self.directory / "manager.log", stdout=out, **popen
+            )
+        program = self.program
+
+        def printed() -> str:
+            program.assert_running()
+            text = places.read_text()
+            return text if text.endswith("\n") else ""
+
+        announced: dict[str, Any] = json.loads(eventually(printed, "it prints where it serves"))
+        return announced
+
     def serve(self, *args: str) -> Manager:
-        self.program = Program(
-            [MANAGER, "--data", self.data, "--listen", f"127.0.0.1:{self.port}", *args],
-            self.directory / "manager.log",
-        )
+        self.launch("--listen", f"127.0.0.1:{self.port}", *args)
 
         def answers() -> bool:
             assert self.program

@@ -4,7 +4,9 @@
 #include <errno.h>
 
 #include "base/mem.h"
+#include "manager/api/durable.h"
 #include "manager/api/fairness.h"
+#include "manager/api/open_lists.h"
 #include "manager/api/rate.h"
 #include "manager/api/request.h"
 #include "manager/api/routes.h"
@@ -26,7 +28,11 @@ api_new(
 	api->holder = store_holder_new();
 	api->later = later_new(api);
 	api->turns = turns_new(api);
-	if (api->holder && api->later && api->turns)
+	api->durable = durable_new(api);
+	api->observe = observe_new();
+	if (api->observe && api->holder && api->later && api->turns && api->durable)
+		r = open_lists_new(&api->open_lists, api);
+	if (r == 0)
 		r = watch_new(&api->watch, api);
 	if (r < 0) {
 		api_free(api);
@@ -75,12 +81,34 @@ on_refuse(void *arg, struct http_conn *conn, int status, const char *why)
 		respond_error(conn, status, why);
 }
 
+static void
+on_responded(void *arg, struct http_conn *conn, int status, int64_t ms)
+{
+	const struct api *api = arg;
+
+	observe_response(api->observe, conn, status, ms);
+}
+
 struct http_handler
 api_handler(struct api *api)
 {
-	return (struct http_handler){
-		.admit = on_admit, .request = on_request, .refuse = on_refuse, .arg = api
-	};
+	return (struct http_handler){ .admit = on_admit,
+		.request = on_request,
+		.refuse = on_refuse,
+		.responded = on_responded,
+		.arg = api };
+}
+
+struct observe *
+api_observe(struct api *api)
+{
+	return api->observe;
+}
+
+struct durable *
+api_durable(struct api *api)
+{
+	return api->durable;
 }
 
 void
@@ -97,6 +125,9 @@ api_free(struct api *api)
 		return NULL;
 	watch_free(api->watch);
 	later_free(api->later);
+	durable_free(api->durable);
+	open_lists_free(api->open_lists);
+	observe_free(api->observe);
 	turns_free(api->turns);
 	rate_free(api->rate_get);
 	rate_free(api->rate_post);

@@ -15,6 +15,7 @@
 #include "manager/api/fairness.h"
 #include "manager/api/input/etag.h"
 #include "manager/api/list.h"
+#include "manager/api/open_lists.h"
 #include "manager/api/watch.h"
 
 _Static_assert(QUERY_MAX_SORTS <= STORE_MAX_SORTS, "whatever is asked for fits");
@@ -37,6 +38,7 @@ struct list_stream {
 	struct store_cursor *cursor;
 	int64_t total;
 	bool begun, any;
+	struct open_list open;
 };
 
 /* --- what is asked -------------------------------------------------------------------- */
@@ -340,6 +342,8 @@ more_rows(void *arg, struct buf *out)
 {
 	struct list_stream *s = arg;
 
+	if (!open_list_is_allowed(&s->open))
+		return -EACCES;
 	if (!s->begun)
 		buf_adds(out, "{\"environmentObjects\":[");
 	s->begun = true;
@@ -351,6 +355,7 @@ list_done(void *arg)
 {
 	struct list_stream *s = arg;
 
+	open_lists_remove(&s->open);
 	store_list_close(s->cursor);
 	request_unref(s->rq);
 	mem_free(s);
@@ -375,7 +380,9 @@ list_answer(struct request *rq, const struct list *l, const struct list_wait *wa
 	if (s) {
 		s->rq = rq;
 		s->list = *l;
-		r = store_list(rq->api->store, &l->query, &s->cursor, &s->total, &number);
+		do
+			r = store_list(rq->api->store, &l->query, &s->cursor, &s->total, &number);
+		while (r == -EBUSY && open_lists_make_room(rq->api->open_lists, rq));
 	}
 	if (r != 0) {
 		mem_free(s);
@@ -389,6 +396,7 @@ list_answer(struct request *rq, const struct list *l, const struct list_wait *wa
 	write_headers(rq->api, number, wait, &own);
 	response_headers(headers, own.list);
 	request_ref(rq);
+	open_lists_add(rq->api->open_lists, &s->open, rq, &s->list);
 	http_respond_stream(rq->conn, 200, headers, json_type, &source);
 }
 

@@ -2,6 +2,7 @@
 #include "manager/api/request.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -112,6 +113,8 @@ request_identify(struct request *rq)
 	const struct subject *who = &rq->who.subject;
 	bool owner = who->role == ROLE_OWNER && who->scope == SCOPE_ORGANIZATION;
 
+	(void)snprintf(http_conn_label(rq->conn)->who, sizeof((struct http_label *)0)->who, "%s",
+	    rq->who.id.s);
 	http_conn_identify(rq->conn, owner ? SHARE_OWNER : SHARE_FAMILY, request_family(rq));
 }
 

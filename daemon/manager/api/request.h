@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "manager/api/input/field_error.h"
 #include "manager/api/input/query.h"
+#include "manager/api/observe.h"
 #include "manager/api/refusal.h"
 #include "manager/api/token.h"
 #include "manager/http/server.h"
@@ -18,7 +19,10 @@
 
 struct event_base;
 
+struct durable;
 struct later;
+struct observe;
+struct open_lists;
 struct rate;
 struct rehearsal;
 struct turns;
@@ -31,6 +35,9 @@ struct api {
 	struct store_holder *holder; /* for what one call reads and answers at once */
 	struct watch *watch;
 	struct later *later;
+	struct durable *durable;
+	struct open_lists *open_lists;
+	struct observe *observe;
 	struct turns *turns;
 	struct rate *rate_get, *rate_post; /* NULL: no limit */
 	const struct rehearsal *rehearsals;

@@ -6,8 +6,9 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "manager/api/durable.h"
 #include "manager/api/fault_injection.h"
-#include "manager/api/openapi.h"
+#include "manager/api/public.h"
 #include "manager/api/rate.h"
 #include "manager/api/request.h"
 #include "manager/api/throttle.h"
@@ -60,12 +61,29 @@ static const struct route {
 	{ HTTP_POST, ORGANIZATION "/tokens/self/renew", tokens_renew, NULL },
 };
 
+_Static_assert(N_ELEMENTS(routes) <= ROUTES_MAX, "each has a number");
+
 static const char *const method_names[] = {
 	[HTTP_GET] = "GET, HEAD",
 	[HTTP_POST] = "POST",
 	[HTTP_PATCH] = "PATCH",
 	[HTTP_DELETE] = "DELETE",
 };
+
+const char *
+routes_method(unsigned route)
+{
+	return route && route <= N_ELEMENTS(routes) ? routes[route - 1].method == HTTP_GET
+							  ? "GET"
+							  : method_names[routes[route - 1].method]
+						    : "";
+}
+
+const char *
+routes_pattern(unsigned route)
+{
+	return route && route <= N_ELEMENTS(routes) ? routes[route - 1].pattern : "";
+}
 
 /* --- who asks ------------------------------------------------------------------------- */
 
@@ -240,10 +258,19 @@ read_target(struct request *rq)
 
 /* --- serving -------------------------------------------------------------------------- */
 
+static bool
+is_read(const struct request *rq)
+{
+	return rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD;
+}
+
 static void
 serve_now(struct request *rq)
 {
-	rq->handler(rq);
+	if (is_read(rq))
+		rq->handler(rq);
+	else
+		durable_serve(rq->api->durable, rq, rq->handler);
 	store_holder_wipe(rq->api->holder);
 }
 
@@ -260,8 +287,7 @@ serve(struct request *rq)
 static void
 serve_in_turn(struct request *rq)
 {
-	bool reads = rq->http->method == HTTP_GET || rq->http->method == HTTP_HEAD;
-	struct rate *rate = reads ? rq->api->rate_get : rq->api->rate_post;
+	struct rate *rate = is_read(rq) ? rq->api->rate_get : rq->api->rate_post;
 	int64_t wait_ms = rate ? rate_ask(rate, &rq->who.id, clock_boot_ms()) : 0;
 
 	if (wait_ms < 0)
@@ -282,6 +308,7 @@ admit(struct request *rq)
 	route = find_route(rq, &organization);
 	if (!route || !find_organization(rq, organization))
 		return false;
+	http_conn_label(rq->conn)->route = (unsigned)(route - routes) + 1;
 	rq->handler = route->handler;
 	rq->route_name = route->name;
 	return true;
@@ -293,7 +320,7 @@ routes_admit(struct api *api, struct http_conn *conn)
 	struct request *rq;
 	bool admitted;
 
-	if (apidoc_answer(conn))
+	if (public_respond(conn))
 		return false;
 	rq = request_new(api, conn);
 	admitted = rq && admit(rq);
@@ -307,7 +334,7 @@ routes_serve(struct api *api, struct http_conn *conn)
 {
 	struct request *rq;
 
-	if (apidoc_answer(conn))
+	if (public_respond(conn))
 		return;
 	rq = request_new(api, conn);
 	if (!rq)

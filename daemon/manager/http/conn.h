@@ -37,6 +37,9 @@ void http_conn_forget(struct http_conn *conn);
 /* Borrowed; of the connection's caller. */
 struct share *http_conn_share(const struct http_conn *conn);
 
+/* Counts and logs (once in a while) that a caller gave way in what the server does not count itself. */
+void http_conn_note_gave_way(struct http_conn *conn, enum share_kind kind);
+
 /* What a handler notes of a request for the log and the counters; empty when the request begins. */
 struct http_label {
 	unsigned route;

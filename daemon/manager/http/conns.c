@@ -137,12 +137,17 @@ http_conn_forget(struct http_conn *c)
 
 /* --- room ----------------------------------------------------------------------------- */
 
-/* Of one caller's connections, which is missed least. */
+/*
+ * Of one caller's connections, which is missed least. Of those that have shown no token all are alike: one that
+ * has only just come must not go before one that stands still in the middle of its request.
+ */
 static size_t
 ease(const struct http_conn *c, enum share_kind kind)
 {
 	if (kind != SHARE_CONNECTIONS)
 		return has(c, kind);
+	if (c->share == c->address)
+		return 0;
 	return conn_is_idle(c) ? 2 : c->state == CONN_HELD;
 }
 
@@ -190,8 +195,8 @@ pick(const struct http_server *s, enum share_kind kind)
 	return found;
 }
 
-void
-http_server_note_gave_way(struct http_server *s, enum share_kind kind)
+static void
+note_gave_way(struct http_server *s, enum share_kind kind)
 {
 	static const char *const names[SHARE_N_KINDS] = {
 		[SHARE_CONNECTIONS] = "connections",
@@ -210,6 +215,12 @@ http_server_note_gave_way(struct http_server *s, enum share_kind kind)
 	    LOG_INT("so_far", s->gave_way[kind]));
 }
 
+void
+http_conn_note_gave_way(struct http_conn *c, enum share_kind kind)
+{
+	note_gave_way(c->server, kind);
+}
+
 /* A request that has begun gets a response that says so; a connection that has to go goes with it. */
 static void
 give_way(struct http_conn *c, enum share_kind kind)
@@ -217,7 +228,7 @@ give_way(struct http_conn *c, enum share_kind kind)
 	bool started = c->state == CONN_HELD || c->state == CONN_BODY ||
 		       (c->state == CONN_RECEIVING && !http_parser_idle(&c->parser));
 
-	http_server_note_gave_way(c->server, kind);
+	note_gave_way(c->server, kind);
 	if (started && kind != SHARE_OUTPUT) {
 		conn_refuse(c, 503, "The manager has no room for this now: see Retry-After");
 		if (c->state == CONN_RESPONDED) {
@@ -263,7 +274,7 @@ conns_room_to_hold(struct http_conn *asker)
 	c = pick(s, SHARE_HELD);
 	if (!c || share_weight(c->share, SHARE_HELD, 0, room) <=
 		      share_weight(asker->share, SHARE_HELD, 1, room)) {
-		http_server_note_gave_way(s, SHARE_HELD);
+		note_gave_way(s, SHARE_HELD);
 		return false;
 	}
 	give_way(c, SHARE_HELD);

@@ -88,7 +88,5 @@ struct http_stats {
 	uint64_t gave_way[SHARE_N_KINDS]; /* so far: who made room for others */
 };
 void http_server_stats(const struct http_server *s, struct http_stats *out);
-/* Counts and logs (once in a while) that a caller gave way; for what the server does not see itself. */
-void http_server_note_gave_way(struct http_server *s, enum share_kind kind);
 /* Gives memory back to the system when much of it was used and is not any more. Once in some seconds. */
 void http_server_tidy(struct http_server *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HTTPS: a certificate and its key from files, loaded again when they change. New connections get the new
- * ones; a pair that does not fit together, or cannot be read, is told of in the log and the old one stays.
+ * ones; a pair that does not fit together, or cannot be read, is a line in the log, and the old one stays.
  */
 #pragma once
 

@@ -9,11 +9,13 @@
 #include "base/utf8.h"
 #include "manager/api/rate.h"
 #include "manager/api/token.h"
+#include "manager/http/server.h"
 
 const char cli_help[] =
     "Usage:\n"
-    "  connd-manager --data DIR [--listen ADDR:PORT] [--key-file FILE]\n"
+    "  connd-manager --data DIR [--listen ADDR:PORT|unix:PATH]... [--key-file FILE]\n"
     "                     [--tls-cert FILE --tls-key FILE] [--rate-get N/s] [--rate-post N/s]\n"
+    "                     [--metrics ADDR:PORT] [--log-requests]\n"
     "  connd-manager init --data DIR --organization NAME --workspace NAME\n"
     "                     --deployment NAME [--deployment NAME...] [--key-file FILE]\n"
     "  connd-manager deployment create --data DIR --workspace-id ID --name NAME\n"
@@ -25,19 +27,27 @@ const char cli_help[] =
     "  connd-manager rotate-key --data DIR [--new-key-file FILE]\n"
     "  connd-manager backup FILE --data DIR\n"
     "  connd-manager restore FILE --data DIR [--key-file FILE]\n"
+    "  connd-manager tls init --data DIR [--host NAME|ADDR]... [--expires-in SECONDS]\n"
     "\n"
     "Without a verb it serves the Environment Manager's API. `init` makes the data\n"
     "directory and prints its ids and the first token; no token is ever shown again.\n"
     "The other verbs act at once, beside a running server or without one, and print JSON.\n"
     "`restore` fills a directory without a database. A backup opens with the key of its day\n"
-    "alone: keep that too, somewhere else.\n"
+    "alone: keep that too, somewhere else. `tls init` makes DIR/tls.key and a self-signed\n"
+    "DIR/tls.crt for this machine's names and each --host, and prints what to give to\n"
+    "connd-manager and to connd.\n"
     "\n"
     "  --data DIR         the data directory\n"
     "  --key-file FILE    the key-encryption key, if not DIR/manager.key: 32 bytes, raw or\n"
     "                     as 64 hex digits\n"
     "  --new-key-file FILE  the key to change to, when DIR/manager.key is not used: serve\n"
     "                     with --key-file FILE from then on\n"
-    "  --listen ADDR:PORT where to serve (default: 127.0.0.1:8888)\n"
+    "  --listen ADDR:PORT, --listen unix:PATH\n"
+    "                     where to serve; may be given again (default: 127.0.0.1:8888). Port 0\n"
+    "                     takes a free one. A socket can be opened by everybody: the token\n"
+    "                     decides. The places are printed as JSON once it serves\n"
+    "  --metrics ADDR:PORT  serve /metrics (and /healthz) there, without a token and over HTTP\n"
+    "  --log-requests     log every request; without it only those that are refused\n"
     "  --tls-cert FILE, --tls-key FILE\n"
     "                     serve HTTPS with this certificate (with its chain) and key, in\n"
     "                     PEM; both are loaded again when they change\n"
@@ -76,6 +86,9 @@ enum option_id {
 	OPT_TLS_CERT,
 	OPT_TLS_KEY,
 	OPT_FAULT,
+	OPT_METRICS,
+	OPT_LOG_REQUESTS,
+	OPT_HOST,
 	OPT_N,
 };
 
@@ -101,6 +114,9 @@ static const char *const option_names[OPT_N] = {
 	[OPT_TLS_CERT] = "--tls-cert",
 	[OPT_TLS_KEY] = "--tls-key",
 	[OPT_FAULT] = "--fault",
+	[OPT_METRICS] = "--metrics",
+	[OPT_LOG_REQUESTS] = "--log-requests",
+	[OPT_HOST] = "--host",
 };
 
 /* A century: more than enough, and its milliseconds are far from their end. */
@@ -119,7 +135,8 @@ static const struct verb_row {
 } verbs[] = {
 	[VERB_SERVE] = { "", NULL, BIT(OPT_DATA),
 	    BIT(OPT_LISTEN) | BIT(OPT_AUDIT_DAYS) | BIT(OPT_RATE_GET) | BIT(OPT_RATE_POST) |
-		BIT(OPT_TLS_CERT) | BIT(OPT_TLS_KEY) | BIT(OPT_FAULT),
+		BIT(OPT_TLS_CERT) | BIT(OPT_TLS_KEY) | BIT(OPT_FAULT) | BIT(OPT_METRICS) |
+		BIT(OPT_LOG_REQUESTS),
 	    false },
 	[VERB_INIT] = { "init", NULL,
 	    BIT(OPT_DATA) | BIT(OPT_ORGANIZATION) | BIT(OPT_WORKSPACE) | BIT(OPT_DEPLOYMENT), 0,
@@ -135,6 +152,8 @@ static const struct verb_row {
 	[VERB_ROTATE_KEY] = { "rotate-key", NULL, BIT(OPT_DATA), BIT(OPT_NEW_KEY_FILE), false },
 	[VERB_BACKUP] = { "backup", NULL, BIT(OPT_DATA), 0, true },
 	[VERB_RESTORE] = { "restore", NULL, BIT(OPT_DATA), 0, true },
+	[VERB_TLS_INIT] = { "tls", "init", BIT(OPT_DATA), BIT(OPT_HOST) | BIT(OPT_EXPIRES_IN),
+	    false },
 };
 
 static bool PRINTF(2, 3) refuse(char *why, const char *format, ...)
@@ -204,6 +223,27 @@ set_text(const char **out, const char *text, const char *what, const char *optio
 }
 
 static bool
+set_address(const char **out, const char *text, const char *option, char *why)
+{
+	char reason[HTTP_WHY_SIZE];
+
+	*out = text;
+	return http_address_is_valid(text, reason) || refuse(why, "%s %s", option, reason);
+}
+
+/* A DNS name or an address, as it stands in a URL. */
+static bool
+set_host(const char **out, const char *text, const char *option, char *why)
+{
+	*out = text;
+	if (text[0] && strlen(text) <= 253 &&
+	    strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:") ==
+		strlen(text))
+		return true;
+	return refuse(why, "%s takes a DNS name or an address, not %.60s", option, text);
+}
+
+static bool
 set_rate(unsigned *out, const char *text, const char *option, char *why)
 {
 	*out = rate_read(text);
@@ -224,7 +264,9 @@ set_option(struct options *o, enum option_id id, const char *v, char *why)
 	case OPT_NEW_KEY_FILE:
 		return set_text(&o->new_key_file, v, "a file", name, why);
 	case OPT_LISTEN:
-		return set_text(&o->listen, v, "ADDR:PORT", name, why);
+		if (o->n_listens == CLI_MAX_LISTENS)
+			return refuse(why, "%s may be given %d times", name, CLI_MAX_LISTENS);
+		return set_address(&o->listen[o->n_listens++], v, name, why);
 	case OPT_ORGANIZATION:
 		return set_name(&o->organization, v, name, why);
 	case OPT_WORKSPACE:
@@ -267,10 +309,31 @@ set_option(struct options *o, enum option_id id, const char *v, char *why)
 		if (o->n_faults == CLI_MAX_FAULTS)
 			return refuse(why, "%s may be given %d times", name, CLI_MAX_FAULTS);
 		return rehearsal_read(v, &o->faults[o->n_faults++], why) == 0;
+	case OPT_METRICS:
+		return set_address(&o->metrics, v, name, why);
+	case OPT_LOG_REQUESTS:
+		o->log_requests = true;
+		return true;
+	case OPT_HOST:
+		if (o->n_hosts == CLI_MAX_HOSTS)
+			return refuse(why, "%s may be given %d times", name, CLI_MAX_HOSTS);
+		return set_host(&o->hosts[o->n_hosts++], v, name, why);
 	case OPT_N:
 		break;
 	}
 	return false;
+}
+
+static bool
+takes_value(enum option_id id)
+{
+	return id != OPT_LOG_REQUESTS;
+}
+
+static bool
+may_repeat(enum option_id id)
+{
+	return id == OPT_DEPLOYMENT || id == OPT_FAULT || id == OPT_LISTEN || id == OPT_HOST;
 }
 
 /* How many words the verb takes; 0: there is no such verb. */
@@ -329,9 +392,11 @@ parse_options(size_t n, char *const *argv, struct options *o, char *why)
 			    argv[i][0] == '-' ? "unknown option" : "unexpected word", argv[i]);
 		if (!(known & BIT(id)))
 			return refuse(why, "%s is no option of this command", option_names[id]);
-		if ((given & BIT(id)) && id != OPT_DEPLOYMENT && id != OPT_FAULT)
+		if ((given & BIT(id)) && !may_repeat(id))
 			return refuse(why, "%s is given twice", option_names[id]);
-		if (!value && ++i == n)
+		if (value && !takes_value(id))
+			return refuse(why, "%s takes no value", option_names[id]);
+		if (!value && takes_value(id) && ++i == n)
 			return refuse(why, "%s takes a value", option_names[id]);
 		given |= BIT(id);
 		if (!set_option(o, id, value ? value : argv[i], why))

@@ -24,18 +24,26 @@ enum verb {
 	VERB_ROTATE_KEY,
 	VERB_BACKUP,
 	VERB_RESTORE,
+	VERB_TLS_INIT,
 };
 
 #define CLI_MAX_DEPLOYMENTS 100
 #define CLI_MAX_FAULTS      32
+#define CLI_MAX_LISTENS     4
+#define CLI_MAX_HOSTS       16
 /* Strings are argv's own; NULL: not given. */
 struct options {
 	enum verb verb;
 	const char *data, *key_file, *new_key_file;
 	const char *file; /* the backup */
 	int64_t audit_days;
-	const char *listen;
-	const char *tls_cert, *tls_key; /* both or none */
+	const char *listen[CLI_MAX_LISTENS];
+	size_t n_listens;    /* 0: the default */
+	const char *metrics; /* where they are served */
+	bool log_requests;
+	const char *tls_cert, *tls_key;   /* both or none */
+	const char *hosts[CLI_MAX_HOSTS]; /* names and addresses for a certificate */
+	size_t n_hosts;
 	struct rehearsal faults[CLI_MAX_FAULTS];
 	size_t n_faults;
 	unsigned rate_get, rate_post;         /* requests a second; 0: any number */

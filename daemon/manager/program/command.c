@@ -202,6 +202,7 @@ command_run(const struct command_env *env, const struct options *o, struct buf *
 		return rotate_key(env, o, out, why);
 	case VERB_BACKUP:
 		return backup(env, o, out, why);
+	case VERB_TLS_INIT:
 	case VERB_SERVE:
 	case VERB_INIT:
 	case VERB_RESTORE:

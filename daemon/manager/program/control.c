@@ -19,6 +19,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "manager/api/durable.h"
 
 #define SOCKET_NAME    "control.sock"
 #define LINE_MAX_BYTES (256 * 1024) /* a hundred names of 255 bytes, escaped */
@@ -27,6 +28,8 @@
 #define PATIENCE_S     30
 
 struct peer {
+	struct durable_wait wait; /* first */
+	struct buf reply;         /* while its change is not on disk */
 	struct control *control;
 	struct bufferevent *bev;
 	struct peer *next;
@@ -34,6 +37,7 @@ struct peer {
 
 struct control {
 	const struct command_env *env;
+	struct durable *durable;
 	struct evconnlistener *listener;
 	struct peer *peers;
 	int n_peers;
@@ -68,6 +72,8 @@ peer_free(struct peer *p)
 		at = &(*at)->next;
 	*at = p->next;
 	p->control->n_peers--;
+	durable_forget(&p->wait);
+	buf_fini(&p->reply);
 	bufferevent_free(p->bev);
 	mem_free(p);
 }
@@ -142,11 +148,31 @@ on_peer_event(struct bufferevent *bev, short what, void *arg)
 }
 
 static void
+send_reply(struct peer *p)
+{
+	bufferevent_setcb(p->bev, NULL, on_written, on_peer_event, p);
+	if (buf_error(&p->reply) || bufferevent_write(p->bev, buf_str(&p->reply), p->reply.len) < 0)
+		peer_free(p);
+}
+
+static void
+on_durable(struct durable_wait *w, int r)
+{
+	struct peer *p = (struct peer *)w;
+
+	if (r < 0) {
+		buf_reset(&p->reply);
+		buf_adds(&p->reply, "{\"error\":\"the change may not be on disk: see the log\"}\n");
+	}
+	send_reply(p);
+}
+
+static void
 on_readable(struct bufferevent *bev, void *arg)
 {
 	struct peer *p = arg;
 	struct evbuffer *in = bufferevent_get_input(bev);
-	struct buf out = BUF_INIT(2 * LIMIT_VALUE);
+	uint64_t before = store_commits(p->control->env->store);
 	size_t n;
 	char *line = evbuffer_readln(in, &n, EVBUFFER_EOL_LF);
 
@@ -155,13 +181,12 @@ on_readable(struct bufferevent *bev, void *arg)
 			peer_free(p);
 		return;
 	}
-	answer(p->control->env, (struct span){ line, n }, &out);
+	answer(p->control->env, (struct span){ line, n }, &p->reply);
 	mem_free(line);
-	(void)bufferevent_disable(bev, EV_READ); /* one question */
-	bufferevent_setcb(bev, NULL, on_written, on_peer_event, p);
-	if (buf_error(&out) || bufferevent_write(bev, buf_str(&out), out.len) < 0)
-		peer_free(p);
-	buf_fini(&out);
+	(void)bufferevent_disable(bev, EV_READ); /* one request a connection */
+	if (store_commits(p->control->env->store) == before ||
+	    !durable_wait(p->control->durable, &p->wait))
+		send_reply(p);
 }
 
 static void
@@ -182,6 +207,8 @@ on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *from, i
 		return;
 	}
 	p->control = c;
+	p->wait.done = on_durable;
+	buf_init(&p->reply, 2 * LIMIT_VALUE);
 	p->next = c->peers;
 	c->peers = p;
 	c->n_peers++;
@@ -216,7 +243,7 @@ listen_socket(struct control *c, const char *dir, int *out)
 
 int
 control_new(struct control **out, struct event_base *base, const char *dir,
-    const struct command_env *env, char why[static COMMAND_WHY_SIZE])
+    const struct command_env *env, struct durable *durable, char why[static COMMAND_WHY_SIZE])
 {
 	struct control *c = mem_zalloc(sizeof *c);
 	int fd = -1, r = -ENOMEM;
@@ -224,6 +251,7 @@ control_new(struct control **out, struct event_base *base, const char *dir,
 	if (!c)
 		goto out;
 	c->env = env;
+	c->durable = durable;
 	c->dir_fd = -1;
 	r = listen_socket(c, dir, &fd);
 	if (r < 0)

@@ -11,15 +11,16 @@
 #include "base/buf.h"
 #include "manager/program/command.h"
 
+struct durable;
 struct event_base;
 struct control;
 
 /*
- * Serves the socket. A file left by a dead server is replaced: the caller has the directory's lock. env is
- * borrowed. 0 or -errno with `why`.
+ * Serves the socket. A file left by a dead server is replaced: the caller has the directory's lock. env and
+ * durable are borrowed. 0 or -errno with `why`.
  */
 MUST_CHECK int control_new(struct control **out, struct event_base *base, const char *dir,
-    const struct command_env *env, char why[static COMMAND_WHY_SIZE]);
+    const struct command_env *env, struct durable *durable, char why[static COMMAND_WHY_SIZE]);
 struct control *control_free(struct control *c); /* NULL is fine; returns NULL */
 
 /*

@@ -15,6 +15,7 @@
 #include "manager/program/command.h"
 #include "manager/program/control.h"
 #include "manager/program/serve.h"
+#include "manager/program/tls_init.h"
 
 /* How long a subcommand waits for a server that is starting or stopping. */
 #define SETTLE_MS 5000
@@ -87,6 +88,8 @@ run(const struct options *o, size_t n, char *const *argv)
 		r = log_start() < 0 ? -1 : serve(o, why);
 	else if (o->verb == VERB_INIT)
 		r = command_init(o, &out, why);
+	else if (o->verb == VERB_TLS_INIT)
+		r = tls_init(o, &out, why);
 	else if (o->verb == VERB_RESTORE)
 		r = command_restore(o, &out, why);
 	else

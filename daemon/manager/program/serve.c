@@ -7,12 +7,15 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json/write.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "manager/api/api.h"
 #include "manager/api/token.h"
 #include "manager/http/server.h"
 #include "manager/http/tls.h"
 #include "manager/program/control.h"
+#include "manager/program/metrics.h"
 #include "manager/store/store.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:8888"
@@ -25,6 +28,7 @@ struct serving {
 	struct http_server *http;
 	struct tls *tls;
 	struct control *control;
+	struct metrics *metrics; /* NULL: not served */
 	struct event *sigterm, *sigint, *tidy, *flush, *prune, *give_up;
 	int64_t audit_days;
 	bool stopping;
@@ -71,6 +75,7 @@ on_tidy(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	store_tidy(v->env.store);
+	http_server_tidy(v->http);
 }
 
 /* What nobody can use any more: dead tokens, and what is older than the audit log is kept. */
@@ -121,6 +126,22 @@ start_timers(struct serving *v)
 }
 
 static int
+listen_on_all(struct serving *v, const struct options *o, char *why)
+{
+	static const char *const by_default[] = { DEFAULT_LISTEN };
+	const char *const *where = o->n_listens ? o->listen : by_default;
+	size_t n = o->n_listens ? o->n_listens : 1;
+
+	for (size_t i = 0; i < n; i++)
+		if (http_server_listen(v->http, where[i], why) < 0)
+			return -1;
+	if (!v->tls && http_server_is_exposed(v->http))
+		log_warn(
+		    "others can read tokens and secrets on the way: serve HTTPS, or behind it");
+	return 0;
+}
+
+static int
 start_http(struct serving *v, const struct options *o, char *why)
 {
 	struct http_options options = { 0 };
@@ -132,18 +153,34 @@ start_http(struct serving *v, const struct options *o, char *why)
 	api_set_rehearsals(v->api, o->faults, o->n_faults);
 	if (o->n_faults)
 		log_warn("faults are rehearsed", LOG_INT("orders", o->n_faults));
+	if (o->log_requests)
+		observe_log_all(api_observe(v->api));
 	handler = api_handler(v->api);
 	if (http_server_new(&v->http, v->base, &options, &handler) < 0)
 		return -1;
 	if (o->tls_cert && tls_new(&v->tls, v->base, o->tls_cert, o->tls_key, why) < 0)
 		return -1;
 	http_server_use_tls(v->http, v->tls);
-	if (http_server_listen(v->http, o->listen ? o->listen : DEFAULT_LISTEN, why) < 0)
+	if (listen_on_all(v, o, why) < 0)
 		return -1;
-	if (!v->tls && http_server_is_exposed(v->http))
-		log_warn("others can read tokens and secrets on the way: serve HTTPS, or behind it",
-		    LOG_STR("listen", o->listen));
-	return 0;
+	return o->metrics ? metrics_new(&v->metrics, v->base, o->metrics, v->api, v->http,
+				v->env.store, why)
+			  : 0;
+}
+
+/* Changes are on disk before they are responded to; only the thread waits for that. */
+static int
+open_store(struct serving *v, const struct options *o, char *why)
+{
+	int r = command_open(&v->env, o, why);
+
+	if (r < 0)
+		return r;
+	r = store_sync_in_thread(v->env.store);
+	if (r < 0)
+		snprintf(
+		    why, SERVE_WHY_SIZE, "the thread that writes to the disk: %s", strerror(-r));
+	return r;
 }
 
 static int
@@ -153,9 +190,11 @@ start(struct serving *v, const struct options *o, char *why)
 	v->base = event_base_new();
 	if (!v->base || start_timers(v) < 0)
 		return -1;
-	if (command_open(&v->env, o, why) < 0 || start_http(v, o, why) < 0)
+	if (open_store(v, o, why) < 0 || start_http(v, o, why) < 0)
 		return -1;
-	return control_new(&v->control, v->base, o->data, &v->env, why) < 0 ? -1 : 0;
+	return control_new(&v->control, v->base, o->data, &v->env, api_durable(v->api), why) < 0
+		   ? -1
+		   : 0;
 }
 
 static void
@@ -181,6 +220,7 @@ static void
 tear_down(struct serving *v)
 {
 	(void)control_free(v->control);
+	(void)metrics_free(v->metrics);
 	(void)http_server_free(v->http);
 	(void)tls_free(v->tls);
 	(void)api_free(v->api);
@@ -195,6 +235,31 @@ tear_down(struct serving *v)
 		event_base_free(v->base);
 }
 
+/* Where it serves, with real ports: a line in the log each, and one line of JSON on stdout for programs. */
+static void
+announce(const struct serving *v, const struct options *o)
+{
+	struct buf line = BUF_INIT(LIMIT_FRAME);
+	const char *where;
+
+	buf_adds(&line, "{\"listen\":[");
+	for (size_t i = 0; (where = http_server_address(v->http, i)); i++) {
+		log_info("serving", LOG_STR("listen", where), LOG_STR("data", o->data));
+		if (i)
+			buf_addc(&line, ',');
+		jtext_string(&line, span_of(where));
+	}
+	buf_addc(&line, ']');
+	if (v->metrics) {
+		log_info("serving metrics", LOG_STR("listen", metrics_address(v->metrics)));
+		jtext_member_string(&line, "metrics", span_of(metrics_address(v->metrics)));
+	}
+	buf_adds(&line, "}\n");
+	if (!buf_error(&line) && fputs(buf_str(&line), stdout) >= 0)
+		(void)fflush(stdout); /* nobody may read it */
+	buf_fini(&line);
+}
+
 int
 serve(const struct options *o, char why[static SERVE_WHY_SIZE])
 {
@@ -203,8 +268,7 @@ serve(const struct options *o, char why[static SERVE_WHY_SIZE])
 
 	if (r == 0) {
 		on_prune(-1, 0, &v); /* one that is restarted often does it too */
-		log_info("serving", LOG_STR("listen", o->listen ? o->listen : DEFAULT_LISTEN),
-		    LOG_INT("port", http_server_port(v.http)), LOG_STR("data", o->data));
+		announce(&v, o);
 		if (event_base_dispatch(v.base) < 0) {
 			snprintf(why, SERVE_WHY_SIZE, "the event loop failed");
 			r = -1;

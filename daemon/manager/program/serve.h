@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The serving process: wires store, tokens, API, HTTP and control socket, and runs until it is told to stop. */
+/* The serving process: wires store, tokens, API, HTTP and control socket, and runs until SIGTERM. */
 #pragma once
 
 #include "base/attr.h"

@@ -7,8 +7,9 @@
  * One process at a time uses a data directory: store_open() takes its lock.
  *
  * Owns atomicity (each function that changes something is one transaction, on disk when the
- * function returns), uniqueness, sealing of all values, what an update means, change numbers. Does
- * not check rights (policy.h), know HTTP or validate bodies (routes).
+ * function returns, or soon: see store_sync_in_thread()), uniqueness, sealing of all values, what an
+ * update means, change numbers. Does not check rights (policy.h), know HTTP or validate bodies
+ * (routes).
  *
  * Results: 0 done; a positive enum store_result; or -errno (-EBADMSG: a sealed value does not open,
  * -EMSGSIZE: a value beyond LIMIT_VALUE, -EBUSY, -EIO, -ENOSPC, -ENOMEM). Spans in results are
@@ -177,6 +178,7 @@ MUST_CHECK int store_entity_list(struct store *s, enum scope scope, const struct
     int64_t offset, int64_t limit, int (*each)(void *arg, const struct store_entity *e), void *arg,
     int64_t *total);
 #define STORE_MAX_SORTS 4
+#define STORE_MAX_LISTS 64 /* instants that may be read from at one time; -EBUSY above it */
 enum store_entity_sort { STORE_ENTITY_NAME, STORE_ENTITY_CREATED, STORE_ENTITY_UPDATED };
 struct store_entity_order {
 	struct {
@@ -475,6 +477,32 @@ MUST_CHECK int store_secret_get(struct store *s, const char *name, struct buf *o
 MUST_CHECK int store_secret_put(struct store *s, const char *name, struct span secret);
 /* Wraps everything sealed under the current key (keys_rotate()), all or nothing. */
 MUST_CHECK int store_rewrap(struct store *s);
+
+/* ---- the disk ---- */
+
+/*
+ * From now on a change is committed when the function that makes it returns, and on disk a little
+ * later: a thread syncs it, so that nobody else waits for the disk. 0 or -errno.
+ */
+MUST_CHECK int store_sync_in_thread(struct store *s);
+/* Becomes readable when more is on disk, or could not be written; -1: no thread syncs. */
+int store_sync_fd(const struct store *s);
+/* How many commits were made since the store was opened. */
+uint64_t store_commits(const struct store *s);
+struct store_synced {
+	uint64_t upto;   /* commits whose sync has ended */
+	uint64_t failed; /* commits up to this one may be lost when the machine fails... */
+	int error;       /* ...because of this -errno */
+};
+struct store_stats {
+	uint64_t objects, tokens; /* tokens: that are good */
+	uint64_t bytes;           /* of the database and its log */
+	uint64_t commits, not_on_disk;
+};
+MUST_CHECK int store_stats(struct store *s, struct store_stats *out); /* 0 or -errno */
+struct store_synced store_synced(const struct store *s);              /* what is on disk now */
+/* To be called when the descriptor is readable, which it is not then any more. */
+void store_sync_turn(struct store *s);
 /*
  * Housekeeping, every few seconds at a quiet moment: writes recorded reads, and clears what changed
  * secrets have left in the write-ahead log. Cheap when there is nothing to do.

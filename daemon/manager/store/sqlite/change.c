@@ -146,6 +146,7 @@ tx_end(struct store *s, int r)
 		return r;
 	s->commits++;
 	s->dirty = true;
+	sync_committed(s);
 	if (s->entities_changed || s->tokens_changed)
 		s->rights++;
 	if (s->entities_changed)

@@ -37,7 +37,7 @@ struct reader {
 	sqlite3_stmt *idle[READER_STATEMENTS];
 	size_t next_idle;
 };
-#define STORE_MAX_READERS 64
+#define STORE_MAX_READERS STORE_MAX_LISTS
 
 /* One line of the audit log; what is left out is empty, at_ms 0 is now. */
 struct audit_entry {
@@ -97,8 +97,9 @@ struct store {
 	int lock_fd;
 	char epoch[17];
 	uint64_t commits;
-	uint64_t change; /* number given to what this transaction touches; 0: nothing yet */
-	bool dirty;      /* the log holds frames of changed secrets */
+	uint64_t change;   /* number given to what this transaction touches; 0: nothing yet */
+	bool dirty;        /* the log holds frames of changed secrets */
+	struct sync *sync; /* NULL: each commit is on disk when it returns */
 	struct reader readers[STORE_MAX_READERS];
 	struct buf entity_text; /* what the last entity's or token's spans point to */
 	struct {
@@ -150,6 +151,11 @@ MUST_CHECK int tx_touch_object(struct store *s, int64_t n);
 MUST_CHECK int tx_touch_scope(
     struct store *s, enum scope scope, const struct id *id, const struct id *workspace);
 void store_tell(struct store *s, const struct store_event *e);
+
+/* sync.c */
+void sync_committed(struct store *s);   /* after each commit */
+void sync_tidy(struct store *s);        /* the log is to be copied, and emptied when it is */
+struct sync *sync_free(struct sync *y); /* after what is committed is on disk; NULL is fine */
 
 /* Columns under keys: bound to table | row | column | version. */
 MUST_CHECK int store_seal(struct store *s, const char *table, const char *row, const char *column,

@@ -408,6 +408,9 @@ store_close(struct store *s)
 	for (size_t i = 0; i < N_ELEMENTS(s->readers); i++)
 		reader_close(&s->readers[i]);
 	if (s->db.h) {
+		audit_flush(s);
+		s->sync = sync_free(s->sync);
+		(void)sqlite3_exec(s->db.h, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
 		store_tidy(s);
 		db_close(&s->db);
 	}
@@ -425,6 +428,10 @@ store_tidy(struct store *s)
 	audit_flush(s);
 	if (!s->dirty)
 		return;
+	if (s->sync) {
+		sync_tidy(s);
+		return;
+	}
 	/* With a list being read it can not be done now, and must not be waited for. */
 	(void)sqlite3_busy_timeout(s->db.h, 0);
 	if (sqlite3_wal_checkpoint_v2(s->db.h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==

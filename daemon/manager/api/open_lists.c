@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/api/open_lists.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+struct open_lists {
+	struct api *api;
+	struct open_list *first, *last; /* the one longest open first */
+};
+
+void
+open_lists_add(struct open_lists *a, struct open_list *o, struct request *rq, const struct list *l)
+{
+	o->all = a;
+	o->rq = rq;
+	o->list = l;
+	o->rights = store_rights(a->api->store);
+	o->share = share_ref(http_conn_share(rq->conn));
+	share_add(o->share, SHARE_LISTS, 1);
+	o->next = NULL;
+	o->prev = a->last;
+	*(a->last ? &a->last->next : &a->first) = o;
+	a->last = o;
+}
+
+void
+open_lists_remove(struct open_list *o)
+{
+	struct open_lists *a = o->all;
+
+	if (!a)
+		return;
+	*(o->prev ? &o->prev->next : &a->first) = o->next;
+	*(o->next ? &o->next->prev : &a->last) = o->prev;
+	o->all = NULL;
+	share_sub(o->share, SHARE_LISTS, 1);
+	o->share = share_unref(o->share);
+}
+
+/* --- rights --------------------------------------------------------------------------- */
+
+/* As list_read() decides, without a response: token, organization, switch, place. */
+static bool
+authorise(const struct open_list *o)
+{
+	struct api *api = o->all->api;
+	const struct store_query *q = &o->list->query;
+	struct token_identity who;
+	struct store_entity organization;
+	struct place at = o->list->place;
+
+	if (token_recheck(api->tokens, &o->rq->who.id, clock_wall_ms(), &who) != TOKEN_GOOD ||
+	    store_entity_get(api->store, SCOPE_ORGANIZATION, &o->rq->organization, &organization) !=
+		0)
+		return false;
+	if (q->scope != SCOPE_ORGANIZATION &&
+	    store_place(api->store, q->scope, &q->scope_id, &at) != 0)
+		return false;
+	return policy_decide(&who.subject, ACTION_VIEW, &at, organization.secrets_fetching) ==
+		   POLICY_ALLOWED &&
+	       (!o->list->view.show_secrets ||
+		   policy_decide(&who.subject, ACTION_FETCH_SECRETS, &at,
+		       organization.secrets_fetching) == POLICY_ALLOWED);
+}
+
+bool
+open_list_is_allowed(struct open_list *o)
+{
+	uint64_t rights = store_rights(o->all->api->store);
+	int64_t expires_ms = o->rq->who.expires_ms;
+
+	if (o->rights == rights && (!expires_ms || clock_wall_ms() < expires_ms))
+		return true;
+	if (!authorise(o))
+		return false;
+	o->rights = rights;
+	return true;
+}
+
+static void
+end(struct open_list *o, const char *why)
+{
+	struct http_conn *conn = o->rq->conn;
+
+	log_info(
+	    "list ended", LOG_STR("request", http_conn_request_id(conn)), LOG_STR("reason", why));
+	http_conn_cut(conn); /* which removes it */
+}
+
+/* Not only before its next piece: a client that reads slowly would keep what it has open. */
+static void
+on_store_event(void *arg, const struct store_event *e)
+{
+	struct open_lists *a = arg;
+	struct open_list *next;
+
+	if (e->kind == STORE_EVENT_VIEW)
+		return;
+	for (struct open_list *o = a->first; o; o = next) {
+		next = o->next;
+		if (!open_list_is_allowed(o))
+			end(o, "its token may not have it any more");
+	}
+}
+
+/* --- room ----------------------------------------------------------------------------- */
+
+bool
+open_lists_make_room(struct open_lists *a, const struct request *rq)
+{
+	struct open_list *heaviest = NULL;
+	size_t most = share_weight(http_conn_share(rq->conn), SHARE_LISTS, 1, STORE_MAX_LISTS);
+
+	for (struct open_list *o = a->first; o; o = o->next) {
+		size_t w = share_weight(o->share, SHARE_LISTS, 0, STORE_MAX_LISTS);
+
+		if (w > most && o->rq != rq) {
+			most = w;
+			heaviest = o;
+		}
+	}
+	http_conn_note_gave_way(rq->conn, SHARE_LISTS);
+	if (heaviest)
+		end(heaviest, "others had no room");
+	return heaviest != NULL;
+}
+
+/* --- begin and end -------------------------------------------------------------------- */
+
+int
+open_lists_new(struct open_lists **out, struct api *api)
+{
+	struct open_lists *a = mem_zalloc(sizeof *a);
+	int r;
+
+	if (!a)
+		return -ENOMEM;
+	a->api = api;
+	r = store_watch(api->store, on_store_event, a);
+	if (r < 0) {
+		mem_free(a);
+		return r;
+	}
+	*out = a;
+	return 0;
+}
+
+struct open_lists *
+open_lists_free(struct open_lists *a)
+{
+	if (a)
+		store_unwatch(a->api->store, a);
+	mem_free(a);
+	return NULL;
+}

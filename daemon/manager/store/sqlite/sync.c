@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The disk's own thread: what is committed reaches the disk there, so that no read waits for it.
+ *
+ * The loop's connection commits without waiting (synchronous = OFF): the log's pages are the kernel's
+ * then, and a process that is killed loses nothing. The thread syncs the log behind each commit, and copies it
+ * into the database (a passive checkpoint, on a connection of its own that does sync) when it has grown or
+ * housekeeping asks for it. The loop alone empties the log, when all of it is copied.
+ *
+ * SQLite would begin the log anew by itself as soon as all of it is copied, and write over its old
+ * frames. Without a sync in between, a power failure could leave the old head with some old frames behind
+ * it, which would be played back over newer pages. A reader at the log's end, the guard, keeps SQLite from
+ * that: it is there from before a checkpoint until the log is emptied (truncated, so no old frame is left).
+ */
+#include "manager/store/sqlite/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define LOG_MAX (4 * 1024 * 1024) /* of the log's file: then it is copied, asked for or not */
+#define BUSY_MS 5000
+
+struct sync {
+	pthread_t thread;
+	bool runs;
+	int event_fd;   /* readable when a sync or checkpoint has ended */
+	int log_fd;     /* the write-ahead log: SQLite takes no locks on it, so it may be closed */
+	sqlite3 *copy;  /* the thread's connection, for checkpoints */
+	sqlite3 *guard; /* the loop's */
+
+	pthread_mutex_t lock; /* of all below */
+	pthread_cond_t wake;
+	uint64_t committed, synced; /* counts of commits */
+	uint64_t failed;            /* commits up to this one were in a sync that failed */
+	int error;                  /* why */
+	bool copy_wanted, copying;
+	uint64_t copied; /* the whole log is, as of this commit; 0: not known */
+	bool ending;
+};
+
+/* --- the thread ----------------------------------------------------------------------- */
+
+/* True: the whole log is in the database. */
+static bool
+copy_log(struct sync *y)
+{
+	int frames = -1, copied = -2;
+	int rc =
+	    sqlite3_wal_checkpoint_v2(y->copy, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
+
+	if (rc != SQLITE_OK && rc != SQLITE_BUSY && rc != SQLITE_LOCKED)
+		log_error("checkpoint failed", LOG_STR("reason", sqlite3_errstr(rc)));
+	return rc == SQLITE_OK && frames == copied;
+}
+
+static bool
+log_has_grown(const struct sync *y)
+{
+	struct stat st;
+
+	return fstat(y->log_fd, &st) == 0 && st.st_size > LOG_MAX;
+}
+
+/* With the lock, which is left meanwhile. */
+static void
+sync_once(struct sync *y)
+{
+	uint64_t upto = y->committed;
+	int r;
+
+	(void)pthread_mutex_unlock(&y->lock);
+	r = fdatasync(y->log_fd) < 0 ? -errno : 0;
+	if (r < 0)
+		log_error("changes not written to the disk", LOG_STR("reason", strerror(-r)));
+	(void)pthread_mutex_lock(&y->lock);
+	y->synced = upto;
+	if (r < 0) {
+		y->failed = upto;
+		y->error = r;
+	}
+}
+
+/* Likewise. */
+static void
+copy_once(struct sync *y)
+{
+	uint64_t upto = y->committed;
+	bool whole;
+
+	y->copy_wanted = false;
+	y->copying = true;
+	(void)pthread_mutex_unlock(&y->lock);
+	whole = copy_log(y);
+	(void)pthread_mutex_lock(&y->lock);
+	y->copying = false;
+	y->copied = whole ? upto : 0;
+}
+
+static void *
+run(void *arg)
+{
+	static const uint64_t one = 1;
+	struct sync *y = arg;
+
+	(void)pthread_mutex_lock(&y->lock);
+	while (!y->ending || y->synced != y->committed) {
+		if (y->synced != y->committed)
+			sync_once(y);
+		else if (y->copy_wanted)
+			copy_once(y);
+		else {
+			(void)pthread_cond_wait(&y->wake, &y->lock);
+			continue;
+		}
+		(void)!write(y->event_fd, &one, sizeof one); /* full: it is readable already */
+	}
+	(void)pthread_mutex_unlock(&y->lock);
+	return NULL;
+}
+
+/* Signals are the loop's. */
+static int
+start_thread(struct sync *y)
+{
+	sigset_t all, old;
+	int r;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&y->thread, NULL, run, y);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	y->runs = r == 0;
+	return -r;
+}
+
+/* --- begin and end -------------------------------------------------------------------- */
+
+static int
+open_connection(const char *path, sqlite3 **out)
+{
+	int rc = sqlite3_open_v2(
+	    path, out, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(*out,
+		    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
+		    "PRAGMA busy_timeout = 0; PRAGMA cache_size = -64",
+		    NULL, NULL, NULL);
+	return db_error(rc);
+}
+
+/* The log's file is there since the store was opened; its name may not be on disk yet. */
+static int
+open_log(struct sync *y, const char *path)
+{
+	char name[4096];
+	int r;
+
+	if (snprintf(name, sizeof name, "%s-wal", path) >= (int)sizeof name)
+		return -ENAMETOOLONG;
+	y->log_fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (y->log_fd < 0)
+		return -errno;
+	r = fsync(y->log_fd) < 0 ? -errno : 0;
+	return r < 0 ? r : file_sync_name(name);
+}
+
+struct sync *
+sync_free(struct sync *y)
+{
+	if (!y)
+		return NULL;
+	if (y->runs) {
+		(void)pthread_mutex_lock(&y->lock);
+		y->ending = true;
+		(void)pthread_cond_signal(&y->wake);
+		(void)pthread_mutex_unlock(&y->lock);
+		(void)pthread_join(y->thread, NULL);
+	}
+	(void)sqlite3_close(y->copy);
+	(void)sqlite3_close(y->guard);
+	if (y->log_fd >= 0)
+		(void)close(y->log_fd); /* only read */
+	if (y->event_fd >= 0)
+		(void)close(y->event_fd); /* a counter */
+	(void)pthread_mutex_destroy(&y->lock);
+	(void)pthread_cond_destroy(&y->wake);
+	mem_free(y);
+	return NULL;
+}
+
+static int
+sync_new(struct sync **out, const char *path, uint64_t commits)
+{
+	struct sync *y = mem_zalloc(sizeof *y);
+	int r;
+
+	if (!y)
+		return -ENOMEM;
+	y->log_fd = -1;
+	y->committed = y->synced = commits;
+	(void)pthread_mutex_init(&y->lock, NULL); /* cannot fail on Linux */
+	(void)pthread_cond_init(&y->wake, NULL);  /* nor can this */
+	y->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = y->event_fd < 0 ? -errno : open_log(y, path);
+	if (r == 0)
+		r = open_connection(path, &y->copy);
+	if (r == 0)
+		r = open_connection(path, &y->guard);
+	if (r == 0)
+		r = start_thread(y);
+	if (r < 0)
+		y = sync_free(y);
+	*out = y;
+	return r;
+}
+
+int
+store_sync_in_thread(struct store *s)
+{
+	int rc, r = sync_new(&s->sync, s->path, s->commits);
+
+	if (r < 0)
+		return r;
+	rc = sqlite3_exec(
+	    s->db.h, "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0", NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		s->sync = sync_free(s->sync);
+	return db_error(rc);
+}
+
+/* --- the loop's side ------------------------------------------------------------------ */
+
+void
+sync_committed(struct store *s)
+{
+	struct sync *y = s->sync;
+
+	if (!y)
+		return;
+	(void)pthread_mutex_lock(&y->lock);
+	y->committed = s->commits;
+	(void)pthread_cond_signal(&y->wake);
+	(void)pthread_mutex_unlock(&y->lock);
+}
+
+uint64_t
+store_commits(const struct store *s)
+{
+	return s->commits;
+}
+
+int
+store_sync_fd(const struct store *s)
+{
+	return s->sync ? s->sync->event_fd : -1;
+}
+
+/* Moves the guard to the end of the log. Not when all of it is copied: SQLite would not read the log then. */
+static bool
+guard_log(struct sync *y)
+{
+	int rc;
+
+	(void)sqlite3_exec(y->guard, "ROLLBACK", NULL, NULL, NULL); /* there may be none */
+	rc = sqlite3_exec(y->guard, "BEGIN; SELECT 1 FROM state", NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		log_error("the log is not guarded", LOG_STR("reason", sqlite3_errstr(rc)));
+	return rc == SQLITE_OK;
+}
+
+static bool
+is_being_read(const struct store *s)
+{
+	for (size_t i = 0; i < N_ELEMENTS(s->readers); i++)
+		if (s->readers[i].n_cursors > 0)
+			return true;
+	return false;
+}
+
+/*
+ * All of the log is copied and nothing was written since. Another process that reads the database may be in
+ * the way: then the loop syncs the log's new head itself, as SQLite does, until it can be emptied.
+ */
+static void
+empty_log(struct store *s)
+{
+	struct sync *y = s->sync;
+	bool done;
+
+	(void)sqlite3_exec(y->guard, "ROLLBACK", NULL, NULL, NULL); /* it is there */
+	(void)sqlite3_busy_timeout(s->db.h, 0);
+	done = sqlite3_wal_checkpoint_v2(s->db.h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+	       SQLITE_OK;
+	(void)sqlite3_busy_timeout(s->db.h, BUSY_MS);
+	(void)sqlite3_exec(s->db.h,
+	    done ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
+	if (done)
+		s->dirty = false;
+}
+
+static void
+copy_log_soon(struct sync *y)
+{
+	(void)pthread_mutex_lock(&y->lock);
+	if (!y->copying && !y->copy_wanted && guard_log(y)) {
+		y->copy_wanted = true;
+		(void)pthread_cond_signal(&y->wake);
+	}
+	(void)pthread_mutex_unlock(&y->lock);
+}
+
+static uint64_t
+copied_upto(struct sync *y)
+{
+	uint64_t copied;
+
+	(void)pthread_mutex_lock(&y->lock);
+	copied = y->copying || y->copy_wanted ? 0 : y->copied;
+	(void)pthread_mutex_unlock(&y->lock);
+	return copied;
+}
+
+void
+sync_tidy(struct store *s)
+{
+	if (!s->dirty)
+		return;
+	if (copied_upto(s->sync) != s->commits)
+		copy_log_soon(s->sync);
+	else if (!is_being_read(s))
+		empty_log(s);
+}
+
+struct store_synced
+store_synced(const struct store *s)
+{
+	struct sync *y = s->sync;
+	struct store_synced now = { .upto = s->commits };
+
+	if (!y)
+		return now;
+	(void)pthread_mutex_lock(&y->lock);
+	now = (struct store_synced){ y->synced, y->failed, y->error };
+	(void)pthread_mutex_unlock(&y->lock);
+	return now;
+}
+
+void
+store_sync_turn(struct store *s)
+{
+	struct sync *y = s->sync;
+	uint64_t n;
+
+	if (!y)
+		return;
+	(void)!read(y->event_fd, &n, sizeof n); /* only the wake-up counts */
+	if (copied_upto(y) == s->commits || log_has_grown(y))
+		sync_tidy(s);
+}
