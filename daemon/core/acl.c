@@ -6,11 +6,13 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/team.h"
 
 enum who { WHO_ANYONE, WHO_UID, WHO_GID };
 
 struct pattern {
 	bool any_kind;
+	bool names_team; /* a glob that holds "___" and a wildcard: keys of a team, or of several */
 	enum record_kind kind;
 	char *glob;
 };
@@ -152,6 +154,7 @@ read_pattern(struct rule *rule, const char *word, char *why)
 	if (!grown)
 		return -ENOMEM;
 	rule->pattern = grown;
+	p.names_team = team_separates(span_of(glob)) && strpbrk(glob, "*?");
 	p.glob = mem_strdup(glob);
 	if (!p.glob)
 		return -ENOMEM;
@@ -284,7 +287,8 @@ rule_covers(const struct rule *rule, enum record_kind kind, struct span key)
 	for (size_t i = 0; i < rule->n_patterns; i++) {
 		const struct pattern *p = &rule->pattern[i];
 
-		if ((p->any_kind || p->kind == kind) && glob_matches(p->glob, key))
+		if ((p->any_kind || p->kind == kind) && glob_matches(p->glob, key) &&
+		    !(rule->allow && p->names_team && team_is_ambiguous(key)))
 			return true;
 	}
 	return rule->n_patterns == 0;

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may ask for what: allow and deny rules, first match wins, no match no access; without any rule
- * everybody who may open the socket may ask. A rule's text is
+ * The access rules: allow and deny, first match wins, no match no access; without any rule
+ * everybody who may open the socket may read everything. A rule's text is
  *	[user:NAME|uid:N|group:NAME|gid:N|*] [conn:GLOB|var:GLOB|env:GLOB|*]...
- * Who comes first, and once; left out it is everybody. Then what: any of the patterns; left out it is
- * every key. In a GLOB `*` stands for any characters (none, too, and "/" as well), `?` for one
- * character; everything else for itself, in upper or lower case as written. conn: is a connection, var: an
- * Airflow variable (a config option is the variable `config/NAME`), env: an environment variable.
- * Names are looked up when the rule is read, by the caller (core opens no files).
+ * The user or group comes first, and once; without it the rule is about everybody. Then any number
+ * of patterns; without one the rule is about every key. In a GLOB `*` stands for any characters
+ * (also none, also "/"), `?` for one character, and everything else for itself, in upper or lower
+ * case as written. conn: is a connection, var: an Airflow variable (a config option is the
+ * variable `config/NAME`), env: an environment variable. Names are resolved when the rule is read,
+ * through struct acl_lookup: core opens no files.
+ *
+ * An allow rule whose GLOB holds "___" and a wildcard is meant for a team's keys: it does not
+ * match a key that another team can spell as well (core/team.h).
  */
 #pragma once
 
@@ -29,7 +33,7 @@ struct acl_peer {
 	size_t n_groups;
 };
 
-/* Resolves a name to an id: 0, or -ENOENT. */
+/* Resolves a name to an id. 0, or -ENOENT. */
 struct acl_lookup {
 	int (*user)(const char *name, uid_t *uid);
 	int (*group)(const char *name, gid_t *gid);
@@ -43,7 +47,7 @@ MUST_CHECK int acl_add(struct acl *a, bool allow, const char *text, const struct
     char why[static ACL_WHY_SIZE]);
 bool acl_allows(
     const struct acl *a, const struct acl_peer *peer, enum record_kind kind, struct span key);
-/* May this peer ask for anything at all (List, Status)? */
+/* May this peer read any key at all? */
 bool acl_allows_some(const struct acl *a, const struct acl_peer *peer);
 bool acl_is_empty(const struct acl *a);
 struct acl *acl_free(struct acl *a);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/key.h"
+
 static const char *const prefixes[N_KINDS] = {
 	[KIND_CONNECTION] = "conn:",
 	[KIND_VARIABLE] = "var:",
@@ -27,4 +29,22 @@ kind_split(const char *word, enum record_kind *kind)
 		return word + n;
 	}
 	return NULL;
+}
+
+bool
+kind_may_have_key(enum record_kind kind, struct span key)
+{
+	if (key_looks_like_value(key))
+		return false;
+	switch (kind) {
+	case KIND_CONNECTION:
+		return key_is_conn_id(key);
+	case KIND_VARIABLE:
+		return key_is_variable_name(key);
+	case KIND_ENV:
+		return key_is_env_name(key);
+	case N_KINDS:
+		break;
+	}
+	return false;
 }

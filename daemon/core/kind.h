@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "base/span.h"
+
 enum record_kind { KIND_CONNECTION, KIND_VARIABLE, KIND_ENV, N_KINDS };
 
 /* "conn:", "var:" or "env:". */
@@ -15,3 +17,8 @@ const char *kind_prefix(enum record_kind kind);
  * prefix.
  */
 const char *kind_split(const char *word, enum record_kind *kind);
+/*
+ * May a record of this kind have this key? False for text that looks like a URI or JSON: it is most
+ * likely a value, which is never sent to the manager or logged whole.
+ */
+bool kind_may_have_key(enum record_kind kind, struct span key);

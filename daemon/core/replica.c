@@ -8,8 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-
-#define TEAM_SEPARATOR "___"
+#include "core/team.h"
 
 /* When the next sync is due, a Retry-After considered. */
 static int64_t
@@ -252,28 +251,11 @@ answer_expired(struct replica *r, int64_t now_ms, struct answer *out)
 	out->reason = r->reason;
 }
 
-static bool
-holds_separator(struct span key)
-{
-	return key.n && memmem(key.p, key.n, TEAM_SEPARATOR, strlen(TEAM_SEPARATOR)) != NULL;
-}
-
-struct span
-replica_team_key(struct span team, struct span key, char room[static GENERATION_MAX_KEY])
-{
-	int n;
-
-	if (team.n == 0 || team.n + strlen(TEAM_SEPARATOR) + key.n >= GENERATION_MAX_KEY)
-		return (struct span){ 0 };
-	n = snprintf(room, GENERATION_MAX_KEY, "%.*s" TEAM_SEPARATOR "%.*s", (int)team.n, team.p,
-	    (int)key.n, key.p ? key.p : "");
-	return (struct span){ room, (size_t)n };
-}
-
 static void
 note_miss(struct replica *r, int64_t now_ms, enum record_kind kind, struct span key)
 {
-	if (r->config.probe_ms > 0 && probes_note(&r->probes, now_ms, kind, key))
+	if (r->config.probe_ms > 0 && kind_may_have_key(kind, key) &&
+	    probes_note(&r->probes, now_ms, kind, key))
 		r->ops->wake(r->env);
 }
 
@@ -283,7 +265,7 @@ replica_missed(struct replica *r, int64_t now_ms, enum record_kind kind, struct 
 {
 	char room[GENERATION_MAX_KEY];
 
-	note_miss(r, now_ms, kind, replica_team_key(team, key, room));
+	note_miss(r, now_ms, kind, team_key(team, key, room));
 	if (bare)
 		note_miss(r, now_ms, kind, key);
 }
@@ -292,7 +274,7 @@ static const struct record *
 find(const struct replica *r, enum record_kind kind, struct span team, struct span key)
 {
 	char room[GENERATION_MAX_KEY];
-	struct span own = replica_team_key(team, key, room);
+	struct span own = team_key(team, key, room);
 	const struct record *rec = own.n ? generation_find(r->current, kind, own) : NULL;
 
 	return rec ? rec : generation_find(r->current, kind, key);
@@ -324,7 +306,7 @@ void
 replica_ask_now(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
     struct span key, bool hide_teams, struct answer *out)
 {
-	bool hidden = hide_teams && holds_separator(key);
+	bool hidden = hide_teams && team_separates(key);
 	const struct record *rec;
 
 	if (!r->current) {

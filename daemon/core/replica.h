@@ -191,10 +191,6 @@ void replica_ask_now(struct replica *r, int64_t now_ms, enum record_kind kind, s
  */
 void replica_missed(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
     struct span key, bool bare);
-/* `<team>___<key>`, in room; absent without a team, or when no key can be that long. */
-struct span replica_team_key(
-    struct span team, struct span key, char room[static GENERATION_MAX_KEY]);
-
 /*
  * Does what is due at now_ms (start a sync, end waits, expire carried records, note a change of state)
  * and returns when it wants to be called next (boot-time ms; INT64_MAX: never). Call it after start,

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Mapping
@@ -85,6 +86,60 @@ def test_a_denied_question_reveals_nothing_and_asks_nobody(
                 connd.connection(f"open-{n}")
             eventually(lambda n=n: f"open-{n}" in probed(faulty, before), "what is allowed")
         assert probed(faulty, before) == [f"open-{n}" for n in range(3)]
+
+
+def test_a_denial_is_one_line_at_the_default_level(faulty: FaultyManager, workdir: Path) -> None:
+    connd = faulty.connd(workdir, sections("50ms"))
+    connd.write_config(connd.config_text() + "[access]\ndeny = * conn:shut-*\nallow = *\n")
+    with connd:
+        for _ in range(3):
+            denied(connd, "shut-a")
+        for n in range(30):
+            denied(connd, f"shut-{n}")
+        lines = [e for e in connd.events("warn") if e["event"] == "denied"]
+        assert [e["key"] for e in lines] == ["shut-a", *(f"shut-{n}" for n in range(9))]
+        assert {(e["uid"], e["what"]) for e in lines} == {(os.getuid(), "connection")}
+    counts = [e for e in connd.events("warn") if e["event"] == "further denials"]
+    assert [e["not_logged"] for e in counts] == [21]
+
+
+VALUES = ["postgres://user:s3cr3t@host/db", '{"password": "s3cr3t"}', "http://s3cr3t", "s3cr3t\t@x"]
+
+
+def test_a_value_in_place_of_a_key_goes_nowhere(faulty: FaultyManager, workdir: Path) -> None:
+    """Not to the manager, and not into the log, at debug and as a denial."""
+    level = {"log": {"format": "json", "level": "debug"}}
+    connd = faulty.connd(workdir, {**sections("50ms"), **level})
+    connd.write_config(connd.config_text() + "[access]\ndeny = * var:*\nallow = *\n")
+    with connd:
+        before = len(faulty.requests)
+        for text in VALUES:
+            with pytest.raises(VarlinkError, match="NotFound"):
+                connd.connection(text)
+            with pytest.raises(VarlinkError, match="PermissionDenied"):
+                connd.variable(text)
+        with pytest.raises(VarlinkError, match="NotFound"):
+            connd.connection("a-name")
+        eventually(lambda: "a-name" in probed(faulty, before), "what may be a key is asked for")
+        assert probed(faulty, before) == ["a-name"]
+        shown = {e["key"] for e in connd.events() if "key" in e}
+        assert shown == {"postgres://...", "http://...", "{...", "...", "a-name"}
+        assert "s3cr3t" not in connd.running.stderr_text()
+
+
+def test_teams_that_spell_the_same_get_nothing_of_each_other(
+    faulty: FaultyManager, workdir: Path
+) -> None:
+    faulty.add(connection_row("team_b____x", faulty.deployment, host="team_b_'s"))
+    rules = "[access]\nteams = {}\nallow = * conn:team_b___*\nallow = * conn:_x conn:x\n"
+    for teams in ("yes", "no"):
+        connd = faulty.connd(workdir, sections("0"))
+        connd.write_config(connd.config_text() + rules.format(teams))
+        with connd:
+            for team, key in (("team_b", "_x"), ("team_b_", "x")):
+                with pytest.raises(VarlinkError, match="NotFound"):
+                    connd.connection(key, team=team)
+            denied(connd, "team_b____x")  # the rule is for team_b's keys
 
 
 def test_a_denied_question_waits_for_no_data(faulty: FaultyManager, workdir: Path) -> None:

@@ -87,6 +87,17 @@ first_match_wins_and_no_match_is_no(void **state)
 		{ { "+group:airflow" }, &bob, KIND_CONNECTION, "x", true },
 		{ { "+group:airflow" }, &alice, KIND_CONNECTION, "x", false },
 		{ { "+  user:alice \t conn:x  " }, &alice, KIND_CONNECTION, "x", true },
+		/*
+		 * A team's glob does not allow what another team spells as well; it still denies
+		 * it.
+		 */
+		{ { "+conn:red___*" }, &bob, KIND_CONNECTION, "red___x", true },
+		{ { "+conn:red___*" }, &bob, KIND_CONNECTION, "red____x", false },
+		{ { "+conn:red___*" }, &bob, KIND_CONNECTION, "red___a___b", false },
+		{ { "+conn:*___x" }, &bob, KIND_CONNECTION, "red____x", false },
+		{ { "+conn:red___* conn:*" }, &bob, KIND_CONNECTION, "red____x", true },
+		{ { "+conn:red____x" }, &bob, KIND_CONNECTION, "red____x", true },
+		{ { "-conn:red___*", "+*" }, &bob, KIND_CONNECTION, "red____x", false },
 	};
 
 	(void)state;

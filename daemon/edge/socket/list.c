@@ -176,7 +176,7 @@ list_serve(struct service *s, struct caller *caller, bool more, struct buf *out,
 	struct list *l;
 
 	if (may != PERMISSION_ALLOWED) {
-		service_refuse(out, may);
+		service_refuse(s, caller, may, "list", (struct span){ 0 }, out);
 		return SERVE_DONE;
 	}
 	replica_status(s->replica, clock_boot_ms(), &st);

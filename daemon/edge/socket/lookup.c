@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/socket/lookup.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/key.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/team.h"
 #include "edge/process/wire.h"
 
 #define CONFIG_PREFIX "config/"
-#define LOG_KEY_SIZE  (LIMIT_KEY_BYTES + 1)
+#define SHOWN_BYTES   64 /* of a shortened key */
 
 struct lookup {
 	enum record_kind kind;
@@ -52,29 +55,50 @@ result_of(enum verdict v)
 	return LOOKUP_OVERLOADED;
 }
 
+/* The key as it may be logged: text that is most likely a value is shortened, into room. */
+static struct span
+shown_key(const struct lookup *l, struct buf *room)
+{
+	if (kind_may_have_key(l->kind, l->key))
+		return l->key;
+	key_shorten(room, l->key);
+	return span_of_buf(room);
+}
+
+static const char *
+kind_name(const struct lookup *l)
+{
+	return secrets_kind_name(wire_kind(l->kind));
+}
+
 /* Counts and logs how a lookup ended. */
 static void
 note(struct service *s, const struct caller *c, const struct lookup *l, enum lookup_result result)
 {
-	char key[LOG_KEY_SIZE];
-	size_t n = l->key.n < sizeof key - 1 ? l->key.n : sizeof key - 1;
+	struct buf room = BUF_INIT(SHOWN_BYTES);
+	char text[LIMIT_KEY_BYTES + 1];
+	struct span key;
 
 	tally_count(&s->tally, l->kind, result);
 	if (!log_enabled(LOG_DEBUG))
 		return;
-	memcpy(key, l->key.p, n);
-	key[n] = '\0';
+	key = shown_key(l, &room);
+	(void)snprintf(text, sizeof text, "%.*s", (int)key.n, key.p);
 	log_debug("lookup", LOG_INT("uid", c->uid), LOG_INT("pid", c->pid),
-	    LOG_STR("kind", secrets_kind_name(wire_kind(l->kind))), LOG_STR("key", key),
+	    LOG_STR("kind", kind_name(l)), LOG_STR("key", text),
 	    LOG_STR("verdict", lookup_result_name(result)));
+	buf_fini(&room);
 }
 
 static void
 refuse(struct service *s, const struct caller *c, const struct lookup *l,
     enum permission permission, struct buf *out)
 {
-	service_refuse(out, permission);
+	struct buf room = BUF_INIT(SHOWN_BYTES);
+
+	service_refuse(s, c, permission, kind_name(l), shown_key(l, &room), out);
 	note(s, c, l, permission == PERMISSION_DENIED ? LOOKUP_DENIED : LOOKUP_OVERLOADED);
+	buf_fini(&room);
 }
 
 static void
@@ -115,7 +139,7 @@ rights_of(const struct service *s, struct caller *c, const struct lookup *l)
 	struct span own = { 0 };
 
 	if (l->team.n)
-		own = replica_team_key(l->team, l->key, room);
+		own = team_key(l->team, l->key, room);
 	if (own.p)
 		r.own = caller_may_read(c, s->acl, l->kind, own);
 	r.bare = caller_may_read(c, s->acl, l->kind, l->key);

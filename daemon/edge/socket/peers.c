@@ -225,8 +225,8 @@ peers_new(struct peers **out, struct loop *loop, struct service *service,
 	buf_init(&ps->in, limits->max_frame + 1);
 	buf_init(&ps->out, LIMIT_REPLY + FLUSH_BYTES);
 	ps->sweep = event_new(loop_base(loop), -1, EV_PERSIST, on_sweep, ps);
-	if (!ps->sweep) {
-		mem_free(ps);
+	if (!ps->sweep || denials_new(&service->denials, loop) < 0) {
+		peers_free(ps);
 		return -ENOMEM;
 	}
 	*out = ps;
@@ -304,7 +304,9 @@ peers_free(struct peers *ps)
 		peer_close(ps->first, "stopping");
 	if (ps->grace)
 		event_free(ps->grace);
-	event_free(ps->sweep);
+	if (ps->sweep)
+		event_free(ps->sweep);
+	ps->service->denials = denials_free(ps->service->denials);
 	mem_free(ps->by_uid);
 	buf_fini(&ps->in);
 	buf_fini(&ps->out);

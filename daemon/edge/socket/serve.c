@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/socket/serve.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "edge/socket/list.h"
 #include "edge/socket/lookup.h"
@@ -9,12 +10,15 @@
 #include "proto/secrets.h"
 
 void
-service_refuse(struct buf *out, enum permission permission)
+service_refuse(struct service *s, const struct caller *c, enum permission permission,
+    const char *what, struct span key, struct buf *out)
 {
-	if (permission == PERMISSION_DENIED)
-		secrets_write_denied(out);
-	else
+	if (permission != PERMISSION_DENIED) {
 		secrets_write_overloaded(out, SERVICE_RETRY_MS);
+		return;
+	}
+	secrets_write_denied(out);
+	denials_note(s->denials, c, what, key, clock_boot_ms());
 }
 
 static enum serve_outcome

@@ -15,6 +15,7 @@
 #include "edge/process/ready.h"
 #include "edge/process/report.h"
 #include "edge/socket/caller.h"
+#include "edge/socket/denials.h"
 #include "edge/socket/tally.h"
 
 #define SERVICE_RETRY_MS 1000 /* in an Overloaded response */
@@ -29,6 +30,7 @@ struct service {
 	void (*wait_began)(void *env); /* a request waits for data: replica_turn() is due */
 	void (*report)(void *env, struct report *out); /* fills what Status shows of other parts */
 	void *env;
+	struct denials *denials; /* of the connections; NULL: none are logged */
 	struct tally tally;
 };
 
@@ -64,5 +66,9 @@ struct serve_progress {
 	void *arg;
 };
 
-/* The one response to a caller who is not allowed. Not for PERMISSION_ALLOWED. */
-void service_refuse(struct buf *out, enum permission permission);
+/*
+ * Writes the response to a caller without permission and notes a denial for the log. what: the
+ * kind of the key or the method; key: as it may be logged, or absent. Not for PERMISSION_ALLOWED.
+ */
+void service_refuse(struct service *s, const struct caller *c, enum permission permission,
+    const char *what, struct span key, struct buf *out);

@@ -122,7 +122,7 @@ status_serve(struct service *s, struct caller *caller, struct buf *out)
 	struct buf params = BUF_INIT(LIMIT_FRAME);
 
 	if (may != PERMISSION_ALLOWED) {
-		service_refuse(out, may);
+		service_refuse(s, caller, may, "status", (struct span){ 0 }, out);
 		return;
 	}
 	write_status(&params, s);

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/json/scan.h"
+#include "base/key.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -168,31 +169,6 @@ read_auto_links(struct reader *r, struct span object)
 
 /* --- keys ----------------------------------------------------------------------------- */
 
-static bool
-is_word_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '_';
-}
-
-static bool
-is_env_name(struct span key)
-{
-	for (size_t i = 0; i < key.n; i++)
-		if (!is_word_char(key.p[i]) || (i == 0 && key.p[i] >= '0' && key.p[i] <= '9'))
-			return false;
-	return true;
-}
-
-static bool
-is_conn_id(struct span key)
-{
-	for (size_t i = 0; i < key.n; i++)
-		if (!is_word_char(key.p[i]) && !strchr("#!()-.:/\\", key.p[i]))
-			return false;
-	return true;
-}
-
 int
 object_key_check(enum manager_type type, struct span key, struct fault *f)
 {
@@ -201,20 +177,20 @@ object_key_check(enum manager_type type, struct span key, struct fault *f)
 		    f, "invalid", "objectKey", "must be 1 to %d characters long", LIMIT_KEY);
 	switch (type) {
 	case MANAGER_CONNECTION:
-		if (!is_conn_id(key))
+		if (!key_is_conn_id(key))
 			return fault_set(f, "invalid", "objectKey",
 			    "of a connection may hold letters, digits and _ # ! ( ) - . : / \\ "
 			    "only");
 		break;
 	case MANAGER_ENVIRONMENT_VARIABLE:
-		if (!is_env_name(key))
+		if (!key_is_env_name(key))
 			return fault_set(f, "invalid", "objectKey",
 			    "of an environment variable must match [A-Za-z_][A-Za-z0-9_]*");
 		break;
 	case MANAGER_AIRFLOW_VARIABLE:
 	case MANAGER_METRICS_EXPORT:
 	case MANAGER_N_TYPES:
-		if (!utf8_is_printable(key))
+		if (!key_is_variable_name(key))
 			return fault_set(
 			    f, "invalid", "objectKey", "must not hold control characters");
 		break;
