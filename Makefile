@@ -156,8 +156,10 @@ $(HELPERS): %: %.o $(call archives,manager proto base)
 	$(call say,LD,$@)
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_manager)
 
+FUZZ := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
+
 .PHONY: tests
-tests: $(UNIT) $(SIM) $(HELPERS)
+tests: $(UNIT) $(SIM) $(HELPERS) $(FUZZ)
 
 .PHONY: unit
 unit: $(UNIT) ## build and run the C unit tests (MODE=asan: with sanitizers)
@@ -175,20 +177,26 @@ sim: $(SIM) ## run tests/sim/*.scn, the replica's rules as stories
 torture: $(SIM) ## the scenarios with the 1st, 2nd, 3rd ... allocation failing
 	@$(SIM) --torture $(wildcard tests/sim/*.scn)
 
-FUZZ := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
+# With MODE=fuzz and clang, libFuzzer drives a fuzzer; else a main() that runs it on the files named.
+FUZZ_DRIVER := $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer,$B/tests/fuzz/run_inputs.o)
 
-$(FUZZ): %: %.o $(call archives,$(LAYERS))
+$(FUZZ): %: %.o $(filter %.o,$(FUZZ_DRIVER)) $(call archives,$(LAYERS))
 	$(call say,LD,$@)
-	$Q$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_unit)
-
-.PHONY: fuzzers
-fuzzers: $(FUZZ)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $< $(FUZZ_DRIVER) -Wl,--start-group $(filter %.a,$^) \
+		-Wl,--end-group $(LIBS_unit)
 
 FUZZ_SECONDS ?= 30
+FUZZ_CC      ?= clang
 
-.PHONY: fuzz
-fuzz: deps ## fuzz the parsers, FUZZ_SECONDS=30 each, and the manager's API by its description and its model
-	@$(MAKE) --no-print-directory MODE=fuzz CC=clang fuzzers
+.PHONY: fuzzers fuzz-inputs fuzz
+fuzzers: $(FUZZ)
+
+fuzz-inputs: $(FUZZ) ## the fuzzers on the inputs that are kept, without clang
+	@tests/fuzz/run.sh --inputs $(FUZZ)
+
+fuzz: deps ## fuzz the parsers and the API, FUZZ_SECONDS=30 each, and the API by its description and its model
+	@$(MAKE) --no-print-directory MODE=fuzz CC=$(FUZZ_CC) fuzzers
+	@echo "fuzz: built with $$($(FUZZ_CC) --version | head -n 1), $$(command -v $(FUZZ_CC))"
 	@tests/fuzz/run.sh $(FUZZ_SECONDS) $(patsubst %.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 	@$(MAKE) --no-print-directory MODE=asan all
 	@SCHEMATHESIS=1 CONND_BUILD=$(CURDIR)/build/asan .venvs/dev/bin/python -m pytest -q \

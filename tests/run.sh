@@ -20,6 +20,8 @@ stage_unit_asan() { make -s unit WERROR=-Werror MODE=asan; }
 stage_sim() { make -s sim WERROR=-Werror MODE=asan && make -s torture WERROR=-Werror; }
 # The analyzers that are too slow to run before every commit.
 stage_static() { tests/lint/run.sh static && echo "static: 1 passed, 0 failed"; }
+# The fuzzers, once, on the inputs that are kept.
+stage_inputs() { make -s fuzz-inputs WERROR=-Werror MODE=asan; }
 stage_shim() { "$python" -m pytest -q python-shim/tests; }
 # Most of these wait for a time-out or a retry: several at once.
 stage_e2e() { pytest_in tests/e2e build/asan -n 6; }
@@ -37,12 +39,12 @@ stage_airflow211() { tests/airflow/run.sh 211; }
 stage_providers33() { tests/airflow/run.sh providers33; }
 
 # The longest first: they overlap best.
-stages=(airflow33 e2e airflow211 providers33 chaos release system unit_asan static shim unit sim)
+stages=(airflow33 e2e airflow211 providers33 chaos release system unit_asan static shim unit inputs sim)
 [ $# -eq 0 ] || stages=("$@")
 
 # "N passed, N failed" of a log: pytest's closing line, or those of the unit and scenario runners.
 counts() {
-	awk '/^(unit|sim[a-z ]*|static): / { for (i = 1; i < NF; i++) {
+	awk '/^(unit|fuzz|sim[a-z ]*|static): / { for (i = 1; i < NF; i++) {
 	         if ($(i + 1) ~ /^passed/) p += $i; if ($(i + 1) ~ /^failed/) f += $i } }
 	     /^=*[ ]?[0-9]+ (passed|failed|error|skipped).* in [0-9.]+s/ { line = $0 }
 	     END { split(line, w, /[ ,:]+/)

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from connd_testing import BUILD, CONNCTL, CONND, MANAGER, SANITIZED
+from connd_testing import BUILD, CONNCTL, CONND, MANAGER, REPO, SANITIZED
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="sanitizers change how a program is linked")
 program = pytest.mark.parametrize("program", [CONND, CONNCTL, MANAGER], ids=lambda p: p.name)
@@ -64,7 +64,10 @@ def test_every_object_is_compiled_for_control_flow_integrity() -> None:
     mark = marks.get(platform.machine())
     if mark is None:
         pytest.skip(f"no such flag for {platform.machine()}")
-    objects = [o for part in ("daemon", "proto") for o in (BUILD / "release" / part).rglob("*.o")]
+    sources = [
+        c.relative_to(REPO) for part in ("daemon", "proto") for c in (REPO / part).rglob("*.c")
+    ]
+    objects = [(BUILD / "release" / c).with_suffix(".o") for c in sources]
     # Its exit status is 1 for a note that it does not know (libcurl.c has one).
     done = subprocess.run(["readelf", "-nW", *objects], capture_output=True, text=True, check=False)
     notes = done.stdout.split("\nFile: ")[1:]

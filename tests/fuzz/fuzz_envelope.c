@@ -3,20 +3,13 @@
  * Any frame closes the connection, is a request whose key and team are within their caps and can be
  * written again, or is refused with a reply that a strict client accepts.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json/scan.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "proto/secrets.h"
-
-static void
-must(bool truth)
-{
-	if (!truth)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void
 check_refusal(enum secrets_verdict v, const struct call *call, struct span parameter)
@@ -54,8 +47,6 @@ check_request(const struct secrets_request *q)
 	must(again.team.p ? span_equal(again.team, q->team) : !q->team.p);
 	buf_fini(&out);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

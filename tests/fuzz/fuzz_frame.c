@@ -5,17 +5,10 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/frame.h"
-
-static void
-must(bool truth)
-{
-	if (!truth)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 /* The sizes of the frames, folded into one number; reading ends at the first that is too long. */
 static uint64_t
@@ -43,8 +36,6 @@ cut(const char *data, size_t n, size_t max, size_t piece)
 	}
 	return sum;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The first two bytes say where the rest is cut; whole or cut, the outcome must be the same. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "manager/http/parse.h"
+#include "tests/fuzz/fuzz.h"
 
 struct outcome {
 	int result;
@@ -33,14 +33,12 @@ parse(const char *data, size_t n, size_t cut)
 		size_t piece = o.used < cut ? cut - o.used : n - o.used, used;
 
 		o.result = http_parser_feed(&p, data + o.used, piece, &used);
-		if (o.result < 0 || used > piece)
-			abort();
+		must(o.result >= 0 && used <= piece);
 		o.used += used;
 	}
 	if (o.result == HTTP_PARSE_BAD) {
 		o.status = p.status;
-		if (!p.why || p.status < 400)
-			abort();
+		must(p.why && p.status >= 400);
 	} else if (o.result == HTTP_PARSE_DONE) {
 		const struct http_request *r = &p.request;
 
@@ -53,14 +51,11 @@ parse(const char *data, size_t n, size_t cut)
 			add(&o, r->fields[i].value);
 		}
 		o.n_fields = r->n_fields;
-		if (!r->path.n || r->path.p[0] != '/' || r->body.n > LIMIT_HTTP_BODY)
-			abort();
+		must(r->path.n && r->path.p[0] == '/' && r->body.n <= LIMIT_HTTP_BODY);
 	}
 	http_parser_fini(&p);
 	return o;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -74,10 +69,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	n -= 2;
 	a = parse((const char *)data + 2, n, n);
 	b = parse((const char *)data + 2, n, n ? cut % n + 1 : 0);
-	if (a.result != b.result || a.status != b.status || a.used != b.used || a.sum != b.sum ||
-	    a.n_fields != b.n_fields)
-		abort();
-	if (mem_live())
-		abort();
+	must(a.result == b.result && a.status == b.status && a.used == b.used && a.sum == b.sum &&
+	     a.n_fields == b.n_fields);
+	must(mem_live() == 0);
 	return 0;
 }

@@ -4,20 +4,13 @@
  * and what is good of it is text that renders to strict JSON.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json/scan.h"
 #include "base/mem.h"
 #include "edge/upstream/page_builder.h"
 #include "proto/page.h"
-
-static void
-must(bool truth)
-{
-	if (!truth)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void
 check_json(const struct buf *b, enum scan_type type)
@@ -74,8 +67,6 @@ on_row(void *arg, const struct manager_row *row)
 	buf_fini(&out);
 	return 0;
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

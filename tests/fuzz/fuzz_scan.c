@@ -3,20 +3,13 @@
  * Any text: what is accepted can be walked to its last member, compacted (to a text that is the same
  * again), and read as a tree, unless a name is there twice; the tree writes a text it reads again.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/json/scan.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "ctl/json.h"
-
-static void
-must(bool truth)
-{
-	if (!truth)
-		abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void
 walk(struct span value, enum scan_mode mode, int depth)
@@ -95,8 +88,6 @@ through_a_tree(struct span text)
 	buf_fini(&once);
 	buf_fini(&twice);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -4,25 +4,19 @@
  * key, so the sealed part is never reached by chance; the first byte says whether the rest is a
  * file, or the plain text of a piece that is sealed here.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
 #include "base/mem.h"
 #include "core/snapshot/header.h"
+#include "core/snapshot/stamp.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/lib/memory_source.h"
 
 static const uint8_t master[SEAL_KEY_SIZE] = { 1 };
 static const struct snap_keys keys = { .newest = master };
 static const struct snap_owner owner = { .organization = "o", .deployment = "d" };
 static const struct moment now = { .boot_ms = 1000, .wall_ms = 1000 };
-
-static void
-must(bool truth)
-{
-	if (!truth)
-		abort();
-}
 
 static void
 read_file(struct span file)
@@ -66,8 +60,6 @@ read_plain(const uint8_t *data, size_t n)
 	read_file(span_of_buf(&file));
 	buf_fini(&file);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -43,6 +43,71 @@ BODIES = [
 "scopeEntityId":"cprj0000000000000000000a2","metricsExport":{"endpoint":"e",
 "exporterType":"PROMETHEUS","authType":"BASIC","headers":{"a":"b"},"labels":{}}}""",
 ]
+# path, query or Prefer field, then the text
+QUERIES = [
+    b"\0/v1/organizations/corg0000000000000000000a1/environment-objects/%C3%A4",
+    b"\1objectType=CONNECTION&objectKey=a%20b&resolveLinked=true&limit=1000&offset=0&sorts=createdAt:desc",
+    b'\2respond-async, wait=30; x="y"',
+]
+# a kind, then a file as `airflow ... export` writes it
+EXPORTS = [
+    b"""\0{"db":{"conn_type":"postgres","description":"d","login":"l","password":"p","host":"h",
+"port":5432,"schema":"s","extra":"{\\"a\\": 9223372036854775807}"},"u":"postgres://l:p@h:1/s?a=b",
+"n":{"conn_type":null}}""",
+    b"""\1{"v":"text","n":1,"o":{"value":{"a":[1,2]},"description":"d"},"t":true,"z":null}""",
+]
+# whole texts, and edits to the one that was issued: what, where, with what
+TOKENS = [
+    b"\0eyJhbGciOiJFZERTQSJ9.e30.AAAA",
+    b"\1\0\0x",
+    b"\1\4\0A\4\1A",
+    b"\1\1\7.",
+    b"\1\3\50\0",
+]
+API = "/v1/organizations/$o"
+OBJECTS = API + "/environment-objects"
+# method, token, target, body; see fuzz_api.c
+CALLS = [
+    ["go" + OBJECTS + "?resolveLinked=true&showSecrets=true&deploymentId=$d&limit=1000"],
+    ["gm" + OBJECTS + "?resolveLinked=true&showSecrets=true&deploymentId=$e"],
+    ["gm" + OBJECTS + "/$2?showSecrets=true", "gm" + OBJECTS + "/$1", "gn" + OBJECTS],
+    [
+        'po{O}\n{"objectKey":"x","objectType":"AIRFLOW_VARIABLE","scope":"WORKSPACE",'
+        '"scopeEntityId":"$w","airflowVariable":{"value":"1"},"autoLinkDeployments":true}',
+        'po{O}/$m\n{"airflowVariable":{"value":"2","isSecret":true},"links":'
+        '[{"scope":"DEPLOYMENT","scopeEntityId":"$d","overrides":{"airflowVariable":{"value":"3"}}}]}',
+        "go{O}/$m/history",
+        'po{O}/$m/restore\n{"version":1}',
+        'po{O}/$m/exclude-linking\n{"scope":"DEPLOYMENT","scopeEntityId":"$e"}',
+        "do{O}/$m",
+        "go{A}/audit-log?limit=10",
+    ],
+    [
+        'po{O}/$1\n{"connection":{"type":"mysql","password":"","extra":{"a":""}},"links":[]}',
+        'pm{O}/$2\n{"connection":{"host":"x"}}',
+        "po{O}/$3/promote\n{}",
+        "go{A}/connection-auth-types",
+    ],
+    [
+        'po{A}/workspaces\n{"name":"x"}',
+        'po{A}/deployments\n{"name":"x","workspaceId":"$w"}',
+        'po{A}/projects\n{"name":"x","workspaceId":"$w","deploymentId":"$d"}',
+        "go{A}/deployments?sorts=name:desc&limit=2",
+        "do{A}/projects/$p",
+        "do{A}/deployments/$d",
+        "do{A}/workspaces/$w",
+    ],
+    [
+        'po{A}/tokens\n{"name":"x","scope":"DEPLOYMENT","scopeEntityId":"$d","role":"MEMBER"}',
+        "po{A}/tokens/self/renew\n{}",
+        "gm{A}/tokens/self",
+        "go{A}/tokens",
+        "do{A}/tokens/$m",
+        'po{A}\n{"isEnvironmentSecretsFetchingAllowed":false}',
+        "gm{O}?showSecrets=true&resolveLinked=true&deploymentId=$d",
+    ],
+    ["ho{O}", "uo{O}", "gn/openapi.yaml", "gn/", "go/v1/organizations", "gn/healthz"],
+]
 TYPES = ["CONNECTION", "AIRFLOW_VARIABLE", "ENVIRONMENT_VARIABLE", "METRICS_EXPORT"]
 
 
@@ -65,6 +130,11 @@ def main(vectors: Path, out: Path) -> None:
             b"[manager]\nurl = https://m\norganization = o\ndeployment = d\n[access]\nallow = *\n",
         ],
         "value": VALUES,
+        "query": QUERIES,
+        "import_file": EXPORTS,
+        "token": TOKENS,
+        "api": ["\x1e".join(c).replace("{O}", OBJECTS).replace("{A}", API).encode() for c in CALLS],
+        "snapshot_content": [b"\0CONND", b"\1"],
         "frame": [b"\xff\x07" + b"\0".join(frames[:8]) + b"\0"],
     }
     for target, inputs in seeds.items():

@@ -196,6 +196,8 @@ of_two_values_for_a_key_neither_is_taken(void **state)
 	assert_null(list.entry[0].refused);
 	assert_string_equal(list.entry[1].refused, "is in the file twice");
 	assert_string_equal(list.entry[2].refused, "is in the file twice");
+	assert_null(list.entry[1].typed);
+	assert_null(list.entry[2].typed);
 }
 
 static void

@@ -277,6 +277,13 @@ compare_entries(const void *a, const void *b)
 	return x->kind != y->kind ? (int)x->kind - (int)y->kind : strcmp(x->key, y->key);
 }
 
+static void
+refuse_twin(struct import_entry *e)
+{
+	e->refused = TWICE;
+	mem_freep(&e->typed);
+}
+
 /* Of two values for one key neither is believed. */
 static void
 refuse_twins(struct import_list *list)
@@ -284,8 +291,10 @@ refuse_twins(struct import_list *list)
 	if (list->n)
 		qsort(list->entry, list->n, sizeof *list->entry, compare_entries);
 	for (size_t i = 1; i < list->n; i++)
-		if (compare_entries(&list->entry[i - 1], &list->entry[i]) == 0)
-			list->entry[i - 1].refused = list->entry[i].refused = TWICE;
+		if (compare_entries(&list->entry[i - 1], &list->entry[i]) == 0) {
+			refuse_twin(&list->entry[i - 1]);
+			refuse_twin(&list->entry[i]);
+		}
 }
 
 /* One of the words that Python writes for numbers which JSON has not got; 0: none. */
