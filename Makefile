@@ -159,7 +159,7 @@ $(HELPERS): %: %.o $(call archives,manager proto base)
 FUZZ := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: tests
-tests: $(UNIT) $(SIM) $(HELPERS) $(FUZZ)
+tests: $(UNIT) $(SIM) $(HELPERS) $(FUZZ) certification
 
 .PHONY: unit
 unit: $(UNIT) ## build and run the C unit tests (MODE=asan: with sanitizers)
@@ -203,6 +203,17 @@ fuzz: deps ## fuzz the parsers and the API, FUZZ_SECONDS=30 each, and the API by
 		tests/e2e/test_manager_openapi.py -k schemathesis
 	@MODEL_EXAMPLES=$$(($(FUZZ_SECONDS) * 5)) CONND_BUILD=$(CURDIR)/build/asan .venvs/dev/bin/python \
 		-m pytest -q tests/e2e/test_manager_model.py
+
+
+# org.varlink.certification on our socket code; it has a serve_call() of its own.
+CERTIFICATION := $B/tests/e2e/certification
+
+$(CERTIFICATION): %: %.o $(call archives,edge core proto base)
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_connd) -lm
+
+.PHONY: certification
+certification: $(CERTIFICATION)
 
 # Static analysis. One stamp a source file and tool; the object stands for the headers it was
 # compiled with.
@@ -285,7 +296,7 @@ lint: deps ## the static checks
 # Debian packages. CLANG in a name stands for the major version of the clang that is installed.
 APT_BUILD := gcc make pkg-config libc6-dev \
 	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libsqlite3-dev libssl-dev
-APT_TEST := libcmocka-dev clang libclang-rt-CLANG-dev clang-format clang-tidy cppcheck shellcheck mandoc \
+APT_TEST := libcmocka-dev clang libclang-rt-CLANG-dev clang-format clang-tidy cppcheck shellcheck mandoc varlink-go \
 	systemd dbus libnss-systemd procps util-linux strace gdb binutils \
 	python3 python3-venv python3-dev git curl ca-certificates openssl
 
