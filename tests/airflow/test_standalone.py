@@ -15,7 +15,7 @@ from harness import BIN, TWIN, VERSION, WAREHOUSE, Airflow, Record
 
 pytestmark = [
     pytest.mark.skipif(VERSION < (3,), reason="standalone runs need the task SDK"),
-    pytest.mark.timeout(480),
+    pytest.mark.timeout(900),
 ]
 
 
@@ -113,14 +113,14 @@ def test_task_parser_and_triggerer_each_ask(standalone, connd):
     record = Record(connd)
 
     # Not by a schedule: on a busy machine a first task outruns the api-server, and fails for good.
-    eventually(lambda: start_a_run(standalone), "a run is started", timeout=240)
+    eventually(lambda: start_a_run(standalone), "a run is started", timeout=400)
 
     def finished():
         assert standalone.process.poll() is None
         return standalone.told("resumed")
 
     try:
-        (resumed,) = eventually(finished, "the deferred task resumed", timeout=200)
+        (resumed,) = eventually(finished, "the deferred task resumed", timeout=400)
     except AssertionError as error:
         lines = standalone.log.read_text().splitlines()
         told = [line[:600] for line in lines if "[info" not in line and "dag-processor" not in line]

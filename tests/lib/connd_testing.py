@@ -72,6 +72,14 @@ def free_port() -> int:
     return int(holder.getsockname()[1])
 
 
+def _state(task: Path) -> str:
+    """Of a thread: R runs or wants to, S sleeps, D waits for a disk; X has ended."""
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "X"
+
+
 # --- a program under test ----------------------------------------------------------------------
 
 
@@ -91,7 +99,23 @@ class Program:
         return self.process.pid
 
     def stderr_text(self) -> str:
+        self._wait_for_log()
         return self.stderr_path.read_text(errors="replace")
+
+    def _wait_for_log(self) -> None:
+        """A thread of the program writes its log: whatever was logged before the response that the test
+        has seen is in the file once that thread sleeps again. Gives up silently: a thread may be busy."""
+
+        def others_sleep() -> bool:
+            tasks = [
+                task
+                for task in Path(f"/proc/{self.pid}/task").iterdir()
+                if int(task.name) != self.pid
+            ]
+            return all(_state(task) in "SZX" for task in tasks)
+
+        with contextlib.suppress(AssertionError):
+            eventually(lambda: self.process.poll() is not None or others_sleep(), timeout=2)
 
     def assert_running(self) -> None:
         code = self.process.poll()
