@@ -177,7 +177,7 @@ sim: $(SIM) ## run tests/sim/*.scn, the replica's rules as stories
 torture: $(SIM) ## the scenarios with the 1st, 2nd, 3rd ... allocation failing
 	@$(SIM) --torture $(wildcard tests/sim/*.scn)
 
-# With MODE=fuzz and clang, libFuzzer drives a fuzzer; else a main() that runs it on the files named.
+# With MODE=fuzz and clang, libFuzzer drives a fuzzer; else a main() runs it on the files named.
 FUZZ_DRIVER := $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer,$B/tests/fuzz/run_inputs.o)
 
 $(FUZZ): %: %.o $(filter %.o,$(FUZZ_DRIVER)) $(call archives,$(LAYERS))
@@ -194,10 +194,11 @@ fuzzers: $(FUZZ)
 fuzz-inputs: $(FUZZ) ## the fuzzers on the inputs that are kept, without clang
 	@tests/fuzz/run.sh --inputs $(FUZZ)
 
-fuzz: deps ## fuzz the parsers and the API, FUZZ_SECONDS=30 each, and the API by its description and its model
+fuzz: deps ## fuzz the parsers and the API, FUZZ_SECONDS=30 each, and the API by its description
 	@$(MAKE) --no-print-directory MODE=fuzz CC=$(FUZZ_CC) fuzzers
 	@echo "fuzz: built with $$($(FUZZ_CC) --version | head -n 1), $$(command -v $(FUZZ_CC))"
-	@tests/fuzz/run.sh $(FUZZ_SECONDS) $(patsubst %.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+	@tests/fuzz/run.sh $(FUZZ_SECONDS) \
+		$(patsubst %.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 	@$(MAKE) --no-print-directory MODE=asan all
 	@SCHEMATHESIS=1 CONND_BUILD=$(CURDIR)/build/asan .venvs/dev/bin/python -m pytest -q \
 		tests/e2e/test_manager_openapi.py -k schemathesis
@@ -296,7 +297,8 @@ lint: deps ## the static checks
 # Debian packages. CLANG in a name stands for the major version of the clang that is installed.
 APT_BUILD := gcc make pkg-config libc6-dev \
 	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libsqlite3-dev libssl-dev
-APT_TEST := libcmocka-dev clang libclang-rt-CLANG-dev clang-format clang-tidy cppcheck shellcheck mandoc varlink-go \
+APT_TEST := libcmocka-dev clang libclang-rt-CLANG-dev clang-format clang-tidy cppcheck shellcheck \
+	mandoc varlink-go \
 	systemd dbus libnss-systemd procps util-linux strace gdb binutils \
 	python3 python3-venv python3-dev git curl ca-certificates openssl
 

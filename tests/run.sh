@@ -25,21 +25,23 @@ stage_inputs() { make -s fuzz-inputs WERROR=-Werror MODE=asan; }
 stage_shim() { "$python" -m pytest -q python-shim/tests; }
 # Most of these wait for a time-out or a retry: several at once.
 stage_e2e() { pytest_in tests/e2e build/asan -n 6; }
-# What a sanitizer would distort: how much memory there is and what is in it, and how programs are linked.
+# What a sanitizer would distort: how much memory there is, what is in it, how programs are linked.
 stage_release() { pytest_in tests/e2e build -k "test_memory or test_programs"; }
 # Every fault in turn, under load; make chaos is the long round of it.
 stage_chaos() { make -s asker && CHAOS=quick pytest_in tests/chaos build -n 5; }
 stage_system() { # leaves no file of root's behind
 	make -s deb || return
 	"${as_root[@]}" env CONND_BUILD="$PWD/build" PYTHONDONTWRITEBYTECODE=1 \
-		"$python" -m pytest -q --durations=5 -o cache_dir=/tmp/connd-pytest-cache tests/system
+		"$python" -m pytest -q --durations=5 -o cache_dir=/tmp/connd-pytest-cache \
+		tests/system
 }
 stage_airflow33() { tests/airflow/run.sh 33; }
 stage_airflow211() { tests/airflow/run.sh 211; }
 stage_providers33() { tests/airflow/run.sh providers33; }
 
 # The longest first: they overlap best.
-stages=(airflow33 e2e airflow211 providers33 chaos release system unit_asan static shim unit inputs sim)
+stages=(airflow33 e2e airflow211 providers33 chaos release system unit_asan static shim unit inputs
+	sim)
 [ $# -eq 0 ] || stages=("$@")
 
 # "N passed, N failed" of a log: pytest's closing line, or those of the unit and scenario runners.
@@ -59,7 +61,7 @@ one() {
 	timeout -k 30 1500 bash tests/run.sh --stage "$name" >"$logs/$name.log" 2>&1 </dev/null
 	rc=$?
 	said=$(counts "$logs/$name.log")
-	# A stage that ended badly without naming a failure, or ran nothing, has failed all the same.
+	# A stage that ended badly without naming a failure, or ran nothing, has failed too.
 	case $rc:$said in
 	0:0\ passed,*) said+=" (ran nothing)" rc=1 ;;
 	0:*) ;;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * usage: certification SOCKET
- * Serves org.varlink.certification on connd's own socket, frame and envelope code: what stands here takes
- * the place of edge/socket/serve.c alone. Other implementations' certification clients test it.
+ * Serves org.varlink.certification on connd's own socket, frame and envelope code: what stands here
+ * takes the place of edge/socket/serve.c alone. Other implementations' certification clients test
+ * it.
  *
  * One client at a time: it calls Start, Test01 to Test11 and End in this order, each with what the
  * response before it held.
@@ -93,7 +94,7 @@ static const struct step {
 };
 static size_t next_step;
 
-/* --- comparing what came with what must come ------------------------------------------------- */
+/* --- comparing what came with what must come --- */
 
 static bool same(struct span a, struct span b);
 
@@ -149,7 +150,7 @@ same(struct span a, struct span b)
 	return span_equal(a, b);
 }
 
-/* --- responses --------------------------------------------------------------------------------- */
+/* --- responses --- */
 
 struct replies {
 	struct stream base;

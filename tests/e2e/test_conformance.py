@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that others wrote: Varlink's certification clients on our socket code, systemd's varlinkctl on
-connd itself."""
+"""Clients that others wrote: Varlink's certification clients on our socket code, systemd's
+varlinkctl on connd itself."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_certification_refuses_wrong_parameters(certification: str) -> None:
         assert reply and reply["error"] == "org.varlink.certification.CertificationError"
 
 
-# --- varlinkctl ------------------------------------------------------------------------------------
+# --- varlinkctl ---
 
 
 @pytest.fixture(scope="session")

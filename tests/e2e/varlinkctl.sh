@@ -1,7 +1,7 @@
 #!/bin/bash
 # Prints a command that is varlinkctl. It comes with systemd 255 and newer: on an older Debian, the
-# packages of Debian 13 are unpacked into .venvs/varlinkctl (nothing is installed) from the mirror that
-# apt uses here.
+# packages of Debian 13 are unpacked into .venvs/varlinkctl (nothing is installed) from the mirror
+# that apt uses here.
 set -eu
 cd "$(dirname "$0")/../.."
 if command -v varlinkctl; then

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The manager's whole API in process: requests that are cut out of the input, sent over a socket to a
- * new manager with a few objects. Each gets one response with a status that its description knows, and a
- * body that is JSON; never a 500. Nobody without a token is served, and a token of one Deployment never
- * sees what belongs to another alone.
+ * The manager's whole API in process: requests that are cut out of the input, sent over a socket to
+ * a new manager with a few objects. Each gets one response with a status that its description
+ * knows, and a body that is JSON; never a 500. Nobody without a token is served, and a token of one
+ * Deployment never sees what belongs to another alone.
  *
  * An input is requests, separated by 0x1e: a letter for the method (see verb()), one for the token
- * (o: OWNER, m: MEMBER, n: none), the target, and behind a line feed the body. `$o` and the like in either stand for ids, see expand().
+ * (o: OWNER, m: MEMBER, n: none), the target, and behind a line feed the body. `$o` and the like in
+ * either stand for ids, see expand().
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -115,7 +116,9 @@ open_world(struct world *w)
 	listen_on(w);
 }
 
-/* $o organization, $w Workspace, $d $e Deployments, $p project, $1 $2 $3 objects, $m the last made. */
+/*
+ * $o organization, $w Workspace, $d $e Deployments, $p project, $1 $2 $3 objects, $m the last made.
+ */
 static void
 expand(struct world *w, struct span text, struct buf *out)
 {
@@ -348,7 +351,10 @@ ask_all(struct world *w, struct span left)
 	return changed;
 }
 
-/* A new manager costs more than the requests: the next input gets the same one, unless it was changed. */
+/*
+ * A new manager costs more than the requests: the next input gets the same one, unless it was
+ * changed.
+ */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first byte is the cap, the second the size of the pieces the rest comes in. In pieces or whole,
- * the same frames are cut, none is longer than the cap or holds a NUL.
+ * The first byte is the cap, the second the size of the pieces the rest comes in. In pieces or
+ * whole, the same frames are cut, none is longer than the cap or holds a NUL.
  */
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bodies that create or update an object. What is taken is a document that the store may rely on: strict
- * JSON, a key of its type, links that name somebody; what is refused names a field, in UTF-8.
+ * Bodies that create or update an object. What is taken is a document that the store may rely on:
+ * strict JSON, a key of its type, links that name somebody; what is refused names a field, in
+ * UTF-8.
  */
 #include <errno.h>
 #include <string.h>

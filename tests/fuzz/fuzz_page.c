@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first byte is the type asked for, the rest the page. Whatever it is: each row has a usable key,
- * and what is good of it is text that renders to strict JSON.
+ * The first byte is the type asked for, the rest the page. Whatever it is: each row has a usable
+ * key, and what is good of it is text that renders to strict JSON.
  */
 #include <errno.h>
 #include <string.h>

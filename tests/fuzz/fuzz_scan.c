@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any text: what is accepted can be walked to its last member, compacted (to a text that is the same
- * again), and read as a tree, unless a name is there twice; the tree writes a text it reads again.
+ * Any text: what is accepted can be walked to its last member, compacted (to a text that is the
+ * same again), and read as a tree, unless a name is there twice; the tree writes a text it reads
+ * again.
  */
 #include <string.h>
 

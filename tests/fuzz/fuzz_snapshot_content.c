@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a snapshot and as a stamp: refused with words. Nothing passes but what was sealed with the
- * key, so the sealed part is never reached by chance; the first byte says whether the rest is a
- * file, or the plain text of a piece that is sealed here.
+ * Any bytes as a snapshot and as a stamp: refused with words. Nothing passes but what was sealed
+ * with the key, so the sealed part is never reached by chance; the first byte says whether the rest
+ * is a file, or the plain text of a piece that is sealed here.
  */
 #include <string.h>
 

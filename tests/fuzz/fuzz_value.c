@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Documents of one type, as routes let them in: a first byte says which, then lines are the stored
- * document, what an update sends, an override, what its update sends. Whatever they hold, what comes out is
- * a document again; an update keeps to its rules; a mask leaves no secret; a version decodes to itself.
+ * document, what an update sends, an override, what its update sends. Whatever they hold, what
+ * comes out is a document again; an update keeps to its rules; a mask leaves no secret; a version
+ * decodes to itself.
  */
 #include <string.h>
 
@@ -37,7 +38,9 @@ kind_fits(const struct value_field *f, struct span value)
 	return false;
 }
 
-/* What the routes check: strict, no name twice, known members of the right kind; made: or our own. */
+/*
+ * What the routes check: strict, no name twice, known members of the right kind; made: or our own.
+ */
 static bool
 is_document(enum manager_type type, struct span line, bool made, struct span *doc)
 {

@@ -1,8 +1,8 @@
 #!/bin/bash
 # usage: tests/fuzz/run.sh SECONDS FUZZER...
 #        tests/fuzz/run.sh --inputs FUZZER...
-# Runs each fuzzer for that long, from the seeds and what earlier runs found (kept beside the fuzzer in
-# corpus/NAME). An input that breaks one is left there as crash-NAME-*, and its output is shown.
+# Runs each fuzzer for that long, from the seeds and what earlier runs found (kept beside the fuzzer
+# in corpus/NAME). An input that breaks one is left there as crash-NAME-*, and its output is shown.
 # --inputs: runs fuzzers that were built without libFuzzer once on each seed and on the inputs that
 # once broke them, tests/fuzz/found/NAME.
 set -u

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A fuzzer without libFuzzer: runs it once on each file named, or on each file of a directory named. For
- * inputs that are kept, with any compiler.
+ * A fuzzer without libFuzzer: runs it once on each file named, or on each file of a directory
+ * named. For inputs that are kept, with any compiler.
  */
 #include <dirent.h>
 #include <stdio.h>

@@ -46,7 +46,7 @@ BODIES = [
 # path, query or Prefer field, then the text
 QUERIES = [
     b"\0/v1/organizations/corg0000000000000000000a1/environment-objects/%C3%A4",
-    b"\1objectType=CONNECTION&objectKey=a%20b&resolveLinked=true&limit=1000&offset=0&sorts=createdAt:desc",
+    b"\1objectType=CONNECTION&objectKey=a%20b&resolveLinked=true&limit=1000&sorts=createdAt:desc",
     b'\2respond-async, wait=30; x="y"',
 ]
 # a kind, then a file as `airflow ... export` writes it

@@ -103,8 +103,9 @@ class Program:
         return self.stderr_path.read_text(errors="replace")
 
     def _wait_for_log(self) -> None:
-        """A thread of the program writes its log: whatever was logged before the response that the test
-        has seen is in the file once that thread sleeps again. Gives up silently: a thread may be busy."""
+        """A thread of the program writes its log: whatever was logged before the response that the
+        test has seen is in the file once that thread sleeps again. Gives up silently: a thread may
+        be busy."""
 
         def others_sleep() -> bool:
             tasks = [

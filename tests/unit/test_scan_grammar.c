@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is JSON by RFC 8259 and what only looks like it: the corners where parsers are known to differ,
- * each as one text. Where the RFC leaves a choice, the choice of scan.h is stated.
+ * What is JSON by RFC 8259 and what only looks like it: the corners where parsers are known to
+ * differ, each as one text. Where the RFC leaves a choice, the choice of scan.h is stated.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -186,7 +186,8 @@ static const struct text bad[] = {
 	     "a\xe2\x80\x9d"),
 	TEXT("\"\" \"\""),
 	TEXT("\\u0022a\""),
-	/* Strings that are not UTF-8: cut, alone, overlong, surrogates, beyond U+10FFFF, other encodings. */
+	/* Strings that are not UTF-8: cut, alone, overlong, surrogates, beyond U+10FFFF, other
+	   encodings. */
 	TEXT("\"\xe2\x82\""),
 	TEXT("\"\xf0\x9d\x84\""),
 	TEXT("\"\x80\""),
@@ -209,7 +210,8 @@ static const struct text bad[] = {
 	TEXT("\"\0a\0\""),
 	TEXT("\xff\xfe\"\0\"\0"),
 	TEXT("\xfe\xff\0\"\0\""),
-	/* A byte order mark is no white space (the RFC lets a reader skip it; ours does not), nor is this. */
+	/* A byte order mark is no white space (the RFC lets a reader skip it; ours does not), nor
+	   is this. */
 	TEXT("\xef\xbb\xbf{}"),
 	TEXT("\xef\xbb\xbf"),
 	TEXT("[\x0c]"),

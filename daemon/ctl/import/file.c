@@ -164,8 +164,9 @@ write_connection(struct buf *out, const struct json *object, const char **refuse
 }
 
 /*
- * A variable's value: a string is its text, anything else its JSON, as Airflow reads it back. With a
- * description Airflow writes {"value": ..., "description": ...}; an object with other members is a value.
+ * A variable's value: a string is its text, anything else its JSON, as Airflow reads it back. With
+ * a description Airflow writes {"value": ..., "description": ...}; an object with other members is
+ * a value.
  */
 static int
 write_variable(
@@ -310,8 +311,8 @@ odd_number(const char *p)
 }
 
 /*
- * A variable whose text is NaN or Infinity comes without quotes, which is no JSON: it gets them. Deeper in a value
- * that would be another value; there it becomes what refuses this one alone.
+ * A variable whose text is NaN or Infinity comes without quotes, which is no JSON: it gets them.
+ * Deeper in a value that would be another value; there it becomes what refuses this one alone.
  */
 static void
 quote_odd_numbers(struct span text, struct buf *out)
