@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "base/arena.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -40,7 +41,10 @@ struct fetch {
 	struct upstream *u;
 	struct fetch *next, **at;
 	CURL *easy;
-	struct curl_slist *headers;
+	struct curl_slist *headers; /* all but the next */
+	/* The Authorization header. A held request keeps it for a minute: it lives where no core sees it. */
+	struct curl_slist authorization;
+	struct arena *arena;
 	struct buf body;
 	bool body_cut; /* we ended it ourselves: enough was read to know */
 	char etag[LIMIT_ETAG + 1];
@@ -67,6 +71,7 @@ fetch_free(struct fetch *f)
 	(void)libcurl.multi_remove_handle(f->u->multi, f->easy);
 	libcurl.easy_cleanup(f->easy);
 	libcurl.slist_free_all(f->headers);
+	arena_free(f->arena);
 	buf_fini(&f->body);
 	mem_free(f);
 }
@@ -328,27 +333,38 @@ add_header(struct fetch *f, const char *name, struct span value)
 	return 0;
 }
 
+/* Puts the token in front of the other headers. 0 or -ENOMEM. */
+static int
+set_authorization(struct fetch *f, struct span token)
+{
+	static const char head[] = "Authorization: Bearer ";
+	size_t n = sizeof head - 1 + token.n + 1;
+	char *line;
+
+	if (n > HEADER_SIZE || arena_new(&f->arena, n, ARENA_LOCK_PREFER) < 0)
+		return -ENOMEM;
+	line = arena_alloc(f->arena, n, 1);
+	if (!line)
+		return -ENOMEM;
+	memcpy(line, head, sizeof head - 1);
+	memcpy(line + sizeof head - 1, token.p, token.n);
+	f->authorization = (struct curl_slist){ .data = line, .next = f->headers };
+	return 0;
+}
+
 static int
 set_headers(struct fetch *f, const struct fetch_request *q)
 {
-	struct buf value = BUF_INIT(HEADER_SIZE);
 	char wait[32];
 	int r;
 
-	buf_adds(&value, "Bearer ");
-	buf_add(&value, q->token.p, q->token.n);
-	r = buf_error(&value);
-	if (r == 0)
-		r = add_header(f, "Authorization", (struct span){ value.data, value.len });
-	if (r == 0)
-		r = add_header(f, "Accept", SPAN_LITERAL("application/json"));
+	r = add_header(f, "Accept", SPAN_LITERAL("application/json"));
 	if (r == 0 && q->if_none_match)
 		r = add_header(f, "If-None-Match", span_of(q->if_none_match));
 	(void)snprintf(wait, sizeof wait, "wait=%" PRId64, q->wait_s);
 	if (r == 0 && q->wait_s > 0)
 		r = add_header(f, "Prefer", span_of(wait));
-	buf_fini(&value);
-	return r;
+	return r == 0 ? set_authorization(f, q->token) : r;
 }
 
 /* libcurl reads a long, a curl_off_t or a pointer as the option's number says, whatever was passed. */
@@ -431,7 +447,7 @@ set_request(CURL *e, struct fetch *f, const struct fetch_request *q)
 	SET(CURLOPT_LOW_SPEED_LIMIT, q->wait_s > 0 ? 0L : (long)LOW_SPEED_BYTES);
 	SET(CURLOPT_LOW_SPEED_TIME, q->wait_s > 0 ? 0L : (long)LOW_SPEED_S);
 	SET(CURLOPT_USERAGENT, "connd/" CONND_VERSION);
-	SET(CURLOPT_HTTPHEADER, f->headers);
+	SET(CURLOPT_HTTPHEADER, &f->authorization);
 	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)q->max_body);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HEADERDATA, f);
