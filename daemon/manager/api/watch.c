@@ -400,6 +400,8 @@ watch_hold(struct watch *w, struct request *rq, const struct list *l, int64_t wa
 		held_free(h);
 		return r;
 	}
+	/* From here on the token's row counts, not its text. */
+	http_conn_wipe_field(rq->conn, "authorization");
 	if (w->stopping)
 		make_due(h);
 	return 0;

@@ -98,6 +98,8 @@ void http_conn_cut(struct http_conn *conn);
  */
 void http_conn_hold(struct http_conn *conn, void (*gone)(void *arg), void *arg);
 MUST_CHECK int http_conn_hold_long(struct http_conn *conn, void (*gone)(void *arg), void *arg);
+/* Zeroes a field of a request that is held and does not need it again; name is in lower case. */
+void http_conn_wipe_field(struct http_conn *conn, const char *name);
 /* A held request is to be served now: it is as a handler got it. */
 void http_conn_resume(struct http_conn *conn);
 

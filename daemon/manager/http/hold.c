@@ -50,6 +50,12 @@ http_conn_hold_long(struct http_conn *c, void (*gone)(void *arg), void *arg)
 }
 
 void
+http_conn_wipe_field(struct http_conn *c, const char *name)
+{
+	http_parser_wipe_field(&c->parser, name);
+}
+
+void
 http_conn_resume(struct http_conn *c)
 {
 	c->gone = NULL;

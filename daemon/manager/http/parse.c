@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "manager/http/request_line.h"
 
 /* Around the target in a request line: the longest method, the version, two blanks. */
@@ -82,6 +83,17 @@ http_request_field(const struct http_request *r, const char *name, bool *again)
 			*again = true;
 	}
 	return found;
+}
+
+void
+http_parser_wipe_field(struct http_parser *p, const char *name)
+{
+	const struct http_request *r = &p->request;
+
+	for (size_t i = 0; i < r->n_fields; i++)
+		if (r->fields[i].value.n && http_span_is(r->fields[i].name, name))
+			mem_wipe(p->head.data + (r->fields[i].value.p - p->head.data),
+			    r->fields[i].value.n);
 }
 
 void

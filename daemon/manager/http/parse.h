@@ -90,6 +90,8 @@ struct http_parser {
 
 void http_parser_init(struct http_parser *p);
 void http_parser_fini(struct http_parser *p);
+/* Zeroes the values of the fields of this name in a complete request; name is in lower case. */
+void http_parser_wipe_field(struct http_parser *p, const char *name);
 /* Ready for the next request on the same connection; wipes this one. */
 void http_parser_reset(struct http_parser *p);
 /* False when a request has begun and is not complete. */
