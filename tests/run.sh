@@ -27,6 +27,8 @@ stage_shim() { "$python" -m pytest -q python-shim/tests; }
 stage_e2e() { pytest_in tests/e2e build/asan -n 6; }
 # What a sanitizer would distort: how much memory there is, what is in it, how programs are linked.
 stage_release() { pytest_in tests/e2e build -k "test_memory or test_programs"; }
+# Marked secrets through everything, and then searched for.
+stage_canaries() { pytest_in tests/e2e/test_canaries.py build; }
 # Every fault in turn, under load; make chaos is the long round of it.
 stage_chaos() { make -s asker && CHAOS=quick pytest_in tests/chaos build -n 5; }
 stage_system() { # leaves no file of root's behind
@@ -40,8 +42,8 @@ stage_airflow211() { tests/airflow/run.sh 211; }
 stage_providers33() { tests/airflow/run.sh providers33; }
 
 # The longest first: they overlap best.
-stages=(airflow33 e2e airflow211 providers33 chaos release system unit_asan static shim unit inputs
-	sim)
+stages=(airflow33 e2e airflow211 providers33 chaos release canaries system unit_asan static shim unit
+	inputs sim)
 [ $# -eq 0 ] || stages=("$@")
 
 # "N passed, N failed" of a log: pytest's closing line, or those of the unit and scenario runners.
