@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connd_testing import MANAGER, PATIENCE, Manager, eventually, link
+from connd_testing import MANAGER, PATIENCE, Manager, eventually
 
 CUID = re.compile(r"c[a-z0-9]{24}")
 SCHEMAS = Path(__file__).parents[2] / "daemon/manager/store/sqlite"
@@ -477,89 +477,6 @@ def test_a_backup_that_can_not_be_written_says_so(made: Manager) -> None:
 
 
 # --- schemas -----------------------------------------------------------------------------------
-
-
-def columns(db: sqlite3.Connection, table: str) -> list[str]:
-    return [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
-
-
-def make_older(data: Path, version: int) -> None:
-    """What there is, in a database that the schema of that version made."""
-    current = data / "manager.db"
-    older = data / "older.db"
-    with contextlib.closing(sqlite3.connect(older)) as db:
-        for number in range(1, version + 1):
-            db.executescript((SCHEMAS / f"schema{number}.sql").read_text())
-        db.execute("ATTACH ? AS current", (str(current),))
-        tables = db.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'").fetchall()
-        for (table,) in tables:
-            names = ", ".join(columns(db, table))
-            db.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM current.{table}")
-        db.execute(f"PRAGMA user_version = {version}")
-        db.commit()
-    for side in ("-wal", "-shm"):
-        current.with_name(current.name + side).unlink(missing_ok=True)
-    older.replace(current)
-
-
-def call(manager: Manager, method: str, path: str, body: Any = None) -> Any:
-    path = f"/v1/organizations/{manager.organization}{path}"
-    code, answer = manager.request(method, path, body)
-    assert code == 200, answer
-    return answer
-
-
-def everything(manager: Manager, paths: list[str]) -> dict[str, Any]:
-    """What these tell, but who looked at it and when."""
-    answers = {path: call(manager, "GET", path) for path in paths}
-    for token in answers["/tokens"]["tokens"]:
-        token.pop("lastUsedAt", None)
-    for answer in answers.values():
-        if "history" in answer:
-            rows = [row for row in answer["history"] if not row["action"].startswith("READ")]
-            answer.update(history=rows, totalCount=len(rows))
-    return answers
-
-
-@pytest.mark.parametrize("version", [1, 2])
-def test_an_older_database_is_migrated_with_all_that_is_in_it(made: Manager, version: int) -> None:
-    prod = made.deployment_ids["prod"]
-    view = f"/environment-objects?deploymentId={prod}&resolveLinked=true&showSecrets=true"
-    paths = [
-        "", "/workspaces", "/deployments", "/tokens", view,
-        f"/environment-objects?workspaceId={made.workspace}&showSecrets=true&sorts=updatedAt:desc",
-    ]  # fmt: skip
-    with made:
-        object_id = made.create_connection(
-            "pg", host="h", password="p", links=[link(prod, connection={"host": "other"})]
-        )
-        made.create_variable("v", "hunter2", prod, secret=True)
-        if version > 1:
-            body = {"name": "ide", "workspaceId": made.workspace, "deploymentId": prod}
-            call(made, "POST", "/projects", body)
-            paths += [
-                "/projects", "/audit-log?limit=1000", f"/environment-objects/{object_id}/history",
-            ]  # fmt: skip
-        before = everything(made, paths)
-    make_older(made.data, version)
-    with made:
-        assert everything(made, paths) == before
-        body = {"name": "prod", "description": "new", "isCicdEnforced": True}
-        call(made, "POST", f"/deployments/{prod}", body)
-        got = call(made, "GET", f"/deployments/{prod}")
-        assert (got["description"], got["isCicdEnforced"]) == ("new", True)
-        if version > 1:  # versions from before it still open
-            path = f"/environment-objects/{object_id}/restore"
-            call(made, "POST", path, {"version": 1})
-    copy = made.directory / "copy.db"
-    assert run("rotate-key", "--data", made.data).returncode == 0
-    assert run("backup", copy, "--data", made.data).returncode == 0
-    (made.data / "manager.db").unlink()
-    assert run("restore", copy, "--data", made.data).returncode == 0
-    with made:
-        assert call(made, "GET", f"/deployments/{prod}") == got
-        page = call(made, "GET", view)["environmentObjects"]
-        assert {row["objectKey"] for row in page} == {"pg", "v"}
 
 
 def test_a_newer_database_is_refused(made: Manager) -> None:

@@ -254,7 +254,9 @@ def test_a_token_s_life(manager: Manager) -> None:
     made = make_token(manager, "DEPLOYMENT", prod, "MEMBER", expiresInSeconds=3600)
     assert set(made) == {
         "id", "name", "scope", "scopeEntityId", "role", "createdAt", "expiresAt", "createdBy", "token",
+        "familyId", "familyEndsAt",
     }  # fmt: skip
+    assert made["familyId"] == made["id"]
     token = made["token"]
     assert send(manager, "GET", objects(manager), token=token).status == 200
     me = send(manager, "GET", base(manager) + "/tokens/self", token=token).body

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 
 const struct store_actor nobody = { .name = { 0 } };
-static const uint8_t kek[SEAL_KEY_SIZE] = { 1, 2, 3 };
+const uint8_t test_kek[SEAL_KEY_SIZE] = { 1, 2, 3 };
 
 int
 store_start(void **state)
@@ -35,7 +35,7 @@ store_set_up(void **state)
 
 	assert_non_null(f);
 	test_dir_make(f->dir, "test_store");
-	f->keys = keys_from_bytes(kek);
+	f->keys = keys_from_bytes(test_kek);
 	f->h = store_holder_new();
 	assert_int_equal(store_create(&f->s, f->dir, f->keys, why), 0);
 	f->org = test_place(f->s, SCOPE_ORGANIZATION, &none, "acme");
@@ -121,11 +121,13 @@ assert_list(struct fixture *f, const struct store_query *q, int64_t want_total, 
 	struct buf out = BUF_INIT(65536);
 	struct store_cursor *c;
 	struct store_object o;
-	uint64_t number, now;
+	struct store_version version, now;
 	int64_t total;
 	int r;
 
-	assert_int_equal(store_list(f->s, q, &c, &total, &number), 0);
+	assert_int_equal(store_list(f->s, q, &c, &version), 0);
+	assert_int_equal(store_view_version(f->s, q, &now), 0);
+	assert_true(store_version_equal(&version, &now));
 	while ((r = store_list_next(c, &o)) == 1) {
 		struct span v = { o.value.p + 10, o.value.n - 10 }; /* behind {"value":" */
 
@@ -133,30 +135,35 @@ assert_list(struct fixture *f, const struct store_query *q, int64_t want_total, 
 		    (int)o.key.n, o.key.p, (int)(strchr(v.p, '"') - v.p), v.p);
 	}
 	assert_int_equal(r, 0);
+	total = store_list_total(c);
 	store_list_close(c);
 	assert_string_equal(buf_str(&out), want);
 	assert_int_equal(total, want_total);
-	assert_int_equal(store_view_number(f->s, q, &now), 0);
-	assert_int_equal(number, now);
 	buf_fini(&out);
 }
 
-uint64_t
-number_of(struct fixture *f, enum scope scope, struct id id, unsigned types, bool whole)
+struct store_version
+version_of(struct fixture *f, enum scope scope, struct id id, unsigned types, bool whole_workspace)
 {
-	struct store_query q = { scope, id, .types = types, .whole_workspace = whole };
-	uint64_t n;
+	struct store_query q = { scope, id, .types = types, .whole_workspace = whole_workspace };
+	struct store_version v;
 
-	assert_int_equal(store_view_number(f->s, &q, &n), 0);
-	return n;
+	assert_int_equal(store_view_version(f->s, &q, &v), 0);
+	return v;
+}
+
+int64_t
+number_of(struct fixture *f, enum scope scope, struct id id, unsigned types, bool whole_workspace)
+{
+	return version_of(f, scope, id, types, whole_workspace).number;
 }
 
 const char *
 moved(struct fixture *f)
 {
-	uint64_t *was = f->numbers;
+	int64_t *was = f->numbers;
 	static char out[10];
-	uint64_t now[9] = {
+	int64_t now[9] = {
 		number_of(f, SCOPE_ORGANIZATION, f->org, STORE_ALL_TYPES, false),
 		number_of(f, SCOPE_WORKSPACE, f->ws, STORE_ALL_TYPES, false),
 		number_of(f, SCOPE_WORKSPACE, f->ws, STORE_ALL_TYPES, true),

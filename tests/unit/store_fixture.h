@@ -23,6 +23,7 @@
 #define NAMED(name_) (&(const struct store_entity_set){ .name = SPAN_LITERAL(name_) })
 
 extern const struct store_actor nobody;
+extern const uint8_t test_kek[SEAL_KEY_SIZE];
 
 struct fixture {
 	char dir[TEST_DIR_SIZE];
@@ -33,7 +34,7 @@ struct fixture {
 	struct store_holder *h;
 	struct store_event events[64];
 	size_t n_events;
-	uint64_t numbers[9]; /* as moved() saw them last */
+	int64_t numbers[9]; /* as moved() saw them last */
 };
 
 /* cmocka's: of the group, of each test. */
@@ -77,7 +78,9 @@ void assert_list(
 	((struct store_query){ SCOPE_DEPLOYMENT, (d), true, .types = STORE_ALL_TYPES, .limit = -1 })
 #define V(x) "{\"value\":\"" x "\",\"isSecret\":false}"
 
-uint64_t number_of(
+struct store_version version_of(
+    struct fixture *f, enum scope scope, struct id id, unsigned types, bool whole_workspace);
+int64_t number_of(
     struct fixture *f, enum scope scope, struct id id, unsigned types, bool whole_workspace);
 /*
  * The view numbers that moved since the last call, as letters: O organization, W its first

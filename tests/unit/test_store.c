@@ -276,17 +276,17 @@ a_list_is_of_one_instant(void **state)
 	struct store_query q = VIEW(f->dep[0]);
 	struct store_cursor *c, *later;
 	struct store_object o;
-	uint64_t number, number_later;
-	int64_t total;
+	struct store_version version, version_later;
 	struct id a, b;
 
 	assert_int_equal(CREATE(f, &a, VAR, "a", V("1"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
 	assert_int_equal(CREATE(f, &b, VAR, "b", V("1"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
-	assert_int_equal(store_list(f->s, &q, &c, &total, &number), 0);
+	assert_int_equal(store_list(f->s, &q, &c, &version), 0);
 	assert_int_equal(store_list_next(c, &o), 1);
 	assert_int_equal(UPDATE(f, &b, VAR, NULL, V("2"), NULL), 0);
-	assert_int_equal(store_list(f->s, &q, &later, &total, &number_later), 0);
-	assert_true(number_later > number);
+	assert_int_equal(store_list(f->s, &q, &later, &version_later), 0);
+	assert_true(version_later.number > version.number);
+	assert_true(version_later.draw != version.draw);
 	assert_int_equal(store_list_next(c, &o), 1);
 	assert_span(o.value, V("1"));
 	assert_int_equal(store_list_next(c, &o), 0);
@@ -305,21 +305,20 @@ cursors_are_bounded_and_none_is_lost(void **state)
 	struct fixture *f = *state;
 	struct store_query q = VIEW(f->dep[0]);
 	struct store_cursor *c[128] = { NULL };
-	uint64_t number;
-	int64_t total;
+	struct store_version version;
 	size_t n = 0;
 	struct id id;
 
 	/* As many as one likes of one instant, few of different ones. */
 	for (size_t i = 0; i < 32; i++)
-		assert_int_equal(store_list(f->s, &q, &c[n++], &total, &number), 0);
+		assert_int_equal(store_list(f->s, &q, &c[n++], &version), 0);
 	for (int i = 0; n < N_ELEMENTS(c); i++) {
 		char key[8];
 
 		snprintf(key, sizeof key, "k%d", i);
 		assert_int_equal(
 		    CREATE(f, &id, VAR, key, V("1"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
-		if (store_list(f->s, &q, &c[n], &total, &number) == -EBUSY)
+		if (store_list(f->s, &q, &c[n], &version) == -EBUSY)
 			break;
 		n++;
 	}
@@ -327,7 +326,7 @@ cursors_are_bounded_and_none_is_lost(void **state)
 	assert_null(c[n]);
 	while (n)
 		store_list_close(c[--n]);
-	assert_int_equal(store_list(f->s, &q, &c[0], &total, &number), 0);
+	assert_int_equal(store_list(f->s, &q, &c[0], &version), 0);
 	store_list_close(c[0]);
 }
 

@@ -88,22 +88,19 @@ opening_says_why_not(void **state)
 {
 	struct fixture *f = *state;
 	uint8_t other[SEAL_KEY_SIZE] = { 9 };
-	char why[STORE_WHY_SIZE], epoch[20];
+	char why[STORE_WHY_SIZE];
 	struct keys *wrong = keys_from_bytes(other);
 	struct store *s = NULL;
 
 	assert_int_equal(store_open(&s, f->dir, f->keys, why), -EBUSY);
 	assert_non_null(strstr(why, "another"));
 	assert_int_equal(store_create(&s, f->dir, f->keys, why), -EBUSY);
-	snprintf(epoch, sizeof epoch, "%s", store_epoch(f->s));
-	assert_int_equal(strlen(epoch), 16);
 	store_close(f->s);
 	assert_int_equal(store_create(&s, f->dir, f->keys, why), -EEXIST);
 	assert_int_equal(store_open(&s, f->dir, wrong, why), -EKEYREJECTED);
 	assert_non_null(strstr(why, "key"));
 	assert_int_equal(store_open(&s, "/nonexistent/dir", f->keys, why), -ENOENT);
 	assert_int_equal(store_open(&f->s, f->dir, f->keys, why), 0);
-	assert_string_equal(store_epoch(f->s), epoch);
 	keys_free(wrong);
 }
 
@@ -135,7 +132,8 @@ a_kill_loses_nothing_that_was_acknowledged(void **state)
 		assert_int_equal(pipe(fds), 0);
 		pid = fork();
 		if (pid == 0) {
-			if (store_open(&f->s, f->dir, f->keys, why) != 0)
+			f->keys = keys_from_bytes(test_kek); /* a parent's are not in its child */
+			if (!f->keys || store_open(&f->s, f->dir, f->keys, why) != 0)
 				_exit(2);
 			for (long i = acked + 1;; i++) {
 				snprintf(value, sizeof value,

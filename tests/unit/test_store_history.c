@@ -219,20 +219,21 @@ a_read_is_noted_once_a_token_view_and_state(void **state)
 	assert_int_equal(CREATE(f, &id, VAR, "v", V("0"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
 	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
 	for (int i = 0; i < 1000; i++)
-		store_audit_read(f->s, &jo, &q, NULL, 7, true);
+		store_audit_read(f->s, &jo, &q, NULL, &(struct store_version){ .number = 7 }, true);
 	assert_audit(f, NULL, "READ_SECRETS  0 [] jo");
-	store_audit_read(f->s, &jo, &q, NULL, 7, true);
-	store_audit_read(f->s, &jo, &q, NULL, 8, true);
-	store_audit_read(f->s, &jo, &q, NULL, 8, false);
+	store_audit_read(f->s, &jo, &q, NULL, &(struct store_version){ .number = 7 }, true);
+	store_audit_read(f->s, &jo, &q, NULL, &(struct store_version){ .number = 8 }, true);
+	store_audit_read(f->s, &jo, &q, NULL, &(struct store_version){ .number = 8 }, false);
 	get(f, &id, &o);
-	store_audit_read(f->s, &jo, NULL, &o, 8, false);
-	store_audit_read(f->s, &jo, NULL, &o, 8, false);
+	store_audit_read(f->s, &jo, NULL, &o, &(struct store_version){ .number = 8 }, false);
+	store_audit_read(f->s, &jo, NULL, &o, &(struct store_version){ .number = 8 }, false);
 	assert_audit(f, &id, "READ v 1+ [] jo");
 	assert_audit(f, NULL,
 	    "READ v 1+ [] jo; READ  0 [] jo; READ_SECRETS  0 [] jo; READ_SECRETS  0 [] jo");
 	/* More than wait at one time are written; what waits when it closes too. */
-	for (uint64_t i = 0; i < 1500; i++)
-		store_audit_read(f->s, &jo, NULL, &o, 1000 + i, false);
+	for (int64_t i = 0; i < 1500; i++)
+		store_audit_read(
+		    f->s, &jo, NULL, &o, &(struct store_version){ .number = 1000 + i }, false);
 	reopen(f);
 	{
 		struct store_audit_query all = {

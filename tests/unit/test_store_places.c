@@ -279,7 +279,7 @@ a_projects_number_moves_with_its_deployments(void **state)
 {
 	struct fixture *f = *state;
 	struct id id;
-	uint64_t n, was;
+	int64_t n, was;
 
 	f->project = test_place(f->s, SCOPE_PROJECT, &f->ws, "ide");
 	was = number_of(f, SCOPE_PROJECT, f->project, STORE_ALL_TYPES, false);

@@ -149,7 +149,7 @@ explain(struct fixture *f, const struct store_query *q, bool behind, struct buf 
 
 	(void)snprintf(path, sizeof path, "%s/manager.db", f->dir);
 	buf_adds(&sql, "EXPLAIN QUERY PLAN ");
-	view_list_sql(&sql, q, behind);
+	view_list_sql(&sql, q, behind, false);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_prepare_v2(db, buf_str(&sql), -1, &st, NULL), SQLITE_OK);
 	buf_reset(plan);

@@ -121,15 +121,14 @@ the_log_never_begins_anew_with_old_frames_in_it(void **state)
 	struct store_query q = VIEW(f->dep[0]);
 	char first[HEAD_SIZE], now[HEAD_SIZE], key[16];
 	struct store_cursor *c;
-	uint64_t number;
-	int64_t total;
+	struct store_version version;
 	off_t size;
 
 	assert_int_equal(store_sync_in_thread(f->s), 0);
 	change(f, "a");
 	read_log_head(f, first);
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(store_list(f->s, &q, &c, &total, &number), 0);
+		assert_int_equal(store_list(f->s, &q, &c, &version), 0);
 		turn_until(f, all_synced);
 		store_tidy(f->s);
 		usleep(5000); /* for the copy: what matters holds whenever it comes */

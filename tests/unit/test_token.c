@@ -356,6 +356,124 @@ note_id(void *arg, const struct store_token *t)
 	return 0;
 }
 
+static struct token_identity
+check_good(struct fixture *f, const struct buf *text, int64_t now_ms)
+{
+	struct token_identity who;
+
+	assert_int_equal(token_check(f->a, span_of_buf(text), now_ms, &who), TOKEN_GOOD);
+	return who;
+}
+
+static void
+a_family_has_one_revocation(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text[3] = { BUF_INIT(LIMIT_TOKEN), BUF_INIT(LIMIT_TOKEN),
+		BUF_INIT(LIMIT_TOKEN) };
+	struct buf sibling = BUF_INIT(LIMIT_TOKEN);
+	struct token_identity who;
+	struct id id[3];
+
+	id[0] = issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_MEMBER, 3600, &text[0]);
+	(void)issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_MEMBER, 3600, &sibling);
+	for (int i = 1; i < 3; i++)
+		assert_int_equal(
+		    token_renew(f->a, &id[i - 1], NOW + i, &nobody, &id[i], &text[i]), 0);
+	for (int i = 0; i < 3; i++) {
+		who = check_good(f, &text[i], NOW);
+		assert_true(id_equal(&who.family, &id[0]));
+	}
+	/* Whichever is named: those before it and those after it end. */
+	assert_int_equal(token_revoke(f->a, &id[1], NOW, &nobody), 0);
+	for (int again = 0; again < 2; again++) {
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(
+			    token_check(f->a, span_of_buf(&text[i]), NOW, &who), TOKEN_REVOKED);
+		who = check_good(f, &sibling, NOW);
+		assert_false(id_equal(&who.family, &id[0]));
+		restart(f);
+	}
+	for (int i = 0; i < 3; i++)
+		buf_fini(&text[i]);
+	buf_fini(&sibling);
+}
+
+#define DAY_S  INT64_C(86400)
+#define DAY_MS (1000 * DAY_S)
+
+/* Renewed again and again, each time at its last moment; when the last one ends, in days. */
+static int64_t
+days_of_a_family(struct fixture *f, int64_t life_s)
+{
+	struct buf text = BUF_INIT(LIMIT_TOKEN);
+	struct id id = issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_MEMBER, life_s, &text);
+	int64_t now = NOW, end = NOW / 1000 * 1000 + 1000 * life_s;
+	int r = 0;
+
+	for (int i = 0; i < 1000 && r == 0; i++) {
+		struct token_identity who;
+
+		buf_reset(&text);
+		now = end - 1;
+		r = token_renew(f->a, &id, now, &nobody, &id, &text);
+		if (r == 0) {
+			who = check_good(f, &text, now);
+			assert_true(who.expires_ms <= now + 1000 * life_s);
+			if (who.expires_ms == end) /* it got no longer life than the one before */
+				r = token_renew(f->a, &id, end, &nobody, &id, &text);
+			end = who.expires_ms;
+		}
+	}
+	assert_int_equal(r, TOKEN_FAMILY_ENDED);
+	buf_fini(&text);
+	return (end - NOW / 1000 * 1000) / DAY_MS;
+}
+
+static void
+no_renewal_outlives_its_family(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(LIMIT_TOKEN);
+	struct token_identity who;
+	struct store_token row;
+	struct id id;
+
+	assert_int_equal(days_of_a_family(f, DAY_S), 90);
+	assert_int_equal(days_of_a_family(f, 100 * DAY_S), 100); /* its own life is longer */
+	token_set_max_lifetime(f->a, 10 * DAY_S);
+	assert_int_equal(days_of_a_family(f, DAY_S), 10);
+	assert_int_equal(days_of_a_family(f, 7 * DAY_S), 10);
+	/* One that never expires has renewals that never do. */
+	id = issue(f, SCOPE_ORGANIZATION, &f->org, ROLE_OWNER, 0, &text);
+	buf_reset(&text);
+	assert_int_equal(token_renew(f->a, &id, NOW + 1000 * DAY_MS, &nobody, &id, &text), 0);
+	who = check_good(f, &text, NOW + 1000 * DAY_MS);
+	assert_int_equal(who.expires_ms, 0);
+	assert_int_equal(store_token_get(f->s, &id, &row), 0);
+	assert_int_equal(token_family_ends_ms(f->a, &row.family), 0);
+	buf_fini(&text);
+}
+
+static void
+a_family_is_not_renewed_without_end_in_an_hour(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(LIMIT_TOKEN);
+	struct id id = issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_MEMBER, 2 * DAY_S, &text), other;
+
+	for (int i = 1; i < TOKEN_RENEWALS_AN_HOUR; i++) { /* the first one counts */
+		buf_reset(&text);
+		assert_int_equal(token_renew(f->a, &id, NOW, &nobody, &other, &text), 0);
+	}
+	assert_int_equal(token_renew(f->a, &other, NOW + 3600 * 1000, &nobody, &other, &text),
+	    TOKEN_FAMILY_BUSY);
+	buf_reset(&text);
+	assert_int_equal(
+	    token_renew(f->a, &other, NOW + 3600 * 1000 + 1, &nobody, &other, &text), 0);
+	buf_fini(&text);
+}
+
 static void
 tokens_are_listed_by_place_and_pruned(void **state)
 {
@@ -482,6 +600,9 @@ main(void)
 		TEST(more_tokens_than_are_remembered_all_work),
 		TEST(last_use_is_written_when_told),
 		TEST(renewal_gives_the_same_rights_for_as_long_again),
+		TEST(a_family_has_one_revocation),
+		TEST(no_renewal_outlives_its_family),
+		TEST(a_family_is_not_renewed_without_end_in_an_hour),
 		TEST(tokens_are_listed_by_place_and_pruned),
 		TEST(a_place_takes_its_tokens_with_it),
 		TEST(a_token_needs_a_place),

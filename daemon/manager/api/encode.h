@@ -10,6 +10,9 @@
 #include "base/buf.h"
 #include "manager/store/store.h"
 
+/* Part of every ETag: to be raised with each change of how an object is encoded. */
+#define ENCODE_VERSION 1
+
 /* Who looks, and how. */
 struct encode_view {
 	bool show_secrets;

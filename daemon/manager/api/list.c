@@ -36,7 +36,6 @@ struct list_stream {
 	struct request *rq;
 	struct list list;
 	struct store_cursor *cursor;
-	int64_t total;
 	bool begun, any;
 	struct open_list open;
 };
@@ -208,9 +207,10 @@ list_read(struct request *rq, struct list *l)
 /* --- conditional requests ------------------------------------------------------------- */
 
 static void
-write_etag(const struct api *api, uint64_t number, char out[static ETAG_SIZE])
+write_etag(const struct store_version *version, char out[static ETAG_SIZE])
 {
-	(void)snprintf(out, ETAG_SIZE, "\"%s-%" PRIu64 "\"", store_epoch(api->store), number);
+	(void)snprintf(out, ETAG_SIZE, "\"%" PRId64 "-%016" PRIx64 "-%d\"", version->number,
+	    version->draw, ENCODE_VERSION);
 }
 
 /* Only a first page is conditional. */
@@ -219,12 +219,12 @@ list_is_known(struct request *rq, const struct list *l)
 {
 	struct span tags = http_request_field(rq->http, "if-none-match", NULL);
 	char etag[ETAG_SIZE];
-	uint64_t number;
+	struct store_version version;
 
 	if (!tags.p || l->query.offset > 0 ||
-	    store_view_number(rq->api->store, &l->query, &number) != 0)
+	    store_view_version(rq->api->store, &l->query, &version) != 0)
 		return false;
-	write_etag(rq->api, number, etag);
+	write_etag(&version, etag);
 	return etag_is_listed(tags, etag, ETAG_WEAK);
 }
 
@@ -258,9 +258,9 @@ struct list_headers {
 
 static void
 write_headers(
-    const struct api *api, uint64_t number, const struct list_wait *wait, struct list_headers *h)
+    const struct store_version *version, const struct list_wait *wait, struct list_headers *h)
 {
-	write_etag(api, number, h->etag);
+	write_etag(version, h->etag);
 	h->list[0] = (struct http_header){ "ETag", h->etag };
 	h->list[1] = (struct http_header){ 0 };
 	if (wait && wait->seconds)
@@ -272,14 +272,14 @@ void
 list_answer_unchanged(struct request *rq, const struct list *l, const struct list_wait *wait)
 {
 	struct list_headers h;
-	uint64_t number;
-	int r = store_view_number(rq->api->store, &l->query, &number);
+	struct store_version version;
+	int r = store_view_version(rq->api->store, &l->query, &version);
 
 	if (r < 0) {
 		respond_internal_error(rq->conn, r);
 		return;
 	}
-	write_headers(rq->api, number, wait, &h);
+	write_headers(&version, wait, &h);
 	respond_empty(rq->conn, 304, h.list);
 }
 
@@ -291,7 +291,7 @@ end_list(const struct list_stream *s, struct buf *out)
 	buf_addc(out, ']');
 	jtext_member_int(out, "limit", s->list.query.limit);
 	jtext_member_int(out, "offset", s->list.query.offset);
-	jtext_member_int(out, "totalCount", s->total);
+	jtext_member_int(out, "totalCount", store_list_total(s->cursor));
 	buf_addc(out, '}');
 	return buf_error(out);
 }
@@ -362,9 +362,10 @@ list_done(void *arg)
 }
 
 void
-list_note_read(struct request *rq, const struct list *l, uint64_t number)
+list_note_read(struct request *rq, const struct list *l, const struct store_version *version)
 {
-	store_audit_read(rq->api->store, &rq->actor, &l->query, NULL, number, l->view.show_secrets);
+	store_audit_read(
+	    rq->api->store, &rq->actor, &l->query, NULL, version, l->view.show_secrets);
 }
 
 void
@@ -374,14 +375,14 @@ list_answer(struct request *rq, const struct list *l, const struct list_wait *wa
 	struct http_source source = { more_rows, list_done, s };
 	struct http_header headers[API_MAX_HEADERS];
 	struct list_headers own;
-	uint64_t number;
+	struct store_version version;
 	int r = -ENOMEM;
 
 	if (s) {
 		s->rq = rq;
 		s->list = *l;
 		do
-			r = store_list(rq->api->store, &l->query, &s->cursor, &s->total, &number);
+			r = store_list(rq->api->store, &l->query, &s->cursor, &version);
 		while (r == -EBUSY && open_lists_make_room(rq->api->open_lists, rq));
 	}
 	if (r != 0) {
@@ -392,8 +393,8 @@ list_answer(struct request *rq, const struct list *l, const struct list_wait *wa
 			respond_internal_error(rq->conn, r);
 		return;
 	}
-	list_note_read(rq, l, number);
-	write_headers(rq->api, number, wait, &own);
+	list_note_read(rq, l, &version);
+	write_headers(&version, wait, &own);
 	response_headers(headers, own.list);
 	request_ref(rq);
 	open_lists_add(rq->api->open_lists, &s->open, rq, &s->list);
@@ -421,13 +422,13 @@ list_equal(const struct list *a, const struct list *b)
 }
 
 struct http_shared *
-list_render(struct api *api, const struct list *l, uint64_t *number)
+list_render(struct api *api, const struct list *l, struct store_version *version)
 {
 	struct http_header headers[API_MAX_HEADERS];
 	struct list_headers own;
 	struct list_stream s = { .list = *l };
 	struct buf body = BUF_INIT(SHARED_MAX);
-	int r = store_list(api->store, &l->query, &s.cursor, &s.total, number);
+	int r = store_list(api->store, &l->query, &s.cursor, version);
 
 	if (r == 0) {
 		buf_adds(&body, "{\"environmentObjects\":[");
@@ -438,7 +439,7 @@ list_render(struct api *api, const struct list *l, uint64_t *number)
 		buf_fini(&body);
 		return NULL;
 	}
-	write_headers(api, *number, NULL, &own);
+	write_headers(version, NULL, &own);
 	response_headers(headers, own.list);
 	return http_shared_new(200, headers, json_type, &body);
 }

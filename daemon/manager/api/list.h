@@ -26,19 +26,20 @@ struct list_wait {
 
 struct list_wait list_wait(int64_t seconds);
 
-/* The change number that stands in an If-None-Match of the call is there still. */
+/* Whether the version in an If-None-Match of the request is the view's. */
 bool list_is_known(struct request *rq, const struct list *l);
 
 /* Whether two lists are the same bytes at one instant of the store. */
 bool list_equal(const struct list *a, const struct list *b);
 
 /*
- * The whole answer, for calls that ask for the same, good as long as the view has this number. NULL when it is
- * too large for that, or could not be made: then each call is answered by itself.
+ * The whole response, for requests of the same list, valid as long as the view has this version.
+ * NULL when it is too large for that, or could not be made: then each request gets its own.
  */
-struct http_shared *list_render(struct api *api, const struct list *l, uint64_t *number);
-/* For the audit log, which has it once for all that one token was answered of one view and number. */
-void list_note_read(struct request *rq, const struct list *l, uint64_t number);
+struct http_shared *list_render(
+    struct api *api, const struct list *l, struct store_version *version);
+/* Records the read in the audit log, once a token, view and version. */
+void list_note_read(struct request *rq, const struct list *l, const struct store_version *version);
 /* Only answers; wait: not of 0 seconds. */
 void list_answer_shared(
     struct request *rq, struct http_shared *answer, const struct list_wait *wait);

@@ -12,7 +12,6 @@
 #include "manager/api/encode.h"
 #include "manager/api/input/etag.h"
 
-#define ENCODING 1 /* part of the tag: moves when an object is encoded differently */
 #define TAG_SIZE 64
 
 static const char the_object[] = "The environment object";
@@ -33,8 +32,8 @@ write_tag(const struct store_object *o, char tag[static TAG_SIZE])
 		links = links * 31 + hash_short(key, o->links[i].entity.s, ID_LENGTH);
 	for (size_t i = 0; i < o->n_excludes; i++)
 		links = links * 31 + hash_short(key, o->excludes[i].entity.s, ID_LENGTH);
-	(void)snprintf(tag, TAG_SIZE, "\"%d-%" PRIx64 "-%016" PRIx64 "-%08" PRIx32 "\"", ENCODING,
-	    (uint64_t)o->version, o->draw, (uint32_t)links);
+	(void)snprintf(tag, TAG_SIZE, "\"%d-%" PRIx64 "-%016" PRIx64 "-%08" PRIx32 "\"",
+	    ENCODE_VERSION, (uint64_t)o->version, o->draw, (uint32_t)links);
 }
 
 /* Whether any field of this name lists the tag. *given: there is such a field. */

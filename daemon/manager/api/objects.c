@@ -80,11 +80,13 @@ object_create(struct request *rq)
 void
 object_get(struct request *rq)
 {
+	struct store_version version;
 	struct store_object o;
 
 	if (!object_find(rq, ACTION_VIEW, &o))
 		return;
-	store_audit_read(rq->api->store, &rq->actor, NULL, &o, (uint64_t)o.version, false);
+	version = (struct store_version){ o.version, o.draw };
+	store_audit_read(rq->api->store, &rq->actor, NULL, &o, &version, false);
 	object_respond(rq, &o);
 }
 

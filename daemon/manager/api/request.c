@@ -104,7 +104,7 @@ request_may(struct request *rq, enum action what, const struct place *where, con
 const char *
 request_family(const struct request *rq)
 {
-	return rq->who.id.s;
+	return rq->who.family.s;
 }
 
 void

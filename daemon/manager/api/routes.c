@@ -288,7 +288,7 @@ static void
 serve_in_turn(struct request *rq)
 {
 	struct rate *rate = is_read(rq) ? rq->api->rate_get : rq->api->rate_post;
-	int64_t wait_ms = rate ? rate_ask(rate, &rq->who.id, clock_boot_ms()) : 0;
+	int64_t wait_ms = rate ? rate_ask(rate, &rq->who.family, clock_boot_ms()) : 0;
 
 	if (wait_ms < 0)
 		respond_too_often(rq->conn, (-wait_ms + 999) / 1000);

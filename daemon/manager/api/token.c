@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/hash.h"
 #include "base/json/scan.h"
 #include "base/limits.h"
@@ -30,12 +31,20 @@ struct known {
 	bool unsaved; /* used_ms is newer than the row's */
 };
 
+/* In locked memory, outside core dumps. */
+struct token_keys {
+	uint8_t sign[crypto_sign_SECRETKEYBYTES];
+	uint8_t jti[JTI_KEY_SIZE];  /* in the store: the same in every run */
+	uint8_t text[JTI_KEY_SIZE]; /* this process's alone */
+};
+
 struct token_authority {
 	struct store *store;
-	uint8_t sign_key[crypto_sign_SECRETKEYBYTES], verify_key[crypto_sign_PUBLICKEYBYTES];
-	uint8_t jti_key[JTI_KEY_SIZE];  /* in the store: the same in every run */
-	uint8_t text_key[JTI_KEY_SIZE]; /* this process's alone */
-	char header[128];               /* encoded, with the '.' behind it */
+	struct arena *arena; /* of keys */
+	struct token_keys *keys;
+	uint8_t verify_key[crypto_sign_PUBLICKEYBYTES];
+	int64_t max_lifetime_ms; /* of families */
+	char header[128];        /* encoded, with the '.' behind it */
 	struct known known[CACHE_SETS][CACHE_WAYS];
 };
 
@@ -118,9 +127,9 @@ set_keys(struct token_authority *a, const struct buf *secret)
 	if (secret->len != SEED_SIZE + JTI_KEY_SIZE)
 		return -EBADMSG;
 	(void)crypto_sign_seed_keypair(
-	    a->verify_key, a->sign_key, (const uint8_t *)secret->data); /* can not fail */
-	memcpy(a->jti_key, secret->data + SEED_SIZE, JTI_KEY_SIZE);
-	rnd_bytes(a->text_key, sizeof a->text_key);
+	    a->verify_key, a->keys->sign, (const uint8_t *)secret->data); /* cannot fail */
+	memcpy(a->keys->jti, secret->data + SEED_SIZE, JTI_KEY_SIZE);
+	rnd_bytes(a->keys->text, sizeof a->keys->text);
 	hash_long(digest, NULL, 0, a->verify_key, sizeof a->verify_key);
 	hex_encode(kid, digest, KID_SIZE);
 	snprintf(text, sizeof text, "{\"alg\":\"EdDSA\",\"typ\":\"JWT\",\"kid\":\"%s\"}", kid);
@@ -134,12 +143,12 @@ set_keys(struct token_authority *a, const struct buf *secret)
 }
 
 static void
-forget(struct token_authority *a, const struct id *id)
+forget(struct token_authority *a, const struct id *family)
 {
 	struct known *k = &a->known[0][0];
 
 	for (size_t i = 0; i < CACHE_SETS * CACHE_WAYS; i++) {
-		if (id_equal(&k[i].identity.id, id))
+		if (id_equal(&k[i].identity.family, family))
 			mem_wipe(&k[i], sizeof k[i]);
 	}
 }
@@ -153,6 +162,17 @@ on_event(void *arg, const struct store_event *e)
 		forget(a, &e->id);
 }
 
+static int
+make_room_for_keys(struct token_authority *a)
+{
+	int r = arena_new(&a->arena, sizeof *a->keys, ARENA_LOCK_PREFER);
+
+	if (r < 0)
+		return r;
+	a->keys = arena_alloc(a->arena, sizeof *a->keys, _Alignof(struct token_keys));
+	return a->keys ? 0 : arena_error(a->arena);
+}
+
 int
 token_authority_new(struct token_authority **out, struct store *s)
 {
@@ -163,12 +183,16 @@ token_authority_new(struct token_authority **out, struct store *s)
 	if (!a)
 		return -ENOMEM;
 	a->store = s;
-	r = load_secret(a, &secret);
+	token_set_max_lifetime(a, TOKEN_MAX_LIFETIME_S);
+	r = make_room_for_keys(a);
+	if (r == 0)
+		r = load_secret(a, &secret);
 	if (r == 0)
 		r = set_keys(a, &secret);
 	if (r == 0)
 		r = store_watch(s, on_event, a);
 	if (r != 0) {
+		(void)arena_free(a->arena);
 		mem_free(a);
 		a = NULL;
 	}
@@ -184,6 +208,7 @@ token_authority_free(struct token_authority *a)
 		return NULL;
 	token_flush(a);
 	store_unwatch(a->store, a);
+	(void)arena_free(a->arena);
 	mem_free(a);
 	return NULL;
 }
@@ -282,9 +307,10 @@ judge(const struct store_token *t, int64_t now_ms, struct token_identity *out)
 		return TOKEN_REVOKED;
 	if (t->expires_ms && t->expires_ms <= now_ms)
 		return TOKEN_EXPIRED;
-	*out = (struct token_identity){
-		.id = t->id, .subject = t->subject, .expires_ms = t->expires_ms
-	};
+	*out = (struct token_identity){ .id = t->id,
+		.family = t->family.id,
+		.subject = t->subject,
+		.expires_ms = t->expires_ms };
 	snprintf(out->name, sizeof out->name, "%.*s", (int)t->name.n, t->name.p);
 	return TOKEN_GOOD;
 }
@@ -302,7 +328,7 @@ check_text(struct token_authority *a, struct span text, int64_t now_ms, struct t
 	r = TOKEN_MALFORMED;
 	if (!find_jti(&claims, jti))
 		goto out;
-	hash_long(jti_hash, a->jti_key, sizeof a->jti_key, jti, sizeof jti);
+	hash_long(jti_hash, a->keys->jti, sizeof a->keys->jti, jti, sizeof jti);
 	r = store_token_find(a->store, jti_hash, &row);
 	if (r == STORE_NOT_FOUND)
 		r = TOKEN_REVOKED;
@@ -320,7 +346,7 @@ token_check(struct token_authority *a, struct span text, int64_t now_ms, struct 
 	struct known *k;
 	int r;
 
-	hash_long(hash, a->text_key, sizeof a->text_key, text.p, text.n);
+	hash_long(hash, a->keys->text, sizeof a->keys->text, text.p, text.n);
 	k = find_known(a, hash);
 	if (k && k->identity.expires_ms && k->identity.expires_ms <= now_ms) {
 		mem_wipe(k, sizeof *k);
@@ -402,8 +428,8 @@ home_workspace(struct store *s, const struct place *at, struct id *out)
 
 /* The claims stock clients look at, and the jti that we do. */
 static void
-write_claims(
-    struct buf *out, const struct store_token *row, const struct id *workspace, const char *jti)
+write_claims(struct buf *out, const struct store_token *row, const struct id *workspace,
+    const char *jti, int64_t family_ends_ms)
 {
 	buf_addf(out,
 	    "{\"iss\":\"connd-manager\",\"sub\":\"%s\",\"apiTokenId\":\"%s\",\"jti\":\"%s\"",
@@ -417,6 +443,8 @@ write_claims(
 	buf_addf(out, "],\"iat\":%lld", (long long)(row->created_ms / 1000));
 	if (row->expires_ms)
 		buf_addf(out, ",\"exp\":%lld", (long long)(row->expires_ms / 1000));
+	if (family_ends_ms)
+		buf_addf(out, ",\"family_exp\":%lld", (long long)(family_ends_ms / 1000));
 	buf_addc(out, '}');
 }
 
@@ -431,10 +459,42 @@ sign(const struct token_authority *a, const struct buf *claims, struct buf *text
 	if (buf_error(text))
 		return buf_error(text);
 	(void)crypto_sign_detached(signature, NULL, (const uint8_t *)text->data + begin,
-	    text->len - begin, a->sign_key); /* can not fail */
+	    text->len - begin, a->keys->sign); /* cannot fail */
 	buf_addc(text, '.');
 	encode(text, signature, sizeof signature);
 	return buf_error(text);
+}
+
+/* Draws the jti, signs the claims, writes the row. */
+static int
+issue(struct token_authority *a, const struct store_token *row, const struct id *workspace,
+    const struct store_actor *by, struct buf *text)
+{
+	struct buf claims = BUF_INIT(PAYLOAD_MAX);
+	uint8_t jti[JTI_SIZE], jti_hash[HASH_SIZE];
+	char jti_text[2 * JTI_SIZE + 1];
+	int r;
+
+	rnd_bytes(jti, sizeof jti);
+	hex_encode(jti_text, jti, sizeof jti);
+	hash_long(jti_hash, a->keys->jti, sizeof a->keys->jti, jti, sizeof jti);
+	write_claims(&claims, row, workspace, jti_text, token_family_ends_ms(a, &row->family));
+	r = buf_error(&claims);
+	if (r == 0)
+		r = sign(a, &claims, text);
+	if (r == 0)
+		r = store_token_create(a->store, row, jti_hash, by);
+	mem_wipe(jti, sizeof jti);
+	mem_wipe(jti_text, sizeof jti_text);
+	buf_fini(&claims);
+	return r;
+}
+
+/* Whole seconds, as the claim has; 0: never. */
+static int64_t
+end_of_life(int64_t now_ms, int64_t life_s)
+{
+	return life_s ? (now_ms / 1000 + life_s) * 1000 : 0;
 }
 
 int
@@ -442,10 +502,9 @@ token_issue(struct token_authority *a, const struct token_request *q, int64_t no
     const struct store_actor *by, struct id *id, struct buf *text)
 {
 	struct store_token row = { .name = q->name,
-		.subject = { .scope = q->scope, .scope_id = q->scope_id, .role = q->role } };
-	struct buf claims = BUF_INIT(PAYLOAD_MAX);
-	uint8_t jti[JTI_SIZE], jti_hash[HASH_SIZE];
-	char jti_text[2 * JTI_SIZE + 1];
+		.subject = { .scope = q->scope, .scope_id = q->scope_id, .role = q->role },
+		.created_ms = now_ms,
+		.expires_ms = end_of_life(now_ms, q->expires_in_s) };
 	struct id workspace;
 	struct place at;
 	int r = store_place(a->store, q->scope, &q->scope_id, &at);
@@ -458,24 +517,64 @@ token_issue(struct token_authority *a, const struct token_request *q, int64_t no
 		return r;
 	store_new_id(&row.id);
 	row.subject.organization = at.organization;
-	row.created_ms = now_ms;
-	/* Whole seconds, as the claim has. */
-	row.expires_ms = q->expires_in_s ? (now_ms / 1000 + q->expires_in_s) * 1000 : 0;
-	rnd_bytes(jti, sizeof jti);
-	hex_encode(jti_text, jti, sizeof jti);
-	hash_long(jti_hash, a->jti_key, sizeof a->jti_key, jti, sizeof jti);
-	write_claims(&claims, &row, &workspace, jti_text);
-	r = buf_error(&claims);
-	if (r == 0)
-		r = sign(a, &claims, text);
-	if (r == 0)
-		r = store_token_create(a->store, &row, jti_hash, by);
+	row.workspace = at.workspace;
+	row.family = (struct store_family){ row.id, row.created_ms, row.expires_ms };
+	r = issue(a, &row, &workspace, by, text);
 	if (r == 0)
 		*id = row.id;
-	mem_wipe(jti, sizeof jti);
-	mem_wipe(jti_text, sizeof jti_text);
-	buf_fini(&claims);
 	return r;
+}
+
+/* ---- families ---- */
+
+void
+token_set_max_lifetime(struct token_authority *a, int64_t seconds)
+{
+	a->max_lifetime_ms = seconds * 1000;
+}
+
+int64_t
+token_family_ends_ms(const struct token_authority *a, const struct store_family *f)
+{
+	int64_t ends_ms = f->created_ms + a->max_lifetime_ms;
+
+	if (!f->expires_ms)
+		return 0;
+	return ends_ms > f->expires_ms ? ends_ms / 1000 * 1000 : f->expires_ms;
+}
+
+/* How long a token was to live, in whole seconds; 0: for ever. */
+static int64_t
+life_of(const struct store_token *t)
+{
+	int64_t life_s = t->expires_ms / 1000 - t->created_ms / 1000;
+
+	if (!t->expires_ms)
+		return 0;
+	return life_s > 1 ? life_s : 1; /* a life of 0 would be one for ever */
+}
+
+/* When a renewal of `old` made now ends, in *out. 0 or a token_refusal. */
+static int
+renewed_end(
+    const struct token_authority *a, const struct store_token *old, int64_t now_ms, int64_t *out)
+{
+	int64_t ends_ms = token_family_ends_ms(a, &old->family);
+
+	*out = end_of_life(now_ms, life_of(old));
+	if (ends_ms && (!*out || *out > ends_ms))
+		*out = ends_ms;
+	return ends_ms && ends_ms <= now_ms ? TOKEN_FAMILY_ENDED : 0;
+}
+
+static int
+check_pace(struct token_authority *a, const struct id *family, int64_t now_ms)
+{
+	int64_t n;
+	int r = store_token_family_count(
+	    a->store, family, now_ms - INT64_C(3600000), TOKEN_RENEWALS_AN_HOUR, &n);
+
+	return r == 0 && n >= TOKEN_RENEWALS_AN_HOUR ? TOKEN_FAMILY_BUSY : r;
 }
 
 int
@@ -484,21 +583,29 @@ token_renew(struct token_authority *a, const struct id *old, int64_t now_ms,
 {
 	char name[TOKEN_NAME_SIZE];
 	struct store_token row;
-	struct token_request q;
+	struct id workspace;
+	struct place at;
 	int r = store_token_get(a->store, old, &row);
 
 	if (r != 0)
 		return r;
 	snprintf(name, sizeof name, "%.*s", (int)row.name.n, row.name.p);
-	q = (struct token_request){ .name = span_of(name),
-		.scope = row.subject.scope,
-		.scope_id = row.subject.scope_id,
-		.role = row.subject.role };
-	if (row.expires_ms) /* both were cut to whole seconds alike; a life of none would be for ever */
-		q.expires_in_s = row.expires_ms / 1000 - row.created_ms / 1000;
-	if (row.expires_ms && q.expires_in_s < 1)
-		q.expires_in_s = 1;
-	return token_issue(a, &q, now_ms, by, id, text);
+	row.name = span_of(name);
+	r = renewed_end(a, &row, now_ms, &row.expires_ms);
+	if (r == 0)
+		r = check_pace(a, &row.family.id, now_ms);
+	if (r == 0)
+		r = store_place(a->store, row.subject.scope, &row.subject.scope_id, &at);
+	if (r == 0)
+		r = home_workspace(a->store, &at, &workspace);
+	if (r != 0)
+		return r;
+	row.created_ms = now_ms;
+	store_new_id(&row.id);
+	r = issue(a, &row, &workspace, by, text);
+	if (r == 0)
+		*id = row.id;
+	return r;
 }
 
 int

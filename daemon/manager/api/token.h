@@ -26,7 +26,7 @@ struct token_authority *token_authority_free(struct token_authority *a);
 
 #define TOKEN_NAME_SIZE 256 /* with its NUL */
 struct token_identity {
-	struct id id;
+	struct id id, family;
 	char name[TOKEN_NAME_SIZE];
 	struct subject subject;
 	int64_t expires_ms; /* 0: never */
@@ -65,12 +65,29 @@ struct token_request {
 MUST_CHECK int token_issue(struct token_authority *a, const struct token_request *r, int64_t now_ms,
     const struct store_actor *by, struct id *id, struct buf *text);
 /*
- * A new token with the rights, name and length of life of one that is there (checked and good): for its
- * holder, before it expires. The old one goes on until its own end. STORE_NOT_FOUND; else as token_issue().
+ * A token and its renewals are a family (struct store_family), which ends: no renewal lives longer than
+ * the first token's creation plus this, or than the first token itself if that is later. A family
+ * whose first token never expires has no end. Default: TOKEN_MAX_LIFETIME_S.
+ */
+#define TOKEN_MAX_LIFETIME_S (INT64_C(90) * 86400)
+void token_set_max_lifetime(struct token_authority *a, int64_t seconds);
+/* When the family ends; 0: never. */
+int64_t token_family_ends_ms(const struct token_authority *a, const struct store_family *f);
+
+/* Why a token is not renewed, besides a store_result. */
+enum token_refusal {
+	TOKEN_FAMILY_ENDED = 100,
+	TOKEN_FAMILY_BUSY, /* it had TOKEN_RENEWALS_AN_HOUR renewals in the last hour */
+};
+#define TOKEN_RENEWALS_AN_HOUR 1000 /* copies of one token, each renewed by its own holder */
+/*
+ * A new token with the rights, name and length of life of an existing one (checked and good), in its
+ * family: for its holder, before it expires. The old one lives on until its own end. 0, a
+ * token_refusal, STORE_NOT_FOUND; else as token_issue().
  */
 MUST_CHECK int token_renew(struct token_authority *a, const struct id *old, int64_t now_ms,
     const struct store_actor *by, struct id *id, struct buf *text);
-/* Effective at once. 0, STORE_NOT_FOUND, or -errno; revoking twice is no error. */
+/* Revokes the token's whole family, at once. 0, STORE_NOT_FOUND, or -errno; twice is not an error. */
 MUST_CHECK int token_revoke(
     struct token_authority *a, const struct id *id, int64_t now_ms, const struct store_actor *by);
 /* Writes out when tokens were last used: for a timer, about once a minute. */

@@ -17,8 +17,10 @@ static const char the_token[] = "The token";
 /* --- what is told of one -------------------------------------------------------------- */
 
 static void
-encode_token(const struct store_token *t, struct buf *out)
+encode_token(const struct token_authority *a, const struct store_token *t, struct buf *out)
 {
+	int64_t family_ends_ms = token_family_ends_ms(a, &t->family);
+
 	buf_addc(out, '{');
 	jtext_member_string(out, "id", span_of(t->id.s));
 	jtext_member_string(out, "name", t->name);
@@ -32,6 +34,9 @@ encode_token(const struct store_token *t, struct buf *out)
 		encode_time("revokedAt", t->revoked_ms, out);
 	if (t->last_used_ms)
 		encode_time("lastUsedAt", t->last_used_ms, out);
+	jtext_member_string(out, "familyId", span_of(t->family.id.s));
+	if (family_ends_ms)
+		encode_time("familyEndsAt", family_ends_ms, out);
 	encode_subject("createdBy", &t->created_by, out);
 	buf_addc(out, '}');
 }
@@ -48,7 +53,7 @@ answer_issued(struct request *rq, const struct id *id, const struct buf *text)
 		respond_internal_error(rq->conn, r < 0 ? r : -EIO);
 		return;
 	}
-	encode_token(&t, &body);
+	encode_token(rq->api->tokens, &t, &body);
 	if (!buf_error(&body))
 		body.len--; /* the closing brace */
 	jtext_member_string(&body, "token", span_of_buf(text));
@@ -144,7 +149,22 @@ out:
 	body_fini(&b);
 }
 
-/* Its rights go on in a new one; the old one lives until its own end. */
+static void
+refuse_renewal(struct request *rq, int why)
+{
+	if (why == TOKEN_FAMILY_ENDED)
+		respond_error(rq->conn, 403,
+		    "The token's family has ended: it cannot be renewed any more; have a new token "
+		    "issued");
+	else if (why == TOKEN_FAMILY_BUSY)
+		respond_too_often(rq->conn, 60);
+	else if (why == STORE_NOT_FOUND)
+		request_not_found(rq, the_token);
+	else
+		respond_internal_error(rq->conn, why < 0 ? why : -EIO);
+}
+
+/* The holder gets a new token with the same rights; the old one lives on until its own end. */
 void
 tokens_renew(struct request *rq)
 {
@@ -152,10 +172,8 @@ tokens_renew(struct request *rq)
 	struct id id;
 	int r = token_renew(rq->api->tokens, &rq->who.id, clock_wall_ms(), &rq->actor, &id, &text);
 
-	if (r == STORE_NOT_FOUND)
-		request_not_found(rq, the_token);
-	else if (r != 0)
-		respond_internal_error(rq->conn, r < 0 ? r : -EIO);
+	if (r != 0)
+		refuse_renewal(rq, r);
 	else
 		answer_issued(rq, &id, &text);
 	buf_fini(&text);
@@ -215,7 +233,7 @@ tokens_get(struct request *rq)
 
 	if (!find_token(rq, &t))
 		return;
-	encode_token(&t, &body);
+	encode_token(rq->api->tokens, &t, &body);
 	respond_json(rq->conn, NULL, &body);
 	buf_fini(&body);
 }
@@ -239,15 +257,20 @@ tokens_revoke(struct request *rq)
 		respond_empty(rq->conn, 204, NULL);
 }
 
+struct listing {
+	const struct token_authority *tokens;
+	struct buf *out;
+};
+
 static int
 list_token(void *arg, const struct store_token *t)
 {
-	struct buf *out = arg;
+	const struct listing *l = arg;
 
-	if (out->len && out->data[out->len - 1] != '[')
-		buf_addc(out, ',');
-	encode_token(t, out);
-	return encode_page_is_full(out);
+	if (l->out->len && l->out->data[l->out->len - 1] != '[')
+		buf_addc(l->out, ',');
+	encode_token(l->tokens, t, l->out);
+	return encode_page_is_full(l->out);
 }
 
 /* The place whose tokens are asked for: the token's own, unless the query names one. */
@@ -279,6 +302,7 @@ void
 tokens_list(struct request *rq)
 {
 	struct buf body = BUF_INIT(ENCODE_PAGE_MAX);
+	struct listing l = { rq->api->tokens, &body };
 	int64_t offset = 0, limit = 20, total = 0;
 	struct place place;
 	struct fault f;
@@ -299,7 +323,7 @@ tokens_list(struct request *rq)
 	if (!request_may(rq, ACTION_MANAGE_TOKENS, &place, "The place"))
 		return;
 	buf_adds(&body, "{\"tokens\":[");
-	r = store_token_list(rq->api->store, &place, offset, limit, list_token, &body, &total);
+	r = store_token_list(rq->api->store, &place, offset, limit, list_token, &l, &total);
 	buf_addc(&body, ']');
 	jtext_member_int(&body, "limit", limit);
 	jtext_member_int(&body, "offset", offset);

@@ -26,9 +26,9 @@ struct held {
 	struct watch *watch;
 	struct request *rq;
 	struct list list;
-	uint64_t number; /* of the view, which the client has */
-	uint64_t rights; /* of the store, when this was what the token may have */
-	bool told;       /* what others were told, too; not noted yet that it was read */
+	struct store_version version; /* of the view, which the client has */
+	uint64_t rights;              /* of the store, when this was what the token may have */
+	bool told; /* what others were told, too; not noted yet that it was read */
 	struct list_wait wait;
 	struct event *timer;
 	int64_t until_ms; /* boot time */
@@ -39,10 +39,10 @@ struct held {
 struct memo {
 	struct request *rq; /* NULL: nothing yet */
 	struct list list;   /* its key is the request's text */
-	uint64_t number;
-	struct http_shared *answer; /* good as long as the view has this number */
+	struct store_version version;
+	struct http_shared *answer; /* good as long as the view has this version */
 	bool rendered;              /* or tried to: not everything can be shared */
-	bool current;               /* the number was asked for in this turn */
+	bool current;               /* the version was read in this turn */
 };
 
 struct watch {
@@ -149,21 +149,21 @@ look(struct held *h)
 {
 	struct memo *m = &h->watch->memo;
 	bool same = m->rq && list_equal(&m->list, &h->list);
-	uint64_t number;
+	struct store_version version;
 	int r;
 
 	if (same && m->current)
 		return true;
-	r = store_view_number(h->watch->api->store, &h->list.query, &number);
+	r = store_view_version(h->watch->api->store, &h->list.query, &version);
 	if (r < 0) {
 		respond_internal_error(h->rq->conn, r);
 		return false;
 	}
-	if (!same || m->number != number) {
+	if (!same || !store_version_equal(&m->version, &version)) {
 		memo_forget(m);
 		m->rq = request_ref(h->rq);
 		m->list = h->list;
-		m->number = number;
+		m->version = version;
 	}
 	m->current = true;
 	return true;
@@ -175,13 +175,13 @@ answer_changed(struct held *h)
 	struct memo *m = &h->watch->memo;
 
 	if (!m->rendered)
-		m->answer = list_render(h->watch->api, &m->list, &m->number);
+		m->answer = list_render(h->watch->api, &m->list, &m->version);
 	m->rendered = true;
 	if (!m->answer) {
 		list_answer(h->rq, &h->list, &h->wait);
 		return;
 	}
-	h->number = m->number;
+	h->version = m->version;
 	h->told = true;
 	list_answer_shared(h->rq, m->answer, &h->wait);
 }
@@ -198,7 +198,7 @@ finish(struct held *h)
 		enter(h, &w->done);
 		return;
 	}
-	if (m->number != h->number) {
+	if (!store_version_equal(&m->version, &h->version)) {
 		answer_changed(h);
 	} else if (h->timed_out || w->stopping || clock_boot_ms() >= h->until_ms) {
 		list_answer_unchanged(h->rq, &h->list, &h->wait);
@@ -209,7 +209,7 @@ finish(struct held *h)
 	enter(h, &w->done);
 }
 
-/* Behind everybody's answers. What comes next may be of another number; an answer may serve again. */
+/* Behind everybody's answers. What comes next may be of another version; an answer may serve again. */
 static void
 end_turn(struct watch *w)
 {
@@ -217,7 +217,7 @@ end_turn(struct watch *w)
 
 	while ((h = w->done.first)) {
 		if (h->told)
-			list_note_read(h->rq, &h->list, h->number);
+			list_note_read(h->rq, &h->list, &h->version);
 		held_free(h);
 	}
 	w->memo.current = false;
@@ -280,7 +280,7 @@ concerns(const struct held *h, const struct store_event *e)
 		return q->scope == SCOPE_ORGANIZATION || id_equal(&q->scope_id, &e->id) ||
 		       (q->whole_workspace && id_equal(&q->scope_id, &e->workspace));
 	case STORE_EVENT_TOKEN:
-		return id_equal(&h->rq->who.id, &e->id);
+		return id_equal(&h->rq->who.family, &e->id);
 	case STORE_EVENT_ORGANIZATION:
 		return h->list.view.show_secrets && id_equal(&h->rq->organization, &e->id);
 	}
@@ -391,7 +391,7 @@ watch_hold(struct watch *w, struct request *rq, const struct list *l, int64_t wa
 	h->wait = list_wait(wait_s);
 	h->until_ms = clock_boot_ms() + ms;
 	wait_for_change(h);
-	r = store_view_number(w->api->store, &l->query, &h->number);
+	r = store_view_version(w->api->store, &l->query, &h->version);
 	if (r == 0)
 		r = start_timer(h, ms);
 	if (r == 0)

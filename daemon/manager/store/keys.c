@@ -8,14 +8,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/rnd.h"
 
-#define KEYS_VERSION 1
+#define KIND_FIRST   1
+#define KIND_PRESENT 2
 #define WRAPPED_SIZE (SEAL_KEY_SIZE + SEAL_OVERHEAD)
-#define HEAD_SIZE    (1 + KEYS_ID_SIZE)
+#define HEAD_SIZE    (1 + KEYS_ID_SIZE) /* kind, key id */
 #define MAX_AD       256
+#define WRAP_AD_MAX  (HEAD_SIZE + MAX_AD)
 #define PATH_SIZE    4096
 
 struct key {
@@ -24,6 +27,7 @@ struct key {
 };
 
 struct keys {
+	struct arena *arena; /* where this struct is: locked, outside core dumps */
 	struct key current;
 	struct key other; /* also opens; there when has_other */
 	bool has_other;
@@ -43,10 +47,27 @@ set_key(struct key *k, const uint8_t bytes[static SEAL_KEY_SIZE])
 	memcpy(k->id, digest, KEYS_ID_SIZE);
 }
 
+/* NULL: out of memory. */
+static struct keys *
+keys_new(void)
+{
+	struct arena *arena;
+	struct keys *k;
+
+	if (arena_new(&arena, sizeof *k, ARENA_LOCK_PREFER) < 0)
+		return NULL;
+	k = arena_alloc(arena, sizeof *k, _Alignof(struct keys));
+	if (k)
+		k->arena = arena;
+	else
+		(void)arena_free(arena);
+	return k;
+}
+
 struct keys *
 keys_from_bytes(const uint8_t key[static SEAL_KEY_SIZE])
 {
-	struct keys *k = mem_zalloc(sizeof *k);
+	struct keys *k = keys_new();
 
 	if (k)
 		set_key(&k->current, key);
@@ -56,7 +77,8 @@ keys_from_bytes(const uint8_t key[static SEAL_KEY_SIZE])
 struct keys *
 keys_free(struct keys *k)
 {
-	mem_free(k);
+	if (k)
+		(void)arena_free(k->arena);
 	return NULL;
 }
 
@@ -146,7 +168,7 @@ write_key(const char *path, char *why)
 static int
 load(struct keys **out, const char *dir, const char *key_file, bool make, char *why)
 {
-	struct keys *k = mem_zalloc(sizeof *k);
+	struct keys *k = keys_new();
 	int r;
 
 	if (!k)
@@ -180,12 +202,28 @@ keys_make(struct keys **out, const char *dir, const char *key_file, char why[sta
 
 /* ---- envelopes ---- */
 
+/* 0: it is not an envelope. */
+static int
+kind_of(struct span envelope)
+{
+	int kind = envelope.n < KEYS_OVERHEAD ? 0 : envelope.p[0];
+
+	return kind == KIND_FIRST || kind == KIND_PRESENT ? kind : 0;
+}
+
+bool
+keys_is_first(struct span envelope)
+{
+	return kind_of(envelope) == KIND_FIRST;
+}
+
+/* The key that wraps it; NULL: we do not have it. */
 static const struct key *
 key_of(const struct keys *k, struct span envelope)
 {
 	const uint8_t *p = (const uint8_t *)envelope.p;
 
-	if (envelope.n < KEYS_OVERHEAD || p[0] != KEYS_VERSION)
+	if (!kind_of(envelope))
 		return NULL;
 	if (memcmp(p + 1, k->current.id, KEYS_ID_SIZE) == 0)
 		return &k->current;
@@ -194,38 +232,46 @@ key_of(const struct keys *k, struct span envelope)
 	return NULL;
 }
 
-/* What the wrapped data key is bound to: the place of the text, and which key wraps it. */
+/*
+ * What the wrapped data key is bound to: which key wraps it, the place of the text and, but for the
+ * first, the kind of the envelope.
+ */
 static size_t
-wrap_ad(char out[static MAX_AD + KEYS_ID_SIZE], const uint8_t *id, struct span ad)
+wrap_ad(char out[static WRAP_AD_MAX], int kind, const uint8_t *id, struct span ad)
 {
-	memcpy(out, id, KEYS_ID_SIZE);
-	memcpy(out + KEYS_ID_SIZE, ad.p, ad.n);
-	return KEYS_ID_SIZE + ad.n;
+	size_t n = 0;
+
+	if (kind != KIND_FIRST)
+		out[n++] = (char)kind;
+	memcpy(out + n, id, KEYS_ID_SIZE);
+	n += KEYS_ID_SIZE;
+	memcpy(out + n, ad.p, ad.n);
+	return n + ad.n;
 }
 
 /* The first part of an envelope, HEAD_SIZE + WRAPPED_SIZE bytes, under the current key. */
 static void
 wrap(const struct keys *k, struct span ad, const uint8_t dek[static SEAL_KEY_SIZE], uint8_t *out)
 {
-	char bound[MAX_AD + KEYS_ID_SIZE];
-	size_t n = wrap_ad(bound, k->current.id, ad);
+	char bound[WRAP_AD_MAX];
+	size_t n = wrap_ad(bound, KIND_PRESENT, k->current.id, ad);
 
-	out[0] = KEYS_VERSION;
+	out[0] = KIND_PRESENT;
 	memcpy(out + 1, k->current.id, KEYS_ID_SIZE);
 	seal(out + HEAD_SIZE, dek, SEAL_KEY_SIZE, bound, n, k->current.bytes);
 }
 
 static int
-unwrap(
-    const struct keys *k, struct span ad, struct span envelope, uint8_t dek[static SEAL_KEY_SIZE])
+unwrap(const struct keys *k, int kind, struct span ad, struct span envelope,
+    uint8_t dek[static SEAL_KEY_SIZE])
 {
 	const struct key *key = key_of(k, envelope);
-	char bound[MAX_AD + KEYS_ID_SIZE];
+	char bound[WRAP_AD_MAX];
 
-	if (!key || ad.n > MAX_AD)
+	if (!key || kind_of(envelope) != kind || ad.n > MAX_AD)
 		return -EBADMSG;
 	return seal_open(dek, (const uint8_t *)envelope.p + HEAD_SIZE, WRAPPED_SIZE, bound,
-	    wrap_ad(bound, key->id, ad), key->bytes);
+	    wrap_ad(bound, kind, key->id, ad), key->bytes);
 }
 
 int
@@ -246,13 +292,13 @@ keys_seal(const struct keys *k, struct span ad, struct span text, struct buf *ou
 	return 0;
 }
 
-int
-keys_open(const struct keys *k, struct span ad, struct span envelope, struct buf *out)
+static int
+open_kind(const struct keys *k, int kind, struct span ad, struct span envelope, struct buf *out)
 {
 	uint8_t dek[SEAL_KEY_SIZE];
 	size_t n;
 	char *room;
-	int r = unwrap(k, ad, envelope, dek);
+	int r = unwrap(k, kind, ad, envelope, dek);
 
 	if (r < 0)
 		return r;
@@ -271,13 +317,37 @@ keys_open(const struct keys *k, struct span ad, struct span envelope, struct buf
 	return r;
 }
 
+int
+keys_open(const struct keys *k, struct span ad, struct span envelope, struct buf *out)
+{
+	return open_kind(k, KIND_PRESENT, ad, envelope, out);
+}
+
+int
+keys_open_first(const struct keys *k, struct span ad, struct span envelope, struct buf *out)
+{
+	return open_kind(k, KIND_FIRST, ad, envelope, out);
+}
+
+int
+keys_reseal(const struct keys *k, struct span ad, struct span envelope, struct buf *out)
+{
+	struct buf text = BUF_INIT(envelope.n);
+	int r = keys_open_first(k, ad, envelope, &text);
+
+	if (r == 0)
+		r = keys_seal(k, ad, span_of_buf(&text), out);
+	buf_fini(&text);
+	return r;
+}
+
 /* ---- rotation ---- */
 
 int
 keys_rewrap(const struct keys *k, struct span ad, struct span envelope, struct buf *out)
 {
 	uint8_t dek[SEAL_KEY_SIZE], *p;
-	int r = unwrap(k, ad, envelope, dek);
+	int r = unwrap(k, KIND_PRESENT, ad, envelope, dek);
 
 	if (r < 0)
 		return r;

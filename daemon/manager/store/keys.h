@@ -2,15 +2,19 @@
 /*
  * The key-encryption key, and envelopes under it.
  *
- * An envelope is version | key id | wrapped data key | sealed text: each text has a random key of its own,
- * which is sealed under the key-encryption key. Both layers are bound to `ad`, which names the row, column
- * and version, so that no text can be moved to another place. The key comes from a file, never
- * from the database beside which it may lie.
+ * An envelope is kind | key id | wrapped data key | sealed text: each text has a random key of its
+ * own, which is sealed under the key-encryption key. Both layers are bound to `ad`, which names
+ * the row, column and version, so that no text can be moved to another place. The key comes from a
+ * file, never from the database beside which it may lie, and stays in locked memory.
  *
- * While a key is being changed there are two: envelopes are made with the current one and opened with the
- * one they name. When the key is ours to keep (DIR/manager.key), the new one waits in
- * DIR/manager.key.new until everything is wrapped with it; a process that ended in between is made good by
- * keys_settle() when the next one starts.
+ * Envelopes of the first kind are those of stores whose rows had no MACs (row_mac.h). They are
+ * opened for the migration of such a store alone; the wrapping is bound to the kind, so that none
+ * can be made of a present one.
+ *
+ * While a key is being changed there are two: envelopes are made with the current one and opened
+ * with the one they name. When the key is ours to keep (DIR/manager.key), the new one waits in
+ * DIR/manager.key.new until everything is wrapped with it; when a process ended in between,
+ * keys_settle() completes or undoes the change at the next start.
  */
 #pragma once
 
@@ -29,35 +33,51 @@ struct keys;
 #define KEYS_OVERHEAD (1 + KEYS_ID_SIZE + SEAL_KEY_SIZE + SEAL_OVERHEAD + SEAL_OVERHEAD)
 
 /*
- * The key for a data directory: key_file when given (may be NULL), else $CREDENTIALS_DIRECTORY/manager-key
- * when there is one, else DIR/manager.key. -ENOENT and others with `why`, which says "key".
+ * The key for a data directory: key_file when given (may be NULL), else
+ * $CREDENTIALS_DIRECTORY/manager-key when there is one, else DIR/manager.key. -ENOENT and others
+ * with `why`, which says "key".
  */
 MUST_CHECK int keys_load(
     struct keys **out, const char *dir, const char *key_file, char why[static FILE_WHY_SIZE]);
-/* Makes DIR/manager.key (0600) with a fresh key unless a key is given by one of the other two ways. */
+/*
+ * Makes DIR/manager.key (0600) with a fresh key unless a key is given by one of the other two
+ * ways.
+ */
 MUST_CHECK int keys_make(
     struct keys **out, const char *dir, const char *key_file, char why[static FILE_WHY_SIZE]);
 MUST_CHECK struct keys *keys_from_bytes(
     const uint8_t key[static SEAL_KEY_SIZE]); /* NULL: no memory */
 struct keys *keys_free(struct keys *k);
 
-/* Append to out; the cap is out's. 0 or -errno; -EBADMSG: wrong key, moved or damaged. */
+/* Append to out; the cap is out's. 0 or -errno; -EBADMSG: wrong key or kind, moved or damaged. */
 MUST_CHECK int keys_seal(const struct keys *k, struct span ad, struct span text, struct buf *out);
 MUST_CHECK int keys_open(
     const struct keys *k, struct span ad, struct span envelope, struct buf *out);
+/* The same for envelopes of the first kind. */
+MUST_CHECK int keys_open_first(
+    const struct keys *k, struct span ad, struct span envelope, struct buf *out);
+/* Opens an envelope of the first kind and seals its text again, with a new data key. */
+MUST_CHECK int keys_reseal(
+    const struct keys *k, struct span ad, struct span envelope, struct buf *out);
+/* Whether it is an envelope of the first kind. */
+bool keys_is_first(struct span envelope);
 
 /*
- * Makes the key that sealed this envelope the current one (-EKEYREJECTED: we have not got it), and the
- * files agree with that. For the start, with an envelope that a rotation changes like all others.
+ * Makes the key that sealed this envelope the current one (-EKEYREJECTED: we have not got it), and
+ * the files agree with that. For the start, with an envelope that a rotation changes like all
+ * others.
  */
 MUST_CHECK int keys_settle(struct keys *k, struct span envelope);
 /*
- * Begins a rotation: a fresh key, or the one in new_key_file (not NULL when the present one is not ours to
- * keep), becomes current, the present one still opens. -errno with `why`.
+ * Begins a rotation: a fresh key, or the one in new_key_file (not NULL when the present one is not
+ * ours to keep), becomes current, the present one still opens. -errno with `why`.
  */
 MUST_CHECK int keys_rotate(
     struct keys *k, const char *new_key_file, char why[static FILE_WHY_SIZE]);
-/* Everything is wrapped with the new key: its file takes its place. 0 or -errno; the key is in use anyway. */
+/*
+ * Everything is wrapped with the new key: its file takes its place. 0 or -errno; the key is in use
+ * anyway.
+ */
 MUST_CHECK int keys_rotated(struct keys *k);
 /* It could not be done: back to the old one. */
 void keys_rotate_undo(struct keys *k);

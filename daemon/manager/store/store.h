@@ -7,14 +7,15 @@
  * One process at a time uses a data directory: store_open() takes its lock.
  *
  * Owns atomicity (each function that changes something is one transaction, on disk when the
- * function returns, or soon: see store_sync_in_thread()), uniqueness, sealing of all values, what an
- * update means, change numbers. Does not check rights (policy.h), know HTTP or validate bodies
- * (routes).
+ * function returns, or soon: see store_sync_in_thread()), uniqueness, sealing of all values,
+ * authentication of what decides access (row_mac.h: a row that was edited in the file counts as
+ * absent), what an update means, versions of views. Does not check rights (policy.h), know HTTP or
+ * validate bodies (routes).
  *
- * Results: 0 done; a positive enum store_result; or -errno (-EBADMSG: a sealed value does not open,
- * -EMSGSIZE: a value beyond LIMIT_VALUE, -EBUSY, -EIO, -ENOSPC, -ENOMEM). Spans in results are
- * borrowed and live until the next call that gets the same cursor or row holder or, elsewhere, the
- * same store.
+ * Results: 0 done; a positive enum store_result; or -errno (-EBADMSG: a sealed value does not
+ * open, -EMSGSIZE: a value beyond LIMIT_VALUE, -EBUSY, -EIO, -ENOSPC, -ENOMEM). Spans in results
+ * are borrowed and live until the next call that gets the same cursor or row holder or, elsewhere,
+ * the same store.
  *
  * One thread.
  */
@@ -73,13 +74,14 @@ MUST_CHECK int store_find(const char *dir, char why[static STORE_WHY_SIZE]);
 /*
  * keys is borrowed until store_close(). Migrates an older schema. -EPROTO: the schema is a newer
  * program's. -EBUSY: another process has the directory. -ENOENT: there is no database.
- * -EKEYREJECTED: the database was sealed with another key.
+ * -EKEYREJECTED: the database was sealed with another key, or set back to a schema before its
+ * sealing.
  */
 MUST_CHECK int store_open(
     struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE]);
 /*
- * Makes a database in dir from a backup and opens it, with an epoch of its own. Fails like
- * store_create() and store_open(), and then leaves nothing.
+ * Makes a database in dir from a backup and opens it, with new random bits in the versions of all
+ * views. Fails like store_create() and store_open(), and then leaves nothing.
  */
 MUST_CHECK int store_restore(struct store **out, const char *dir, const char *from,
     struct keys *keys, char why[static STORE_WHY_SIZE]);
@@ -105,14 +107,23 @@ struct store_actor {
 
 #define STORE_ALL_TYPES ((1U << MANAGER_N_TYPES) - 1) /* a mask of 1 << enum manager_type */
 /*
- * 16 hex digits, drawn by init and by restore: equal change numbers of different epochs are
- * unrelated.
+ * One state of a view or of an object: a number that grows with its changes, and random bits that
+ * the change has drawn. A restored or rolled-back store has the same number again, never with the
+ * same bits and another content. 0 and 0: nothing was ever changed there.
  */
-const char *store_epoch(const struct store *s);
+struct store_version {
+	int64_t number;
+	uint64_t draw;
+};
+static inline bool
+store_version_equal(const struct store_version *a, const struct store_version *b)
+{
+	return a->number == b->number && a->draw == b->draw;
+}
 
 enum store_event_kind {
 	STORE_EVENT_VIEW,         /* scope, id, types: these views changed */
-	STORE_EVENT_TOKEN,        /* id: a token was revoked or its rights changed */
+	STORE_EVENT_TOKEN,        /* id: a family of tokens was revoked */
 	STORE_EVENT_ORGANIZATION, /* id: its settings changed (fetching secrets) */
 };
 struct store_event {
@@ -233,7 +244,7 @@ struct store_object {
 	struct place place; /* of the scope */
 	bool auto_link, auto_link_projects;
 	int64_t version;         /* grows with every change */
-	uint64_t draw;           /* see struct store_version */
+	uint64_t draw;           /* with version: a struct store_version */
 	struct span description; /* absent: none was ever given */
 	struct span value;       /* document; in a resolved row with the override applied */
 	const struct store_link *links;
@@ -273,14 +284,6 @@ struct store_object_request {
 	size_t n_links;
 	const struct store_target *excludes;
 	size_t n_excludes;
-};
-/*
- * One state of an object: its version, and random bits drawn by the change that made it. A restored
- * or rolled-back store has the same version again, never with the same bits.
- */
-struct store_version {
-	int64_t number;
-	uint64_t draw;
 };
 /*
  * `expect` (NULL: any state) is the state that the caller has read. Each function that takes it
@@ -349,19 +352,22 @@ struct store_query {
 	int64_t offset, limit; /* limit < 0: none */
 };
 /*
- * The change number of a view, which grows whenever the view's content may have changed. Of the
- * query only scope, scope_id, whole_workspace and types matter. Unknown ids have 0.
+ * The version of a view: another one whenever the view's content may have changed. Of the query
+ * only scope, scope_id, whole_workspace and types matter.
  */
-MUST_CHECK int store_view_number(struct store *s, const struct store_query *q, uint64_t *number);
+MUST_CHECK int store_view_version(
+    struct store *s, const struct store_query *q, struct store_version *out);
 /*
- * A list as it is at one instant, whatever is written while it is read. total: rows without offset
- * and limit; number: the view's change number at that instant. A cursor costs some 30 KiB, however
- * many rows it has, and holds back the log's checkpoint: close it soon. A page that follows one
- * which was read to its end costs its rows; any other one also costs the rows before it.
+ * A list as it is at one instant, whatever is written while it is read; *version is the view's
+ * then. A cursor costs some 30 KiB, however many rows it has, and holds back the log's checkpoint:
+ * close it soon. A page that follows one which was read to its end costs its rows; any other one
+ * also costs the rows before it.
  */
 struct store_cursor;
 MUST_CHECK int store_list(struct store *s, const struct store_query *q, struct store_cursor **out,
-    int64_t *total, uint64_t *number);
+    struct store_version *version);
+/* The rows without offset and limit. It may fall while rows are read that do not verify. */
+int64_t store_list_total(const struct store_cursor *c);
 /* 1: *out is the next row, borrowed until the next call; 0: the end; or -errno. */
 MUST_CHECK int store_list_next(struct store_cursor *c, struct store_object *out);
 struct store_cursor *store_list_close(struct store_cursor *c); /* NULL is fine; returns NULL */
@@ -409,11 +415,11 @@ struct store_audit_query {
 MUST_CHECK int store_audit_list(struct store *s, const struct store_audit_query *q,
     int (*each)(void *arg, const struct store_audit *a), void *arg, int64_t *total);
 /*
- * Records that a client got a view (object NULL) or one object: once as long as its change number
- * stays, and written later with others (store_tidy()).
+ * Records that a client got a view (object NULL) or one object: once as long as its version stays,
+ * and written later with others (store_tidy()).
  */
 void store_audit_read(struct store *s, const struct store_actor *by, const struct store_query *view,
-    const struct store_object *object, uint64_t number, bool secrets);
+    const struct store_object *object, const struct store_version *version, bool secrets);
 /* Deletes older audit rows, and the object versions that older changes and deletions ended. */
 MUST_CHECK int store_audit_prune(struct store *s, int64_t before_ms);
 /*
@@ -437,16 +443,26 @@ MUST_CHECK int store_object_revive(
 
 /* ---- tokens: for token.c, which everybody else uses ---- */
 
+/*
+ * A token and its renewals, which have one revocation and one rate. The members are of the first
+ * one.
+ */
+struct store_family {
+	struct id id;
+	int64_t created_ms;
+	int64_t expires_ms; /* 0: never */
+};
 struct store_token {
 	struct id id;
 	struct span name;
 	struct subject subject;
-	struct id workspace; /* of a Deployment's token; written by the store */
+	struct id workspace; /* of a Workspace's or a Deployment's token */
 	int64_t created_ms;
 	int64_t expires_ms;   /* 0: never */
 	int64_t revoked_ms;   /* 0: not */
 	int64_t last_used_ms; /* 0: never */
 	struct store_subject created_by;
+	struct store_family family;
 };
 #define STORE_JTI_HASH_SIZE 32
 MUST_CHECK int store_token_create(struct store *s, const struct store_token *t,
@@ -454,12 +470,16 @@ MUST_CHECK int store_token_create(struct store *s, const struct store_token *t,
 MUST_CHECK int store_token_get(struct store *s, const struct id *id, struct store_token *out);
 MUST_CHECK int store_token_find(
     struct store *s, const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], struct store_token *out);
+/* Revokes the token's whole family. Revoking twice is not an error. STORE_NOT_FOUND. */
 MUST_CHECK int store_token_revoke(
     struct store *s, const struct id *id, int64_t now_ms, const struct store_actor *by);
+/* How many tokens of a family were created since then, counted up to limit. */
+MUST_CHECK int store_token_family_count(
+    struct store *s, const struct id *family, int64_t since_ms, int64_t limit, int64_t *out);
 /*
- * Tokens of a place, newest first: of an organization every one, of a Workspace its own and its
- * Deployments', of a Deployment its own. Revoked and expired ones are in the list until they are
- * pruned. each() and limit as in store_entity_list().
+ * Tokens of a place, families together, newest first: of an organization every one, of a Workspace
+ * its own and its Deployments', of a Deployment its own. Revoked and expired ones are in the list
+ * until they are pruned. each() and limit as in store_entity_list().
  */
 MUST_CHECK int store_token_list(struct store *s, const struct place *where, int64_t offset,
     int64_t limit, int (*each)(void *arg, const struct store_token *t), void *arg, int64_t *total);

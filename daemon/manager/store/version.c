@@ -27,10 +27,28 @@ write_target(const struct store_link *l, struct buf *out)
 	buf_addc(out, '}');
 }
 
+static void
+write_name(const struct store_object *o, struct buf *out)
+{
+	buf_addc(out, '{');
+	jtext_member_string(out, "scope", span_of(scope_name(o->scope)));
+	jtext_member_string(out, "scopeId", span_of(o->scope_id.s));
+	jtext_member_string(out, "type", span_of(manager_type_name(o->type)));
+	jtext_member_string(out, "key", o->key);
+}
+
+void
+history_name(const struct store_object *o, struct span doc, struct buf *out)
+{
+	write_name(o, out);
+	buf_addc(out, ',');
+	buf_add(out, doc.p + 1, doc.n ? doc.n - 1 : 0);
+}
+
 void
 history_encode(const struct store_object *o, struct buf *out)
 {
-	buf_addc(out, '{');
+	write_name(o, out);
 	jtext_member_bool(out, "autoLink", o->auto_link);
 	jtext_member_bool(out, "autoLinkProjects", o->auto_link_projects);
 	jtext_member_string(out, "description", o->description);
@@ -54,6 +72,13 @@ is_true(struct span value)
 	return value.p && scan_type(value) == SCAN_BOOL && scan_bool(value);
 }
 
+/* A string's text between its quotes: these are ours and have no escapes. */
+static struct span
+unquoted(struct span value)
+{
+	return value.n >= 2 ? (struct span){ value.p + 1, value.n - 2 } : (struct span){ 0 };
+}
+
 int
 history_decode(struct span doc, struct history *out)
 {
@@ -63,18 +88,16 @@ history_decode(struct span doc, struct history *out)
 		return -EBADMSG;
 	*out = (struct history){ .auto_link = is_true(scan_get(text, "autoLink")),
 		.auto_link_projects = is_true(scan_get(text, "autoLinkProjects")),
+		.key = scan_get(text, "key"),
 		.description = scan_get(text, "description"),
 		.value = scan_get(text, "value"),
 		.links = scan_get(text, "links"),
 		.excludes = scan_get(text, "excludes") };
-	return out->value.p && out->links.p && out->excludes.p ? 0 : -EBADMSG;
-}
-
-/* A string's text between its quotes: these are ours and have no escapes. */
-static struct span
-unquoted(struct span value)
-{
-	return value.n >= 2 ? (struct span){ value.p + 1, value.n - 2 } : (struct span){ 0 };
+	if (!scope_from(unquoted(scan_get(text, "scope")), &out->scope) ||
+	    !id_from(unquoted(scan_get(text, "scopeId")), &out->scope_id) ||
+	    !manager_type_from(unquoted(scan_get(text, "type")), &out->type))
+		return -EBADMSG;
+	return out->key.p && out->value.p && out->links.p && out->excludes.p ? 0 : -EBADMSG;
 }
 
 bool

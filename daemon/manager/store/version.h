@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an object was at one version, as a document that can be kept and gone back to, and the names of
- * what differs between two. Pure.
+ * The document of one version of an object, which can be kept and gone back to, and the names of
+ * the members that differ between two. Pure.
  */
 #pragma once
 
@@ -12,11 +12,17 @@
 #include "base/span.h"
 #include "manager/store/store.h"
 
-/* Everything of it that an update can change. Failures stick in out. */
+/* What and where the object is, and all that an update can change. Failures stick in out. */
 void history_encode(const struct store_object *o, struct buf *out);
+/* Puts what and where the object is in front of the members of a document that does not say it. */
+void history_name(const struct store_object *o, struct span doc, struct buf *out);
 
 /* Spans point into the document. */
 struct history {
+	enum scope scope;
+	struct id scope_id;
+	enum manager_type type;
+	struct span key; /* a JSON string */
 	bool auto_link, auto_link_projects;
 	struct span description;     /* a JSON string, or absent */
 	struct span value;           /* document */

@@ -30,7 +30,10 @@ copy_to(struct db *db, const char *path, char why[static STORE_WHY_SIZE])
 	mode_t was;
 	int fd, r;
 
-	/* Made here, so that it is nobody else's before it has content: SQLite takes an empty file. */
+	/*
+	 * Made here, so that it is nobody else's before it has content: SQLite takes an empty
+	 * file.
+	 */
 	was = umask(077);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	r = fd < 0 ? -errno : 0;
@@ -61,7 +64,7 @@ int
 store_copy_in(struct store *s, const char *from, char why[static STORE_WHY_SIZE])
 {
 	struct db source;
-	int r = db_open(&source, from, SQLITE_OPEN_READONLY);
+	int r = db_open(&source, from, SQLITE_OPEN_READONLY, &s->absent);
 
 	if (r < 0) {
 		snprintf(why, STORE_WHY_SIZE, "%.300s: %s", from,

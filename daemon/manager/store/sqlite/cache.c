@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What nearly every request asks for, kept in memory: places, change numbers of views, and where pages
- * of lists begin. This process is the only one that writes, so a commit is the only thing that makes the
- * first two old; what is known of a list goes by the number it has, in whatever snapshot. Fixed size: an
+ * What nearly every request needs, kept in memory: places, versions of views, and where pages of
+ * lists begin. This process is the only one that writes, so only a commit outdates the first two;
+ * what is known of a list goes by the version it has, in whatever snapshot. The size is fixed: an
  * entry makes room for another one that falls on it.
  */
 #include "manager/store/sqlite/sqlite.h"
@@ -57,27 +57,28 @@ cache_forget_entities(struct store *s)
 	memset(s->kept_entities, 0, sizeof s->kept_entities);
 }
 
-struct kept_numbers *
-cache_numbers(struct store *s, const struct id *scope_id)
+struct kept_versions *
+cache_versions(struct store *s, const struct id *scope_id)
 {
-	struct kept_numbers *k =
-	    &s->kept_numbers[slot_of(s, scope_id, N_ELEMENTS(s->kept_numbers))];
+	struct kept_versions *k =
+	    &s->kept_versions[slot_of(s, scope_id, N_ELEMENTS(s->kept_versions))];
 
 	return id_equal(&k->id, scope_id) ? k : NULL;
 }
 
-struct kept_numbers *
-cache_new_numbers(struct store *s, const struct id *scope_id)
+struct kept_versions *
+cache_new_versions(struct store *s, const struct id *scope_id)
 {
-	struct kept_numbers *k =
-	    &s->kept_numbers[slot_of(s, scope_id, N_ELEMENTS(s->kept_numbers))];
+	struct kept_versions *k =
+	    &s->kept_versions[slot_of(s, scope_id, N_ELEMENTS(s->kept_versions))];
 
-	*k = (struct kept_numbers){ .id = *scope_id };
+	*k = (struct kept_versions){ .id = *scope_id };
 	return k;
 }
 
 bool
-cache_list_key(struct list_key *key, const struct store_query *q, uint64_t number)
+cache_list_key(
+    struct list_key *key, const struct store_query *q, const struct store_version *version)
 {
 	memset(key, 0, sizeof *key); /* what lies between its members is hashed as well */
 	if (q->key.p)
@@ -91,15 +92,15 @@ cache_list_key(struct list_key *key, const struct store_query *q, uint64_t numbe
 		key->sorts[key->n_sorts++] =
 		    (uint8_t)((unsigned)q->sorts[i].by << 1 | q->sorts[i].descending);
 	key->offset = q->offset;
-	key->number = number;
+	key->version = *version;
 	return true;
 }
 
 static bool
 same_list(const struct list_key *a, const struct list_key *b)
 {
-	return a->number == b->number && a->offset == b->offset && a->scope == b->scope &&
-	       a->types == b->types && a->resolve == b->resolve &&
+	return store_version_equal(&a->version, &b->version) && a->offset == b->offset &&
+	       a->scope == b->scope && a->types == b->types && a->resolve == b->resolve &&
 	       a->whole_workspace == b->whole_workspace && a->n_sorts == b->n_sorts &&
 	       memcmp(a->sorts, b->sorts, sizeof a->sorts) == 0 &&
 	       id_equal(&a->scope_id, &b->scope_id);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/rnd.h"
+
 /* ---- watchers ---- */
 
 int
@@ -69,43 +71,43 @@ tx_begin(struct store *s)
 	if (r == 0)
 		r = db_run(db_query(&s->db, "BEGIN IMMEDIATE", ""));
 	if (r == 0) {
-		s->change = 0;
+		s->change = (struct store_version){ 0 };
 		s->entities_changed = s->tokens_changed = false;
 	}
 	return r;
 }
 
-/* What is kept of the numbers moves on, before anybody asks for them. */
+/* Brings the kept versions up to date. */
 static void
-keep_changes(struct store *s, uint64_t number)
+keep_changes(struct store *s, const struct store_version *version)
 {
 	sqlite3_stmt *st = db_query(
-	    &s->db, "SELECT scope_id, type FROM change WHERE number = ?", "i", (int64_t)number);
+	    &s->db, "SELECT scope_id, type FROM change WHERE number = ?", "i", version->number);
 	int r;
 
 	while ((r = db_row(st)) == 1) {
-		struct kept_numbers *k;
+		struct kept_versions *k;
 		enum manager_type type;
 		struct id id;
 
 		db_id(st, 0, &id);
-		k = cache_numbers(s, &id);
+		k = cache_versions(s, &id);
 		if (k && db_type(st, 1, &type) == 0)
-			k->numbers[type] = number;
+			k->versions[type] = *version;
 	}
 	if (r < 0)
-		memset(s->kept_numbers, 0, sizeof s->kept_numbers);
+		memset(s->kept_versions, 0, sizeof s->kept_versions);
 }
 
 /* Tells of every view that got this transaction's number; several types of one are one event. */
 static void
-tell_changes(struct store *s, uint64_t number)
+tell_changes(struct store *s, int64_t number)
 {
 	struct store_event e = { .kind = STORE_EVENT_VIEW };
 	sqlite3_stmt *st = db_query(&s->db,
 	    "SELECT scope, scope_id, workspace_id, type FROM change WHERE number = ? "
 	    "ORDER BY scope_id",
-	    "i", (int64_t)number);
+	    "i", number);
 
 	while (db_row(st) == 1) {
 		enum manager_type type;
@@ -128,11 +130,11 @@ tell_changes(struct store *s, uint64_t number)
 int
 tx_end(struct store *s, int r)
 {
-	uint64_t number = s->change;
+	const struct store_version version = s->change;
 
-	if (r == 0 && number)
+	if (r == 0 && version.number)
 		r = db_run(
-		    db_query(&s->db, "UPDATE state SET change_number = ?", "i", (int64_t)number));
+		    db_query(&s->db, "UPDATE state SET change_number = ?", "i", version.number));
 	if (r == 0)
 		r = db_run(db_query(&s->db, "COMMIT", ""));
 	if (r != 0 && !sqlite3_get_autocommit(s->db.h)) {
@@ -141,7 +143,7 @@ tx_end(struct store *s, int r)
 		if (rc < 0 && r > 0)
 			r = rc;
 	}
-	s->change = 0;
+	s->change = (struct store_version){ 0 };
 	if (r != 0)
 		return r;
 	s->commits++;
@@ -151,30 +153,40 @@ tx_end(struct store *s, int r)
 		s->rights++;
 	if (s->entities_changed)
 		cache_forget_entities(s);
-	if (number) {
-		keep_changes(s, number);
-		tell_changes(s, number);
+	if (version.number) {
+		keep_changes(s, &version);
+		tell_changes(s, version.number);
 	}
 	return 0;
 }
 
 /* ---- change numbers ---- */
 
+/* The version that all views get which this transaction changes. */
 static int
-take_number(struct store *s)
+take_version(struct store *s)
 {
 	sqlite3_stmt *st;
 	int r;
 
-	if (s->change)
+	if (s->change.number)
 		return 0;
 	st = db_query(&s->db, "SELECT change_number FROM state", "");
 	r = db_row(st);
-	if (r == 1) {
-		s->change = (uint64_t)sqlite3_column_int64(st, 0) + 1;
-		(void)sqlite3_reset(st); /* was fine */
-	}
-	return r == 1 ? 0 : r == 0 ? -EUCLEAN : r;
+	if (r < 1)
+		return r < 0 ? r : -EUCLEAN;
+	s->change.number = sqlite3_column_int64(st, 0) + 1;
+	s->change.draw = tx_draw(s);
+	(void)sqlite3_reset(st); /* was fine */
+	return 0;
+}
+
+uint64_t
+tx_draw(struct store *s)
+{
+	if (!s->change.draw)
+		rnd_bytes(&s->change.draw, sizeof s->change.draw);
+	return s->change.draw;
 }
 
 /* A project sees what its Deployment sees. */
@@ -182,51 +194,54 @@ static int
 touch_projects(struct store *s)
 {
 	return db_run(db_query(&s->db,
-	    "INSERT INTO change (scope_id, type, scope, workspace_id, number) "
-	    "SELECT p.id, c.type, 'PROJECT', p.workspace_id, c.number "
+	    "INSERT INTO change (scope_id, type, scope, workspace_id, number, draw) "
+	    "SELECT p.id, c.type, 'PROJECT', p.workspace_id, c.number, c.draw "
 	    "FROM change c JOIN project p ON p.deployment_id = c.scope_id WHERE c.number = ?1 "
-	    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number",
-	    "i", (int64_t)s->change));
+	    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number, draw = "
+	    "excluded.draw",
+	    "i", s->change.number));
 }
 
 int
 tx_touch_object(struct store *s, int64_t n)
 {
-	int r = take_number(s);
+	int r = take_version(s);
 
 	if (r < 0)
 		return r;
 	r = db_run(db_query(&s->db,
-	    "INSERT INTO change (scope_id, type, scope, workspace_id, number) "
-	    "SELECT scope_id, type, scope, workspace_id, ?2 FROM object WHERE n = ?1 "
-	    "UNION ALL SELECT organization_id, type, 'ORGANIZATION', '', ?2 FROM object WHERE n = "
-	    "?1 "
-	    "UNION ALL SELECT l.entity_id, o.type, l.scope, o.workspace_id, ?2 "
+	    "INSERT INTO change (scope_id, type, scope, workspace_id, number, draw) "
+	    "SELECT scope_id, type, scope, workspace_id, ?2, ?3 FROM object WHERE n = ?1 "
+	    "UNION ALL SELECT organization_id, type, 'ORGANIZATION', '', ?2, ?3 FROM object "
+	    "WHERE n = ?1 "
+	    "UNION ALL SELECT l.entity_id, o.type, l.scope, o.workspace_id, ?2, ?3 "
 	    "FROM link l JOIN object o ON o.n = l.object WHERE l.object = ?1 "
-	    "UNION ALL SELECT d.id, o.type, 'DEPLOYMENT', o.workspace_id, ?2 "
+	    "UNION ALL SELECT d.id, o.type, 'DEPLOYMENT', o.workspace_id, ?2, ?3 "
 	    "FROM object o JOIN deployment d ON d.workspace_id = o.workspace_id "
 	    "WHERE o.n = ?1 AND o.scope = 'WORKSPACE' AND o.auto_link AND NOT EXISTS "
 	    "(SELECT 1 FROM exclusion x WHERE x.object = ?1 AND x.entity_id = d.id) "
-	    "UNION ALL SELECT p.id, o.type, 'PROJECT', o.workspace_id, ?2 "
+	    "UNION ALL SELECT p.id, o.type, 'PROJECT', o.workspace_id, ?2, ?3 "
 	    "FROM object o JOIN project p ON p.workspace_id = o.workspace_id "
 	    "WHERE o.n = ?1 AND o.scope = 'WORKSPACE' AND o.auto_link_projects AND NOT EXISTS "
 	    "(SELECT 1 FROM exclusion x WHERE x.object = ?1 AND x.entity_id = p.id) "
-	    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number",
-	    "ii", n, (int64_t)s->change));
+	    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number, draw = "
+	    "excluded.draw",
+	    "iii", n, s->change.number, (int64_t)s->change.draw));
 	return r == 0 ? touch_projects(s) : r;
 }
 
 int
 tx_touch_scope(struct store *s, enum scope scope, const struct id *id, const struct id *workspace)
 {
-	int r = take_number(s);
+	int r = take_version(s);
 
 	for (int t = 0; t < MANAGER_N_TYPES && r == 0; t++)
 		r = db_run(db_query(&s->db,
-		    "INSERT INTO change (scope_id, type, scope, workspace_id, number) "
-		    "VALUES (?, ?, ?, ?, ?) "
-		    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number",
-		    "tttti", id->s, manager_type_name((enum manager_type)t), scope_name(scope),
-		    workspace->s, (int64_t)s->change));
+		    "INSERT INTO change (scope_id, type, scope, workspace_id, number, draw) "
+		    "VALUES (?, ?, ?, ?, ?, ?) "
+		    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number, draw = "
+		    "excluded.draw",
+		    "ttttii", id->s, manager_type_name((enum manager_type)t), scope_name(scope),
+		    workspace->s, s->change.number, (int64_t)s->change.draw));
 	return r == 0 ? touch_projects(s) : r;
 }

@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "manager/model/resolve.h"
 
+#define FIRST_ROOM 64 /* statements; a power of two */
+
 static void *
 on_malloc(int n)
 {
@@ -98,7 +100,7 @@ db_error(int rc)
 	}
 }
 
-/* resolve_verdict() for the statements: own, linked, auto_link, excluded, shadowed. */
+/* in_view(): resolve_verdict() for the statements: own, linked, auto_link, excluded, shadowed. */
 static void
 on_resolve(sqlite3_context *ctx, int n, sqlite3_value **v)
 {
@@ -114,8 +116,33 @@ on_resolve(sqlite3_context *ctx, int n, sqlite3_value **v)
 	sqlite3_result_int(ctx, resolve_verdict(&c) != RESOLVE_ABSENT);
 }
 
+/* is_absent(id): whether the row was found not to verify. */
+static void
+on_absent(sqlite3_context *ctx, int n, sqlite3_value **v)
+{
+	const struct absent *a = sqlite3_user_data(ctx);
+	struct span text = { (const char *)sqlite3_value_text(v[0]),
+		(size_t)sqlite3_value_bytes(v[0]) };
+	struct id id;
+
+	(void)n;
+	sqlite3_result_int(ctx, a->n && id_from(text, &id) && absent_has(a, &id));
+}
+
+static int
+add_functions(sqlite3 *h, struct absent *absent)
+{
+	int rc = sqlite3_create_function(h, "in_view", 5,
+	    SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL, on_resolve, NULL, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_create_function(h, "is_absent", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+		    absent, on_absent, NULL, NULL);
+	return rc;
+}
+
 int
-db_open(struct db *db, const char *path, int flags)
+db_open(struct db *db, const char *path, int flags, struct absent *absent)
 {
 	static const char setup[] = "PRAGMA busy_timeout = 5000;"
 				    "PRAGMA foreign_keys = ON;"
@@ -132,9 +159,7 @@ db_open(struct db *db, const char *path, int flags)
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db->h, setup, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_create_function(db->h, "in_view", 5,
-		    SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL, on_resolve, NULL,
-		    NULL);
+		rc = add_functions(db->h, absent);
 	if (rc != SQLITE_OK)
 		db_close(db);
 	return db_error(rc);
@@ -143,36 +168,79 @@ db_open(struct db *db, const char *path, int flags)
 void
 db_close(struct db *db)
 {
-	for (size_t i = 0; i < N_ELEMENTS(db->kept); i++)
+	for (size_t i = 0; i < db->room; i++)
 		(void)sqlite3_finalize(db->kept[i].st); /* reports its last step's error again */
+	mem_free(db->kept);
 	(void)sqlite3_close(db->h);
 	*db = (struct db){ 0 };
+}
+
+/* ---- prepared statements: a hash table by the address of their text, at most half full ---- */
+
+static struct db_statement *
+slot_of(const struct db *db, const char *sql)
+{
+	size_t i = ((uintptr_t)sql >> 3) & (db->room - 1);
+
+	while (db->kept[i].sql && db->kept[i].sql != sql)
+		i = (i + 1) & (db->room - 1);
+	return &db->kept[i];
+}
+
+/* Room for one more. 0 or -ENOMEM. */
+static int
+make_room(struct db *db)
+{
+	struct db was = *db;
+
+	if (2 * (db->n_kept + 1) <= db->room)
+		return 0;
+	db->room = was.room ? 2 * was.room : FIRST_ROOM;
+	db->kept = mem_calloc(db->room, sizeof *db->kept);
+	if (!db->kept) {
+		*db = was;
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < was.room; i++) {
+		if (was.kept[i].sql)
+			*slot_of(db, was.kept[i].sql) = was.kept[i];
+	}
+	mem_free(was.kept);
+	return 0;
+}
+
+/* Prepares the statement and keeps it. NULL: see db_statement(). */
+static sqlite3_stmt *
+prepare(struct db *db, const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+	int rc;
+
+	if (make_room(db) < 0)
+		return NULL;
+	rc = sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL);
+	if (rc != SQLITE_OK) {
+		/* A database that is not what its version says, or memory. */
+		if (rc != SQLITE_NOMEM)
+			log_error(
+			    "statement not prepared", LOG_STR("reason", sqlite3_errmsg(db->h)));
+		return NULL;
+	}
+	*slot_of(db, sql) = (struct db_statement){ sql, st };
+	db->n_kept++;
+	return st;
 }
 
 sqlite3_stmt *
 db_statement(struct db *db, const char *sql)
 {
-	size_t i = ((uintptr_t)sql >> 3) & (DB_STATEMENTS - 1);
+	struct db_statement *kept = db->room ? slot_of(db, sql) : NULL;
+	sqlite3_stmt *st = kept ? kept->st : NULL;
 
-	while (db->kept[i].sql && db->kept[i].sql != sql)
-		i = (i + 1) & (DB_STATEMENTS - 1);
-	if (!db->kept[i].sql) {
-		sqlite3_stmt *st = NULL;
-
-		int rc = sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL);
-
-		if (rc != SQLITE_OK) {
-			/* A database that is not what its version says, or memory. */
-			if (rc != SQLITE_NOMEM)
-				log_error("statement not prepared",
-				    LOG_STR("reason", sqlite3_errmsg(db->h)));
-			return NULL;
-		}
-		db->kept[i].sql = sql;
-		db->kept[i].st = st;
-	}
-	(void)sqlite3_reset(db->kept[i].st); /* reports its last step's error again */
-	return db->kept[i].st;
+	if (!st)
+		return prepare(db, sql);
+	(void)sqlite3_reset(st); /* reports its last step's error again */
+	return st;
 }
 
 int

@@ -110,8 +110,8 @@ keep_version(struct store *s, const struct store_object *o)
 	history_encode(o, &doc);
 	r = buf_error(&doc);
 	if (r == 0)
-		r = store_seal(
-		    s, "version", o->id.s, "sealed", o->version, span_of_buf(&doc), &sealed);
+		r = column_seal(
+		    s->keys, "version", o->id.s, "sealed", o->version, span_of_buf(&doc), &sealed);
 	if (r == 0)
 		r = db_run(db_query(&s->db, "INSERT INTO version VALUES (?, ?, ?)", "tib", o->id.s,
 		    o->version, span_of_buf(&sealed)));
@@ -169,7 +169,7 @@ history_version(struct store *s, const struct id *id, int64_t version, struct bu
 
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
-	r = store_open_sealed(s, "version", id->s, "sealed", version, db_blob(st, 0), out);
+	r = column_open(s->keys, "version", id->s, "sealed", version, db_blob(st, 0), out);
 	(void)sqlite3_reset(st); /* was fine */
 	return r;
 }
@@ -181,19 +181,20 @@ struct read_key {
 	struct id by, scope_id, subject;
 	bool secrets;
 	unsigned types;
-	uint64_t number, key; /* key: the hash of the one that is asked for */
+	struct store_version version;
+	uint64_t key; /* hash of the requested one */
 };
 
 static uint64_t
 read_hash(const struct store *s, const struct store_actor *by, const struct store_query *view,
-    const struct store_object *object, uint64_t number, bool secrets)
+    const struct store_object *object, const struct store_version *version, bool secrets)
 {
 	struct read_key k;
 
 	memset(&k, 0, sizeof k); /* what lies between its members is hashed as well */
 	k.by = by->token;
 	k.secrets = secrets;
-	k.number = number;
+	k.version = *version;
 	if (object) {
 		k.subject = object->id;
 	} else {
@@ -244,9 +245,9 @@ place_of_view(struct store *s, const struct store_query *q, struct audit_entry *
 
 void
 store_audit_read(struct store *s, const struct store_actor *by, const struct store_query *view,
-    const struct store_object *object, uint64_t number, bool secrets)
+    const struct store_object *object, const struct store_version *version, bool secrets)
 {
-	uint64_t hash = read_hash(s, by, view, object, number, secrets);
+	uint64_t hash = read_hash(s, by, view, object, version, secrets);
 	uint64_t *seen = &s->seen_reads[hash % SEEN_READS];
 	enum audit_action action = secrets ? AUDIT_READ_SECRETS : AUDIT_READ;
 	struct pending_read *p;
@@ -371,7 +372,10 @@ store_audit_prune(struct store *s, int64_t before_ms)
 
 	if (r < 0)
 		return r;
-	/* A version counts from the change that ended it; the present one stays as long as the object. */
+	/*
+	 * A version counts from the change that ended it; the present one stays as long as the
+	 * object.
+	 */
 	r = db_run(db_query(&s->db,
 	    "DELETE FROM version WHERE (object_id, version) IN "
 	    "(SELECT subject_id, version - (action <> 'DELETE') FROM audit "

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Another key-encryption key for everything that is sealed. */
+/* Everything that is sealed gets other envelopes: under another key, or of another kind. */
 #include "manager/store/sqlite/sqlite.h"
 
 #include <errno.h>
 
 #include "base/limits.h"
 
-/* rewrap(envelope, what it is bound to): the same under the current key. */
+/* rewrap(envelope, what it is bound to): s->rewrap() of it. */
 static void
 on_rewrap(sqlite3_context *ctx, int n, sqlite3_value **v)
 {
@@ -18,13 +18,13 @@ on_rewrap(sqlite3_context *ctx, int n, sqlite3_value **v)
 	int r;
 
 	(void)n;
-	r = keys_rewrap(s->keys, ad, envelope, &out);
+	r = s->rewrap(s->keys, ad, envelope, &out);
 	if (r == 0) {
 		sqlite3_result_blob64(ctx, buf_str(&out), out.len, SQLITE_TRANSIENT);
 	} else if (r == -ENOMEM) {
 		sqlite3_result_error_nomem(ctx);
 	} else {
-		store_log_unopened(ad);
+		column_log_unopened(ad);
 		sqlite3_result_error_code(ctx, SQLITE_CORRUPT);
 	}
 	buf_fini(&out);
@@ -37,11 +37,15 @@ store_keys_init(struct store *s)
 	    s->db.h, "rewrap", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, s, on_rewrap, NULL, NULL));
 }
 
-/* The second arguments are what store_seal() binds each column to. */
-static int
-rewrap_all(struct store *s)
+/* The second arguments are what column_seal() binds each column to. */
+int
+rewrap_all(struct store *s,
+    int (*rewrap)(const struct keys *k, struct span ad, struct span envelope, struct buf *out))
 {
-	int r = db_run(db_query(&s->db,
+	int r;
+
+	s->rewrap = rewrap;
+	r = db_run(db_query(&s->db,
 	    "UPDATE object SET sealed = rewrap(sealed, 'object|' || id || '|sealed|' || version)",
 	    ""));
 
@@ -71,5 +75,9 @@ store_rewrap(struct store *s)
 {
 	int r = tx_begin(s);
 
-	return r == 0 ? tx_end(s, rewrap_all(s)) : r;
+	if (r == 0)
+		r = tx_end(s, rewrap_all(s, keys_rewrap));
+	if (r == 0)
+		s->rewrapped = s->commits;
+	return r;
 }

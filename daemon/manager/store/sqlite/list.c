@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists of environment objects, streamed from a snapshot. A page that follows one which was read to its
- * end begins where that one ended; any other counts its way there.
+ * Lists of environment objects, streamed from a snapshot. A page that follows one which was read
+ * to its end begins where that one ended; any other counts its way there.
  *
  * A cursor steps through a statement of a reading connection, whose snapshot lives as long as any
- * cursor on it. Cursors that start while nothing was written in between share one connection; else the next
- * idle one takes a new snapshot.
+ * cursor on it. Cursors that start while nothing was written in between share one connection; else
+ * the next idle one takes a new snapshot.
  */
 #include "manager/store/sqlite/sqlite.h"
 
@@ -22,7 +22,8 @@ struct store_cursor {
 	sqlite3_stmt *st;
 	bool resolves;
 	struct list_key key; /* of the next row; "": nothing is kept of such a list */
-	int64_t last;        /* the row that was given out */
+	int64_t last;        /* the row that was read last */
+	int64_t total;
 	struct store_holder holder;
 };
 
@@ -45,7 +46,7 @@ begin_snapshot(struct store *s, struct reader *r)
 	int rc = 0;
 
 	if (!r->is_open) {
-		rc = db_open(&r->db, s->path, SQLITE_OPEN_READWRITE);
+		rc = db_open(&r->db, s->path, SQLITE_OPEN_READWRITE, &s->absent);
 		if (rc < 0)
 			return rc;
 		r->is_open = true;
@@ -140,7 +141,9 @@ leave_statement(struct reader *r, sqlite3_stmt *st)
 	*slot = st;
 }
 
-/* Where a resolved list looks besides its own scope; "" (which nothing is in) where there is none. */
+/*
+ * Where a resolved list looks besides its own scope; "" (which nothing is in) where there is none.
+ */
 struct around {
 	struct id workspace, deployment;
 };
@@ -167,21 +170,20 @@ prepare(struct reader *r, struct buf *sql, const struct store_query *q, const st
 }
 
 static int
-count_rows(
-    struct reader *reader, const struct store_query *q, const struct around *a, int64_t *total)
+count_rows(struct store_cursor *c, const struct store_query *q, const struct around *a)
 {
 	struct buf sql = BUF_INIT(SQL_MAX);
 	sqlite3_stmt *st = NULL;
 	int r;
 
-	view_count_sql(&sql, q);
-	r = prepare(reader, &sql, q, a, &st);
+	view_count_sql(&sql, q, c->store->absent.n > 0);
+	r = prepare(c->reader, &sql, q, a, &st);
 	if (r == 0) {
 		r = db_row(st);
 		if (r == 1)
-			*total = sqlite3_column_int64(st, 0);
+			c->total = sqlite3_column_int64(st, 0);
 	}
-	leave_statement(reader, st);
+	leave_statement(c->reader, st);
 	buf_fini(&sql);
 	return r < 0 ? r : 0;
 }
@@ -194,7 +196,7 @@ open_rows(
 	struct buf sql = BUF_INIT(SQL_MAX);
 	int r;
 
-	view_list_sql(&sql, q, behind > 0);
+	view_list_sql(&sql, q, behind > 0, c->store->absent.n > 0);
 	r = prepare(c->reader, &sql, q, a, &c->st);
 	if (r == 0)
 		r = db_error(sqlite3_bind_int64(c->st, 4, q->limit < 0 ? -1 : q->limit));
@@ -206,98 +208,107 @@ open_rows(
 	return r;
 }
 
-/* ---- numbers ---- */
+/* ---- versions of views ---- */
 
-/* All numbers of a scope, as this connection sees them. */
+/* The versions of a scope's views, a type each, as this connection sees them. */
 static int
-read_numbers(struct db *db, const struct store_query *q, uint64_t numbers[static MANAGER_N_TYPES])
+read_versions(
+    struct db *db, const struct store_query *q, struct store_version out[static MANAGER_N_TYPES])
 {
 	sqlite3_stmt *st;
 	int r;
 
 	if (q->scope == SCOPE_WORKSPACE && q->whole_workspace)
 		st = db_query(db,
-		    "SELECT type, number FROM change WHERE scope_id = ?1 UNION ALL "
-		    "SELECT type, number FROM change WHERE workspace_id = ?1 AND scope_id <> ?1",
+		    "SELECT type, number, draw FROM change WHERE scope_id = ?1 UNION ALL "
+		    "SELECT type, number, draw FROM change WHERE workspace_id = ?1 "
+		    "AND scope_id <> ?1",
 		    "t", q->scope_id.s);
 	else
-		st = db_query(
-		    db, "SELECT type, number FROM change WHERE scope_id = ?", "t", q->scope_id.s);
+		st = db_query(db, "SELECT type, number, draw FROM change WHERE scope_id = ?", "t",
+		    q->scope_id.s);
 	while ((r = db_row(st)) == 1) {
-		uint64_t n = (uint64_t)sqlite3_column_int64(st, 1);
+		struct store_version v = { sqlite3_column_int64(st, 1),
+			(uint64_t)sqlite3_column_int64(st, 2) };
 		enum manager_type type;
 
-		if (db_type(st, 0, &type) == 0 && n > numbers[type])
-			numbers[type] = n;
+		if (db_type(st, 0, &type) == 0 && v.number > out[type].number)
+			out[type] = v;
 	}
 	return r;
 }
 
-static uint64_t
-highest(const uint64_t numbers[static MANAGER_N_TYPES], unsigned types)
+static struct store_version
+latest(const struct store_version versions[static MANAGER_N_TYPES], unsigned types)
 {
-	uint64_t top = 0;
+	struct store_version top = { 0 };
 
 	for (int t = 0; t < MANAGER_N_TYPES; t++) {
-		if ((types & 1U << t) && numbers[t] > top)
-			top = numbers[t];
+		if ((types & 1U << t) && versions[t].number > top.number)
+			top = versions[t];
 	}
 	return top;
 }
 
 static int
-view_number(struct db *db, const struct store_query *q, uint64_t *number)
+view_version(struct db *db, const struct store_query *q, struct store_version *out)
 {
-	uint64_t numbers[MANAGER_N_TYPES] = { 0 };
-	int r = read_numbers(db, q, numbers);
+	struct store_version versions[MANAGER_N_TYPES] = { 0 };
+	int r = read_versions(db, q, versions);
 
 	if (r == 0)
-		*number = highest(numbers, q->types);
+		*out = latest(versions, q->types);
 	return r;
 }
 
-int
-store_view_number(struct store *s, const struct store_query *q, uint64_t *number)
+/* Clients must not take a list for current that had rows which count as absent by now. */
+static void
+add_salt(const struct store *s, struct store_version *v)
 {
-	struct kept_numbers *k;
+	v->draw ^= s->absent.salt;
+}
+
+int
+store_view_version(struct store *s, const struct store_query *q, struct store_version *out)
+{
+	struct kept_versions *k;
 	int r = 0;
 
-	if (q->whole_workspace)
-		return view_number(&s->db, q, number);
-	k = cache_numbers(s, &q->scope_id);
+	*out = (struct store_version){ 0 };
+	if (q->whole_workspace) {
+		r = view_version(&s->db, q, out);
+		add_salt(s, out);
+		return r;
+	}
+	k = cache_versions(s, &q->scope_id);
 	if (!k) {
-		k = cache_new_numbers(s, &q->scope_id);
-		r = read_numbers(&s->db, q, k->numbers);
+		k = cache_new_versions(s, &q->scope_id);
+		r = read_versions(&s->db, q, k->versions);
 	}
 	if (r == 0)
-		*number = highest(k->numbers, q->types);
+		*out = latest(k->versions, q->types);
 	else
 		k->id.s[0] = '\0';
+	add_salt(s, out);
 	return r;
 }
 
 /* ---- cursors ---- */
 
 static int
-look_around(struct db *db, const struct store_query *q, struct around *out)
+look_around(struct store *s, const struct store_query *q, struct around *out)
 {
-	sqlite3_stmt *st = db_query(db,
-	    "SELECT workspace_id, deployment_id FROM entity WHERE scope = ? AND id = ?", "tt",
-	    scope_name(q->scope), q->scope_id.s);
-	int r = db_row(st);
+	struct store_entity e;
+	int r = store_entity_get(s, q->scope, &q->scope_id, &e);
 
-	if (r == 1) {
-		db_id(st, 0, &out->workspace);
-		db_id(st, 1, &out->deployment);
-		(void)sqlite3_reset(st); /* was fine */
-	}
-	return r < 0 ? r : 0;
+	if (r == 0)
+		*out = (struct around){ e.workspace, e.deployment };
+	return r < 0 ? r : 0; /* of a place that is not there the view is empty */
 }
 
 /* How many there are in all: kept, or counted now. */
 static int
-find_total(
-    struct store_cursor *c, const struct store_query *q, const struct around *a, int64_t *total)
+find_total(struct store_cursor *c, const struct store_query *q, const struct around *a)
 {
 	struct list_key key = c->key;
 	int r;
@@ -305,36 +316,38 @@ find_total(
 	key.offset = -1;
 	key.n_sorts = 0;
 	memset(key.sorts, 0, sizeof key.sorts);
-	if (!id_is_none(&key.scope_id) && cache_list(c->store, &key, total))
+	if (!id_is_none(&key.scope_id) && cache_list(c->store, &key, &c->total))
 		return 0;
-	r = count_rows(c->reader, q, a, total);
+	r = count_rows(c, q, a);
 	if (r == 0 && !id_is_none(&key.scope_id))
-		cache_keep_list(c->store, &key, *total);
+		cache_keep_list(c->store, &key, c->total);
 	return r;
 }
 
 static int
-open_list(struct store_cursor *c, const struct store_query *q, int64_t *total, uint64_t *number)
+open_list(struct store_cursor *c, const struct store_query *q, struct store_version *version)
 {
 	struct around around = { 0 };
 	int64_t behind = 0;
 	int r = take_reader(c->store, &c->reader);
 
 	if (r == 0 && c->resolves)
-		r = look_around(&c->reader->db, q, &around);
+		r = look_around(c->store, q, &around);
 	if (r == 0)
-		r = view_number(&c->reader->db, q, number);
-	if (r == 0 && cache_list_key(&c->key, q, *number) && q->offset > 0 &&
+		r = view_version(&c->reader->db, q, version);
+	if (r == 0)
+		add_salt(c->store, version);
+	if (r == 0 && cache_list_key(&c->key, q, version) && q->offset > 0 &&
 	    !cache_list(c->store, &c->key, &behind))
 		behind = 0;
 	if (r == 0)
-		r = find_total(c, q, &around, total);
+		r = find_total(c, q, &around);
 	return r == 0 ? open_rows(c, q, &around, behind) : r;
 }
 
 int
-store_list(struct store *s, const struct store_query *q, struct store_cursor **out, int64_t *total,
-    uint64_t *number)
+store_list(struct store *s, const struct store_query *q, struct store_cursor **out,
+    struct store_version *version)
 {
 	struct store_cursor *c = mem_zalloc(sizeof *c);
 	int r;
@@ -344,7 +357,7 @@ store_list(struct store *s, const struct store_query *q, struct store_cursor **o
 	c->store = s;
 	c->resolves = view_resolves(q);
 	holder_init(&c->holder);
-	r = open_list(c, q, total, number);
+	r = open_list(c, q, version);
 	if (r < 0)
 		c = store_list_close(c);
 	*out = c;
@@ -359,23 +372,48 @@ keep_place(struct store_cursor *c)
 		cache_keep_list(c->store, &c->key, c->last);
 }
 
+static int
+read_row(struct store_cursor *c, struct store_object *out)
+{
+	struct db *db = &c->reader->db;
+	int r = object_read_row(c->store, db, c->st, &c->holder, out);
+
+	if (r == 0 && c->resolves)
+		return object_resolve_row(c->store, c->st, &c->holder, out);
+	if (r == 0 && out->scope == SCOPE_WORKSPACE)
+		return object_read_links(c->store, db, c->last, &c->holder, out);
+	return r;
+}
+
 int
 store_list_next(struct store_cursor *c, struct store_object *out)
 {
-	int r = db_row(c->st);
+	int r;
 
+	while ((r = db_row(c->st)) == 1) {
+		c->last = sqlite3_column_int64(c->st, OBJECT_COL_N);
+		r = read_row(c, out);
+		/* One damaged value must not take the others away; but a key may have gone by now. */
+		if (r == -EBADMSG && c->reader->as_of >= c->store->rewrapped)
+			r = authentic_refuse(c->store, "OBJECT", &out->id,
+			    "a value does not open: its object counts as absent in lists");
+		if (r == STORE_NOT_FOUND) {
+			c->total--;
+			c->key.scope_id.s[0] = '\0'; /* offsets count it no more */
+			continue;
+		}
+		c->key.offset++;
+		return r == 0 ? 1 : r;
+	}
 	if (r == 0)
 		keep_place(c);
-	if (r < 1)
-		return r;
-	c->last = sqlite3_column_int64(c->st, OBJECT_COL_N);
-	c->key.offset++;
-	r = object_read_row(c->store, c->st, &c->holder, out);
-	if (r == 0 && c->resolves)
-		r = object_resolve_row(c->store, c->st, &c->holder, out);
-	else if (r == 0 && out->scope == SCOPE_WORKSPACE)
-		r = object_read_links(c->store, &c->reader->db, c->last, &c->holder, out);
-	return r == 0 ? 1 : r;
+	return r;
+}
+
+int64_t
+store_list_total(const struct store_cursor *c)
+{
+	return c->total;
 }
 
 struct store_cursor *

@@ -16,10 +16,48 @@ seal_value(struct store *s, const struct writing *w, struct span description, st
 	object_pack(&plain, description, value);
 	r = buf_error(&plain);
 	if (r == 0)
-		r = store_seal(
-		    s, "object", w->id.s, "sealed", w->version, span_of_buf(&plain), sealed);
+		r = column_seal(
+		    s->keys, "object", w->id.s, "sealed", w->version, span_of_buf(&plain), sealed);
 	buf_fini(&plain);
 	return r;
+}
+
+static int
+insert_row(struct store *s, const struct writing *w, const struct store_object_request *q,
+    const struct place *at, struct span sealed, const struct store_actor *by)
+{
+	return db_run(db_query(&s->db,
+	    "INSERT INTO object (id, organization_id, workspace_id, scope, scope_id, type, key, "
+	    "auto_link, version, sealed, created_ms, created_by, created_by_name, updated_ms, "
+	    "updated_by, updated_by_name, auto_link_projects, draw) VALUES (?1, ?2, ?3, ?4, ?5, "
+	    "?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?11, ?12, ?13, ?14, ?15)",
+	    "ttttttsiibitsii", w->id.s, at->organization.s, at->workspace.s, scope_name(q->scope),
+	    q->scope_id.s, manager_type_name(q->type), q->key, (int64_t)q->auto_link, w->version,
+	    sealed, w->now, by->token.s, actor_name(by), (int64_t)q->auto_link_projects,
+	    (int64_t)tx_draw(s)));
+}
+
+/* Whether the row that has this key does not verify: it counts as absent, so its key is free. */
+static bool
+holder_is_absent(struct store *s, const struct store_object_request *q, int64_t *n, struct id *id)
+{
+	sqlite3_stmt *st = db_query(&s->db,
+	    "SELECT " OBJECT_COLUMNS " FROM object o WHERE o.scope_id = ? AND o.type = ? AND "
+	    "o.key = ?",
+	    "tts", q->scope_id.s, manager_type_name(q->type), q->key);
+	struct store_holder h;
+	struct store_object o;
+	int r = db_row(st);
+
+	if (r < 1)
+		return false;
+	*n = sqlite3_column_int64(st, OBJECT_COL_N);
+	holder_init(&h);
+	r = object_read_row(s, &s->db, st, &h, &o);
+	holder_fini(&h);
+	(void)sqlite3_reset(st); /* was fine */
+	*id = o.id;
+	return r == STORE_NOT_FOUND;
 }
 
 int
@@ -28,19 +66,17 @@ object_insert(struct store *s, struct writing *w, const struct store_object_requ
 {
 	struct buf sealed = BUF_INIT(SEALED_MAX);
 	int r = seal_value(s, w, q->description, q->value, &sealed);
+	struct id holder;
+	int64_t n;
 
 	if (r == 0)
-		r = db_run(db_query(&s->db,
-		    "INSERT INTO object (id, organization_id, workspace_id, scope, scope_id, type, "
-		    "key, "
-		    "auto_link, version, sealed, created_ms, created_by, created_by_name, "
-		    "updated_ms, updated_by, updated_by_name, auto_link_projects) "
-		    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?11, ?12, "
-		    "?13, ?14)",
-		    "ttttttsiibitsi", w->id.s, at->organization.s, at->workspace.s,
-		    scope_name(q->scope), q->scope_id.s, manager_type_name(q->type), q->key,
-		    (int64_t)q->auto_link, w->version, span_of_buf(&sealed), w->now, by->token.s,
-		    actor_name(by), (int64_t)q->auto_link_projects));
+		r = insert_row(s, w, q, at, span_of_buf(&sealed), by);
+	if (r == STORE_CONFLICT && holder_is_absent(s, q, &n, &holder)) {
+		r = db_run(db_query(&s->db, "DELETE FROM object WHERE n = ?", "i", n));
+		authentic_forget(s, &holder);
+		if (r == 0)
+			r = insert_row(s, w, q, at, span_of_buf(&sealed), by);
+	}
 	if (r == 0)
 		w->n = sqlite3_last_insert_rowid(s->db.h);
 	buf_fini(&sealed);
@@ -66,6 +102,8 @@ create_in_transaction(struct store *s, struct writing *w, const struct store_obj
 		r = object_write_links(s, w, q, fault);
 	if (r == 0)
 		r = object_write_exclusions(s, w, q, fault);
+	if (r == 0)
+		r = authentic_write_object(s, w->n);
 	if (r == 0)
 		r = tx_touch_object(s, w->n);
 	return r == 0 ? history_record(s, AUDIT_CREATE, &w->id, NULL, by) : r;
@@ -115,11 +153,11 @@ read_for_writing(struct store *s, const struct id *id, const struct store_versio
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
 	*w = (struct writing){ .n = sqlite3_column_int64(st, OBJECT_COL_N), .now = store_now() };
-	r = object_read_row(s, st, h, was);
+	r = object_read_row(s, &s->db, st, h, was);
 	(void)sqlite3_reset(st); /* was fine */
 	if (r == 0)
 		r = object_read_links(s, &s->db, w->n, h, was);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (!is_expected(was, expect))
 		return STORE_STALE;
@@ -142,9 +180,11 @@ object_write_row(
 	if (r == 0)
 		r = db_run(db_query(&s->db,
 		    "UPDATE object SET auto_link = ?2, version = ?3, sealed = ?4, updated_ms = ?5, "
-		    "updated_by = ?6, updated_by_name = ?7, auto_link_projects = ?8 WHERE n = ?1",
-		    "iiibitsi", w->n, (int64_t)row->auto_link, w->version, span_of_buf(&sealed),
-		    w->now, by->token.s, actor_name(by), (int64_t)row->auto_link_projects));
+		    "updated_by = ?6, updated_by_name = ?7, auto_link_projects = ?8, draw = ?9 "
+		    "WHERE n = ?1",
+		    "iiibitsii", w->n, (int64_t)row->auto_link, w->version, span_of_buf(&sealed),
+		    w->now, by->token.s, actor_name(by), (int64_t)row->auto_link_projects,
+		    (int64_t)tx_draw(s)));
 	buf_fini(&sealed);
 	return r;
 }
@@ -168,6 +208,8 @@ change_in_transaction(
 		r = tx_touch_object(s, w.n);
 	if (r == 0)
 		r = c->make(s, &w, &was, c);
+	if (r == 0)
+		r = authentic_write_object(s, w.n);
 	if (r == 0)
 		r = tx_touch_object(s, w.n);
 	return r == 0 ? history_record(s, c->action, id, &was, c->by) : r;

@@ -8,23 +8,15 @@ int
 object_check_target(
     struct store *s, const struct writing *w, enum scope scope, const struct id *entity)
 {
-	sqlite3_stmt *st;
+	struct store_entity e;
 	int r;
 
-	if (w->scope != SCOPE_WORKSPACE)
+	if (w->scope != SCOPE_WORKSPACE || (scope != SCOPE_DEPLOYMENT && scope != SCOPE_PROJECT))
 		return STORE_NO_ENTITY;
-	if (scope == SCOPE_DEPLOYMENT)
-		st = db_query(&s->db, "SELECT 1 FROM deployment WHERE id = ? AND workspace_id = ?",
-		    "tt", entity->s, w->workspace.s);
-	else if (scope == SCOPE_PROJECT)
-		st = db_query(&s->db, "SELECT 1 FROM project WHERE id = ? AND workspace_id = ?",
-		    "tt", entity->s, w->workspace.s);
-	else
-		return STORE_NO_ENTITY;
-	r = db_row(st);
-	if (r == 1)
-		(void)sqlite3_reset(st); /* was fine */
-	return r == 1 ? 0 : r == 0 ? STORE_NO_ENTITY : r;
+	r = store_entity_get(s, scope, entity, &e);
+	if (r == 0 && id_equal(&e.workspace, &w->workspace))
+		return 0;
+	return r < 0 ? r : STORE_NO_ENTITY;
 }
 
 /* ---- links ---- */
@@ -62,7 +54,7 @@ object_put_link(struct store *s, const struct writing *w, const struct store_tar
 		return -EMSGSIZE;
 	object_link_row(row, &w->id, target->entity.s);
 	if (!span_is(override, VALUE_NO_OVERRIDE))
-		r = store_seal(s, "link", row, "override", w->version, override, &sealed);
+		r = column_seal(s->keys, "link", row, "override", w->version, override, &sealed);
 	if (r == 0)
 		r = db_run(db_query(&s->db,
 		    "INSERT INTO link (object, entity_id, scope, position, version, sealed) "

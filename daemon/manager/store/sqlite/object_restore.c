@@ -107,127 +107,134 @@ store_object_restore(struct store *s, const struct id *id, int64_t version,
 
 /* ---- deleted objects ---- */
 
-/* The audit row of its deletion, for the caller to read and reset. 0, STORE_NOT_FOUND or -errno. */
+/* The last version of an object whose deletion is in the audit log. STORE_NOT_FOUND or -errno. */
 static int
-find_end(struct store *s, const struct id *id, sqlite3_stmt **st)
+last_version(struct store *s, const struct id *id, int64_t *deleted, int64_t *kept)
 {
+	sqlite3_stmt *st = db_query(&s->db,
+	    "SELECT a.version, (SELECT max(version) FROM version WHERE object_id = ?1) "
+	    "FROM audit a WHERE a.subject_id = ?1 AND a.action = 'DELETE' "
+	    "AND NOT EXISTS (SELECT 1 FROM object o WHERE o.id = ?1) ORDER BY a.n DESC LIMIT 1",
+	    "t", id->s);
+	int r = db_row(st);
+
+	if (r < 1)
+		return r < 0 ? r : STORE_NOT_FOUND;
+	*deleted = sqlite3_column_int64(st, 0);
+	*kept = sqlite3_column_int64(st, 1);
+	(void)sqlite3_reset(st); /* was fine */
+	return *kept > 0 ? 0 : STORE_NOT_FOUND;
+}
+
+/*
+ * The deleted object as its last kept version says: of the audit log, which is not authenticated,
+ * only the number of its last version counts. STORE_NOT_FOUND, or an error: former_fini() all the
+ * same.
+ */
+static int
+gone_read(struct store *s, const struct id *id, struct former *f, int64_t *version)
+{
+	int64_t kept;
 	int r;
 
-	*st = db_query(&s->db,
-	    "SELECT scope, scope_id, type, key, version FROM audit WHERE subject_id = ?1 AND "
-	    "action = 'DELETE' AND NOT EXISTS (SELECT 1 FROM object o WHERE o.id = ?1) "
-	    "ORDER BY n DESC LIMIT 1",
-	    "t", id->s);
-	r = db_row(*st);
-	return r == 1 ? 0 : r == 0 ? STORE_NOT_FOUND : r;
+	*f = (struct former){ 0 };
+	r = last_version(s, id, version, &kept);
+	return r == 0 ? former_read(s, id, kept, f) : r;
 }
 
 int
 store_object_gone(struct store *s, const struct id *id, struct place *out)
 {
-	struct id scope_id;
-	enum scope scope;
-	sqlite3_stmt *st;
-	int r = find_end(s, id, &st);
+	struct former f;
+	int64_t version;
+	int r = gone_read(s, id, &f, &version);
 
-	if (r != 0)
-		return r;
-	r = db_scope(st, 0, &scope);
-	db_id(st, 1, &scope_id);
-	(void)sqlite3_reset(st); /* was fine */
-	return r == 0 ? store_place(s, scope, &scope_id, out) : r;
-}
-
-/* Fills *q with a request that would create the deleted object; copies its key into *key. */
-static int
-read_end(struct store *s, struct writing *w, struct store_object_request *q, struct buf *key)
-{
-	sqlite3_stmt *st;
-	int r = find_end(s, &w->id, &st);
-
-	if (r != 0)
-		return r;
-	r = db_scope(st, 0, &q->scope);
-	db_id(st, 1, &q->scope_id);
 	if (r == 0)
-		r = db_type(st, 2, &q->type);
-	buf_add(key, db_text(st, 3).p, db_text(st, 3).n);
-	q->key = span_of_buf(key);
-	w->version = sqlite3_column_int64(st, 4) + 1;
-	(void)sqlite3_reset(st); /* was fine */
-	w->type = q->type;
-	w->scope = q->scope;
-	return r == 0 ? buf_error(key) : r;
-}
-
-/* What the object was at last, as far as that is kept: what was secret then stays secret. */
-static int
-read_last(struct store *s, const struct writing *w, struct former *last, struct store_object *was)
-{
-	int r = former_read(s, &w->id, w->version - 1, last);
-
-	*was = (struct store_object){ .type = w->type, .value = SPAN_LITERAL(VALUE_NONE) };
-	if (r == STORE_NOT_FOUND)
-		return 0;
-	if (r == 0)
-		r = former_read_links(last);
-	if (r == 0) {
-		was->value = last->at.value;
-		was->links = last->links;
-		was->n_links = last->n_links;
-	}
+		r = store_place(s, f.at.scope, &f.at.scope_id, out);
+	former_fini(&f);
 	return r;
 }
 
-/* The object of q returns with what it was at the version f; was: at last. */
+/* What was secret in the last version stays secret. */
 static int
-revive(struct store *s, struct writing *w, struct store_object_request *q, const struct former *f,
-    const struct store_object *was, const struct store_actor *by)
+read_was(const struct writing *w, struct former *last, struct store_object *was)
 {
-	struct buf value = BUF_INIT(2 * LIMIT_VALUE);
+	int r = former_read_links(last);
+
+	*was = (struct store_object){ .type = w->type,
+		.value = last->at.value,
+		.links = last->links,
+		.n_links = last->n_links };
+	return r;
+}
+
+/* Inserts the object: its key and place from `last`, the rest from `then`. */
+static int
+insert_again(struct store *s, struct writing *w, const struct former *last,
+    const struct former *then, const struct store_object *was, const struct store_actor *by)
+{
+	struct buf key = BUF_INIT(LIMIT_KEY_BYTES), value = BUF_INIT(2 * LIMIT_VALUE);
+	struct store_object_request q = { .type = last->at.type,
+		.scope = last->at.scope,
+		.scope_id = last->at.scope_id,
+		.description = then->description,
+		.auto_link = then->at.auto_link,
+		.auto_link_projects = then->at.auto_link_projects };
 	struct place at;
-	int r = store_place(s, q->scope, &q->scope_id, &at);
+	int r = store_place(s, q.scope, &q.scope_id, &at);
 
 	if (r == 0)
-		r = former_value(w, was, f, &value);
+		r = scan_string(last->at.key, &key);
+	if (r == 0)
+		r = former_value(w, was, then, &value);
 	if (r == 0) {
 		w->workspace = at.workspace;
-		q->description = f->description;
-		q->value = span_of_buf(&value);
-		q->auto_link = f->at.auto_link;
-		q->auto_link_projects = f->at.auto_link_projects;
-		r = object_insert(s, w, q, &at, by);
+		q.key = span_of_buf(&key);
+		q.value = span_of_buf(&value);
+		r = object_insert(s, w, &q, &at, by);
 	}
-	if (r == 0)
-		r = object_restore_links(s, w, was, &f->at);
+	buf_fini(&key);
 	buf_fini(&value);
 	return r;
+}
+
+/* The deleted object returns with what it was at the version `then`. */
+static int
+revive(struct store *s, struct writing *w, struct former *last, const struct former *then,
+    const struct store_actor *by)
+{
+	struct store_object was;
+	int r;
+
+	w->version++;
+	w->type = last->at.type;
+	w->scope = last->at.scope;
+	r = read_was(w, last, &was);
+	if (r == 0)
+		r = insert_again(s, w, last, then, &was, by);
+	if (r == 0)
+		r = object_restore_links(s, w, &was, &then->at);
+	if (r == 0)
+		r = authentic_write_object(s, w->n);
+	if (r == 0)
+		r = tx_touch_object(s, w->n);
+	return r == 0 ? history_record(s, AUDIT_RESTORE, &w->id, NULL, by) : r;
 }
 
 static int
 revive_in_transaction(
     struct store *s, const struct id *id, int64_t version, const struct store_actor *by)
 {
-	struct buf key = BUF_INIT((size_t)4 * LIMIT_KEY);
 	struct writing w = { .id = *id, .now = store_now() };
-	struct store_object_request q = { 0 };
-	struct former f, last = { 0 };
-	struct store_object was;
-	int r = former_read(s, id, version, &f);
+	struct former last, then = { 0 };
+	int r = gone_read(s, id, &last, &w.version);
 
 	if (r == 0)
-		r = read_end(s, &w, &q, &key);
+		r = former_read(s, id, version, &then);
 	if (r == 0)
-		r = read_last(s, &w, &last, &was);
-	if (r == 0)
-		r = revive(s, &w, &q, &f, &was, by);
-	if (r == 0)
-		r = tx_touch_object(s, w.n);
-	if (r == 0)
-		r = history_record(s, AUDIT_RESTORE, id, NULL, by);
-	former_fini(&f);
+		r = revive(s, &w, &last, &then, by);
 	former_fini(&last);
-	buf_fini(&key);
+	former_fini(&then);
 	return r;
 }
 

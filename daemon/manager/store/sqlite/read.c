@@ -10,8 +10,8 @@
 #include "manager/model/resolve.h"
 
 /*
- * What is sealed of an object is its description and its value in one: the description's length in four
- * bytes, little-endian (all ones: there is none), its text, the value's document.
+ * What is sealed of an object is its description and its value in one: the description's length in
+ * four bytes, little-endian (all ones: there is none), its text, the value's document.
  */
 #define HEAD           4
 #define NO_DESCRIPTION 0xffffffffU
@@ -102,7 +102,6 @@ unpack(const struct buf *plain, struct span *description, struct span *value)
 	return 0;
 }
 
-/* Names are copied: the statement's own text goes with its next step. */
 static struct span
 hold(struct buf *names, struct span text)
 {
@@ -115,32 +114,25 @@ hold(struct buf *names, struct span text)
 }
 
 int
-object_read_row(struct store *s, sqlite3_stmt *st, struct store_holder *h, struct store_object *out)
+object_read_head(sqlite3_stmt *st, struct store_object *out)
 {
-	struct span key = db_text(st, OBJECT_COL_KEY);
-	struct span created = db_text(st, OBJECT_COL_CREATED_BY_NAME);
-	struct span updated = db_text(st, OBJECT_COL_UPDATED_BY_NAME);
 	int r;
 
-	*out = (struct store_object){ 0 };
-	buf_reset(&h->names);
-	buf_reset(&h->sealed);
-	if (!buf_room(&h->names, key.n + created.n + updated.n + 3)) /* it must not move */
-		return buf_error(&h->names);
-	out->key = hold(&h->names, key);
-	out->created_by.name = hold(&h->names, created);
-	out->updated_by.name = hold(&h->names, updated);
+	*out = (struct store_object){ .key = db_text(st, OBJECT_COL_KEY),
+		.auto_link = sqlite3_column_int(st, OBJECT_COL_AUTO_LINK),
+		.auto_link_projects = sqlite3_column_int(st, OBJECT_COL_AUTO_LINK_PROJECTS),
+		.version = sqlite3_column_int64(st, OBJECT_COL_VERSION),
+		.draw = (uint64_t)sqlite3_column_int64(st, OBJECT_COL_DRAW),
+		.created_ms = sqlite3_column_int64(st, OBJECT_COL_CREATED_MS),
+		.updated_ms = sqlite3_column_int64(st, OBJECT_COL_UPDATED_MS),
+		.created_by.name = db_text(st, OBJECT_COL_CREATED_BY_NAME),
+		.updated_by.name = db_text(st, OBJECT_COL_UPDATED_BY_NAME) };
 	db_id(st, OBJECT_COL_CREATED_BY, &out->created_by.token);
 	db_id(st, OBJECT_COL_UPDATED_BY, &out->updated_by.token);
 	db_id(st, OBJECT_COL_ID, &out->id);
 	db_id(st, OBJECT_COL_SCOPE_ID, &out->scope_id);
 	db_id(st, OBJECT_COL_ORGANIZATION, &out->place.organization);
 	db_id(st, OBJECT_COL_WORKSPACE, &out->place.workspace);
-	out->auto_link = sqlite3_column_int(st, OBJECT_COL_AUTO_LINK);
-	out->auto_link_projects = sqlite3_column_int(st, OBJECT_COL_AUTO_LINK_PROJECTS);
-	out->version = sqlite3_column_int64(st, OBJECT_COL_VERSION);
-	out->created_ms = sqlite3_column_int64(st, OBJECT_COL_CREATED_MS);
-	out->updated_ms = sqlite3_column_int64(st, OBJECT_COL_UPDATED_MS);
 	r = db_type(st, OBJECT_COL_TYPE, &out->type);
 	if (r == 0)
 		r = db_scope(st, OBJECT_COL_SCOPE, &out->scope);
@@ -148,10 +140,40 @@ object_read_row(struct store *s, sqlite3_stmt *st, struct store_holder *h, struc
 		out->place.deployment = out->scope_id;
 	if (r == 0 && out->scope == SCOPE_PROJECT)
 		out->place.project = out->scope_id;
+	return r;
+}
+
+/* Copies the names of a row: the statement's own texts go with its next step. */
+static int
+hold_names(struct store_holder *h, struct store_object *o)
+{
+	buf_reset(&h->names);
+	/* All room at once: the texts must not move. */
+	if (!buf_room(&h->names, o->key.n + o->created_by.name.n + o->updated_by.name.n + 3))
+		return buf_error(&h->names);
+	o->key = hold(&h->names, o->key);
+	o->created_by.name = hold(&h->names, o->created_by.name);
+	o->updated_by.name = hold(&h->names, o->updated_by.name);
+	return 0;
+}
+
+int
+object_read_row(struct store *s, struct db *db, sqlite3_stmt *st, struct store_holder *h,
+    struct store_object *out)
+{
+	int64_t n = sqlite3_column_int64(st, OBJECT_COL_N);
+	int r = object_read_head(st, out);
+
+	if (r == -EUCLEAN) /* no word of ours: edited */
+		return authentic_refuse(s, "OBJECT", &out->id, AUTHENTIC_EDITED);
 	if (r == 0)
-		r = store_open_sealed(s, "object", out->id.s, "sealed",
-		    sqlite3_column_int64(st, OBJECT_COL_VERSION), db_blob(st, OBJECT_COL_SEALED),
-		    &h->sealed);
+		r = authentic_object(s, db, n, out, db_blob(st, OBJECT_COL_MAC));
+	if (r == 0)
+		r = hold_names(h, out);
+	buf_reset(&h->sealed);
+	if (r == 0)
+		r = column_open(s->keys, "object", out->id.s, "sealed", out->version,
+		    db_blob(st, OBJECT_COL_SEALED), &h->sealed);
 	return r == 0 ? unpack(&h->sealed, &out->description, &out->value) : r;
 }
 
@@ -188,7 +210,7 @@ object_open_override(struct store *s, const struct id *object, const struct id *
 		return buf_error(out);
 	}
 	object_link_row(row, object, entity->s);
-	return store_open_sealed(s, "link", row, "override", version, sealed, out);
+	return column_open(s->keys, "link", row, "override", version, sealed, out);
 }
 
 /* An override goes behind those before it; where it is to be found is known when all are there. */
@@ -260,7 +282,7 @@ store_object_get(
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
 	n = sqlite3_column_int64(st, OBJECT_COL_N);
-	r = object_read_row(s, st, h, out);
+	r = object_read_row(s, &s->db, st, h, out);
 	(void)sqlite3_reset(st); /* was fine */
 	return r == 0 ? object_read_links(s, &s->db, n, h, out) : r;
 }

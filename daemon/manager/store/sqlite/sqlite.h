@@ -13,17 +13,22 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "base/arena.h"
+#include "manager/store/column.h"
+#include "manager/store/row_mac.h"
 #include "manager/store/store.h"
 
-#define DB_STATEMENTS 128 /* a power of two, well above the number of statements in the source */
+/* A prepared statement, found by the address of its text: a literal at its one place of use. */
+struct db_statement {
+	const char *sql; /* NULL: free */
+	sqlite3_stmt *st;
+};
 
-/* One connection. Statements are kept by the address of their text: a literal at its one place of use. */
+/* One connection with its prepared statements. */
 struct db {
 	sqlite3 *h;
-	struct {
-		const char *sql;
-		sqlite3_stmt *st;
-	} kept[DB_STATEMENTS];
+	struct db_statement *kept; /* a hash table */
+	size_t room, n_kept;       /* room: a power of two, or 0 */
 };
 
 #define READER_STATEMENTS 8
@@ -67,15 +72,15 @@ struct kept_entity {
 	struct store_entity entity; /* id "": free */
 	char text[ENTITY_TEXT_MAX]; /* its texts, one behind the other */
 };
-/* The change numbers of one scope id. */
-struct kept_numbers {
+/* The versions of one scope's views. */
+struct kept_versions {
 	struct id id; /* "": free */
-	uint64_t numbers[MANAGER_N_TYPES];
+	struct store_version versions[MANAGER_N_TYPES];
 };
 
 /*
- * What is known of a list as long as its view's number stays: how many rows it has in all (offset -1, no
- * sorts), or which row comes before the one at an offset.
+ * What is known of a list as long as its view's version stays: how many rows it has in all (offset
+ * -1, no sorts), or which row comes before the one at an offset.
  */
 struct list_key {
 	struct id scope_id; /* "": free */
@@ -83,11 +88,25 @@ struct list_key {
 	bool resolve, whole_workspace;
 	uint8_t n_sorts, sorts[STORE_MAX_SORTS];
 	int64_t offset;
-	uint64_t number;
+	struct store_version version;
 };
 struct kept_list {
 	struct list_key key;
 	int64_t value;
+};
+
+/* Ids of rows that were found not to verify, sorted. */
+struct absent {
+	struct id *ids;
+	size_t n, room;
+	uint64_t salt; /* of the whole set: goes into the versions of views, which change with it */
+};
+bool absent_has(const struct absent *a, const struct id *id);
+
+/* An object whose links were checked in this state: nobody else writes while the store is open. */
+struct verified {
+	int64_t n;
+	uint64_t draw;
 };
 
 struct store {
@@ -95,9 +114,12 @@ struct store {
 	struct keys *keys;
 	char *path; /* of the database */
 	int lock_fd;
-	char epoch[17];
+	/* What rewrap() does in statements: see rewrap_all(). */
+	int (*rewrap)(const struct keys *k, struct span ad, struct span envelope, struct buf *out);
 	uint64_t commits;
-	uint64_t change;   /* number given to what this transaction touches; 0: nothing yet */
+	uint64_t rewrapped; /* commits when all got another key: older snapshots may not open */
+	/* Of what this transaction touches; number 0: nothing yet. */
+	struct store_version change;
 	bool dirty;        /* the log holds frames of changed secrets */
 	struct sync *sync; /* NULL: each commit is on disk when it returns */
 	struct reader readers[STORE_MAX_READERS];
@@ -112,15 +134,21 @@ struct store {
 	uint64_t seen_reads[SEEN_READS];
 	uint8_t read_key[HASH_SHORT_KEY_SIZE];
 	struct kept_entity kept_entities[256];
-	struct kept_numbers kept_numbers[1024];
+	struct kept_versions kept_versions[1024];
 	struct kept_list kept_lists[1024];
 	bool entities_changed, tokens_changed; /* by this transaction */
 	uint64_t rights;                       /* see store_rights() */
+	struct arena *arena;                   /* locked memory; of mac_key */
+	uint8_t *mac_key;                      /* ROW_MAC_KEY_SIZE bytes */
+	struct buf mac_text;                   /* of the row whose MAC is being made */
+	struct absent absent;
+	struct verified verified[16384];
 };
 
 void reader_close(struct reader *r);
 int db_error(int rc); /* SQLite's code -> -errno */
-MUST_CHECK int db_open(struct db *db, const char *path, int flags);
+/* absent: what is_absent() looks at; borrowed. 0 or -errno. */
+MUST_CHECK int db_open(struct db *db, const char *path, int flags, struct absent *absent);
 void db_close(struct db *db);
 /* NULL when it can not be prepared: memory. sql must be a literal. Comes reset. */
 sqlite3_stmt *db_statement(struct db *db, const char *sql);
@@ -145,8 +173,10 @@ MUST_CHECK int tx_init(struct store *s); /* once, when the store opens */
 MUST_CHECK int tx_begin(struct store *s);
 /* r == 0: commits and tells the watchers; anything else: rolls back. Returns r, or what failed. */
 MUST_CHECK int tx_end(struct store *s, int r);
-/* The views that see this object (call before and after it changes) get this transaction's number. */
+/* Gives the views that show this object this transaction's version: before and after it changes. */
 MUST_CHECK int tx_touch_object(struct store *s, int64_t n);
+/* The random bits of this transaction. */
+uint64_t tx_draw(struct store *s);
 /* The one view, all types. */
 MUST_CHECK int tx_touch_scope(
     struct store *s, enum scope scope, const struct id *id, const struct id *workspace);
@@ -157,19 +187,42 @@ void sync_committed(struct store *s);   /* after each commit */
 void sync_tidy(struct store *s);        /* the log is to be copied, and emptied when it is */
 struct sync *sync_free(struct sync *y); /* after what is committed is on disk; NULL is fine */
 
-/* Columns under keys: bound to table | row | column | version. */
-MUST_CHECK int store_seal(struct store *s, const char *table, const char *row, const char *column,
-    int64_t version, struct span text, struct buf *out);
-MUST_CHECK int store_open_sealed(struct store *s, const char *table, const char *row,
-    const char *column, int64_t version, struct span sealed, struct buf *out);
-/* Names what did not open by its table, row, column and version. */
-void store_log_unopened(struct span ad);
+/* ---- MACs of rows ---- */
+
+#define AUTHENTIC_EDITED                                                                           \
+	"a row was changed by something other than the manager: it counts as absent"
+
+/* Draws the key of a new store, inside a transaction. */
+MUST_CHECK int authentic_make_key(struct store *s);
+/* 0 or -errno; -EBADMSG: it is not there or does not open. */
+MUST_CHECK int authentic_load_key(struct store *s);
+/* Each: 0, STORE_NOT_FOUND when the row does not verify (one log line a row), or -errno. */
+MUST_CHECK int authentic_place(struct store *s, const struct store_entity *e, struct span mac);
+MUST_CHECK int authentic_token(
+    struct store *s, const struct store_token *t, struct span jti_hash, struct span mac);
+/* db: whose snapshot the row is of. */
+MUST_CHECK int authentic_object(
+    struct store *s, struct db *db, int64_t n, const struct store_object *o, struct span mac);
+/* Makes the row count as absent from now on. STORE_NOT_FOUND. */
+int authentic_refuse(struct store *s, const char *table, const struct id *id, const char *why);
+/* A row of that id was made again. */
+void authentic_forget(struct store *s, const struct id *id);
+/* The MACs of what is written. 0 or -errno. */
+MUST_CHECK int authentic_place_mac(
+    struct store *s, const struct store_entity *e, uint8_t out[static ROW_MAC_SIZE]);
+MUST_CHECK int authentic_token_mac(struct store *s, const struct store_token *t,
+    const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], uint8_t out[static ROW_MAC_SIZE]);
+/* Writes the MAC of object n as its row, links and exclusions are now. */
+MUST_CHECK int authentic_write_object(struct store *s, int64_t n);
 
 /* The largest sealed column, opened and sealed. */
 #define PLAIN_MAX  (LIMIT_VALUE + 4 + 4 * LIMIT_DESCRIPTION)
 #define SEALED_MAX (PLAIN_MAX + KEYS_OVERHEAD)
 /* The writing connection learns to rewrap. */
 MUST_CHECK int store_keys_init(struct store *s);
+/* Puts what rewrap() makes of it in the place of every envelope, inside a transaction. */
+MUST_CHECK int rewrap_all(struct store *s,
+    int (*rewrap)(const struct keys *k, struct span ad, struct span envelope, struct buf *out));
 
 /* The database of the store, which must not be there yet, becomes a copy of the file `from`. */
 MUST_CHECK int store_copy_in(struct store *s, const char *from, char why[static STORE_WHY_SIZE]);
@@ -178,16 +231,34 @@ MUST_CHECK int store_copy_in(struct store *s, const char *from, char why[static 
 struct store_entity *cache_entity(struct store *s, enum scope scope, const struct id *id);
 /* Its texts lie one behind the other, as entity_point_to() left them. */
 void cache_keep_entity(struct store *s, const struct store_entity *e);
-/* The place's spans lead into text, where name, Workspace's name and description follow each other. */
+/*
+ * The place's spans lead into text, where name, Workspace's name and description follow each
+ * other.
+ */
 void entity_point_to(struct store_entity *e, const char *text);
 void cache_forget_entities(struct store *s);
-struct kept_numbers *cache_numbers(struct store *s, const struct id *scope_id);
+struct kept_versions *cache_versions(struct store *s, const struct id *scope_id);
 /* All 0, to be filled in at once. */
-struct kept_numbers *cache_new_numbers(struct store *s, const struct id *scope_id);
+struct kept_versions *cache_new_versions(struct store *s, const struct id *scope_id);
 /* False: q has a filter for which nothing is kept. */
-bool cache_list_key(struct list_key *key, const struct store_query *q, uint64_t number);
+bool cache_list_key(
+    struct list_key *key, const struct store_query *q, const struct store_version *version);
 bool cache_list(struct store *s, const struct list_key *key, int64_t *value);
 void cache_keep_list(struct store *s, const struct list_key *key, int64_t value);
+
+/* ---- migrate.c ---- */
+
+/* Brings the schema up to date, or makes it in an empty database. 0 or -errno with why. */
+MUST_CHECK int migrate(struct store *s, char why[static STORE_WHY_SIZE]);
+/* Makes the state of a new store, or checks that the key is this store's. 0 or -errno with why. */
+MUST_CHECK int state_make(struct store *s);
+MUST_CHECK int state_check(struct store *s, char why[static STORE_WHY_SIZE]);
+
+/* Writes the MAC of the row, as it is. */
+MUST_CHECK int place_write_mac(struct store *s, enum scope scope, const struct id *id);
+MUST_CHECK int token_write_mac(struct store *s, const struct id *id);
+/* Inserts a sealed secret of the manager, inside a transaction. 0, STORE_CONFLICT or -errno. */
+MUST_CHECK int secret_insert(struct store *s, const char *name, struct span secret);
 
 /* An actor's name for a column: the command line has none. */
 struct span actor_name(const struct store_actor *by);
@@ -197,9 +268,10 @@ int64_t store_now(void);
 
 bool view_resolves(const struct store_query *q);
 /* Their parameters: see store_sqlite_view.c. */
-void view_count_sql(struct buf *sql, const struct store_query *q);
+/* some_absent: rows that is_absent() names are left out. */
+void view_count_sql(struct buf *sql, const struct store_query *q, bool some_absent);
 /* OBJECT_COLUMNS of the rows in order. behind: only those that follow the row ?7. */
-void view_list_sql(struct buf *sql, const struct store_query *q, bool behind);
+void view_list_sql(struct buf *sql, const struct store_query *q, bool behind, bool some_absent);
 
 /* ---- history ---- */
 
@@ -208,7 +280,10 @@ void view_list_sql(struct buf *sql, const struct store_query *q, bool behind);
 MUST_CHECK int audit_add(
     struct store *s, const struct audit_entry *e, const struct store_actor *by);
 void audit_flush(struct store *s);
-/* The object as it is now becomes a version, and a line says what differs from `was` (NULL: it is new). */
+/*
+ * The object as it is now becomes a version, and a line says what differs from `was` (NULL: it is
+ * new).
+ */
 MUST_CHECK int history_record(struct store *s, enum audit_action action, const struct id *id,
     const struct store_object *was, const struct store_actor *by);
 /* The object goes. */
@@ -243,7 +318,7 @@ void holder_fini(struct store_holder *h);
 	"o.created_ms AS created_ms, o.created_by AS created_by, o.created_by_name AS "            \
 	"created_by_name, "                                                                        \
 	"o.updated_ms AS updated_ms, o.updated_by AS updated_by, o.updated_by_name AS "            \
-	"updated_by_name"
+	"updated_by_name, o.draw AS draw, o.mac AS mac"
 enum {
 	OBJECT_COL_N,
 	OBJECT_COL_ID,
@@ -263,15 +338,22 @@ enum {
 	OBJECT_COL_UPDATED_MS,
 	OBJECT_COL_UPDATED_BY,
 	OBJECT_COL_UPDATED_BY_NAME,
+	OBJECT_COL_DRAW,
+	OBJECT_COL_MAC,
 	/* of a resolved list */
 	OBJECT_COL_LINK_ENTITY,
 	OBJECT_COL_OVERRIDE_VERSION,
 	OBJECT_COL_OVERRIDE,
 	OBJECT_COL_VIA_LINK
 };
-/* Everything of a row but its links. */
-MUST_CHECK int object_read_row(
-    struct store *s, sqlite3_stmt *st, struct store_holder *h, struct store_object *out);
+/* Reads what is not sealed, its links excepted; texts are the statement's. 0 or -EUCLEAN. */
+MUST_CHECK int object_read_head(sqlite3_stmt *st, struct store_object *out);
+/*
+ * Reads a row, its links excepted, once its MAC has verified. db: the statement's connection. 0,
+ * STORE_NOT_FOUND (it does not verify) or -errno.
+ */
+MUST_CHECK int object_read_row(struct store *s, struct db *db, sqlite3_stmt *st,
+    struct store_holder *h, struct store_object *out);
 /* Its links and exclusions. */
 MUST_CHECK int object_read_links(
     struct store *s, struct db *db, int64_t n, struct store_holder *h, struct store_object *out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store on SQLite: making, opening and restoring it, its schema's versions, what it seals. */
+/* The store on SQLite: making, opening and restoring it; the manager's own secrets. */
 #include "manager/store/sqlite/sqlite.h"
 
 #include <errno.h>
@@ -11,71 +11,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/limits.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "base/rnd.h"
-#include "gen/schema1.sql.h"
-#include "gen/schema2.sql.h"
-#include "gen/schema3.sql.h"
 
-/* Index i takes the schema from version i to i + 1. */
-static const char *const migrations[] = { embed_schema1_sql, embed_schema2_sql, embed_schema3_sql };
-
-#define KEY_CHECK       "connd-manager"
-#define KEY_CHECK_PLACE "state|1|key_check|0" /* what column_ad() makes of it */
-
-/* ---- sealing ---- */
-
-/* What a sealed column is bound to. */
-#define AD_SIZE 256
-
-static int
-column_ad(char out[static AD_SIZE], const char *table, const char *row, const char *column,
-    int64_t version, struct span *ad)
-{
-	int n = snprintf(out, AD_SIZE, "%s|%s|%s|%lld", table, row, column, (long long)version);
-
-	*ad = (struct span){ out, (size_t)n };
-	return n > 0 && n < AD_SIZE ? 0 : -EINVAL;
-}
-
-int
-store_seal(struct store *s, const char *table, const char *row, const char *column, int64_t version,
-    struct span text, struct buf *out)
-{
-	char room[AD_SIZE];
-	struct span ad;
-	int r = column_ad(room, table, row, column, version, &ad);
-
-	return r == 0 ? keys_seal(s->keys, ad, text, out) : r;
-}
-
-int
-store_open_sealed(struct store *s, const char *table, const char *row, const char *column,
-    int64_t version, struct span sealed, struct buf *out)
-{
-	char room[AD_SIZE];
-	struct span ad;
-	int r = column_ad(room, table, row, column, version, &ad);
-
-	if (r == 0)
-		r = keys_open(s->keys, ad, sealed, out);
-	if (r == -EBADMSG)
-		store_log_unopened(ad);
-	return r;
-}
-
-void
-store_log_unopened(struct span ad)
-{
-	char place[AD_SIZE];
-
-	(void)snprintf(place, sizeof place, "%.*s", (int)ad.n, ad.p);
-	log_error("a sealed value does not open: it is damaged, or of another place or time",
-	    LOG_STR("place", place));
-}
+/* An object with links to every Deployment of a large Workspace. */
+#define MAC_TEXT_MAX (16 * 1024 * 1024)
 
 /* ---- small things ---- */
 
@@ -100,12 +41,6 @@ int64_t
 store_now(void)
 {
 	return clock_wall_ms();
-}
-
-const char *
-store_epoch(const struct store *s)
-{
-	return s->epoch;
 }
 
 /* ---- opening ---- */
@@ -139,117 +74,10 @@ take_lock(const char *dir, int *out, char why[static STORE_WHY_SIZE])
 }
 
 static int
-schema_version(struct store *s, int64_t *out)
-{
-	sqlite3_stmt *st = db_query(&s->db, "PRAGMA user_version", "");
-	int r = db_row(st);
-
-	if (r < 0)
-		return r;
-	*out = r == 1 ? sqlite3_column_int64(st, 0) : 0;
-	(void)sqlite3_reset(st); /* was fine */
-	return 0;
-}
-
-static int
-migrate(struct store *s, char why[static STORE_WHY_SIZE])
-{
-	int64_t at, newest = (int64_t)N_ELEMENTS(migrations);
-	char pragma[64];
-	int r = schema_version(s, &at);
-
-	if (r < 0) {
-		snprintf(why, STORE_WHY_SIZE, "%.400s: %s", s->path,
-		    r == -EUCLEAN ? "is no database, or damaged" : strerror(-r));
-		return r;
-	}
-	if (at > newest) {
-		snprintf(why, STORE_WHY_SIZE,
-		    "%.300s: its schema is version %lld, this program knows %lld; use a newer one",
-		    s->path, (long long)at, (long long)newest);
-		return -EPROTO;
-	}
-	for (; at < newest; at++) {
-		int rc = sqlite3_exec(s->db.h, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-
-		snprintf(pragma, sizeof pragma, "PRAGMA user_version = %lld", (long long)at + 1);
-		if (rc == SQLITE_OK)
-			rc = sqlite3_exec(s->db.h, migrations[at], NULL, NULL, NULL);
-		if (rc == SQLITE_OK)
-			rc = sqlite3_exec(s->db.h, pragma, NULL, NULL, NULL);
-		if (rc == SQLITE_OK)
-			rc = sqlite3_exec(s->db.h, "COMMIT", NULL, NULL, NULL);
-		if (rc != SQLITE_OK) {
-			snprintf(why, STORE_WHY_SIZE,
-			    "%.200s: migrating its schema to version %lld: %.100s", s->path,
-			    (long long)at + 1, sqlite3_errmsg(s->db.h));
-			return db_error(rc);
-		}
-	}
-	return 0;
-}
-
-static void
-draw_epoch(char out[static 17])
-{
-	uint8_t bytes[8];
-
-	rnd_bytes(bytes, sizeof bytes);
-	hex_encode(out, bytes, sizeof bytes);
-}
-
-static int
-write_state(struct store *s)
-{
-	struct buf sealed = BUF_INIT(1024);
-	int r;
-
-	draw_epoch(s->epoch);
-	r = store_seal(s, "state", "1", "key_check", 0, SPAN_LITERAL(KEY_CHECK), &sealed);
-	if (r == 0)
-		r = db_run(db_query(&s->db, "INSERT INTO state VALUES (1, ?, 0, ?)", "tb", s->epoch,
-		    span_of_buf(&sealed)));
-	buf_fini(&sealed);
-	return r;
-}
-
-/* The epoch, and whether the key is the one that this database was sealed with. */
-static int
-read_state(struct store *s, char why[static STORE_WHY_SIZE])
-{
-	struct buf plain = BUF_INIT(64);
-	sqlite3_stmt *st = db_query(&s->db, "SELECT epoch, key_check FROM state", "");
-	int r = db_row(st);
-
-	if (r == 0)
-		r = -EUCLEAN;
-	if (r < 0) {
-		snprintf(why, STORE_WHY_SIZE, "%.300s: its state can not be read: %s", s->path,
-		    strerror(-r));
-		return r;
-	}
-	snprintf(s->epoch, sizeof s->epoch, "%.16s", (const char *)sqlite3_column_text(st, 0));
-	r = keys_settle(s->keys, db_blob(st, 1));
-	if (r == 0)
-		r = keys_open(s->keys, SPAN_LITERAL(KEY_CHECK_PLACE), db_blob(st, 1), &plain);
-	(void)sqlite3_reset(st); /* was fine */
-	if (r == -EBADMSG || r == -EKEYREJECTED) {
-		snprintf(why, STORE_WHY_SIZE,
-		    "%.300s: this key-encryption key is not the one it was sealed with", s->path);
-		r = -EKEYREJECTED;
-	} else if (r < 0) {
-		snprintf(
-		    why, STORE_WHY_SIZE, "the files of the key-encryption key: %s", strerror(-r));
-	}
-	buf_fini(&plain);
-	return r;
-}
-
-static int
 open_database(struct store *s, int flags, char why[static STORE_WHY_SIZE])
 {
 	mode_t was = umask(077);
-	int r = db_open(&s->db, s->path, SQLITE_OPEN_READWRITE | flags);
+	int r = db_open(&s->db, s->path, SQLITE_OPEN_READWRITE | flags, &s->absent);
 
 	if (r == 0)
 		r = db_error(sqlite3_exec(s->db.h, "PRAGMA journal_mode = WAL", NULL, NULL, NULL));
@@ -276,6 +104,7 @@ store_new(struct store **out, const char *dir, struct keys *keys, char why[stati
 	s->lock_fd = -1;
 	s->keys = keys;
 	buf_init(&s->entity_text, 4096);
+	buf_init(&s->mac_text, MAC_TEXT_MAX);
 	rnd_bytes(s->read_key, sizeof s->read_key);
 	s->path = mem_alloc(n);
 	if (s->path) {
@@ -307,7 +136,9 @@ store_create(
 	if (r == 0)
 		r = migrate(s, why);
 	if (r == 0)
-		r = write_state(s);
+		r = state_make(s);
+	if (r == 0)
+		r = authentic_load_key(s);
 	if (r < 0)
 		s = store_close(s);
 	*out = s;
@@ -331,6 +162,28 @@ store_find(const char *dir, char why[static STORE_WHY_SIZE])
 	return r;
 }
 
+/* A database that is there, up to date, with its key. */
+static int
+open_whole(struct store *s, char why[static STORE_WHY_SIZE])
+{
+	int r = open_database(s, 0, why);
+
+	if (r == 0)
+		r = migrate(s, why);
+	if (r == 0)
+		r = state_check(s, why);
+	if (r < 0)
+		return r;
+	r = authentic_load_key(s);
+	if (r == -EBADMSG)
+		snprintf(why, STORE_WHY_SIZE,
+		    "%.300s: the key of its rows' MACs is missing or damaged; restore a backup",
+		    s->path);
+	else if (r < 0)
+		snprintf(why, STORE_WHY_SIZE, "%.300s: %s", s->path, strerror(-r));
+	return r;
+}
+
 int
 store_open(struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE])
 {
@@ -341,11 +194,7 @@ store_open(struct store **out, const char *dir, struct keys *keys, char why[stat
 		r = store_new(&s, dir, keys, why);
 	if (r < 0)
 		return r;
-	r = open_database(s, 0, why);
-	if (r == 0)
-		r = migrate(s, why);
-	if (r == 0)
-		r = read_state(s, why);
+	r = open_whole(s, why);
 	if (r < 0)
 		s = store_close(s);
 	*out = s;
@@ -370,6 +219,7 @@ store_restore(struct store **out, const char *dir, const char *from, struct keys
 {
 	struct store *s = NULL;
 	char path[4096];
+	uint64_t draw;
 	int r = store_new(&s, dir, keys, why);
 
 	if (r < 0)
@@ -378,14 +228,11 @@ store_restore(struct store **out, const char *dir, const char *from, struct keys
 	r = store_copy_in(s, from, why);
 	if (r < 0)
 		goto out;
-	r = open_database(s, 0, why);
-	if (r == 0)
-		r = migrate(s, why);
-	if (r == 0)
-		r = read_state(s, why);
+	r = open_whole(s, why);
 	if (r == 0) {
-		draw_epoch(s->epoch);
-		r = db_run(db_query(&s->db, "UPDATE state SET epoch = ?", "t", s->epoch));
+		/* Nobody who knows the store of before takes this one for it. */
+		rnd_bytes(&draw, sizeof draw);
+		r = db_run(db_query(&s->db, "UPDATE change SET draw = ?", "i", (int64_t)draw));
 		if (r < 0)
 			snprintf(why, STORE_WHY_SIZE, "%.300s: %s", path, strerror(-r));
 	}
@@ -417,6 +264,9 @@ store_close(struct store *s)
 	if (s->lock_fd >= 0)
 		(void)close(s->lock_fd); /* nothing was written to it */
 	buf_fini(&s->entity_text);
+	buf_fini(&s->mac_text);
+	mem_free(s->absent.ids);
+	(void)arena_free(s->arena);
 	mem_free(s->path);
 	mem_free(s);
 	return NULL;
@@ -452,22 +302,28 @@ store_secret_get(struct store *s, const char *name, struct buf *out)
 		return STORE_NOT_FOUND;
 	if (r < 0)
 		return r;
-	r = store_open_sealed(s, "secret", name, "sealed", 0, db_blob(st, 0), out);
+	r = column_open(s->keys, "secret", name, "sealed", 0, db_blob(st, 0), out);
 	(void)sqlite3_reset(st); /* was fine */
+	return r;
+}
+
+int
+secret_insert(struct store *s, const char *name, struct span secret)
+{
+	struct buf sealed = BUF_INIT(KEYS_OVERHEAD + LIMIT_VALUE);
+	int r = column_seal(s->keys, "secret", name, "sealed", 0, secret, &sealed);
+
+	if (r == 0)
+		r = db_run(db_query(
+		    &s->db, "INSERT INTO secret VALUES (?, ?)", "tb", name, span_of_buf(&sealed)));
+	buf_fini(&sealed);
 	return r;
 }
 
 int
 store_secret_put(struct store *s, const char *name, struct span secret)
 {
-	struct buf sealed = BUF_INIT(KEYS_OVERHEAD + LIMIT_VALUE);
-	int r = store_seal(s, "secret", name, "sealed", 0, secret, &sealed);
+	int r = tx_begin(s);
 
-	if (r == 0)
-		r = tx_begin(s);
-	if (r == 0)
-		r = tx_end(s, db_run(db_query(&s->db, "INSERT INTO secret VALUES (?, ?)", "tb",
-				  name, span_of_buf(&sealed))));
-	buf_fini(&sealed);
-	return r;
+	return r == 0 ? tx_end(s, secret_insert(s, name, secret)) : r;
 }

@@ -7,16 +7,17 @@
 #define TOKEN_FROM                                                                                 \
 	"SELECT t.id, t.organization_id, t.name, t.scope, t.scope_id, t.role, t.created_ms, "      \
 	"t.expires_ms, t.revoked_ms, t.last_used_ms, t.created_by, t.created_by_name, "            \
-	"d.workspace_id FROM token t LEFT JOIN deployment d ON d.id = t.scope_id "
+	"t.workspace_id, t.family, t.family_created_ms, t.family_expires_ms, t.jti_hash, t.mac "   \
+	"FROM token t "
 /* ?1 organization, ?2 Workspace, ?3 Deployment; each may be ''. */
 #define TOKEN_OF_PLACE                                                                             \
-	"WHERE t.organization_id = ?1 AND (?2 = '' OR t.scope_id = ?2 OR d.workspace_id = ?2) "    \
-	"AND (?3 = '' OR t.scope_id = ?3) "
+	"WHERE t.organization_id = ?1 AND (?2 = '' OR t.workspace_id = ?2) "                       \
+	"AND (?3 = '' OR t.scope_id = ?3) AND NOT is_absent(t.id) "
 
-static int
-read_token(sqlite3_stmt *st, struct buf *text, struct store_token *out)
+/* What its MAC is made of, and its times. False: a word of it is not one of ours. */
+static bool
+read_plain(sqlite3_stmt *st, struct store_token *out)
 {
-	struct span name = db_text(st, 2), by = db_text(st, 11);
 
 	*out = (struct store_token){ .created_ms = sqlite3_column_int64(st, 6),
 		.expires_ms = sqlite3_column_int64(st, 7),
@@ -27,6 +28,25 @@ read_token(sqlite3_stmt *st, struct buf *text, struct store_token *out)
 	db_id(st, 4, &out->subject.scope_id);
 	db_id(st, 10, &out->created_by.token);
 	db_id(st, 12, &out->workspace);
+	db_id(st, 13, &out->family.id);
+	out->family.created_ms = sqlite3_column_int64(st, 14);
+	out->family.expires_ms = sqlite3_column_int64(st, 15);
+	return role_from(db_text(st, 5), &out->subject.role) &&
+	       db_scope(st, 3, &out->subject.scope) == 0;
+}
+
+/* 0, STORE_NOT_FOUND (it does not verify) or -errno; its texts go into *text. */
+static int
+read_token(struct store *s, sqlite3_stmt *st, struct buf *text, struct store_token *out)
+{
+	struct span name = db_text(st, 2), by = db_text(st, 11);
+	int r;
+
+	if (!read_plain(st, out))
+		return authentic_refuse(s, "TOKEN", &out->id, AUTHENTIC_EDITED);
+	r = authentic_token(s, out, db_blob(st, 16), db_blob(st, 17));
+	if (r != 0)
+		return r;
 	buf_reset(text);
 	buf_add(text, name.p, name.n);
 	buf_add(text, by.p, by.n);
@@ -34,9 +54,7 @@ read_token(sqlite3_stmt *st, struct buf *text, struct store_token *out)
 		return buf_error(text);
 	out->name = (struct span){ buf_str(text), name.n };
 	out->created_by.name = (struct span){ buf_str(text) + name.n, by.n };
-	if (!role_from(db_text(st, 5), &out->subject.role))
-		return -EUCLEAN;
-	return db_scope(st, 3, &out->subject.scope);
+	return 0;
 }
 
 static int
@@ -46,7 +64,7 @@ one_token(struct store *s, sqlite3_stmt *st, struct store_token *out)
 
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
-	r = read_token(st, &s->entity_text, out);
+	r = read_token(s, st, &s->entity_text, out);
 	(void)sqlite3_reset(st); /* was fine */
 	return r;
 }
@@ -66,7 +84,29 @@ store_token_find(
 	return one_token(s, db_query(&s->db, TOKEN_FROM "WHERE t.jti_hash = ?", "b", hash), out);
 }
 
-/* A line about a token; its place is looked up. */
+int
+token_write_mac(struct store *s, const struct id *id)
+{
+	sqlite3_stmt *st = db_query(&s->db, TOKEN_FROM "WHERE t.id = ?", "t", id->s);
+	uint8_t mac[ROW_MAC_SIZE];
+	struct store_token t;
+	struct span hash;
+	int r = db_row(st);
+
+	if (r < 1)
+		return r < 0 ? r : -EUCLEAN;
+	hash = db_blob(st, 16);
+	r = !read_plain(st, &t) || hash.n != STORE_JTI_HASH_SIZE ? -EUCLEAN : 0;
+	if (r == 0)
+		r = authentic_token_mac(s, &t, (const uint8_t *)hash.p, mac);
+	(void)sqlite3_reset(st); /* was fine */
+	if (r < 0)
+		return r;
+	return db_run(db_query(&s->db, "UPDATE token SET mac = ?2 WHERE id = ?1", "tb", id->s,
+	    (struct span){ (char *)mac, sizeof mac }));
+}
+
+/* An audit row about a token; its place is looked up. */
 static int
 audit_token(struct store *s, enum audit_action action, const struct id *id, struct span fields,
     const struct store_actor *by)
@@ -79,7 +119,7 @@ audit_token(struct store *s, enum audit_action action, const struct id *id, stru
 		return r;
 	e = (struct audit_entry){ .action = action,
 		.organization = t.subject.organization,
-		.workspace = t.subject.scope == SCOPE_WORKSPACE ? t.subject.scope_id : t.workspace,
+		.workspace = t.workspace,
 		.scope = t.subject.scope,
 		.scope_id = t.subject.scope_id,
 		.subject = *id,
@@ -89,18 +129,25 @@ audit_token(struct store *s, enum audit_action action, const struct id *id, stru
 }
 
 static int
-insert_token(struct store *s, const struct store_token *t, const uint8_t *jti_hash,
-    const struct store_actor *by)
+insert_token(struct store *s, const struct store_token *t,
+    const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], const struct store_actor *by)
 {
 	struct span hash = { (const char *)jti_hash, STORE_JTI_HASH_SIZE };
+	uint8_t mac[ROW_MAC_SIZE];
+	int r = authentic_token_mac(s, t, jti_hash, mac);
 
+	if (r < 0)
+		return r;
 	return db_run(db_query(&s->db,
 	    "INSERT INTO token (id, organization_id, name, scope, scope_id, role, jti_hash, "
-	    "created_ms, expires_ms, revoked_ms, last_used_ms, created_by, created_by_name) "
-	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)",
-	    "ttstttbiits", t->id.s, t->subject.organization.s, t->name,
+	    "created_ms, expires_ms, revoked_ms, last_used_ms, created_by, created_by_name, "
+	    "workspace_id, family, family_created_ms, family_expires_ms, mac) "
+	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?, ?)",
+	    "ttstttbiitsttiib", t->id.s, t->subject.organization.s, t->name,
 	    scope_name(t->subject.scope), t->subject.scope_id.s, role_name(t->subject.role), hash,
-	    t->created_ms, t->expires_ms, by->token.s, actor_name(by)));
+	    t->created_ms, t->expires_ms, by->token.s, actor_name(by), t->workspace.s,
+	    t->family.id.s, t->family.created_ms, t->family.expires_ms,
+	    (struct span){ (char *)mac, sizeof mac }));
 }
 
 int
@@ -118,28 +165,53 @@ store_token_create(struct store *s, const struct store_token *t,
 	return tx_end(s, r);
 }
 
+static int
+revoke_in_transaction(struct store *s, const struct id *id, int64_t now_ms,
+    const struct store_actor *by, struct id *family)
+{
+	struct store_token t;
+	int r = store_token_get(s, id, &t);
+
+	if (r != 0)
+		return r;
+	*family = t.family.id;
+	r = db_run(db_query(&s->db,
+	    "UPDATE token SET revoked_ms = ?2 WHERE family = ?1 AND revoked_ms = 0", "ti",
+	    family->s, now_ms));
+	return r == 0 ? audit_token(s, AUDIT_REVOKE_TOKEN, id, (struct span){ 0 }, by) : r;
+}
+
 int
 store_token_revoke(
     struct store *s, const struct id *id, int64_t now_ms, const struct store_actor *by)
 {
-	struct store_event e = { .kind = STORE_EVENT_TOKEN, .id = *id };
+	struct store_event e = { .kind = STORE_EVENT_TOKEN };
 	int r = tx_begin(s);
 
 	if (r < 0)
 		return r;
 	s->tokens_changed = true;
-	r = db_run(db_query(&s->db,
-	    "UPDATE token SET revoked_ms = CASE revoked_ms WHEN 0 THEN ?2 ELSE revoked_ms END "
-	    "WHERE id = ?1",
-	    "ti", id->s, now_ms));
-	if (r == 0 && sqlite3_changes(s->db.h) == 0)
-		r = STORE_NOT_FOUND;
-	if (r == 0)
-		r = audit_token(s, AUDIT_REVOKE_TOKEN, id, (struct span){ 0 }, by);
-	r = tx_end(s, r);
+	r = tx_end(s, revoke_in_transaction(s, id, now_ms, by, &e.id));
 	if (r == 0)
 		store_tell(s, &e);
 	return r;
+}
+
+int
+store_token_family_count(
+    struct store *s, const struct id *family, int64_t since_ms, int64_t limit, int64_t *out)
+{
+	sqlite3_stmt *st = db_query(&s->db,
+	    "SELECT count(*) FROM (SELECT 1 FROM token WHERE family = ? AND created_ms >= ? "
+	    "LIMIT ?)",
+	    "tii", family->s, since_ms, limit);
+	int r = db_row(st);
+
+	if (r < 1)
+		return r < 0 ? r : -EUCLEAN;
+	*out = sqlite3_column_int64(st, 0);
+	(void)sqlite3_reset(st); /* was fine */
+	return 0;
 }
 
 int
@@ -147,10 +219,8 @@ store_token_list(struct store *s, const struct place *where, int64_t offset, int
     int (*each)(void *arg, const struct store_token *t), void *arg, int64_t *total)
 {
 	struct buf text = BUF_INIT(4096);
-	sqlite3_stmt *st = db_query(&s->db,
-	    "SELECT count(*) FROM token t LEFT JOIN deployment d ON d.id = "
-	    "t.scope_id " TOKEN_OF_PLACE,
-	    "ttt", where->organization.s, where->workspace.s, where->deployment.s);
+	sqlite3_stmt *st = db_query(&s->db, "SELECT count(*) FROM token t " TOKEN_OF_PLACE, "ttt",
+	    where->organization.s, where->workspace.s, where->deployment.s);
 	int r = db_row(st);
 
 	if (r < 0)
@@ -158,12 +228,18 @@ store_token_list(struct store *s, const struct place *where, int64_t offset, int
 	*total = r == 1 ? sqlite3_column_int64(st, 0) : 0;
 	(void)sqlite3_reset(st); /* was fine */
 	st = db_query(&s->db,
-	    TOKEN_FROM TOKEN_OF_PLACE "ORDER BY t.created_ms DESC, t.id LIMIT ?4 OFFSET ?5",
+	    TOKEN_FROM TOKEN_OF_PLACE
+	    "ORDER BY t.family_created_ms DESC, t.family, t.created_ms DESC, t.id "
+	    "LIMIT ?4 OFFSET ?5",
 	    "tttii", where->organization.s, where->workspace.s, where->deployment.s, limit, offset);
 	while ((r = db_row(st)) == 1) {
 		struct store_token t;
 
-		r = read_token(st, &text, &t);
+		r = read_token(s, st, &text, &t);
+		if (r == STORE_NOT_FOUND) {
+			--*total;
+			continue;
+		}
 		if (r == 0)
 			r = each(arg, &t);
 		if (r != 0) {

@@ -2,8 +2,8 @@
 /*
  * Which rows a list has and in what order, as SQL.
  *
- * Parameters, the same in every statement: ?1 the scope's id, ?2 the Workspace it is in, ?3 the key,
- * ?4 limit, ?5 offset, ?6 the Deployment of a project, ?7 the row the list goes on behind.
+ * Parameters, the same in every statement: ?1 the scope's id, ?2 the Workspace it is in, ?3 the
+ * key, ?4 limit, ?5 offset, ?6 the Deployment of a project, ?7 the row the list goes on behind.
  */
 #include "manager/store/sqlite/sqlite.h"
 
@@ -67,8 +67,9 @@ add_names(struct buf *sql, const struct order *o, size_t n, const char *row)
 
 #define OF_LAST "(SELECT last.%s FROM object last WHERE last.n = ?7)"
 /*
- * Condition on the row o: it is sorted behind ?7. First a comparison of as many columns as are sorted the same
- * way, which an index can start from; when these are not all, then column by column.
+ * Condition on the row o: it is sorted behind ?7. First a comparison of as many columns as are
+ * sorted the same way, which an index can start from; when these are not all, then column by
+ * column.
  */
 static void
 add_behind(struct buf *sql, const struct order *o)
@@ -111,8 +112,9 @@ add_order(struct buf *sql, const struct order *o)
 /* ---- which rows ---- */
 
 struct reading {
-	const struct order *order; /* NULL: nothing is read of the rows, they are counted */
+	const struct order *order; /* NULL: the rows are counted, not read */
 	bool behind;               /* only those behind ?7 */
+	bool some_absent;          /* without those that is_absent() names */
 };
 
 static void
@@ -132,6 +134,8 @@ add_filters(struct buf *sql, const struct store_query *q, const struct reading *
 	}
 	if (q->key.p)
 		buf_adds(sql, " AND o.key = ?3");
+	if (reading->some_absent)
+		buf_adds(sql, " AND NOT is_absent(o.id)");
 	if (reading->behind)
 		add_behind(sql, reading->order);
 }
@@ -170,7 +174,7 @@ add_select(
 	"EXISTS (SELECT 1 FROM exclusion x WHERE x.object = o.n AND x.entity_id = " place ")"
 #define HAS_OWN(place)                                                                             \
 	"EXISTS (SELECT 1 FROM object w WHERE w.scope_id = " place                                 \
-	" AND w.type = o.type AND w.key = o.key)"
+	" AND w.type = o.type AND w.key = o.key AND NOT is_absent(w.id))"
 #define LINKED(place)                                                                              \
 	"EXISTS (SELECT 1 FROM link k WHERE k.object = o.n AND k.entity_id = " place ")"
 #define OWN_COLUMNS  ", NULL AS link_entity, 0 AS link_version, NULL AS override, 0 AS via"
@@ -190,7 +194,9 @@ add_linked(struct buf *sql, const struct store_query *q, const struct reading *r
 	add_filters(sql, q, reading);
 }
 
-/* What ?6, a project's Deployment, sees, less what the project ?1 has or sees under the same keys. */
+/*
+ * What ?6, a project's Deployment, sees, less what the project ?1 has or sees under the same keys.
+ */
 static void
 add_deployments(struct buf *sql, const struct store_query *q, const struct reading *reading)
 {
@@ -199,7 +205,7 @@ add_deployments(struct buf *sql, const struct store_query *q, const struct readi
 	buf_adds(sql, "WHERE o.scope_id = ?6 AND NOT " HAS_OWN(
 			  "?1") " AND NOT EXISTS "
 				"(SELECT 1 FROM object p WHERE p.scope_id = ?2 AND p.type = o.type "
-				"AND p.key = o.key "
+				"AND p.key = o.key AND NOT is_absent(p.id) "
 				"AND in_view(0, EXISTS (SELECT 1 FROM link k WHERE k.object = p.n "
 				"AND k.entity_id = ?1), "
 				"p.auto_link_projects, EXISTS (SELECT 1 FROM exclusion x WHERE "
@@ -234,19 +240,19 @@ add_rows(struct buf *sql, const struct store_query *q, const struct reading *rea
 /* ---- statements ---- */
 
 void
-view_count_sql(struct buf *sql, const struct store_query *q)
+view_count_sql(struct buf *sql, const struct store_query *q, bool some_absent)
 {
 	buf_adds(sql, "SELECT count(*) FROM (");
-	add_rows(sql, q, &(struct reading){ NULL, false });
+	add_rows(sql, q, &(struct reading){ .some_absent = some_absent });
 	buf_adds(sql, ")");
 }
 
 void
-view_list_sql(struct buf *sql, const struct store_query *q, bool behind)
+view_list_sql(struct buf *sql, const struct store_query *q, bool behind, bool some_absent)
 {
 	struct order order;
 
 	order_of(q, &order);
-	add_rows(sql, q, &(struct reading){ &order, behind });
+	add_rows(sql, q, &(struct reading){ &order, behind, some_absent });
 	add_order(sql, &order);
 }

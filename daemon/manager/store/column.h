@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sealed columns: every value in the database is an envelope (keys.h) bound to its table, row,
+ * column and version, so that no value can be moved to another place. The same for every engine.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "manager/store/keys.h"
+
+/* Append to out. 0, -errno, or -EBADMSG with a log line that names the place. */
+MUST_CHECK int column_seal(const struct keys *k, const char *table, const char *row,
+    const char *column, int64_t version, struct span text, struct buf *out);
+MUST_CHECK int column_open(const struct keys *k, const char *table, const char *row,
+    const char *column, int64_t version, struct span sealed, struct buf *out);
+/* Logs that the envelope bound to `ad` does not open. */
+void column_log_unopened(struct span ad);

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The versions of the schema, and whether the key is the one that a database was sealed with. */
+#include "manager/store/sqlite/sqlite.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "manager/store/version.h"
+
+#include "gen/schema1.sql.h"
+#include "gen/schema2.sql.h"
+#include "gen/schema3.sql.h"
+#include "gen/schema4.sql.h"
+
+/* Index i takes the schema from version i to i + 1. */
+static const char *const migrations[] = { embed_schema1_sql, embed_schema2_sql, embed_schema3_sql,
+	embed_schema4_sql };
+/* From this version on rows have MACs, and envelopes are of the present kind. */
+#define AUTHENTICATED 4
+
+#define KEY_CHECK    "connd-manager"
+#define KEY_CHECK_AD "state|1|key_check|0" /* what column_seal() makes of it */
+
+/* ---- the key ---- */
+
+int
+state_make(struct store *s)
+{
+	struct buf sealed = BUF_INIT(1024);
+	int r =
+	    column_seal(s->keys, "state", "1", "key_check", 0, SPAN_LITERAL(KEY_CHECK), &sealed);
+
+	if (r == 0)
+		r = db_run(db_query(&s->db,
+		    "INSERT INTO state (one, change_number, key_check) VALUES (1, 0, ?)", "b",
+		    span_of_buf(&sealed)));
+	buf_fini(&sealed);
+	return r;
+}
+
+static int
+refuse_key(struct store *s, int r, char why[static STORE_WHY_SIZE])
+{
+	if (r == -EBADMSG || r == -EKEYREJECTED) {
+		snprintf(why, STORE_WHY_SIZE,
+		    "%.300s: this key-encryption key is not the one it was sealed with", s->path);
+		return -EKEYREJECTED;
+	}
+	if (r < 0)
+		snprintf(
+		    why, STORE_WHY_SIZE, "the files of the key-encryption key: %s", strerror(-r));
+	return r;
+}
+
+/* first: as a database that is to be migrated has it. */
+static int
+check_key(struct store *s, bool first, char why[static STORE_WHY_SIZE])
+{
+	struct buf plain = BUF_INIT(64);
+	sqlite3_stmt *st = db_query(&s->db, "SELECT key_check FROM state", "");
+	int r = db_row(st);
+
+	if (r < 1) {
+		snprintf(why, STORE_WHY_SIZE, "%.300s: its state cannot be read: %s", s->path,
+		    strerror(r < 0 ? -r : EUCLEAN));
+		return r < 0 ? r : -EUCLEAN;
+	}
+	r = keys_settle(s->keys, db_blob(st, 0));
+	if (r == 0 && first && !keys_is_first(db_blob(st, 0))) {
+		snprintf(why, STORE_WHY_SIZE,
+		    "%.300s: its schema was set back to a version from before its rows were "
+		    "authenticated: it was edited; restore a backup",
+		    s->path);
+		(void)sqlite3_reset(st); /* was fine */
+		return -EKEYREJECTED;
+	}
+	if (r == 0)
+		r = (first ? keys_open_first : keys_open)(
+		    s->keys, SPAN_LITERAL(KEY_CHECK_AD), db_blob(st, 0), &plain);
+	(void)sqlite3_reset(st); /* was fine */
+	buf_fini(&plain);
+	return refuse_key(s, r, why);
+}
+
+int
+state_check(struct store *s, char why[static STORE_WHY_SIZE])
+{
+	return check_key(s, false, why);
+}
+
+/* ---- what the statements of a migration cannot do ---- */
+
+/* A version of an object, for its document to say where and what the object is. */
+struct unnamed {
+	struct id object;
+	int64_t version;
+};
+
+/* Appends the named document of a row, which is of an object at `o`. */
+static int
+name_document(struct store *s, sqlite3_stmt *st, const struct unnamed *at,
+    const struct store_object *o, struct buf *doc)
+{
+	struct buf was = BUF_INIT(VERSION_MAX);
+	int r = column_open(
+	    s->keys, "version", at->object.s, "sealed", at->version, db_blob(st, 2), &was);
+
+	if (r == 0)
+		history_name(o, span_of_buf(&was), doc);
+	buf_fini(&was);
+	return r == 0 ? buf_error(doc) : r;
+}
+
+/*
+ * Moves *at to the next row and appends its document as it is to be. *keep: false when nothing can
+ * be gone back to, since the object is not known or the document is too long. 1, 0: no more, or
+ * -errno.
+ */
+static int
+next_document(struct store *s, struct unnamed *at, struct buf *doc, bool *keep)
+{
+	sqlite3_stmt *st = db_query(&s->db,
+	    "SELECT v.object_id, v.version, v.sealed, coalesce(o.scope, a.scope), "
+	    "coalesce(o.scope_id, a.scope_id), coalesce(o.type, a.type), coalesce(o.key, a.key) "
+	    "FROM version v LEFT JOIN object o ON o.id = v.object_id "
+	    "LEFT JOIN audit a ON o.id IS NULL AND a.n = (SELECT max(n) FROM audit e "
+	    "WHERE e.subject_id = v.object_id AND e.action = 'DELETE') "
+	    "WHERE (v.object_id, v.version) > (?, ?) ORDER BY v.object_id, v.version LIMIT 1",
+	    "ti", at->object.s, at->version);
+	struct store_object o = { 0 };
+	int r = db_row(st);
+
+	if (r < 1)
+		return r;
+	db_id(st, 0, &at->object);
+	at->version = sqlite3_column_int64(st, 1);
+	o.key = db_text(st, 6);
+	db_id(st, 4, &o.scope_id);
+	*keep = db_scope(st, 3, &o.scope) == 0 && db_type(st, 5, &o.type) == 0;
+	r = *keep ? name_document(s, st, at, &o, doc) : 0;
+	(void)sqlite3_reset(st); /* was fine */
+	if (r == -EMSGSIZE) {
+		*keep = false;
+		r = 0;
+	}
+	return r == 0 ? 1 : r;
+}
+
+static int
+write_document(struct store *s, const struct unnamed *at, const struct buf *doc)
+{
+	struct buf sealed = BUF_INIT(VERSION_MAX + KEYS_OVERHEAD);
+	int r = column_seal(
+	    s->keys, "version", at->object.s, "sealed", at->version, span_of_buf(doc), &sealed);
+
+	if (r == 0)
+		r = db_run(db_query(&s->db,
+		    "UPDATE version SET sealed = ?3 WHERE object_id = ?1 AND version = ?2", "tib",
+		    at->object.s, at->version, span_of_buf(&sealed)));
+	buf_fini(&sealed);
+	return r;
+}
+
+static int
+drop_version(struct store *s, const struct unnamed *at)
+{
+	return db_run(db_query(&s->db, "DELETE FROM version WHERE object_id = ? AND version = ?",
+	    "ti", at->object.s, at->version));
+}
+
+/* One by one, by key: a statement that is being stepped may meet again what another one writes. */
+static int
+name_versions(struct store *s)
+{
+	struct unnamed at = { 0 };
+	bool keep;
+	int r, more;
+
+	do {
+		struct buf doc = BUF_INIT(VERSION_MAX);
+
+		more = r = next_document(s, &at, &doc, &keep);
+		if (more == 1)
+			r = keep ? write_document(s, &at, &doc) : drop_version(s, &at);
+		buf_fini(&doc);
+	} while (more == 1 && r == 0);
+	return r;
+}
+
+static int
+write_macs(struct store *s)
+{
+	sqlite3_stmt *st = db_query(&s->db, "SELECT scope, id FROM entity", "");
+	enum scope scope;
+	struct id id;
+	int r;
+
+	while ((r = db_row(st)) == 1 && (r = db_scope(st, 0, &scope)) == 0) {
+		db_id(st, 1, &id);
+		r = place_write_mac(s, scope, &id);
+		if (r < 0)
+			break;
+	}
+	(void)sqlite3_reset(st); /* r tells */
+	if (r < 0)
+		return r;
+	st = db_query(&s->db, "SELECT id FROM token", "");
+	while ((r = db_row(st)) == 1) {
+		db_id(st, 0, &id);
+		r = token_write_mac(s, &id);
+		if (r < 0)
+			break;
+	}
+	(void)sqlite3_reset(st); /* r tells */
+	if (r < 0)
+		return r;
+	st = db_query(&s->db, "SELECT n FROM object", "");
+	while ((r = db_row(st)) == 1) {
+		r = authentic_write_object(s, sqlite3_column_int64(st, 0));
+		if (r < 0)
+			break;
+	}
+	(void)sqlite3_reset(st); /* r tells */
+	return r;
+}
+
+/*
+ * Everything is sealed again, with new data keys in envelopes of the present kind, and what decides
+ * access is authenticated as it is now. What it was before cannot be told: whoever could edit the
+ * file until this day may have done so. From now on it is refused (check_key(), rewrap_all()).
+ */
+static int
+authenticate(struct store *s)
+{
+	uint64_t draw = tx_draw(s);
+	int r = rewrap_all(s, keys_reseal);
+
+	if (r == 0)
+		r = name_versions(s);
+	if (r == 0)
+		r = authentic_make_key(s);
+	if (r == 0)
+		r = authentic_load_key(s);
+	if (r == 0)
+		r = db_run(db_query(&s->db, "UPDATE change SET draw = ?", "i", (int64_t)draw));
+	if (r == 0)
+		r = db_run(db_query(&s->db, "UPDATE object SET draw = ?", "i", (int64_t)draw));
+	return r == 0 ? write_macs(s) : r;
+}
+
+/* ---- versions of the schema ---- */
+
+static int
+schema_version(struct store *s, int64_t *out)
+{
+	sqlite3_stmt *st = db_query(&s->db, "PRAGMA user_version", "");
+	int r = db_row(st);
+
+	if (r < 0)
+		return r;
+	*out = r == 1 ? sqlite3_column_int64(st, 0) : 0;
+	(void)sqlite3_reset(st); /* was fine */
+	return 0;
+}
+
+static int
+step_in_transaction(struct store *s, int64_t to)
+{
+	char pragma[64];
+	int r = db_error(sqlite3_exec(s->db.h, migrations[to - 1], NULL, NULL, NULL));
+
+	if (r == 0 && to == AUTHENTICATED)
+		r = authenticate(s);
+	snprintf(pragma, sizeof pragma, "PRAGMA user_version = %lld", (long long)to);
+	return r == 0 ? db_error(sqlite3_exec(s->db.h, pragma, NULL, NULL, NULL)) : r;
+}
+
+static int
+step(struct store *s, int64_t to, char why[static STORE_WHY_SIZE])
+{
+	int r = tx_begin(s);
+
+	if (r == 0)
+		r = tx_end(s, step_in_transaction(s, to));
+	if (r < 0)
+		snprintf(why, STORE_WHY_SIZE, "%.200s: migrating its schema to version %lld: %s",
+		    s->path, (long long)to,
+		    r == -EUCLEAN || r == -EBADMSG
+			? "it is damaged, or was edited; the log says more"
+			: strerror(-r));
+	return r;
+}
+
+int
+migrate(struct store *s, char why[static STORE_WHY_SIZE])
+{
+	int64_t at, newest = (int64_t)N_ELEMENTS(migrations);
+	int r = schema_version(s, &at);
+
+	if (r < 0) {
+		snprintf(why, STORE_WHY_SIZE, "%.400s: %s", s->path,
+		    r == -EUCLEAN ? "not a database, or damaged" : strerror(-r));
+		return r;
+	}
+	if (at > newest) {
+		snprintf(why, STORE_WHY_SIZE,
+		    "%.300s: its schema is version %lld, this program knows %lld; use a newer one",
+		    s->path, (long long)at, (long long)newest);
+		return -EPROTO;
+	}
+	if (at > 0 && at < AUTHENTICATED) /* before anything is changed */
+		r = check_key(s, true, why);
+	for (; at < newest && r == 0; at++)
+		r = step(s, at + 1, why);
+	return r;
+}
