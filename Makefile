@@ -266,6 +266,9 @@ $(BENCH): %: %.o $(call archives,manager proto base)
 bench: all $(BENCH) ## how fast connd, the shim and the manager answer, beside floors of this machine
 	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/lookup.py $B/tests/bench
 	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/shim_ping.py --real
+	@tests/airflow/venvs.sh airflow33
+	@CONND_BUILD=$(BIN) .venvs/airflow33/bin/python tests/bench/shim_airflow.py 2>/dev/null
+	@CONND_BUILD=$(BIN) .venvs/airflow33/bin/python tests/bench/shim_task.py
 	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/manager.py $B/tests/bench
 	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/outage.py $B/tests/bench
 

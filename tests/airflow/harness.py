@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 
-from connd_testing import eventually
+from connd_testing import eventually, free_port
 
 HERE = Path(__file__).resolve().parent
 BIN = Path(sys.executable).parent
@@ -109,6 +111,116 @@ class Airflow:
     def told(self, name):
         """What the probing DAGs left under this name."""
         return [json.loads(p.read_text()) for p in sorted(self.out.glob(f"{name}.*.json"))]
+
+
+class Standalone(Airflow):
+    """All of Airflow 3 at once, in a with-block."""
+
+    def __init__(self, home, socket, **environment):
+        super().__init__(home, socket)
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = self.home / "log"
+        self.environment.update(
+            AIRFLOW__API__HOST="127.0.0.1",
+            AIRFLOW__API__PORT=str(port),
+            AIRFLOW__API__BASE_URL=self.url,
+            AIRFLOW__API__WORKERS="1",
+            AIRFLOW__CORE__EXECUTION_API_SERVER_URL=f"{self.url}/execution/",
+            AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION="False",
+            AIRFLOW__CORE__PARALLELISM="2",
+            AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES="1",
+            AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT=str(free_port()),
+            AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT=str(free_port()),
+            AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT=str(free_port()),
+            # A busy machine: a client that gives up on its first call fails the task for good.
+            AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT="60",
+            AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS="True",
+            **environment,
+        )
+
+    def __enter__(self):
+        with self.log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [BIN / "airflow", "standalone"],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        return self
+
+    def __exit__(self, *_):
+        """TERM to the parent; a child that outlives it is killed."""
+        everyone = children(self.process.pid)
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for pid in everyone - {self.process.pid}:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def run_and_wait(self, dag, name):
+        """Run a DAG, and return what it left under this name.
+
+        Not by a schedule: on a busy machine a first task outruns the api-server, and fails for good.
+        """
+        eventually(lambda: self._start_a_run(dag), "a run is started", timeout=400)
+        try:
+            return eventually(lambda: self._told_while_running(name), f"{dag}: {name}", timeout=400)
+        except AssertionError as error:
+            raise AssertionError("\n".join([str(error), *self._interesting_lines()])) from None
+
+    def _start_a_run(self, dag):
+        """OSError until the api-server answers and has the DAG."""
+        assert self.process.poll() is None
+        token = call(f"{self.url}/auth/token")["access_token"]
+        return call(f"{self.url}/api/v2/dags/{dag}/dagRuns", token, {"logical_date": None})
+
+    def _told_while_running(self, name):
+        assert self.process.poll() is None
+        return self.told(name)
+
+    def _interesting_lines(self):
+        lines = self.log.read_text().splitlines()
+        return [one[:600] for one in lines if "[info" not in one and "dag-processor" not in one][
+            -80:
+        ]
+
+
+def children(pid):
+    """Every process below `pid`, and itself."""
+    found = {pid}
+    below = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat") as stat:
+                    parent = int(stat.read().rsplit(")", 1)[1].split()[1])
+            except OSError:
+                continue
+            below.setdefault(parent, []).append(int(name))
+    todo = [pid]
+    while todo:
+        for child in below.get(todo.pop(), []):
+            found.add(child)
+            todo.append(child)
+    return found
+
+
+def call(url, token=None, body=None):
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    data = json.dumps(body).encode() if body is not None else None
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=60) as reply:
+        return json.load(reply)
 
 
 class Worker:

@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a lookup through the shim costs inside Airflow, beside a backend that is a dict.
+
+    .venvs/airflow33/bin/python tests/bench/shim_airflow.py [--rounds 9] [--calls 300]
+
+Run by the Python of the Airflow to measure (3.3 or 2.11). Starts a manager and a connd of
+$CONND_BUILD (build/). All in one run, interleaved, pinned to one CPU and unpinned: the median of the
+rounds' medians, with the lowest and the highest. A dict costs nothing, so the ratio says what connd
+adds to Airflow's own work. Exit 1 if a pinned ratio, or a time, is over its bar.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "python-shim" / "src"
+sys.path[:0] = [str(SOURCE), str(ROOT / "tests" / "lib")]
+
+from shim_ping import median_us, real_connd, undisturbed  # noqa: E402
+
+BAR_GET, BAR_CHAIN = 1.5, 1.25
+BAR_FIRST_MS, BAR_IMPORT_MS = 0.3, 5.0
+FRESH_PROCESSES = 15
+
+Call = Callable[[], Any]
+
+
+def prepare_airflow(home: str) -> None:
+    """An Airflow that encrypts, as every real one does, and whose masker costs nothing."""
+    os.environ.update(
+        AIRFLOW_HOME=home,
+        AIRFLOW__CORE__LOAD_EXAMPLES="False",
+        AIRFLOW__CORE__FERNET_KEY=base64.urlsafe_b64encode(bytes(range(32))).decode(),
+        AIRFLOW__USAGE_DATA_COLLECTION__ENABLED="False",
+        PYTHONWARNINGS="ignore",
+    )
+    import airflow.configuration
+    import airflow.models
+
+    assert airflow.models.Connection
+    # It recompiles its pattern for every secret that a process learns; here that is always the same.
+    for name, module in list(sys.modules.items()):
+        if name.endswith("secrets_masker") and hasattr(module, "SecretsMasker"):
+            module.SecretsMasker.add_mask = lambda *_, **__: None
+
+
+def dict_backend(records: dict[str, str]) -> Any:
+    from airflow.secrets.base_secrets import BaseSecretsBackend
+
+    class DictBackend(BaseSecretsBackend):
+        def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:
+            return records.get(conn_id)
+
+        def get_variable(self, key: str, team_name: str | None = None) -> str | None:
+            return records.get(key)
+
+    return DictBackend()
+
+
+def core_chain(backend: Any) -> Call:
+    """The whole search of scheduler and api-server (and of everything before Airflow 3)."""
+    import airflow.configuration
+    from airflow.models import Connection, connection
+
+    def look_up() -> Any:
+        for module in (airflow.configuration, connection):
+            module.ensure_secrets_loaded = lambda *_, **__: [backend]
+        return Connection.get_connection_from_secrets("warehouse")
+
+    return look_up
+
+
+def sdk_chain(backend: Any) -> Call:
+    """The whole search of a task process."""
+    from airflow.sdk.execution_time import context, supervisor
+
+    def look_up() -> Any:
+        supervisor.ensure_secrets_backend_loaded = lambda: [backend]
+        return context._get_connection("warehouse")
+
+    return look_up
+
+
+def sides() -> dict[str, tuple[Any, Callable[[Any], Call]]]:
+    """Name -> (the Connection class Airflow injects, if any; the whole search)."""
+    from airflow.models import Connection
+
+    try:
+        from airflow.sdk import Connection as TaskConnection
+    except ImportError:
+        return {"core": (None, core_chain)}
+    return {"core": (Connection, core_chain), "task": (TaskConnection, sdk_chain)}
+
+
+def candidates(path: str) -> dict[str, dict[str, Call]]:
+    """What is measured -> the call with connd's backend, and the same with the dict's."""
+    from airflow_connd import ConndBackend
+
+    found: dict[str, dict[str, Call]] = {}
+    text = ConndBackend(socket_path=path).get_conn_value("warehouse")
+    for side, (connection_class, chain) in sides().items():
+        backends = {
+            "connd": ConndBackend(socket_path=path),
+            "dict": dict_backend({"warehouse": text}),
+        }
+        for name, backend in backends.items():
+            if connection_class is not None:
+                backend._set_connection_class(connection_class)
+            get = found.setdefault(f"{side}: get_connection", {})
+            get[name] = lambda backend=backend: backend.get_connection(conn_id="warehouse")
+            found.setdefault(f"{side}: whole search", {})[name] = chain(backend)
+    return found
+
+
+@contextlib.contextmanager
+def pinned(cpu: int, pid: int) -> Iterator[None]:
+    before = os.sched_getaffinity(0)
+    for one in (0, pid):
+        os.sched_setaffinity(one, {cpu})
+    try:
+        yield
+    finally:
+        for one in (0, pid):
+            os.sched_setaffinity(one, before)
+
+
+def compare(calls: dict[str, dict[str, Call]], rounds: int, n: int) -> dict[str, float]:
+    """Prints a row for each; returns connd's median over the dict's."""
+    times: dict[tuple[str, str], list[float]] = {}
+    for _ in range(rounds):
+        for what, pair in calls.items():
+            for name, call in pair.items():
+                times.setdefault((what, name), []).append(median_us(call, n))
+    ratios = {}
+    for what in calls:
+        connd, plain = times[what, "connd"], times[what, "dict"]
+        ratios[what] = statistics.median(connd) / statistics.median(plain)
+        print(
+            f"  {what:24} connd {statistics.median(connd):6.1f} us ({min(connd):.1f}-{max(connd):.1f})"
+            f"  dict {statistics.median(plain):6.1f} us ({min(plain):.1f}-{max(plain):.1f})"
+            f"  {ratios[what]:5.2f}x"
+        )
+    return ratios
+
+
+FIRST = """
+import sys, time
+from airflow_connd.backend import Lookups
+backend = Lookups(socket_path=sys.argv[1])
+start = time.perf_counter()
+assert backend.get_conn_value("warehouse")
+print((time.perf_counter() - start) * 1e3)
+"""
+
+# What Airflow has imported before it imports a secrets backend.
+IMPORT = """
+import contextlib, json, logging, math, os, re, socket, threading, time, typing
+start = time.process_time()
+import airflow_connd.backend
+print((time.process_time() - start) * 1e3)
+"""
+
+
+def fresh(code: str, path: str, cache: str) -> list[float]:
+    """Milliseconds that an interpreter of its own measured, several times. `cache`: for bytecode."""
+    command = [sys.executable, "-c", code, path]
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONPYCACHEPREFIX": cache}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    subprocess.check_output(command, env=environment)  # as an installation, it is compiled already
+    return [
+        float(subprocess.check_output(command, env=environment)) for _ in range(FRESH_PROCESSES)
+    ]
+
+
+def forked(path: str) -> list[float]:
+    """Milliseconds of the first lookup in a forked process with Airflow, as a task is."""
+    from airflow_connd import ConndBackend
+
+    backend = ConndBackend(socket_path=path)
+    return [_first_lookup_in_fork(backend) for _ in range(FRESH_PROCESSES)]
+
+
+def _first_lookup_in_fork(backend: Any) -> float:
+    import time
+
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        start = time.perf_counter()
+        backend.get_conn_value("warehouse")
+        os.write(write, str((time.perf_counter() - start) * 1e3).encode())
+        os._exit(0)
+    os.waitpid(pid, 0)
+    text = os.read(read, 100)
+    os.close(read)
+    os.close(write)
+    return float(text)
+
+
+def say(what: str, times: list[float], bar: float | None) -> bool:
+    middle = statistics.median(times)
+    verdict = "" if bar is None else f" (bar {bar:g}): {'ok' if middle <= bar else 'MISSED'}"
+    print(f"  {what:44} {middle:6.2f} ms ({min(times):.2f}-{max(times):.2f}){verdict}")
+    return bar is None or middle <= bar
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--calls", type=int, default=300)
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="shim-airflow-", ignore_cleanup_errors=True) as home,
+        real_connd(home) as (path, pid),
+    ):
+        prepare_airflow(home)
+        from importlib.metadata import version
+
+        calls = candidates(path)
+        with undisturbed(0, pid) as is_alone:
+            print(
+                f"Airflow {version('apache-airflow')}, Python {platform.python_version()}, "
+                f"{'real-time' if is_alone else 'ordinary'} priority, load {os.getloadavg()[0]:.1f}"
+            )
+            print("unpinned:")
+            compare(calls, options.rounds, options.calls)
+            print("pinned to one CPU:")
+            with pinned(min(os.sched_getaffinity(0)), pid):
+                ratios = compare(calls, options.rounds, options.calls)
+            print("processes:")
+            good = say("first lookup in a fresh process", fresh(FIRST, path, home), BAR_FIRST_MS)
+            good &= say("first lookup in a fork of Airflow", forked(path), None)
+            good &= say("import, beyond Airflow's own", fresh(IMPORT, path, home), BAR_IMPORT_MS)
+    for what, ratio in ratios.items():
+        bar = BAR_CHAIN if "whole" in what else BAR_GET
+        verdict = "ok" if ratio <= bar else f"MISSED by {ratio / bar - 1:.0%}"
+        print(f"{what}, connd over dict, pinned: {ratio:.2f} (bar {bar:g}): {verdict}")
+        good &= ratio <= bar
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
