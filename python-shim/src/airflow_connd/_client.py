@@ -12,7 +12,6 @@ gevent) has that, and `select.poll` is missing in some.
 
 from __future__ import annotations
 
-import itertools
 import os
 import socket
 import threading
@@ -141,25 +140,22 @@ class _Kept(threading.local):
 
 
 _kept = _Kept()
-_process = os.urandom(4).hex()
-_serial = itertools.count(1)
+
+trace_id = os.urandom(4).hex()
+"""Sent with each request of this process: a task is a process, so it finds all of a task's lookups
+in connd's record. Read it as _client.trace_id: a forked child has another one."""
 
 
 def _after_fork() -> None:
     """In the child. Other threads' connections are closed as Python drops those threads."""
-    global _process
-    _process = os.urandom(4).hex()
+    global trace_id
+    trace_id = os.urandom(4).hex()
     for connection in _kept.by_path.values():
         connection.close()
     _kept.by_path.clear()
 
 
 os.register_at_fork(after_in_child=_after_fork)
-
-
-def new_trace() -> str:
-    """An id for one request: eight hex digits drawn once in a process, and a serial number."""
-    return f"{_process}-{next(_serial)}"
 
 
 def call(path: str, frame: bytes, timeout: float) -> bytes:

@@ -146,19 +146,17 @@ class Lookups:
     # --- asking connd: a value, None if connd is not asked for such a key, or why there is none
 
     def _ask(self, kind: _Kind, secret_id: str, team: str | None) -> str | errors.ConndError | None:
-        trace = ""
         outcome: str | errors.ConndError = ""
         try:
-            trace = _client.new_trace()
-            frame = self._request(kind, secret_id, team, trace)
+            frame = self._request(kind, secret_id, team)
             if frame is None:
                 return None
             outcome = _wire.value(
                 kind.is_connection, _client.call, self._socket_path, frame, self._timeout
             )
-            return outcome if outcome.__class__ is str else _traced(outcome, trace)
+            return outcome if outcome.__class__ is str else _failure(outcome)
         except Exception as error:
-            return _traced(error, trace)
+            return _failure(error)
         finally:
             del outcome
 
@@ -173,20 +171,18 @@ class Lookups:
             del value
 
     async def _ask_connection_async(self, conn_id: str, team: str | None) -> Any:
-        trace = ""
         value: Any = None
         try:
-            trace = _client.new_trace()
-            frame = self._request(self._connections, conn_id, team, trace)
+            frame = self._request(self._connections, conn_id, team)
             if frame is None:
                 return None
             received = await _client.call_async(self._socket_path, frame, self._timeout)
             value = _wire.value(True, received.take)
             if type(value) is not str:
-                return _traced(value, trace)
+                return _failure(value)
         except Exception as error:
             del value
-            return _traced(error, trace)
+            return _failure(error)
         try:
             return self.deserialize_connection(conn_id, value)
         except Exception as error:
@@ -194,7 +190,7 @@ class Lookups:
         finally:
             del value
 
-    def _request(self, kind: _Kind, secret_id: str, team: str | None, trace: str) -> bytes | None:
+    def _request(self, kind: _Kind, secret_id: str, team: str | None) -> bytes | None:
         """The frame that asks connd; None if connd is not asked for such a key."""
         if kind.prefix is None:
             return None
@@ -205,7 +201,7 @@ class Lookups:
         if self._unproven_deny and not kind.is_config:
             self._prove_deny()
         key = self.build_path(kind.prefix, secret_id, self._sep) if kind.prefix else secret_id
-        return kind.method.request(key, team, trace)
+        return kind.method.request(key, team, _client.trace_id)
 
     def _prove_deny(self) -> None:
         # Not in __init__: that runs while Airflow is half imported.
@@ -330,11 +326,11 @@ def _sources(settings: dict[str, Any]) -> tuple[Source | None, ...]:
     return tuple(others[:1] * bool(others[0]) + [None] + others[1:] * bool(others[1]))
 
 
-def _traced(error: Any, trace: str) -> errors.ConndError:
-    """The failure of one request, with the request's id."""
+def _failure(error: Any) -> errors.ConndError:
+    """The failure of one request, with the id that leads to it in connd's record."""
     if not isinstance(error, errors.ConndError):
         error = errors.Unexpected(f"cannot ask connd: {_text.exception(error)}")
-    error.trace = trace
+    error.trace = _client.trace_id
     return error  # type: ignore[no-any-return]
 
 
