@@ -38,14 +38,14 @@ def manager(directory):
 
 @pytest.fixture(scope="session")
 def connd(manager):
-    """One daemon for all that does not stop it."""
+    """A daemon for the tests that do not stop it."""
     with manager.connd("prod", {"log": {"level": "debug"}}) as running:
         yield running
 
 
 @pytest.fixture
 def mortal_connd(manager):
-    """A daemon to stop and start."""
+    """A daemon that a test may stop and start."""
     daemon = manager.connd("prod", {"log": {"level": "debug"}}, name="mortal")
     with daemon:
         yield daemon
@@ -58,7 +58,7 @@ def record(connd):
 
 @pytest.fixture(scope="session")
 def airflow(directory, connd):
-    """With a database."""
+    """An Airflow with a metadata database."""
     home = Airflow(directory / "airflow", connd.socket)
     done = home.run("db", "migrate")
     assert done.returncode == 0, done.stderr
@@ -67,7 +67,7 @@ def airflow(directory, connd):
 
 @pytest.fixture
 def worker(airflow):
-    """Start interpreters: worker(NAME=VALUE, ...) adds to the environment."""
+    """Starts an interpreter: worker(NAME=VALUE, ...) adds to its environment."""
     started = []
 
     def start(**environment):
@@ -81,7 +81,7 @@ def worker(airflow):
 
 @pytest.fixture(scope="module")
 def long_worker(airflow):
-    """One for all tests of a file."""
+    """One interpreter for all tests of a file."""
     one = Worker(airflow)
     yield one
     one.close()

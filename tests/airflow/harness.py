@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An Airflow under test, an interpreter to ask in, and connd's record of who asked it."""
+"""An Airflow under test, an interpreter for lookups, and connd's log of lookups."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ WAREHOUSE = {
     "extra": {"sslmode": "require", "nested": {"list": ["a", "b"]}},
 }
 TWIN = "postgres://twin:twin-password@twin.example.com:1/"
-"""What the environment says the same connection is; connd comes first."""
+"""The same connection as the environment has it. connd comes first."""
 
 
 class Record:
-    """What connd wrote about who asked it, from now on."""
+    """connd's log of lookups, from now on."""
 
     def __init__(self, connd):
         self.connd = connd
@@ -49,8 +49,8 @@ class Record:
     def _all(self):
         return [event for event in self.connd.events() if "verdict" in event]
 
-    def asked(self, **wanted):
-        """Each answered lookup whose fields are as wanted."""
+    def lookups(self, **wanted):
+        """The lookups whose fields have these values."""
         return [
             event
             for event in self._all()[self.start :]
@@ -58,7 +58,7 @@ class Record:
         ]
 
     def keys(self, **wanted):
-        return Counter(event["key"] for event in self.asked(**wanted))
+        return Counter(event["key"] for event in self.lookups(**wanted))
 
 
 class Airflow:
@@ -85,12 +85,12 @@ class Airflow:
         }
 
     def backend(self, **kwargs):
-        """The environment that gives the backend these arguments too."""
+        """The environment in which the backend has these arguments too."""
         given = json.loads(self.environment["AIRFLOW__SECRETS__BACKEND_KWARGS"])
         return {"AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({**given, **kwargs})}
 
     def run(self, *arguments, **environment):
-        """An `airflow` command; its result. Asserts nothing."""
+        """Run an `airflow` command and return its result. Asserts nothing."""
         self.built_path.unlink(missing_ok=True)
         for path in self.out.iterdir():
             path.unlink()
@@ -108,13 +108,13 @@ class Airflow:
         """How many backends each process of the last command built."""
         return Counter(self.built_path.read_text().split()) if self.built_path.exists() else {}
 
-    def told(self, name):
-        """What the probing DAGs left under this name."""
+    def reports(self, name):
+        """The reports of the probing DAGs under this name."""
         return [json.loads(p.read_text()) for p in sorted(self.out.glob(f"{name}.*.json"))]
 
 
 class Standalone(Airflow):
-    """All of Airflow 3 at once, in a with-block."""
+    """`airflow standalone`, which runs in a with-block."""
 
     def __init__(self, home, socket, **environment):
         super().__init__(home, socket)
@@ -152,7 +152,7 @@ class Standalone(Airflow):
         return self
 
     def __exit__(self, *_):
-        """TERM to the parent; a child that outlives it is killed."""
+        """Ends the parent by TERM, and kills the children that outlive it."""
         everyone = children(self.process.pid)
         self.process.terminate()
         try:
@@ -167,25 +167,27 @@ class Standalone(Airflow):
                 continue
 
     def run_and_wait(self, dag, name):
-        """Run a DAG, and return what it left under this name.
+        """Run a DAG, and return its reports under this name.
 
         Not by a schedule: on a busy machine a first task outruns the api-server, and fails for good.
         """
         eventually(lambda: self._start_a_run(dag), "a run is started", timeout=400)
         try:
-            return eventually(lambda: self._told_while_running(name), f"{dag}: {name}", timeout=400)
+            return eventually(
+                lambda: self._reports_while_running(name), f"{dag}: {name}", timeout=400
+            )
         except AssertionError as error:
             raise AssertionError("\n".join([str(error), *self._interesting_lines()])) from None
 
     def _start_a_run(self, dag):
-        """OSError until the api-server answers and has the DAG."""
+        """Raises OSError until the api-server responds and has the DAG."""
         assert self.process.poll() is None
         token = call(f"{self.url}/auth/token")["access_token"]
         return call(f"{self.url}/api/v2/dags/{dag}/dagRuns", token, {"logical_date": None})
 
-    def _told_while_running(self, name):
+    def _reports_while_running(self, name):
         assert self.process.poll() is None
-        return self.told(name)
+        return self.reports(name)
 
     def _interesting_lines(self):
         lines = self.log.read_text().splitlines()
@@ -195,7 +197,7 @@ class Standalone(Airflow):
 
 
 def children(pid):
-    """Every process below `pid`, and itself."""
+    """`pid` and all its descendants."""
     found = {pid}
     below = {}
     for name in os.listdir("/proc"):
@@ -242,7 +244,7 @@ class Worker:
         return self.process.pid
 
     def ask(self, what, argument):
-        """The whole answer: result, error, log."""
+        """The whole response: result, error, log."""
         self.process.stdin.write(json.dumps({"do": what, "with": argument}) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
@@ -264,12 +266,12 @@ class Worker:
 
 
 def warnings_of(answer):
-    """The shim's own lines in a worker's answer."""
+    """The shim's log lines in a worker's response."""
     return [text for logger, level, text in answer["log"] if logger == "airflow_connd"]
 
 
 def wait_for_key(connd, key, kind="connections"):
-    """Until connd has it."""
+    """Waits until connd has the key."""
 
     def there():
         with connd.client() as client:

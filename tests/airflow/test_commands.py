@@ -78,13 +78,13 @@ def test_config_is_never_defaulted_in_an_outage(airflow, tmp_path):
 def test_dags_test(airflow, record):
     done = airflow.run("dags", "test", "probe", "2026-02-01", **TWINS)
     assert done.returncode == 0, done.stdout + done.stderr
-    (told,) = airflow.told("task")
-    assert told["conn"] == {"conn_id": "warehouse", **WAREHOUSE}
-    assert told["variable"] == "hello"
-    assert told["empty"] == ""
-    assert told["defaulted"] is None
-    assert "AirflowNotFoundException" in told["missing"]
-    assert {one["value"] for one in airflow.told("parse")} == {"parsed"}
+    (report,) = airflow.reports("task")
+    assert report["conn"] == {"conn_id": "warehouse", **WAREHOUSE}
+    assert report["variable"] == "hello"
+    assert report["empty"] == ""
+    assert report["defaulted"] is None
+    assert "AirflowNotFoundException" in report["missing"]
+    assert {one["value"] for one in airflow.reports("parse")} == {"parsed"}
 
     asked, built = record.keys(), airflow.built()
     assert asked["warehouse"] == asked["greeting"] == asked["empty"] == 1
@@ -96,4 +96,4 @@ def test_dags_test(airflow, record):
         # The client's search, then the server's in the same process: a miss is asked for twice.
         assert asked["missing"] == asked["absent"] == 2
         assert list(built.values()) == [3]
-    assert {event["pid"] for event in record.asked(key="warehouse")} == {told["pid"]}
+    assert {event["pid"] for event in record.lookups(key="warehouse")} == {report["pid"]}

@@ -76,7 +76,7 @@ key_numbers = itertools.count()
 
 
 def expected(conn_id, given_fields):
-    """What Airflow makes of it: its own treatment of types and of an empty password included."""
+    """The fields as Airflow has them: it changes some types, and an empty password."""
     fields = {name: given_fields.get(name) for name in (*TEXTS, "description", "port")}
     conn_type = given_fields["type"]
     fields["conn_type"] = {"postgresql": "postgres"}.get(conn_type, conn_type.replace("-", "_"))

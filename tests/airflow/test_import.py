@@ -202,7 +202,7 @@ def export(airflow, *arguments):
 
 
 def test_files_that_airflow_wrote(source, airflow, migrate, tmp_path):
-    """One that is not read is told how to export, and that is right."""
+    """For a file it cannot read, connctl prints the export command that works."""
     for way in ("yaml", "env"):
         command = ("connections", "export", "--file-format", way)
         done = migrate(2, "--connections", export(airflow, *command, str(tmp_path / way)))

@@ -92,14 +92,14 @@ def test_deny_in_a_task(airflow, connd, tmp_path, reachable):
         **TWINS,
     )
     assert VERSION >= (3,) and done.returncode == 0, done.stdout + done.stderr
-    (told,) = airflow.told("task")
+    (report,) = airflow.reports("task")
     why = "no such record" if reachable else str(socket)
     for name in ("missing", "defaulted"):
-        assert told[name].startswith("Denied: connd: ") and why in told[name]
+        assert report[name].startswith("Denied: connd: ") and why in report[name]
     if reachable:
-        assert told["conn"]["host"] == WAREHOUSE["host"]
+        assert report["conn"]["host"] == WAREHOUSE["host"]
     else:
-        assert told["conn"].startswith("Denied: ") and why in told["conn"]
-        assert told["variable"].startswith("Denied: ")
+        assert report["conn"].startswith("Denied: ") and why in report["conn"]
+        assert report["variable"].startswith("Denied: ")
     lines = [line for line in (done.stdout + done.stderr).splitlines() if "connd: " in line]
     assert lines

@@ -10,7 +10,7 @@ from harness import VERSION, WAREHOUSE
 def test_inherited_by_a_fork(long_worker, record):
     got = long_worker.result("fork", "warehouse")
     assert got["password"] == WAREHOUSE["password"]
-    asked = record.asked(key="warehouse", kind="connection")
+    asked = record.lookups(key="warehouse", kind="connection")
     assert [event["pid"] for event in asked] == [long_worker.pid, got["pid"], long_worker.pid]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All of Airflow 3 at once. connd's own record says which process asked for what."""
+"""`airflow standalone`: connd's log says which process looked up what."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ def test_task_parser_and_triggerer_each_ask(standalone, connd):
     assert resumed["event"] == WAREHOUSE["host"]
     expected = {"conn_id": "warehouse", **WAREHOUSE}
 
-    # The task: its own process, forked by its supervisor; a hit is one question.
-    (task,) = standalone.told("task")
+    # The task: its own process, forked by its supervisor; a hit is one lookup.
+    (task,) = standalone.reports("task")
     assert task["conn"] == expected
     assert task["variable"] == "hello"
     asked = record.keys(pid=task["pid"])
     assert asked["warehouse"] == asked["greeting"] == asked["empty"] == 1
-    # A miss is asked for by the task, and by the api-server on its behalf.
+    # A miss is looked up by the task, and by the api-server on its behalf.
     for key in ("missing", "absent"):
-        pids = [event["pid"] for event in record.asked(key=key)]
+        pids = [event["pid"] for event in record.lookups(key=key)]
         assert len(pids) == 2 and pids[0] == task["pid"] != pids[1]
 
-    # The trigger: inside the triggerer's runner; one question for each of its two lookups.
-    (trigger,) = standalone.told("trigger")
+    # The trigger: inside the triggerer's runner; one request for each of its two lookups.
+    (trigger,) = standalone.reports("trigger")
     assert trigger["conn"] == expected and trigger["same"]
     assert trigger["pid"] != task["pid"]
     assert "triggerer" in trigger["parent"]
     assert record.keys(pid=trigger["pid"]) == {"warehouse": 2}
 
     # The parser: a child of the DAG processor; the file is read again by each task.
-    parses = standalone.told("parse")
+    parses = standalone.reports("parse")
     parsers = [one for one in parses if "dag-processor" in one["parent"]]
     assert parsers and all(one["value"] == "parsed" for one in parses)
     for one in parsers:
@@ -63,5 +63,5 @@ def test_task_parser_and_triggerer_each_ask(standalone, connd):
         assert built[str(one["pid"])] == 1
 
     assert len({task["pid"], trigger["pid"], parsers[0]["pid"]}) == 3
-    assert {event["uid"] for event in record.asked()} == {os.getuid()}
-    assert "twin.example.com" not in str(standalone.told("task") + standalone.told("trigger"))
+    assert {event["uid"] for event in record.lookups()} == {os.getuid()}
+    assert "twin.example.com" not in str(standalone.reports("task") + standalone.reports("trigger"))

@@ -65,7 +65,7 @@ async def several(conn_ids):
 
 
 def fork(conn_id):
-    """In a child, after this process has asked: the same backend instance, another process."""
+    """A lookup in a forked child, with the backend instance that this process has used."""
     core(conn_id)
     read, write = os.pipe()
     pid = os.fork()
@@ -104,14 +104,14 @@ def variable(key):
 
 
 def whole(conn):
-    """All that an importer could lose."""
+    """Every field that an importer could lose."""
     got = fields(conn)
     del got["pid"]
     return {**got, "uri": conn.get_uri()}
 
 
 def fill(rows):
-    """Put these into the metadata database; `raw_extra` is what no Connection takes any more."""
+    """Put these into the metadata database; `raw_extra` is an extra that Connection refuses."""
     from airflow.models import Connection, Variable
     from airflow.utils.session import create_session
 

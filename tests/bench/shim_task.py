@@ -43,8 +43,8 @@ def times(directory: Path) -> dict[str, list[float]]:
                 done = airflow.run(*command)
                 assert done.returncode == 0, done.stderr[-2000:]
             with airflow:
-                (told,) = airflow.run_and_wait("lookups", "times")
-    return told
+                (report,) = airflow.run_and_wait("lookups", "times")
+    return report
 
 
 def main() -> int:
@@ -53,14 +53,14 @@ def main() -> int:
     bar = parser.parse_args().bar
     directory = Path(tempfile.mkdtemp(prefix="shim-task-"))
     try:
-        told = times(directory)
+        report = times(directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    print(f"in one task, {len(told['connd'])} lookups each, load {os.getloadavg()[0]:.1f}:")
+    print(f"in one task, {len(report['connd'])} lookups each, load {os.getloadavg()[0]:.1f}:")
     for name, what in (("connd", "connd"), ("airflow", "supervisor and api-server")):
-        middle, low, high = statistics.median(told[name]), min(told[name]), max(told[name])
+        middle, low, high = statistics.median(report[name]), min(report[name]), max(report[name])
         print(f"  {what:26} {middle:9.1f} us ({low:.1f}-{high:.1f})")
-    ratio = statistics.median(told["airflow"]) / statistics.median(told["connd"])
+    ratio = statistics.median(report["airflow"]) / statistics.median(report["connd"])
     verdict = "ok" if ratio >= bar else f"MISSED by {1 - ratio / bar:.0%}"
     print(f"connd is {ratio:.0f} times as fast (bar {bar:g}): {verdict}")
     return 0 if ratio >= bar else 1

@@ -14,7 +14,7 @@ except ImportError:
     from airflow.models import BaseOperator, Variable
     from airflow.models.dag import DAG
 
-probe.tell("parse", value=probe.attempt(lambda: Variable.get("at_parse", None)))
+probe.report("parse", value=probe.attempt(lambda: Variable.get("at_parse", None)))
 
 
 class Waiting(BaseOperator):
@@ -22,7 +22,7 @@ class Waiting(BaseOperator):
         self.defer(trigger=probe.AskingTrigger("warehouse"), method_name="finish")
 
     def finish(self, context, event):
-        probe.tell("resumed", event=event)
+        probe.report("resumed", event=event)
 
 
 with DAG(
@@ -34,7 +34,7 @@ with DAG(
 
     @task
     def ask():
-        probe.tell(
+        probe.report(
             "task",
             conn=probe.attempt(lambda: probe.fields(BaseHook.get_connection("warehouse"))),
             missing=probe.attempt(lambda: BaseHook.get_connection("missing").host),

@@ -27,7 +27,7 @@ def fields(conn):
     }
 
 
-def tell(name, **what):
+def report(name, **what):
     """Leave what happened in $PROBE_OUT as NAME.<pid>.json, whole at once."""
     pid = os.getpid()
     what.update(pid=pid, parent_pid=os.getppid(), parent=command_line(os.getppid()))
@@ -60,5 +60,5 @@ class AskingTrigger(BaseTrigger):
 
         conn = await BaseHook.aget_connection(self.conn_id)
         in_thread = await asyncio.to_thread(BaseHook.get_connection, self.conn_id)
-        tell("trigger", conn=fields(conn), same=fields(in_thread) == fields(conn))
+        report("trigger", conn=fields(conn), same=fields(in_thread) == fields(conn))
         yield TriggerEvent(conn.host)

@@ -25,6 +25,6 @@ with DAG("lookups", schedule=None, start_date=datetime(2026, 1, 1), catchup=Fals
 
     @task
     def look_up():
-        probe.tell("times", connd=timed("warehouse"), airflow=timed("in_database"))
+        probe.report("times", connd=timed("warehouse"), airflow=timed("in_database"))
 
     look_up()
