@@ -140,9 +140,10 @@ $(foreach f,$(EMBED),$(eval $(call embed_rule,$f)))
 # --- checks --------------------------------------------------------------------------
 
 # The archives are static: a test takes from them what it uses, and what that stands on.
-$(UNIT): %: %.o $(call archives,$(LAYERS))
+$(UNIT): %: %.o $B/tests/unit/filter.o $(call archives,$(LAYERS))
 	$(call say,LD,$@)
-	$Q$(CC) $(ALL_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS_unit)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) \
+		-Wl,--end-group $(LIBS_unit)
 
 # Sees each block before libc takes it back.
 $B/tests/unit/test_base: LDFLAGS += -Wl,--wrap=free
