@@ -1,7 +1,7 @@
 #!/bin/bash
 # usage: tests/lint/voice.sh [--lower]
-# The house style where a machine can judge it: words that are not used (tests/lint/voice.txt), and lines
-# over 100 columns. What the tree still has of each is counted, and no count may grow.
+# The house style where a machine can judge it: words that are not used (tests/lint/voice.txt), lines
+# over 100 columns, torn comments. What the tree still has of each is counted, and no count may grow.
 set -eu
 cd "$(dirname "$0")/../.."
 rules=tests/lint/voice.txt
@@ -14,9 +14,15 @@ files() { # of prose and code; not the licence, locks, golden messages and this 
 }
 code() { files | grep -E '\.([ch]|py|sh)$|^\.ci/|^Makefile$'; }
 
+# A comment of several lines that begins with text; one that begins behind code; a declaration that
+# was broken to make room for one.
+torn='^[ \t]*/\* (?!.*\*/)|^[ \t]*[^\s/*"#][^"]*/\*(?!.*\*/)|^\t+ {4}\*?\w*(\[[^]]*\])*[;,] /\*'
+
 # "file:line: text" of each hit
-hits() { # pattern; "long": lines over so many columns
-	if [ "$1" = long ]; then
+hits() { # pattern; "long": lines over so many columns; "torn": see above
+	if [ "$1" = torn ]; then
+		code | grep '\.[ch]$' | xargs grep -nP -- "$torn" || true
+	elif [ "$1" = long ]; then
 		code | while read -r f; do
 			expand -t 8 "$f" | awk -v f="$f" -v n=$columns 'length($0) > n { print f ":" NR ": " $0 }'
 		done

@@ -186,8 +186,7 @@ static const struct text bad[] = {
 	     "a\xe2\x80\x9d"),
 	TEXT("\"\" \"\""),
 	TEXT("\\u0022a\""),
-	/* Strings that are not UTF-8: cut, alone, overlong, surrogates, beyond U+10FFFF, other
-	   encodings. */
+	/* Strings that are not UTF-8: cut, alone, overlong, surrogates, too high, other codes. */
 	TEXT("\"\xe2\x82\""),
 	TEXT("\"\xf0\x9d\x84\""),
 	TEXT("\"\x80\""),
@@ -210,8 +209,7 @@ static const struct text bad[] = {
 	TEXT("\"\0a\0\""),
 	TEXT("\xff\xfe\"\0\"\0"),
 	TEXT("\xfe\xff\0\"\0\""),
-	/* A byte order mark is no white space (the RFC lets a reader skip it; ours does not), nor
-	   is this. */
+	/* A byte order mark is not white space, though the RFC lets a reader skip it; nor is this. */
 	TEXT("\xef\xbb\xbf{}"),
 	TEXT("\xef\xbb\xbf"),
 	TEXT("[\x0c]"),
