@@ -539,18 +539,6 @@ addresses_are_made_uniform(void **state)
 }
 
 static void
-distances_count_changes(void **state)
-{
-	(void)state;
-	assert_int_equal(value_distance("refresh", "refresh"), 0);
-	assert_int_equal(value_distance("refesh", "refresh"), 1);
-	assert_int_equal(value_distance("tll", "ttl"), 1);
-	assert_int_equal(value_distance("kitten", "sitting"), 3);
-	assert_int_equal(value_distance("", "abc"), 3);
-	assert_int_equal(value_distance(LONG_100, "x"), 100);
-}
-
-static void
 test_a_reload_names_the_option_it_cannot_change(void **state)
 {
 	static const struct {
@@ -692,7 +680,6 @@ main(void)
 		cmocka_unit_test(the_unauthorized_window_is_capped_by_max_stale),
 		cmocka_unit_test(values_are_read_whole_or_not_at_all),
 		cmocka_unit_test(addresses_are_made_uniform),
-		cmocka_unit_test(distances_count_changes),
 		cmocka_unit_test(test_a_reload_names_the_option_it_cannot_change),
 		cmocka_unit_test(test_every_option_is_compared_as_its_row_says),
 		cmocka_unit_test(every_preset_is_in_its_own_range),

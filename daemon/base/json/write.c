@@ -70,12 +70,18 @@ jtext_int(struct buf *b, int64_t v)
 }
 
 void
-jtext_name(struct buf *b, const char *name)
+jtext_next(struct buf *b)
 {
 	char last = b->len ? b->data[b->len - 1] : '{';
 
 	if (last != '{' && last != '[')
 		buf_addc(b, ',');
+}
+
+void
+jtext_name(struct buf *b, const char *name)
+{
+	jtext_next(b);
 	buf_addc(b, '"');
 	buf_adds(b, name);
 	buf_adds(b, "\":");

@@ -18,7 +18,9 @@ void jtext_escape(struct buf *b, struct span s);
 void jtext_int(struct buf *b, int64_t v);
 /* `"name":` preceded by a comma unless the text so far ends in '{', '[' or is empty. */
 void jtext_name(struct buf *b, const char *name);
-/* Members of an object, by the two above. An absent span writes nothing. */
+/* A comma in front of the next element of an array; none behind '[', '{' or in an empty text. */
+void jtext_next(struct buf *b);
+/* Members of an object, by the functions above. An absent span writes nothing. */
 void jtext_member_string(struct buf *b, const char *name, struct span s);
 void jtext_member_int(struct buf *b, const char *name, int64_t v);
 void jtext_member_bool(struct buf *b, const char *name, bool v);

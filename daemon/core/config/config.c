@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/distance.h"
 #include "base/mem.h"
 #include "core/config/ini.h"
 #include "core/config/value.h"
@@ -83,13 +84,19 @@ is_known_section(const char *section)
 	return false;
 }
 
+static size_t
+distance(const char *a, const char *b)
+{
+	return edit_distance(span_of(a), span_of(b));
+}
+
 static int
 refuse_section(struct reading *rd, const char *section)
 {
 	const char *best = options[0].section;
 
 	for (size_t i = 1; i < n_options; i++)
-		if (value_distance(section, options[i].section) < value_distance(section, best))
+		if (distance(section, options[i].section) < distance(section, best))
 			best = options[i].section;
 	return refuse(
 	    rd, rd->line, NULL, "there is no section [%.64s]; the nearest is [%s]", section, best);
@@ -107,7 +114,7 @@ refuse_key(struct reading *rd, const char *section, const char *key)
 			return refuse(rd, rd->line, NULL,
 			    "\"%s\" does not belong in [%s] but in [%s]", key, section, o->section);
 		if (strcmp(o->section, section) == 0 &&
-		    (!best || value_distance(key, o->key) < value_distance(key, best->key)))
+		    (!best || distance(key, o->key) < distance(key, best->key)))
 			best = o;
 	}
 	return refuse(rd, rd->line, NULL, "there is no \"%.64s\" in [%s]; the nearest is \"%s\"",

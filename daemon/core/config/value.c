@@ -230,31 +230,3 @@ value_listen(const char *text, bool *loopback)
 	return strcmp(host, "localhost") == 0 ||
 	       inet_pton(text[0] == '[' ? AF_INET6 : AF_INET, host, address) == 1;
 }
-
-size_t
-value_distance(const char *a, const char *b)
-{
-	enum { MAX = 32 };
-	size_t na = strlen(a), nb = strlen(b), row[MAX + 1];
-
-	if (na > MAX || nb > MAX)
-		return na > nb ? na : nb;
-	for (size_t j = 0; j <= nb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= na; i++) {
-		size_t corner = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= nb; j++) {
-			size_t best = corner + (a[i - 1] != b[j - 1]);
-
-			corner = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[nb];
-}

@@ -33,6 +33,3 @@ const char *value_url(const char *text, char out[static VALUE_URL_SIZE], bool *p
  * system choose. *loopback: nobody but this machine reaches it.
  */
 bool value_listen(const char *text, bool *loopback);
-
-/* How many characters must be changed, added or dropped to make b of a; long texts count as far. */
-size_t value_distance(const char *a, const char *b);

@@ -16,8 +16,8 @@
 /* Who looks, and how. */
 struct encode_view {
 	bool show_secrets;
-	bool
-	    resolved; /* rows stand for a place, not for one object: they have no id and no links */
+	/* Rows stand for a place, not for one object: they have no id and no links. */
+	bool resolved;
 	enum scope scope;
 	struct id scope_id;
 };

@@ -39,8 +39,7 @@ list_audit(void *arg, const struct store_audit *a)
 {
 	struct buf *out = arg;
 
-	if (out->data[out->len - 1] != '[')
-		buf_addc(out, ',');
+	jtext_next(out);
 	encode_audit(a, out);
 	return encode_page_is_full(out);
 }

@@ -62,13 +62,6 @@ end_page(struct request *rq, struct buf *body, const struct page *p, int r)
 	buf_fini(body);
 }
 
-static void
-separate(struct buf *out)
-{
-	if (out->data[out->len - 1] != '[')
-		buf_addc(out, ',');
-}
-
 /* --- organizations -------------------------------------------------------------------- */
 
 /* A token is of one organization, so that is the list. */
@@ -182,7 +175,7 @@ list_entity(void *arg, const struct store_entity *e)
 	if (row < l->page.offset || row - l->page.offset >= l->page.limit ||
 	    encode_page_is_full(&l->body))
 		return 0;
-	separate(&l->body);
+	jtext_next(&l->body);
 	encode_entity(e, &l->body);
 	return buf_error(&l->body);
 }
@@ -283,7 +276,7 @@ auth_types_list(struct request *rq)
 	for (; (t = auth_type_at((size_t)p.total)) != NULL; p.total++) {
 		if (p.total < p.offset || p.total - p.offset >= p.limit)
 			continue;
-		separate(&body);
+		jtext_next(&body);
 		auth_type_encode(t, &body);
 	}
 	end_page(rq, &body, &p, 0);

@@ -80,24 +80,27 @@ encode(struct buf *out, const void *p, size_t n)
 	buf_grown(out, room - 1); /* it counts a NUL */
 }
 
-/* Appends what text encodes. False unless encoding it again gives the same text. */
-static bool
+/* Appends what text encodes. -EINVAL unless encoding it again gives the same text; -ENOMEM. */
+static int
 decode(struct span text, struct buf *out)
 {
 	struct buf again = BUF_INIT(text.n + 8);
 	size_t n = 0, before = out->len;
 	char *at = buf_room(out, text.n);
-	bool same;
+	int r;
 
-	if (!at || sodium_base642bin((uint8_t *)at, text.n, text.p, text.n, NULL, &n, NULL,
-		       sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
-		return false;
+	if (!at)
+		return buf_error(out) == -ENOMEM ? -ENOMEM : -EINVAL;
+	if (sodium_base642bin((uint8_t *)at, text.n, text.p, text.n, NULL, &n, NULL,
+		sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
+		return -EINVAL;
 	buf_grown(out, n);
 	encode(&again, out->data + before, n);
-	same = !buf_error(&again) && again.len == text.n &&
-	       memcmp(buf_str(&again), text.p, text.n) == 0;
+	r = buf_error(&again);
+	if (r == 0 && !span_equal(span_of_buf(&again), text))
+		r = -EINVAL;
 	buf_fini(&again);
-	return same;
+	return r == -ENOMEM || r == 0 ? r : -EINVAL;
 }
 
 /* ---- the authority ---- */
@@ -269,24 +272,30 @@ split(
 	return true;
 }
 
-static enum token_verdict
+/* A verdict, or -ENOMEM: a good token must not be refused for that. */
+static int
 verify(const struct token_authority *a, struct span text, struct buf *claims)
 {
 	struct buf signature = BUF_INIT(2 * crypto_sign_BYTES);
 	struct span payload, signed_text, sig;
-	enum token_verdict v = TOKEN_MALFORMED;
+	int r;
 
-	if (!split(a, text, &payload, &sig) || !decode(sig, &signature) ||
-	    signature.len != crypto_sign_BYTES || !decode(payload, claims))
-		goto out;
-	signed_text = (struct span){ text.p, (size_t)(payload.p + payload.n - text.p) };
-	v = TOKEN_FORGED;
-	if (crypto_sign_verify_detached((const uint8_t *)signature.data,
-		(const uint8_t *)signed_text.p, signed_text.n, a->verify_key) == 0)
-		v = TOKEN_GOOD;
-out:
+	if (!split(a, text, &payload, &sig))
+		return TOKEN_MALFORMED;
+	r = decode(sig, &signature);
+	if (r == 0 && signature.len != crypto_sign_BYTES)
+		r = -EINVAL;
+	if (r == 0)
+		r = decode(payload, claims);
+	if (r == 0) {
+		signed_text = (struct span){ text.p, (size_t)(payload.p + payload.n - text.p) };
+		r = crypto_sign_verify_detached((const uint8_t *)signature.data,
+			(const uint8_t *)signed_text.p, signed_text.n, a->verify_key) == 0
+			? TOKEN_GOOD
+			: TOKEN_FORGED;
+	}
 	buf_fini(&signature);
-	return v;
+	return r == -EINVAL ? TOKEN_MALFORMED : r;
 }
 
 static bool
@@ -321,7 +330,7 @@ check_text(struct token_authority *a, struct span text, int64_t now_ms, struct t
 	struct buf claims = BUF_INIT(LIMIT_TOKEN);
 	uint8_t jti[JTI_SIZE], jti_hash[HASH_SIZE];
 	struct store_token row;
-	int r = (int)verify(a, text, &claims);
+	int r = verify(a, text, &claims);
 
 	if (r != TOKEN_GOOD)
 		goto out;

@@ -6,15 +6,55 @@
 #include "base/clock.h"
 #include "base/json/write.h"
 #include "manager/api/encode.h"
-#include "manager/api/input/body.h"
+#include "manager/api/input/object.h"
+#include "manager/api/input/token_body.h"
 #include "manager/api/request.h"
 
-#define TOKEN_TEXT_MAX    4096
-#define TOKEN_SECONDS_MAX ((int64_t)10 * 366 * 24 * 3600)
+#define TOKEN_TEXT_MAX 4096
 
 static const char the_token[] = "The token";
 
 /* --- what is told of one -------------------------------------------------------------- */
+
+/* Who issued it, as clients of the hosted API print it: they end without a full name. */
+static void
+encode_issuer(const char *name, const struct store_subject *by, struct buf *out)
+{
+	static const struct span manager = SPAN_LITERAL("connd-manager");
+	bool command_line = id_is_none(&by->token);
+
+	jtext_name(out, name);
+	buf_addc(out, '{');
+	jtext_member_string(out, "id", command_line ? manager : span_of(by->token.s));
+	jtext_member_string(out, "subjectType", SPAN_LITERAL("SERVICEKEY"));
+	jtext_member_string(out, "apiTokenName", command_line ? manager : by->name);
+	jtext_member_string(out, "fullName", command_line ? manager : by->name);
+	buf_addc(out, '}');
+}
+
+/* The members of the hosted API's shape; what is not kept is "". */
+static void
+encode_hosted(const struct store_token *t, struct buf *out)
+{
+	char role[TOKEN_ROLE_SIZE];
+
+	token_role_hosted(t->subject.scope, t->subject.role, role);
+	jtext_member_string(out, "type", span_of(scope_name(t->subject.scope)));
+	jtext_member_string(out, "description", SPAN_LITERAL(""));
+	jtext_member_string(out, "shortToken", SPAN_LITERAL(""));
+	jtext_name(out, "roles");
+	buf_adds(out, "[{");
+	jtext_member_string(out, "entityId", span_of(t->subject.scope_id.s));
+	jtext_member_string(out, "entityType", span_of(scope_name(t->subject.scope)));
+	jtext_member_string(out, "role", span_of(role));
+	buf_adds(out, "}]");
+	encode_time("startAt", t->created_ms, out);
+	encode_time("updatedAt", t->created_ms, out);
+	if (t->expires_ms)
+		encode_time("endAt", t->expires_ms, out);
+	encode_issuer("createdBy", &t->created_by, out);
+	encode_issuer("updatedBy", &t->created_by, out);
+}
 
 static void
 encode_token(const struct token_authority *a, const struct store_token *t, struct buf *out)
@@ -37,7 +77,7 @@ encode_token(const struct token_authority *a, const struct store_token *t, struc
 	jtext_member_string(out, "familyId", span_of(t->family.id.s));
 	if (family_ends_ms)
 		encode_time("familyEndsAt", family_ends_ms, out);
-	encode_subject("createdBy", &t->created_by, out);
+	encode_hosted(t, out);
 	buf_addc(out, '}');
 }
 
@@ -45,7 +85,7 @@ encode_token(const struct token_authority *a, const struct store_token *t, struc
 static void
 answer_issued(struct request *rq, const struct id *id, const struct buf *text)
 {
-	struct buf body = BUF_INIT(TOKEN_TEXT_MAX + 1024);
+	struct buf body = BUF_INIT(TOKEN_TEXT_MAX + 4096);
 	struct store_token t;
 	int r = store_token_get(rq->api->store, id, &t);
 
@@ -69,22 +109,16 @@ struct new_token {
 	struct place place;
 };
 
+/* Where the token is to be valid: a place that the token which asks covers. */
 static int
-read_place(struct request *rq, struct body *b, struct new_token *n)
+read_place(struct request *rq, struct body *b, const struct token_body *t, struct new_token *n)
 {
-	struct span text = { 0 };
-	int r = body_text(b, "scope", true, &text);
+	int r = STORE_NOT_FOUND;
 
-	if (r < 0)
-		return r;
-	if (!scope_from(text, &n->q.scope) || n->q.scope == SCOPE_PROJECT)
-		return fault_set(
-		    b->fault, "invalid", "scope", "must be ORGANIZATION, WORKSPACE or DEPLOYMENT");
-	r = body_text(b, "scopeEntityId", true, &text);
-	if (r < 0)
-		return r;
-	r = STORE_NOT_FOUND;
-	if (id_from(text, &n->q.scope_id)) {
+	n->q.scope = t->scope;
+	if (!t->entity.p)
+		n->q.scope_id = rq->organization;
+	if (!t->entity.p || id_from(t->entity, &n->q.scope_id)) {
 		n->place = (struct place){ .organization = n->q.scope_id };
 		r = n->q.scope == SCOPE_ORGANIZATION
 			? 0
@@ -94,27 +128,23 @@ read_place(struct request *rq, struct body *b, struct new_token *n)
 		return r;
 	if (r > 0 || !id_equal(&n->place.organization, &rq->organization) ||
 	    policy_decide(&rq->who.subject, ACTION_VIEW, &n->place, false) == POLICY_OUT_OF_SCOPE)
-		return fault_set(
-		    b->fault, "invalid", "scopeEntityId", "names no place of this scope");
+		return fault_set(b->fault, "invalid", t->entity_field, "is not the id of the %s",
+		    object_scope_word(n->q.scope));
 	return 0;
 }
 
 static int
 read_new_token(struct request *rq, struct body *b, struct new_token *n)
 {
-	struct span text = { 0 };
-	int r = body_name(b, "name", true, (TOKEN_NAME_SIZE - 1) / 4, &n->q.name);
+	struct token_body t = { 0 };
+	int r = token_body_read(b, (TOKEN_NAME_SIZE - 1) / 4, &t);
 
-	if (r == 0)
-		r = read_place(rq, b, n);
-	if (r == 0)
-		r = body_text(b, "role", true, &text);
-	if (r == 0 && !role_from(text, &n->q.role))
-		r = fault_set(
-		    b->fault, "invalid", "role", "must be OWNER, OPERATOR, AUTHOR or MEMBER");
-	if (r == 0)
-		r = body_int(b, "expiresInSeconds", 1, TOKEN_SECONDS_MAX, &n->q.expires_in_s);
-	return r;
+	if (r < 0)
+		return r;
+	n->q.name = t.name;
+	n->q.role = t.role;
+	n->q.expires_in_s = t.expires_in_s;
+	return read_place(rq, b, &t, n);
 }
 
 void
@@ -257,20 +287,41 @@ tokens_revoke(struct request *rq)
 		respond_empty(rq->conn, 204, NULL);
 }
 
+/* A page of tokens. With organization_only it is cut here, not in the store. */
 struct listing {
 	const struct token_authority *tokens;
+	bool organization_only;
+	int64_t offset, limit, total;
 	struct buf *out;
 };
 
 static int
 list_token(void *arg, const struct store_token *t)
 {
-	const struct listing *l = arg;
+	struct listing *l = arg;
+	int64_t row;
 
-	if (l->out->len && l->out->data[l->out->len - 1] != '[')
-		buf_addc(l->out, ',');
+	if (l->organization_only && t->subject.scope != SCOPE_ORGANIZATION)
+		return 0;
+	row = l->total++;
+	if (l->organization_only && (row < l->offset || row - l->offset >= l->limit))
+		return 0;
+	jtext_next(l->out);
 	encode_token(l->tokens, t, l->out);
 	return encode_page_is_full(l->out);
+}
+
+static int
+list_tokens(struct request *rq, const struct place *place, struct listing *l)
+{
+	int64_t total = 0;
+	bool all = l->organization_only;
+	int r = store_token_list(
+	    rq->api->store, place, all ? 0 : l->offset, all ? -1 : l->limit, list_token, l, &total);
+
+	if (!all)
+		l->total = total;
+	return r;
 }
 
 /* The place whose tokens are asked for: the token's own, unless the query names one. */
@@ -298,20 +349,28 @@ read_list_place(struct request *rq, struct place *place, struct fault *f)
 	return scope == SCOPE_ORGANIZATION ? 0 : store_place(rq->api->store, scope, &id, place);
 }
 
+static int
+read_list(struct request *rq, struct listing *l, struct place *place, struct fault *f)
+{
+	int r = query_count(&rq->query, "offset", &l->offset, f);
+
+	if (r == 0)
+		r = query_count(&rq->query, "limit", &l->limit, f);
+	if (r == 0)
+		r = query_bool(
+		    &rq->query, "includeOnlyOrganizationTokens", &l->organization_only, f);
+	return r == 0 ? read_list_place(rq, place, f) : r;
+}
+
 void
 tokens_list(struct request *rq)
 {
 	struct buf body = BUF_INIT(ENCODE_PAGE_MAX);
-	struct listing l = { rq->api->tokens, &body };
-	int64_t offset = 0, limit = 20, total = 0;
+	struct listing l = { .tokens = rq->api->tokens, .limit = 20, .out = &body };
 	struct place place;
 	struct fault f;
-	int r = query_count(&rq->query, "offset", &offset, &f);
+	int r = read_list(rq, &l, &place, &f);
 
-	if (r == 0)
-		r = query_count(&rq->query, "limit", &limit, &f);
-	if (r == 0)
-		r = read_list_place(rq, &place, &f);
 	if (r < 0) {
 		request_bad_body(rq, r, &f);
 		return;
@@ -323,11 +382,11 @@ tokens_list(struct request *rq)
 	if (!request_may(rq, ACTION_MANAGE_TOKENS, &place, "The place"))
 		return;
 	buf_adds(&body, "{\"tokens\":[");
-	r = store_token_list(rq->api->store, &place, offset, limit, list_token, &l, &total);
+	r = list_tokens(rq, &place, &l);
 	buf_addc(&body, ']');
-	jtext_member_int(&body, "limit", limit);
-	jtext_member_int(&body, "offset", offset);
-	jtext_member_int(&body, "totalCount", total);
+	jtext_member_int(&body, "limit", l.limit);
+	jtext_member_int(&body, "offset", l.offset);
+	jtext_member_int(&body, "totalCount", l.total);
 	buf_addc(&body, '}');
 	if (r < 0)
 		respond_internal_error(rq->conn, r);

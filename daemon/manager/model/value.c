@@ -153,13 +153,6 @@ value_is_hidden(const struct value_field *f, const struct value_secrets *s)
 /* ---- names ---- */
 
 static void
-next_element(struct buf *out)
-{
-	if (out->len && out->data[out->len - 1] != '[')
-		buf_addc(out, ',');
-}
-
-static void
 set_map_fields(const char *field, struct span map, struct buf *out)
 {
 	struct span at = map, name, value;
@@ -167,7 +160,7 @@ set_map_fields(const char *field, struct span map, struct buf *out)
 	while (scan_member(&at, &name, &value)) {
 		if (value_is_empty_string(value) || scan_type(value) == SCAN_NULL)
 			continue;
-		next_element(out);
+		jtext_next(out);
 		buf_addc(out, '"');
 		buf_adds(out, field);
 		buf_addc(out, '.');
@@ -191,7 +184,7 @@ value_set_fields(enum manager_type type, struct span doc, struct buf *out)
 		if (value_is_map(f)) {
 			set_map_fields(f->name, value, out);
 		} else if (!value_is_empty_string(value)) {
-			next_element(out);
+			jtext_next(out);
 			jtext_string(out, span_of(f->name));
 		}
 	}

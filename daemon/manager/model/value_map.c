@@ -49,8 +49,7 @@ value_map_begin(struct value_map_writer *w, struct buf *out, const char *field,
 static void
 put_raw(struct buf *out, struct span raw_name, struct span value)
 {
-	if (out->len && out->data[out->len - 1] != '{')
-		buf_addc(out, ',');
+	jtext_next(out);
 	buf_addc(out, '"');
 	buf_add(out, raw_name.p, raw_name.n);
 	buf_adds(out, "\":");

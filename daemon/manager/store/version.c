@@ -15,8 +15,7 @@
 static void
 write_target(const struct store_link *l, struct buf *out)
 {
-	if (out->len && out->data[out->len - 1] != '[')
-		buf_addc(out, ',');
+	jtext_next(out);
 	buf_addc(out, '{');
 	jtext_member_string(out, "scope", span_of(scope_name(l->scope)));
 	jtext_member_string(out, "id", span_of(l->entity.s));
@@ -131,8 +130,7 @@ add_name(struct names *n, const char *a, const char *b, struct span raw)
 		n->left_out++;
 		return;
 	}
-	if (n->out->data[n->out->len - 1] != '[')
-		buf_addc(n->out, ',');
+	jtext_next(n->out);
 	buf_addf(n->out, "\"%s%s", a, b);
 	buf_add(n->out, raw.p, raw.n);
 	buf_addc(n->out, '"');

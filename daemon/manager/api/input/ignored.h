@@ -18,9 +18,9 @@
 struct ignored {
 	size_t n;
 	struct {
-		char name
-		    [IGNORED_NAME_SIZE]; /* with its path; printable ASCII, cut when it is longer */
-		const char *nearest;     /* NULL: none is near */
+		/* With its path; printable ASCII, cut when it is longer. */
+		char name[IGNORED_NAME_SIZE];
+		const char *nearest; /* NULL: none is near */
 	} named[IGNORED_NAMED];
 };
 

@@ -25,8 +25,8 @@ struct object_known {
 	bool is_secret;
 	bool auto_link_projects;
 	bool states_whole; /* what the body leaves out of a link is gone, whatever else it says */
-	const struct store_link
-	    *links; /* those to projects stay when the body does not speak of them */
+	/* Those to projects stay when the body does not speak of them. */
+	const struct store_link *links;
 	size_t n_links;
 };
 

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DAY_S ((int64_t)24 * 3600)
+#define DAY_S       ((int64_t)24 * 3600)
+#define SECONDS_MAX (10 * 366 * DAY_S)
+#define DAYS_MAX    3650 /* as the hosted API has it */
 
 static const char scope_words[] = "must be ORGANIZATION, WORKSPACE or DEPLOYMENT";
 
@@ -90,10 +92,10 @@ static int
 read_expiry(struct body *b, int64_t *seconds)
 {
 	int64_t days = 0;
-	int r = body_int(b, "expiresInSeconds", 1, TOKEN_BODY_DAYS_MAX * DAY_S, seconds);
+	int r = body_int(b, "expiresInSeconds", 1, SECONDS_MAX, seconds);
 
 	if (r == 0)
-		r = body_int(b, "tokenExpiryPeriodInDays", 1, TOKEN_BODY_DAYS_MAX, &days);
+		r = body_int(b, "tokenExpiryPeriodInDays", 1, DAYS_MAX, &days);
 	if (r == 0 && days && *seconds)
 		return fault_set(b->fault, "invalid", "tokenExpiryPeriodInDays",
 		    "cannot be given together with expiresInSeconds");

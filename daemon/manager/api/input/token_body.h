@@ -16,8 +16,6 @@
 #include "manager/api/input/body.h"
 #include "manager/model/policy.h"
 
-#define TOKEN_BODY_DAYS_MAX 3650 /* ten years, as the hosted API has it */
-
 struct token_body {
 	struct span name;
 	enum scope scope;

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The manager's API in process: a real store in a directory of its own, a real server on a port of
+ * the loopback, and one client that makes whole requests. For the tests of the API's handlers.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "manager/api/api.h"
+#include "manager/model/policy.h"
+#include "tests/unit/check.h"
+
+/* One organization with a Workspace, two Deployments and a project in it. */
+struct api_fixture {
+	char dir[TEST_DIR_SIZE];
+	struct event_base *base;
+	struct keys *keys;
+	struct store *s;
+	struct token_authority *a;
+	struct api *api;
+	struct http_server *http;
+	struct id org, ws, dep[2], project;
+	/* A token of the organization's OWNER, sent unless another one is given. */
+	struct buf owner;
+	/* The client ends a connection that is silent so long; 0: that is a failure. */
+	int64_t give_up_ms;
+	int status;              /* of the last response */
+	const char *head, *body; /* of it, each ending with a NUL; head: the field lines */
+};
+
+/* For cmocka's setup and teardown. */
+int api_set_up(void **state);
+int api_tear_down(void **state);
+
+/* A token with this role at a place; the text is appended to out. */
+void api_token(
+    struct api_fixture *f, enum scope scope, const struct id *id, enum role role, struct buf *out);
+
+/* What differs from a request of the OWNER's without a body. */
+struct api_ask {
+	const char *token;  /* NULL: the owner's */
+	const char *fields; /* more header fields, each ending with CRLF; NULL: none */
+	const char *body;   /* NULL: none */
+};
+/*
+ * Makes one request and waits for its response: f->status, f->head, f->body. path and body may have
+ * $o, $w, $d, $e, $p for the organization, Workspace, Deployments and project. Returns the status,
+ * or 0 when the connection ended without a response.
+ */
+int api_call(
+    struct api_fixture *f, const char *method, const char *path, const struct api_ask *ask);
+#define API(f, method, path, ...) api_call((f), (method), (path), &(struct api_ask){ __VA_ARGS__ })
+
+/* The first string member of this name in the last body, copied to out; "" when it has none. */
+void api_string(struct api_fixture *f, const char *name, char *out, size_t size);
+/* A header field of the last response (name with its colon), or "". */
+const char *api_field(struct api_fixture *f, const char *name);
