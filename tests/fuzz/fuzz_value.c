@@ -97,9 +97,11 @@ static void
 updates(enum manager_type type, struct span stored, struct span sent)
 {
 	struct buf once = BUF_INIT(ROOM), twice = BUF_INIT(ROOM), fields = BUF_INIT(ROOM);
-	struct span doc, flag;
+	struct span doc, flag, at = sent, name, value;
 	size_t n = 0;
 
+	if (!scan_member(&at, &name, &value)) /* routes demand a field */
+		return;
 	must(value_update(type, stored, sent, &once) == 0);
 	doc = made(type, &once);
 	/* The same again changes nothing more. */
