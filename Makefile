@@ -47,7 +47,7 @@ ALL_CFLAGS    = -std=gnu17 -g -pthread $(CFLAGS_$(MODE)) $(HARDEN) $(WARN) $(WER
 ALL_LDFLAGS   = -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE_$(MODE)) $(LDFLAGS)
 
 # connd loads libcurl itself: daemon/edge/upstream/libcurl.h.
-LIBS_connd   := -levent_core -levent_extra -lsodium
+LIBS_connd   := -levent_core -levent_extra -lsodium -lz
 LIBS_connctl := -lcurl -lcjson -lsodium -lcrypto
 LIBS_manager := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -lsodium -lsqlite3
 LIBS_unit    := -lcmocka $(LIBS_connd) $(LIBS_connctl) $(LIBS_manager)
@@ -300,10 +300,11 @@ lint: deps ## the static checks
 
 # Debian packages. CLANG in a name stands for the major version of the clang that is installed.
 APT_BUILD := gcc make pkg-config libc6-dev \
-	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libsqlite3-dev libssl-dev
+	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libsqlite3-dev libssl-dev \
+	zlib1g-dev
 APT_TEST := libcmocka-dev clang libclang-rt-CLANG-dev clang-format clang-tidy cppcheck shellcheck \
 	mandoc varlink-go \
-	systemd dbus libnss-systemd procps util-linux strace gdb binutils \
+	systemd dbus libnss-systemd procps util-linux strace gdb binutils nginx \
 	python3 python3-venv python3-dev git curl ca-certificates openssl
 
 .PHONY: build-deps deps

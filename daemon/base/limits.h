@@ -30,11 +30,27 @@
 #define LIMIT_HTTP_URI     (8 * 1024)    /* a request target (414 above), as RFC 9110 advises */
 #define LIMIT_ETAG         512           /* an ETag: a longer one is not worth keeping */
 #define LIMIT_PAGE_ROWS    1000          /* rows of one list page: what stock clients ask for */
-#define LIMIT_PAGE_BYTES   (32 * 1024 * 1024) /* one page as connd reads it */
+/* Header fields and trailers of a response, as connd reads them. */
+#define LIMIT_RESPONSE_HEAD (64 * 1024)
+/* One page as connd reads it; of a larger one it asks for fewer rows. */
+#define LIMIT_PAGE_BYTES (32 * 1024 * 1024)
 /* One row of a list: a value and all overrides, and the names in both once more, in setFields. */
 #define LIMIT_ROW (10 * 1024 * 1024)
 /* Members of extra and names in setFields: 1000 of an object, 1000 of an override, plain fields. */
 #define LIMIT_ROW_NAMES  2032
-#define LIMIT_SYNC_BYTES (256 * 1024 * 1024) /* all pages of one list */
+#define LIMIT_SYNC_BYTES (256 * 1024 * 1024) /* all pages of one sync */
 #define LIMIT_SYNC_PAGES 1000                /* pages of one list: one that never ends ends here */
 #define LIMIT_OBJECTS    200000              /* objects of one Deployment */
+
+/*
+ * One record as connd keeps it: a value and its override, each quote and backslash escaped once more
+ * for the reply that it is part of.
+ */
+#define LIMIT_RECORD (4 * LIMIT_VALUE + 4096)
+
+/* What may be written can be listed, what is listed can be read, what is read can be served. */
+_Static_assert(
+    LIMIT_ROW >= 2 * LIMIT_VALUE + 64 * 1024, "a row holds a value, its override, and more");
+_Static_assert(LIMIT_PAGE_BYTES >= 2 * LIMIT_ROW + 4096, "a page of two rows is never too large");
+_Static_assert(LIMIT_SYNC_BYTES >= LIMIT_PAGE_BYTES, "a list is at least one page");
+_Static_assert(LIMIT_REPLY >= LIMIT_RECORD + 64 * 1024, "a reply carries a record");

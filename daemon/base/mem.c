@@ -8,6 +8,7 @@
 
 static _Atomic int64_t live;
 static _Atomic int64_t may_succeed = -1; /* < 0: all may */
+static _Atomic int64_t to_fail;          /* of those behind them, before all succeed again */
 
 static int
 must_fail(void)
@@ -15,8 +16,10 @@ must_fail(void)
 	int64_t left = atomic_load(&may_succeed);
 
 	while (left >= 0) {
-		if (left == 0)
+		if (left == 0 && atomic_fetch_sub(&to_fail, 1) > 0)
 			return 1;
+		if (left == 0)
+			return 0;
 		if (atomic_compare_exchange_weak(&may_succeed, &left, left - 1))
 			return 0;
 	}
@@ -161,5 +164,12 @@ mem_live(void)
 void
 mem_fail_after(int64_t n)
 {
+	mem_fail_some(n, INT64_MAX);
+}
+
+void
+mem_fail_some(int64_t n, int64_t count)
+{
+	atomic_store(&to_fail, count);
 	atomic_store(&may_succeed, n);
 }

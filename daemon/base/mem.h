@@ -38,3 +38,5 @@ void mem_freep(void *pp);
 int64_t mem_live(void);
 /* Tests: let n allocations succeed, then fail every one after; n < 0 turns it off. */
 void mem_fail_after(int64_t n);
+/* Tests: lets n allocations succeed, fails `count`, and lets all others succeed. */
+void mem_fail_some(int64_t n, int64_t count);

@@ -52,21 +52,6 @@ app_peers_limits(const struct config *c)
 	return l;
 }
 
-int
-app_new_upstream(struct app *a, struct upstream **out, const struct config *c)
-{
-	struct upstream_options o = {
-		.ca_file = c->manager.ca_file,
-		.client_cert = c->manager.client_cert,
-		.client_key = c->manager.client_key,
-		.pin = c->manager.pin,
-		.proxy = c->manager.proxy,
-		.timeout_ms = c->manager.timeout_ms,
-	};
-
-	return upstream_new(out, a->loop, &o);
-}
-
 struct sync_source
 app_source(const struct settings *s, struct upstream *u)
 {
@@ -197,7 +182,7 @@ static int
 start_asking(struct app *a)
 {
 	struct sync_source source;
-	int r = app_new_upstream(a, &a->upstream, a->settings->config);
+	int r = upstream_new(&a->upstream, a->loop, a->settings->config);
 
 	if (r < 0)
 		return r;
@@ -208,7 +193,7 @@ start_asking(struct app *a)
 	if (r == 0)
 		r = watch_new(&a->watch, a->loop, &source, app_on_changed, a);
 	if (r == 0)
-		r = probing_new(&a->probing, a->loop, &source, app_on_probe_done, a);
+		r = probing_new(&a->probing, a->loop, a->worker, &source, app_on_probe_done, a);
 	if (r == 0)
 		loop_after_turn(a->loop, &a->idle);
 	return r;
@@ -325,11 +310,26 @@ app_run(const char *config_path)
 	return r < 0 ? 1 : 0;
 }
 
+static void
+say_answer(void *env, const char *line)
+{
+	(void)env;
+	(void)fprintf(stderr, "connd: %s\n", line);
+}
+
+/* 0 or 1. */
+static int
+check_manager(const struct settings *s)
+{
+	return trial_run(s->config, s->token_path, say_answer, NULL) < 0 ? 1 : 0;
+}
+
 int
-app_check(const char *config_path)
+app_check(const char *config_path, bool online)
 {
 	char why[SETTINGS_WHY_SIZE], library_why[LIBCURL_WHY_SIZE];
 	struct settings *s;
+	int code = 0;
 
 	log_setup(LOG_FORMAT_KV, LOG_INFO);
 	if (settings_load(&s, config_path, why) < 0) {
@@ -337,11 +337,14 @@ app_check(const char *config_path)
 		return 1;
 	}
 	settings_log_oddities(s);
-	settings_free(s);
 	if (libcurl_load(library_why) < 0) {
 		(void)fprintf(stderr, "connd: %s\n", library_why);
-		return 1;
+		code = 1;
 	}
-	(void)puts("OK");
-	return 0;
+	if (code == 0 && online)
+		code = check_manager(s);
+	settings_free(s);
+	if (code == 0)
+		(void)puts("OK");
+	return code;
 }

@@ -5,7 +5,12 @@
  */
 #pragma once
 
-/* Is the configuration sound, and what it names there? Prints OK, or why not to stderr. 0 or 1. */
-int app_check(const char *config_path);
+#include <stdbool.h>
+
+/*
+ * Is the configuration sound, and what it names there? Prints OK, or why not to stderr. online: asks the
+ * manager, too, with one real list request. 0 or 1.
+ */
+int app_check(const char *config_path, bool online);
 /* Serves until it is told to stop. The process's exit code. */
 int app_run(const char *config_path);

@@ -22,6 +22,7 @@
 #include "edge/upstream/libcurl.h"
 #include "edge/upstream/probe.h"
 #include "edge/upstream/sync.h"
+#include "edge/upstream/trial.h"
 #include "edge/upstream/watch.h"
 
 struct app {
@@ -59,13 +60,13 @@ struct app {
 	bool noted;                /* the sync that ended just now had its line */
 	uint64_t failures, unsaid; /* in a row; of them without a line */
 	int64_t said_ms;
+	int64_t token_warned_ms; /* 0: not yet */
 };
 
 /* app.c: from the configuration to the parts */
 
 struct replica_config app_replica_config(const struct config *c);
 struct peers_limits app_peers_limits(const struct config *c);
-MUST_CHECK int app_new_upstream(struct app *a, struct upstream **out, const struct config *c);
 struct sync_source app_source(const struct settings *s, struct upstream *u);
 /* What questions are answered by that the configuration decides. Borrows from s. */
 void app_serve_by(struct app *a, const struct settings *s);

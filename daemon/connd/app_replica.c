@@ -11,7 +11,9 @@
 #include "edge/process/harden.h"
 #include "edge/upstream/token_file.h"
 
-#define SAY_AGAIN_MS (5 * 60 * 1000) /* the same failure is logged that often */
+#define SAY_AGAIN_MS   (5 * 60 * 1000) /* the same failure is logged that often */
+#define TOKEN_SOON_S   (14 * 24 * 60 * 60)
+#define TOKEN_AGAIN_MS (24 * 60 * 60 * 1000)
 
 /* --- the replica's turns ----------------------------------------------------------------- */
 
@@ -160,6 +162,28 @@ say_outcome(struct app *a, const struct sync_result *result)
 	a->said_ms = now_ms;
 }
 
+/*
+ * In the last tenth of its life, two weeks at most: a token that is renewed in time brings no line. What
+ * it says is not verified; the manager decides.
+ */
+static void
+warn_of_the_tokens_end(struct app *a)
+{
+	struct token_life life = sync_token_life(a->sync);
+	int64_t now_s = clock_wall_ms() / 1000, left_s = life.expires_s - now_s,
+		soon_s = TOKEN_SOON_S, now_ms = clock_boot_ms();
+
+	if (life.issued_s && (life.expires_s - life.issued_s) / 10 < soon_s)
+		soon_s = (life.expires_s - life.issued_s) / 10;
+	if (life.expires_s == 0 || left_s > soon_s ||
+	    (a->token_warned_ms && now_ms - a->token_warned_ms < TOKEN_AGAIN_MS))
+		return;
+	a->token_warned_ms = now_ms;
+	log_warn(left_s > 0 ? "the token expires soon: put a new one into its file"
+			    : "the token has expired: put a new one into its file",
+	    LOG_STR("file", a->settings->token_path), LOG_INT("seconds_left", left_s));
+}
+
 bool
 app_on_sync_done(void *env, const struct sync_result *result)
 {
@@ -169,6 +193,7 @@ app_on_sync_done(void *env, const struct sync_result *result)
 	a->noted = false;
 	taken = replica_sync_done(a->replica, clock_boot_ms(), result);
 	say_outcome(a, result);
+	warn_of_the_tokens_end(a);
 	snapshot_stamp(a->snapshot);
 	loop_after_turn(a->loop, &a->turn);
 	a->follow = a->follow || taken;

@@ -2,6 +2,9 @@
 /* What Status and the metrics show of the parts that serve no lookup. */
 #include "connd/app_internal.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 static void
 report_manager(const struct app *a, struct report *out)
 {
@@ -13,8 +16,25 @@ report_manager(const struct app *a, struct report *out)
 static void
 report_push(const struct app *a, struct report *out)
 {
-	if (!a->settings->config->manager.push)
+	static char why[96]; /* borrowed until the next report */
+	struct watch_status st;
+
+	if (!a->settings->config->manager.push) {
 		out->push.state = REPORT_PUSH_OFF;
+		return;
+	}
+	watch_status(a->watch, &st);
+	if (st.state == WATCH_OFF)
+		return; /* no good sync yet, or lists without tags */
+	out->push.state = st.holds ? REPORT_PUSH_HELD : REPORT_PUSH_POLLING;
+	if (st.state == WATCH_POLLING)
+		out->push.why = "the manager does not wait for changes";
+	if (st.state != WATCH_CUT)
+		return;
+	(void)snprintf(why, sizeof why,
+	    "a held request was cut after %" PRId64 " ms; the next asks for %" PRId64 " s",
+	    st.cut_after_ms, st.wait_s);
+	out->push.why = why;
 }
 
 static void
@@ -44,6 +64,8 @@ app_report(void *env, struct report *out)
 		},
 	};
 	report_manager(a, out);
+	if (a->sync)
+		out->token.expires_s = sync_token_life(a->sync).expires_s;
 	report_push(a, out);
 	report_snapshot(a, out);
 }

@@ -90,6 +90,47 @@ may_upgrade(struct app *a)
 	return false;
 }
 
+static bool
+same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool
+same_urls(const struct config *a, const struct config *b)
+{
+	const struct config_list *x = &a->manager.url, *y = &b->manager.url;
+
+	for (size_t i = 0; x->n == y->n && i < x->n; i++)
+		if (strcmp(x->item[i], y->item[i]) != 0)
+			return false;
+	return x->n == y->n;
+}
+
+/*
+ * Would the new program depend on a manager that has not been asked yet? The snapshot belongs to one
+ * organization and Deployment; a mistyped URL would come up without data. A configuration that cannot be
+ * loaded is the check's to report.
+ */
+static bool
+needs_the_manager(const struct app *a)
+{
+	const struct config *now = a->settings->config, *next;
+	char why[SETTINGS_WHY_SIZE];
+	bool same_view, needs;
+	struct settings *s;
+
+	if (settings_load(&s, a->config_path, why) < 0)
+		return false;
+	next = s->config;
+	same_view = same_text(now->manager.organization, next->manager.organization) &&
+		    same_text(now->manager.deployment, next->manager.deployment) &&
+		    same_text(now->manager.workspace, next->manager.workspace);
+	needs = !same_view || (!same_urls(now, next) && !snapshot_is_current(a->snapshot));
+	settings_free(s);
+	return needs;
+}
+
 static void
 on_program_checked(void *env, const char *why)
 {
@@ -117,7 +158,8 @@ on_upgrade(void *arg)
 	if (a->stopping || !may_upgrade(a))
 		return;
 	a->check = reexec_check_free(a->check);
-	r = reexec_check_new(&a->check, a->loop, a->config_path, on_program_checked, a);
+	r = reexec_check_new(
+	    &a->check, a->loop, a->config_path, needs_the_manager(a), on_program_checked, a);
 	if (r < 0)
 		log_error("upgrade refused: the new program cannot be started",
 		    LOG_STR("reason", strerror(-r)));
@@ -161,7 +203,7 @@ apply(struct app *a, struct settings *s, char why[static SETTINGS_WHY_SIZE])
 	struct upstream *u = NULL, *old_upstream = a->upstream;
 	struct settings *old = a->settings;
 	struct sync_source source;
-	int r = app_new_upstream(a, &u, s->config);
+	int r = upstream_new(&u, a->loop, s->config);
 
 	(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", r < 0 ? strerror(-r) : "");
 	if (r == 0)

@@ -16,13 +16,14 @@
 static void
 usage(FILE *to)
 {
-	(void)fputs("usage: connd [--check] [--config FILE]\n"
+	(void)fputs("usage: connd [--check [--online]] [--config FILE]\n"
 		    "\n"
 		    "Keeps a complete copy of one Airflow Deployment's resolved connections and\n"
 		    "variables, and serves it on a Unix socket.\n"
 		    "\n"
 		    "  --config FILE  the configuration (default " DEFAULT_CONFIG ")\n"
 		    "  --check        say whether the configuration is sound, and end\n"
+		    "  --online       with --check: ask the manager, too, and say what it answers\n"
 		    "  --help         this text\n"
 		    "  --version      the version\n",
 	    to);
@@ -38,7 +39,7 @@ no_log(void)
 
 /* Memory hooks come before anything the libraries do. */
 static int
-start(bool check, const char *config)
+start(bool check, bool online, const char *config)
 {
 	int code;
 
@@ -50,7 +51,7 @@ start(bool check, const char *config)
 	}
 	loop_global_init();
 	if (check)
-		code = app_check(config);
+		code = app_check(config, online);
 	else
 		code = log_start() < 0 ? no_log() : app_run(config);
 	libcurl_end();
@@ -63,13 +64,14 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "check", no_argument, NULL, 'k' },
+		{ "online", no_argument, NULL, 'o' },
 		{ "config", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' },
 		{ 0 },
 	};
 	const char *config = DEFAULT_CONFIG;
-	bool check = false;
+	bool check = false, online = false;
 	int c;
 
 	reexec_init(argv[0]);
@@ -77,6 +79,9 @@ main(int argc, char **argv)
 		switch (c) {
 		case 'k':
 			check = true;
+			break;
+		case 'o':
+			online = true;
 			break;
 		case 'c':
 			config = optarg;
@@ -97,5 +102,10 @@ main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
-	return start(check, config);
+	if (online && !check) {
+		(void)fputs("connd: --online needs --check\n", stderr);
+		usage(stderr);
+		return 2;
+	}
+	return start(check, online, config);
 }

@@ -38,6 +38,7 @@ event2/    daemon/edge/ daemon/connd/ daemon/manager/
 openssl/   daemon/edge/upstream/libcurl.c daemon/ctl/http.c daemon/manager/
 sodium.h   daemon/base/ daemon/manager/api/token.c
 sqlite3.h  daemon/manager/store/sqlite/
+zlib.h     daemon/edge/upstream/payload.c
 '
 
 # shellcheck disable=SC2016  # awk's own $0

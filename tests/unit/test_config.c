@@ -18,7 +18,7 @@
 
 #define GOOD                                                                                       \
 	"[manager]\n"                                                                              \
-	"url = http://127.0.0.1:8888\n"                                                            \
+	"url = https://manager:8888\n"                                                             \
 	"organization = org\n"                                                                     \
 	"deployment = dep\n"
 #define DAY ((int64_t)24 * 60 * 60 * 1000)
@@ -64,7 +64,7 @@ presets_are_what_is_documented(void **state)
 	(void)state;
 	assert_string_equal(warning, "");
 	assert_int_equal(c->manager.url.n, 1);
-	assert_string_equal(c->manager.url.item[0], "http://127.0.0.1:8888");
+	assert_string_equal(c->manager.url.item[0], "https://manager:8888");
 	assert_string_equal(c->manager.organization, "org");
 	assert_string_equal(c->manager.deployment, "dep");
 	assert_null(c->manager.workspace);
@@ -102,9 +102,9 @@ everything_can_be_said(void **state)
 	    good("; a comment\n# another\n\n"
 		 "[manager]\r\n"
 		 "url = https://One:443/v1/ ; the first\n"
-		 "  http://[::1]:8888/ ; the second\n"
+		 "  https://[::1]:8888/ ; the second\n"
 		 "\t# between\n"
-		 "  http://localhost\n"
+		 "  https://localhost\n"
 		 "organization: o\n"
 		 "workspace = w\n"
 		 "token_file = /t\nca_file = /ca\nclient_cert = /cc\nclient_key = /ck\n"
@@ -132,8 +132,8 @@ everything_can_be_said(void **state)
 	assert_string_equal(warning, "");
 	assert_int_equal(c->manager.url.n, 3);
 	assert_string_equal(c->manager.url.item[0], "https://one:443");
-	assert_string_equal(c->manager.url.item[1], "http://[::1]:8888");
-	assert_string_equal(c->manager.url.item[2], "http://localhost");
+	assert_string_equal(c->manager.url.item[1], "https://[::1]:8888");
+	assert_string_equal(c->manager.url.item[2], "https://localhost");
 	assert_int_equal(c->metrics.listen.n, 1);
 	assert_string_equal(c->metrics.listen.item[0], "127.0.0.1:9464");
 	assert_string_equal(c->manager.workspace, "w");
@@ -401,6 +401,24 @@ odd_but_working_is_one_warning(void **state)
 }
 
 static void
+plain_http_on_this_machine_is_one_warning_a_url(void **state)
+{
+	static const char rest[] = "organization=o\ndeployment=d\n";
+	char text[512];
+
+	(void)state;
+	(void)snprintf(text, sizeof text,
+	    "[manager]\nurl = http://127.0.0.1:8888 https://m unix:/run/m.sock\n%s", rest);
+	config_free(good(text, no_env));
+	assert_non_null(strstr(warning, "http://127.0.0.1:8888: plain http on this machine"));
+	assert_non_null(strstr(warning, "use url = unix:PATH"));
+	assert_ptr_equal(strchr(warning, '\n'), warning + strlen(warning) - 1);
+	(void)snprintf(text, sizeof text, "[manager]\nurl = https://m unix:/run/m.sock\n%s", rest);
+	config_free(good(text, no_env));
+	assert_string_equal(warning, "");
+}
+
+static void
 the_unauthorized_window_is_capped_by_max_stale(void **state)
 {
 	struct config *c =
@@ -486,55 +504,60 @@ addresses_are_made_uniform(void **state)
 {
 	static const struct {
 		const char *text, *want; /* NULL: refused */
-		bool plain;
+		enum value_transport transport;
 	} rows[] = {
-		{ "https://api.example.com", "https://api.example.com", false },
-		{ "https://api.example.com/", "https://api.example.com", false },
-		{ "https://api.example.com/v1", "https://api.example.com", false },
-		{ "https://api.example.com/v1/", "https://api.example.com", false },
-		{ "HTTPS://API.Example.COM:443", "https://api.example.com:443", false },
-		{ "http://127.0.0.1:8888", "http://127.0.0.1:8888", false },
-		{ "http://127.1.2.3", "http://127.1.2.3", false },
-		{ "http://localhost:1", "http://localhost:1", false },
-		{ "http://[::1]", "http://[::1]", false },
-		{ "http://128.0.0.1", "http://128.0.0.1", true },
-		{ "http://127.0.0.1.example.com", "http://127.0.0.1.example.com", true },
-		{ "http://127.example.com", "http://127.example.com", true },
-		{ "http://localhost.example.com", "http://localhost.example.com", true },
-		{ "http://[::2]:80", "http://[::2]:80", true },
-		{ "http://manager:65535", "http://manager:65535", true },
-		{ "http://manager:65536", NULL, false },
-		{ "http://manager:0", NULL, false },
-		{ "http://manager:", NULL, false },
-		{ "http://manager:x", NULL, false },
-		{ "http://", NULL, false },
-		{ "http:///v1", NULL, false },
-		{ "http://[::1", NULL, false },
-		{ "http://[]", NULL, false },
-		{ "ftp://x", NULL, false },
-		{ "example.com", NULL, false },
-		{ "https://x/y", NULL, false },
-		{ "https://x/v1/organizations", NULL, false },
-		{ "https://x?y", NULL, false },
-		{ "https://x#y", NULL, false },
-		{ "https://u@x", NULL, false },
-		{ "https://exa mple", NULL, false },
-		{ "", NULL, false },
-		{ "/v1", NULL, false },
+		{ "https://api.example.com", "https://api.example.com", TRANSPORT_TLS },
+		{ "https://api.example.com/", "https://api.example.com", TRANSPORT_TLS },
+		{ "https://api.example.com/v1", "https://api.example.com", TRANSPORT_TLS },
+		{ "https://api.example.com/v1/", "https://api.example.com", TRANSPORT_TLS },
+		{ "HTTPS://API.Example.COM:443", "https://api.example.com:443", TRANSPORT_TLS },
+		{ "http://127.0.0.1:8888", "http://127.0.0.1:8888", TRANSPORT_LOOPBACK },
+		{ "http://127.1.2.3", "http://127.1.2.3", TRANSPORT_LOOPBACK },
+		{ "http://localhost:1", "http://localhost:1", TRANSPORT_LOOPBACK },
+		{ "http://[::1]", "http://[::1]", TRANSPORT_LOOPBACK },
+		{ "http://128.0.0.1", "http://128.0.0.1", TRANSPORT_PLAIN },
+		{ "http://127.0.0.1.example.com", "http://127.0.0.1.example.com", TRANSPORT_PLAIN },
+		{ "http://127.example.com", "http://127.example.com", TRANSPORT_PLAIN },
+		{ "http://localhost.example.com", "http://localhost.example.com", TRANSPORT_PLAIN },
+		{ "http://[::2]:80", "http://[::2]:80", TRANSPORT_PLAIN },
+		{ "http://manager:65535", "http://manager:65535", TRANSPORT_PLAIN },
+		{ "http://manager:65536", NULL, 0 },
+		{ "http://manager:0", NULL, 0 },
+		{ "http://manager:", NULL, 0 },
+		{ "http://manager:x", NULL, 0 },
+		{ "http://", NULL, 0 },
+		{ "http:///v1", NULL, 0 },
+		{ "http://[::1", NULL, 0 },
+		{ "http://[]", NULL, 0 },
+		{ "ftp://x", NULL, 0 },
+		{ "example.com", NULL, 0 },
+		{ "https://x/y", NULL, 0 },
+		{ "https://x/v1/organizations", NULL, 0 },
+		{ "https://x?y", NULL, 0 },
+		{ "https://x#y", NULL, 0 },
+		{ "https://u@x", NULL, 0 },
+		{ "https://exa mple", NULL, 0 },
+		{ "unix:/run/m/s.sock", "unix:/run/m/s.sock", TRANSPORT_UNIX },
+		{ "unix:/run/M/V1/", "unix:/run/M/V1/", TRANSPORT_UNIX },
+		{ "unix:relative", NULL, 0 },
+		{ "unix:", NULL, 0 },
+		{ "unix:/" LONG_100 "xxxxxxx", NULL, 0 },
+		{ "", NULL, 0 },
+		{ "/v1", NULL, 0 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
 		char out[VALUE_URL_SIZE];
-		bool plain = false;
-		const char *wrong = value_url(rows[i].text, out, &plain);
+		enum value_transport transport = 0;
+		const char *wrong = value_url(rows[i].text, out, &transport);
 
 		if (!wrong != !!rows[i].want)
 			fail_msg("\"%s\": %s", rows[i].text, wrong ? wrong : "taken");
 		if (wrong)
 			continue;
 		assert_string_equal(out, rows[i].want);
-		assert_int_equal(plain, rows[i].plain);
+		assert_int_equal(transport, rows[i].transport);
 	}
 }
 
@@ -551,7 +574,7 @@ test_a_reload_names_the_option_it_cannot_change(void **state)
 		{ "path = /a", "path = /a\ngroup = g", "[socket] group" },
 		{ "path = /a", "path = /a\nmode = 0600", "[socket] mode" },
 		{ "path = /a", "path = /a\n[snapshot]\npath = /s", "[snapshot] path" },
-		{ "http://127.0.0.1:8888", "http://127.0.0.1:9999", NULL },
+		{ "https://manager:8888", "https://manager:9999", NULL },
 		{ "[freshness]\nttl = 2m", "[freshness]\nttl = 3m", NULL },
 		{ "path = /a", "path = /a\nmode = 0660", NULL },
 	};
@@ -677,6 +700,7 @@ main(void)
 		cmocka_unit_test(windows_nobody_set_give_way_to_those_somebody_did),
 		cmocka_unit_test(the_environment_is_named_when_it_is_wrong),
 		cmocka_unit_test(odd_but_working_is_one_warning),
+		cmocka_unit_test(plain_http_on_this_machine_is_one_warning_a_url),
 		cmocka_unit_test(the_unauthorized_window_is_capped_by_max_stale),
 		cmocka_unit_test(values_are_read_whole_or_not_at_all),
 		cmocka_unit_test(addresses_are_made_uniform),

@@ -18,6 +18,16 @@ line_of(const struct reading *rd, const char *section, const char *key)
 #define REFUSE(rd, section, key, ...)                                                              \
 	refuse((rd), line_of((rd), (section), (key)), option_find((section), (key)), __VA_ARGS__)
 
+static void
+note_loopback(struct reading *rd, const char *url)
+{
+	note_oddity(rd,
+	    "[manager] url = %.128s: plain http on this machine: a program that takes this port "
+	    "while the manager is down gets the token and decides what Airflow is given; use url = "
+	    "unix:PATH (connd-manager --listen unix:PATH), or https with pin",
+	    url);
+}
+
 static int
 check_urls(struct reading *rd)
 {
@@ -27,19 +37,21 @@ check_urls(struct reading *rd)
 		return REFUSE(rd, "manager", "url", "[manager] url is missing");
 	for (size_t i = 0; i < url->n; i++) {
 		char good[VALUE_URL_SIZE], *copy;
-		bool plain = false;
-		const char *wrong = value_url(url->item[i], good, &plain);
+		enum value_transport transport = TRANSPORT_TLS;
+		const char *wrong = value_url(url->item[i], good, &transport);
 
 		if (wrong && strchr(url->item[i], '@')) /* it holds a password: not for a log */
 			return REFUSE(rd, "manager", "url", "url: %s", wrong);
 		if (wrong)
 			return REFUSE(
 			    rd, "manager", "url", "url \"%.128s\": %s", url->item[i], wrong);
-		if (plain && !rd->c->manager.insecure_http)
+		if (transport == TRANSPORT_PLAIN && !rd->c->manager.insecure_http)
 			return REFUSE(rd, "manager", "url",
 			    "url \"%.128s\": plain http sends the token and every secret in the "
 			    "clear; use https, or set insecure_http = yes",
 			    url->item[i]);
+		if (transport == TRANSPORT_LOOPBACK)
+			note_loopback(rd, good);
 		copy = mem_strdup(good);
 		if (!copy)
 			return no_memory(rd);

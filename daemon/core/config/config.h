@@ -38,7 +38,9 @@ struct config_require {
 
 struct config {
 	struct {
-		struct config_list url; /* scheme://host:port, no trailing "/" or "/v1" */
+		struct config_list
+		    url; /* scheme://host:port, no trailing "/" or "/v1"; or unix:PATH */
+		struct config_list socket_user; /* who may serve a unix: URL; none: the default */
 		char *organization, *deployment,
 		    *workspace; /* of the last two exactly one is set */
 		char *token_file, *ca_file, *client_cert, *client_key, *pin, *proxy;

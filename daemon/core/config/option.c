@@ -27,6 +27,7 @@
 	ROW(section, key, NAME, change, member, preset, 0, 0, choices)
 const struct option options[] = {
 	OPTION("manager", "url", WORDS, MANAGER, manager.url, NULL),
+	OPTION("manager", "socket_user", WORDS, MANAGER, manager.socket_user, NULL),
 	OPTION("manager", "organization", TEXT, RESTART, manager.organization, NULL),
 	OPTION("manager", "deployment", TEXT, RESTART, manager.deployment, NULL),
 	OPTION("manager", "workspace", TEXT, RESTART, manager.workspace, NULL),

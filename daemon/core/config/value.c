@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/limits.h"
+
 #define DAY_MS     ((int64_t)24 * 60 * 60 * 1000)
 #define MAX_DIGITS 15 /* of a whole part: no sum below leaves 64 bits */
 
@@ -178,13 +180,28 @@ host_is_loopback(const char *host, size_t n)
 	return dots == 3 && host[n - 1] != '.';
 }
 
+static const char *
+unix_url(
+    const char *text, size_t n, char out[static VALUE_URL_SIZE], enum value_transport *transport)
+{
+	*transport = TRANSPORT_UNIX;
+	if (text[5] != '/')
+		return "unix: needs an absolute path behind it";
+	if (n - 5 > LIMIT_SOCKET_PATH)
+		return "its path is longer than a socket's may be (107 bytes)";
+	memcpy(out, text, n + 1);
+	return NULL;
+}
+
 const char *
-value_url(const char *text, char out[static VALUE_URL_SIZE], bool *plain)
+value_url(const char *text, char out[static VALUE_URL_SIZE], enum value_transport *transport)
 {
 	size_t n = strlen(text), host_n;
 	bool is_http;
 	char *host;
 
+	if (strncmp(text, "unix:", 5) == 0)
+		return unix_url(text, n, out, transport);
 	if (ends_with(text, n, "/"))
 		n--;
 	if (ends_with(text, n, "/v1"))
@@ -196,7 +213,7 @@ value_url(const char *text, char out[static VALUE_URL_SIZE], bool *plain)
 	out[n] = '\0';
 	is_http = strncmp(out, "http://", 7) == 0;
 	if (!is_http && strncmp(out, "https://", 8) != 0)
-		return "it must begin with https:// or http://";
+		return "it must begin with https://, http:// or unix:";
 	host = out + (is_http ? 7 : 8);
 	if (strchr(host, '@'))
 		return "it must not hold a user or a password";
@@ -207,7 +224,9 @@ value_url(const char *text, char out[static VALUE_URL_SIZE], bool *plain)
 		return "it must be scheme://host:port, without a path";
 	if (!port_is_good(host + host_n))
 		return "its host or port makes no sense";
-	*plain = is_http && !host_is_loopback(host, host_n);
+	*transport = TRANSPORT_TLS;
+	if (is_http)
+		*transport = host_is_loopback(host, host_n) ? TRANSPORT_LOOPBACK : TRANSPORT_PLAIN;
 	return NULL;
 }
 

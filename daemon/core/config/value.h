@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kinds of values a configuration file holds: text -> number. Each reads the whole text or refuses
- * it; ranges are the option table's business.
+ * The kinds of values a configuration file holds: text -> number. Each reads the whole text or
+ * refuses it; ranges are the option table's business.
  */
 #pragma once
 
@@ -22,11 +22,19 @@ bool value_bool(const char *text, int64_t *truth);      /* yes no true false on 
 
 #define VALUE_URL_SIZE 256
 
+enum value_transport {
+	TRANSPORT_TLS,
+	TRANSPORT_UNIX,     /* unix:PATH */
+	TRANSPORT_LOOPBACK, /* http to this machine */
+	TRANSPORT_PLAIN,    /* http to another */
+};
+
 /*
- * A manager's address without its closing "/" or "/v1", scheme and host in lower case. NULL, or what
- * is wrong with it (static text). *plain: it is http to something that is not this machine.
+ * A manager's address without its closing "/" or "/v1", scheme and host in lower case; or unix:PATH
+ * as it is. NULL, or what is wrong with it (static text).
  */
-const char *value_url(const char *text, char out[static VALUE_URL_SIZE], bool *plain);
+const char *value_url(
+    const char *text, char out[static VALUE_URL_SIZE], enum value_transport *transport);
 
 /*
  * "ADDR:PORT" to listen on: an IPv4 address, an IPv6 one in brackets, or localhost; port 0 lets the

@@ -2,16 +2,17 @@
 /*
  * A generation as sealed bytes for the disk, and back.
  *
- * The content holds the records and is written when they change. It is sealed with a key derived from
- * a master key that must not lie beside it; its header is authenticated and binds it to one
+ * The content holds the records and is written when they change. It is sealed with a key derived
+ * from a master key that must not lie beside it; its header is authenticated and binds it to one
  * organization and one Deployment or Workspace. Not protected: somebody may put back an older file.
  *
- * No file is opened, no clock is read. Writing goes piece by piece, so that the loop can do it between
- * its turns. Reading happens before there is a client to wait, and holds one piece in memory at a time.
+ * No file is opened, no clock is read. Writing goes piece by piece, so that the loop can do it
+ * between its turns. Reading happens before there is a client to wait, and holds one piece in
+ * memory at a time.
  *
- * The format, little-endian: the header (header.c), then pieces. A piece is the length of what follows
- * (4 bytes) and a sealed run of whole records, authenticated with the header's hash, the piece's number,
- * and whether it is the last.
+ * The format, little-endian: the header (header.c), then pieces. A piece is the length of what
+ * follows (4 bytes) and a sealed run of whole records, authenticated with the header's hash, the
+ * piece's number, and whether it is the last.
  */
 #pragma once
 
@@ -63,10 +64,10 @@ struct content_source {
 };
 
 /*
- * Reads a whole file into a generation of the caller's; its held values are dated on the boot clock of
- * `now`. 0; or with a sentence in why: -EBADMSG (not a snapshot, another format, truncated, tampered
- * with), -ENOKEY, -EPERM (another owner's, or memory that cannot be locked), -ERANGE (from the future),
- * -EMSGSIZE, -ENOMEM, -EIO.
+ * Reads a whole file into a generation of the caller's; its held values are dated on the boot clock
+ * of `now`. 0; or with a sentence in why: -EBADMSG (not a snapshot, another format, truncated,
+ * tampered with), -ENOKEY, -EPERM (another owner's, or memory that cannot be locked), -ERANGE (from
+ * the future), -EMSGSIZE, -ENOMEM, -EIO.
  */
 MUST_CHECK int content_read(struct generation **out, struct content_about *about,
     const struct content_source *file, const struct snap_owner *owner, const struct snap_keys *keys,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What content.c and stamp.c share: numbers and bytes, the keys derived for each, and the header both
- * files begin with. For those two alone.
+ * What content.c and stamp.c share: numbers and bytes, the keys derived for each, and the header
+ * both files begin with. For those two alone.
  */
 #pragma once
 
@@ -56,8 +56,8 @@ void snap_derive(uint8_t out[static SEAL_KEY_SIZE], const uint8_t master[static 
 void snap_header_write(struct buf *b, const struct snap_header *h, const struct snap_owner *owner,
     const uint8_t key[static SEAL_KEY_SIZE]);
 /*
- * Everything a header can say by itself, before anything is opened; h->magic says what it must be. *key:
- * the master key to use. 0 or -errno with why.
+ * Everything a header can say by itself, before anything is opened; h->magic says what it must be.
+ * *key: the master key to use. 0 or -errno with why.
  */
 MUST_CHECK int snap_header_read(struct snap_header *h, struct snap_cursor *c,
     const struct snap_owner *owner, const struct snap_keys *keys, const uint8_t **key, char *why);

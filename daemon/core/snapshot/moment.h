@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A point in time that can still be told after a restart: on the clock of its boot while that boot lasts
- * (it runs through suspend and nobody moves it), by the wall after another.
+ * A point in time that can still be told after a restart: on the clock of its boot while that boot
+ * lasts (it runs through suspend and nobody moves it), by the wall after another.
  */
 #pragma once
 
@@ -20,8 +20,8 @@ struct moment {
 };
 
 /*
- * How long before `now` it was, in ms; 0 when it seems to come a little after. -ERANGE: `then` lies more
- * than MOMENT_FUTURE_MS in the future, and *ahead_ms (may be NULL) says how far.
+ * How long before `now` it was, in ms; 0 when it seems to come a little after. -ERANGE: `then` lies
+ * more than MOMENT_FUTURE_MS in the future, and *ahead_ms (may be NULL) says how far.
  */
 MUST_CHECK int moment_age(
     const struct moment *then, const struct moment *now, int64_t *age_ms, int64_t *ahead_ms);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stamp beside a content: small, and renewed now and then. It says which content it speaks of, when
- * that was last confirmed, since when the manager refuses, when the next sync is due, and which
- * Retry-After is in force.
+ * The stamp beside a content: small, and renewed now and then. It says which content it speaks of,
+ * when that was last confirmed, since when the manager refuses, when the next sync is due, and
+ * which Retry-After is in force.
  *
- * The format: the same header as a content, and one sealed body. No file is opened, no clock is read.
+ * The format: the same header as a content, and one sealed body. No file is opened, no clock is
+ * read.
  */
 #pragma once
 
@@ -40,15 +41,15 @@ MUST_CHECK int stamp_read(struct stamp *out, struct span file, const struct snap
     const struct snap_keys *keys, char why[static SNAP_WHY_SIZE]);
 
 /*
- * For a run without data: the Retry-After on the boot clock of `now`. A stamp that comes from the future
- * has none.
+ * For a run without data: the Retry-After on the boot clock of `now`. A stamp that comes from the
+ * future has none.
  */
 struct replica_floor stamp_floor(const struct stamp *stamp, const struct moment *now);
 
 /*
  * What a content and its stamp (NULL: none) say, on the boot clock of `now`. A stamp that speaks of
- * another content still counts for refusals and the next sync. 0; -ERANGE: from the future; -ESTALE:
- * older than max_stale_ms; with a sentence in why.
+ * another content still counts for refusals and the next sync. 0; -ERANGE: from the future;
+ * -ESTALE: older than max_stale_ms; with a sentence in why.
  */
 MUST_CHECK int stamp_recall(struct replica_memory *out, const struct content_about *about,
     const struct stamp *stamp, const struct moment *now, int64_t max_stale_ms,

@@ -65,9 +65,9 @@ fail(char why[static FILE_WHY_SIZE], const char *what, const char *path)
 }
 
 /*
- * Replaces one file, or leaves the old one exactly as it was. Both syncs are needed: the first for the
- * bytes, the second for the name. The old content gets its second name before it loses the first, so
- * there is no moment without one.
+ * Replaces one file, or leaves the old one exactly as it was. Both syncs are needed: the first for
+ * the bytes, the second for the name. The old content gets its second name before it loses the
+ * first, so there is no moment without one.
  */
 static int
 replace(const struct names *name, const struct parcel *parcel, char why[static FILE_WHY_SIZE])
@@ -121,7 +121,8 @@ report(struct disk *d, enum disk_file file, int error, const char *why)
 	(void)!write(d->fd, &one, sizeof one); /* full: the loop has been told already */
 }
 
-/* What waits speaks of a content that is not there, and the stamp it would replace of the one that is. */
+/* What waits speaks of a content that is not there, and the stamp it would replace of the one that
+ * is. */
 static void
 drop_stamp(struct disk *d)
 {
@@ -177,7 +178,8 @@ start_thread(struct disk *d)
 	return -err;
 }
 
-/* --- the loop's side --------------------------------------------------------------------------- */
+/* --- the loop's side ---------------------------------------------------------------------------
+ */
 
 static void
 on_outcome(evutil_socket_t fd, short what, void *arg)

@@ -3,10 +3,10 @@
  * The snapshot: what a start without a manager is served from. Decides when content and stamp are
  * written, holds the keys, and brings back what an earlier run left.
  *
- * Content is written when it has changed, a piece a turn, so that no lookup waits for it. The stamp says
- * how long the content was known to be true: it is renewed once a minute at most and at the end, and at
- * once when the manager begins or ceases to refuse, or sends a Retry-After. The formats are
- * core/snapshot/content.h and stamp.h; the files are edge/disk/disk.h.
+ * Content is written when it has changed, a piece a turn, so that no lookup waits for it. The stamp
+ * says how long the content was known to be true: it is renewed once a minute at most and at the
+ * end, and at once when the manager begins or ceases to refuse, or sends a Retry-After. The formats
+ * are core/snapshot/content.h and stamp.h; the files are edge/disk/disk.h.
  */
 #pragma once
 
@@ -22,20 +22,20 @@ struct snapshot;
 #define SNAPSHOT_ERROR_SIZE 512
 
 /*
- * Checks the [snapshot] of a configuration: can its path be used and its keys be read, and do they lie
- * elsewhere? 0, or -errno with a sentence in why.
+ * Checks the [snapshot] of a configuration: can its path be used and its keys be read, and do they
+ * lie elsewhere? 0, or -errno with a sentence in why.
  */
 MUST_CHECK int snapshot_check(const struct config *config, char why[static SNAPSHOT_ERROR_SIZE]);
 
 /*
- * *out is NULL when the configuration has no snapshot. loop, replica and config are borrowed, config
- * until the next snapshot_use(). 0, or -errno with a sentence in why.
+ * *out is NULL when the configuration has no snapshot. loop, replica and config are borrowed,
+ * config until the next snapshot_use(). 0, or -errno with a sentence in why.
  */
 MUST_CHECK int snapshot_new(struct snapshot **out, struct loop *loop, struct replica *replica,
     const struct config *config, char why[static SNAPSHOT_ERROR_SIZE]);
 /*
- * On reload: other keys, or the same. The path stays what it was at start. 0, or -errno with a sentence
- * in why: the old keys stay.
+ * On reload: other keys, or the same. The path stays what it was at start. 0, or -errno with a
+ * sentence in why: the old keys stay.
  */
 MUST_CHECK int snapshot_use(
     struct snapshot *s, const struct config *config, char why[static SNAPSHOT_ERROR_SIZE]);

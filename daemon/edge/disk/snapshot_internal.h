@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What snapshot.c (beginning and end), schedule.c (when what is written), sealing.c (a content being
- * made) and loading.c (what an earlier run left) share; for nobody else.
+ * What snapshot.c (beginning and end), schedule.c (when what is written), sealing.c (a content
+ * being made) and loading.c (what an earlier run left) share; for nobody else.
  */
 #pragma once
 

@@ -17,9 +17,10 @@
 #include "base/mem.h"
 
 #define CHECK_S    10 /* longer than a check can take that does not hang */
+#define ONLINE_S   60 /* the same when several URLs may have to time out */
 #define POLL_MS    20 /* how often it is looked at meanwhile */
 #define LISTEN_FD  3
-#define WORDS_SIZE 512
+#define WORDS_SIZE 4096
 
 static char program[PATH_MAX]; /* "": not known */
 
@@ -27,7 +28,7 @@ struct reexec_check {
 	struct event *poll;
 	pid_t pid;
 	int stderr_fd; /* what it has to say */
-	int polls;
+	int polls, max_polls;
 	void (*done)(void *env, const char *why);
 	void *env;
 };
@@ -58,9 +59,15 @@ static void
 read_words(const struct reexec_check *c, char words[static WORDS_SIZE])
 {
 	ssize_t n = read(c->stderr_fd, words, WORDS_SIZE - 1);
+	char *line;
 
 	words[n < 0 ? 0 : n] = '\0';
-	words[strcspn(words, "\n")] = '\0';
+	/* The last line is the reason: warnings may stand before it. */
+	while (n > 0 && words[n - 1] == '\n')
+		words[--n] = '\0';
+	line = strrchr(words, '\n');
+	if (line)
+		memmove(words, line + 1, strlen(line));
 	if (!*words)
 		(void)snprintf(words, WORDS_SIZE, "it ended without a word");
 }
@@ -75,7 +82,7 @@ on_poll(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (r == 0 && ++c->polls < CHECK_S * 1000 / POLL_MS)
+	if (r == 0 && ++c->polls < c->max_polls)
 		return;
 	(void)event_del(c->poll);
 	if (r == 0) {
@@ -93,10 +100,10 @@ on_poll(evutil_socket_t fd, short what, void *arg)
 
 /* Its OK is for nobody; what it has against the configuration is. */
 static int
-spawn(struct reexec_check *c, const char *config_path)
+spawn(struct reexec_check *c, const char *config_path, bool online)
 {
-	char check[] = "--check", config[] = "--config", path[PATH_MAX];
-	char *argv[] = { program, check, config, path, NULL };
+	char check[] = "--check", config[] = "--config", ask[] = "--online", path[PATH_MAX];
+	char *argv[] = { program, check, config, path, online ? ask : NULL, NULL };
 	posix_spawn_file_actions_t actions;
 	int err, fds[2];
 
@@ -124,7 +131,7 @@ out:
 }
 
 int
-reexec_check_new(struct reexec_check **out, struct loop *loop, const char *config_path,
+reexec_check_new(struct reexec_check **out, struct loop *loop, const char *config_path, bool online,
     void (*done)(void *env, const char *why), void *env)
 {
 	static const struct timeval poll = { .tv_usec = POLL_MS * 1000 };
@@ -144,7 +151,8 @@ reexec_check_new(struct reexec_check **out, struct loop *loop, const char *confi
 		reexec_check_free(c);
 		return -ENOMEM;
 	}
-	r = spawn(c, config_path);
+	c->max_polls = (online ? ONLINE_S : CHECK_S) * 1000 / POLL_MS;
+	r = spawn(c, config_path, online);
 	if (r < 0) {
 		reexec_check_free(c);
 		return r;

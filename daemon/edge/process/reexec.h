@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 #include "edge/process/loop.h"
 
@@ -15,15 +17,16 @@ void reexec_init(const char *argv0);
 struct reexec_check;
 
 /*
- * Spawns `PATH --check --config FILE`; done(env, why) is called once, within 10 s; why is
- * NULL when all is well. 0 or -errno. A check that is freed is not reported.
+ * Spawns `PATH --check --config FILE`, with --online when the manager has to be asked; done(env,
+ * why) is called once, within 10 s (60 s online); why is NULL when all is well. 0 or -errno. A
+ * check that is freed is not reported.
  */
 MUST_CHECK int reexec_check_new(struct reexec_check **out, struct loop *loop,
-    const char *config_path, void (*done)(void *env, const char *why), void *env);
+    const char *config_path, bool online, void (*done)(void *env, const char *why), void *env);
 struct reexec_check *reexec_check_free(struct reexec_check *c); /* NULL is fine; returns NULL */
 
 /*
- * Executes it: fd is the listening socket, name what LISTEN_FDNAMES calls it. Every other descriptor
- * above 2 is closed. Returns only when it failed, with -errno.
+ * Executes it: fd is the listening socket, name what LISTEN_FDNAMES calls it. Every other
+ * descriptor above 2 is closed. Returns only when it failed, with -errno.
  */
 int reexec_now(int fd, const char *name, const char *config_path);

@@ -25,10 +25,16 @@ add_parameter(struct buf *b, const char *name, const char *value)
 	buf_addc(b, '&');
 }
 
+const char *
+list_socket(const char *base)
+{
+	return strncmp(base, "unix:", 5) == 0 ? base + 5 : NULL;
+}
+
 void
 list_url(struct buf *out, const struct config *config, const struct list_query *q)
 {
-	buf_adds(out, q->base);
+	buf_adds(out, list_socket(q->base) ? "http://localhost" : q->base);
 	buf_adds(out, "/v1/organizations/");
 	add_escaped(out, config->manager.organization);
 	buf_adds(out, "/environment-objects?");

@@ -9,7 +9,7 @@
 #include "core/config/config.h"
 
 struct list_query {
-	const char *base; /* scheme://host:port */
+	const char *base; /* scheme://host:port, or unix:PATH */
 	const char *type; /* objectType; NULL: every type */
 	const char *key;  /* objectKey; NULL: every key */
 	bool no_secrets;
@@ -19,3 +19,5 @@ struct list_query {
 
 /* Of the configured Deployment or Workspace: resolved, sorted by key. */
 void list_url(struct buf *out, const struct config *config, const struct list_query *q);
+/* The path of a unix: base; NULL: it is another. The URL is then an http: one to be sent there. */
+const char *list_socket(const char *base);

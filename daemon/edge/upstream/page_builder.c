@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/limits.h"
 #include "core/render.h"
 
@@ -56,6 +58,28 @@ row_text(struct build *b, const struct manager_row *row)
 	return span_of_buf(&b->text);
 }
 
+/* Adds to the digest of what the page holds, in its order. */
+static void
+digest_row(struct page_facts *f, struct span key, struct span text, enum record_state state)
+{
+	char end = (char)state;
+
+	hash_long(f->digest, f->digest, sizeof f->digest, key.p, key.n);
+	hash_long(f->digest, f->digest, sizeof f->digest, text.p, text.n);
+	hash_long(f->digest, f->digest, sizeof f->digest, &end, sizeof end);
+}
+
+static void
+note_row(struct build *b, struct span key, struct span text, enum record_state state)
+{
+	struct page_facts *f = &b->facts;
+
+	digest_row(f, key, text, state);
+	hash_long(f->last_key, NULL, 0, key.p, key.n);
+	if (b->n_read++ == 0)
+		memcpy(f->first_key, f->last_key, sizeof f->first_key);
+}
+
 static int
 on_row(void *arg, const struct manager_row *row)
 {
@@ -67,6 +91,7 @@ on_row(void *arg, const struct manager_row *row)
 	struct build *b = arg;
 	struct span text = row_text(b, row);
 	enum record_state state = state_of[row->verdict];
+	bool skip = b->use == BUILD_COMPARE || (b->use == BUILD_SKIP_FIRST && b->n_read == 0);
 
 	if (buf_error(&b->text) == -ENOMEM)
 		return -ENOMEM;
@@ -76,7 +101,8 @@ on_row(void *arg, const struct manager_row *row)
 		state = RECORD_INVALID;
 		text = b->kind == KIND_CONNECTION ? SPAN_LITERAL("extra") : SPAN_LITERAL("value");
 	}
-	return generation_builder_add(b->builder, b->kind, state, row->key, text);
+	note_row(b, row->key, text, state);
+	return skip ? 0 : generation_builder_add(b->builder, b->kind, state, row->key, text);
 }
 
 static int
@@ -84,9 +110,38 @@ need_builder(struct build *b)
 {
 	if (b->builder)
 		return 0;
-	buf_init(&b->text, LIMIT_VALUE);
+	buf_init(&b->text, LIMIT_RECORD);
 	buf_init(&b->scratch, MANAGER_SCRATCH);
 	return generation_builder_new(&b->builder, b->lock, b->max_bytes);
+}
+
+/* 0; -E2BIG, -EBADMSG with b->why, -ENOMEM. */
+static int
+unpack(struct build *b, struct buf *text)
+{
+	int r = payload_unpack(&b->body, text);
+
+	if (r == -EBADMSG)
+		(void)snprintf(b->why, sizeof b->why,
+		    "the response's body is cut short, or not of its Content-Encoding");
+	return r == -EMSGSIZE ? -E2BIG : r;
+}
+
+static int
+read_page(struct build *b)
+{
+	struct buf text = BUF_INIT(LIMIT_PAGE_BYTES);
+	struct manager_page page = { 0 };
+	int r = unpack(b, &text);
+
+	if (r == 0)
+		r = manager_page_read(span_of_buf(&text), build_type_of(b->kind), b->deployment,
+		    on_row, b, &b->scratch, &page, b->why);
+	b->facts.total = page.total;
+	b->facts.n_rows = page.n_rows;
+	b->facts.bytes = text.len;
+	buf_fini(&text);
+	return r;
 }
 
 static void
@@ -95,11 +150,11 @@ run_page(struct work *w)
 	struct build *b = (struct build *)((char *)w - offsetof(struct build, work));
 
 	b->why[0] = '\0';
+	b->facts = (struct page_facts){ 0 };
+	b->n_read = 0;
 	b->error = need_builder(b);
 	if (b->error == 0)
-		b->error = manager_page_read(span_of_buf(&b->body), build_type_of(b->kind),
-		    b->deployment, on_row, b, &b->scratch, &b->page, b->why);
-	buf_fini(&b->body);
+		b->error = read_page(b);
 }
 
 static void
@@ -156,13 +211,13 @@ begin(struct build *b, void (*run)(struct work *w), void (*over)(void *env))
 }
 
 void
-build_page(struct build *b, enum record_kind kind, struct span deployment, struct buf *body,
-    void (*over)(void *env))
+build_page(struct build *b, enum record_kind kind, struct span deployment, struct payload *body,
+    enum build_page_use use, void (*over)(void *env))
 {
 	b->kind = kind;
 	b->deployment = deployment;
-	b->body = *body;
-	buf_init(body, body->max);
+	b->use = use;
+	payload_move(&b->body, body);
 	begin(b, run_page, over);
 }
 
@@ -175,7 +230,7 @@ build_finish(struct build *b, const bool same[static N_KINDS], const struct sync
 	begin(b, run_finish, over);
 }
 
-/* A shared one is wiped by whoever drops it last: a client's List that is still being sent. */
+/* A shared one is wiped with its last reference: a client's List that is still being sent. */
 static struct generation *
 last_or_drop(struct generation *g)
 {
@@ -185,7 +240,8 @@ last_or_drop(struct generation *g)
 void
 build_dispose(struct build *b, struct generation *one, struct generation *other)
 {
-	/* The same one twice is shared with itself: the first is dropped, the second is the last. */
+	/* The same one twice is shared with itself: the first is dropped, the second is the last.
+	 */
 	one = last_or_drop(one);
 	other = last_or_drop(other);
 	if (b->sweep.queued) {
@@ -214,7 +270,7 @@ build_reset(struct build *b, enum arena_lock lock, size_t max_bytes)
 	b->builder = generation_builder_free(b->builder);
 	/* A list that nobody has taken. */
 	b->result.list.generation = generation_unref(b->result.list.generation);
-	buf_fini(&b->body);
+	payload_fini(&b->body);
 	buf_fini(&b->text);
 	buf_fini(&b->scratch);
 	b->lock = lock;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The long part of a refresh, done in the worker: a page of a list into a generation's builder, the
- * builder into a list that the replica takes, and the wiping of what nobody needs any more.
+ * The long part of a refresh, done in the worker: unpacking a page and reading it into a
+ * generation's builder, making a list of the builder that the replica takes, and wiping what nobody
+ * needs any more.
  *
- * Embedded in the sync it belongs to. One step at a time; the sync is told when it is over.
+ * Embedded in the sync it belongs to. One step at a time; its end is reported by over().
  */
 #pragma once
 
@@ -12,7 +13,15 @@
 #include "base/buf.h"
 #include "core/replica.h"
 #include "edge/process/worker.h"
+#include "edge/upstream/payload.h"
+#include "edge/upstream/paging.h"
 #include "proto/page.h"
+
+enum build_page_use {
+	BUILD_ALL,        /* all rows into the builder */
+	BUILD_SKIP_FIRST, /* but the first, which the page before had, too */
+	BUILD_COMPARE,    /* none: only what the page holds is of interest */
+};
 
 struct build {
 	struct worker *worker;
@@ -25,11 +34,16 @@ struct build {
 	struct generation_builder *builder; /* NULL until the first page */
 	struct buf text, scratch;           /* a record's text; its decoded strings */
 
-	/* A page, and what came of it: 0, or as manager_page_read() or the builder says. */
+	/*
+	 * A page, and what came of it: 0; -E2BIG: unpacked it is larger than LIMIT_PAGE_BYTES; or
+	 * as manager_page_read() or the builder says.
+	 */
 	enum record_kind kind;
 	struct span deployment;
-	struct buf body;
-	struct manager_page page;
+	struct payload body;
+	enum build_page_use use;
+	struct page_facts facts;
+	size_t n_read; /* rows, while it is read */
 	int error;
 	char why[MANAGER_WHY_SIZE];
 
@@ -44,15 +58,19 @@ struct build {
 
 /* What a kind of record is called in the list call. */
 enum manager_type build_type_of(enum record_kind kind);
-/* What a record holds of a row that is good: the text Airflow is given, as a JSON string. Failures stick. */
+/* What a record holds of a row that is good: the text Airflow is given, as a JSON string. Failures
+ * stick. */
 void build_render(enum record_kind kind, const struct manager_row *row, struct buf *out);
 
 void build_init(struct build *b, struct worker *worker, void *env);
 /* Waits for a step under way, and forgets all pages. */
 void build_reset(struct build *b, enum arena_lock lock, size_t max_bytes);
-/* body is emptied: its bytes are taken. deployment: of a Workspace list absent; borrowed until over(). */
-void build_page(struct build *b, enum record_kind kind, struct span deployment, struct buf *body,
-    void (*over)(void *env));
+/*
+ * Takes what body holds. deployment: absent for a Workspace's list; borrowed until over(). Then
+ * facts, error and why are set.
+ */
+void build_page(struct build *b, enum record_kind kind, struct span deployment,
+    struct payload *body, enum build_page_use use, void (*over)(void *env));
 /* same: kinds whose records are those of basis->current, which is borrowed until over(). */
 void build_finish(struct build *b, const bool same[static N_KINDS], const struct sync_basis *basis,
     void (*over)(void *env));

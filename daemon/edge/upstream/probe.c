@@ -8,40 +8,34 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "edge/upstream/payload.h"
 #include "edge/upstream/list_url.h"
 #include "edge/upstream/page_builder.h"
-#include "edge/upstream/token_file.h"
+#include "edge/upstream/token.h"
 #include "proto/page.h"
 
 #define MAX_URL (2048 + 3 * LIMIT_KEY_BYTES)
 
 struct probing {
 	struct loop *loop;
+	struct worker *worker;
 	struct sync_source source;
 	void (*done)(void *env, bool found, int64_t retry_after_ms);
 	void *env;
+	char *deployment; /* or NULL; no reload changes it, and the worker may be reading it then */
+
+	/* The probe under way. */
 	struct fetch *fetch;
+	struct work work;
 	struct later job;
 	enum record_kind kind;
 	struct buf key;
+	struct payload body;
 	bool found;
 	int64_t retry_after_ms;
 };
 
-static void
-on_over(struct later *job)
-{
-	struct probing *p = (struct probing *)((char *)job - offsetof(struct probing, job));
-
-	p->done(p->env, p->found, p->retry_after_ms);
-}
-
-static void
-finish(struct probing *p, bool found)
-{
-	p->found = found;
-	loop_after_turn(p->loop, &p->job);
-}
+/* --- in the worker ------------------------------------------------------------------------ */
 
 /* Servers that do not know the filter send what they have: only the very key counts. */
 static int
@@ -55,65 +49,136 @@ on_row(void *arg, const struct manager_row *row)
 }
 
 static void
+run(struct work *w)
+{
+	struct probing *p = (struct probing *)((char *)w - offsetof(struct probing, work));
+	struct buf text = BUF_INIT(LIMIT_PAGE_BYTES), scratch = BUF_INIT(MANAGER_SCRATCH);
+	char why[MANAGER_WHY_SIZE];
+	struct manager_page page;
+	int r = payload_unpack(&p->body, &text);
+
+	if (r == 0)
+		r = manager_page_read(span_of_buf(&text), build_type_of(p->kind),
+		    span_of(p->deployment), on_row, p, &scratch, &page, why);
+	if (r < 0)
+		p->found = false;
+	buf_fini(&scratch);
+	buf_fini(&text);
+}
+
+/* --- in the loop -------------------------------------------------------------------------- */
+
+static void
+on_read(struct work *w)
+{
+	struct probing *p = (struct probing *)((char *)w - offsetof(struct probing, work));
+
+	p->done(p->env, p->found, p->retry_after_ms);
+}
+
+static void
+on_failed(struct later *job)
+{
+	struct probing *p = (struct probing *)((char *)job - offsetof(struct probing, job));
+
+	p->done(p->env, false, p->retry_after_ms);
+}
+
+static void
+fail(struct probing *p)
+{
+	loop_after_turn(p->loop, &p->job);
+}
+
+static void
 on_fetched(void *env, const struct fetch_result *f)
 {
 	struct probing *p = env;
-	const char *deployment = p->source.config->manager.deployment;
-	struct buf scratch = BUF_INIT(LIMIT_PAGE_BYTES);
-	char why[MANAGER_WHY_SIZE];
-	struct manager_page page;
 
 	p->fetch = NULL;
-	p->found = false;
 	if (f->end == FETCH_ANSWERED && f->status >= 400)
 		p->retry_after_ms = f->retry_after_ms;
-	if (f->end == FETCH_ANSWERED && f->status == 200 &&
-	    manager_page_read(f->body, build_type_of(p->kind), span_of(deployment), on_row, p,
-		&scratch, &page, why) < 0)
-		p->found = false;
-	buf_fini(&scratch);
-	finish(p, p->found);
+	if (f->end != FETCH_ANSWERED || f->status != 200) {
+		fail(p);
+		return;
+	}
+	payload_move(&p->body, f->body);
+	worker_do(p->worker, &p->work);
+}
+
+static int
+send_request(struct probing *p, const char *url, struct span token)
+{
+	struct buf address = BUF_INIT(MAX_URL);
+	struct list_query list = {
+		.base = url,
+		.type = manager_type_name(build_type_of(p->kind)),
+		.key = buf_str(&p->key),
+		.limit = 1,
+		.no_secrets = true,
+	};
+	struct fetch_request q = {
+		.socket_path = list_socket(url),
+		.token = token,
+		.max_body = LIMIT_PAGE_BYTES,
+	};
+	int r = buf_error(&p->key);
+
+	list_url(&address, p->source.config, &list);
+	q.url = buf_str(&address);
+	if (r == 0)
+		r = buf_error(&address);
+	if (r == 0)
+		r = upstream_fetch(p->source.upstream, &q, on_fetched, p, &p->fetch);
+	buf_fini(&address);
+	return r;
 }
 
 void
 probing_start(struct probing *p, const char *url, enum record_kind kind, struct span key)
 {
-	struct buf token = BUF_INIT(LIMIT_TOKEN), address = BUF_INIT(MAX_URL);
-	struct fetch_request q = { .max_body = LIMIT_PAGE_BYTES };
-	struct list_query list = { .base = url, .limit = 1, .no_secrets = true };
+	struct token token = { 0 };
 	char why[FILE_WHY_SIZE];
-	int r = credential_read(p->source.token_path, &token, why);
+	int r = token_load(&token, p->source.token_path, p->source.config->memory.lock, why);
 
 	p->kind = kind;
+	p->found = false;
 	p->retry_after_ms = 0;
 	buf_reset(&p->key);
 	buf_add(&p->key, key.p, key.n);
-	list.type = manager_type_name(build_type_of(kind));
-	list.key = buf_str(&p->key);
-	list_url(&address, p->source.config, &list);
-	q.url = buf_str(&address);
-	q.token = span_of_buf(&token);
-	if (r < 0 || buf_error(&p->key) || buf_error(&address) ||
-	    upstream_fetch(p->source.upstream, &q, on_fetched, p, &p->fetch) < 0)
-		finish(p, false);
-	buf_fini(&token);
-	buf_fini(&address);
+	if (r == 0)
+		r = send_request(p, url, token.text);
+	if (r < 0)
+		fail(p);
+	token_free(&token);
 }
 
+/* --- beginning and end -------------------------------------------------------------------- */
+
 int
-probing_new(struct probing **out, struct loop *loop, const struct sync_source *source,
-    void (*done)(void *env, bool found, int64_t retry_after_ms), void *env)
+probing_new(struct probing **out, struct loop *loop, struct worker *worker,
+    const struct sync_source *source, void (*done)(void *env, bool found, int64_t retry_after_ms),
+    void *env)
 {
+	const char *deployment = source->config->manager.deployment;
 	struct probing *p = mem_zalloc(sizeof *p);
 
 	if (!p)
 		return -ENOMEM;
 	p->loop = loop;
+	p->worker = worker;
 	p->source = *source;
 	p->done = done;
 	p->env = env;
-	p->job.run = on_over;
+	p->job.run = on_failed;
+	p->work.run = run;
+	p->work.done = on_read;
 	buf_init(&p->key, LIMIT_KEY_BYTES);
+	p->deployment = deployment ? mem_strdup(deployment) : NULL;
+	if (deployment && !p->deployment) {
+		mem_free(p);
+		return -ENOMEM;
+	}
 	*out = p;
 	return 0;
 }
@@ -124,7 +189,7 @@ probing_use(struct probing *p, const struct sync_source *source)
 	if (p->fetch) {
 		upstream_cancel(p->fetch);
 		p->fetch = NULL;
-		finish(p, false);
+		fail(p);
 	}
 	p->source = *source;
 }
@@ -135,8 +200,11 @@ probing_free(struct probing *p)
 	if (!p)
 		return NULL;
 	upstream_cancel(p->fetch);
+	worker_forget(p->worker, &p->work);
 	loop_forget(p->loop, &p->job);
+	payload_fini(&p->body);
 	buf_fini(&p->key);
+	mem_free(p->deployment);
 	mem_free(p);
 	return NULL;
 }

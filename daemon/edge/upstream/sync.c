@@ -12,8 +12,12 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "edge/upstream/call_budget.h"
 #include "edge/upstream/list_url.h"
 #include "edge/upstream/page_builder.h"
+#include "edge/upstream/paging.h"
+#include "edge/upstream/refusal.h"
+#include "edge/upstream/token.h"
 #include "edge/upstream/token_file.h"
 #include "proto/page.h"
 
@@ -21,14 +25,7 @@
 #define MAX_URL         2048
 #define MAX_BEGINNINGS  3               /* of one sync, when the list changes while it is read */
 #define PREFER_FIRST_MS (5 * 60 * 1000) /* after leaving the first URL it is tried again */
-#define MESSAGE_BYTES   120             /* of what a manager says about its refusal */
-
-/*
- * The hosted API takes 25 calls a second of a token; half of them, so that others may share it, and few
- * enough in a row that no second holds more.
- */
-#define CALL_EVERY_MS  84
-#define CALLS_IN_A_ROW 12
+#define URL_SHOWN       80              /* bytes of it in a reason */
 
 struct sync {
 	struct loop *loop;
@@ -38,11 +35,12 @@ struct sync {
 	char *deployment; /* or NULL; no reload changes it, and the worker may be reading it then */
 
 	/* From sync to sync. */
-	char *tag[N_LISTS]; /* of the lists that are being served; NULL: none */
-	size_t url;         /* the one in use; the tags are of this one */
+	struct paging list[N_LISTS]; /* their tags are of the URL in use */
+	size_t url;                  /* the one in use */
 	int64_t left_first_ms;
+	struct call_budget budget;
 	struct alarm *alarm; /* the next call, when there were many */
-	int64_t paid_ms;     /* calls are paid for up to this time */
+	struct token_life token_life;
 
 	/* The one under way. */
 	bool running;
@@ -51,24 +49,21 @@ struct sync {
 	int beginnings;
 	size_t urls_left;
 	bool token_read_again;
-	struct buf token;
+	struct token token;
 	struct fetch *fetch;
 	struct build build;
 	bool same[N_LISTS]; /* answered 304 */
-	char *fresh_tag[N_LISTS];
-	enum record_kind list;
-	int64_t offset, total; /* rows of the list that came, and that there are */
-	size_t pages, bytes, objects;
-	int64_t asked_ms; /* the first page of the first */
+	enum record_kind kind;
+	size_t bytes, objects;
+	int64_t asked_ms; /* the first page of the first list */
 	enum sync_outcome outcome;
-	int status;
 	int64_t retry_after_ms;
 	char reason[REPLICA_REASON_SIZE];
 };
 
 static void ask(struct sync *s);
 
-/* --- the end ------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------ */
 
 static const char *
 url_of(const struct sync *s)
@@ -77,39 +72,31 @@ url_of(const struct sync *s)
 }
 
 static void
-drop_tags(char *tag[static N_LISTS])
+forget_tags(struct sync *s)
 {
-	for (size_t i = 0; i < N_LISTS; i++) {
-		mem_free(tag[i]);
-		tag[i] = NULL;
-	}
+	for (size_t i = 0; i < N_LISTS; i++)
+		paging_forget_tag(&s->list[i]);
 }
 
 static void
 keep_tags(struct sync *s)
 {
-	for (size_t i = 0; i < N_LISTS; i++) {
-		if (s->same[i])
-			continue;
-		mem_free(s->tag[i]);
-		s->tag[i] = s->fresh_tag[i];
-		s->fresh_tag[i] = NULL;
-	}
+	for (size_t i = 0; i < N_LISTS; i++)
+		if (!s->same[i])
+			paging_keep_tag(&s->list[i]);
 }
 
-/* What a half-read list leaves behind. */
+/* What half-read lists leave behind. */
 static void
 clear_lists(struct sync *s)
 {
 	const struct config *c = s->source.config;
 
 	build_reset(&s->build, c->memory.lock, c->memory.max_bytes);
-	drop_tags(s->fresh_tag);
 	memset(s->same, 0, sizeof s->same);
-	buf_fini(&s->token);
-	s->list = 0;
-	s->offset = 0;
-	s->pages = s->bytes = s->objects = 0;
+	token_free(&s->token);
+	s->kind = 0;
+	s->bytes = s->objects = 0;
 }
 
 static void
@@ -122,7 +109,6 @@ on_finished(struct later *job)
 		.retry_after_ms = s->retry_after_ms,
 		.reason = s->reason,
 	};
-
 	struct generation *current = s->basis.current, *made = NULL;
 
 	if (s->outcome == SYNC_OK) {
@@ -135,25 +121,21 @@ on_finished(struct later *job)
 	if (s->done(s->env, &result))
 		keep_tags(s);
 	clear_lists(s);
-	/* Of the two one is served now, and maybe the other is not any more. */
+	/* One of the two is served now; the other perhaps not any more. */
 	build_dispose(&s->build, current, made);
 }
 
-/* The end, told when the turn is over: the caller may be within sync_start(). */
+/* The end comes when the turn is over: the caller may be within sync_start(). */
 static void PRINTF(3, 4) finish(struct sync *s, enum sync_outcome outcome, const char *fmt, ...)
 {
-	char what[sizeof s->reason - 84]; /* less the URL */
+	char what[sizeof s->reason - URL_SHOWN - 4];
 	va_list ap;
 
 	s->outcome = outcome;
 	va_start(ap, fmt);
 	(void)vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
-	(void)snprintf(s->reason, sizeof s->reason, "%.80s: %s", url_of(s), what);
-	/* Shown to clients and people: foreign text, so nothing but plain ASCII. */
-	for (char *p = s->reason; *p; p++)
-		if (*p < 0x20 || *p > 0x7e)
-			*p = '?';
+	(void)snprintf(s->reason, sizeof s->reason, "%.*s: %s", URL_SHOWN, url_of(s), what);
 	loop_after_turn(s->loop, &s->job);
 }
 
@@ -162,7 +144,7 @@ finish_with_error(struct sync *s, int error)
 {
 	switch (error) {
 	case -ENOMEM:
-		finish(s, SYNC_FAILED, "memory is out");
+		finish(s, SYNC_FAILED, "out of memory");
 		return;
 	case -EPERM:
 		finish(s, SYNC_FAILED,
@@ -171,24 +153,27 @@ finish_with_error(struct sync *s, int error)
 	case -EMSGSIZE:
 		finish(s, SYNC_FAILED, "the objects need more than [memory] max_bytes");
 		return;
+	case -ENAMETOOLONG:
+		finish(s, SYNC_FAILED, "the list's URL is too long");
+		return;
 	default:
 		finish(s, SYNC_FAILED, "%s", strerror(-error));
 		return;
 	}
 }
 
-/* --- the beginning --------------------------------------------------------------------------- */
+/* --- the beginning ------------------------------------------------------------------------ */
 
 static int
 read_token(struct sync *s)
 {
-	char why[FILE_WHY_SIZE] = "memory is out";
+	char why[FILE_WHY_SIZE] = "";
 
-	buf_init(&s->token, LIMIT_TOKEN);
-	if (credential_read(s->source.token_path, &s->token, why) < 0) {
+	if (token_load(&s->token, s->source.token_path, s->source.config->memory.lock, why) < 0) {
 		finish(s, SYNC_FAILED, "%s", why);
 		return -1;
 	}
+	token_read_life(&s->token_life, s->token.text);
 	return 0;
 }
 
@@ -196,13 +181,13 @@ static void
 begin(struct sync *s)
 {
 	clear_lists(s);
-	s->status = 0;
 	s->retry_after_ms = 0;
+	paging_begin(&s->list[0]);
 	if (read_token(s) == 0)
 		ask(s);
 }
 
-/* The list changed under our hands: what was read is of no one moment. */
+/* The list changed while it was read: what came is of no one moment. */
 static void
 begin_again(struct sync *s, const char *why)
 {
@@ -217,7 +202,7 @@ turn_to_url(struct sync *s, size_t url)
 {
 	if (url == s->url)
 		return;
-	drop_tags(s->tag);
+	forget_tags(s);
 	s->url = url;
 	s->left_first_ms = clock_boot_ms();
 }
@@ -253,17 +238,10 @@ sync_start(struct sync *s, const struct sync_basis *basis)
 	begin(s);
 }
 
-/* --- pages --------------------------------------------------------------------------------------- */
-
-/* A tag says "as it was": of use while what it stands for is still at hand. */
-static const char *
-tag_to_send(const struct sync *s)
-{
-	return s->offset == 0 && s->basis.current ? s->tag[s->list] : NULL;
-}
+/* --- lists -------------------------------------------------------------------------------- */
 
 static void
-on_list_built(void *env)
+on_lists_built(void *env)
 {
 	struct sync *s = env;
 	const struct build *b = &s->build;
@@ -284,65 +262,59 @@ finish_good(struct sync *s)
 	if (all_same)
 		finish(s, SYNC_NOT_MODIFIED, "%s", "");
 	else
-		build_finish(&s->build, s->same, &s->basis, on_list_built);
+		build_finish(&s->build, s->same, &s->basis, on_lists_built);
 }
 
 static void
 next_list(struct sync *s)
 {
-	if (++s->list == N_LISTS) {
+	if (++s->kind == N_LISTS) {
 		finish_good(s);
 		return;
 	}
-	s->offset = 0;
+	paging_begin(&s->list[s->kind]);
 	ask(s);
 }
 
-/* All pages of one list carry one tag. False: this one differs from the first. */
-static bool
-note_tag(struct sync *s, const char *tag)
+static void
+ask_for_fewer_rows(struct sync *s)
 {
-	if (s->offset > 0)
-		return (!tag && !s->fresh_tag[s->list]) ||
-		       (tag && s->fresh_tag[s->list] && strcmp(tag, s->fresh_tag[s->list]) == 0);
-	mem_free(s->fresh_tag[s->list]);
-	/* Without memory for it the next sync reads the whole list: no harm. */
-	s->fresh_tag[s->list] = tag ? mem_strdup(tag) : NULL;
-	return true;
+	struct paging *p = &s->list[s->kind];
+
+	if (paging_ask_for_fewer(p))
+		ask(s);
+	else
+		finish(s, SYNC_BAD, "a page of %d rows is larger than %d MiB", paging_rows(p),
+		    LIMIT_PAGE_BYTES / (1024 * 1024));
 }
 
-/*
- * The rows of one page are in the builder. A short page proves nothing; a list ends at its own count or
- * with an empty page, and must then have brought just as many rows as it said.
- */
+/* The rows of one page are in the builder. */
 static void
-page_read(struct sync *s, const struct manager_page *page)
+page_read(struct sync *s, const struct page_facts *f)
 {
-	if (s->offset > 0 && page->total != s->total) {
-		begin_again(s, "the list changed while it was read (totalCount)");
+	const char *why = "";
+
+	s->bytes += f->bytes;
+	s->objects += f->n_rows;
+	if (s->bytes > LIMIT_SYNC_BYTES) {
+		finish(s, SYNC_BAD, "the lists are larger than %d MiB",
+		    LIMIT_SYNC_BYTES / (1024 * 1024));
 		return;
 	}
-	if (page->total > LIMIT_OBJECTS) {
-		finish(s, SYNC_BAD, "the list says that it has more objects than any may have");
+	switch (paging_note_page(&s->list[s->kind], f, &why)) {
+	case PAGING_MORE:
+		ask(s);
 		return;
-	}
-	s->total = page->total;
-	s->offset += (int64_t)page->n_rows;
-	s->objects += page->n_rows;
-	s->pages++;
-	if (page->n_rows > 0 && s->offset < s->total) {
-		if (s->pages >= LIMIT_SYNC_PAGES || s->objects > LIMIT_OBJECTS)
-			finish(s, SYNC_BAD, "the list does not end: %zu pages, %zu objects",
-			    s->pages, s->objects);
-		else
-			ask(s);
-		return;
-	}
-	if (s->offset != s->total)
-		begin_again(s, "the list is not complete: it brought another number of objects "
-			       "than its totalCount");
-	else
+	case PAGING_DONE:
 		next_list(s);
+		return;
+	case PAGING_CHANGED:
+		begin_again(s, why);
+		return;
+	case PAGING_BAD:
+		finish(s, SYNC_BAD, "%s", why);
+		return;
+	}
 }
 
 static void
@@ -353,10 +325,13 @@ on_page_built(void *env)
 
 	switch (b->error) {
 	case 0:
-		page_read(s, &b->page);
+		page_read(s, &b->facts);
 		return;
 	case -EEXIST:
 		begin_again(s, "the list names a key twice");
+		return;
+	case -E2BIG:
+		ask_for_fewer_rows(s);
 		return;
 	case -EBADMSG:
 		finish(s, SYNC_BAD, "%s", b->why);
@@ -367,111 +342,88 @@ on_page_built(void *env)
 	}
 }
 
+static enum build_page_use
+use_of(const struct paging *p)
+{
+	if (p->step == PAGE_CHECK)
+		return BUILD_COMPARE;
+	return p->step == PAGE_NEXT && p->overlaps ? BUILD_SKIP_FIRST : BUILD_ALL;
+}
+
 static void
 on_list_page(struct sync *s, const struct fetch_result *f)
 {
+	struct paging *p = &s->list[s->kind];
+
 	if (!f->content_type || !strcasestr(f->content_type, "json")) {
-		finish(s, SYNC_BAD, "the answer is no JSON but %.80s",
+		finish(s, SYNC_BAD, "the response is not JSON but %.80s",
 		    f->content_type ? f->content_type : "of no type");
 		return;
 	}
-	s->bytes += f->body.n;
-	if (s->bytes > LIMIT_SYNC_BYTES) {
-		finish(s, SYNC_BAD, "the list is larger than any may be");
-		return;
-	}
-	if (!note_tag(s, f->etag)) {
-		begin_again(s, "the list changed while it was read (ETag)");
-		return;
-	}
-	build_page(&s->build, s->list, span_of(s->deployment), f->bytes, on_page_built);
+	paging_note_tag(p, f->etag);
+	build_page(&s->build, s->kind, span_of(s->deployment), f->body, use_of(p), on_page_built);
 }
 
-/* --- what a status means ---------------------------------------------------------------------------- */
+/* --- responses ---------------------------------------------------------------------------- */
+
+static const char *
+tag_to_send(const struct sync *s)
+{
+	return paging_tag_to_send(&s->list[s->kind], s->basis.current != NULL);
+}
+
+/* 304: the list is as it was; or page one is, and the list was whole. */
+static void
+on_not_modified(struct sync *s)
+{
+	s->same[s->kind] = s->list[s->kind].step == PAGE_FIRST;
+	next_list(s);
+}
 
 /* 401: the token may have been renewed since it was read. True: it was, and is tried. */
 static bool
 try_new_token(struct sync *s)
 {
-	uint8_t old[HASH_SIZE], new[HASH_SIZE];
-	struct buf token = BUF_INIT(LIMIT_TOKEN);
+	struct token token = { 0 };
 	char why[FILE_WHY_SIZE];
 	bool renewed = false;
 
 	if (s->token_read_again)
 		return false;
 	s->token_read_again = true;
-	if (credential_read(s->source.token_path, &token, why) == 0) {
-		hash_long(old, NULL, 0, buf_str(&s->token), s->token.len);
-		hash_long(new, NULL, 0, buf_str(&token), token.len);
-		renewed = !hash_equal(old, new, sizeof old);
-	}
-	buf_fini(&token);
+	if (token_load(&token, s->source.token_path, s->source.config->memory.lock, why) == 0)
+		renewed = token.text.n != s->token.text.n ||
+			  !hash_equal(token.text.p, s->token.text.p, token.text.n);
+	token_free(&token);
 	if (renewed)
 		begin(s);
 	return renewed;
 }
 
-static enum sync_outcome
-outcome_of(int status, struct span body)
-{
-	if (status >= 400 && manager_secrets_refused(body))
-		return SYNC_REFUSED;
-	if (status >= 500)
-		return SYNC_UNREACHABLE;
-	switch (status) {
-	case 401:
-	case 403:
-		return SYNC_UNAUTHORIZED;
-	case 404:
-	case 407:
-	case 408:
-	case 425:
-	case 429:
-		return SYNC_UNREACHABLE;
-	default:
-		return SYNC_BAD;
-	}
-}
-
-/* What a person can do about it. */
-static const char *
-advice_of(int status)
-{
-	if (status == 401)
-		return "; put a valid token into its file: it is read for every sync";
-	return status == 403 ? "; the token needs the right to read these objects and their secrets"
-			     : "";
-}
-
 static void
 on_refusal(struct sync *s, const struct fetch_result *f)
 {
-	enum sync_outcome outcome = outcome_of(f->status, f->body);
-	struct buf message = BUF_INIT(64 * 1024);
+	struct refusal refusal;
 
-	manager_error_message(f->body, &message);
+	refusal_read(&refusal, f);
 	if (f->status == 401 && try_new_token(s))
-		goto out;
-	if (f->status >= 500 && outcome == SYNC_UNREACHABLE && next_url(s, "5xx"))
-		goto out;
+		return;
+	if (f->status >= 500 && refusal.outcome == SYNC_UNREACHABLE && next_url(s, refusal.text))
+		return;
 	s->retry_after_ms = f->retry_after_ms;
-	if (f->status < 400)
-		finish(s, outcome, "status %d: connd follows no redirects and expects a list",
-		    f->status);
-	else if (outcome == SYNC_REFUSED)
-		finish(s, outcome,
-		    "status %d: the organization does not allow fetching secrets; an owner of it "
-		    "has "
-		    "to switch that on",
-		    f->status);
-	else if (message.len > 0)
-		finish(s, outcome, "status %d: %.*s%s", f->status, MESSAGE_BYTES, buf_str(&message),
-		    advice_of(f->status));
-	else
-		finish(s, outcome, "status %d%s", f->status, advice_of(f->status));
-out:
-	buf_fini(&message);
+	finish(s, refusal.outcome, "%s", refusal.text);
+}
+
+static void
+on_no_response(struct sync *s, const struct fetch_result *f)
+{
+	struct refusal refusal;
+
+	refusal_of_failure(&refusal, f);
+	if (f->end == FETCH_TOO_BIG)
+		ask_for_fewer_rows(s);
+	else if (f->end != FETCH_UNREACHABLE || !next_url(s, refusal.text))
+		finish(s, refusal.outcome, "%s", refusal.text);
 }
 
 static void
@@ -480,29 +432,40 @@ on_fetched(void *env, const struct fetch_result *f)
 	struct sync *s = env;
 
 	s->fetch = NULL;
-	s->status = f->status;
-	switch (f->end) {
-	case FETCH_ANSWERED:
-		break;
-	case FETCH_UNREACHABLE:
-		if (!next_url(s, f->reason))
-			finish(s, SYNC_UNREACHABLE, "%.200s", f->reason);
-		return;
-	case FETCH_TOO_BIG:
-		finish(s, SYNC_BAD, "%.200s", f->reason);
-		return;
-	case FETCH_FAILED:
-		finish(s, SYNC_FAILED, "%.200s", f->reason);
-		return;
-	}
-	if (f->status == 200) {
+	if (f->end != FETCH_ANSWERED)
+		on_no_response(s, f);
+	else if (f->status == 200)
 		on_list_page(s, f);
-	} else if (f->status == 304 && tag_to_send(s)) {
-		s->same[s->list] = true;
-		next_list(s);
-	} else {
+	else if (f->status == 304 && tag_to_send(s))
+		on_not_modified(s);
+	else
 		on_refusal(s, f);
-	}
+}
+
+/* --- requests ----------------------------------------------------------------------------- */
+
+static int
+send_request(struct sync *s, struct buf *url)
+{
+	const struct paging *p = &s->list[s->kind];
+	struct list_query list = {
+		.base = url_of(s),
+		.type = manager_type_name(build_type_of(s->kind)),
+		.limit = paging_rows(p),
+		.offset = paging_offset(p),
+	};
+	struct fetch_request q = {
+		.socket_path = list_socket(list.base),
+		.token = s->token.text,
+		.if_none_match = tag_to_send(s),
+		.max_body = LIMIT_PAGE_BYTES,
+	};
+
+	list_url(url, s->source.config, &list);
+	q.url = buf_str(url);
+	if (buf_error(url))
+		return -ENAMETOOLONG;
+	return upstream_fetch(s->source.upstream, &q, on_fetched, s, &s->fetch);
 }
 
 static void
@@ -510,49 +473,29 @@ fetch_page(void *arg)
 {
 	struct sync *s = arg;
 	struct buf url = BUF_INIT(MAX_URL);
-	struct list_query list = {
-		.base = url_of(s),
-		.type = manager_type_name(build_type_of(s->list)),
-		.limit = LIMIT_PAGE_ROWS,
-		.offset = s->offset,
-	};
-	struct fetch_request q = {
-		.token = { buf_str(&s->token), s->token.len },
-		.if_none_match = tag_to_send(s),
-		.max_body = LIMIT_PAGE_BYTES,
-	};
 	int r;
 
-	if (s->list == 0 && s->offset == 0)
+	if (s->kind == 0 && s->list[0].step == PAGE_FIRST)
 		s->asked_ms = clock_boot_ms();
-	list_url(&url, s->source.config, &list);
-	r = buf_error(&url);
-	q.url = buf_str(&url);
-	if (r == 0)
-		r = upstream_fetch(s->source.upstream, &q, on_fetched, s, &s->fetch);
+	r = send_request(s, &url);
 	if (r < 0)
-		finish(s, SYNC_FAILED, "%s",
-		    r == -ENOMEM ? "memory is out" : "the address of the list is too long");
+		finish_with_error(s, r);
 	buf_fini(&url);
 }
 
-/* A page, when the budget of calls allows it. */
+/* The next page, when the budget of calls allows it. */
 static void
 ask(struct sync *s)
 {
-	int64_t now_ms = clock_boot_ms(), early_ms;
+	int64_t now_ms = clock_boot_ms(), wait_ms = call_budget_take(&s->budget, now_ms);
 
-	if (s->paid_ms < now_ms)
-		s->paid_ms = now_ms;
-	early_ms = s->paid_ms - now_ms - (CALLS_IN_A_ROW - 1) * CALL_EVERY_MS;
-	s->paid_ms += CALL_EVERY_MS;
-	if (early_ms > 0)
-		alarm_set(s->alarm, now_ms + early_ms);
+	if (wait_ms > 0)
+		alarm_set(s->alarm, now_ms + wait_ms);
 	else
 		fetch_page(s);
 }
 
-/* --- birth, reload, end ------------------------------------------------------------------------------- */
+/* --- birth, reload, end ------------------------------------------------------------------- */
 
 int
 sync_new(struct sync **out, struct loop *loop, struct worker *worker,
@@ -574,6 +517,8 @@ sync_new(struct sync **out, struct loop *loop, struct worker *worker,
 	s->done = done;
 	s->env = env;
 	s->job.run = on_finished;
+	for (size_t i = 0; i < N_LISTS; i++)
+		paging_init(&s->list[i]);
 	build_init(&s->build, worker, s);
 	*out = s;
 	return 0;
@@ -587,9 +532,10 @@ sync_use(struct sync *s, const struct sync_source *source)
 	s->source = *source;
 	if (same)
 		return;
-	/* Another manager, perhaps, or another view: nothing known of the old ones may be sent there. */
+	/* Another manager, perhaps, or another view: nothing known of the old ones may be sent
+	 * there. */
 	s->url = 0;
-	drop_tags(s->tag);
+	forget_tags(s);
 	if (!s->running)
 		return;
 	upstream_cancel(s->fetch);
@@ -610,7 +556,13 @@ sync_url(const struct sync *s)
 const char *
 sync_watchable_url(const struct sync *s)
 {
-	return s->tag[KIND_CONNECTION] ? url_of(s) : NULL;
+	return s->list[KIND_CONNECTION].tag ? url_of(s) : NULL;
+}
+
+struct token_life
+sync_token_life(const struct sync *s)
+{
+	return s->token_life;
 }
 
 struct sync *
@@ -623,7 +575,8 @@ sync_free(struct sync *s)
 	loop_forget(s->loop, &s->job);
 	clear_lists(s);
 	build_fini(&s->build);
-	drop_tags(s->tag);
+	for (size_t i = 0; i < N_LISTS; i++)
+		paging_fini(&s->list[i]);
 	generation_unref(s->basis.current);
 	mem_free(s->deployment);
 	mem_free(s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The token for the manager. It is read from its file for each sync and wiped after it: a new token is
- * used as soon as it is there, and none lives in memory between.
+ * The token for the manager. It is read from its file for each sync and wiped after it: a new token
+ * is used as soon as it is there, and none lives in memory between.
  */
 #pragma once
 
@@ -18,14 +18,14 @@
 MUST_CHECK int credential_path(char **out, const char *configured);
 
 /*
- * Appends the token to out (whose max must allow LIMIT_TOKEN), without the white space around it. 0, or
- * -errno with a sentence in why; -EINVAL: empty, or it holds what no header may.
+ * Appends the token to out (whose max must allow LIMIT_TOKEN), without the white space around it.
+ * 0, or -errno with a sentence in why; -EINVAL: empty, or it holds what no header may.
  */
 MUST_CHECK int credential_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE]);
 
 /*
- * A digest of the manager's URLs and the token, as the next request would use them; all zero when the
- * token cannot be read.
+ * A digest of the manager's URLs and the token, as the next request would use them; all zero when
+ * the token cannot be read.
  */
 void credential_digest(
     uint8_t out[static REPLICA_IDENTITY_SIZE], const struct config *config, const char *path);

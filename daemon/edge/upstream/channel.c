@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libcurl's multi interface on the loop: its sockets, its timer, and the ends of its transfers. */
+#include "edge/upstream/fetch_internal.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define CONNECTIONS 4
+
+/* One socket libcurl watches, its resolver's and wakeup ones among them. */
+struct socket_watch {
+	struct event *event;
+	struct channel *channel;
+};
+
+/* --- ends --------------------------------------------------------------------------------- */
+
+/* libcurl may have forgotten its transfers: none of them would ever end. */
+static void
+fail_all(struct channel *c)
+{
+	while (c->first)
+		fetch_end(c->first, CURLE_OUT_OF_MEMORY);
+	c->retired = true;
+}
+
+/* Every transfer ends here, at a turn's end, when libcurl is not on the stack. */
+static void
+on_reap(struct later *job)
+{
+	struct channel *c = (struct channel *)((char *)job - offsetof(struct channel, reap));
+	struct upstream *u = c->upstream;
+	CURLMsg *message;
+	struct fetch *f;
+	CURLcode code;
+	int left;
+
+	c->reaping = true;
+	while (!c->broken && (message = libcurl.multi_info_read(c->multi, &left))) {
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		code = message->data.result; /* the message dies with the handle */
+		f = NULL;
+		(void)libcurl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &f);
+		fetch_end(f, code);
+	}
+	if (c->broken)
+		fail_all(c);
+	c->reaping = false;
+	upstream_tidy(u);
+}
+
+static void
+is_broken(struct channel *c)
+{
+	c->broken = true;
+	loop_after_turn(c->upstream->loop, &c->reap);
+}
+
+/* --- libcurl's events --------------------------------------------------------------------- */
+
+/*
+ * Resolver threads begin in here and may outlive all of us. Signals are the loop's: those threads
+ * inherit a mask that blocks them.
+ */
+static void
+drive(struct channel *c, curl_socket_t fd, int mask)
+{
+	sigset_t all, old;
+	int running;
+	CURLMcode code;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	code = libcurl.multi_socket_action(c->multi, fd, mask, &running);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (code != CURLM_OK) {
+		log_warn("libcurl gave up its transfers: they are begun anew",
+		    LOG_STR("reason", libcurl.multi_strerror(code)));
+		is_broken(c);
+	}
+	loop_after_turn(c->upstream->loop, &c->reap);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	drive(arg, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static void
+on_socket_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct socket_watch *w = arg;
+	int mask = 0;
+
+	if (what & EV_READ)
+		mask |= CURL_CSELECT_IN;
+	if (what & EV_WRITE)
+		mask |= CURL_CSELECT_OUT;
+	drive(w->channel, fd, mask);
+}
+
+/* libcurl wants to be called back in ms; never from here, we are inside it. */
+static int
+on_curl_timer(CURLM *multi, long ms, void *arg)
+{
+	struct channel *c = arg;
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+
+	(void)multi;
+	if (ms < 0)
+		return event_del(c->timer);
+	if (event_add(c->timer, &tv) == 0)
+		return 0;
+	is_broken(c);
+	return -1;
+}
+
+static void
+socket_watch_free(struct socket_watch *w)
+{
+	if (!w)
+		return;
+	if (w->event)
+		event_free(w->event);
+	mem_free(w);
+}
+
+static struct socket_watch *
+socket_watch_new(struct channel *c, curl_socket_t fd)
+{
+	struct socket_watch *w = mem_zalloc(sizeof *w);
+
+	if (!w)
+		return NULL;
+	w->channel = c;
+	if (libcurl.multi_assign(c->multi, fd, w) == CURLM_OK)
+		return w;
+	mem_free(w);
+	return NULL;
+}
+
+static int
+watch_for(struct socket_watch *w, curl_socket_t fd, int what)
+{
+	short events = EV_PERSIST;
+
+	if (what & CURL_POLL_IN)
+		events |= EV_READ;
+	if (what & CURL_POLL_OUT)
+		events |= EV_WRITE;
+	if (w->event)
+		event_free(w->event);
+	w->event = event_new(loop_base(w->channel->upstream->loop), fd, events, on_socket_ready, w);
+	return w->event && event_add(w->event, NULL) == 0 ? 0 : -1;
+}
+
+static int
+on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *watch)
+{
+	struct channel *c = arg;
+	struct socket_watch *w = watch;
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		socket_watch_free(w);
+		(void)libcurl.multi_assign(c->multi, fd, NULL);
+		return 0;
+	}
+	if (!w)
+		w = socket_watch_new(c, fd);
+	if (w && watch_for(w, fd, what) == 0)
+		return 0;
+	is_broken(c);
+	return -1;
+}
+
+/* --- beginning and end -------------------------------------------------------------------- */
+
+static int
+set_up_multi(struct channel *c)
+{
+	CURLM *m = c->multi = libcurl.multi_init();
+
+	if (!m || libcurl.multi_setopt(m, CURLMOPT_SOCKETFUNCTION, on_curl_socket) != CURLM_OK ||
+	    libcurl.multi_setopt(m, CURLMOPT_SOCKETDATA, c) != CURLM_OK ||
+	    libcurl.multi_setopt(m, CURLMOPT_TIMERFUNCTION, on_curl_timer) != CURLM_OK ||
+	    libcurl.multi_setopt(m, CURLMOPT_TIMERDATA, c) != CURLM_OK ||
+	    libcurl.multi_setopt(m, CURLMOPT_MAX_HOST_CONNECTIONS, (long)CONNECTIONS) != CURLM_OK ||
+	    libcurl.multi_setopt(m, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS) != CURLM_OK)
+		return -ENOMEM;
+	return 0;
+}
+
+int
+channel_new(struct channel **out, struct upstream *u)
+{
+	struct channel *c = mem_zalloc(sizeof *c);
+
+	if (!c)
+		return -ENOMEM;
+	c->upstream = u;
+	c->reap.run = on_reap;
+	c->timer = evtimer_new(loop_base(u->loop), on_timer, c);
+	if (!c->timer || set_up_multi(c) < 0) {
+		channel_free(c);
+		return -ENOMEM;
+	}
+	*out = c;
+	return 0;
+}
+
+int
+channel_add(struct channel *c, struct fetch *f)
+{
+	if (libcurl.multi_add_handle(c->multi, f->easy) != CURLM_OK)
+		return -ENOMEM;
+	return 0;
+}
+
+struct channel *
+channel_free(struct channel *c)
+{
+	if (!c)
+		return NULL;
+	loop_forget(c->upstream->loop, &c->reap);
+	while (c->first)
+		fetch_free(c->first);
+	/* It still calls on_curl_socket() meanwhile. */
+	if (c->multi)
+		(void)libcurl.multi_cleanup(c->multi);
+	if (c->timer)
+		event_free(c->timer);
+	mem_free(c);
+	return NULL;
+}

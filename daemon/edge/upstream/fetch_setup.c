@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What libcurl gets to know of a fetch: where to, whom to trust, what to send, and which caps hold. */
+#include "edge/upstream/fetch_internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+#define CONNECT_TIMEOUT_MS 3000
+#define LOW_SPEED_BYTES    100 /* a second, for LOW_SPEED_S: a server that drips */
+#define LOW_SPEED_S        15
+#define CONNECTION_LIFE_S  600 /* then certificates and addresses are looked at again */
+#define CONNECTION_IDLE_S  118
+#define CA_CACHE_S         3600 /* a replaced file opens a channel of its own before that */
+/*
+ * libcurl reads a hundred times in a row while there is something: no more than this times a
+ * hundred stands between two lookups.
+ */
+#define READ_BYTES    4096
+#define REFUSAL_BYTES (64 * 1024) /* of a body that is not a list */
+
+/* --- what comes back ---------------------------------------------------------------------- */
+
+static size_t
+on_header(char *line, size_t size, size_t n, void *arg)
+{
+	struct fetch *f = arg;
+
+	if (response_head_line(&f->head, line, n * size))
+		return n * size;
+	f->head_cut = true;
+	return 0;
+}
+
+/* Of a refusal the first part is enough: the rest, endless maybe, is not waited for. */
+static size_t
+on_body(char *p, size_t size, size_t n, void *arg)
+{
+	struct fetch *f = arg;
+	size_t max = f->body.max;
+	long status = 0;
+
+	n *= size;
+	(void)libcurl.easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status != 200 && max > REFUSAL_BYTES)
+		max = REFUSAL_BYTES;
+	f->body_cut = n > max - f->body.n;
+	if (f->discard_body)
+		f->body.n += f->body_cut ? 0 : n;
+	else
+		payload_add(&f->body, p, f->body_cut ? max - f->body.n : n);
+	return f->body_cut || f->body.error ? 0 : n;
+}
+
+/* --- the Unix socket ---------------------------------------------------------------------- */
+
+static int
+on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	struct fetch *f = arg;
+
+	(void)purpose;
+	f->socket_fd = fd;
+	return CURL_SOCKOPT_OK;
+}
+
+/*
+ * libcurl has a connection and has not sent a byte of this request. A kept one was judged when it
+ * was made: what did not pass was closed.
+ */
+static int
+on_connected(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+	struct fetch *f = arg;
+
+	(void)ip;
+	(void)local_ip;
+	(void)port;
+	(void)local_port;
+	if (f->socket_fd < 0 || socket_peer_check(f->socket_fd, f->socket_path,
+				    &f->channel->upstream->socket_owners, f->peer_why) == 0)
+		return CURL_PREREQFUNC_OK;
+	return CURL_PREREQFUNC_ABORT;
+}
+
+/* --- header fields ------------------------------------------------------------------------ */
+
+/*
+ * The token goes into a locked page of its own and no further: libcurl reads the list's text in
+ * place and copies it only into the request, which is wiped when it has been sent.
+ */
+static int
+set_authorization(struct fetch *f, struct span token)
+{
+	static const char name[] = "Authorization: Bearer ";
+	size_t n = sizeof name + token.n;
+	char *text;
+	int r = arena_new(&f->secret, n, f->channel->upstream->lock);
+
+	if (r < 0)
+		return r;
+	text = arena_alloc(f->secret, n, 1);
+	if (!text)
+		return arena_error(f->secret);
+	memcpy(text, name, sizeof name - 1);
+	if (token.n)
+		memcpy(text + sizeof name - 1, token.p, token.n);
+	f->authorization.data = text;
+	return arena_seal(f->secret);
+}
+
+static int
+add_field(struct fetch *f, const char *line)
+{
+	struct curl_slist *longer = libcurl.slist_append(f->fields, line);
+
+	if (!longer)
+		return -ENOMEM;
+	f->fields = longer;
+	return 0;
+}
+
+static int
+set_fields(struct fetch *f, const struct fetch_request *q)
+{
+	char line[LIMIT_ETAG + 32];
+	int r = add_field(f, "Accept: application/json");
+
+	/* Unpacked in the worker: for libcurl the coding is none of its business. */
+	if (r == 0)
+		r = add_field(f, "Accept-Encoding: gzip");
+	if (r == 0 && q->if_none_match) {
+		(void)snprintf(line, sizeof line, "If-None-Match: %s", q->if_none_match);
+		r = add_field(f, line);
+	}
+	if (r == 0 && q->wait_s > 0) {
+		(void)snprintf(line, sizeof line, "Prefer: wait=%" PRId64, q->wait_s);
+		r = add_field(f, line);
+	}
+	if (r == 0)
+		r = set_authorization(f, q->token);
+	f->authorization.next = f->fields;
+	return r;
+}
+
+/* --- options ------------------------------------------------------------------------------ */
+
+/* libcurl reads a long, a curl_off_t or a pointer as the option's number says, whatever was passed.
+ */
+#define FITS(option, value)                                                                        \
+	_Generic((value), int : 0, long                                                            \
+		 : (option) / 10000 % 3 == 0, default                                              \
+		 : (option) / 10000 % 3 != 0)
+
+/* Remembers the first refusal: one check at the end is enough. */
+#define SET(option, value)                                                                         \
+	do {                                                                                       \
+		_Static_assert(FITS(option, value), "the type of " #option);                       \
+		CURLcode set_code = libcurl.easy_setopt(e, option, value);                         \
+		if (set_code != CURLE_OK && code == CURLE_OK)                                      \
+			code = set_code;                                                           \
+	} while (0)
+
+static CURLcode
+set_transport(CURL *e, const struct upstream *u)
+{
+	CURLcode code = CURLE_OK;
+
+	SET(CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= LIBCURL_QUICK_EXIT
+	/* A resolver thread may outlive the fetch: we do not wait for it. */
+	SET(CURLOPT_QUICK_EXIT, 1L);
+#endif
+	/* Which of the two: the configuration's decision. */
+#if LIBCURL_VERSION_NUM >= 0x075500
+	SET(CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(CURLOPT_PROXY, u->proxy ? u->proxy : "");
+	SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* no token for a proxy's CONNECT */
+	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+	SET(CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_LIFE_S);
+	SET(CURLOPT_MAXAGE_CONN, (long)CONNECTION_IDLE_S);
+	return code;
+}
+
+static CURLcode
+set_tls(CURL *e, const struct upstream *u)
+{
+	const char *cert = u->tls_file[TLS_CERT], *key = u->tls_file[TLS_KEY];
+	CURLcode code = CURLE_OK;
+
+	SET(CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	/* A resumed session would not look at the certificate again; newer versions resume. */
+	SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
+	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	SET(CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHE_S);
+#endif
+	if (u->tls_file[TLS_CA]) {
+		SET(CURLOPT_CAINFO, u->tls_file[TLS_CA]);
+		SET(CURLOPT_CAPATH, NULL); /* these authorities and no others */
+	}
+	if (cert) {
+		SET(CURLOPT_SSLCERT, cert);
+		SET(CURLOPT_SSLKEY, key ? key : cert);
+	}
+	if (u->pin)
+		SET(CURLOPT_PINNEDPUBLICKEY, u->pin);
+	return code;
+}
+
+/*
+ * The request's target: path and query, or all of the URL for a proxy that forwards. Said in so
+ * many words because libcurl leaves the query out when it is short of memory, and asks another
+ * question.
+ */
+static const char *
+target_of(const char *url, bool forwarded)
+{
+	const char *host = strstr(url, "://"), *path = host ? strchr(host + 3, '/') : NULL;
+
+	return path && !forwarded ? path : url;
+}
+
+static CURLcode
+set_request(CURL *e, struct fetch *f, const struct fetch_request *q)
+{
+	bool forwarded = f->channel->upstream->proxy && strncmp(q->url, "http:", 5) == 0;
+	CURLcode code = CURLE_OK;
+
+	SET(CURLOPT_URL, q->url);
+	SET(CURLOPT_REQUEST_TARGET, target_of(q->url, forwarded && !q->socket_path));
+	SET(CURLOPT_TIMEOUT_MS, (long)(f->channel->upstream->timeout_ms + q->wait_s * 1000));
+	/* A server that holds its response is silent, not slow. */
+	SET(CURLOPT_LOW_SPEED_LIMIT, q->wait_s > 0 ? 0L : (long)LOW_SPEED_BYTES);
+	SET(CURLOPT_LOW_SPEED_TIME, q->wait_s > 0 ? 0L : (long)LOW_SPEED_S);
+	SET(CURLOPT_USERAGENT, "connd/" CONND_VERSION);
+	SET(CURLOPT_HTTPHEADER, &f->authorization);
+	SET(CURLOPT_BUFFERSIZE, (long)READ_BYTES);
+	SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)q->max_body);
+	SET(CURLOPT_HEADERFUNCTION, on_header);
+	SET(CURLOPT_HEADERDATA, f);
+	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_WRITEDATA, f);
+	SET(CURLOPT_ERRORBUFFER, f->error);
+	SET(CURLOPT_PRIVATE, f);
+	if (q->socket_path) {
+		SET(CURLOPT_UNIX_SOCKET_PATH, q->socket_path);
+		SET(CURLOPT_PROXY, "");
+		SET(CURLOPT_SOCKOPTFUNCTION, on_socket_made);
+		SET(CURLOPT_SOCKOPTDATA, f);
+		SET(CURLOPT_PREREQFUNCTION, on_connected);
+		SET(CURLOPT_PREREQDATA, f);
+	}
+	return code;
+}
+
+int
+fetch_setup(struct fetch *f, const struct fetch_request *q)
+{
+	const struct upstream *u = f->channel->upstream;
+	int r = set_fields(f, q);
+
+	if (r < 0)
+		return r;
+	if (set_transport(f->easy, u) != CURLE_OK || set_tls(f->easy, u) != CURLE_OK ||
+	    set_request(f->easy, f, q) != CURLE_OK)
+		return -ENOMEM;
+	return 0;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/upstream/refusal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "proto/page.h"
+
+#define BODY_BYTES    (64 * 1024) /* of the unpacked text: unpacking is done in the loop */
+#define MESSAGE_BYTES 120         /* of what a manager says about its refusal */
+
+static enum sync_outcome
+outcome_of(int status, struct span text)
+{
+	if (status >= 400 && manager_secrets_refused(text))
+		return SYNC_REFUSED;
+	if (status >= 500)
+		return SYNC_UNREACHABLE;
+	switch (status) {
+	case 401:
+	case 403:
+		return SYNC_UNAUTHORIZED;
+	case 404:
+	case 407:
+	case 408:
+	case 425:
+	case 429:
+		return SYNC_UNREACHABLE;
+	default:
+		return SYNC_BAD;
+	}
+}
+
+/* The next step, by status. */
+static const char *
+advice_of(int status)
+{
+	switch (status) {
+	case 401:
+		return "; put a valid token into its file: it is read for every sync";
+	case 403:
+		return "; the token needs the right to read these objects and their secrets";
+	case 404:
+		return "; check [manager] organization, deployment or workspace, and the token's "
+		       "scope";
+	case 407:
+		return "; the proxy wants a login: put it into [manager] proxy";
+	default:
+		return "";
+	}
+}
+
+/* Shown to clients and people: foreign text, so nothing but plain ASCII. */
+static void
+make_plain(char *text)
+{
+	for (char *p = text; *p; p++)
+		if (*p < 0x20 || *p > 0x7e)
+			*p = '?';
+}
+
+static void
+write_text(struct refusal *out, int status, const char *message)
+{
+	const char *advice = advice_of(status);
+
+	if (status < 400)
+		(void)snprintf(out->text, sizeof out->text,
+		    "status %d: connd follows no redirects and expects a list", status);
+	else if (out->outcome == SYNC_REFUSED)
+		(void)snprintf(out->text, sizeof out->text,
+		    "status %d: the organization's \"Environment Secrets Fetching\" is off: an "
+		    "owner turns it on (Astro: in the Organization's settings; connd-manager: "
+		    "organization set --secrets-fetching on)",
+		    status);
+	else
+		(void)snprintf(out->text, sizeof out->text, "status %d%s%.*s%s", status,
+		    *message ? ": " : "", MESSAGE_BYTES, message, advice);
+}
+
+void
+refusal_read(struct refusal *out, const struct fetch_result *f)
+{
+	struct buf text = BUF_INIT(BODY_BYTES), message = BUF_INIT(BODY_BYTES);
+
+	/* One that cannot be unpacked, or is longer, is judged by its status. */
+	if (payload_unpack(f->body, &text) < 0)
+		buf_reset(&text);
+	out->outcome = outcome_of(f->status, span_of_buf(&text));
+	manager_error_message(span_of_buf(&text), &message);
+	write_text(out, f->status, buf_error(&message) ? "" : buf_str(&message));
+	make_plain(out->text);
+	buf_fini(&text);
+	buf_fini(&message);
+}
+
+void
+refusal_of_failure(struct refusal *out, const struct fetch_result *f)
+{
+	out->outcome = SYNC_UNREACHABLE;
+	if (f->end == FETCH_BAD || f->end == FETCH_TOO_BIG)
+		out->outcome = SYNC_BAD;
+	else if (f->end == FETCH_FAILED)
+		out->outcome = SYNC_FAILED;
+	(void)snprintf(out->text, sizeof out->text, "%.250s", f->reason);
+	make_plain(out->text);
+}

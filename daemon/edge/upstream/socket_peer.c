@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "edge/upstream/socket_peer.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define MANAGER_USER "connd-manager"
+
+static void
+add(struct socket_owners *o, uid_t uid)
+{
+	if (o->n < SOCKET_OWNERS_MAX)
+		o->uid[o->n++] = uid;
+}
+
+static bool
+find_user(const char *name, uid_t *uid)
+{
+	char *end;
+	unsigned long n = strtoul(name, &end, 10);
+	const struct passwd *p;
+
+	if (*name >= '0' && *name <= '9' && *end == '\0') {
+		*uid = (uid_t)n;
+		return true;
+	}
+	p = getpwnam(name);
+	if (p)
+		*uid = p->pw_uid;
+	return p != NULL;
+}
+
+void
+socket_owners_find(struct socket_owners *out, const struct config_list *names)
+{
+	uid_t uid;
+
+	out->n = 0;
+	if (names->n == 0) {
+		add(out, 0);
+		add(out, geteuid());
+		if (find_user(MANAGER_USER, &uid))
+			add(out, uid);
+	}
+	for (size_t i = 0; i < names->n; i++) {
+		if (find_user(names->item[i], &uid))
+			add(out, uid);
+		else
+			log_warn("[manager] socket_user is not a user here: it matches nobody",
+			    LOG_STR("user", names->item[i]));
+	}
+}
+
+static bool
+is_owner(const struct socket_owners *o, uid_t uid)
+{
+	for (size_t i = 0; i < o->n; i++)
+		if (o->uid[i] == uid)
+			return true;
+	return false;
+}
+
+int
+socket_peer_check(int fd, const char *path, const struct socket_owners *owners,
+    char why[static SOCKET_PEER_WHY_SIZE])
+{
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+	int r = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		r = -errno;
+	else if (peer.uid == (uid_t)-1)
+		r = -EAGAIN; /* its queue is full */
+	if (r < 0) {
+		(void)snprintf(
+		    why, SOCKET_PEER_WHY_SIZE, "cannot connect to %.128s: %s", path, strerror(-r));
+		return r;
+	}
+	if (is_owner(owners, peer.uid))
+		return 0;
+	(void)snprintf(why, SOCKET_PEER_WHY_SIZE,
+	    "%.108s: uid %u serves it, which is not trusted as the manager: nothing was sent; if "
+	    "it "
+	    "is the manager, set [manager] socket_user = %u",
+	    path, (unsigned)peer.uid, (unsigned)peer.uid);
+	return -EPERM;
+}
