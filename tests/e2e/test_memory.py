@@ -80,6 +80,36 @@ def copies(pid: int, needle: str) -> int:
     return n
 
 
+def locked_copies(pid: int, needle: str) -> tuple[int, int]:
+    """How often the text stands in locked memory, and elsewhere."""
+    locked = elsewhere = 0
+    spans: list[tuple[int, int, bool]] = []
+    with open(f"/proc/{pid}/smaps") as smaps:
+        for line in smaps:
+            words = line.split()
+            if "-" in words[0] and words[0][-1] != ":":
+                start, end = (int(x, 16) for x in words[0].split("-"))
+                wanted = words[1][0] == "r" and words[4] == "0" and "[v" not in line
+            elif words[0] == "VmFlags:" and wanted:
+                spans.append((start, end, "lo" in words[1:]))
+    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+        for start, end, is_locked in spans:
+            memory.seek(start)
+            n = memory.read(end - start).count(needle.encode())
+            locked, elsewhere = locked + n * is_locked, elsewhere + n * (not is_locked)
+    return locked, elsewhere
+
+
+@readable
+def test_the_token_of_a_held_request_is_in_locked_memory_alone(manager: Manager) -> None:
+    manager.create_variable("v", "1", manager.deployment_ids["prod"])
+    with manager.connd(sections={"manager": {"push": "yes", "refresh": "1h"}}) as connd:
+        pid = connd.running.pid
+        connd.wait_for(lambda s: s.get("push") == "held", "a request is held")
+        # The text of the header field; what libcurl made of it has been sent and wiped.
+        eventually(lambda: locked_copies(pid, manager.token) == (1, 0), "one copy, locked", 10)
+
+
 @readable
 def test_the_manager_holds_no_value_once_it_has_answered(manager: Manager) -> None:
     assert manager.program
