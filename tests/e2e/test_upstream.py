@@ -296,6 +296,22 @@ def test_the_managers_unix_socket(local: UnixFaultyManager, workdir: Path) -> No
         assert connd.status()["manager"] == local.url
 
 
+def test_connd_managers_own_unix_socket(workdir: Path) -> None:
+    """What one machine is set up with: no port that another program could take."""
+    path = workdir / "manager.sock"
+    manager = Manager(workdir)
+    manager.serve("--listen", f"unix:{path}")
+    prod = manager.deployment_ids["prod"]
+    manager.create_connection("db", prod, host="h", password="p")
+    sections = {"manager": {"url": f"unix:{path}", "push": "yes", "refresh": "1h"}}
+    with manager.connd(sections=sections) as connd:
+        assert connd.connection("db")["password"] == "p"
+        connd.wait_for(lambda s: s.get("push") == "held", "a request is held")
+        manager.create_variable("v", "1", prod)
+        eventually(lambda: connd.variable("v") == "1", "push brings it")
+    manager.stop()
+
+
 def test_a_unix_socket_of_another_user_gets_nothing(
     local: UnixFaultyManager, workdir: Path
 ) -> None:
