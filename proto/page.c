@@ -401,7 +401,7 @@ read_row(struct reading *r, struct span row)
 	buf_reset(r->scratch);
 	r->row = (struct manager_row){ 0 };
 	if (scan_type(row) != SCAN_OBJECT)
-		return fail(r, "no object");
+		return fail(r, "not an object");
 	twice = collect(row, fields, N_ELEMENTS(fields));
 	if (twice != NONE)
 		return fail(r, "%s twice", fields[twice].name);
@@ -427,7 +427,7 @@ static int
 read_count(struct reading *r, const char *name, struct span value, int64_t *out)
 {
 	if (!value.p || scan_int(value, out) < 0 || *out < 0)
-		return fail(r, "%s is no count", name);
+		return fail(r, "%s is not a count", name);
 	return 0;
 }
 
@@ -446,12 +446,12 @@ read_list(struct reading *r, struct span list, struct span *rows, int64_t *total
 	int rc;
 
 	if (scan_type(list) != SCAN_OBJECT)
-		return fail(r, "the list is no object");
+		return fail(r, "the list is not an object");
 	twice = collect(list, fields, N_ELEMENTS(fields));
 	if (twice != NONE)
 		return fail(r, "%s twice", fields[twice].name);
 	if (!is_type(*rows, SCAN_ARRAY))
-		return fail(r, "environmentObjects is no array");
+		return fail(r, "environmentObjects is not an array");
 	rc = read_count(r, "totalCount", total_count, total);
 	if (rc == 0 && limit.p)
 		rc = read_count(r, "limit", limit, &ignored);
@@ -478,7 +478,7 @@ manager_page_read(struct span text, enum manager_type type, struct span deployme
 
 	*why = '\0';
 	if (scan_check(text, SCAN_LENIENT, &list, &at) < 0)
-		return fail(&r, "no JSON at byte %zu", at);
+		return fail(&r, "not JSON at byte %zu", at);
 	rc = read_list(&r, list, &rows, &p.total);
 	while (rc == 0 && scan_element(&rows, &value)) {
 		r.index = ++p.n_rows;

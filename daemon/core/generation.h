@@ -45,7 +45,7 @@ struct generation_builder;
 /* lock, max_bytes: as base/arena.h. 0 or -ENOMEM. */
 MUST_CHECK int generation_builder_new(
     struct generation_builder **out, enum arena_lock lock, size_t max_bytes);
-/* There will be n records, it is said: room for them at once. 0, -ENOMEM, or -EMSGSIZE. */
+/* Reserves space for n records (a hint, not a limit). 0, -ENOMEM, or -EMSGSIZE. */
 MUST_CHECK int generation_builder_expect(struct generation_builder *b, size_t n);
 /*
  * Copies a record in. 0; -EEXIST: the same kind and key a second time; -EMSGSIZE, -ENOMEM, -EPERM

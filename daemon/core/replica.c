@@ -242,7 +242,7 @@ answer_expired(struct replica *r, int64_t now_ms, struct answer *out)
 	const char *why = *r->last_error ? r->last_error : "no sync has ended since";
 
 	if (refusal_has_ended_it(r, now_ms))
-		snprintf(r->reason, sizeof r->reason, "the manager refuses since %" PRId64 " s: %s",
+		snprintf(r->reason, sizeof r->reason, "the manager has refused for %" PRId64 " s: %s",
 		    (now_ms - r->refused_ms) / 1000, why);
 	else
 		snprintf(r->reason, sizeof r->reason, "not confirmed for %" PRId64 " s: %s",
@@ -329,7 +329,7 @@ replica_ask_now(struct replica *r, int64_t now_ms, enum record_kind kind, struct
 	out->missed = !rec && !hidden;
 }
 
-/* May a question that finds no data hope for a sync? */
+/* Is a sync running or due, so that a lookup without data is worth a wait? */
 static bool
 sync_is_near(const struct replica *r, int64_t now_ms)
 {
@@ -382,7 +382,7 @@ replica_wait(struct replica *r, int64_t now_ms, struct waiter *w)
 
 /*
  * Answers those whose time is up; INT64_MAX: all. They move to a list of their own first: an answer may
- * forget others, or bring new questions.
+ * forget others, or start new lookups.
  */
 void
 replica_end_waits(struct replica *r, int64_t now_ms)
@@ -467,7 +467,7 @@ replica_current(struct replica *r)
 
 /* --- time ---------------------------------------------------------------------------- */
 
-/* Held values end: the number moves, so that nobody who kept one goes on believing in it. */
+/* Held values expire: the number grows, so that a client that kept one looks again. */
 static void
 end_held(struct replica *r, int64_t now_ms)
 {

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The replica: which generation is served, how much it may be believed, when to ask the manager
- * again, and who is waiting for a first answer. A state machine without I/O or clock: the caller says
- * what time it is, and what the replica needs of the world comes through struct replica_ops.
+ * The replica: which generation is served, how fresh it is, when to ask the manager again, and which
+ * lookups wait for a first list. A state machine without I/O or clock: the caller passes the time, and
+ * what the replica needs from outside comes through struct replica_ops.
  *
- * Every question leaves with exactly one answer: at once, or, while there is no data at all, when the
- * running sync ends or cold_wait is over.
+ * Every lookup gets exactly one response: at once, or, while there is no data at all, when the running
+ * sync ends or cold_wait is over.
  *
  * The life of a sync: the replica calls ops->start_sync(); the edge fetches, fills a builder, makes a
  * list of it and calls replica_sync_done() exactly once. One sync is in flight at a time.
  *
- * A miss is answered at once from what is there. Behind the answer a probe may ask for that one key (see
- * core/probe.h), so that the next question finds what was made a moment ago; only when the caller says
- * with replica_missed() that the asker may have it.
+ * A miss is answered at once. Behind the response a probe may ask the manager for that one key (see
+ * core/probe.h), so that the next lookup finds an object created a moment ago. The caller allows it with
+ * replica_missed(), for keys that the client may read.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ struct replica_config {
 	struct windows windows;
 	int64_t refresh_ms;              /* between good syncs; jittered */
 	int64_t timeout_ms;              /* of one request to the manager */
-	int64_t cold_wait_ms;            /* how long a question waits while there is no data */
+	int64_t cold_wait_ms;            /* how long a lookup waits while there is no data */
 	uint32_t deletion_guard_percent; /* a list that drops more is held until it is seen twice */
 	int64_t probe_ms;                /* between probes for missing keys; 0: none */
 	enum arena_lock lock;
@@ -100,8 +100,8 @@ struct answer {
 struct replica;
 
 /*
- * A question that must wait. Embedded in the asker's own object; linked while it waits. The asker
- * that goes away first calls replica_forget().
+ * A lookup that waits. Embedded in the client's own object, linked while it waits. A client that leaves
+ * first calls replica_forget().
  */
 struct waiter {
 	struct waiter *next, **at; /* the replica's */
@@ -136,7 +136,7 @@ struct replica_ops {
 MUST_CHECK int replica_new(struct replica **out, const struct replica_config *config,
     const struct replica_ops *ops, void *env, uint64_t first_generation);
 struct replica *replica_free(struct replica *r); /* waiters get NOT_READY; returns NULL */
-/* Nobody waits any more: those who do get NOT_READY, and so do all who would. */
+/* Ends all waits with NOT_READY; later lookups without data get NOT_READY at once. */
 void replica_close(struct replica *r);
 void replica_configure(struct replica *r, const struct replica_config *config); /* on reload */
 

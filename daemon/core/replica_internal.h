@@ -16,7 +16,7 @@ struct replica {
 	struct generation *current; /* NULL: no data yet */
 	uint64_t number;            /* of current, or what the first one gets */
 	int64_t
-	    confirmed_ms; /* when the manager was asked, the last time it said that current is so */
+	    confirmed_ms; /* when the request was sent that last confirmed current */
 	bool loaded;      /* ... to an earlier run: no sync of this one has ended well */
 	int64_t carry_until_ms;  /* the first held value ends then; INT64_MAX: none is held */
 	int64_t held_until_ms;   /* the second one counts from then on */
@@ -27,7 +27,7 @@ struct replica {
 
 	bool syncing, sync_again;
 	int64_t begun_ms;                    /* the one that runs */
-	int64_t next_sync_ms, asked_sync_ms; /* when one is due; when a question may start one */
+	int64_t next_sync_ms, asked_sync_ms; /* when one is due; when a lookup may start one */
 	struct replica_floor floor;          /* Retry-After: none starts before */
 	int64_t look_ms; /* while it is in force: when to look for another token or URL */
 	int64_t done_ms; /* when the last one ended */

@@ -9,9 +9,9 @@
 
 #define HOLD_MS_MAX     30000 /* a list held back is checked by a second one no later than this */
 #define GUARD_FROM      10    /* a kind with fewer objects may lose some, but not all, unchecked */
-#define URGENT_RETRY_MS 10000 /* the longest back-off while nothing can be answered */
+#define URGENT_RETRY_MS 10000 /* the longest back-off while there is no data to serve */
 #define ASKED_RETRY_MS                                                                             \
-	1000 /* a question that finds no data starts a sync this soon after the last */
+	1000 /* a lookup without data starts a sync this soon after the last */
 
 /* Remembers why; one note for each new reason, not for each failure. */
 static void
@@ -47,7 +47,7 @@ sync_failed(struct replica *r, int64_t now_ms, const struct sync_result *result,
 }
 
 /*
- * The manager has said that what we serve is so: was so when it was asked. What changed while a long list
+ * The manager has confirmed what is served, as of when the request was sent. What changed while a long list
  * was read may not be in it, and an answer may wait in a machine that sleeps.
  */
 static void

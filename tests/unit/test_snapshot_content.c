@@ -293,7 +293,7 @@ each_refusal_has_its_own_words(void **state)
 	assert_non_null(strstr(why, "max_bytes"));
 	assert_int_equal(
 	    read_with(&back, &about, span_of("#!/bin/sh\n"), &owner, &keys, &wrote, why), -EBADMSG);
-	assert_string_equal(why, "it is no snapshot of connd");
+	assert_string_equal(why, "it is not a snapshot of connd");
 	file.data[8] = 2;
 	assert_int_equal(
 	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why), -EBADMSG);
@@ -455,7 +455,7 @@ a_stamp_is_no_snapshot_and_the_reverse(void **state)
 	assert_int_equal(
 	    read_with(&back, &about, span_of_buf(&small), &owner, &keys, &wrote, why), -EBADMSG);
 	assert_int_equal(stamp_read(&read, span_of_buf(&file), &owner, &keys, why), -EBADMSG);
-	assert_string_equal(why, "it is no stamp of connd");
+	assert_string_equal(why, "it is not a stamp of connd");
 	/* Not even under the other's name. */
 	memcpy(small.data, file.data, 8);
 	assert_true(read_with(&back, &about, span_of_buf(&small), &owner, &keys, &wrote, why) < 0);

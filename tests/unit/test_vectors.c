@@ -80,7 +80,7 @@ each_case(const char *file, void (*check)(const struct json *c))
 	char *data = read_file(file, &n);
 
 	if (json_parse(&j, (struct span){ data, n }, &at))
-		fail_msg("%s: no JSON at byte %zu", file, at);
+		fail_msg("%s: not JSON at byte %zu", file, at);
 	for (c = json_first(json_get(j, "cases")); c; c = json_next(c), n_cases++) {
 		assert_non_null(text_in(c, "name"));
 		print_message("%s: %s\n", file, text_in(c, "name"));

@@ -317,7 +317,7 @@ reading_failed(char *why, int error)
 {
 	switch (error) {
 	case -ENOMEM:
-		return snap_refuse(why, error, "memory is out");
+		return snap_refuse(why, error, "out of memory");
 	case -EMSGSIZE:
 		return snap_refuse(why, error, "it needs more than [memory] max_bytes");
 	case -EPERM:

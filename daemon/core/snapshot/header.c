@@ -177,7 +177,7 @@ snap_header_read(struct snap_header *h, struct snap_cursor *c, const struct snap
 	uint64_t format, algorithm, url_n;
 
 	if (!magic || memcmp(magic, h->magic, SNAP_MAGIC_SIZE) != 0)
-		return snap_refuse(why, -EBADMSG, "it is no %s of connd",
+		return snap_refuse(why, -EBADMSG, "it is not a %s of connd",
 		    h->magic == snap_stamp_magic ? "stamp" : "snapshot");
 	format = snap_get(c, 2);
 	algorithm = snap_get(c, 2);
