@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -116,16 +117,32 @@ def refused_token(x: Exchange) -> None:
     x.reply({"message": "token expired", "requestId": "r", "statusCode": 401}, 401)
 
 
+def endless_trailers(x: Exchange) -> None:
+    x.head(200, "application/json", Transfer_Encoding="chunked")
+    x.write(b"2\r\n{}\r\n0\r\n")
+    while not x.manager.closing.is_set():
+        x.write(b"X-Trailer: " + b"x" * 4000 + b"\r\n")
+
+
+BOMB = gzip.compress(b" " * (100 << 20), 9)
+
+
+def gzip_bomb(x: Exchange) -> None:
+    x.reply(BOMB, Content_Encoding="gzip")
+
+
 FAKED: dict[str, tuple[Callable[[Exchange], None], str]] = {
     "slow drip": (Exchange.drip, "[Tt]ime"),
     "connection reset in mid-answer": (reset, "reset|Recv failure"),
     "429 storm": (storm_429, "status 429"),
     "500 to everything": (error_500, "status 500"),
-    "malformed: JSON cut short": (malformed, "no JSON"),
+    "malformed: JSON cut short": (malformed, "not JSON"),
     "malformed: a proxy's sign-in page": (sign_in_page, "text/html"),
     "malformed: fewer rows than it says": (nothing_left, "not complete"),
     "rows of another Deployment": (wrong_deployment, "scopeEntityId"),
     "token refused (401)": (refused_token, "status 401"),
+    "endless trailers": (endless_trailers, "do not end"),
+    "a gzip bomb": (gzip_bomb, "larger than 32 MiB"),
 }
 
 
