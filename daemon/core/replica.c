@@ -242,7 +242,8 @@ answer_expired(struct replica *r, int64_t now_ms, struct answer *out)
 	const char *why = *r->last_error ? r->last_error : "no sync has ended since";
 
 	if (refusal_has_ended_it(r, now_ms))
-		snprintf(r->reason, sizeof r->reason, "the manager has refused for %" PRId64 " s: %s",
+		snprintf(r->reason, sizeof r->reason,
+		    "the manager has refused for %" PRId64 " s: %s",
 		    (now_ms - r->refused_ms) / 1000, why);
 	else
 		snprintf(r->reason, sizeof r->reason, "not confirmed for %" PRId64 " s: %s",

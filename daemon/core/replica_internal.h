@@ -15,12 +15,11 @@ struct replica {
 
 	struct generation *current; /* NULL: no data yet */
 	uint64_t number;            /* of current, or what the first one gets */
-	int64_t
-	    confirmed_ms; /* when the request was sent that last confirmed current */
-	bool loaded;      /* ... to an earlier run: no sync of this one has ended well */
-	int64_t carry_until_ms;  /* the first held value ends then; INT64_MAX: none is held */
-	int64_t held_until_ms;   /* the second one counts from then on */
-	struct generation *held; /* a list that dropped too much and waits for a second one */
+	int64_t confirmed_ms;       /* when the request was sent that last confirmed current */
+	bool loaded;                /* ... to an earlier run: no sync of this one has ended well */
+	int64_t carry_until_ms;     /* the first held value ends then; INT64_MAX: none is held */
+	int64_t held_until_ms;      /* the second one counts from then on */
+	struct generation *held;    /* a list that dropped too much and waits for a second one */
 
 	bool refused; /* since refused_ms, and no good list yet */
 	int64_t refused_ms;

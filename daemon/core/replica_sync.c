@@ -10,8 +10,7 @@
 #define HOLD_MS_MAX     30000 /* a list held back is checked by a second one no later than this */
 #define GUARD_FROM      10    /* a kind with fewer objects may lose some, but not all, unchecked */
 #define URGENT_RETRY_MS 10000 /* the longest back-off while there is no data to serve */
-#define ASKED_RETRY_MS                                                                             \
-	1000 /* a lookup without data starts a sync this soon after the last */
+#define ASKED_RETRY_MS  1000  /* a lookup without data starts a sync this soon after the last */
 
 /* Remembers why; one note for each new reason, not for each failure. */
 static void
