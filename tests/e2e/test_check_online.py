@@ -93,7 +93,7 @@ def test_the_next_url_is_asked_as_a_sync_would(faulty: FaultyManager, workdir: P
     connd.sections["manager"]["url"] = f"{dead} {faulty.url}"
     code, out, err = check(connd, "--online")
     assert (code, out) == (0, "OK\n")
-    assert f"connd: {dead}: " in err and f"connd: {faulty.url}: it gives 1 connections" in err
+    assert f"connd: {dead}: " in err and f"connd: {faulty.url}: it gives 1 connection and" in err
 
 
 def test_online_needs_check(workdir: Path) -> None:

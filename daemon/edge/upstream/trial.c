@@ -99,7 +99,8 @@ on_list(struct trial *t, const struct fetch_result *f)
 		say(t, "it withholds secrets; the token needs the right to read them");
 		end(t, -EACCES);
 	} else {
-		say(t, "it gives %" PRId64 " connections and their secrets", page.total);
+		say(t, "it gives %" PRId64 " connection%s and their secrets", page.total,
+		    page.total == 1 ? "" : "s");
 		end(t, 0);
 	}
 }
