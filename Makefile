@@ -272,6 +272,7 @@ bench: all $(BENCH) ## how fast connd, the shim and the manager answer, beside f
 	@CONND_BUILD=$(BIN) .venvs/airflow33/bin/python tests/bench/shim_task.py
 	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/manager.py $B/tests/bench
 	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/outage.py $B/tests/bench
+	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/large_pages.py
 
 # Faults, end to end; make test runs a shorter round of it.
 ASK := $B/tests/chaos/ask
