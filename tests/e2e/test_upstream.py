@@ -315,7 +315,7 @@ def test_connd_managers_own_unix_socket(workdir: Path) -> None:
 def test_a_unix_socket_of_another_user_gets_nothing(
     local: UnixFaultyManager, workdir: Path
 ) -> None:
-    """Whoever made the path: what counts is who serves it."""
+    """The owner of the path does not count; the user that serves it does."""
     local.add(variable_row("v", local.deployment, "1"))
     sections = {"manager": {"socket_user": "nobody 4242"}}
     connd = local.connd(workdir, sections).start("listening")

@@ -23,7 +23,7 @@
 
 struct upstream;
 
-/* Whom to trust, and how long to wait; all is copied. 0 or -ENOMEM. Does not need libcurl yet. */
+/* Trust, addresses and time-outs as configured; all is copied. 0 or -ENOMEM. Does not need libcurl yet. */
 MUST_CHECK int upstream_new(struct upstream **out, struct loop *loop, const struct config *config);
 /* Ends every fetch without its done(). NULL is fine; returns NULL. */
 struct upstream *upstream_free(struct upstream *u);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What libcurl gets to know of a fetch: where to, whom to trust, what to send, and which caps hold. */
+/* What libcurl gets to know of a fetch: address, trust, request and caps. */
 #include "edge/upstream/fetch_internal.h"
 
 #include <errno.h>
