@@ -58,8 +58,8 @@ struct sync_list {
 struct sync_result {
 	enum sync_outcome outcome;
 	struct sync_list list; /* SYNC_OK: its generation is taken by the replica, else NULL */
-	int64_t
-	    asked_ms; /* its first request was sent: what it says was so then; 0: at its start */
+	/* When its first request was sent: what the list says was so then. 0: at the sync's start. */
+	int64_t asked_ms;
 	int64_t retry_after_ms; /* as the manager named it (core/retry_after.h); 0: it did not */
 	const char *reason;     /* for a person, when it did not succeed; copied */
 };
@@ -143,8 +143,8 @@ void replica_configure(struct replica *r, const struct replica_config *config); 
 /* A Retry-After in force: no request is sent before until_ms (boot clock; past: none is in force). */
 struct replica_floor {
 	int64_t until_ms;
-	uint8_t
-	    identity[REPLICA_IDENTITY_SIZE]; /* of the client it was sent to; all zero: unknown */
+	/* Of the client it was sent to; all zero: unknown. */
+	uint8_t identity[REPLICA_IDENTITY_SIZE];
 };
 
 /* What must outlive a process; all times on the boot clock. */

@@ -57,8 +57,8 @@ struct world {
 	struct later next;
 	int more; /* of the same, in a row */
 	char url[128];
-	const char
-	    *response; /* what the server sends behind the head of a request, then `endless` */
+	/* What the server sends behind the head of a request, then `endless`. */
+	const char *response;
 	const char *endless; /* NULL: nothing */
 	char head[4096];     /* of the last request */
 	atomic_int n_heads;

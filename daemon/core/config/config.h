@@ -38,9 +38,10 @@ struct config_require {
 
 struct config {
 	struct {
-		struct config_list
-		    url; /* scheme://host:port, no trailing "/" or "/v1"; or unix:PATH */
-		struct config_list socket_user; /* who may serve a unix: URL; none: the default */
+		/* scheme://host:port without a trailing "/" or "/v1"; or unix:PATH */
+		struct config_list url;
+		/* who may serve a unix: URL; empty: the default */
+		struct config_list socket_user;
 		char *organization, *deployment,
 		    *workspace; /* of the last two exactly one is set */
 		char *token_file, *ca_file, *client_cert, *client_key, *pin, *proxy;

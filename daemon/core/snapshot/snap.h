@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a snapshot's two files, content and stamp, share: whose data they hold, and under which
- * keys. */
+/*
+ * What a snapshot's two files, content and stamp, share: whose data they hold, and under which
+ * keys.
+ */
 #pragma once
 
 #include <stdint.h>

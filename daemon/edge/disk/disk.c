@@ -121,8 +121,10 @@ report(struct disk *d, enum disk_file file, int error, const char *why)
 	(void)!write(d->fd, &one, sizeof one); /* full: the loop has been told already */
 }
 
-/* What waits speaks of a content that is not there, and the stamp it would replace of the one that
- * is. */
+/*
+ * What waits speaks of a content that is not there, and the stamp it would replace of the one
+ * that is.
+ */
 static void
 drop_stamp(struct disk *d)
 {
@@ -178,8 +180,7 @@ start_thread(struct disk *d)
 	return -err;
 }
 
-/* --- the loop's side ---------------------------------------------------------------------------
- */
+/* --- the loop's side ---------------------------------------------------------------------- */
 
 static void
 on_outcome(evutil_socket_t fd, short what, void *arg)

@@ -45,7 +45,9 @@ struct disk *disk_free(struct disk *d, int ms);
  */
 MUST_CHECK int disk_read(
     const char *path, const char *suffix, struct buf *out, char why[static FILE_WHY_SIZE]);
-/* Opens it, of max bytes at most, to be read with file_take(): the descriptor, or -errno as
- * disk_read(). */
+/*
+ * Opens it, of max bytes at most, to be read with file_take(): the descriptor, or -errno as
+ * disk_read().
+ */
 MUST_CHECK int disk_open(
     const char *path, const char *suffix, size_t max, size_t *size, char why[static FILE_WHY_SIZE]);

@@ -149,7 +149,9 @@ set_fields(struct fetch *f, const struct fetch_request *q)
 
 /* --- options ------------------------------------------------------------------------------ */
 
-/* libcurl reads a long, a curl_off_t or a pointer as the option's number says, whatever was passed.
+/*
+ * libcurl reads a long, a curl_off_t or a pointer as the option's number says, whatever was
+ * passed. /
  */
 #define FITS(option, value)                                                                        \
 	_Generic((value), int : 0, long                                                            \

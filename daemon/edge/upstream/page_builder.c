@@ -240,7 +240,9 @@ last_or_drop(struct generation *g)
 void
 build_dispose(struct build *b, struct generation *one, struct generation *other)
 {
-	/* The same one twice is shared with itself: the first is dropped, the second is the last.
+	/*
+	 * The same one twice is shared with itself: the first is dropped, the second is the last.
+	 * /
 	 */
 	one = last_or_drop(one);
 	other = last_or_drop(other);

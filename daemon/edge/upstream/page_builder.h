@@ -58,8 +58,10 @@ struct build {
 
 /* What a kind of record is called in the list call. */
 enum manager_type build_type_of(enum record_kind kind);
-/* What a record holds of a row that is good: the text Airflow is given, as a JSON string. Failures
- * stick. */
+/*
+ * What a record holds of a row that is good: the text Airflow is given, as a JSON string.
+ * Failures stick.
+ */
 void build_render(enum record_kind kind, const struct manager_row *row, struct buf *out);
 
 void build_init(struct build *b, struct worker *worker, void *env);

@@ -17,7 +17,9 @@
 
 struct probing;
 
-/* done(env, found) ends each probe, later, not from within; a probe that failed has found nothing.
+/*
+ * done(env, found) ends each probe, later, not from within; a probe that failed has found
+ * nothing. /
  */
 MUST_CHECK int probing_new(struct probing **out, struct loop *loop, struct worker *worker,
     const struct sync_source *source, void (*done)(void *env, bool found, int64_t retry_after_ms),

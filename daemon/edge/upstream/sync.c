@@ -532,8 +532,10 @@ sync_use(struct sync *s, const struct sync_source *source)
 	s->source = *source;
 	if (same)
 		return;
-	/* Another manager, perhaps, or another view: nothing known of the old ones may be sent
-	 * there. */
+	/*
+	 * Another manager, perhaps, or another view: nothing known of the old ones may be sent
+	 * there.
+	 */
 	s->url = 0;
 	forget_tags(s);
 	if (!s->running)

@@ -45,8 +45,10 @@ void sync_use(struct sync *s, const struct sync_source *source);
 /* Must not be running. done() is called once, later, not from within. */
 void sync_start(struct sync *s, const struct sync_basis *basis);
 const char *sync_url(const struct sync *s); /* the one in use */
-/* The URL that answered last when its lists carry tags, so that it may know to wait for changes; or
- * NULL. */
+/*
+ * The URL that answered last when its lists carry tags, so that it may know to wait for changes;
+ * or NULL.
+ */
 const char *sync_watchable_url(const struct sync *s);
 /* What the token that was read last says of itself. */
 struct token_life sync_token_life(const struct sync *s);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The token for the manager, in locked memory for as long as it is needed; and what it says of
- * itself. */
+/*
+ * The token for the manager, in locked memory for as long as it is needed; and what it says of
+ * itself.
+ */
 #pragma once
 
 #include <stdint.h>

@@ -148,7 +148,9 @@ on_unchanged(struct watch *w, bool held)
 	hold_in(w, took_ms >= wait_s(w) * 500 ? 0 : refresh_ms(w));
 }
 
-/* The token or the organization is refused: a sync finds out at once. Anything else is a failure.
+/*
+ * The token or the organization is refused: a sync finds out at once. Anything else is a failure.
+ * /
  */
 static bool
 is_refusal(const struct fetch_result *f)

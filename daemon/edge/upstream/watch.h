@@ -23,8 +23,10 @@ MUST_CHECK int watch_new(struct watch **out, struct loop *loop, const struct syn
     void (*changed)(void *env), void *env);
 /* On reload: gives up the held request; the next watch_follow() begins anew. */
 void watch_use(struct watch *w, const struct sync_source *source);
-/* After each good sync: the URL that answered and gives tags, or NULL. Begins, moves or ends the
- * watch. */
+/*
+ * After each good sync: the URL that answered and gives tags, or NULL. Begins, moves or ends the
+ * watch.
+ */
 void watch_follow(struct watch *w, const char *url);
 struct watch *watch_free(struct watch *w); /* NULL is fine; returns NULL */
 
