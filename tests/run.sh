@@ -25,8 +25,9 @@ stage_inputs() { make -s fuzz-inputs WERROR=-Werror MODE=asan; }
 stage_shim() { "$python" -m pytest -q python-shim/tests; }
 # Most of these wait for a time-out or a retry: several at once.
 stage_e2e() { pytest_in tests/e2e build/asan -n 6; }
-# What a sanitizer would distort: how much memory there is, what is in it, how programs are linked.
-stage_release() { pytest_in tests/e2e build -k "test_memory or test_programs"; }
+# What a sanitizer would distort: how much memory there is, what is in it, how many clients fit, how
+# programs are linked.
+stage_release() { pytest_in tests/e2e build -k "test_memory or test_programs or test_manager_shares"; }
 # Marked secrets through everything, and then searched for.
 stage_canaries() { pytest_in tests/e2e/test_canaries.py build; }
 # Every fault in turn, under load; make chaos is the long round of it.

@@ -30,6 +30,12 @@
 #define LIMIT_HTTP_URI     (8 * 1024)    /* a request target (414 above), as RFC 9110 advises */
 #define LIMIT_ETAG         512           /* an ETag: a longer one is not worth keeping */
 #define LIMIT_PAGE_ROWS    1000          /* rows of one list page: what stock clients ask for */
+/* Clients at one time; less when the process may open fewer files. */
+#define LIMIT_HTTP_CONNECTIONS 4096
+/* Bytes of incomplete requests, of all clients. */
+#define LIMIT_HTTP_INPUT (32 * 1024 * 1024)
+/* Bytes of responses not yet taken, of all clients. */
+#define LIMIT_HTTP_OUTPUT (128 * 1024 * 1024)
 /* Header fields and trailers of a response, as connd reads them. */
 #define LIMIT_RESPONSE_HEAD (64 * 1024)
 /* One page as connd reads it; of a larger one it asks for fewer rows. */

@@ -161,6 +161,12 @@ mem_live(void)
 	return atomic_load(&live);
 }
 
+int64_t
+mem_fail_left(void)
+{
+	return atomic_load(&may_succeed);
+}
+
 void
 mem_fail_after(int64_t n)
 {

@@ -40,3 +40,4 @@ int64_t mem_live(void);
 void mem_fail_after(int64_t n);
 /* Tests: lets n allocations succeed, fails `count`, and lets all others succeed. */
 void mem_fail_some(int64_t n, int64_t count);
+int64_t mem_fail_left(void); /* of those n; 0: they are used up, one may have failed */

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "manager/http/http_internal.h"
@@ -123,7 +124,7 @@ static size_t
 connection_cap(size_t wanted)
 {
 	struct rlimit rl;
-	size_t cap = wanted ? wanted : 4096;
+	size_t cap = wanted ? wanted : LIMIT_HTTP_CONNECTIONS;
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) < 0)
 		return cap;
@@ -205,8 +206,8 @@ http_server_new(struct http_server **out, struct event_base *base,
 	s->date_second = -1;
 	o = &s->options;
 	o->max_connections = connection_cap(options->max_connections);
-	o->max_input = o->max_input ? o->max_input : 32 * 1024 * 1024;
-	o->max_output = o->max_output ? o->max_output : 128 * 1024 * 1024;
+	o->max_input = o->max_input ? o->max_input : LIMIT_HTTP_INPUT;
+	o->max_output = o->max_output ? o->max_output : LIMIT_HTTP_OUTPUT;
 	o->head_ms = or_default(o->head_ms, 10000);
 	o->body_ms = or_default(o->body_ms, 30000);
 	o->idle_ms = or_default(o->idle_ms, 120000);

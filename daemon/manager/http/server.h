@@ -35,9 +35,9 @@ struct http_handler {
 /* 0: the default in brackets. */
 struct http_options {
 	size_t
-	    max_connections; /* [4096, less when RLIMIT_NOFILE is]; above it somebody gives way */
-	size_t max_input;    /* [32 MiB] bytes of incomplete requests, of all connections */
-	size_t max_output;   /* [128 MiB] bytes of responses not yet taken, of all connections */
+	    max_connections; /* [LIMIT_HTTP_CONNECTIONS, less when RLIMIT_NOFILE is]; above it somebody gives way */
+	size_t max_input;    /* [LIMIT_HTTP_INPUT] bytes of incomplete requests, of all connections */
+	size_t max_output;   /* [LIMIT_HTTP_OUTPUT] bytes of responses not yet taken, of all connections */
 	int64_t head_ms;     /* [10 s] from a request's first byte to the end of its head */
 	int64_t body_ms;     /* [30 s] for the body behind it */
 	int64_t idle_ms;     /* [120 s] between two requests */

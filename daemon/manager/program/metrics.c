@@ -133,6 +133,8 @@ metrics_new(struct metrics **out, struct event_base *base, const char *where, st
 		*out = metrics_free(m);
 		return r;
 	}
+	if (http_server_is_exposed(m->own))
+		log_warn("others can read the metrics", LOG_STR("listen", where));
 	m->api = api;
 	m->http = http;
 	m->store = store;

@@ -163,9 +163,9 @@ start_http(struct serving *v, const struct options *o, char *why)
 	http_server_use_tls(v->http, v->tls);
 	if (listen_on_all(v, o, why) < 0)
 		return -1;
-	return o->metrics ? metrics_new(&v->metrics, v->base, o->metrics, v->api, v->http,
-				v->env.store, why)
-			  : 0;
+	if (!o->metrics)
+		return 0;
+	return metrics_new(&v->metrics, v->base, o->metrics, v->api, v->http, v->env.store, why);
 }
 
 /* Changes are on disk before they are responded to; only the thread waits for that. */

@@ -224,6 +224,11 @@ tls_init(const struct options *o, struct buf *out, char why[static COMMAND_WHY_S
 	if (snprintf(key_path, sizeof key_path, "%s/tls.key", o->data) >= (int)sizeof key_path ||
 	    snprintf(cert_path, sizeof cert_path, "%s/tls.crt", o->data) >= (int)sizeof cert_path)
 		return refuse(why, "the path of the data directory is too long");
+	if (access(key_path, F_OK) == 0 || access(cert_path, F_OK) == 0) {
+		snprintf(why, COMMAND_WHY_SIZE,
+		    "%.300s: there is a tls.key or tls.crt already; nothing was changed", o->data);
+		return -1;
+	}
 	r = make_pair(&p, o, self, why);
 	if (r == 0 && !make_pin(&p, pin))
 		r = refuse(why, "out of memory");

@@ -45,6 +45,8 @@ begin_snapshot(struct store *s, struct reader *r)
 	sqlite3_stmt *st;
 	int rc = 0;
 
+	if (r->is_open && !sqlite3_get_autocommit(r->db.h))
+		reader_close(r); /* out of memory, it could not leave its last snapshot */
 	if (!r->is_open) {
 		rc = db_open(&r->db, s->path, SQLITE_OPEN_READWRITE, &s->absent);
 		if (rc < 0)
