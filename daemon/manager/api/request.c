@@ -2,7 +2,7 @@
 #include "manager/api/request.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -110,11 +110,11 @@ request_family(const struct request *rq)
 void
 request_identify(struct request *rq)
 {
+	_Static_assert(sizeof((struct http_label *)0)->who >= sizeof rq->who.id.s, "an id fits");
 	const struct subject *who = &rq->who.subject;
 	bool owner = who->role == ROLE_OWNER && who->scope == SCOPE_ORGANIZATION;
 
-	(void)snprintf(http_conn_label(rq->conn)->who, sizeof((struct http_label *)0)->who, "%s",
-	    rq->who.id.s);
+	memcpy(http_conn_label(rq->conn)->who, rq->who.id.s, sizeof rq->who.id.s);
 	http_conn_identify(rq->conn, owner ? SHARE_OWNER : SHARE_FAMILY, request_family(rq));
 }
 
