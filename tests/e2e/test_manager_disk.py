@@ -78,6 +78,38 @@ def test_no_read_waits_for_the_disk(slow: Manager) -> None:
     slow.program = None
 
 
+def test_a_key_is_changed_on_disk_before_the_old_one_goes(workdir: Path) -> None:
+    """A power failure between the two would leave a database that no key opens."""
+    manager = Manager(workdir)
+    trace = workdir / "trace"
+    strace: list[str | Path] = [
+        "strace", "-D", "-f", "-qq", "-y", "-o", trace, "-e", "trace=pwrite64,fdatasync,rename,renameat",
+        "-e", "inject=fdatasync:delay_enter=300000",
+    ]  # fmt: skip
+    manager.launch(
+        "--listen", f"127.0.0.1:{manager.port}",
+        wrap=lambda argv: [*strace, *argv],
+        env={"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"},
+    )  # fmt: skip
+    manager.create_variable("v", "1")
+    manager.command("rotate-key", "--data", str(manager.data))
+    assert manager.program
+    manager.program.kill()
+    unsynced, seen = True, False
+    for line in trace.read_text().splitlines():
+        if "pwrite64(" in line and "manager.db-wal>" in line:
+            unsynced = True
+        elif "fdatasync" in line and line.rstrip().endswith("= 0 (DELAYED)"):
+            unsynced = False
+        elif "manager.key.new" in line and "rename" in line:
+            seen = True
+            assert not unsynced, line
+    assert seen
+    manager.serve()
+    assert send(manager, "GET", objects(manager)).body["totalCount"] == 1
+    manager.stop()
+
+
 @pytest.mark.timeout(180)
 def test_a_change_is_seen_at_once_and_answered_when_it_is_on_disk(slow: Manager) -> None:
     with concurrent.futures.ThreadPoolExecutor(2) as pool:

@@ -495,7 +495,10 @@ MUST_CHECK int store_token_used(struct store *s, const struct store_token_use *u
 MUST_CHECK int store_secret_get(struct store *s, const char *name, struct buf *out);
 /* STORE_CONFLICT: there is one of that name. */
 MUST_CHECK int store_secret_put(struct store *s, const char *name, struct span secret);
-/* Wraps everything sealed under the current key (keys_rotate()), all or nothing. */
+/*
+ * Wraps everything sealed under the current key (keys_rotate()), all or nothing. On disk when it
+ * returns, with a thread too: the old key goes next.
+ */
 MUST_CHECK int store_rewrap(struct store *s);
 
 /* ---- the disk ---- */

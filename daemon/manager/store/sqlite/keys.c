@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/limits.h"
+#include "base/log.h"
 
 /* rewrap(envelope, what it is bound to): s->rewrap() of it. */
 static void
@@ -73,11 +74,15 @@ rewrap_all(struct store *s,
 int
 store_rewrap(struct store *s)
 {
-	int r = tx_begin(s);
+	int r = sync_at_commit(s, true);
 
+	if (r == 0)
+		r = tx_begin(s);
 	if (r == 0)
 		r = tx_end(s, rewrap_all(s, keys_rewrap));
 	if (r == 0)
 		s->rewrapped = s->commits;
+	if (sync_at_commit(s, false) < 0)
+		log_warn("each change waits for the disk from now on");
 	return r;
 }

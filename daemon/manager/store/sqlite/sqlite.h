@@ -183,7 +183,12 @@ MUST_CHECK int tx_touch_scope(
 void store_tell(struct store *s, const struct store_event *e);
 
 /* sync.c */
-void sync_committed(struct store *s);   /* after each commit */
+void sync_committed(struct store *s); /* after each commit */
+/*
+ * Whether a commit waits for the disk itself, as it does without a thread. Not in a transaction.
+ * 0 or -errno.
+ */
+MUST_CHECK int sync_at_commit(struct store *s, bool on);
 void sync_tidy(struct store *s);        /* the log is to be copied, and emptied when it is */
 struct sync *sync_free(struct sync *y); /* after what is committed is on disk; NULL is fine */
 

@@ -2,15 +2,17 @@
 /*
  * The disk's own thread: what is committed reaches the disk there, so that no read waits for it.
  *
- * The loop's connection commits without waiting (synchronous = OFF): the log's pages are the kernel's
- * then, and a process that is killed loses nothing. The thread syncs the log behind each commit, and copies it
- * into the database (a passive checkpoint, on a connection of its own that does sync) when it has grown or
- * housekeeping asks for it. The loop alone empties the log, when all of it is copied.
+ * The loop's connection commits without waiting (synchronous = OFF): the log's pages are the
+ * kernel's then, and a process that is killed loses nothing. The thread syncs the log behind each
+ * commit, and copies it into the database (a passive checkpoint, on a connection of its own that
+ * does sync) when it has grown or housekeeping asks for it. The loop alone empties the log, when
+ * all of it is copied.
  *
  * SQLite would begin the log anew by itself as soon as all of it is copied, and write over its old
- * frames. Without a sync in between, a power failure could leave the old head with some old frames behind
- * it, which would be played back over newer pages. A reader at the log's end, the guard, keeps SQLite from
- * that: it is there from before a checkpoint until the log is emptied (truncated, so no old frame is left).
+ * frames. Without a sync in between, a power failure could leave the old head with some old frames
+ * behind it, which would be played back over newer pages. A reader at the log's end, the guard,
+ * keeps SQLite from that: it is there from before a checkpoint until the log is emptied (truncated,
+ * so no old frame is left).
  */
 #include "manager/store/sqlite/sqlite.h"
 
@@ -34,10 +36,11 @@
 struct sync {
 	pthread_t thread;
 	bool runs;
-	int event_fd;   /* readable when a sync or checkpoint has ended */
-	int log_fd;     /* the write-ahead log: SQLite takes no locks on it, so it may be closed */
-	sqlite3 *copy;  /* the thread's connection, for checkpoints */
-	sqlite3 *guard; /* the loop's */
+	int event_fd;    /* readable when a sync or checkpoint has ended */
+	int log_fd;      /* the write-ahead log: SQLite takes no locks on it, so it may be closed */
+	sqlite3 *copy;   /* the thread's connection, for checkpoints */
+	sqlite3 *guard;  /* the loop's */
+	bool head_syncs; /* another process keeps the log from being emptied: see empty_log() */
 
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t wake;
@@ -267,7 +270,10 @@ store_sync_fd(const struct store *s)
 	return s->sync ? s->sync->event_fd : -1;
 }
 
-/* Moves the guard to the end of the log. Not when all of it is copied: SQLite would not read the log then. */
+/*
+ * Moves the guard to the end of the log. Not when all of it is copied: SQLite would not read the
+ * log then.
+ */
 static bool
 guard_log(struct sync *y)
 {
@@ -289,25 +295,38 @@ is_being_read(const struct store *s)
 	return false;
 }
 
+int
+sync_at_commit(struct store *s, bool on)
+{
+	const char *level = on || !s->sync        ? "PRAGMA synchronous = FULL"
+			    : s->sync->head_syncs ? "PRAGMA synchronous = NORMAL"
+						  : "PRAGMA synchronous = OFF";
+
+	return db_error(sqlite3_exec(s->db.h, level, NULL, NULL, NULL));
+}
+
 /*
- * All of the log is copied and nothing was written since. Another process that reads the database may be in
- * the way: then the loop syncs the log's new head itself, as SQLite does, until it can be emptied.
+ * All of the log is copied and nothing was written since. Another process that reads the database
+ * may be in the way: then each commit syncs the log's head where it begins anew, as SQLite does,
+ * until the log can be emptied. So it is set before the guard goes, and taken back when the log is
+ * empty.
  */
 static void
 empty_log(struct store *s)
 {
 	struct sync *y = s->sync;
-	bool done;
 
+	y->head_syncs = true;
+	if (sync_at_commit(s, false) < 0)
+		return; /* out of memory: the guard stays */
 	(void)sqlite3_exec(y->guard, "ROLLBACK", NULL, NULL, NULL); /* it is there */
 	(void)sqlite3_busy_timeout(s->db.h, 0);
-	done = sqlite3_wal_checkpoint_v2(s->db.h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
-	       SQLITE_OK;
+	y->head_syncs = sqlite3_wal_checkpoint_v2(
+			    s->db.h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK;
 	(void)sqlite3_busy_timeout(s->db.h, BUSY_MS);
-	(void)sqlite3_exec(s->db.h,
-	    done ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
-	if (done)
-		s->dirty = false;
+	s->dirty = y->head_syncs;
+	if (sync_at_commit(s, false) < 0)
+		log_warn("the log's head is synced by each commit that begins it");
 }
 
 static void
