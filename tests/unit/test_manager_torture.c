@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A day's requests to the whole manager, each with its 1st, 2nd, 3rd ... allocation failing and all that follow it,
- * until it needs no more. Whatever a request gets then, the manager goes on, and nothing is left behind.
+ * A day's requests to the whole manager, each with its 1st, 2nd, 3rd ... allocation failing and all
+ * that follow it, until it needs no more. Whatever a request gets then, the manager goes on, and
+ * nothing is left behind.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +11,6 @@
 
 #include <cmocka.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,7 +152,9 @@ is_whole(const char *text, size_t n)
 	return n >= (size_t)(end + 4 - text) + (length ? strtoul(length + 18, NULL, 10) : 0);
 }
 
-/* Turns the loop until the response is whole, the connection has ended, or nothing comes any more. */
+/*
+ * Turns the loop until the response is whole, the connection has ended, or nothing comes any more.
+ */
 static void
 hear(int fd)
 {
@@ -172,7 +174,10 @@ hear(int fd)
 	}
 }
 
-/* {o} {w} {d} {t} {x} {n}: ids of the organization, Workspace, Deployment, token, object; the attempt. */
+/*
+ * {o} {w} {d} {t} {x} {n}: ids of the organization, Workspace, Deployment, token, object; the
+ * attempt.
+ */
 static void
 expand(struct buf *out, const char *pattern)
 {
@@ -501,14 +506,10 @@ main(void)
 		    a_held_list_without_memory_and_a_thread, set_up_threaded, tear_down),
 		TEST(a_start_without_memory),
 	};
-	int quiet = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	if (base_init() < 0 || store_global_init() < 0)
 		return 1;
 	http_global_init();
 	log_setup(LOG_FORMAT_KV, LOG_ERROR);
-	/* Each failure is a line. What fails a test is printed as well, so look with VERBOSE. */
-	if (!getenv("VERBOSE") && quiet >= 0)
-		(void)dup2(quiet, STDERR_FILENO);
 	return cmocka_run_group_tests_name("manager torture", tests, NULL, NULL);
 }

@@ -111,8 +111,8 @@ the_log_is_emptied_at_a_quiet_moment(void **state)
 }
 
 /*
- * When all of the log is copied and a list still reads it, it cannot be emptied; and when the list ends, the
- * next change must not be written over what the log has.
+ * When all of the log is copied and a list still reads it, it cannot be emptied; and when the list
+ * ends, the next change must not be written over what the log has.
  */
 static void
 the_log_never_begins_anew_with_old_frames_in_it(void **state)

@@ -3,8 +3,8 @@
  * The HTTP API: what each call means. Puts the store, the tokens and the policy behind the paths of
  * routes.c, as the handler of an HTTP server.
  *
- * Owns nothing but what a call needs while it lasts. Every refusal, the server's own included, leaves
- * through errors.h.
+ * Owns nothing but what a call needs while it lasts. Every refusal, the server's own included,
+ * leaves through errors.h.
  */
 #pragma once
 

@@ -2,8 +2,9 @@
 /*
  * Responses to changes wait until the change is on disk; nobody else does.
  *
- * A handler makes its change and responds, in a straight line. Its response is withheld until the store's
- * disk thread has synced what the handler committed, and becomes a 500 when that fails or takes too long.
+ * A handler makes its change and responds, in a straight line. Its response is withheld until the
+ * store's disk thread has synced what the handler committed, and becomes a 500 when that fails or
+ * takes too long.
  */
 #pragma once
 
@@ -29,7 +30,9 @@ struct durable_wait {
 	int64_t until_ms;
 	void (*done)(struct durable_wait *w, int r); /* 0, or -errno: it may be lost */
 };
-/* done() comes when all that is committed now is on disk. False: it is, and done() does not come. */
+/*
+ * done() comes when all that is committed now is on disk. False: it is, and done() does not come.
+ */
 MUST_CHECK bool durable_wait(struct durable *d, struct durable_wait *w);
 void durable_forget(
     struct durable_wait *w); /* done() does not come any more; fine when not waiting */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls that cost much take turns: to begin a list of ten thousand rows is tens of milliseconds, and a
- * hundred clients that ask for one at once must not keep everybody else waiting for seconds. The first in a
- * turn of the loop is served at once, the others in their order as long as the turn is short; then the
- * loop looks at who else is there.
+ * Calls that cost much take turns: to begin a list of ten thousand rows is tens of milliseconds,
+ * and a hundred clients that ask for one at once must not keep everybody else waiting for seconds.
+ * The first in a turn of the loop is served at once, the others in their order as long as the turn
+ * is short; then the loop looks at who else is there.
  */
 #pragma once
 

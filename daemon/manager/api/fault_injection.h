@@ -49,5 +49,8 @@ void rehearsal_draw(const struct rehearsal *all, size_t n, const char *route,
     uint32_t (*draw)(void *arg), void *arg, struct rehearsed *out);
 
 struct request;
-/* Lets what is drawn of the api's orders strike the request; serve(rq) follows when it is to be served. */
+/*
+ * Lets what is drawn of the api's orders strike the request; serve(rq) follows when it is to be
+ * served.
+ */
 void rehearse(struct request *rq, void (*serve)(struct request *rq));

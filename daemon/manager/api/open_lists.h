@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists that are being sent. Each holds an instant of the store, of which there are only so many: when they run
- * short, the caller with the most open lists gives way. A list ends as soon as its token may not have
- * it any more, wherever it is.
+ * Lists that are being sent. Each holds an instant of the store, of which there are only so many:
+ * when they run short, the caller with the most open lists gives way. A list ends as soon as its
+ * token may not have it any more, wherever it is.
  */
 #pragma once
 
@@ -32,5 +32,8 @@ void open_lists_add(
 void open_lists_remove(struct open_list *o); /* fine when it is not open */
 /* Whether the token may have the list still; cheap as long as no rights have changed. */
 MUST_CHECK bool open_list_is_allowed(struct open_list *o);
-/* Ends one list of the heaviest caller for rq's. False: no caller has more than rq's would have then. */
+/*
+ * Ends one list of the heaviest caller for rq's. False: no caller has more than rq's would have
+ * then.
+ */
 MUST_CHECK bool open_lists_make_room(struct open_lists *a, const struct request *rq);

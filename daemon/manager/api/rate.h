@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How often one token may ask: so many requests a second, as many at once after a quiet second. Pure:
- * the caller says what time it is and does the waiting. Of a bounded number of tokens; the one that
- * has been quiet longest makes room.
+ * How often one token may ask: so many requests a second, as many at once after a quiet second.
+ * Pure: the caller says what time it is and does the waiting. Of a bounded number of tokens; the
+ * one that has been quiet longest makes room.
  */
 #pragma once
 
@@ -20,8 +20,8 @@ MUST_CHECK struct rate *rate_new(unsigned per_second); /* at least 1; NULL: no m
 struct rate *rate_free(struct rate *r);                /* NULL is fine; returns NULL */
 
 /*
- * One request. 0: now. Positive: in so many ms, and its turn is kept for it. Negative: not at all; it
- * could be in -n ms.
+ * One request. 0: now. Positive: in so many ms, and its turn is kept for it. Negative: not at all;
+ * it could be in -n ms.
  */
 int64_t rate_ask(struct rate *r, const struct id *token, int64_t now_ms);
 

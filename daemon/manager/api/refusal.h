@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one writer of refusals: {"message", "requestId", "statusCode", "fieldErrors"?}, application/json,
- * whoever refuses. Every answer of the API goes out through here, with X-API-Version.
+ * The one writer of refusals: {"message", "requestId", "statusCode", "fieldErrors"?},
+ * application/json, whoever refuses. Every answer of the API goes out through here, with
+ * X-API-Version.
  */
 #pragma once
 

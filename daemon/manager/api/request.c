@@ -21,7 +21,9 @@ request_new(struct api *api, struct http_conn *conn)
 	rq->api = api;
 	rq->conn = conn;
 	rq->http = http_conn_request(conn);
-	/* One allocation, which never moves: path and query together are no longer than the target. */
+	/*
+	 * One allocation, which never moves: path and query together are no longer than the target.
+	 */
 	buf_init(&rq->scratch, LIMIT_HTTP_URI + 16);
 	if (buf_room(&rq->scratch, rq->http->path.n + rq->http->query.n + 8))
 		return rq;

@@ -92,8 +92,8 @@ void request_denied(struct request *rq, enum verdict v, const char *not_found);
 void request_bad_body(struct request *rq, int r, const struct fault *f);
 
 /*
- * May the token do this there? True; or the call is answered: as not found when the token does not cover
- * the place, else 403.
+ * May the token do this there? True; or the call is answered: as not found when the token does not
+ * cover the place, else 403.
  */
 MUST_CHECK bool request_may(
     struct request *rq, enum action what, const struct place *where, const char *not_found);
@@ -105,8 +105,8 @@ MUST_CHECK bool request_may(
 MUST_CHECK bool request_organization(struct request *rq);
 
 /*
- * Before a call that was held is served: its token must still be good, its organization there. True;
- * or the call is answered.
+ * Before a call that was held is served: its token must still be good, its organization there.
+ * True; or the call is answered.
  */
 MUST_CHECK bool request_authorise_again(struct request *rq);
 

@@ -207,8 +207,8 @@ check_version(struct request *rq)
 }
 
 /*
- * What clients of the hosted API put in front of /v1, or have in its place. `astronomer.io` is the path of an address
- * that the vendor's Terraform provider accepts, https://api/astronomer.io.
+ * What clients of the hosted API put in front of /v1, or have in its place. `astronomer.io` is the
+ * path of an address that the vendor's Terraform provider accepts, https://api/astronomer.io.
  */
 static void
 take_base(struct request *rq)

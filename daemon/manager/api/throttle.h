@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls that are served a little later: those of a token that asks too often. Owns the waiting requests; a
- * client that goes frees its own, and a token that is revoked meanwhile is refused.
+ * Calls that are served a little later: those of a token that asks too often. Owns the waiting
+ * requests; a client that goes frees its own, and a token that is revoked meanwhile is refused.
  */
 #pragma once
 

@@ -124,8 +124,9 @@ memo_forget(struct memo *m)
 }
 
 /*
- * Whether the token may have it still. What was found before stands as long as the store's rights do; else
- * everything is asked anew: a Deployment may be gone, a right lost. False: the call is answered, with the reason.
+ * Whether the token may have it still. What was found before stands as long as the store's rights
+ * do; else everything is asked anew: a Deployment may be gone, a right lost. False: the call is
+ * answered, with the reason.
  */
 static bool
 authorise(struct held *h)
@@ -143,7 +144,10 @@ authorise(struct held *h)
 	return true;
 }
 
-/* The memo is about what it asks for; nothing is written within a turn. False: the call is answered. */
+/*
+ * The memo is about what it asks for; nothing is written within a turn. False: the call is
+ * answered.
+ */
 static bool
 look(struct held *h)
 {
@@ -209,7 +213,9 @@ finish(struct held *h)
 	enter(h, &w->done);
 }
 
-/* Behind everybody's answers. What comes next may be of another version; an answer may serve again. */
+/*
+ * Behind everybody's answers. What comes next may be of another version; an answer may serve again.
+ */
 static void
 end_turn(struct watch *w)
 {
@@ -252,7 +258,10 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	/* The loop's clock is coarse, and early by some ms; a token that is to expire now would still be good. */
+	/*
+	 * The loop's clock is coarse, and early by some ms; a token that is to expire now would
+	 * still be good.
+	 */
 	if (left_ms > 0 && event_add(h->timer, &tv) == 0)
 		return;
 	h->timed_out = true;
@@ -361,7 +370,10 @@ wait_ms(const struct request *rq, int64_t wait_s)
 	return left < ms ? (left > 0 ? left : 1) : ms;
 }
 
-/* Whole seconds are few: those who wait as long are in one list, and moved without looking at the others. */
+/*
+ * Whole seconds are few: those who wait as long are in one list, and moved without looking at the
+ * others.
+ */
 static int
 start_timer(struct held *h, int64_t ms)
 {

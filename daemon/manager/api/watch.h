@@ -2,9 +2,9 @@
 /*
  * Lists that wait for a change: `Prefer: wait=N`.
  *
- * Owns the calls that are held. One is answered when something in its view changes, its time is up, its
- * token is revoked or expires, or the organization's switch goes off; each answer is authorised anew. A
- * client that goes frees its call at once. Waiting costs nothing but memory.
+ * Owns the calls that are held. One is answered when something in its view changes, its time is up,
+ * its token is revoked or expires, or the organization's switch goes off; each answer is authorised
+ * anew. A client that goes frees its call at once. Waiting costs nothing but memory.
  */
 #pragma once
 

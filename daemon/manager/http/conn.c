@@ -405,7 +405,9 @@ goes_on(const struct http_conn *c)
 	return conn_reads_requests(c) && conn_output_length(c) <= OUTPUT_HIGH && input_length(c);
 }
 
-/* A connection whose events could not be asked for would be there for ever: out of memory ends it. */
+/*
+ * A connection whose events could not be asked for would be there for ever: out of memory ends it.
+ */
 static void
 settle(struct http_conn *c)
 {

@@ -138,8 +138,9 @@ http_conn_forget(struct http_conn *c)
 /* --- room ----------------------------------------------------------------------------- */
 
 /*
- * Of one caller's connections, which is missed least. Of those that have shown no token all are alike: one that
- * has only just come must not go before one that stands still in the middle of its request.
+ * Of one caller's connections, which is missed least. Of those that have shown no token all are
+ * alike: one that has only just come must not go before one that stands still in the middle of its
+ * request.
  */
 static size_t
 ease(const struct http_conn *c, enum share_kind kind)
@@ -221,7 +222,9 @@ http_conn_note_gave_way(struct http_conn *c, enum share_kind kind)
 	note_gave_way(c->server, kind);
 }
 
-/* A request that has begun gets a response that says so; a connection that has to go goes with it. */
+/*
+ * A request that has begun gets a response that says so; a connection that has to go goes with it.
+ */
 static void
 give_way(struct http_conn *c, enum share_kind kind)
 {

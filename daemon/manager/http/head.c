@@ -153,8 +153,8 @@ http_head_append(const struct http_head *h, struct evbuffer *out)
 /* --- on its way ----------------------------------------------------------------------- */
 
 /*
- * What the socket takes at once of a response that is the only one under way. An error counts as nothing: it
- * comes again by the loop.
+ * What the socket takes at once of a response that is the only one under way. An error counts as
+ * nothing: it comes again by the loop.
  */
 static size_t
 write_now(struct http_conn *c, struct span head, struct span body)

@@ -95,7 +95,10 @@ kept_new(const struct whole *w)
 	return k->body ? k : kept_free(k);
 }
 
-/* Without memory the response is lost, and the connection with it: nothing else may be said instead. */
+/*
+ * Without memory the response is lost, and the connection with it: nothing else may be said
+ * instead.
+ */
 void
 kept_take(struct http_conn *c, const struct whole *w)
 {

@@ -30,7 +30,8 @@ enum conn_state {
 	CONN_STREAMING, /* the response is being made in pieces */
 	CONN_RESPONDED, /* the response is made: conn_run() decides what is next */
 	CONN_FLUSHING,  /* the connection's last response is on its way */
-	CONN_LINGERING, /* it is sent; input is discarded, since a close with input unread takes it back */
+	/* It is sent; input is discarded, since a close with input unread takes the response back. */
+	CONN_LINGERING,
 	CONN_CLOSED, /* freed in the server's next turn */
 	CONN_N_STATES,
 };
@@ -125,11 +126,15 @@ void conn_free(struct http_conn *c); /* a closed one */
 void conn_become(struct http_conn *c, enum conn_state next);
 /* The only place where a connection goes on; settles what it waits for. */
 void conn_run(struct http_conn *c);
-/* A response was made, or there is more to do: conn_run() comes, if it is not on the stack already. */
+/*
+ * A response was made, or there is more to do: conn_run() comes, if it is not on the stack already.
+ */
 void conn_mark(struct http_conn *c);
 /* Calls gone() or done() of a response that was to come. The memory goes in the next turn. */
 void conn_close(struct http_conn *c);
-/* A response of the server's own, from whatever state a request is in; the connection ends with it. */
+/*
+ * A response of the server's own, from whatever state a request is in; the connection ends with it.
+ */
 void conn_refuse(struct http_conn *c, int status, const char *why);
 size_t conn_output_length(const struct http_conn *c);
 bool conn_is_held_long(const struct http_conn *c);
@@ -180,7 +185,10 @@ struct http_head {
 	char text[4096]; /* more than any of ours; one that is longer is not sent */
 };
 
-/* In this order. The last adds what is this connection's own: what was begun can be copied for others. */
+/*
+ * In this order. The last adds what is this connection's own: what was begun can be copied for
+ * others.
+ */
 void http_head_begin(
     struct http_head *h, int status, const struct http_header *headers, const char *content_type);
 void http_head_length(struct http_head *h, int status, size_t n);
@@ -190,8 +198,8 @@ void http_head_copy(struct http_head *h, const struct http_head *from);
 
 MUST_CHECK int http_head_append(const struct http_head *h, struct evbuffer *out); /* 0 or -errno */
 /*
- * Sends what the socket takes; the rest goes into the output: copied, or as a reference when the body is
- * shared. 0 or -errno: part of it may be on its way.
+ * Sends what the socket takes; the rest goes into the output: copied, or as a reference when the
+ * body is shared. 0 or -errno: part of it may be on its way.
  */
 MUST_CHECK int http_head_write(struct http_conn *c, const struct whole *w);
 

@@ -293,7 +293,10 @@ listen_tcp(struct http_server *s, const char *where, char *why)
 
 /* --- Unix sockets --------------------------------------------------------------------- */
 
-/* Opens and locks PATH's .NAME.lock. The descriptor; -EADDRINUSE when another process has it; -errno. */
+/*
+ * Opens and locks PATH's .NAME.lock. The descriptor; -EADDRINUSE when another process has it;
+ * -errno.
+ */
 static int
 take_lock(const char *path)
 {
@@ -334,7 +337,9 @@ remove_stale(const char *path)
 	return unlink(path) < 0 ? -errno : 0;
 }
 
-/* A listening socket at its final name and with its final mode before the first client, or -errno. */
+/*
+ * A listening socket at its final name and with its final mode before the first client, or -errno.
+ */
 static int
 bind_unix(const char *path, ino_t *inode)
 {

@@ -374,7 +374,10 @@ read_chunk_line(struct http_parser *p)
 	return HTTP_PARSE_MORE;
 }
 
-/* Trailer fields must be well-formed, and are ignored. One that would have decided something is refused. */
+/*
+ * Trailer fields must be well-formed, and are ignored. One that would have decided something is
+ * refused.
+ */
 static int
 read_trailer(struct http_parser *p)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The request line of RFC 9112, section 3, and the URI grammar of RFC 3986 behind it, to the letter. Pure.
+ * The request line of RFC 9112, section 3, and the URI grammar of RFC 3986 behind it, to the
+ * letter. Pure.
  *
  * A request target has one reading here. What the grammar does not derive is refused, also where
- * another server would guess: an unescaped '"', a '%' without two hex digits, user information, a port
- * that is not a number.
+ * another server would guess: an unescaped '"', a '%' without two hex digits, user information, a
+ * port that is not a number.
  */
 #pragma once
 
@@ -15,8 +16,9 @@
 #include "manager/http/parse.h"
 
 /*
- * Reads METHOD SP TARGET SP VERSION, without the line's end, into method, path, query and http10 of *r, as
- * spans into the line. 0, or the status to refuse it with (400, 414, 501, 505) and a sentence in *why.
+ * Reads METHOD SP TARGET SP VERSION, without the line's end, into method, path, query and http10 of
+ * *r, as spans into the line. 0, or the status to refuse it with (400, 414, 501, 505) and a
+ * sentence in *why.
  */
 MUST_CHECK int request_line_read(struct span line, struct http_request *r, const char **why);
 

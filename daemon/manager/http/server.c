@@ -31,7 +31,10 @@ http_global_init(void)
 
 /* --- turns ---------------------------------------------------------------------------- */
 
-/* By a timer of no time: an event made active in a callback would come before the sockets are looked at. */
+/*
+ * By a timer of no time: an event made active in a callback would come before the sockets are
+ * looked at.
+ */
 static void
 come_back(struct http_server *s)
 {
@@ -90,8 +93,8 @@ free_closed(struct http_server *s)
 }
 
 /*
- * Connections take turns: a hundred clients that list everything must not keep one waiting that asks for
- * little.
+ * Connections take turns: a hundred clients that list everything must not keep one waiting that
+ * asks for little.
  */
 static void
 on_turn(evutil_socket_t fd, short what, void *arg)
@@ -164,8 +167,8 @@ on_grace(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * Every connection has one of a few deadlines at any time: lists of them, in which one is moved without
- * looking at the others.
+ * Every connection has one of a few deadlines at any time: lists of them, in which one is moved
+ * without looking at the others.
  */
 static void
 set_deadlines(struct http_server *s)

@@ -2,8 +2,8 @@
 /*
  * The HTTP/1.1 server: listening sockets, connections, deadlines and back-pressure on libevent.
  *
- * Owns the sockets and every connection (conn.h). Knows nothing of paths, JSON or tokens: what a request
- * means, and the body of every refusal, is the handler's.
+ * Owns the sockets and every connection (conn.h). Knows nothing of paths, JSON or tokens: what a
+ * request means, and the body of every refusal, is the handler's.
  */
 #pragma once
 
@@ -20,27 +20,31 @@ struct tls;
 
 struct http_handler {
 	/*
-	 * The head of a request with a body is complete. True: the body is read, and then comes request().
-	 * False: a response was given; the body is not read, and the connection ends. NULL: every body is read.
+	 * The head of a request with a body is complete. True: the body is read, and then comes
+	 * request(). False: a response was given; the body is not read, and the connection ends.
+	 * NULL: every body is read.
 	 */
 	bool (*admit)(void *arg, struct http_conn *conn);
 	void (*request)(void *arg, struct http_conn *conn);
 	/* The request cannot be read or served: respond with this status; the connection ends. */
 	void (*refuse)(void *arg, struct http_conn *conn, int status, const char *why);
-	/* Each response, once: for the log and counters. ms: since the head was complete. May be NULL. */
+	/*
+	 * Each response, once: for the log and counters. ms: since the head was complete. May be
+	 * NULL.
+	 */
 	void (*responded)(void *arg, struct http_conn *conn, int status, int64_t ms);
 	void *arg;
 };
 
 /* 0: the default in brackets. */
 struct http_options {
-	size_t
-	    max_connections; /* [LIMIT_HTTP_CONNECTIONS, less when RLIMIT_NOFILE is]; above it somebody gives way */
-	size_t max_input;    /* [LIMIT_HTTP_INPUT] bytes of incomplete requests, of all connections */
-	size_t max_output;   /* [LIMIT_HTTP_OUTPUT] bytes of responses not yet taken, of all connections */
-	int64_t head_ms;     /* [10 s] from a request's first byte to the end of its head */
-	int64_t body_ms;     /* [30 s] for the body behind it */
-	int64_t idle_ms;     /* [120 s] between two requests */
+	/* Clients [LIMIT_HTTP_CONNECTIONS, or what RLIMIT_NOFILE allows]; above it one gives way. */
+	size_t max_connections;
+	size_t max_input;  /* [LIMIT_HTTP_INPUT] bytes of incomplete requests, of all clients */
+	size_t max_output; /* [LIMIT_HTTP_OUTPUT] bytes of responses not yet taken, likewise */
+	int64_t head_ms;   /* [10 s] from a request's first byte to the end of its head */
+	int64_t body_ms;   /* [30 s] for the body behind it */
+	int64_t idle_ms;   /* [120 s] between two requests */
 	int64_t write_ms;  /* [30 s] without a byte taken by a client that has a response coming */
 	int64_t stream_ms; /* [300 s] for one streamed response */
 	int64_t grace_ms;  /* [5 s] for what is under way when the server stops */
@@ -57,15 +61,18 @@ MUST_CHECK int http_server_new(struct http_server **out, struct event_base *base
 /* Whether text is "ADDR:PORT", "[ADDR]:PORT" or "unix:PATH"; else a sentence in why. */
 MUST_CHECK bool http_address_is_valid(const char *text, char why[static HTTP_WHY_SIZE]);
 /*
- * Listens there; may be called several times. Port 0 takes a free one. A Unix socket gets mode 0666, since
- * tokens decide; its lock (.NAME.lock beside it) tells a living server's socket from a dead one's, which is
- * replaced. 0 or -errno with a sentence in why (-EADDRINUSE: another server has the socket).
+ * Listens there; may be called several times. Port 0 takes a free one. A Unix socket gets mode
+ * 0666, since tokens decide; its lock (.NAME.lock beside it) tells a living server's socket from a
+ * dead one's, which is replaced. 0 or -errno with a sentence in why (-EADDRINUSE: another server
+ * has the socket).
  */
 MUST_CHECK int http_server_listen(
     struct http_server *s, const char *where, char why[static HTTP_WHY_SIZE]);
 /* Connections accepted from now on speak TLS, those of Unix sockets excepted. Borrowed. */
 void http_server_use_tls(struct http_server *s, struct tls *tls);
-/* Takes a bound, listening stream socket (of whatever family); closed by the server. 0 or -errno. */
+/*
+ * Takes a bound, listening stream socket (of whatever family); closed by the server. 0 or -errno.
+ */
 MUST_CHECK int http_server_adopt(struct http_server *s, int fd);
 /* The i-th place that is listened on, as text with the real port; NULL: there are not as many. */
 const char *http_server_address(const struct http_server *s, size_t i);
@@ -74,8 +81,8 @@ int http_server_port(const struct http_server *s);
 /* Others than this machine can reach a socket that is listened on. */
 bool http_server_is_exposed(const struct http_server *s);
 /*
- * Accepts nothing more, closes idle connections, lets the others finish their one request (held ones
- * are the handler's to answer); then, or after grace_ms, stopped() is called once.
+ * Accepts nothing more, closes idle connections, lets the others finish their one request (held
+ * ones are the handler's to answer); then, or after grace_ms, stopped() is called once.
  */
 void http_server_stop(struct http_server *s, void (*stopped)(void *arg), void *arg);
 /* Closes whatever is left. NULL is fine; returns NULL. */
@@ -88,5 +95,8 @@ struct http_stats {
 	uint64_t gave_way[SHARE_N_KINDS]; /* so far: who made room for others */
 };
 void http_server_stats(const struct http_server *s, struct http_stats *out);
-/* Gives memory back to the system when much of it was used and is not any more. Once in some seconds. */
+/*
+ * Gives memory back to the system when much of it was used and is not any more. Once in some
+ * seconds.
+ */
 void http_server_tidy(struct http_server *s);

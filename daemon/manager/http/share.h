@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who uses how much of what all callers share, and who gives way when it runs short. Pure: counts only.
+ * Who uses how much of what all callers share, and who gives way when it runs short. Pure: counts
+ * only.
  *
  * A caller is a token family once its connection has shown a good token, and an address before that
- * (behind a load balancer everybody has the same one). A share is not a quota: while there is room, a caller
- * may have all of it.
+ * (behind a load balancer everybody has the same one). A share is not a quota: while there is room,
+ * a caller may have all of it.
  */
 #pragma once
 
@@ -39,7 +40,8 @@ struct shares *shares_free(
 enum share_caller {
 	SHARE_ADDRESS, /* no good token was shown */
 	SHARE_FAMILY,
-	SHARE_OWNER, /* a family whose tokens are an organization's OWNERs: an eighth of the room is kept for it */
+	/* A family of an organization's OWNERs: an eighth of the room is kept for it. */
+	SHARE_OWNER,
 };
 /* A new reference to this caller's share. NULL: out of memory. */
 MUST_CHECK struct share *share_of(
@@ -55,7 +57,8 @@ size_t share_used(const struct share *one, enum share_kind kind);
 size_t shares_used(const struct shares *s, enum share_kind kind); /* by all callers */
 
 /*
- * How much speaks for this caller giving way, if it used `more` than it does of a room of that size: the heaviest
- * is first. Addresses come before all families while they have more than a quarter of the room together.
+ * How much speaks for this caller giving way, if it used `more` than it does of a room of that
+ * size: the heaviest is first. Addresses come before all families while they have more than a
+ * quarter of the room together.
  */
 size_t share_weight(const struct share *one, enum share_kind kind, size_t more, size_t room);

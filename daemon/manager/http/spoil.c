@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Faults on order: what becomes of a response's bytes. It stands before response_send(), which knows of none. */
+/*
+ * Faults on order: what becomes of a response's bytes. It stands before response_send(), which
+ * knows of none.
+ */
 #include <string.h>
 #include <sys/socket.h>
 

@@ -153,8 +153,8 @@ same_mark(const struct mark *a, const struct mark *b)
 }
 
 /*
- * The two files are replaced one after the other: in between they do not fit, and what was loaded stays.
- * Each state of the files is tried once.
+ * The two files are replaced one after the other: in between they do not fit, and what was loaded
+ * stays. Each state of the files is tried once.
  */
 static void
 on_look(evutil_socket_t fd, short what, void *arg)

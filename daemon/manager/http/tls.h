@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTPS: a certificate and its key from files, loaded again when they change. New connections get the new
- * ones; a pair that does not fit together, or cannot be read, is a line in the log, and the old one stays.
+ * HTTPS: a certificate and its key from files, loaded again when they change. New connections get
+ * the new ones; a pair that does not fit together, or cannot be read, is a line in the log, and the
+ * old one stays.
  */
 #pragma once
 
@@ -17,8 +18,8 @@ struct tls;
 MUST_CHECK int tls_global_init(void);
 
 /*
- * cert: PEM, the certificate and what stands between it and the root; key: PEM, readable by nobody else. Both
- * paths are borrowed. 0 or -errno with a sentence in why.
+ * cert: PEM, the certificate and what stands between it and the root; key: PEM, readable by nobody
+ * else. Both paths are borrowed. 0 or -errno with a sentence in why.
  */
 MUST_CHECK int tls_new(struct tls **out, struct event_base *base, const char *cert, const char *key,
     char why[static TLS_WHY_SIZE]);

@@ -64,8 +64,9 @@ enum cli_verdict { CLI_RUN, CLI_HELP, CLI_VERSION, CLI_USAGE };
 MUST_CHECK enum cli_verdict cli_parse(
     size_t n, char *const *argv, struct options *out, char why[static CLI_WHY_SIZE]);
 /*
- * Makes the paths that an open store's owner is to use absolute, as seen from cwd; their text is kept in
- * room, which must not be touched while the options are in use. False with `why`: they are too long.
+ * Makes the paths that an open store's owner is to use absolute, as seen from cwd; their text is
+ * kept in room, which must not be touched while the options are in use. False with `why`: they are
+ * too long.
  */
 MUST_CHECK bool cli_resolve_paths(
     struct options *o, const char *cwd, struct buf *room, char why[static CLI_WHY_SIZE]);

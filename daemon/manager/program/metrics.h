@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /metrics and /healthz, on a listener of their own: they answer while the API's room is all taken. Plain
- * HTTP, no token; GET and HEAD.
+ * /metrics and /healthz, on a listener of their own: they answer while the API's room is all taken.
+ * Plain HTTP, no token; GET and HEAD.
  */
 #pragma once
 

@@ -235,7 +235,10 @@ tear_down(struct serving *v)
 		event_base_free(v->base);
 }
 
-/* Where it serves, with real ports: a line in the log each, and one line of JSON on stdout for programs. */
+/*
+ * Where it serves, with real ports: a line in the log each, and one line of JSON on stdout for
+ * programs.
+ */
 static void
 announce(const struct serving *v, const struct options *o)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The serving process: wires store, tokens, API, HTTP and control socket, and runs until SIGTERM. */
+/*
+ * The serving process: wires store, tokens, API, HTTP and control socket, and runs until SIGTERM.
+ */
 #pragma once
 
 #include "base/attr.h"

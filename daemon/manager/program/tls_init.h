@@ -8,8 +8,8 @@
 #include "manager/program/command.h"
 
 /*
- * Makes DIR/tls.key and DIR/tls.crt, neither of which may be there; appends what to give to connd-manager and
- * to connd, as JSON. 0, or -1 with `why`.
+ * Makes DIR/tls.key and DIR/tls.crt, neither of which may be there; appends what to give to
+ * connd-manager and to connd, as JSON. 0, or -1 with `why`.
  */
 MUST_CHECK int tls_init(
     const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE]);
