@@ -57,9 +57,9 @@ distrust(const struct stat *st)
 	if (st->st_uid != 0 && st->st_uid != geteuid())
 		return "is owned by somebody else; chown it to the user that reads it";
 	if (st->st_mode & 07)
-		return "may be read, written or run by everybody; chmod 600 it";
+		return "may be read, written or run by everybody: chmod o= it";
 	if (st->st_mode & 020)
-		return "may be written by its group; chmod 600 it";
+		return "may be written by its group: chmod g-w it";
 	return NULL;
 }
 

@@ -3,8 +3,8 @@
  * Logging: one line an event, to stderr; a name, then key=value fields.
  *
  * Every foreign byte passes through the escaping here, so no caller can forge a line. Secrets have
- * no field type: there is nothing to pass them with. Only edge, app and the programs' own files log;
- * base, proto and core return errors instead.
+ * no field type: there is nothing to pass them with. Only edge, app and the programs' own files
+ * log; base, proto and core return errors instead.
  *
  * A program that runs on calls log_start(): from then on no call here waits for stderr
  * (base/log_writer.h). Before that, and after log_stop(), a line is written at once.

@@ -233,29 +233,44 @@ log_writer_dropped(struct log_writer *w)
 
 /* In ms from now on CLOCK_MONOTONIC, which a condition can wait for. */
 static struct timespec
-deadline(int ms)
+moment_in(int ms)
 {
 	int64_t us = clock_monotonic_us() + (int64_t)ms * 1000;
 
 	return (struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
 }
 
+/* With the lock held, but not while it waits. True: the thread has ended by then. */
+static bool
+await_end(struct log_writer *w, int ms)
+{
+	struct timespec until = moment_in(ms);
+	int err = 0;
+
+	while (!w->ended && err == 0)
+		err = pthread_cond_timedwait(&w->over, &w->lock, &until);
+	return w->ended;
+}
+
+static bool
+takes_more(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) > 0;
+}
+
 struct log_writer *
 log_writer_free(struct log_writer *w, int ms)
 {
-	struct timespec until;
 	bool ended;
-	int err = 0;
 
 	if (!w)
 		return NULL;
-	until = deadline(ms);
 	(void)pthread_mutex_lock(&w->lock);
 	w->ending = true;
 	(void)pthread_cond_signal(&w->wake);
-	while (!w->ended && err == 0)
-		err = pthread_cond_timedwait(&w->over, &w->lock, &until);
-	ended = w->ended;
+	ended = await_end(w, ms) || (takes_more(w->fd) && await_end(w, 2 * ms));
 	(void)pthread_mutex_unlock(&w->lock);
 	if (!ended) {
 		(void)pthread_detach(w->thread);

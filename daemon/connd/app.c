@@ -2,9 +2,11 @@
 #include "connd/app_internal.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <event2/event.h>
 
@@ -15,7 +17,7 @@
 
 #define DISK_MS     800 /* the snapshot's disk may take that much longer */
 #define TURNS_FIRST 2   /* one accepts, one reads and answers */
-#define SPARE_FILES 64  /* descriptors that are no connections */
+#define SPARE_FILES 64  /* descriptors for all but connections */
 
 /* --- from the configuration to the parts ------------------------------------------------------ */
 
@@ -52,11 +54,16 @@ app_peers_limits(const struct config *c)
 	return l;
 }
 
-struct sync_source
-app_source(const struct settings *s, struct upstream *u)
+void
+app_use_source(struct app *a, const struct settings *s, struct upstream *u)
 {
-	return (
-	    struct sync_source){ .config = s->config, .token_path = s->token_path, .upstream = u };
+	struct sync_source source = {
+		.config = s->config, .token_path = s->token_path, .upstream = u
+	};
+
+	watch_use(a->watch, &source);
+	probing_use(a->probing, &source);
+	sync_use(a->sync, &source);
 }
 
 void
@@ -71,6 +78,27 @@ app_serve_by(struct app *a, const struct settings *s)
 	service->workspace = s->config->manager.workspace;
 }
 
+int
+app_check_lock(const struct config *c, char why[static SETTINGS_WHY_SIZE])
+{
+	if (c->memory.lock != ARENA_LOCK_REQUIRE || harden_can_lock(0))
+		return 0;
+	(void)snprintf(why, SETTINGS_WHY_SIZE,
+	    "memory cannot be locked, and [memory] lock = require: raise LimitMEMLOCK");
+	return -EPERM;
+}
+
+/* --- beginning ------------------------------------------------------------------------------ */
+
+void
+app_enter(struct app *a, enum app_state state)
+{
+	static const char *const name[] = { "starting", "serving", "upgrading", "stopping" };
+
+	log_debug("state", LOG_STR("from", name[a->state]), LOG_STR("to", name[state]));
+	a->state = state;
+}
+
 static void
 say_not_started(const char *why)
 {
@@ -78,11 +106,9 @@ say_not_started(const char *why)
 	notify_status(why);
 }
 
-/* --- libcurl comes -------------------------------------------------------------------------------- */
-
 /*
- * Questions that waited in the socket's queue come first: loading maps libraries, and this thread would
- * wait for the kernel at every page it touches meanwhile.
+ * Requests that waited in the socket's queue come first: loading maps libraries, and this thread
+ * would wait for the kernel at every page it touches meanwhile.
  */
 static void
 on_idle(struct later *job)
@@ -92,37 +118,8 @@ on_idle(struct later *job)
 	if (++a->turns < TURNS_FIRST)
 		loop_after_turn(a->loop, job);
 	else
-		worker_do(a->worker, &a->loading);
+		library_load(&a->library);
 }
-
-static void
-load(struct work *w)
-{
-	struct app *a = (struct app *)((char *)w - offsetof(struct app, loading));
-
-	a->load_error = libcurl_load(a->load_why);
-}
-
-/* Without it there is no sync, ever; we are not ready yet, so a start has failed. */
-static void
-on_loaded(struct work *w)
-{
-	struct app *a = (struct app *)((char *)w - offsetof(struct app, loading));
-
-	if (a->load_error < 0) {
-		say_not_started(a->load_why);
-		a->failure = a->load_error;
-		loop_stop(a->loop);
-		return;
-	}
-	a->loaded = true;
-	ready_begin(a->ready);
-	if (a->sync_wanted)
-		app_start_sync(a);
-	app_turn(a);
-}
-
-/* --- birth and end ----------------------------------------------------------------------------------- */
 
 static void
 on_accepted(void *env, int fd)
@@ -132,24 +129,57 @@ on_accepted(void *env, int fd)
 	peers_accept(a->peers, fd);
 }
 
+/* Not to be reached by new clients is not to be ready. */
+static void
+on_socket_trouble(void *env, const char *sentence)
+{
+	struct app *a = env;
+
+	ready_hinder(a->ready, sentence);
+}
+
+/*
+ * Without its key, or its directory, there is no snapshot, and nothing that is there is
+ * overwritten.
+ */
 static int
-start_replica(struct app *a, char why[static SETTINGS_WHY_SIZE])
+start_replica(struct app *a)
 {
 	struct replica_config rc = app_replica_config(a->settings->config);
+	char why[SNAPSHOT_ERROR_SIZE];
 	int r;
 
 	r = replica_new(&a->replica, &rc, &app_replica_ops, a, (uint64_t)clock_wall_ms());
-	if (r == 0)
-		r = snapshot_new(&a->snapshot, a->loop, a->replica, a->settings->config, why);
 	if (r < 0)
 		return r;
+	r = snapshot_new(&a->snapshot, a->loop, a->replica, a->settings->config, why);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		log_warn("no snapshot is read or written", LOG_STR("reason", why));
 	snapshot_load(a->snapshot);
 	return 0;
+}
+
+/* A name of [access] is known now. */
+static void
+on_name_found(void *env)
+{
+	struct app *a = env;
+
+	if (settings_bind_again(a->settings) < 0)
+		return; /* all is as it was, and tried again */
+	app_serve_by(a, a->settings);
+	log_info(
+	    "[access] rules bound again", LOG_STR("still_unknown", buf_str(&a->settings->names)));
+	access_lookup_await(a->access, buf_str(&a->settings->names));
 }
 
 static int
 start_serving(struct app *a, char why[static SETTINGS_WHY_SIZE])
 {
+	static const struct listener_calls calls = { .accepted = on_accepted,
+		.trouble = on_socket_trouble };
 	struct peers_limits limits = app_peers_limits(a->settings->config);
 	int r;
 
@@ -172,57 +202,54 @@ start_serving(struct app *a, char why[static SETTINGS_WHY_SIZE])
 		r = metrics_new(&a->metrics, a->loop, &a->service);
 	if (r == 0)
 		r = metrics_listen(a->metrics, &a->settings->config->metrics.listen, why);
+	if (r == 0)
+		r = access_lookup_new(&a->access, a->loop, on_name_found, a);
 	if (r < 0)
 		return r;
-	return listener_start(a->listener, on_accepted, a);
+	access_lookup_await(a->access, buf_str(&a->settings->names));
+	return listener_start(a->listener, &calls, a);
 }
 
 /* What asks the manager; no lookup waits for it, nor for the library that it needs. */
 static int
 start_asking(struct app *a)
 {
-	struct sync_source source;
+	struct sync_source source = { .config = a->settings->config,
+		.token_path = a->settings->token_path };
 	int r = upstream_new(&a->upstream, a->loop, a->settings->config);
 
-	if (r < 0)
-		return r;
-	source = app_source(a->settings, a->upstream);
-	r = worker_new(&a->worker, a->loop);
+	source.upstream = a->upstream;
+	if (r == 0)
+		r = worker_new(&a->worker, a->loop);
 	if (r == 0)
 		r = sync_new(&a->sync, a->loop, a->worker, &source, app_on_sync_done, a);
 	if (r == 0)
 		r = watch_new(&a->watch, a->loop, &source, app_on_changed, a);
 	if (r == 0)
 		r = probing_new(&a->probing, a->loop, a->worker, &source, app_on_probe_done, a);
-	if (r == 0)
-		loop_after_turn(a->loop, &a->idle);
-	return r;
+	if (r < 0)
+		return r;
+	library_init(&a->library, a->worker, app_on_library, a);
+	loop_after_turn(a->loop, &a->idle);
+	return 0;
 }
 
 /*
- * The socket first: a second connd must learn that before it asks a manager for anything. Then what is
- * needed to answer, then the rest.
+ * The socket first: a second connd must learn that before it asks a manager for anything. Then what
+ * is needed to answer, then the rest.
  */
 static int
-start(struct app *a, char why[static SETTINGS_WHY_SIZE])
+start(struct app *a, struct passed *passed, char why[static SETTINGS_WHY_SIZE])
 {
-	struct listener_options o;
 	int r = settings_load(&a->settings, a->config_path, why);
 
 	if (r < 0)
 		return r;
 	log_setup(a->settings->config->log.format, a->settings->config->log.level);
-	settings_log_oddities(a->settings);
-	if (a->settings->config->memory.lock == ARENA_LOCK_REQUIRE && !harden_can_lock()) {
-		(void)snprintf(why, SETTINGS_WHY_SIZE,
-		    "memory cannot be locked, and [memory] lock = require: raise LimitMEMLOCK");
-		return -EPERM;
-	}
-	o = (struct listener_options){
-		.path = a->settings->config->socket.path,
-		.group = a->settings->config->socket.group,
-		.mode = a->settings->config->socket.mode,
-	};
+	settings_log(a->settings);
+	r = app_check_lock(a->settings->config, why);
+	if (r < 0)
+		return r;
 	r = loop_new(&a->loop);
 	if (r == 0)
 		r = app_hear_signals(a);
@@ -230,10 +257,11 @@ start(struct app *a, char why[static SETTINGS_WHY_SIZE])
 		r = alarm_new(&a->alarm, a->loop, app_on_alarm, a);
 	(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", r < 0 ? strerror(-r) : "");
 	if (r == 0)
-		r = listener_new(&a->listener, a->loop, &o, why);
+		r = listener_new(&a->listener, a->loop, a->settings->config, passed, why);
 	if (r < 0)
 		return r;
-	r = start_replica(a, why);
+	*why = '\0';
+	r = start_replica(a);
 	if (r == 0)
 		r = start_serving(a, why);
 	if (r == 0)
@@ -243,10 +271,11 @@ start(struct app *a, char why[static SETTINGS_WHY_SIZE])
 	return r;
 }
 
+/* --- the end ---------------------------------------------------------------------------------- */
+
 static void
 stop(struct app *a)
 {
-	a->stopping = true;
 	a->check = reexec_check_free(a->check);
 	a->probing = probing_free(a->probing);
 	a->watch = watch_free(a->watch);
@@ -254,6 +283,7 @@ stop(struct app *a)
 	a->worker = worker_free(a->worker);
 	a->upstream = upstream_free(a->upstream);
 	a->peers = peers_free(a->peers);
+	a->access = access_lookup_free(a->access);
 	a->listener = listener_free(a->listener);
 	a->metrics = metrics_free(a->metrics);
 	a->ready = ready_free(a->ready);
@@ -264,87 +294,112 @@ stop(struct app *a)
 	if (a->loop) {
 		loop_forget(a->loop, &a->turn);
 		loop_forget(a->loop, &a->idle);
+		loop_forget(a->loop, &a->follow);
+		loop_forget(a->loop, &a->refusal);
 	}
 	a->alarm = alarm_free(a->alarm);
 	a->loop = loop_free(a->loop);
 	a->settings = settings_free(a->settings);
 }
 
-int
-app_run(const char *config_path)
+/* --- one life, and the next ------------------------------------------------------------------- */
+
+enum life {
+	LIFE_ENDED, /* as it was told to */
+	LIFE_FAILED,
+	LIFE_AGAIN, /* a newer program is wanted: *passed holds what it gets */
+	LIFE_SHORT, /* an upgrade without memory: *passed holds what the next try gets */
+};
+
+/* After an upgrade nobody would start connd again: it waits until there is memory. */
+static enum life
+not_started(struct app *a, int error, const char *why, struct passed *passed)
+{
+	bool again = error == -ENOMEM && passed->resumed;
+
+	if (again && a->listener)
+		*passed = listener_give(a->listener);
+	say_not_started(why);
+	stop(a);
+	return again ? LIFE_SHORT : LIFE_FAILED;
+}
+
+static enum life
+live(const char *config_path, struct passed *passed)
 {
 	struct app a = {
 		.config_path = config_path,
 		.turn.run = app_on_turn,
 		.idle.run = on_idle,
-		.loading = { .run = load, .done = on_loaded },
+		.follow.run = app_on_follow,
+		.refusal.run = app_on_refusal,
 	};
 	char why[SETTINGS_WHY_SIZE] = "";
-	const char *name = NULL;
-	int r, fd = -1;
+	enum life life = LIFE_ENDED;
+	int r = start(&a, passed, why);
 
-	log_setup(LOG_FORMAT_AUTO, LOG_INFO);
-	notify_init();
-	r = start(&a, why);
-	if (r < 0) {
-		say_not_started(why);
-		stop(&a);
-		return 1;
-	}
+	if (r < 0)
+		return not_started(&a, r, why, passed);
 	log_info("connd serves", LOG_STR("version", CONND_VERSION),
-	    LOG_STR("socket",
-		listener_was_passed(a.listener) ? "passed" : a.settings->config->socket.path),
+	    LOG_STR(
+		"socket", listener_was_passed(a.listener) ? "passed" : listener_path(a.listener)),
 	    LOG_STR("manager", a.settings->config->manager.url.item[0]));
+	app_enter(&a, APP_SERVING);
 	loop_after_turn(a.loop, &a.turn);
 	r = loop_run(a.loop);
-	if (r < 0)
+	if (r < 0) {
 		log_error("the event loop gave up", LOG_STR("reason", strerror(-r)));
-	else
-		r = a.failure;
-	if (r == 0 && a.upgrading)
-		fd = listener_give(a.listener, &name);
+		life = LIFE_FAILED;
+	} else if (a.state == APP_UPGRADING) {
+		*passed = listener_give(a.listener);
+		life = LIFE_AGAIN;
+	}
 	stop(&a);
-	if (fd >= 0)
-		return app_become_newer(&a, fd, name);
-	log_info("stopped");
-	return r < 0 ? 1 : 0;
+	return life;
 }
 
-static void
-say_answer(void *env, const char *line)
+/* Waits for memory. True: a signal to end came first. */
+static bool
+told_to_end(void)
 {
-	(void)env;
-	(void)fprintf(stderr, "connd: %s\n", line);
+	static const struct timespec pause = { .tv_sec = 1 };
+	sigset_t ending;
+
+	(void)sigemptyset(&ending);
+	(void)sigaddset(&ending, SIGTERM);
+	(void)sigaddset(&ending, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &ending, NULL);
+	return sigtimedwait(&ending, NULL, &pause) > 0;
 }
 
-/* 0 or 1. */
 static int
-check_manager(const struct settings *s)
+live_on(const char *config_path, struct passed *passed)
 {
-	return trial_run(s->config, s->token_path, say_answer, NULL) < 0 ? 1 : 0;
+	enum life life;
+
+	for (;;) {
+		life = live(config_path, passed);
+		if (life == LIFE_AGAIN)
+			app_become_newer(config_path, passed); /* failed: the old one goes on */
+		else if (life != LIFE_SHORT || told_to_end())
+			break;
+	}
+	passed_close(passed);
+	if (life != LIFE_FAILED)
+		log_info("stopped");
+	return life == LIFE_FAILED ? 1 : 0;
 }
 
 int
-app_check(const char *config_path, bool online)
+app_run(const char *config_path)
 {
-	char why[SETTINGS_WHY_SIZE], library_why[LIBCURL_WHY_SIZE];
-	struct settings *s;
-	int code = 0;
+	char why[PASSED_WHY_SIZE];
+	struct passed passed;
 
-	log_setup(LOG_FORMAT_KV, LOG_INFO);
-	if (settings_load(&s, config_path, why) < 0) {
-		(void)fprintf(stderr, "connd: %s\n", why);
-		return 1;
-	}
-	settings_log_oddities(s);
-	if (libcurl_load(library_why) < 0) {
-		(void)fprintf(stderr, "connd: %s\n", library_why);
-		code = 1;
-	}
-	if (code == 0 && online)
-		code = check_manager(s);
-	settings_free(s);
-	if (code == 0)
-		(void)puts("OK");
-	return code;
+	settings_set_up_log(config_path);
+	notify_init();
+	if (passed_take(&passed, why) == 0)
+		return live_on(config_path, &passed);
+	say_not_started(why);
+	return 1;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What app.c (birth and end), app_replica.c and app_signals.c share; for nobody else. */
+/* What the files app*.c share; for nobody else. */
 #pragma once
 
 #include "connd/app.h"
 
 #include <event2/util.h>
 
+#include "connd/access.h"
+#include "connd/library.h"
 #include "connd/metrics.h"
 #include "connd/settings.h"
 #include "core/replica.h"
@@ -19,66 +21,79 @@
 #include "edge/socket/peer.h"
 #include "edge/socket/serve.h"
 #include "edge/upstream/fetch.h"
-#include "edge/upstream/libcurl.h"
 #include "edge/upstream/probe.h"
 #include "edge/upstream/sync.h"
 #include "edge/upstream/trial.h"
 #include "edge/upstream/watch.h"
 
+/* In this order, and never back. */
+enum app_state {
+	APP_STARTING,  /* the parts are made */
+	APP_SERVING,   /* the loop turns */
+	APP_UPGRADING, /* begun requests are finished, then this process becomes a newer program */
+	APP_STOPPING,  /* begun requests are finished, then it ends */
+};
+
 struct app {
 	const char *config_path;
+	enum app_state state; /* set by app_enter() alone */
 	struct settings *settings;
 	struct loop *loop;
 	struct replica *replica;
 	struct service service;
 	struct upstream *upstream;
 	struct worker *worker;
+	struct library library;
 	struct sync *sync;
 	struct watch *watch;
 	struct probing *probing;
 	struct snapshot *snapshot; /* NULL: there is none */
 	struct listener *listener;
+	struct access_lookup *access;
 	struct peers *peers;
-	struct alarm *alarm; /* when the replica wants its next turn */
-	struct later turn;   /* its turn comes at the end of this one */
 	struct ready *ready;
 	struct metrics *metrics;
+	struct alarm *alarm; /* when the replica wants its next turn */
+	struct later turn;   /* its turn comes at the end of this one */
+	struct later idle;   /* begins to load the library, after some turns */
+	int turns;
+	struct later follow;  /* after a good sync: watch its manager */
+	struct later refusal; /* ends a sync that could not begin */
+	char refusal_why[SETTINGS_WHY_SIZE];
 	struct event *drain_timer;
-	struct later idle;   /* begins the loading */
-	int turns;           /* of the loop before that */
-	struct work loading; /* of libcurl */
-	int load_error;      /* this and the next are the worker's until it is done */
-	char load_why[LIBCURL_WHY_SIZE];
-	int failure; /* it could not be: the start has failed */
-	bool loaded;
-	bool sync_wanted; /* as soon as it is */
-	bool stopping;
-	bool upgrading;             /* stopping, to become a newer program */
-	struct reexec_check *check; /* is that one content with the configuration? */
-	bool lock_warned;
-	bool follow;               /* a good sync: its manager may be watched */
-	bool noted;                /* the sync that ended just now had its line */
-	uint64_t failures, unsaid; /* in a row; of them without a line */
-	int64_t said_ms;
-	int64_t token_warned_ms; /* 0: not yet */
+	struct reexec_check *check; /* of the program to become; NULL: none runs */
+	struct {
+		bool unlocked;             /* the warning that memory is not locked */
+		bool outcome;              /* the line about the sync that ended just now */
+		uint64_t failures, unsaid; /* failed syncs in a row; those without a line */
+		int64_t failure_ms;        /* when the last line about one was written */
+		int64_t token_ms;          /* the same about a token that ends; 0: not yet */
+	} logged;
 };
 
 /* app.c: from the configuration to the parts */
 
+void app_enter(struct app *a, enum app_state state);
 struct replica_config app_replica_config(const struct config *c);
 struct peers_limits app_peers_limits(const struct config *c);
-struct sync_source app_source(const struct settings *s, struct upstream *u);
-/* What questions are answered by that the configuration decides. Borrows from s. */
+/* Syncs, probes and the held call use these settings and this upstream from now on. */
+void app_use_source(struct app *a, const struct settings *s, struct upstream *u);
+/* What requests are served by that the configuration decides. Borrows from s. */
 void app_serve_by(struct app *a, const struct settings *s);
+/* [memory] lock = require, and memory cannot be locked: -EPERM with a sentence in why. Else 0. */
+MUST_CHECK int app_check_lock(const struct config *c, char why[static SETTINGS_WHY_SIZE]);
 
-/* app_replica.c: what the replica needs of the world, and what the world tells it */
+/* app_replica.c: what the replica needs of the world, and what it learns */
 
 extern const struct replica_ops app_replica_ops;
 void app_turn(struct app *a);
-void app_on_turn(struct later *job); /* of a->turn */
+void app_on_turn(struct later *job);    /* of a->turn */
+void app_on_follow(struct later *job);  /* of a->follow */
+void app_on_refusal(struct later *job); /* of a->refusal */
 void app_on_alarm(void *arg);
-void app_wake(void *env); /* a turn at the end of this one: many questions share it */
+void app_wake(void *env); /* a turn at the end of this one: many requests share it */
 void app_start_sync(void *env);
+void app_on_library(void *env, const char *why); /* a try to load it has ended; NULL: well */
 bool app_on_sync_done(void *env, const struct sync_result *result);
 void app_on_probe_done(void *env, bool found, int64_t retry_after_ms);
 void app_on_changed(void *env);
@@ -87,9 +102,17 @@ void app_on_changed(void *env);
 
 void app_report(void *env, struct report *out);
 
-/* app_signals.c: stop, upgrade, reload */
+/* app_signals.c: stop and reload */
 
 MUST_CHECK int app_hear_signals(struct app *a);
 void app_on_drain_over(evutil_socket_t fd, short what, void *arg);
-/* Everything is gone but the socket. Returns only when it failed, with an exit code. */
-int app_become_newer(const struct app *a, int fd, const char *name);
+void app_begin_to_stop(struct app *a); /* the state says for what */
+
+/* app_upgrade.c: SIGUSR2 */
+
+void app_on_upgrade(void *arg);
+/*
+ * Becomes the newer program, with these descriptors. All else is gone. Returns only when that
+ * failed; the descriptors are as good as before.
+ */
+void app_become_newer(const char *config_path, struct passed *kept);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The knot between the replica and the world: what it asks for, what it is told, when it has its turn. */
+/*
+ * The knot between the replica and the world: what it needs, what it learns, when it has its turn.
+ */
 #include "connd/app_internal.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -21,9 +24,6 @@ void
 app_turn(struct app *a)
 {
 	alarm_set(a->alarm, replica_turn(a->replica, clock_boot_ms()));
-	if (a->follow)
-		watch_follow(a->watch, sync_watchable_url(a->sync));
-	a->follow = false;
 	ready_check(a->ready);
 }
 
@@ -31,6 +31,15 @@ void
 app_on_turn(struct later *job)
 {
 	app_turn((struct app *)((char *)job - offsetof(struct app, turn)));
+}
+
+/* By now the sync has kept its tags. */
+void
+app_on_follow(struct later *job)
+{
+	struct app *a = (struct app *)((char *)job - offsetof(struct app, follow));
+
+	watch_follow(a->watch, sync_watchable_url(a->sync));
 }
 
 void
@@ -49,17 +58,67 @@ app_wake(void *env)
 
 /* --- what the replica needs of the world --------------------------------------------------- */
 
+/* Its end is reported when the turn is over: the replica is within start_sync(). */
+static void
+refuse_sync(struct app *a, const char *why)
+{
+	(void)snprintf(a->refusal_why, sizeof a->refusal_why, "%s", why);
+	loop_after_turn(a->loop, &a->refusal);
+}
+
+void
+app_on_refusal(struct later *job)
+{
+	struct app *a = (struct app *)((char *)job - offsetof(struct app, refusal));
+	struct sync_result result = { .outcome = SYNC_FAILED, .reason = a->refusal_why };
+
+	(void)app_on_sync_done(a, &result);
+}
+
+static void
+begin_sync(struct app *a)
+{
+	char why[SETTINGS_WHY_SIZE];
+	struct sync_basis basis;
+	bool found;
+
+	if (settings_ready_to_sync(a->settings, &found, why) < 0) {
+		refuse_sync(a, why);
+		return;
+	}
+	if (found)
+		app_use_source(a, a->settings, a->upstream);
+	replica_basis(a->replica, clock_boot_ms(), &basis);
+	sync_start(a->sync, &basis);
+}
+
+/* Without the library the sync that the replica wants begins, or fails, in app_on_library(). */
 void
 app_start_sync(void *env)
 {
 	struct app *a = env;
-	struct sync_basis basis;
 
-	a->sync_wanted = !a->loaded;
-	if (!a->loaded)
+	if (a->library.state == LIBRARY_LOADED)
+		begin_sync(a);
+	else
+		library_retry(&a->library);
+}
+
+void
+app_on_library(void *env, const char *why)
+{
+	struct replica_status st;
+	struct app *a = env;
+
+	if (a->state != APP_SERVING)
 		return;
-	replica_basis(a->replica, clock_boot_ms(), &basis);
-	sync_start(a->sync, &basis);
+	ready_begin(a->ready);
+	replica_status(a->replica, clock_boot_ms(), &st);
+	if (st.syncing && why)
+		refuse_sync(a, why);
+	else if (st.syncing)
+		begin_sync(a);
+	app_turn(a);
 }
 
 static void
@@ -95,12 +154,12 @@ on_published(void *env)
 	    LOG_INT("environment_variables", (int64_t)st.n[KIND_ENV]),
 	    LOG_INT("withheld", (int64_t)st.withheld), LOG_INT("invalid", (int64_t)st.invalid),
 	    LOG_INT("bytes", (int64_t)st.bytes), LOG_INT("locked_bytes", (int64_t)st.locked_bytes));
-	if (st.bytes > st.locked_bytes && !a->lock_warned &&
+	if (st.bytes > st.locked_bytes && !a->logged.unlocked &&
 	    a->settings->config->memory.lock == ARENA_LOCK_PREFER) {
 		log_warn("memory is not locked: it may be written to swap; raise LimitMEMLOCK, or "
 			 "set [memory] lock = off to accept it",
 		    LOG_INT("limit_bytes", (int64_t)harden_max_locked()));
-		a->lock_warned = true;
+		a->logged.unlocked = true;
 	}
 }
 
@@ -112,11 +171,11 @@ on_note(void *env, const char *event, const char *detail)
 		"no secrets withheld any more" };
 	struct app *a = env;
 
-	a->noted = true;
+	a->logged.outcome = true;
 	for (size_t i = 0; i < N_ELEMENTS(no_warning); i++)
 		if (strcmp(event, no_warning[i]) == 0) {
 			log_info(event, LOG_STR("detail", detail),
-			    LOG_INT("failed_syncs", (int64_t)a->failures));
+			    LOG_INT("failed_syncs", (int64_t)a->logged.failures));
 			return;
 		}
 	log_warn(event, LOG_STR("reason", detail));
@@ -138,8 +197,8 @@ jitter(void *env, int64_t low, int64_t high)
 }
 
 /*
- * The replica notes a failure that differs from the one before, and the recovery. The same failure again
- * is said now and then, with the number of those that were not.
+ * The replica notes a failure that differs from the one before, and the recovery. The same failure
+ * again is said now and then, with the number of those that were not.
  */
 static void
 say_outcome(struct app *a, const struct sync_result *result)
@@ -147,19 +206,19 @@ say_outcome(struct app *a, const struct sync_result *result)
 	int64_t now_ms = clock_boot_ms();
 
 	if (result->outcome == SYNC_OK || result->outcome == SYNC_NOT_MODIFIED) {
-		a->failures = a->unsaid = 0;
+		a->logged.failures = a->logged.unsaid = 0;
 		return;
 	}
-	a->failures++;
-	if (!a->noted && now_ms - a->said_ms < SAY_AGAIN_MS) {
-		a->unsaid++;
+	a->logged.failures++;
+	if (!a->logged.outcome && now_ms - a->logged.failure_ms < SAY_AGAIN_MS) {
+		a->logged.unsaid++;
 		return;
 	}
-	if (!a->noted)
+	if (!a->logged.outcome)
 		log_warn("sync still fails", LOG_STR("reason", result->reason),
-		    LOG_INT("not_logged", (int64_t)a->unsaid));
-	a->unsaid = 0;
-	a->said_ms = now_ms;
+		    LOG_INT("not_logged", (int64_t)a->logged.unsaid));
+	a->logged.unsaid = 0;
+	a->logged.failure_ms = now_ms;
 }
 
 /*
@@ -176,9 +235,9 @@ warn_of_the_tokens_end(struct app *a)
 	if (life.issued_s && (life.expires_s - life.issued_s) / 10 < soon_s)
 		soon_s = (life.expires_s - life.issued_s) / 10;
 	if (life.expires_s == 0 || left_s > soon_s ||
-	    (a->token_warned_ms && now_ms - a->token_warned_ms < TOKEN_AGAIN_MS))
+	    (a->logged.token_ms && now_ms - a->logged.token_ms < TOKEN_AGAIN_MS))
 		return;
-	a->token_warned_ms = now_ms;
+	a->logged.token_ms = now_ms;
 	log_warn(left_s > 0 ? "the token expires soon: put a new one into its file"
 			    : "the token has expired: put a new one into its file",
 	    LOG_STR("file", a->settings->token_path), LOG_INT("seconds_left", left_s));
@@ -190,13 +249,14 @@ app_on_sync_done(void *env, const struct sync_result *result)
 	struct app *a = env;
 	bool taken;
 
-	a->noted = false;
+	a->logged.outcome = false;
 	taken = replica_sync_done(a->replica, clock_boot_ms(), result);
 	say_outcome(a, result);
 	warn_of_the_tokens_end(a);
 	snapshot_stamp(a->snapshot);
 	loop_after_turn(a->loop, &a->turn);
-	a->follow = a->follow || taken;
+	if (taken)
+		loop_after_turn(a->loop, &a->follow);
 	return taken;
 }
 

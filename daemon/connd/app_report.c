@@ -59,9 +59,10 @@ app_report(void *env, struct report *out)
 
 	*out = (struct report){
 		.socket = {
-			.path = a->settings->config->socket.path,
+			.path = listener_path(a->listener),
 			.passed = listener_was_passed(a->listener),
 		},
+		.metrics = metrics_where(a->metrics),
 	};
 	report_manager(a, out);
 	if (a->sync)

@@ -206,21 +206,14 @@ static void
 serve_readyz(void *env, struct httpd_response *out)
 {
 	const struct metrics *m = env;
-	const struct config_require *lacks;
-	struct replica_status st;
+	char why[READY_WHY_SIZE];
 
-	if (ready_now(m->service->ready, &lacks)) {
+	if (!ready_why_not(m->service->ready, why)) {
 		buf_adds(out->body, "ready\n");
 		return;
 	}
 	out->status = 503;
-	replica_status(m->service->replica, clock_boot_ms(), &st);
-	if (lacks)
-		buf_addf(out->body, "not ready: %s%s is not there, or too old\n",
-		    kind_prefix(lacks->kind), lacks->key);
-	else
-		buf_addf(
-		    out->body, "not ready: %s\n", *st.last_error ? st.last_error : "no data yet");
+	buf_addf(out->body, "not ready: %s\n", why);
 }
 
 static void
@@ -274,6 +267,28 @@ metrics_new(struct metrics **out, struct loop *loop, const struct service *servi
 	return 0;
 }
 
+static int
+refuse_address(int error, const char *where, char why[static SETTINGS_WHY_SIZE])
+{
+	(void)snprintf(
+	    why, SETTINGS_WHY_SIZE, "[metrics] listen = %.80s: %s", where, strerror(-error));
+	return error;
+}
+
+int
+metrics_check(const char *listen, char why[static SETTINGS_WHY_SIZE])
+{
+	int r = httpd_check(listen);
+
+	return r < 0 ? refuse_address(r, listen, why) : 0;
+}
+
+const char *
+metrics_where(const struct metrics *m)
+{
+	return m->where;
+}
+
 int
 metrics_listen(
     struct metrics *m, const struct config_list *listen, char why[static SETTINGS_WHY_SIZE])
@@ -291,10 +306,8 @@ metrics_listen(
 	if (r == 0)
 		r = httpd_listen(m->http, where);
 	if (r < 0) {
-		(void)snprintf(
-		    why, SETTINGS_WHY_SIZE, "[metrics] listen = %.80s: %s", where, strerror(-r));
 		mem_free(copy);
-		return r;
+		return refuse_address(r, where, why);
 	}
 	mem_free(m->where);
 	m->where = copy;

@@ -23,4 +23,10 @@ MUST_CHECK int metrics_new(struct metrics **out, struct loop *loop, const struct
  */
 MUST_CHECK int metrics_listen(
     struct metrics *m, const struct config_list *listen, char why[static SETTINGS_WHY_SIZE]);
-struct metrics *metrics_free(struct metrics *m); /* NULL is fine; returns NULL */
+/*
+ * Can the address be listened at? Nothing listens there afterwards. 0, or -errno with a sentence in
+ * why.
+ */
+MUST_CHECK int metrics_check(const char *listen, char why[static SETTINGS_WHY_SIZE]);
+const char *metrics_where(const struct metrics *m); /* as configured; NULL: nowhere */
+struct metrics *metrics_free(struct metrics *m);    /* NULL is fine; returns NULL */

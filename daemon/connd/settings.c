@@ -2,8 +2,6 @@
 #include "connd/settings.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,59 +10,75 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "connd/access.h"
 #include "edge/disk/snapshot.h"
 #include "edge/upstream/token_file.h"
 
-#define CONFIG_BYTES (1024 * 1024)
-#define PEM_BYTES    (4 * 1024 * 1024) /* a bundle of all public authorities is a quarter of a MiB */
+#define CONFIG_BYTES    (1024 * 1024)
+#define PEM_BYTES       (4 * 1024 * 1024) /* all public authorities are a quarter of a MiB */
+#define SENTENCES_BYTES (64 * 1024)
 
-#define ODDITIES_BYTES (64 * 1024)
+/* why is handed on to those. */
+_Static_assert(SETTINGS_WHY_SIZE >= ACCESS_WHY_SIZE, "connd/access.h");
+_Static_assert(SETTINGS_WHY_SIZE >= SNAPSHOT_ERROR_SIZE, "edge/disk/snapshot.h");
+_Static_assert(SETTINGS_WHY_SIZE >= FILE_WHY_SIZE, "base/file.h");
+
+/* --- sentences --------------------------------------------------------------------------- */
+
+static void
+add_sentence(struct buf *to, const char *sentence)
+{
+	buf_adds(to, sentence);
+	buf_addc(to, '\n');
+}
 
 void
-settings_log_oddities(const struct settings *s)
+settings_add_fault(struct settings *s, const char *sentence)
 {
-	const char *line = buf_str(&s->oddities), *end;
+	add_sentence(&s->faults, sentence);
+}
+
+static void
+log_each(const char *event, const struct buf *sentences)
+{
+	const char *line = buf_str(sentences), *end;
 
 	for (; (end = strchr(line, '\n')); line = end + 1) {
-		char sentence[CONFIG_WHY_SIZE];
+		char sentence[SETTINGS_WHY_SIZE];
 
 		(void)snprintf(sentence, sizeof sentence, "%.*s", (int)(end - line), line);
-		log_warn("configuration", LOG_STR("text", sentence));
+		log_warn(event, LOG_STR("text", sentence));
 	}
 }
 
-static int
-user_id(const char *name, uid_t *uid)
+void
+settings_log(const struct settings *s)
 {
-	const struct passwd *p = getpwnam(name);
-
-	if (!p)
-		return -ENOENT;
-	*uid = p->pw_uid;
-	return 0;
+	log_each("configuration", &s->oddities);
+	log_each("configuration: cannot be used now", &s->faults);
 }
 
-static int
-group_id(const char *name, gid_t *gid)
+bool
+settings_have_fault(const struct settings *s, char why[static SETTINGS_WHY_SIZE])
 {
-	const struct group *g = getgrnam(name);
+	const char *first = buf_str(&s->faults);
 
-	if (!g)
-		return -ENOENT;
-	*gid = g->gr_gid;
-	return 0;
+	(void)snprintf(why, SETTINGS_WHY_SIZE, "%.*s", (int)strcspn(first, "\n"), first);
+	return *first != '\0';
 }
 
+/* --- the file ---------------------------------------------------------------------------- */
+
 static int
-load_config(struct settings *s, const char *path, char why[static SETTINGS_WHY_SIZE])
+load_config(struct settings *s, char why[static SETTINGS_WHY_SIZE])
 {
 	char short_why[CONFIG_WHY_SIZE > FILE_WHY_SIZE ? CONFIG_WHY_SIZE : FILE_WHY_SIZE] = "";
 	struct buf text = BUF_INIT(CONFIG_BYTES);
-	int r = file_read(path, &text, short_why);
+	int r = file_read(s->config_path, &text, short_why);
 
 	if (r == 0)
-		r = config_read(
-		    &s->config, path, buf_str(&text), text.len, environ, &s->oddities, short_why);
+		r = config_read(&s->config, s->config_path, buf_str(&text), text.len, environ,
+		    &s->oddities, short_why);
 	if (r < 0)
 		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s%s",
 		    *short_why ? short_why : strerror(-r),
@@ -73,50 +87,65 @@ load_config(struct settings *s, const char *path, char why[static SETTINGS_WHY_S
 	return r;
 }
 
-static void
-refuse_rule(const char *config_path, const struct config_rule *rule, const char *acl_why,
-    char why[static SETTINGS_WHY_SIZE])
+void
+settings_set_up_log(const char *config_path)
 {
-	int n = rule->line
-		    ? snprintf(why, SETTINGS_WHY_SIZE, "%.200s:%d: ", config_path, rule->line)
-		    : 0;
+	struct buf text = BUF_INIT(CONFIG_BYTES);
+	enum log_format format;
+	enum log_level level;
+	char why[FILE_WHY_SIZE];
 
-	(void)snprintf(why + n, SETTINGS_WHY_SIZE - (size_t)n, "[access] %s %s: %s",
-	    rule->allow ? "allow" : "deny", rule->text, acl_why);
+	if (file_read(config_path, &text, why) < 0)
+		buf_reset(&text); /* settings_load() reports it */
+	config_log_settings(span_of_buf(&text), environ, &format, &level);
+	log_setup(format, level);
+	buf_fini(&text);
 }
 
+/* --- what it names ----------------------------------------------------------------------- */
+
 static int
-load_acl(struct settings *s, const char *config_path, char why[static SETTINGS_WHY_SIZE])
+bind_access(struct settings *s, struct acl **acl, char why[static SETTINGS_WHY_SIZE])
 {
-	static const struct acl_lookup lookup = { .user = user_id, .group = group_id };
-	const struct config *c = s->config;
-	char acl_why[ACL_WHY_SIZE];
-	int r = acl_new(&s->acl);
+	buf_reset(&s->names);
+	return access_bind(acl, s->config, s->config_path, &s->faults, &s->names, why);
+}
 
-	for (size_t i = 0; r == 0 && i < c->access.n_rules; i++) {
-		const struct config_rule *rule = &c->access.rule[i];
+int
+settings_bind_again(struct settings *s)
+{
+	char why[SETTINGS_WHY_SIZE];
+	struct acl *acl;
+	int r;
 
-		(void)snprintf(acl_why, sizeof acl_why, "%s", "memory is out");
-		r = acl_add(s->acl, rule->allow, rule->text, &lookup, acl_why);
-		if (r < 0)
-			refuse_rule(config_path, rule, acl_why, why);
-	}
-	return r;
+	buf_reset(&s->faults);
+	r = bind_access(s, &acl, why);
+	if (r < 0)
+		return r;
+	acl_free(s->acl);
+	s->acl = acl;
+	return 0;
 }
 
 static int
 find_token(struct settings *s, char why[static SETTINGS_WHY_SIZE])
 {
-	struct buf token = BUF_INIT(LIMIT_TOKEN);
 	int r = credential_path(&s->token_path, s->config->manager.token_file);
 
-	if (r == 0 && !s->token_path) {
-		(void)snprintf(why, SETTINGS_WHY_SIZE,
-		    "no token: set [manager] token_file, or pass a systemd credential named token");
-		r = -ENOENT;
-	}
-	if (r == 0)
-		r = credential_read(s->token_path, &token, why);
+	if (r == 0 && s->token_path)
+		return 0;
+	(void)snprintf(why, SETTINGS_WHY_SIZE, "%s",
+	    r < 0 ? "out of memory"
+		  : "no token: set [manager] token_file, or pass a systemd credential named token");
+	return r < 0 ? r : -ENOENT;
+}
+
+static int
+read_token(const char *path, char why[static SETTINGS_WHY_SIZE])
+{
+	struct buf token = BUF_INIT(LIMIT_TOKEN);
+	int r = credential_read(path, &token, why);
+
 	buf_fini(&token);
 	return r;
 }
@@ -134,29 +163,69 @@ check_file(const char *path, bool secret, char why[static SETTINGS_WHY_SIZE])
 	return r;
 }
 
+static void
+note_if(struct settings *s, int r, const char *why)
+{
+	if (r < 0)
+		add_sentence(&s->faults, why);
+}
+
+/* Each file that [manager] and [snapshot] name is a fault of its own. */
+static int
+look_for_faults(struct settings *s)
+{
+	const struct config *c = s->config;
+	char why[SETTINGS_WHY_SIZE] = "out of memory";
+	int r = find_token(s, why);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r == 0)
+		r = read_token(s->token_path, why);
+	note_if(s, r, why);
+	note_if(s, check_file(c->manager.ca_file, false, why), why);
+	note_if(s, check_file(c->manager.client_cert, false, why), why);
+	note_if(s, check_file(c->manager.client_key, true, why), why);
+	note_if(s, snapshot_check(c, why), why);
+	return 0; /* a list of faults that is too long is cut */
+}
+
+int
+settings_ready_to_sync(struct settings *s, bool *found, char why[static SETTINGS_WHY_SIZE])
+{
+	int r;
+
+	*found = false;
+	if (!s->token_path) {
+		r = find_token(s, why);
+		if (r < 0)
+			return r;
+		*found = true;
+	}
+	return check_file(s->config->manager.client_key, true, why);
+}
+
+/* --- birth and end ----------------------------------------------------------------------- */
+
 int
 settings_load(struct settings **out, const char *config_path, char why[static SETTINGS_WHY_SIZE])
 {
 	struct settings *s = mem_zalloc(sizeof *s);
-	int r;
+	int r = -ENOMEM;
 
-	(void)snprintf(why, SETTINGS_WHY_SIZE, "memory is out");
+	(void)snprintf(why, SETTINGS_WHY_SIZE, "out of memory");
 	if (!s)
 		return -ENOMEM;
-	buf_init(&s->oddities, ODDITIES_BYTES);
-	r = load_config(s, config_path, why);
+	buf_init(&s->oddities, SENTENCES_BYTES);
+	buf_init(&s->faults, SENTENCES_BYTES);
+	buf_init(&s->names, SENTENCES_BYTES);
+	s->config_path = mem_strdup(config_path);
+	if (s->config_path)
+		r = load_config(s, why);
 	if (r == 0)
-		r = load_acl(s, config_path, why);
+		r = bind_access(s, &s->acl, why);
 	if (r == 0)
-		r = find_token(s, why);
-	if (r == 0)
-		r = check_file(s->config->manager.ca_file, false, why);
-	if (r == 0)
-		r = check_file(s->config->manager.client_cert, false, why);
-	if (r == 0)
-		r = check_file(s->config->manager.client_key, true, why);
-	if (r == 0)
-		r = snapshot_check(s->config, why);
+		r = look_for_faults(s);
 	if (r < 0) {
 		settings_free(s);
 		return r;
@@ -172,8 +241,11 @@ settings_free(struct settings *s)
 		return NULL;
 	s->config = config_free(s->config);
 	s->acl = acl_free(s->acl);
+	mem_free(s->config_path);
 	mem_free(s->token_path);
 	buf_fini(&s->oddities);
+	buf_fini(&s->faults);
+	buf_fini(&s->names);
 	mem_free(s);
 	return NULL;
 }

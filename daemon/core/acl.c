@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "core/team.h"
 
-enum who { WHO_ANYONE, WHO_UID, WHO_GID };
+enum who { WHO_ANYONE, WHO_UID, WHO_GID, WHO_NOBODY };
 
 struct pattern {
 	bool any_kind;
@@ -186,32 +186,42 @@ read_rule(struct rule *rule, char *text, const struct acl_lookup *lookup, char *
 	return 0;
 }
 
+/* Takes what the rule holds, unless memory is short. */
+static int
+append(struct acl *a, const struct rule *rule)
+{
+	struct rule *grown = mem_resize(a->rule, (a->n + 1) * sizeof *grown);
+
+	if (!grown)
+		return -ENOMEM;
+	a->rule = grown;
+	a->rule[a->n++] = *rule;
+	return 0;
+}
+
 int
 acl_add(struct acl *a, bool allow, const char *text, const struct acl_lookup *lookup,
     char why[static ACL_WHY_SIZE])
 {
-	struct rule rule = { .allow = allow }, *grown;
+	struct rule rule = { .allow = allow };
 	char *copy = mem_strdup(text);
-	int r = -ENOMEM;
+	int r;
 
 	if (!copy)
 		return -ENOMEM;
 	r = read_rule(&rule, copy, lookup, why);
-	if (r < 0)
-		goto out;
-	grown = mem_resize(a->rule, (a->n + 1) * sizeof *grown);
-	if (!grown) {
-		r = -ENOMEM;
-		goto out;
-	}
-	a->rule = grown;
-	a->rule[a->n++] = rule;
-	r = 0;
-out:
+	if (r == 0)
+		r = append(a, &rule);
 	if (r < 0)
 		rule_fini(&rule);
 	mem_free(copy);
 	return r;
+}
+
+int
+acl_add_nobody(struct acl *a, bool allow)
+{
+	return append(a, &(struct rule){ .allow = allow, .who = WHO_NOBODY });
 }
 
 /* --- asking -------------------------------------------------------------------------- */
@@ -277,6 +287,8 @@ rule_is_about(const struct rule *rule, const struct acl_peer *peer)
 		return peer->uid == rule->id;
 	case WHO_GID:
 		return peer_has_group(peer, rule->id);
+	case WHO_NOBODY:
+		break;
 	}
 	return false;
 }

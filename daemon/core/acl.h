@@ -45,6 +45,8 @@ MUST_CHECK int acl_new(struct acl **out);
 /* Adds a rule from its text. 0; -EINVAL or -ENOENT with a sentence in why; -ENOMEM. */
 MUST_CHECK int acl_add(struct acl *a, bool allow, const char *text, const struct acl_lookup *lookup,
     char why[static ACL_WHY_SIZE]);
+/* Adds a rule that matches nobody: its caller cannot be named now. A list of such rules is not empty. */
+MUST_CHECK int acl_add_nobody(struct acl *a, bool allow);
 bool acl_allows(
     const struct acl *a, const struct acl_peer *peer, enum record_kind kind, struct span key);
 /* May this peer read any key at all? */

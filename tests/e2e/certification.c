@@ -287,7 +287,9 @@ main(int argc, char **argv)
 	struct peers_limits limits = {
 		.max_frame = 65536, .max_connections = 64, .max_connections_per_uid = 64
 	};
-	struct listener_options options = { .mode = 0600 };
+	static const struct listener_calls calls = { .accepted = on_accept };
+	struct config config = { .socket = { .mode = 0600 } };
+	struct passed passed = { .socket = -1, .lock = -1 };
 	struct service service = { 0 };
 	struct listener *listener = NULL;
 	struct peers *peers = NULL;
@@ -297,11 +299,11 @@ main(int argc, char **argv)
 
 	if (argc != 2 || base_init() < 0)
 		return 2;
-	options.path = argv[1];
+	config.socket.path = argv[1];
 	loop_global_init();
 	started = loop_new(&loop) == 0 && peers_new(&peers, loop, &service, &limits) == 0 &&
-		  listener_new(&listener, loop, &options, why) == 0 &&
-		  listener_start(listener, on_accept, peers) == 0 &&
+		  listener_new(&listener, loop, &config, &passed, why) == 0 &&
+		  listener_start(listener, &calls, peers) == 0 &&
 		  loop_on_signal(loop, SIGTERM, on_signal, loop) == 0;
 	if (!started)
 		(void)fprintf(stderr, "%s: %s\n", argv[1], why);

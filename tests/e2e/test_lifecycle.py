@@ -8,7 +8,6 @@ import os
 import select
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import threading
@@ -24,7 +23,6 @@ from connd_testing import (
     PATIENCE,
     Connd,
     Manager,
-    Program,
     Varlink,
     VarlinkError,
     eventually,
@@ -238,92 +236,6 @@ def test_a_new_token_is_found_without_a_signal(workdir: Path, manager: Manager) 
         assert connd.variable("new") == "2"
         connd.write_token(manager.token)
         connd.wait_for(lambda s: not s.get("last_error"), "it recovers", 60)
-
-
-def test_a_second_daemon_does_not_take_the_socket_away(connd: Connd) -> None:
-    second = Program([CONND, "--config", connd.config], connd.directory / "second.log")
-    assert second.process.wait(PATIENCE) != 0
-    assert str(connd.socket) in second.stderr_text()
-    assert connd.status()["state"] == "fresh"
-
-
-def test_a_stale_socket_file_is_replaced(workdir: Path, faulty: FaultyManager) -> None:
-    connd = faulty.connd(workdir).start()
-    connd.running.kill()
-    assert connd.socket.exists()
-    # One killed between making its socket and giving it its name leaves this.
-    with socket.socket(socket.AF_UNIX) as left:
-        left.bind(f"{connd.socket}.tmp")
-    with connd:
-        assert connd.variable("v") == "1"
-
-
-def test_a_successors_socket_is_left_where_it_is(connd: Connd) -> None:
-    connd.socket.unlink()
-    with socket.socket(socket.AF_UNIX) as successor:
-        successor.bind(str(connd.socket))
-        connd.stop()
-        assert connd.socket.is_socket()
-
-
-def test_what_is_no_socket_is_not_replaced(workdir: Path, faulty: FaultyManager) -> None:
-    connd = faulty.connd(workdir)
-    connd.socket.write_text("precious")
-    connd.start("")
-    assert connd.running.process.wait(PATIENCE) != 0
-    assert connd.socket.read_text() == "precious"
-
-
-# --- the socket ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("given", "mode"), [(None, 0o660), ("0600", 0o600), ("0666", 0o666)], ids=str
-)
-def test_the_sockets_mode(
-    workdir: Path, faulty: FaultyManager, given: str | None, mode: int
-) -> None:
-    old = os.umask(0o077)
-    try:
-        with faulty.connd(workdir, {"socket": {"mode": given}} if given else None) as connd:
-            assert stat.S_IMODE(connd.socket.stat().st_mode) == mode
-    finally:
-        os.umask(old)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="changes a file's group")
-def test_the_sockets_group(workdir: Path, faulty: FaultyManager) -> None:
-    with faulty.connd(workdir, {"socket": {"group": "nogroup"}}) as connd:
-        assert connd.socket.group() == "nogroup"
-
-
-def test_an_unknown_group_stops_the_start(workdir: Path, faulty: FaultyManager) -> None:
-    connd = faulty.connd(workdir, {"socket": {"group": "no-such-group"}})
-    connd.start("")
-    assert connd.running.process.wait(PATIENCE) not in (0, None)
-    assert "no-such-group" in connd.running.stderr_text()
-
-
-def activated(connd: Connd) -> Program:
-    return Program(
-        [
-            "systemd-socket-activate", f"--listen={connd.socket}", CONND, "--config", connd.config,
-        ],
-        connd.stderr_path,
-    )  # fmt: skip
-
-
-@pytest.mark.skipif(not shutil.which("systemd-socket-activate"), reason="no systemd")
-def test_it_takes_a_socket_that_is_passed(workdir: Path, faulty: FaultyManager) -> None:
-    connd = faulty.connd(workdir)
-    program = activated(connd)
-    eventually(connd.socket.exists, "systemd-socket-activate listens")
-    inode = connd.socket.stat().st_ino
-    # systemd-socket-activate starts it on the first connection, which it answers.
-    assert connd.variable("v") == "1"
-    program.stop()
-    # The socket is not its own: it stays.
-    assert connd.socket.exists() and connd.socket.stat().st_ino == inode
 
 
 # --- configuration ---------------------------------------------------------------------------

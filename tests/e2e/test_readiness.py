@@ -40,7 +40,9 @@ def fetch(port: int, path: str, method: str = "GET") -> tuple[int, str, str]:
 
 
 def listening_port(connd: Connd) -> int:
-    events = [e for e in connd.events() if e["event"] == "metrics"]
+    events = eventually(
+        lambda: [e for e in connd.events() if e["event"] == "metrics"], "it listens"
+    )
     return int(events[-1]["port"])
 
 
@@ -213,8 +215,19 @@ def test_the_service_manager_is_told_when_what_is_required_is_there(workdir: Pat
             lambda: any(line.startswith("EXTEND_TIMEOUT_USEC=") for line in told.lines()),
             "it asks for more time",
         )
+        missing = eventually(
+            lambda: [e for e in connd.events("warn") if e["event"].startswith("not ready")],
+            "the log names what is waited for",
+            30,
+        )
+        assert missing[0]["keys"] == "conn:warehouse var:region"
+        assert any("waiting for conn:warehouse var:region" in line for line in told.lines())
         manager.create_connection("warehouse", where, host="h")
         connd.wait_for(lambda s: s["connections"] == 1, "one of the two")
+        eventually(
+            lambda: any(line.endswith("waiting for var:region") for line in told.lines()),
+            "the other one is waited for",
+        )
         assert "READY=1" not in told.lines()
         manager.create_variable("region", "eu", where)
         eventually(lambda: "READY=1" in told.lines(), "it is ready")
@@ -233,6 +246,13 @@ def test_without_requirements_ready_comes_with_data_or_after_ten_seconds(workdir
     eventually(lambda: "READY=1" in told.lines(), "the grace is over", 30)
     assert time.monotonic() - began > 9
     assert connd.status()["state"] == "not-ready"
+    (warning,) = eventually(
+        lambda: [e for e in connd.events("warn") if e["event"] == "started without data"]
+    )
+    assert "connect" in warning["reason"].lower()
+    assert "ready" not in [e["event"] for e in connd.events()]
+    with manager:
+        eventually(lambda: "ready" in [e["event"] for e in connd.events()], "the data comes", 60)
     connd.stop()
     told.heard.clear()
     with manager:

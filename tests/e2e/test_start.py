@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from connd_testing import PATIENCE, Connd, eventually
+from connd_testing import Connd, VarlinkError, eventually
 from faulty_manager import FaultyManager, connection_row
 
 LIBRARY = "libcurl.so.4"
@@ -66,14 +66,6 @@ def events(connd: Connd) -> list[str]:
     return [e["event"] for e in connd.events()]
 
 
-def fails(connd: Connd) -> str:
-    assert connd.running.process.wait(PATIENCE) == 1
-    connd.running.assert_no_report()
-    return str(
-        next(e["reason"] for e in connd.events("error") if e["event"] == "connd cannot start")
-    )
-
-
 def test_the_snapshot_is_served_before_the_library_is_there(
     connd: Connd, faulty: FaultyManager, environment: dict[str, str], slow: Path
 ) -> None:
@@ -86,11 +78,13 @@ def test_the_snapshot_is_served_before_the_library_is_there(
     assert status["state"] == "offline"
     assert "connd serves" in events(connd) and "ready" not in events(connd)
     assert len(faulty.requests) == asked
+    slow.unlink()
     os.close(writer)  # not a byte of it: no library
-    reason = fails(connd)
-    assert str(slow) in reason and "install the package libcurl4" in reason
-    assert "ready" not in events(connd)
-    assert len(faulty.requests) == asked
+    eventually(lambda: "ready" in events(connd), "a snapshot is enough to be ready")
+    failed = next(e for e in connd.events("warn") if e["event"].startswith("sync failed"))
+    assert str(slow) in failed["reason"] and "install the package libcurl4" in failed["reason"]
+    connd.wait_for(lambda s: s["state"] == "fresh", "the next sync finds the library")
+    connd.stop()
 
 
 def test_a_reload_and_a_stop_while_the_library_loads(
@@ -106,16 +100,31 @@ def test_a_reload_and_a_stop_while_the_library_loads(
     connd.stop()
 
 
-def test_a_library_that_is_none_ends_the_start_and_the_check(
-    connd: Connd, first: Path, environment: dict[str, str]
+@pytest.mark.parametrize("data", [True, False], ids=["snapshot", "no data"])
+def test_a_library_that_is_missing_is_a_failed_sync_until_it_is_there(
+    connd: Connd, first: Path, environment: dict[str, str], data: bool
 ) -> None:
+    if not data:
+        connd.sections.pop("snapshot")
+        connd.sections["freshness"] = {"cold_wait": "100ms"}
+        connd.write_config()
     (first / LIBRARY).touch()
     checked = connd.check(env=environment)
     assert checked.returncode == 1
-    assert f"connd: {first / LIBRARY}: file too short; " in checked.stderr
-    connd.start(wait="", env=environment)
-    reason = fails(connd)
-    assert reason == checked.stderr.splitlines()[-1].removeprefix("connd: ")
+    reason = checked.stderr.splitlines()[-1]
+    assert reason.startswith(f"connd: {first / LIBRARY}: file too short; ")
+    connd.start(wait="listening", env=environment)
+    status = connd.wait_for(lambda s: s.get("last_error"), "a sync has failed")
+    assert status["last_error"] == reason.removeprefix("connd: ")
+    if data:
+        assert connd.connection("warehouse")["host"] == "h"
+    else:
+        with pytest.raises(VarlinkError, match="NotReady") as caught:
+            connd.connection("warehouse")
+        assert "install the package libcurl4" in caught.value.parameters["reason"]
+    (first / LIBRARY).unlink()
+    connd.wait_for(lambda s: s["state"] == "fresh", "a later sync", 60)
+    connd.stop()
 
 
 def test_an_upgrade_without_the_library_is_refused(

@@ -3,39 +3,49 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import shutil
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from connd_testing import Connd, Manager, Varlink, eventually
+from connd_testing import CONND, SANITIZED, Connd, Manager, Program, Varlink, eventually
 from faulty_manager import Exchange, FaultyManager, connection_row
 
 UPGRADES = 10
 
 
-class Asker(threading.Thread):
-    """Asks without a pause, over one connection as long as it is there; like the shim, once more when
-    a kept one ended before the first byte of a reply."""
+class Client(threading.Thread):
+    """Looks a connection up without a pause, over one kept connection or a new one each time. One that
+    ends before the first byte of a response is asked once more: an old connd gives a client 200 ms to
+    begin, and a busy machine may not."""
 
     def __init__(self, connd: Connd, keep: bool) -> None:
         super().__init__()
         self.connd, self.keep = connd, keep
         self.ended = threading.Event()
-        self.answers = 0
+        self.responses = 0
         self.longest = 0.0
         self.failure: BaseException | None = None
 
-    def ask(self, client: Varlink | None) -> Varlink:
-        if client is not None:
-            try:
-                assert client.connection("warehouse")["host"] == "h"
-                return client
-            except (OSError, EOFError, AssertionError):
-                client.close()
-        client = self.connd.client()
-        assert client.connection("warehouse")["host"] == "h"
+    def look_up(self, client: Varlink | None) -> Varlink:
+        client = client or self.connd.client()
+        frame = Varlink.frame("io.connd.secrets.GetConnection", {"conn_id": "warehouse"})
+        reply = None
+        with contextlib.suppress(BrokenPipeError):
+            client.send(frame)
+            reply = client.receive()
+        if reply is None:
+            client.close()
+            client = self.connd.client()
+            client.send(frame)
+            reply = client.receive()
+        assert reply and json.loads(reply["parameters"]["value"])["host"] == "h", reply
         return client
 
     def run(self) -> None:
@@ -43,9 +53,9 @@ class Asker(threading.Thread):
         try:
             while not self.ended.is_set():
                 begun = time.monotonic()
-                client = self.ask(client)
+                client = self.look_up(client)
                 self.longest = max(self.longest, time.monotonic() - begun)
-                self.answers += 1
+                self.responses += 1
                 if not self.keep:
                     client.close()
                     client = None
@@ -66,25 +76,26 @@ def upgraded(connd: Connd) -> int:
 def test_no_lookup_fails_while_connd_is_replaced(connd: Connd) -> None:
     with connd:
         pid = connd.running.pid
-        askers = [Asker(connd, keep=n % 2 == 0) for n in range(4)]
-        for asker in askers:
-            asker.start()
+        clients = [Client(connd, keep=n % 2 == 0) for n in range(4)]
+        for client in clients:
+            client.start()
         for n in range(UPGRADES):
             connd.wait_for(lambda s: not s.get("last_error"), "a good sync")
             connd.send_signal(signal.SIGUSR2)
             eventually(lambda n=n: upgraded(connd) == n + 2, f"upgrade {n}")
-            before = [a.answers for a in askers]
+            assert [a.failure for a in clients] == [None] * len(clients)
+            before = [a.responses for a in clients]
             eventually(
                 lambda before=before: all(
-                    a.answers > b for a, b in zip(askers, before, strict=True)
+                    a.responses > b or a.failure for a, b in zip(clients, before, strict=True)
                 ),
                 "everybody is answered by the new one",
             )
-        for asker in askers:
-            asker.ended.set()
-            asker.join()
-        assert [a.failure for a in askers] == [None] * len(askers)
-        assert max(a.longest for a in askers) < 5
+        for client in clients:
+            client.ended.set()
+            client.join()
+        assert [a.failure for a in clients] == [None] * len(clients)
+        assert max(a.longest for a in clients) < 5
         assert connd.running.pid == pid
     assert not connd.socket.exists(), "bound by the first of them, unlinked by the last"
 
@@ -116,6 +127,224 @@ def test_without_data_for_the_new_one_there_is_no_upgrade(
         )
         assert connd.connection("warehouse")["host"] == "h"
         assert upgraded(connd) == 1
+
+
+# --- what the new program would end in, or lack -----------------------------------------------
+
+
+def refusal(connd: Connd) -> str:
+    """SIGUSR2 is refused, and all goes on as before; the reason."""
+    before = [e for e in connd.events() if "upgrade refused" in e["event"]]
+    connd.send_signal(signal.SIGUSR2)
+    refused = eventually(
+        lambda: [e for e in connd.events() if "upgrade refused" in e["event"]][len(before) :],
+        "the refusal",
+        90,
+    )
+    assert connd.connection("warehouse")["host"] == "h"
+    assert upgraded(connd) == 1 and not any(e["event"] == "stopping" for e in connd.events())
+    return str(refused[0]["reason"])
+
+
+def changed(connd: Connd, section: str, **options: str) -> None:
+    connd.sections.setdefault(section, {}).update(options)
+    connd.write_config()
+
+
+def test_a_metrics_port_of_another_program_refuses_an_upgrade(connd: Connd) -> None:
+    with connd, socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        changed(connd, "metrics", listen=f"127.0.0.1:{other.getsockname()[1]}")
+        assert "Address already in use" in refusal(connd)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("path", "{dir}/other.sock"), ("mode", "0600"), ("group", "1")]
+)
+def test_another_socket_refuses_an_upgrade(connd: Connd, option: str, value: str) -> None:
+    with connd:
+        changed(connd, "socket", **{option: value.format(dir=connd.directory)})
+        assert refusal(connd) == f"[socket] {option} cannot change without a restart"
+
+
+def test_a_fault_that_a_reload_refuses_refuses_an_upgrade(connd: Connd) -> None:
+    with connd:
+        connd.token_file.unlink()
+        assert connd.token_file.name in refusal(connd)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="runs connd as another user")
+@pytest.mark.skipif(SANITIZED, reason="the sanitizer locks no memory, and says that it does")
+def test_memory_that_cannot_be_locked_refuses_an_upgrade(connd: Connd) -> None:
+    os.chown(connd.directory, 65534, 65534)
+    os.chown(connd.token_file, 65534, 65534)
+    program = Path(shutil.copy(CONND, connd.directory / "connd"))
+    drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    limit = ["prlimit", "--memlock=0:0"]
+    connd.start(wrap=lambda argv: [*limit, *drop, program, *argv[1:]])
+    changed(connd, "memory", lock="require")
+    assert "[memory] lock = require: raise LimitMEMLOCK" in refusal(connd)
+    connd.send_signal(signal.SIGHUP)
+    (refused,) = eventually(
+        lambda: [e for e in connd.events("error") if e["event"].startswith("reload refused")]
+    )
+    assert "lock = require" in refused["reason"]
+    connd.stop()
+
+
+def with_snapshot(connd: Connd) -> Path:
+    key = connd.directory / "key"
+    key.touch(0o600)
+    key.write_text("5a" * 32)
+    content = connd.directory / "snap/content"
+    content.parent.mkdir()
+    changed(connd, "snapshot", path=str(content), key_file=str(key))
+    return content
+
+
+NOWHERE = "http://127.0.0.1:1"  # a mistyped URL: nobody listens there
+
+
+def test_a_mistyped_url_refuses_an_upgrade_when_no_snapshot_helps(connd: Connd) -> None:
+    with connd:
+        changed(connd, "manager", url=NOWHERE)
+        assert refusal(connd)
+
+
+def test_a_snapshot_of_another_deployment_does_not_help(
+    connd: Connd, faulty: FaultyManager
+) -> None:
+    content = with_snapshot(connd)
+    with connd:
+        eventually(content.exists, "the snapshot")
+        changed(connd, "manager", deployment=faulty.other_deployment, url=NOWHERE)
+        assert refusal(connd)
+
+
+def test_with_a_snapshot_another_url_is_no_risk(connd: Connd) -> None:
+    content = with_snapshot(connd)
+    with connd:
+        eventually(
+            lambda: content.exists() and connd.status()["snapshot"] == "current", "the snapshot"
+        )
+        changed(connd, "manager", url=NOWHERE)
+        connd.send_signal(signal.SIGUSR2)
+        eventually(lambda: upgraded(connd) == 2, "the upgrade")
+        assert connd.connection("warehouse")["host"] == "h"
+
+
+def test_a_program_that_cannot_be_executed_leaves_the_old_one(connd: Connd) -> None:
+    """It goes while the last request is finished, after it was checked."""
+    program = Path(shutil.copy(CONND, connd.directory / "connd"))
+    frame = Varlink.frame("io.connd.secrets.GetConnection", {"conn_id": "warehouse"})
+    connd.start(wrap=lambda argv: [program, *argv[1:]])
+    pid = connd.running.pid
+    with connd.client() as client:
+        client.send(frame[:10])
+        eventually(connd.status, "what was sent before has been read")
+        connd.send_signal(signal.SIGUSR2)
+        eventually(lambda: any(e["event"] == "upgrading" for e in connd.events()), "it begins")
+        program.rename(connd.directory / "gone")
+        client.send(frame[10:])
+        reply = client.receive()
+        assert reply and "value" in reply["parameters"]
+    eventually(lambda: upgraded(connd) == 2, "the old program serves again")
+    (error,) = connd.events("error")
+    assert error["event"].startswith("cannot become the new program")
+    assert "No such file" in error["reason"]
+    assert connd.connection("warehouse")["host"] == "h"
+    assert connd.running.pid == pid
+    (connd.directory / "gone").rename(program)
+    connd.send_signal(signal.SIGUSR2)
+    eventually(lambda: upgraded(connd) == 3, "now it can")
+    assert connd.connection("warehouse")["host"] == "h"
+    connd.stop()
+    assert not connd.socket.exists()
+
+
+# --- without memory --------------------------------------------------------------------------
+
+with_strace = pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
+UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0"}  # the leak checker wants to trace, too
+
+
+def start_under_strace(connd: Connd, call: str, fault: str = "") -> Path:
+    """Traces these system calls of connd; fault: which of them fails, and how."""
+    trace = connd.directory / "trace"
+    rules = ["-e", f"trace={call}"]
+    if fault:
+        rules += ["-e", f"inject={call}:{fault}"]
+    connd.start(
+        wrap=lambda argv: ["strace", "-D", "-qq", "-o", trace, *rules, *argv], env=UNDER_STRACE
+    )
+    return trace
+
+
+def start_short_of_memory(connd: Connd, call: str, times: int) -> None:
+    """These calls fail for want of memory, so many times: the first ones after the start. How many a
+    start makes is counted first."""
+    trace = start_under_strace(connd, call)
+    connd.stop()
+    made = trace.read_text().count(f"{call}(") - (call == "execve")  # the tracer's is not counted
+    connd.stderr_path = connd.directory / "second.log"
+    start_under_strace(connd, call, f"error=ENOMEM:when={made + 1}..{made + times}")
+
+
+@with_strace
+def test_without_memory_for_the_new_program_the_old_one_goes_on(connd: Connd) -> None:
+    start_short_of_memory(connd, "execve", 1)
+    connd.send_signal(signal.SIGUSR2)
+    eventually(lambda: upgraded(connd) == 2, "the old program serves again")
+    (error,) = connd.events("error")
+    assert "Cannot allocate memory" in error["reason"]
+    assert connd.connection("warehouse")["host"] == "h"
+    connd.wait_for(lambda s: not s.get("last_error"), "a good sync")
+    connd.send_signal(signal.SIGUSR2)
+    eventually(lambda: upgraded(connd) == 3, "now there is memory")
+    connd.stop()
+
+
+@with_strace
+def test_the_new_program_waits_until_it_has_memory(connd: Connd) -> None:
+    start_short_of_memory(connd, "timerfd_create", 2)
+    pid = connd.running.pid
+    connd.send_signal(signal.SIGUSR2)
+    eventually(lambda: upgraded(connd) == 2, "it is there at the third try")
+    failures = [e["reason"] for e in connd.events("error")]
+    assert failures == ["Cannot allocate memory"] * 2
+    assert connd.connection("warehouse")["host"] == "h"
+    assert connd.running.pid == pid
+    connd.stop()
+    assert not connd.socket.exists()
+
+
+@with_strace
+def test_a_start_without_memory_ends(connd: Connd) -> None:
+    """systemd starts it again: only after an upgrade nobody would."""
+    connd.start("", wrap=lambda argv: [
+        "strace", "-D", "-qq", "-o", "/dev/null", "-e", "inject=timerfd_create:error=ENOMEM", *argv
+    ], env=UNDER_STRACE)  # fmt: skip
+    assert connd.running.process.wait(60) == 1
+
+
+@pytest.mark.skipif(not shutil.which("systemd-socket-activate"), reason="no systemd")
+def test_a_passed_socket_stays_passed_over_an_upgrade(connd: Connd) -> None:
+    connd.program = Program(
+        ["systemd-socket-activate", f"--listen={connd.socket}", CONND, "--config", connd.config],
+        connd.stderr_path,
+    )
+    eventually(lambda: connd.connection("warehouse"), "it is started")
+    inode = connd.socket.stat().st_ino
+    connd.wait_for(lambda s: not s.get("last_error"), "a good sync")
+    connd.send_signal(signal.SIGUSR2)
+    eventually(lambda: connd.stderr_path.read_text().count("connd serves") == 2, "the upgrade")
+    assert connd.status()["socket_passed"] is True
+    connd.running.stop()
+    assert connd.socket.stat().st_ino == inode
+
+
+# --- push ------------------------------------------------------------------------------------
 
 
 def test_a_change_arrives_at_once_by_push_and_by_polling_without(manager: Manager) -> None:

@@ -403,8 +403,7 @@ class Connd(InBlock):
         return lines
 
     def accepted(self) -> int:
-        """How many clients it has: its sockets that bear the listening one's name (the one it was
-        bound by: it ends in .tmp), but that one."""
+        """How many clients it has: its sockets that bear the listening one's name, but that one."""
         table = Path("/proc/net/unix").read_text().splitlines()
         named_so = {f"socket:[{row.split()[6]}]" for row in table if str(self.socket) in row}
         found = -1

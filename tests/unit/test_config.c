@@ -566,17 +566,18 @@ test_a_reload_names_the_option_it_cannot_change(void **state)
 {
 	static const struct {
 		const char *from, *to, *want;
+		bool restart; /* SIGUSR2 cannot change it either */
 	} rows[] = {
-		{ "organization = org", "organization = other", "[manager] organization" },
-		{ "deployment = dep", "deployment = other", "[manager] deployment" },
-		{ "deployment = dep", "workspace = dep", "[manager] deployment" },
-		{ "path = /a", "path = /b", "[socket] path" },
-		{ "path = /a", "path = /a\ngroup = g", "[socket] group" },
-		{ "path = /a", "path = /a\nmode = 0600", "[socket] mode" },
-		{ "path = /a", "path = /a\n[snapshot]\npath = /s", "[snapshot] path" },
-		{ "https://manager:8888", "https://manager:9999", NULL },
-		{ "[freshness]\nttl = 2m", "[freshness]\nttl = 3m", NULL },
-		{ "path = /a", "path = /a\nmode = 0660", NULL },
+		{ "organization = org", "organization = other", "[manager] organization", false },
+		{ "deployment = dep", "deployment = other", "[manager] deployment", false },
+		{ "deployment = dep", "workspace = dep", "[manager] deployment", false },
+		{ "path = /a", "path = /b", "[socket] path", true },
+		{ "path = /a", "path = /a\ngroup = g", "[socket] group", true },
+		{ "path = /a", "path = /a\nmode = 0600", "[socket] mode", true },
+		{ "path = /a", "path = /a\n[snapshot]\npath = /s", "[snapshot] path", false },
+		{ "https://manager:8888", "https://manager:9999", NULL, false },
+		{ "[freshness]\nttl = 2m", "[freshness]\nttl = 3m", NULL, false },
+		{ "path = /a", "path = /a\nmode = 0660", NULL, false },
 	};
 	static const char base[] = GOOD "[freshness]\nttl = 2m\n[socket]\npath = /a\n";
 
@@ -590,8 +591,10 @@ test_a_reload_names_the_option_it_cannot_change(void **state)
 		snprintf(text, sizeof text, "%.*s%s%s", (int)(at - base), base, rows[i].to,
 		    at + strlen(rows[i].from));
 		b = good(text, no_env);
-		assert_int_equal(config_fixed_difference(a, b, name), rows[i].want != NULL);
+		assert_int_equal(
+		    config_differs(a, b, CONFIG_NEEDS_UPGRADE, name), rows[i].want != NULL);
 		assert_string_equal(name, rows[i].want ? rows[i].want : "");
+		assert_int_equal(config_differs(a, b, CONFIG_NEEDS_RESTART, name), rows[i].restart);
 		config_free(a);
 		config_free(b);
 	}
@@ -636,12 +639,44 @@ test_every_option_is_compared_as_its_row_says(void **state)
 		if (option_same(o, a, b))
 			assert_true(o->type == OPTION_MS || o->type == OPTION_SIZE);
 		else if (config_same_manager(a, b) == (o->change == CHANGE_MANAGER) ||
-			 config_fixed_difference(a, b, name) != (o->change == CHANGE_RESTART) ||
-			 (o->change == CHANGE_RESTART && strcmp(name, want) != 0))
+			 config_differs(a, b, CONFIG_NEEDS_UPGRADE, name) !=
+			     (o->change >= CHANGE_UPGRADE) ||
+			 (o->change >= CHANGE_UPGRADE && strcmp(name, want) != 0))
 			fail_msg("%s", want);
 		config_free(b);
 	}
 	config_free(a);
+}
+
+static void
+test_the_log_is_set_up_whatever_else_is_wrong(void **state)
+{
+	static const struct {
+		const char *text, *env;
+		enum log_format format;
+		enum log_level level;
+	} rows[] = {
+		{ "", NULL, LOG_FORMAT_AUTO, LOG_INFO },
+		{ "[log]\nformat = json", NULL, LOG_FORMAT_JSON, LOG_INFO },
+		{ "nonsense\n[bad\n[socket]\nmodus = 1\n[log]\nlevel = debug\nformat = kv\n", NULL,
+		    LOG_FORMAT_KV, LOG_DEBUG },
+		{ "[log]\nformat = jason\nlevel = warn\n", NULL, LOG_FORMAT_AUTO, LOG_WARN },
+		{ "[logs]\nformat = json\n", NULL, LOG_FORMAT_AUTO, LOG_INFO },
+		{ "[log]\nformat = json\n", "CONND__LOG__FORMAT=journal", LOG_FORMAT_JOURNAL,
+		    LOG_INFO },
+		{ "", "CONND__LOG__LEVEL=error", LOG_FORMAT_AUTO, LOG_ERROR },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		char *const env[] = { (char *)rows[i].env, NULL };
+		enum log_format format;
+		enum log_level level;
+
+		config_log_settings(span_of(rows[i].text), env, &format, &level);
+		if (format != rows[i].format || level != rows[i].level)
+			fail_msg("row %zu", i);
+	}
 }
 
 static void
@@ -706,6 +741,7 @@ main(void)
 		cmocka_unit_test(addresses_are_made_uniform),
 		cmocka_unit_test(test_a_reload_names_the_option_it_cannot_change),
 		cmocka_unit_test(test_every_option_is_compared_as_its_row_says),
+		cmocka_unit_test(test_the_log_is_set_up_whatever_else_is_wrong),
 		cmocka_unit_test(every_preset_is_in_its_own_range),
 		cmocka_unit_test(memory_may_end_anywhere),
 	};

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* edge/listener: sockets that were passed (in a child, where descriptors 3 and up are ours to choose),
- * sockets of our own, and a process that has no descriptor left. */
+/*
+ * edge/socket/listener, passed and socket_file: sockets that were passed (in a child, where
+ * descriptors 3 and up are ours to choose), sockets of our own with their lock, a socket file that
+ * goes, and a process that has no descriptor left.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -24,14 +27,18 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "edge/socket/listener.h"
+#include "edge/socket/socket_file.h"
 #include "tests/unit/check.h"
 
 struct world {
 	char dir[TEST_DIR_SIZE], path[TEST_DIR_SIZE + 16];
+	struct config config;
 	struct loop *loop;
 	struct listener *listener;
 	int accepted[8], n;
 	char why[LISTENER_WHY_SIZE];
+	char trouble[LISTENER_WHY_SIZE]; /* the sentence said last; "": none, or it is over */
+	int troubles;                    /* how often one was said */
 };
 
 static int
@@ -41,6 +48,8 @@ set_up(void **state)
 
 	test_dir_make(w->dir, "listener");
 	(void)snprintf(w->path, sizeof w->path, "%s/sock", w->dir);
+	w->config.socket.path = w->path;
+	w->config.socket.mode = 0660;
 	*state = w;
 	return loop_new(&w->loop);
 }
@@ -63,9 +72,14 @@ tear_down(void **state)
 static int
 begin(struct world *w)
 {
-	struct listener_options o = { .path = w->path, .mode = 0660 };
+	struct passed p;
+	int r = passed_take(&p, w->why);
 
-	return listener_new(&w->listener, w->loop, &o, w->why);
+	if (r == 0)
+		r = listener_new(&w->listener, w->loop, &w->config, &p, w->why);
+	if (r == 0 && (p.socket >= 0 || p.lock >= 0))
+		fail_msg("the listener took what was passed, and left it");
+	return r;
 }
 
 static struct sockaddr_un
@@ -117,6 +131,17 @@ on_accepted(void *env, int fd)
 }
 
 static void
+on_trouble(void *env, const char *sentence)
+{
+	struct world *w = env;
+
+	(void)snprintf(w->trouble, sizeof w->trouble, "%s", sentence ? sentence : "");
+	w->troubles += sentence != NULL;
+}
+
+static const struct listener_calls calls = { .accepted = on_accepted, .trouble = on_trouble };
+
+static void
 loop_until(struct world *w, int n)
 {
 	int64_t until_ms = clock_boot_ms() + 5000;
@@ -126,7 +151,7 @@ loop_until(struct world *w, int n)
 	assert_int_equal(w->n, n);
 }
 
-/* --- passed sockets: what a child finds ---------------------------------------------------------- */
+/* --- passed sockets: what a child finds -------------------------------------------------- */
 
 /* Descriptors 3 and up become these, and the variables say so. For children only. */
 static void
@@ -204,7 +229,7 @@ child_of_strangers(struct world *w)
 	fds[0] = open("/dev/null", O_RDONLY);
 	pass(fds, 1, NULL, getpid());
 	IS_SO(begin(w) == -EINVAL);
-	IS_SO(strstr(w->why, "no listening Unix stream socket"));
+	IS_SO(strstr(w->why, "not a listening Unix stream socket"));
 	return 0;
 }
 
@@ -235,16 +260,23 @@ what_was_passed_to_another_process_is_left_alone(void **state)
 static int
 child_of_itself(struct world *w)
 {
-	const char *name;
-	int fd;
+	char names[PASSED_NAMES_SIZE];
+	struct passed p;
+	int fd[2];
 
 	IS_SO(begin(w) == 0);
-	fd = listener_give(w->listener, &name);
+	p = listener_give(w->listener);
 	w->listener = listener_free(w->listener);
 	IS_SO(is_there(w->path)); /* the successor's now */
-	pass(&fd, 1, name, getpid());
+	passed_names(&p, names);
+	fd[0] = p.socket;
+	fd[1] = p.lock;
+	pass(fd, 2, names, getpid());
+	passed_close(&p);
 	IS_SO(begin(w) == 0);
 	IS_SO(!listener_was_passed(w->listener));
+	IS_SO(listener_shows(w->listener).lock == 4);
+	IS_SO(socket_file_lock(w->path, w->why) == -EADDRINUSE);
 	w->listener = listener_free(w->listener);
 	IS_SO(!is_there(w->path));
 	return 0;
@@ -256,22 +288,88 @@ a_path_that_was_ours_is_still_ours_in_the_next_program(void **state)
 	in_child(*state, child_of_itself);
 }
 
-/* --- sockets of our own ----------------------------------------------------------------------------- */
+/* Of a connd that had no lock yet. */
+static int
+child_without_lock(struct world *w)
+{
+	int fd = listening_at(w->path);
+
+	pass(&fd, 1, "varlink-own", getpid());
+	IS_SO(begin(w) == 0);
+	IS_SO(!listener_was_passed(w->listener));
+	IS_SO(socket_file_lock(w->path, w->why) == -EADDRINUSE);
+	return 0;
+}
+
+static void
+test_a_missing_lock_is_taken_after_an_upgrade(void **state)
+{
+	in_child(*state, child_without_lock);
+}
+
+static int
+child_that_keeps(struct world *w)
+{
+	int fd = listening_at(w->path);
+
+	pass(&fd, 1, "varlink-kept", getpid());
+	IS_SO(begin(w) == 0);
+	IS_SO(listener_was_passed(w->listener));
+	IS_SO(listener_shows(w->listener).lock == -1);
+	w->listener = listener_free(w->listener);
+	IS_SO(is_there(w->path));
+	return 0;
+}
+
+static void
+test_the_service_managers_socket_stays_its_own_after_an_upgrade(void **state)
+{
+	in_child(*state, child_that_keeps);
+}
+
+static int
+child_of_a_lost_path(struct world *w)
+{
+	int fd = listening_at(w->path);
+
+	pass(&fd, 1, "varlink", getpid());
+	IS_SO(loop_new(&w->loop) == 0); /* the old one lived at descriptor 3 */
+	IS_SO(begin(w) == 0);
+	IS_SO(listener_start(w->listener, &calls, w) == 0);
+	listener_look(w->listener);
+	IS_SO(w->troubles == 0);
+	IS_SO(unlink(w->path) == 0);
+	listener_look(w->listener);
+	listener_look(w->listener);
+	IS_SO(w->troubles == 1 && strstr(w->trouble, w->path) && strstr(w->trouble, "restart"));
+	IS_SO(!is_there(w->path)); /* not ours to make */
+	return 0;
+}
+
+static void
+test_the_loss_of_a_passed_sockets_file_is_reported_once(void **state)
+{
+	in_child(*state, child_of_a_lost_path);
+}
+
+/* --- sockets of our own ------------------------------------------------------------------ */
 
 static void
 a_path_is_bound_with_its_mode_and_removed_at_the_end(void **state)
 {
 	struct world *w = *state;
-	char tmp[sizeof w->path + 8];
+	struct sockaddr_un a;
+	socklen_t size = sizeof a;
 	struct stat st;
 
-	(void)snprintf(tmp, sizeof tmp, "%s.tmp", w->path);
-	close(listening_at(tmp));     /* a crash left it */
-	close(listening_at(w->path)); /* and a connd that was killed this */
+	close(listening_at(w->path)); /* a connd that was killed left it */
 	assert_int_equal(begin(w), 0);
 	assert_int_equal(stat(w->path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0660);
-	assert_false(is_there(tmp));
+	/* What tools look for: the kernel knows it by the name at which clients find it. */
+	assert_int_equal(
+	    getsockname(listener_shows(w->listener).socket, (struct sockaddr *)&a, &size), 0);
+	assert_string_equal(a.sun_path, w->path);
 	w->listener = listener_free(w->listener);
 	assert_false(is_there(w->path));
 }
@@ -284,15 +382,183 @@ somebody_elses_path_is_never_taken(void **state)
 	FILE *f;
 
 	assert_int_equal(begin(w), -EADDRINUSE);
-	assert_non_null(strstr(w->why, "somebody already answers"));
+	assert_non_null(strstr(w->why, "another process listens at"));
 	close(fd);
 	assert_int_equal(unlink(w->path), 0);
 	f = fopen(w->path, "w");
 	assert_non_null(f);
 	fclose(f);
 	assert_int_equal(begin(w), -EEXIST);
-	assert_non_null(strstr(w->why, "is no socket"));
+	assert_non_null(strstr(w->why, "is not a socket"));
 	assert_true(is_there(w->path));
+}
+
+static void
+test_one_lock_has_one_holder(void **state)
+{
+	struct world *w = *state;
+	char lock[sizeof w->path + 8], pid[32];
+	int fd;
+
+	(void)snprintf(lock, sizeof lock, "%s/.sock.lock", w->dir);
+	(void)snprintf(pid, sizeof pid, "process %ld", (long)getpid());
+	assert_int_equal(begin(w), 0);
+	assert_int_equal(socket_file_lock(w->path, w->why), -EADDRINUSE);
+	assert_non_null(strstr(w->why, w->path));
+	assert_non_null(strstr(w->why, pid));
+	assert_non_null(strstr(w->why, lock));
+	w->listener = listener_free(w->listener);
+	fd = socket_file_lock(w->path, w->why);
+	assert_true(fd >= 0);
+	assert_true(socket_file_is_locked(w->path, fd));
+	assert_int_equal(unlink(lock), 0); /* as tmpfiles does with what looks old */
+	assert_false(socket_file_is_locked(w->path, fd));
+	close(fd);
+}
+
+static void
+test_a_lock_that_was_removed_is_taken_again(void **state)
+{
+	struct world *w = *state;
+	char lock[sizeof w->path + 8];
+
+	(void)snprintf(lock, sizeof lock, "%s/.sock.lock", w->dir);
+	assert_int_equal(begin(w), 0);
+	assert_int_equal(listener_start(w->listener, &calls, w), 0);
+	assert_int_equal(unlink(lock), 0);
+	listener_look(w->listener);
+	assert_int_equal(socket_file_lock(w->path, w->why), -EADDRINUSE);
+	assert_int_equal(w->troubles, 0);
+}
+
+/* --- a file that goes -------------------------------------------------------------------- */
+
+static void
+test_a_socket_file_that_has_gone_is_made_again(void **state)
+{
+	struct world *w = *state;
+	struct stat st;
+	int waiting, late;
+
+	assert_int_equal(begin(w), 0);
+	assert_int_equal(listener_start(w->listener, &calls, w), 0);
+	waiting = connected_to(w->path);
+	assert_int_equal(unlink(w->path), 0);
+	listener_look(w->listener);
+	assert_int_equal(w->n, 1); /* who waited in the old socket's queue is not lost */
+	assert_int_equal(stat(w->path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	late = connected_to(w->path);
+	loop_until(w, 2);
+	assert_int_equal(w->troubles, 0);
+	w->listener = listener_free(w->listener);
+	assert_false(is_there(w->path));
+	close(waiting);
+	close(late);
+}
+
+static void
+test_a_directory_that_has_gone_is_trouble_until_it_is_back(void **state)
+{
+	struct world *w = *state;
+	char lock[sizeof w->path + 8];
+
+	(void)snprintf(lock, sizeof lock, "%s/.sock.lock", w->dir);
+	assert_int_equal(begin(w), 0);
+	assert_int_equal(listener_start(w->listener, &calls, w), 0);
+	assert_int_equal(unlink(w->path), 0);
+	assert_int_equal(unlink(lock), 0);
+	assert_int_equal(rmdir(w->dir), 0);
+	listener_look(w->listener);
+	listener_look(w->listener);
+	assert_int_equal(w->troubles, 1);
+	assert_non_null(strstr(w->trouble, w->path));
+	assert_int_equal(mkdir(w->dir, 0755), 0);
+	listener_look(w->listener);
+	assert_string_equal(w->trouble, "");
+	assert_int_equal(socket_file_lock(w->path, w->why), -EADDRINUSE);
+	close(connected_to(w->path));
+	loop_until(w, 1);
+}
+
+static void
+test_the_file_of_another_program_is_trouble(void **state)
+{
+	struct world *w = *state;
+	int other;
+
+	assert_int_equal(begin(w), 0);
+	assert_int_equal(listener_start(w->listener, &calls, w), 0);
+	assert_int_equal(unlink(w->path), 0);
+	other = listening_at(w->path);
+	listener_look(w->listener);
+	assert_int_equal(w->troubles, 1);
+	assert_non_null(strstr(w->trouble, "another process listens at"));
+	close(other); /* it has ended: the path is ours, as the lock says */
+	listener_look(w->listener);
+	assert_string_equal(w->trouble, "");
+	close(connected_to(w->path));
+	loop_until(w, 1);
+}
+
+/* --- groups and paths -------------------------------------------------------------------- */
+
+static void
+test_a_group_is_a_name_or_a_number(void **state)
+{
+	static const struct {
+		const char *group;
+		int error; /* 0: the socket has group want */
+		gid_t want;
+		const char *says;
+	} rows[] = {
+		{ "4711", 0, 4711, NULL },
+		{ "gid:4712", 0, 4712, NULL },
+		{ "gid:0", 0, 0, NULL },
+		{ "root", 0, 0, NULL },
+		{ "0", -EINVAL, 0, "root's group; if that is meant, write gid:0" },
+		{ "gid:x", -EINVAL, 0, "not a group: expected a name, a number or gid:N" },
+		{ "4294967295", -EINVAL, 0, "not a group" },
+		{ "no-such-group", -ENOENT, 0,
+		    "[socket] group \"no-such-group\": there is no such group" },
+	};
+	struct world *w = *state;
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip();
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		char group[64];
+
+		(void)snprintf(group, sizeof group, "%s", rows[i].group);
+		w->config.socket.group = group;
+		assert_int_equal(begin(w), rows[i].error);
+		if (rows[i].error == 0) {
+			assert_int_equal(stat(w->path, &st), 0);
+			assert_int_equal(st.st_gid, rows[i].want);
+		} else {
+			assert_non_null(strstr(w->why, rows[i].says));
+			assert_null(strstr(w->why, "No such file"));
+			assert_false(is_there(w->path));
+		}
+		w->listener = listener_free(w->listener);
+	}
+}
+
+static void
+test_a_path_may_have_107_bytes(void **state)
+{
+	struct world *w = *state;
+	char path[108];
+	size_t n = (size_t)snprintf(path, sizeof path, "%s/", w->dir);
+
+	memset(path + n, 'x', 107 - n);
+	path[107] = '\0';
+	w->config.socket.path = path;
+	assert_int_equal(begin(w), 0);
+	close(connected_to(path));
+	w->listener = listener_free(w->listener);
+	assert_false(is_there(path));
 }
 
 static void
@@ -309,20 +575,7 @@ a_socket_that_took_our_place_stays(void **state)
 	close(other);
 }
 
-static void
-a_path_that_no_socket_can_have_is_named(void **state)
-{
-	struct world *w = *state;
-	char path[200];
-	struct listener_options o = { .path = path, .mode = 0660 };
-
-	memset(path, 'x', sizeof path - 1);
-	path[sizeof path - 1] = '\0';
-	assert_int_equal(listener_new(&w->listener, w->loop, &o, w->why), -ENAMETOOLONG);
-	assert_non_null(strstr(w->why, "[socket] path"));
-}
-
-/* --- accepting ------------------------------------------------------------------------------------------ */
+/* --- accepting --------------------------------------------------------------------------- */
 
 static void
 whoever_connects_is_accepted_until_it_stops(void **state)
@@ -331,7 +584,7 @@ whoever_connects_is_accepted_until_it_stops(void **state)
 	int a, b;
 
 	assert_int_equal(begin(w), 0);
-	assert_int_equal(listener_start(w->listener, on_accepted, w), 0);
+	assert_int_equal(listener_start(w->listener, &calls, w), 0);
 	a = connected_to(w->path);
 	b = connected_to(w->path);
 	loop_until(w, 2);
@@ -357,7 +610,7 @@ without_descriptors_one_is_refused_and_it_goes_on_when_there_are_some(void **sta
 	int fd, first, second;
 
 	assert_int_equal(begin(w), 0);
-	assert_int_equal(listener_start(w->listener, on_accepted, w), 0);
+	assert_int_equal(listener_start(w->listener, &calls, w), 0);
 	first = connected_to(w->path);
 	second = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
@@ -386,10 +639,19 @@ main(void)
 		TEST(what_is_none_of_ours_is_refused),
 		TEST(what_was_passed_to_another_process_is_left_alone),
 		TEST(a_path_that_was_ours_is_still_ours_in_the_next_program),
+		TEST(test_a_missing_lock_is_taken_after_an_upgrade),
+		TEST(test_the_service_managers_socket_stays_its_own_after_an_upgrade),
+		TEST(test_the_loss_of_a_passed_sockets_file_is_reported_once),
 		TEST(a_path_is_bound_with_its_mode_and_removed_at_the_end),
 		TEST(somebody_elses_path_is_never_taken),
 		TEST(a_socket_that_took_our_place_stays),
-		TEST(a_path_that_no_socket_can_have_is_named),
+		TEST(test_one_lock_has_one_holder),
+		TEST(test_a_lock_that_was_removed_is_taken_again),
+		TEST(test_a_socket_file_that_has_gone_is_made_again),
+		TEST(test_a_directory_that_has_gone_is_trouble_until_it_is_back),
+		TEST(test_the_file_of_another_program_is_trouble),
+		TEST(test_a_group_is_a_name_or_a_number),
+		TEST(test_a_path_may_have_107_bytes),
 		TEST(whoever_connects_is_accepted_until_it_stops),
 		TEST(without_descriptors_one_is_refused_and_it_goes_on_when_there_are_some),
 	};

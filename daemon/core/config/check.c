@@ -168,6 +168,8 @@ static int
 check_socket(struct reading *rd)
 {
 	struct config *c = rd->c;
+	const char *wrong = NULL;
+	int64_t gid;
 
 	c->socket.path_set = line_of(rd, "socket", "path") != 0;
 	c->socket.mode_set = line_of(rd, "socket", "mode") != 0;
@@ -176,6 +178,10 @@ check_socket(struct reading *rd)
 	if (strlen(c->socket.path) > LIMIT_SOCKET_PATH)
 		return REFUSE(rd, "socket", "path",
 		    "path is too long for a socket: %d bytes at most", LIMIT_SOCKET_PATH);
+	if (c->socket.group)
+		wrong = value_group(c->socket.group, &gid);
+	if (wrong)
+		return REFUSE(rd, "socket", "group", "group \"%.64s\": %s", c->socket.group, wrong);
 	return 0;
 }
 

@@ -320,21 +320,81 @@ config_read(struct config **out, const char *name, const char *text, size_t len,
 	return r;
 }
 
+/* --- [log] alone --------------------------------------------------------------------- */
+
+/* What is wrong with the value is left to the whole reading. */
+static void
+set_leniently(struct config *c, const struct option *o, const char *value)
+{
+	char why[CONFIG_WHY_SIZE];
+	int r = option_set(c, o, value, OPTION_SET, why);
+
+	(void)r;
+}
+
+static void
+take_log_key(struct config *c, const struct ini_item *item)
+{
+	char key[64], value[64];
+	const struct option *o;
+
+	(void)snprintf(key, sizeof key, "%.*s", (int)item->name.n, item->name.p);
+	(void)snprintf(value, sizeof value, "%.*s", (int)item->value.n, item->value.p);
+	o = option_find("log", key);
+	if (o)
+		set_leniently(c, o, value);
+}
+
+void
+config_log_settings(
+    struct span text, char *const *env, enum log_format *format, enum log_level *level)
+{
+	struct config c = { 0 };
+	struct ini_item item;
+	bool in_log = false;
+	struct ini ini;
+
+	for (size_t i = 0; i < n_options; i++)
+		if (strcmp(options[i].section, "log") == 0)
+			set_leniently(&c, &options[i], options[i].preset);
+	ini_begin(&ini, text);
+	while (ini_next(&ini, &item))
+		if (item.kind == INI_SECTION)
+			in_log = span_is(item.name, "log");
+		else if (item.kind == INI_KEY && in_log)
+			take_log_key(&c, &item);
+	for (char *const *e = env; e && *e; e++)
+		for (size_t i = 0; i < n_options; i++)
+			if (strcmp(options[i].section, "log") == 0 && env_value(*e, &options[i]))
+				set_leniently(&c, &options[i], env_value(*e, &options[i]));
+	*format = c.log.format;
+	*level = c.log.level;
+}
+
 /* --- comparing ----------------------------------------------------------------------- */
 
 bool
-config_fixed_difference(
-    const struct config *a, const struct config *b, char name[static CONFIG_NAME_SIZE])
+config_differs(const struct config *a, const struct config *b, enum config_need need,
+    char name[static CONFIG_NAME_SIZE])
 {
+	enum option_change least = need == CONFIG_NEEDS_RESTART ? CHANGE_RESTART : CHANGE_UPGRADE;
+
 	for (size_t i = 0; i < n_options; i++) {
 		const struct option *o = &options[i];
 
-		if (o->change != CHANGE_RESTART || option_same(o, a, b))
+		if (o->change < least || option_same(o, a, b))
 			continue;
 		(void)snprintf(name, CONFIG_NAME_SIZE, "[%s] %s", o->section, o->key);
 		return true;
 	}
 	return false;
+}
+
+bool
+config_same_option(
+    const struct config *a, const struct config *b, const char *section, const char *key)
+{
+	return option_same(option_find(section, key), a, b);
 }
 
 bool

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * connd's configuration: INI text -> struct config. One table (option.c: type, default, range, what a
- * change asks for) lists every option; an unknown key or section, or a value that makes no sense, is an
- * error that names the file, the line and the nearest known name. No file is opened here.
+ * connd's configuration: INI text -> struct config. One table (option.c: type, default, range, what
+ * a change asks for) lists every option; an unknown key or section, or a value that makes no sense,
+ * is an error that names the file, the line and the nearest known name. No file is opened here.
  */
 #pragma once
 
@@ -15,6 +15,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "base/span.h"
 #include "core/freshness.h"
 #include "core/generation.h"
 
@@ -91,19 +92,36 @@ struct config {
 };
 
 /*
- * Reads the text of a configuration file, and env ("NAME=value" strings; CONND__SECTION__KEY counts,
- * and wins). name: of the file, for messages. Appends a sentence and a newline to oddities for what is
- * odd but works. 0 (the caller owns *out); -EINVAL with a sentence in why, which names file, line and the
- * nearest known name; -ENOMEM.
+ * Reads the text of a configuration file, and env ("NAME=value" strings; CONND__SECTION__KEY
+ * counts, and wins). name: of the file, for messages. Appends a sentence and a newline to oddities
+ * for what is odd but works. 0 (the caller owns *out); -EINVAL with a sentence in why, which names
+ * file, line and the nearest known name; -ENOMEM.
  */
 MUST_CHECK int config_read(struct config **out, const char *name, const char *text, size_t len,
     char *const *env, struct buf *oddities, char why[static CONFIG_WHY_SIZE]);
+/*
+ * What [log] of this text and of env asks for, whatever else is wrong with them: so that the
+ * message about that has the right form.
+ */
+void config_log_settings(
+    struct span text, char *const *env, enum log_format *format, enum log_level *level);
 struct config *config_free(struct config *c); /* NULL is fine; returns NULL */
 
 #define CONFIG_NAME_SIZE 64 /* of "[section] key" */
 
-/* Do they differ in an option that no reload changes? Writes the name of the first one. */
-bool config_fixed_difference(
-    const struct config *a, const struct config *b, char name[static CONFIG_NAME_SIZE]);
-/* Do both say what to ask which manager for, and how? Then a running sync may go on, and its tags hold. */
+enum config_need {
+	CONFIG_NEEDS_UPGRADE, /* another process: no reload changes the option */
+	CONFIG_NEEDS_RESTART, /* another socket: no upgrade changes it either */
+};
+
+/* Do they differ in an option that needs that much, or more? Writes the name of the first one. */
+bool config_differs(const struct config *a, const struct config *b, enum config_need need,
+    char name[static CONFIG_NAME_SIZE]);
+/* Has one option, which is no list of rules or keys, the same value in both? */
+bool config_same_option(
+    const struct config *a, const struct config *b, const char *section, const char *key);
+/*
+ * Do both say what to ask which manager for, and how? Then a running sync may go on, and its tags
+ * hold.
+ */
 bool config_same_manager(const struct config *one, const struct config *other);

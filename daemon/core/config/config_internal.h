@@ -26,5 +26,7 @@ int no_memory(struct reading *rd);
 /* Adds a sentence about what is odd but works. */
 void note_oddity(struct reading *rd, const char *fmt, ...) PRINTF(2, 3);
 
-/* Do the options fit together? 0 or the error. Derives the defaults that depend on other options. */
+/*
+ * Do the options fit together? 0 or the error. Derives the defaults that depend on other options.
+ */
 int config_check(struct reading *rd);

@@ -10,7 +10,8 @@
 #include "base/mem.h"
 #include "core/config/value.h"
 
-#define DAY ((int64_t)24 * 60 * 60 * 1000)
+#define AT(member) offsetof(struct config, member)
+#define DAY        ((int64_t)24 * 60 * 60 * 1000)
 
 /*
  * All options, one a row. tests/lint/options.sh compares this table with conf/connd.conf, and
@@ -18,7 +19,7 @@
  */
 /* clang-format off */
 #define ROW(section, key, type, change, member, ...)                                               \
-	{ section, key, OPTION_##type, CHANGE_##change, offsetof(struct config, member), __VA_ARGS__ }
+	{ section, key, OPTION_##type, CHANGE_##change, AT(member), __VA_ARGS__ }
 #define OPTION(section, key, type, change, member, preset)                                         \
 	ROW(section, key, type, change, member, preset, 0, 1, NULL)
 #define NUMBER(section, key, type, change, member, preset, low, high)                              \
@@ -28,9 +29,9 @@
 const struct option options[] = {
 	OPTION("manager", "url", WORDS, MANAGER, manager.url, NULL),
 	OPTION("manager", "socket_user", WORDS, MANAGER, manager.socket_user, NULL),
-	OPTION("manager", "organization", TEXT, RESTART, manager.organization, NULL),
-	OPTION("manager", "deployment", TEXT, RESTART, manager.deployment, NULL),
-	OPTION("manager", "workspace", TEXT, RESTART, manager.workspace, NULL),
+	OPTION("manager", "organization", TEXT, UPGRADE, manager.organization, NULL),
+	OPTION("manager", "deployment", TEXT, UPGRADE, manager.deployment, NULL),
+	OPTION("manager", "workspace", TEXT, UPGRADE, manager.workspace, NULL),
 	OPTION("manager", "token_file", TEXT, MANAGER, manager.token_file, NULL),
 	OPTION("manager", "ca_file", TEXT, MANAGER, manager.ca_file, NULL),
 	OPTION("manager", "client_cert", TEXT, MANAGER, manager.client_cert, NULL),
@@ -51,7 +52,7 @@ const struct option options[] = {
 	    0, 100),
 	NUMBER("freshness", "cold_wait", MS, LIVE, freshness.cold_wait_ms, "2s", 0, 5 * 60 * 1000),
 	NUMBER("misses", "probe", MS, LIVE, misses.probe_ms, "10s", 0, DAY),
-	OPTION("snapshot", "path", TEXT, RESTART, snapshot.path, NULL),
+	OPTION("snapshot", "path", TEXT, UPGRADE, snapshot.path, NULL),
 	OPTION("snapshot", "key_file", TEXT, LIVE, snapshot.key_file, NULL),
 	OPTION("snapshot", "previous_key_file", TEXT, LIVE, snapshot.previous_key_file, NULL),
 	OPTION("socket", "path", TEXT, RESTART, socket.path, "/run/connd/connd.sock"),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of all options, and how a text becomes the member of struct config that an option stands
- * for. Lines, sections and what may be set twice are config.c's business.
+ * The table of all options, and how a text becomes the member of struct config that an option
+ * stands for. Lines, sections and what may be set twice are config.c's business.
  */
 #pragma once
 
@@ -27,11 +27,12 @@ enum option_type {
 	OPTION_NAME, /* one of a few words */
 };
 
-/* What a reload does when the value changed. */
+/* What another value needs; each more than the one before. */
 enum option_change {
-	CHANGE_LIVE,    /* it is in force at once */
-	CHANGE_MANAGER, /* likewise; what is known of the manager, and a running sync, are dropped */
-	CHANGE_RESTART, /* the reload is refused */
+	CHANGE_LIVE,    /* a reload */
+	CHANGE_MANAGER, /* a reload, which drops the running sync and the tags */
+	CHANGE_UPGRADE, /* another process: a reload is refused */
+	CHANGE_RESTART, /* another socket: a reload and SIGUSR2 are refused */
 };
 
 struct option {

@@ -134,6 +134,21 @@ value_bool(const char *text, int64_t *truth)
 	return false;
 }
 
+const char *
+value_group(const char *text, int64_t *gid)
+{
+	const char *number = strncmp(text, "gid:", 4) == 0 ? text + 4 : text;
+
+	*gid = -1;
+	if (number == text && text[strspn(text, "0123456789")])
+		return NULL;
+	if (!value_count(number, gid) || *gid >= UINT32_MAX)
+		return "it is not a group: expected a name, a number or gid:N";
+	if (number == text && *gid == 0)
+		return "0 is root's group; if that is meant, write gid:0";
+	return NULL;
+}
+
 static bool
 ends_with(const char *s, size_t n, const char *tail)
 {

@@ -20,6 +20,12 @@ bool value_count(const char *text, int64_t *n);         /* decimal digits */
 bool value_octal(const char *text, int64_t *mode);      /* "0660" or "660" */
 bool value_bool(const char *text, int64_t *truth);      /* yes no true false on off 1 0 */
 
+/*
+ * A group as a name, a number or gid:N. NULL, with *gid -1 for a name; or what is wrong with it
+ * (static text): a bare 0 is more often a slip than root's group, so that one is written gid:0.
+ */
+const char *value_group(const char *text, int64_t *gid);
+
 #define VALUE_URL_SIZE 256
 
 enum value_transport {

@@ -60,15 +60,18 @@ harden_max_locked(void)
 }
 
 bool
-harden_can_lock(void)
+harden_can_lock(size_t n)
 {
-	size_t n = (size_t)sysconf(_SC_PAGESIZE);
-	void *page = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	bool can;
+	void *p;
 
-	if (page == MAP_FAILED)
+	if (n < page)
+		n = page;
+	p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
 		return false;
-	can = mlock(page, n) == 0;
-	(void)munmap(page, n);
+	can = mlock(p, n) == 0;
+	(void)munmap(p, n);
 	return can;
 }

@@ -421,9 +421,9 @@ read_address(const char *where, union address *out, socklen_t *size)
 	return inet_pton(AF_INET, host, &out->v4.sin_addr) == 1 ? 0 : -EINVAL;
 }
 
-/* A listening descriptor and its port, or -errno. */
+/* A descriptor bound to the address, or -errno. */
 static int
-bind_to(const char *where, int *port)
+bind_to(const char *where)
 {
 	static const int on = 1;
 	union address at;
@@ -436,14 +436,42 @@ bind_to(const char *where, int *port)
 	if (fd < 0)
 		return -errno;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (bind(fd, &at.any, size) < 0 || listen(fd, BACKLOG) < 0 ||
-	    getsockname(fd, &at.any, &size) < 0) {
+	if (bind(fd, &at.any, size) == 0)
+		return fd;
+	r = -errno;
+	(void)close(fd);
+	return r;
+}
+
+/* A listening descriptor and its port, or -errno. */
+static int
+listen_at(const char *where, int *port)
+{
+	union address at;
+	socklen_t size = sizeof at;
+	int r, fd = bind_to(where);
+
+	if (fd < 0)
+		return fd;
+	if (listen(fd, BACKLOG) < 0 || getsockname(fd, &at.any, &size) < 0) {
 		r = -errno;
 		(void)close(fd);
 		return r;
 	}
 	*port = ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
 	return fd;
+}
+
+/* Without listen() no client is taken away from the program that may listen there a moment later. */
+int
+httpd_check(const char *where)
+{
+	int fd = bind_to(where);
+
+	if (fd < 0)
+		return fd;
+	(void)close(fd);
+	return 0;
 }
 
 static void
@@ -468,7 +496,7 @@ httpd_listen(struct httpd *h, const char *where)
 		stop_listening(h);
 		return 0;
 	}
-	fd = bind_to(where, &port);
+	fd = listen_at(where, &port);
 	if (fd < 0)
 		return fd;
 	readable = event_new(loop_base(h->loop), fd, EV_READ | EV_PERSIST, on_accept, h);

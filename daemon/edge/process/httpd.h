@@ -37,5 +37,7 @@ MUST_CHECK int httpd_new(
  * it did before.
  */
 MUST_CHECK int httpd_listen(struct httpd *h, const char *where);
+/* Could httpd_listen() listen there? Nothing listens there afterwards. 0 or -errno. */
+MUST_CHECK int httpd_check(const char *where);
 int httpd_port(const struct httpd *h);     /* where it listens; 0: nowhere */
 struct httpd *httpd_free(struct httpd *h); /* NULL is fine; returns NULL */

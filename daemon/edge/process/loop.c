@@ -131,7 +131,9 @@ loop_base(struct loop *l)
 	return l->base;
 }
 
-/* Nobody looks at them any more, or they would end the process: kept for the program it may become. */
+/*
+ * Nobody looks at them any more, or they would end the process: kept for the program it may become.
+ */
 static void
 hold_signals(const struct loop *l)
 {

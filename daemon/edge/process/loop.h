@@ -4,8 +4,8 @@
  * over.
  *
  * Owns the base and decides when it ends. Whatever libevent may still report on must not be freed
- * inside a callback: it is handed to loop_after_turn(). The same queue is how a busy connection gives
- * way to the others.
+ * inside a callback: it is handed to loop_after_turn(). The same queue is how a busy connection
+ * gives way to the others.
  */
 #pragma once
 
@@ -45,8 +45,8 @@ void loop_forget(struct loop *l, struct later *job); /* not queued: fine */
 MUST_CHECK int loop_on_signal(struct loop *l, int signo, void (*fn)(void *arg), void *arg);
 
 /*
- * One alarm at a time, on CLOCK_BOOTTIME: it goes off after a suspend too, when libevent's own timers
- * (CLOCK_MONOTONIC) still have the whole time ahead of them.
+ * One alarm at a time, on CLOCK_BOOTTIME: it goes off after a suspend too, when libevent's own
+ * timers (CLOCK_MONOTONIC) still have the whole time ahead of them.
  */
 struct alarm;
 MUST_CHECK int alarm_new(struct alarm **out, struct loop *l, void (*fn)(void *arg), void *arg);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/process/notify.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 static struct sockaddr_un address;
 static socklen_t address_size; /* 0: nobody listens */
 static int64_t watchdog_usec;
-static char last_status[256];
+static char last_status[NOTIFY_STATUS_SIZE];
 
 /* Lost datagrams are the service manager's loss: nothing here depends on them. */
 static void
@@ -61,24 +62,33 @@ notify_init(void)
 	(void)unsetenv("WATCHDOG_PID");
 }
 
-void
+static int export(const char *name, const char *value)
+{
+	return setenv(name, value, 1) < 0 ? -ENOMEM : 0;
+}
+
+int
 notify_export(void)
 {
 	char path[sizeof address.sun_path + 1] = "", usec[32], pid[32];
+	int r = 0;
 
 	if (address_size) {
 		memcpy(
 		    path, address.sun_path, address_size - offsetof(struct sockaddr_un, sun_path));
 		if (!path[0])
 			path[0] = '@';
-		(void)setenv("NOTIFY_SOCKET", path, 1);
+		r = export("NOTIFY_SOCKET", path);
 	}
 	if (watchdog_usec > 0) {
 		(void)snprintf(usec, sizeof usec, "%" PRId64, watchdog_usec);
 		(void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
-		(void)setenv("WATCHDOG_USEC", usec, 1);
-		(void)setenv("WATCHDOG_PID", pid, 1);
+		if (r == 0)
+			r = export("WATCHDOG_USEC", usec);
+		if (r == 0)
+			r = export("WATCHDOG_PID", pid);
 	}
+	return r;
 }
 
 void

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <event2/event.h>
 
@@ -11,7 +12,7 @@
 #include "base/mem.h"
 #include "edge/process/notify.h"
 
-#define GRACE_S        10 /* without data we are ready after this time all the same */
+#define GRACE_S        10 /* then READY=1 is sent without data, too */
 #define EXTEND_EVERY_S 5  /* while [require] is not met */
 #define EXTEND_BY_MS   15000
 
@@ -20,19 +21,18 @@ struct ready {
 	const struct config *config;
 	struct event *timer, *watchdog;
 	int waited_s;
-	bool begun, is_ready, grace_over, stopped;
+	char hindrance[READY_WHY_SIZE]; /* "": none */
+	char awaited[READY_WHY_SIZE]; /* the keys of [require] that the log named last as missing */
+	bool begun, grace_over, stopped;
+	bool is_ready; /* READY=1 is sent */
+	bool had_data; /* "ready" is logged */
 };
 
-static void
-say_status(const struct replica_status *st)
+static bool
+lacks_key(const struct ready *r, int64_t now_ms, const struct config_require *key)
 {
-	static const char *const name[] = { "not ready", "fresh", "stale", "offline", "expired" };
-	char text[256];
-
-	(void)snprintf(text, sizeof text, "%s: %zu connections, %zu variables%s%.150s",
-	    name[st->state], st->n[KIND_CONNECTION], st->n[KIND_VARIABLE],
-	    *st->last_error ? "; " : "", st->last_error);
-	notify_status(text);
+	return !replica_has(
+	    r->replica, now_ms, key->kind, span_of(key->key), r->config->require.max_age_ms);
 }
 
 /* The first of [require] that is not there, or too old; NULL: none. */
@@ -42,10 +42,61 @@ first_lack(const struct ready *r, int64_t now_ms)
 	const struct config *c = r->config;
 
 	for (size_t i = 0; i < c->require.n_keys; i++)
-		if (!replica_has(r->replica, now_ms, c->require.key[i].kind,
-			span_of(c->require.key[i].key), c->require.max_age_ms))
+		if (lacks_key(r, now_ms, &c->require.key[i]))
 			return &c->require.key[i];
 	return NULL;
+}
+
+/* Their names, as [require] spells them, as many as fit. Returns the number of all of them. */
+static size_t
+name_lacks(const struct ready *r, int64_t now_ms, char *to, size_t size)
+{
+	const struct config *c = r->config;
+	size_t n = 0, unnamed = 0;
+	struct buf names;
+
+	buf_init(&names, size - sizeof " and 10000 more");
+	for (size_t i = 0; i < c->require.n_keys; i++) {
+		const struct config_require *key = &c->require.key[i];
+
+		if (!lacks_key(r, now_ms, key))
+			continue;
+		n++;
+		if (names.len + strlen(key->key) + sizeof " conn:" > names.max)
+			unnamed++;
+		else
+			buf_addf(&names, "%s%s%s", names.len ? " " : "", kind_prefix(key->kind),
+			    key->key);
+	}
+	(void)snprintf(to, size, "%s", buf_str(&names));
+	if (unnamed > 0)
+		(void)snprintf(to + names.len, size - names.len, " and %zu more", unnamed);
+	buf_fini(&names);
+	return n;
+}
+
+static void
+say_status(const struct ready *r, const struct replica_status *st)
+{
+	static const char *const name[] = { "not ready", "fresh", "stale", "offline", "expired" };
+	char text[NOTIFY_STATUS_SIZE], lacks[NOTIFY_STATUS_SIZE / 3] = "";
+	size_t n = r->is_ready ? 0 : name_lacks(r, clock_boot_ms(), lacks, sizeof lacks);
+
+	if (*r->hindrance) {
+		notify_status(r->hindrance);
+		return;
+	}
+	(void)snprintf(text, sizeof text, "%s: %zu connections, %zu variables%s%s%s%s",
+	    name[st->state], st->n[KIND_CONNECTION], st->n[KIND_VARIABLE],
+	    n ? "; waiting for " : "", lacks, *st->last_error ? "; " : "", st->last_error);
+	notify_status(text);
+}
+
+void
+ready_hinder(struct ready *r, const char *sentence)
+{
+	(void)snprintf(r->hindrance, sizeof r->hindrance, "%s", sentence ? sentence : "");
+	ready_check(r);
 }
 
 bool
@@ -56,16 +107,52 @@ ready_now(const struct ready *r, const struct config_require **lacks)
 
 	*lacks = first_lack(r, now_ms);
 	replica_status(r->replica, now_ms, &st);
-	return !*lacks && st.state != NOT_READY && st.state != EXPIRED;
+	return !*r->hindrance && !*lacks && st.state != NOT_READY && st.state != EXPIRED;
 }
 
-/* The grace is for the service manager alone: it would take a connd that waits for a broken one. */
+bool
+ready_why_not(const struct ready *r, char why[static READY_WHY_SIZE])
+{
+	char lacks[READY_WHY_SIZE / 2];
+	const struct config_require *first;
+	struct replica_status st;
+	size_t n;
+
+	if (ready_now(r, &first))
+		return false;
+	replica_status(r->replica, clock_boot_ms(), &st);
+	n = name_lacks(r, clock_boot_ms(), lacks, sizeof lacks);
+	if (*r->hindrance)
+		(void)snprintf(why, READY_WHY_SIZE, "%s", r->hindrance);
+	else if (n > 0)
+		(void)snprintf(why, READY_WHY_SIZE, "%s %s not there, or too old%s%s", lacks,
+		    n > 1 ? "are" : "is", *st.last_error ? ": " : "", st.last_error);
+	else
+		(void)snprintf(
+		    why, READY_WHY_SIZE, "%s", *st.last_error ? st.last_error : "no data yet");
+	return true;
+}
+
+/*
+ * The grace is for the service manager alone: it would end a connd that waits for a broken manager.
+ */
 static bool
 may_be_ready(const struct ready *r, const struct replica_status *st, int64_t now_ms)
 {
 	if (!r->begun || first_lack(r, now_ms))
 		return false;
 	return r->config->require.n_keys > 0 || st->state != NOT_READY || r->grace_over;
+}
+
+static void
+log_ready(const struct replica_status *st)
+{
+	if (st->state == NOT_READY)
+		log_warn("started without data",
+		    LOG_STR("reason", *st->last_error ? st->last_error : "no sync has ended yet"));
+	else
+		log_info("ready", LOG_INT("connections", (int64_t)st->n[KIND_CONNECTION]),
+		    LOG_INT("variables", (int64_t)st->n[KIND_VARIABLE]));
 }
 
 void
@@ -77,14 +164,32 @@ ready_check(struct ready *r)
 	if (r->stopped)
 		return;
 	replica_status(r->replica, now_ms, &st);
-	say_status(&st);
-	if (r->is_ready || !may_be_ready(r, &st, now_ms))
+	say_status(r, &st);
+	if (r->is_ready ? r->had_data || st.state == NOT_READY : !may_be_ready(r, &st, now_ms))
 		return;
+	log_ready(&st);
+	r->had_data = st.state != NOT_READY;
+	if (r->is_ready)
+		return; /* the data has come after the grace */
 	r->is_ready = true;
 	(void)event_del(r->timer);
-	log_info("ready", LOG_INT("connections", (int64_t)st.n[KIND_CONNECTION]),
-	    LOG_INT("variables", (int64_t)st.n[KIND_VARIABLE]));
 	notify_ready();
+}
+
+/* What [require] still waits for, each time that it is something else. */
+static void
+log_awaited(struct ready *r)
+{
+	char names[READY_WHY_SIZE];
+	struct replica_status st;
+
+	if (name_lacks(r, clock_boot_ms(), names, sizeof names) == 0 ||
+	    strcmp(names, r->awaited) == 0)
+		return;
+	(void)snprintf(r->awaited, sizeof r->awaited, "%s", names);
+	replica_status(r->replica, clock_boot_ms(), &st);
+	log_warn("not ready: required keys are not there, or too old", LOG_STR("keys", names),
+	    LOG_STR("reason", st.last_error));
 }
 
 static void
@@ -97,8 +202,10 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	r->waited_s += EXTEND_EVERY_S;
 	if (r->config->require.n_keys > 0)
 		notify_extend_timeout(EXTEND_BY_MS);
-	if (r->waited_s >= GRACE_S)
+	if (r->waited_s >= GRACE_S) {
 		r->grace_over = true;
+		log_awaited(r);
+	}
 	ready_check(r);
 }
 

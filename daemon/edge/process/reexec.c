@@ -16,7 +16,7 @@
 
 #include "base/mem.h"
 
-#define CHECK_S    10 /* longer than a check can take that does not hang */
+#define CHECK_S    15 /* longer than a check can take that does not hang */
 #define ONLINE_S   60 /* the same when several URLs may have to time out */
 #define POLL_MS    20 /* how often it is looked at meanwhile */
 #define LISTEN_FD  3
@@ -27,7 +27,7 @@ static char program[PATH_MAX]; /* "": not known */
 struct reexec_check {
 	struct event *poll;
 	pid_t pid;
-	int stderr_fd; /* what it has to say */
+	int stderr_fd; /* what it says */
 	int polls, max_polls;
 	void (*done)(void *env, const char *why);
 	void *env;
@@ -54,22 +54,32 @@ reexec_init(const char *argv0)
 
 /* --- the check -------------------------------------------------------------------------------- */
 
-/* What it said, without the line's end. */
+/* A line that is a fault, not the heading nor a warning. */
+static bool
+is_fault(const char *line)
+{
+	static const char heading[] = "connd: checking ", warning[] = "connd: warning: ";
+
+	return strncmp(line, heading, strlen(heading)) != 0 &&
+	       strncmp(line, warning, strlen(warning)) != 0;
+}
+
+/* Puts the faults that the check reported into one line. */
 static void
 read_words(const struct reexec_check *c, char words[static WORDS_SIZE])
 {
-	ssize_t n = read(c->stderr_fd, words, WORDS_SIZE - 1);
-	char *line;
+	char said[WORDS_SIZE], *rest = said;
+	ssize_t n = read(c->stderr_fd, said, sizeof said - 1);
+	size_t len = 0;
 
-	words[n < 0 ? 0 : n] = '\0';
-	/* The last line is the reason: warnings may stand before it. */
-	while (n > 0 && words[n - 1] == '\n')
-		words[--n] = '\0';
-	line = strrchr(words, '\n');
-	if (line)
-		memmove(words, line + 1, strlen(line));
-	if (!*words)
-		(void)snprintf(words, WORDS_SIZE, "it ended without a word");
+	said[n < 0 ? 0 : n] = '\0';
+	words[0] = '\0';
+	for (const char *line; (line = strsep(&rest, "\n"));)
+		if (*line && is_fault(line) && len < WORDS_SIZE)
+			len += (size_t)snprintf(
+			    words + len, WORDS_SIZE - len, "%s%s", len ? "; " : "", line);
+	if (len == 0)
+		(void)snprintf(words, WORDS_SIZE, "it ended without a message");
 }
 
 static void
@@ -98,7 +108,7 @@ on_poll(evutil_socket_t fd, short what, void *arg)
 	c->done(c->env, words);
 }
 
-/* Its OK is for nobody; what it has against the configuration is. */
+/* Only its stderr is read. */
 static int
 spawn(struct reexec_check *c, const char *config_path, bool online)
 {
@@ -178,26 +188,85 @@ reexec_check_free(struct reexec_check *c)
 	return NULL;
 }
 
-/* --- the change -------------------------------------------------------------------------------- */
+/* --- the change -------------------------------------------------------------------------- */
+
+static void
+withdraw(void)
+{
+	(void)unsetenv("LISTEN_PID");
+	(void)unsetenv("LISTEN_FDS");
+	(void)unsetenv("LISTEN_FDNAMES");
+}
 
 int
-reexec_now(int fd, const char *name, const char *config_path)
+reexec_announce(int n, const char *names)
 {
-	char config[] = "--config", pid[32], path[PATH_MAX];
+	char pid[32], count[32];
+
+	(void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
+	(void)snprintf(count, sizeof count, "%d", n);
+	if (setenv("LISTEN_PID", pid, 1) == 0 && setenv("LISTEN_FDS", count, 1) == 0 &&
+	    setenv("LISTEN_FDNAMES", names, 1) == 0)
+		return 0;
+	withdraw();
+	return -ENOMEM;
+}
+
+/*
+ * Moves them to descriptors 3 and 4, whatever those are now; they live on over execve(). 0 or
+ * -errno.
+ */
+static int
+place(int fd[static REEXEC_FDS])
+{
+	int aside[REEXEC_FDS] = { -1, -1 };
+
+	for (int i = 0; i < REEXEC_FDS && fd[i] >= 0; i++) {
+		aside[i] = fcntl(fd[i], F_DUPFD_CLOEXEC, LISTEN_FD + REEXEC_FDS);
+		if (aside[i] < 0)
+			return -errno;
+	}
+	for (int i = 0; i < REEXEC_FDS && fd[i] >= 0; i++) {
+		if (fd[i] >= LISTEN_FD + REEXEC_FDS)
+			(void)close(fd[i]);
+		fd[i] = aside[i];
+	}
+	for (int i = 0; i < REEXEC_FDS && fd[i] >= 0; i++) {
+		if (dup2(aside[i], LISTEN_FD + i) < 0)
+			return -errno;
+		fd[i] = LISTEN_FD + i;
+		(void)close(aside[i]);
+	}
+	return 0;
+}
+
+/* Libraries have descriptors that would live on; this process may need them again. */
+static void
+close_others_on_exec(const int fd[static REEXEC_FDS])
+{
+	unsigned first = LISTEN_FD + (fd[1] >= 0 ? 2 : 1);
+
+	if (close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		(void)close_range(first, ~0U, 0); /* Linux 5.9 and 5.10 */
+}
+
+int
+reexec_now(int fd[static REEXEC_FDS], const char *config_path)
+{
+	char config[] = "--config", path[PATH_MAX];
 	char *argv[] = { program, config, path, NULL };
+	int r;
 
 	if ((size_t)snprintf(path, sizeof path, "%s", config_path) >= sizeof path)
 		return -ENAMETOOLONG;
-	if (fd != LISTEN_FD && dup2(fd, LISTEN_FD) < 0)
-		return -errno;
-	if (fcntl(LISTEN_FD, F_SETFD, 0) < 0)
-		return -errno;
-	/* Libraries have descriptors that would live on. */
-	(void)close_range(LISTEN_FD + 1, ~0U, 0);
-	(void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
-	if (setenv("LISTEN_PID", pid, 1) < 0 || setenv("LISTEN_FDS", "1", 1) < 0 ||
-	    setenv("LISTEN_FDNAMES", name, 1) < 0)
-		return -errno;
-	(void)execve(program, argv, environ);
-	return -errno;
+	r = place(fd);
+	if (r == 0) {
+		close_others_on_exec(fd);
+		(void)execve(program, argv, environ);
+		r = -errno;
+	}
+	for (int i = 0; i < REEXEC_FDS && fd[i] >= 0; i++)
+		(void)fcntl(fd[i], F_SETFD, FD_CLOEXEC);
+	withdraw();
+	return r;
 }

@@ -18,15 +18,23 @@ struct reexec_check;
 
 /*
  * Spawns `PATH --check --config FILE`, with --online when the manager has to be asked; done(env,
- * why) is called once, within 10 s (60 s online); why is NULL when all is well. 0 or -errno. A
- * check that is freed is not reported.
+ * why) is called once, within 15 s (60 s online); why is NULL when all is well, else the faults that
+ * the program reported. 0 or -errno. A check that is freed is not reported.
  */
 MUST_CHECK int reexec_check_new(struct reexec_check **out, struct loop *loop,
     const char *config_path, bool online, void (*done)(void *env, const char *why), void *env);
 struct reexec_check *reexec_check_free(struct reexec_check *c); /* NULL is fine; returns NULL */
 
+#define REEXEC_FDS 2
+
 /*
- * Executes it: fd is the listening socket, name what LISTEN_FDNAMES calls it. Every other
- * descriptor above 2 is closed. Returns only when it failed, with -errno.
+ * Tells the next program, by the environment, that it gets n descriptors of these names. 0 or
+ * -ENOMEM.
  */
-int reexec_now(int fd, const char *name, const char *config_path);
+MUST_CHECK int reexec_announce(int n, const char *names);
+/*
+ * Executes the program: fd[0] and, unless it is -1, fd[1] become descriptors 3 and 4; every other
+ * one above 2 is closed. Allocates nothing. Returns only when it failed, with -errno; fd holds the
+ * numbers that the two have then.
+ */
+int reexec_now(int fd[static REEXEC_FDS], const char *config_path);

@@ -35,6 +35,7 @@ struct report {
 		const char *path;
 		bool passed; /* by the service manager */
 	} socket;
+	const char *metrics; /* where they are served, as configured; NULL: nowhere */
 	struct {
 		int64_t expires_s; /* since 1970, UTC; 0: never, or unknown */
 	} token;

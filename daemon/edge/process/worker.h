@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A thread beside the loop, for what is long and pure: reading a page, finishing a generation, wiping
- * an old one; and, first of all, for loading libcurl. One piece of work at a time, in order; the loop goes on
- * answering meanwhile.
+ * A thread beside the loop, for what is long and pure: reading a page, finishing a generation,
+ * wiping an old one; and, first of all, for loading libcurl. One piece of work at a time, in order;
+ * the loop goes on answering meanwhile.
  *
  * Work touches only what is handed over with it, until its done() has been called.
  */

@@ -35,5 +35,7 @@ void caller_fini(struct caller *c);
 /* May the caller read this key? */
 MUST_CHECK enum permission caller_may_read(
     struct caller *c, const struct acl *acl, enum record_kind kind, struct span key);
-/* May the caller read any key at all (List, Status)? */
+/* May the caller read any key at all (List)? */
 MUST_CHECK enum permission caller_may_read_any(struct caller *c, const struct acl *acl);
+/* May the caller see Status? Who may read any key may, and so may root and connd's own user. */
+MUST_CHECK enum permission caller_may_see_status(struct caller *c, const struct acl *acl);

@@ -3,11 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,254 +14,158 @@
 #include <event2/event.h>
 
 #include "base/clock.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/rnd.h"
+#include "edge/socket/socket_file.h"
 
-#define FIRST_PASSED_FD   3
-#define MAX_PASSED        16
-#define FD_NAME           "varlink"
-#define OWN_FD_NAME       "varlink-own" /* bound by the connd that this process was before */
-#define BACKLOG           65535         /* the kernel cuts it to net.core.somaxconn */
 #define ACCEPTS_A_TURN    64
 #define PAUSE_MS          100 /* without descriptors or memory; jittered by half */
 #define COMPLAIN_EVERY_MS 10000
+#define LOOK_EVERY_S      4 /* at the socket's file */
 
 struct listener {
 	struct loop *loop;
-	int fd;
-	int reserve; /* given up for a moment to refuse a client when descriptors are out */
-	char *path;  /* NULL: the socket was passed */
-	dev_t dev;   /* of the socket we bound, to unlink no other */
-	ino_t ino;
-	struct event *readable, *resume;
-	void (*accepted)(void *env, int fd);
+	const struct config *config;
+	int fd, lock;        /* lock: -1: the socket was passed */
+	bool own;            /* we made the socket: path and lock are ours */
+	int reserve;         /* given up for a moment to refuse a client when descriptors are out */
+	char *path;          /* NULL: the socket has no file that we can see */
+	struct file_id file; /* at the path, when the socket was made or passed */
+	char trouble[LISTENER_WHY_SIZE + 64]; /* "": none */
+	struct event *readable, *resume, *look;
+	struct listener_calls calls;
 	void *env;
 	int64_t complained_ms;
 	uint64_t pauses;
 };
 
-/* errno as -errno, after a sentence about it. */
-static int PRINTF(2, 3) complain(char why[static LISTENER_WHY_SIZE], const char *fmt, ...)
-{
-	int err = errno;
-	size_t n;
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(why, LISTENER_WHY_SIZE, fmt, ap);
-	va_end(ap);
-	n = strlen(why);
-	(void)snprintf(why + n, LISTENER_WHY_SIZE - n, ": %s", strerror(err));
-	return -err;
-}
-
 /* --- a passed socket ---------------------------------------------------------------------- */
 
-/* How many descriptors are for us; the variables are gone afterwards, for children's sake. */
-static int
-passed_count(char names[static 256])
-{
-	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	const char *n = getenv("LISTEN_FDNAMES");
-	long count = 0;
-
-	(void)snprintf(names, 256, "%s", n ? n : "");
-	if (pid && fds && strtol(pid, NULL, 10) == (long)getpid())
-		count = strtol(fds, NULL, 10);
-	(void)unsetenv("LISTEN_PID");
-	(void)unsetenv("LISTEN_FDS");
-	(void)unsetenv("LISTEN_FDNAMES");
-	if (count < 0)
-		return 0;
-	return count > MAX_PASSED ? MAX_PASSED : (int)count;
-}
-
-/* The index of the descriptor with this name, or -1. */
-static int
-index_of(const char *wanted, const char *names, int count)
-{
-	size_t n;
-
-	for (int i = 0; i < count && *names; i++) {
-		n = strcspn(names, ":");
-		if (n == strlen(wanted) && strncmp(names, wanted, n) == 0)
-			return i;
-		names += n + (names[n] == ':');
-	}
-	return -1;
-}
-
-static bool
-socket_option_is(int fd, int option, int wanted)
-{
-	int value = -1;
-	socklen_t size = sizeof value;
-
-	return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 && value == wanted;
-}
-
-/* The path is ours to unlink at the end, while it leads to this very socket. */
+/* The path that the socket was bound to; "": none. */
 static void
-remember_path(struct listener *l, const char *path, const char *now_at)
+bound_path(int fd, char path[static sizeof(struct sockaddr_un)])
 {
+	struct sockaddr_un a = { 0 };
+	socklen_t size = sizeof a;
+
+	*path = '\0';
+	if (getsockname(fd, (struct sockaddr *)&a, &size) == 0 && a.sun_family == AF_UNIX)
+		(void)snprintf(path, sizeof a, "%.*s", (int)sizeof a.sun_path, a.sun_path);
+}
+
+/*
+ * Remembers the file at the path, if it is there: a socket of another mount namespace has none
+ * here.
+ */
+static int
+remember_file(struct listener *l, const char *path)
+{
+	if (!file_id_of(path, &l->file))
+		return 0;
+	l->path = mem_strdup(path);
+	return l->path ? 0 : -ENOMEM;
+}
+
+static void
+add_word(char *list, size_t size, const char *word)
+{
+	size_t n = strlen(list);
+
+	(void)snprintf(list + n, size - n, "%s%s", n ? ", " : "", word);
+}
+
+/* One warning about what [socket] asks for and the socket unit decides. */
+static void
+warn_of_ignored(const struct listener *l)
+{
+	const struct config *c = l->config;
+	char options[64] = "", settings[64] = "", unit[PASSED_UNIT_SIZE];
 	struct stat st;
 
-	if (lstat(now_at, &st) < 0)
+	if (!l->path || stat(l->path, &st) < 0)
 		return;
-	l->dev = st.st_dev;
-	l->ino = st.st_ino;
-	l->path = mem_strdup(path); /* NULL: it stays behind, and is replaced by the next connd */
+	if (c->socket.path_set && strcmp(c->socket.path, l->path) != 0) {
+		add_word(options, sizeof options, "path");
+		add_word(settings, sizeof settings, "ListenStream=");
+	}
+	if (c->socket.group && !socket_file_has_group(&st, c->socket.group)) {
+		add_word(options, sizeof options, "group");
+		add_word(settings, sizeof settings, "SocketGroup=");
+	}
+	if (c->socket.mode_set && (st.st_mode & 0777) != c->socket.mode) {
+		add_word(options, sizeof options, "mode");
+		add_word(settings, sizeof settings, "SocketMode=");
+	}
+	if (!*options)
+		return;
+	passed_unit(unit);
+	log_warn("[socket] options ignored: the service manager passed the socket",
+	    LOG_STR("options", options), LOG_STR("socket", l->path), LOG_STR("unit", unit),
+	    LOG_STR("instead", settings));
 }
 
-/* 1: taken; 0: none was passed; -errno. */
-static int
-adopt(struct listener *l, const char *path, char why[static LISTENER_WHY_SIZE])
+/* The connd that this process was before may have had no lock. */
+static void
+take_missing_lock(struct listener *l)
 {
-	char names[256];
-	int count = passed_count(names), at, fd, own;
+	char why[LISTENER_WHY_SIZE];
 
-	if (count == 0)
-		return 0;
-	own = index_of(OWN_FD_NAME, names, count);
-	at = own >= 0 ? own : index_of(FD_NAME, names, count);
-	if (at < 0 && count == 1)
-		at = 0;
-	for (int i = 0; i < count; i++)
-		if (i != at)
-			(void)close(FIRST_PASSED_FD + i);
-	if (at < 0) {
-		errno = EINVAL;
-		return complain(why, "%d sockets were passed and none is named " FD_NAME, count);
+	if (!l->own || !l->path || l->lock >= 0)
+		return;
+	l->lock = socket_file_lock(l->path, why);
+	if (l->lock < 0)
+		log_warn("the socket has no lock", LOG_STR("reason", why));
+}
+
+static int
+adopt(struct listener *l, struct passed *p, char why[static LISTENER_WHY_SIZE])
+{
+	char path[sizeof(struct sockaddr_un)];
+
+	bound_path(p->socket, path);
+	if (*path && remember_file(l, path) < 0) {
+		(void)snprintf(why, LISTENER_WHY_SIZE, "out of memory");
+		return -ENOMEM;
 	}
-	fd = FIRST_PASSED_FD + at;
-	if (!socket_option_is(fd, SO_DOMAIN, AF_UNIX) ||
-	    !socket_option_is(fd, SO_TYPE, SOCK_STREAM) ||
-	    !socket_option_is(fd, SO_ACCEPTCONN, 1)) {
-		errno = EINVAL;
-		return complain(why, "the passed descriptor is no listening Unix stream socket");
-	}
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
-	    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
-		return complain(why, "cannot prepare the passed socket");
-	l->fd = fd;
-	if (own >= 0)
-		remember_path(l, path, path);
-	return 1;
+	l->fd = p->socket;
+	l->lock = p->lock;
+	l->own = p->own;
+	p->socket = p->lock = -1;
+	if (l->own)
+		take_missing_lock(l);
+	else
+		warn_of_ignored(l);
+	return 0;
 }
 
 /* --- a socket of our own ------------------------------------------------------------------ */
 
-static struct sockaddr_un
-address_of(const char *path)
+static struct socket_file
+wanted_file(const struct config *c)
 {
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-
-	(void)snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
-	return a;
-}
-
-/* 0: nobody answers at path, it may be replaced. */
-static int
-probe(const char *path, char why[static LISTENER_WHY_SIZE])
-{
-	struct sockaddr_un a = address_of(path);
-	struct stat st;
-	int fd, r = 0;
-
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : complain(why, "%s", path);
-	if (!S_ISSOCK(st.st_mode)) {
-		errno = EEXIST;
-		return complain(why, "%s is there and is no socket", path);
-	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return complain(why, "cannot make a socket");
-	if (connect(fd, (struct sockaddr *)&a, sizeof a) == 0 || errno == EAGAIN) {
-		errno = EADDRINUSE;
-		r = complain(why, "somebody already answers at %s", path);
-	} else if (errno != ECONNREFUSED && errno != ENOENT) {
-		r = complain(why, "cannot tell whether %s is in use", path);
-	}
-	(void)close(fd);
-	return r;
+	return (struct socket_file){
+		.path = c->socket.path, .group = c->socket.group, .mode = c->socket.mode
+	};
 }
 
 static int
-give_to_group(const char *path, const char *group, char why[static LISTENER_WHY_SIZE])
+make_own(struct listener *l, char why[static LISTENER_WHY_SIZE])
 {
-	struct group *g;
+	struct socket_file f = wanted_file(l->config);
 
-	if (!group)
-		return 0;
-	errno = 0;
-	g = getgrnam(group);
-	if (!g) {
-		errno = errno ? errno : ENOENT;
-		return complain(why, "[socket] group %s", group);
-	}
-	if (chown(path, (uid_t)-1, g->gr_gid) < 0)
-		return complain(why, "cannot give %s to group %s", path, group);
-	return 0;
-}
-
-/* Everything that must be true before a client may find it, on the name nobody looks for. */
-static int
-prepare(struct listener *l, const char *tmp, const struct listener_options *o,
-    char why[static LISTENER_WHY_SIZE])
-{
-	struct sockaddr_un a = address_of(tmp);
-	struct stat st;
-	mode_t old;
-	int r;
-
-	if (lstat(tmp, &st) == 0 && S_ISSOCK(st.st_mode))
-		(void)unlink(tmp); /* a crash left it */
-	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	l->own = true;
+	l->lock = socket_file_lock(f.path, why);
+	if (l->lock < 0)
+		return l->lock;
+	l->fd = socket_file_listen(&f, why);
 	if (l->fd < 0)
-		return complain(why, "cannot make a socket");
-	old = umask(0177);
-	r = bind(l->fd, (struct sockaddr *)&a, sizeof a);
-	(void)umask(old);
-	if (r < 0)
-		return complain(why, "cannot bind %s", tmp);
-	r = give_to_group(tmp, o->group, why);
-	if (r < 0)
-		return r;
-	if (chmod(tmp, o->mode) < 0)
-		return complain(why, "cannot set the mode of %s", tmp);
-	if (listen(l->fd, BACKLOG) < 0)
-		return complain(why, "cannot listen at %s", tmp);
-	return 0;
-}
-
-static int
-bind_own(struct listener *l, const struct listener_options *o, char why[static LISTENER_WHY_SIZE])
-{
-	char tmp[LIMIT_SOCKET_PATH + 1];
-	int r;
-
-	if ((size_t)snprintf(tmp, sizeof tmp, "%s.tmp", o->path) >= sizeof tmp) {
-		errno = ENAMETOOLONG;
-		return complain(why, "[socket] path %s", o->path);
-	}
-	r = probe(o->path, why);
-	if (r < 0)
-		return r;
-	r = prepare(l, tmp, o, why);
-	if (r < 0) {
-		(void)unlink(tmp);
-		return r;
-	}
-	remember_path(l, o->path, tmp);
-	if (rename(tmp, o->path) < 0) {
-		r = complain(why, "cannot put the socket at %s", o->path);
-		(void)unlink(tmp);
-		return r;
-	}
-	return 0;
+		return l->fd;
+	if (remember_file(l, f.path) == 0)
+		return 0;
+	(void)unlink(f.path);
+	(void)snprintf(why, LISTENER_WHY_SIZE, "out of memory");
+	return -ENOMEM;
 }
 
 /* --- accepting ----------------------------------------------------------------------------- */
@@ -275,7 +176,7 @@ pause_accepting(struct listener *l, int err)
 	int64_t now_ms = clock_boot_ms(), pause_ms = rnd_between(PAUSE_MS / 2, PAUSE_MS * 3 / 2);
 	struct timeval tv = { .tv_usec = (suseconds_t)pause_ms * 1000 };
 
-	/* The timer's room was made when it was first added; if even that failed, stay awake. */
+	/* The timer got its memory when it was first added; if even that failed, stay awake. */
 	if (evtimer_add(l->resume, &tv) == 0)
 		(void)event_del(l->readable);
 	l->pauses++;
@@ -300,8 +201,8 @@ on_resume(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * Out of descriptors: with the reserve given up, the first in the queue learns at once that we can
- * not serve it, instead of hanging in the backlog.
+ * Out of descriptors: with the reserve given up, the first client in the queue learns at once that
+ * it is not served, instead of hanging in the backlog.
  */
 static void
 refuse_one(struct listener *l)
@@ -327,7 +228,7 @@ on_readable(evutil_socket_t listening, short what, void *arg)
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0) {
-			l->accepted(l->env, fd);
+			l->calls.accepted(l->env, fd);
 			continue;
 		}
 		switch (errno) {
@@ -346,25 +247,163 @@ on_readable(evutil_socket_t listening, short what, void *arg)
 	}
 }
 
+/* --- the socket's file ---------------------------------------------------------------------- */
+
+/* Logs what is new: the trouble begins, is another one, or (NULL) is over. */
+static void
+set_trouble(struct listener *l, const char *sentence)
+{
+	if (strcmp(l->trouble, sentence ? sentence : "") == 0)
+		return;
+	(void)snprintf(l->trouble, sizeof l->trouble, "%s", sentence ? sentence : "");
+	if (sentence)
+		log_error("clients cannot connect", LOG_STR("reason", sentence));
+	else
+		log_info("clients can connect again", LOG_STR("socket", l->path));
+	if (l->calls.trouble)
+		l->calls.trouble(l->env, sentence);
+}
+
+static struct event *
+accept_event(struct listener *l, int fd)
+{
+	struct event *e = event_new(loop_base(l->loop), fd, EV_READ | EV_PERSIST, on_readable, l);
+
+	if (e && event_add(e, NULL) < 0) {
+		event_free(e);
+		return NULL;
+	}
+	return e;
+}
+
+/* From now on the socket is this one; who waits in the queue of the old one is accepted first. */
+static int
+replace_socket(struct listener *l, int fd)
+{
+	struct event *e = accept_event(l, fd);
+	int client;
+
+	if (!e)
+		return -ENOMEM;
+	while ((client = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
+		l->calls.accepted(l->env, client);
+	event_free(l->readable);
+	(void)close(l->fd);
+	l->readable = e;
+	l->fd = fd;
+	(void)file_id_of(l->path, &l->file);
+	return 0;
+}
+
+/* The lock may have gone with the socket, and its directory. */
+static int
+renew_lock(struct listener *l, char why[static LISTENER_WHY_SIZE])
+{
+	int fd;
+
+	if (socket_file_is_locked(l->path, l->lock))
+		return 0;
+	fd = socket_file_lock(l->path, why);
+	if (fd < 0)
+		return fd;
+	if (l->lock >= 0)
+		(void)close(l->lock);
+	l->lock = fd;
+	return 0;
+}
+
+static int
+make_again(struct listener *l, char why[static LISTENER_WHY_SIZE])
+{
+	struct socket_file f = wanted_file(l->config);
+	int r = renew_lock(l, why), fd;
+
+	if (r < 0)
+		return r;
+	f.path = l->path;
+	fd = socket_file_listen(&f, why);
+	if (fd < 0)
+		return fd;
+	r = replace_socket(l, fd);
+	if (r < 0) {
+		(void)snprintf(why, LISTENER_WHY_SIZE, "out of memory");
+		(void)unlink(l->path);
+		(void)close(fd);
+	}
+	return r;
+}
+
+static void
+look_after_own(struct listener *l)
+{
+	char why[LISTENER_WHY_SIZE], sentence[LISTENER_WHY_SIZE + 64];
+
+	if (make_again(l, why) == 0) {
+		log_warn("the socket's file had gone: made again", LOG_STR("socket", l->path));
+		set_trouble(l, NULL);
+		return;
+	}
+	(void)snprintf(
+	    sentence, sizeof sentence, "the file of the socket %s has gone: %s", l->path, why);
+	set_trouble(l, sentence);
+}
+
+static void
+complain_of_passed(struct listener *l)
+{
+	char unit[PASSED_UNIT_SIZE], sentence[LISTENER_WHY_SIZE];
+
+	passed_unit(unit);
+	(void)snprintf(sentence, sizeof sentence,
+	    "the file of the socket %s has gone, which the service manager passed: restart %s",
+	    l->path, unit);
+	set_trouble(l, sentence);
+}
+
+void
+listener_look(struct listener *l)
+{
+	char why[LISTENER_WHY_SIZE];
+	struct file_id now;
+
+	if (!l->path)
+		return;
+	if (file_id_of(l->path, &now) && file_id_equal(now, l->file)) {
+		set_trouble(l, NULL);
+		if (l->own)
+			(void)renew_lock(l, why); /* or at the next look */
+	} else if (l->own) {
+		look_after_own(l);
+	} else {
+		complain_of_passed(l);
+	}
+}
+
+static void
+on_look(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	listener_look(arg);
+}
+
 /* --- birth and end -------------------------------------------------------------------------- */
 
 int
-listener_new(struct listener **out, struct loop *loop, const struct listener_options *options,
-    char why[static LISTENER_WHY_SIZE])
+listener_new(struct listener **out, struct loop *loop, const struct config *config,
+    struct passed *passed, char why[static LISTENER_WHY_SIZE])
 {
 	struct listener *l = mem_zalloc(sizeof *l);
 	int r;
 
-	if (!l) {
-		errno = ENOMEM;
-		return complain(why, "the listener");
-	}
+	(void)snprintf(why, LISTENER_WHY_SIZE, "out of memory");
+	if (!l)
+		return -ENOMEM;
 	l->loop = loop;
-	l->fd = l->reserve = -1;
+	l->config = config;
+	l->fd = l->lock = l->reserve = -1;
 	l->complained_ms = -COMPLAIN_EVERY_MS;
-	r = adopt(l, options->path, why);
-	if (r == 0)
-		r = bind_own(l, options, why);
+	r = passed->socket >= 0 ? adopt(l, passed, why) : make_own(l, why);
 	if (r < 0) {
 		listener_free(l);
 		return r;
@@ -374,14 +413,23 @@ listener_new(struct listener **out, struct loop *loop, const struct listener_opt
 	return 0;
 }
 
-int
-listener_start(struct listener *l, void (*accepted)(void *env, int fd), void *env)
+void
+listener_use(struct listener *l, const struct config *config)
 {
-	l->accepted = accepted;
+	l->config = config;
+}
+
+int
+listener_start(struct listener *l, const struct listener_calls *calls, void *env)
+{
+	static const struct timeval every = { .tv_sec = LOOK_EVERY_S };
+
+	l->calls = *calls;
 	l->env = env;
-	l->readable = event_new(loop_base(l->loop), l->fd, EV_READ | EV_PERSIST, on_readable, l);
 	l->resume = evtimer_new(loop_base(l->loop), on_resume, l);
-	if (!l->readable || !l->resume || event_add(l->readable, NULL) < 0)
+	l->look = event_new(loop_base(l->loop), -1, EV_PERSIST, on_look, l);
+	l->readable = accept_event(l, l->fd);
+	if (!l->resume || !l->look || !l->readable || event_add(l->look, &every) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -393,42 +441,65 @@ listener_stop(struct listener *l)
 		(void)event_del(l->readable);
 	if (l->resume)
 		(void)evtimer_del(l->resume);
+	if (l->look)
+		(void)event_del(l->look);
 }
 
-int
-listener_give(struct listener *l, const char **name)
+struct passed
+listener_shows(const struct listener *l)
 {
-	int fd = l->fd;
+	return (struct passed){ .socket = l->fd, .lock = l->lock, .own = l->own, .resumed = true };
+}
 
-	*name = l->path ? OWN_FD_NAME : FD_NAME;
+struct passed
+listener_give(struct listener *l)
+{
+	struct passed p = listener_shows(l);
+
+	l->fd = l->lock = -1;
 	mem_free(l->path);
 	l->path = NULL;
-	l->fd = -1;
-	return fd;
+	return p;
 }
 
 bool
 listener_was_passed(const struct listener *l)
 {
-	return !l->path;
+	return !l->own;
+}
+
+const char *
+listener_path(const struct listener *l)
+{
+	return l->path ? l->path : l->config->socket.path;
+}
+
+/* The file of a socket of our own, unless the path leads to another one now. */
+static void
+remove_file(struct listener *l)
+{
+	struct file_id now;
+
+	if (l->own && l->path && file_id_of(l->path, &now) && file_id_equal(now, l->file))
+		(void)unlink(l->path);
 }
 
 struct listener *
 listener_free(struct listener *l)
 {
-	struct stat st;
-
 	if (!l)
 		return NULL;
 	if (l->readable)
 		event_free(l->readable);
 	if (l->resume)
 		event_free(l->resume);
-	/* A successor may have put its own there meanwhile. */
-	if (l->path && lstat(l->path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
-		(void)unlink(l->path);
+	if (l->look)
+		event_free(l->look);
+	remove_file(l);
 	if (l->fd >= 0)
 		(void)close(l->fd);
+	if (l->lock >= 0)
+		(void)close(l->lock); /* last: the path is free, or another's, from now on */
 	if (l->reserve >= 0)
 		(void)close(l->reserve);
 	mem_free(l->path);

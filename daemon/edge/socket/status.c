@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/socket/status.h"
 
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "base/json/write.h"
 #include "base/limits.h"
@@ -84,6 +86,7 @@ write_report(struct buf *params, const struct report *r)
 	write_text(params, "socket", r->socket.path);
 	if (r->socket.path)
 		jtext_member_bool(params, "socket_passed", r->socket.passed);
+	write_text(params, "metrics", r->metrics);
 	if (r->token.expires_s) {
 		clock_rfc3339(r->token.expires_s * 1000, expires);
 		write_text(params, "token_expires", expires);
@@ -110,6 +113,7 @@ write_status(struct buf *params, const struct service *s)
 	jtext_member_int(params, "bytes", (int64_t)st.bytes);
 	jtext_member_int(params, "locked_bytes", (int64_t)st.locked_bytes);
 	jtext_member_string(params, "version", span_of(CONND_VERSION));
+	jtext_member_int(params, "pid", getpid());
 	write_place(params, s, &r);
 	write_report(params, &r);
 	buf_addc(params, '}');
@@ -118,7 +122,7 @@ write_status(struct buf *params, const struct service *s)
 void
 status_serve(struct service *s, struct caller *caller, struct buf *out)
 {
-	enum permission may = caller_may_read_any(caller, s->acl);
+	enum permission may = caller_may_see_status(caller, s->acl);
 	struct buf params = BUF_INIT(LIMIT_FRAME);
 
 	if (may != PERMISSION_ALLOWED) {

@@ -68,12 +68,16 @@ load_openssl(char why[static LIBCURL_WHY_SIZE])
 {
 	void *lib = dlopen(OPENSSL_SONAME, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	typeof(CRYPTO_set_mem_functions) *set;
+	static bool done;
 
+	if (done)
+		return 0;
 	if (!lib)
 		return fail(dlerror(), why);
 	set = dlsym(lib, "CRYPTO_set_mem_functions");
 	if (!set || !set(mem_alloc_at, mem_resize_at, mem_free_at))
 		return fail(OPENSSL_SONAME " is in use already", why);
+	done = true;
 	return 0;
 }
 
@@ -113,8 +117,11 @@ libcurl_load(char why[static LIBCURL_WHY_SIZE])
 {
 	const char *lack;
 	void *lib;
-	int r = load_openssl(why);
+	int r;
 
+	if (loaded)
+		return 0;
+	r = load_openssl(why);
 	if (r < 0)
 		return r;
 	lib = dlopen(SONAME, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);

@@ -49,8 +49,9 @@ extern struct libcurl libcurl; /* all NULL before libcurl_load() */
 /* The environment that it will find. In main(), before there is a thread. */
 void libcurl_prepare(void);
 /*
- * Loads it, has it and OpenSSL take their memory from base/mem, and initialises it. Once, in any thread, with
- * nobody using it meanwhile. 0, or -errno with a sentence for the operator.
+ * Loads it, has it and OpenSSL take their memory from base/mem, and initialises it. In any thread, with
+ * nobody using it meanwhile; after a failure it may be tried again. 0, also when it is loaded already; or
+ * -errno with a sentence for the operator.
  */
 MUST_CHECK int libcurl_load(char why[static LIBCURL_WHY_SIZE]);
 void libcurl_end(void); /* not loaded: fine */

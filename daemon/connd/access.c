@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "connd/access.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "base/mem.h"
+
+#define LOOK_EVERY_S 10
+#define ENTRY_BYTES  (64 * 1024) /* of one user or group, its members included */
+
+static int
+user_id(const char *name, uid_t *uid)
+{
+	const struct passwd *p = getpwnam(name);
+
+	if (!p)
+		return -ENOENT;
+	*uid = p->pw_uid;
+	return 0;
+}
+
+static int
+group_id(const char *name, gid_t *gid)
+{
+	const struct group *g = getgrnam(name);
+
+	if (!g)
+		return -ENOENT;
+	*gid = g->gr_gid;
+	return 0;
+}
+
+/* "FILE:LINE: [access] allow RULE: WHAT" */
+static void
+describe(char to[static ACCESS_WHY_SIZE], const char *config_path, const struct config_rule *rule,
+    const char *what)
+{
+	char place[256] = "";
+
+	if (rule->line)
+		(void)snprintf(place, sizeof place, "%.200s:%d: ", config_path, rule->line);
+	(void)snprintf(to, ACCESS_WHY_SIZE, "%s[access] %s %.100s: %s", place,
+	    rule->allow ? "allow" : "deny", rule->text, what);
+}
+
+/* The first word of the rule names who it is about. */
+static int
+bind_to_nobody(struct acl *a, const char *config_path, const struct config_rule *rule,
+    const char *acl_why, struct buf *faults, struct buf *names)
+{
+	const char *who = rule->text + strspn(rule->text, " \t");
+	char sentence[ACCESS_WHY_SIZE];
+
+	describe(sentence, config_path, rule, acl_why);
+	buf_addf(faults, "%s; the rule matches nobody until there is\n", sentence);
+	buf_addf(names, "%.*s\n", (int)strcspn(who, " \t"), who);
+	return acl_add_nobody(a, rule->allow);
+}
+
+int
+access_bind(struct acl **out, const struct config *config, const char *config_path,
+    struct buf *faults, struct buf *names, char why[static ACCESS_WHY_SIZE])
+{
+	static const struct acl_lookup lookup = { .user = user_id, .group = group_id };
+	char acl_why[ACL_WHY_SIZE];
+	struct acl *a;
+	int r = acl_new(&a);
+
+	(void)snprintf(why, ACCESS_WHY_SIZE, "out of memory");
+	if (r < 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < config->access.n_rules; i++) {
+		const struct config_rule *rule = &config->access.rule[i];
+
+		r = acl_add(a, rule->allow, rule->text, &lookup, acl_why);
+		if (r == -ENOENT)
+			r = bind_to_nobody(a, config_path, rule, acl_why, faults, names);
+		else if (r == -EINVAL)
+			describe(why, config_path, rule, acl_why);
+	}
+	if (r < 0)
+		acl_free(a);
+	else
+		*out = a;
+	return r;
+}
+
+/* --- looking again ----------------------------------------------------------------------- */
+
+/*
+ * One look, in a detached thread: it may hang in a name service for longer than we live. The loop
+ * and the thread each hold it; the second one to let go frees it.
+ */
+struct look {
+	atomic_int holders;
+	atomic_bool over;
+	bool found; /* set before `over` */
+	char *names;
+};
+
+struct access_lookup {
+	struct event *timer;
+	void (*found)(void *env);
+	void *env;
+	char *names; /* NULL: nothing is awaited */
+	struct look *look;
+};
+
+static void
+let_go(struct look *k)
+{
+	if (atomic_fetch_sub(&k->holders, 1) > 1)
+		return;
+	mem_free(k->names);
+	mem_free(k);
+}
+
+static bool
+is_known(const char *who, char room[static ENTRY_BYTES])
+{
+	struct passwd user, *p = NULL;
+	struct group group, *g = NULL;
+
+	if (strncmp(who, "user:", 5) == 0)
+		return getpwnam_r(who + 5, &user, room, ENTRY_BYTES, &p) == 0 && p;
+	return strncmp(who, "group:", 6) == 0 &&
+	       getgrnam_r(who + 6, &group, room, ENTRY_BYTES, &g) == 0 && g;
+}
+
+static void *
+look_all_up(void *arg)
+{
+	struct look *k = arg;
+	char *room = mem_alloc(ENTRY_BYTES), *rest = NULL, *name;
+
+	for (name = strtok_r(k->names, "\n", &rest); name && room;
+	     name = strtok_r(NULL, "\n", &rest))
+		k->found = k->found || is_known(name, room);
+	mem_free(room);
+	atomic_store(&k->over, true);
+	let_go(k);
+	return NULL;
+}
+
+/* Signals are the loop's. Without memory or a thread the next time does it. */
+static struct look *
+start_look(const char *names)
+{
+	struct look *k = mem_zalloc(sizeof *k);
+	sigset_t all, old;
+	pthread_t thread;
+	int err = -1;
+
+	if (!k)
+		return NULL;
+	k->names = mem_strdup(names);
+	atomic_init(&k->holders, 2);
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	if (k->names)
+		err = pthread_create(&thread, NULL, look_all_up, k);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err == 0) {
+		(void)pthread_detach(thread);
+		return k;
+	}
+	mem_free(k->names);
+	mem_free(k);
+	return NULL;
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct access_lookup *l = arg;
+	bool found;
+
+	(void)fd;
+	(void)what;
+	if (l->look && atomic_load(&l->look->over)) {
+		found = l->look->found;
+		let_go(l->look);
+		l->look = NULL;
+		if (found)
+			l->found(l->env); /* may await others */
+	}
+	if (!l->look && l->names)
+		l->look = start_look(l->names);
+}
+
+int
+access_lookup_new(
+    struct access_lookup **out, struct loop *loop, void (*found)(void *env), void *env)
+{
+	struct access_lookup *l = mem_zalloc(sizeof *l);
+
+	if (!l)
+		return -ENOMEM;
+	l->found = found;
+	l->env = env;
+	l->timer = event_new(loop_base(loop), -1, EV_PERSIST, on_timer, l);
+	if (!l->timer) {
+		mem_free(l);
+		return -ENOMEM;
+	}
+	*out = l;
+	return 0;
+}
+
+void
+access_lookup_await(struct access_lookup *l, const char *names)
+{
+	static const struct timeval every = { .tv_sec = LOOK_EVERY_S };
+
+	mem_free(l->names);
+	l->names = *names ? mem_strdup(names) : NULL;
+	if (l->names)
+		(void)event_add(l->timer, &every); /* without memory: at the next reload */
+	else
+		(void)event_del(l->timer);
+}
+
+struct access_lookup *
+access_lookup_free(struct access_lookup *l)
+{
+	if (!l)
+		return NULL;
+	event_free(l->timer);
+	if (l->look)
+		let_go(l->look);
+	mem_free(l->names);
+	mem_free(l);
+	return NULL;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * SIGUSR2: this process becomes the program that is at its path now. Before anything is stopped,
+ * that program has judged the configuration (--check), and everything that execve() needs is made.
+ */
+#include "connd/app_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "edge/process/notify.h"
+
+/* Would the new program serve what we serve, though its manager did not answer? */
+static bool
+has_snapshot_for(const struct app *a, const struct config *new)
+{
+	const struct config *old = a->settings->config;
+	char name[CONFIG_NAME_SIZE];
+
+	return snapshot_is_current(a->snapshot) &&
+	       !config_differs(old, new, CONFIG_NEEDS_UPGRADE, name) &&
+	       config_same_option(old, new, "snapshot", "key_file");
+}
+
+/* Does it ask another manager, or for something else? */
+static bool
+asks_anew(const struct config *old, const struct config *new)
+{
+	char name[CONFIG_NAME_SIZE];
+
+	return !config_same_manager(old, new) ||
+	       config_differs(old, new, CONFIG_NEEDS_UPGRADE, name);
+}
+
+/*
+ * 0: *online says whether the new program has to ask its manager first. -errno with a sentence in
+ * why: it would be worse off than we are.
+ */
+static int
+judge(struct app *a, const struct config *new, bool *online, char why[static SETTINGS_WHY_SIZE])
+{
+	const struct config *old = a->settings->config;
+	char name[CONFIG_NAME_SIZE];
+	struct replica_status st;
+
+	replica_status(a->replica, clock_boot_ms(), &st);
+	*online = !has_snapshot_for(a, new) && asks_anew(old, new);
+	if (config_differs(old, new, CONFIG_NEEDS_RESTART, name))
+		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s cannot change without a restart", name);
+	else if (new->memory.lock == ARENA_LOCK_REQUIRE &&
+		 old->memory.lock != ARENA_LOCK_OFF &&st.bytes > st.locked_bytes)
+		(void)snprintf(why, SETTINGS_WHY_SIZE,
+		    "not all data is in locked memory now, and [memory] lock = require: raise "
+		    "LimitMEMLOCK and restart");
+	else if (!*online && *st.last_error && !has_snapshot_for(a, new))
+		(void)snprintf(why, SETTINGS_WHY_SIZE,
+		    "the last sync failed, and no snapshot holds what is served: %s",
+		    st.last_error);
+	else
+		return 0;
+	return -EINVAL;
+}
+
+/* The environment of the next program: whatever needs memory is done while all is still there. */
+static int
+announce(const struct app *a)
+{
+	struct passed shown = listener_shows(a->listener);
+	char names[PASSED_NAMES_SIZE];
+	int r;
+
+	passed_names(&shown, names);
+	r = reexec_announce(shown.lock >= 0 ? 2 : 1, names);
+	return r == 0 ? notify_export() : r;
+}
+
+static void
+on_program_checked(void *env, const char *why)
+{
+	struct app *a = env;
+	int r;
+
+	if (a->state != APP_SERVING)
+		return;
+	if (why) {
+		log_error("upgrade refused: the new program does not accept the configuration",
+		    LOG_STR("reason", why));
+		return;
+	}
+	r = announce(a);
+	if (r < 0) {
+		log_error("upgrade refused", LOG_STR("reason", strerror(-r)));
+		return;
+	}
+	log_info("upgrading");
+	notify_reloading();
+	app_enter(a, APP_UPGRADING);
+	app_begin_to_stop(a);
+}
+
+void
+app_on_upgrade(void *arg)
+{
+	char why[SETTINGS_WHY_SIZE];
+	struct app *a = arg;
+	struct settings *s;
+	bool online = false;
+	int r;
+
+	if (a->state != APP_SERVING)
+		return;
+	if (settings_load(&s, a->config_path, why) < 0) {
+		log_error("upgrade refused", LOG_STR("reason", why));
+		return;
+	}
+	r = judge(a, s->config, &online, why);
+	settings_free(s);
+	if (r < 0) {
+		log_warn("upgrade refused", LOG_STR("reason", why));
+		return;
+	}
+	a->check = reexec_check_free(a->check);
+	r = reexec_check_new(&a->check, a->loop, a->config_path, online, on_program_checked, a);
+	if (r < 0)
+		log_error("upgrade refused: the new program cannot be started",
+		    LOG_STR("reason", strerror(-r)));
+}
+
+void
+app_become_newer(const char *config_path, struct passed *kept)
+{
+	int fd[REEXEC_FDS] = { kept->socket, kept->lock };
+	int r;
+
+	log_stop();
+	r = reexec_now(fd, config_path);
+	kept->socket = fd[0];
+	kept->lock = fd[1];
+	notify_init();
+	if (log_start() < 0)
+		log_warn("a log that is not read can stop connd: no thread can be made for it");
+	log_error(
+	    "cannot become the new program, the old one goes on", LOG_STR("reason", strerror(-r)));
+}
