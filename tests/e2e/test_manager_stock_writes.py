@@ -323,6 +323,47 @@ def test_misspelt_members_are_accepted_named_and_audited(manager: Manager) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "warned"),
+    [
+        ("tokens", {"name": "n", "role": "ORGANIZATION_MEMBER", "expiresInSecond": 60},
+         "expiresInSecond (nearest: expiresInSeconds)"),
+        ("tokens", {"name": "n", "role": "ORGANIZATION_MEMBER", "colourful": 1}, "colourful"),
+        ("workspaces", {"name": "w", "descripton": "d"}, "descripton (nearest: description)"),
+        ("deployments", {"name": "d", "workspaceId": "{w}", "isCICDEnforced": True},
+         "isCICDEnforced (nearest: isCicdEnforced)"),
+        ("projects", {"name": "p", "workspaceId": "{w}", "deploymentID": "x"},
+         "deploymentID (nearest: deploymentId)"),
+    ],
+)  # fmt: skip
+def test_misspelt_members_of_tokens_and_places_are_named(
+    manager: Manager, path: str, body: dict[str, Any], warned: str
+) -> None:
+    body = {n: manager.workspace if v == "{w}" else v for n, v in body.items()}
+    made = send(manager, "POST", f"/v1/organizations/{manager.organization}/{path}", body)
+    assert made.status == 200, made.raw
+    assert made.headers["warning"].endswith(f': {warned}"')
+    audit = send(manager, "GET", f"/v1/organizations/{manager.organization}/audit-log").body
+    (entry,) = [e for e in audit["history"] if e.get("subjectId") == made.body["id"]]
+    assert f"ignored {warned.split()[0]}" in entry["fields"]
+
+
+def test_what_the_hosted_api_knows_of_a_place_gets_no_warning(manager: Manager) -> None:
+    """Its clients send a whole Deployment, of which little means anything here."""
+    body = {
+        "name": "d", "workspaceId": manager.workspace, "isCicdEnforced": True, "type": "STANDARD",
+        "executor": "CELERY", "isDagDeployEnabled": True, "schedulerSize": "SMALL",
+        "contactEmails": [], "workerQueues": [], "astroRuntimeVersion": "12.0.0",
+        "defaultTaskPodCpu": "0.25", "isHighAvailability": False, "cloudProvider": "AWS",
+        "region": "us-east-1", "environmentVariables": [], "isDevelopmentMode": False,
+    }  # fmt: skip
+    path = f"/v1/organizations/{manager.organization}/deployments"
+    made = send(manager, "POST", path, body)
+    assert made.status == 200 and "warning" not in made.headers
+    again = send(manager, "POST", f"{path}/{made.body['id']}", body)
+    assert again.status == 200 and "warning" not in again.headers
+
+
 def test_known_members_get_no_warning(manager: Manager) -> None:
     made = send(
         manager, "POST", objects(manager),

@@ -8,7 +8,6 @@
 
 #include "base/hash.h"
 #include "base/limits.h"
-#include "base/mem.h"
 #include "manager/api/encode.h"
 #include "manager/api/input/etag.h"
 
@@ -99,24 +98,6 @@ object_find_to_change(struct request *rq, enum action what, struct object_found 
 }
 
 /* ---- responses ---- */
-
-void
-object_ignored(struct request *rq, const struct ignored *ignored)
-{
-	char text[IGNORED_WARNING_SIZE];
-	struct buf names = BUF_INIT(IGNORED_WARNING_SIZE);
-	size_t n;
-
-	if (!ignored->n)
-		return;
-	ignored_warning(ignored, text);
-	ignored_names(ignored, &names);
-	/* Without memory for it the response goes without: it is advice. */
-	rq->warning = mem_strdup(text);
-	rq->ignored = buf_take(&names, &n);
-	rq->actor.ignored = span_of(rq->ignored);
-	buf_fini(&names);
-}
 
 /* Fills the list, which takes three: the tag (may be NULL), the warning, the end. */
 static const struct http_header *

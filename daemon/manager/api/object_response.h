@@ -27,12 +27,6 @@ struct object_found {
 MUST_CHECK bool object_find_to_change(
     struct request *rq, enum action what, struct object_found *found);
 
-/*
- * Takes note of members of the body that mean nothing: for the Warning header of the response, and
- * for the audit log.
- */
-void object_ignored(struct request *rq, const struct ignored *ignored);
-
 /* 200 with the object, without secrets, and its ETag; 304 when If-None-Match lists that. */
 void object_respond(struct request *rq, const struct store_object *o);
 /* The same for the object as it is stored now, after a change. */

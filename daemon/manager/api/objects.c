@@ -67,7 +67,7 @@ object_create(struct request *rq)
 	}
 	q = object_body_request(body);
 	if (may_create(rq, q)) {
-		object_ignored(rq, object_body_ignored(body));
+		request_ignored(rq, object_body_ignored(body));
 		r = store_object_create(rq->api->store, q, &rq->actor, &id, &at);
 		if (r == STORE_OK)
 			respond_created(rq, &id);
@@ -129,7 +129,7 @@ update(struct request *rq, const struct object_found *found, const struct object
 	if (update_changes_links(&found->object, q) &&
 	    !request_may(rq, ACTION_LINK, &found->object.place, "The environment object"))
 		return;
-	object_ignored(rq, object_body_ignored(body));
+	request_ignored(rq, object_body_ignored(body));
 	r = store_object_update(rq->api->store, &id, q, found->expect, &rq->actor, &at);
 	if (r == STORE_OK)
 		object_respond_stored(rq, &id);
@@ -196,7 +196,7 @@ object_exclude(struct request *rq)
 		request_bad_body(rq, r, &f);
 		return;
 	}
-	object_ignored(rq, &ignored);
+	request_ignored(rq, &ignored);
 	r = store_object_exclude(rq->api->store, &id, &target, found.expect, &rq->actor);
 	if (r == STORE_OK)
 		object_respond_empty(rq, 200);

@@ -25,6 +25,7 @@ static const struct place_words {
 static void
 answer_place(struct request *rq, enum scope scope, const struct id *id)
 {
+	struct http_header list[2];
 	struct buf body = BUF_INIT(PLACE_BODY_MAX);
 	struct store_entity e;
 	int r = store_entity_get(rq->api->store, scope, id, &e);
@@ -35,7 +36,7 @@ answer_place(struct request *rq, enum scope scope, const struct id *id)
 		request_not_found(rq, words[scope].the);
 	} else {
 		encode_entity(&e, &body);
-		respond_json(rq->conn, NULL, &body);
+		respond_json(rq->conn, request_warning(rq, list), &body);
 	}
 	buf_fini(&body);
 }
@@ -56,9 +57,26 @@ is_done(struct request *rq, enum scope scope, int r)
 	return r == STORE_OK;
 }
 
+/* Clients of the hosted API send many members that mean nothing here: only misspelt ones count. */
+static void
+note_misspelt(struct request *rq, const struct body *b, enum scope scope)
+{
+	static const char *const known[SCOPE_N][6] = {
+		[SCOPE_ORGANIZATION] = { "name", "environmentSecretsFetching" },
+		[SCOPE_WORKSPACE] = { "name", "description", "cicdEnforcedDefault" },
+		[SCOPE_DEPLOYMENT] = { "name", "description", "isCicdEnforced", "workspaceId" },
+		[SCOPE_PROJECT] = { "name", "description", "workspaceId", "deploymentId" },
+	};
+	struct ignored ignored = { 0 };
+
+	ignored_note_near(&ignored, b->object, "", known[scope]);
+	request_ignored(rq, &ignored);
+}
+
 /* What the body says of the place itself. */
 static int
-read_set(struct body *b, enum scope scope, bool named, struct store_entity_set *set)
+read_set(
+    struct request *rq, struct body *b, enum scope scope, bool named, struct store_entity_set *set)
 {
 	static const char *const cicd[SCOPE_N] = {
 		[SCOPE_WORKSPACE] = "cicdEnforcedDefault",
@@ -67,6 +85,7 @@ read_set(struct body *b, enum scope scope, bool named, struct store_entity_set *
 	int r;
 
 	*set = (struct store_entity_set){ 0 };
+	note_misspelt(rq, b, scope);
 	r = body_name(b, "name", named, LIMIT_PLACE_NAME, &set->name);
 	if (r == 0 && scope != SCOPE_ORGANIZATION)
 		r = body_prose(b, "description", LIMIT_DESCRIPTION, &set->description);
@@ -99,7 +118,7 @@ workspace_create(struct request *rq)
 	int r = body_read(&b, rq->http->body, &f);
 
 	if (r == 0)
-		r = read_set(&b, SCOPE_WORKSPACE, true, &set);
+		r = read_set(rq, &b, SCOPE_WORKSPACE, true, &set);
 	if (r < 0)
 		request_bad_body(rq, r, &f);
 	else
@@ -137,7 +156,7 @@ deployment_create(struct request *rq)
 	int r = body_read(&b, rq->http->body, &f);
 
 	if (r == 0)
-		r = read_set(&b, SCOPE_DEPLOYMENT, true, &set);
+		r = read_set(rq, &b, SCOPE_DEPLOYMENT, true, &set);
 	if (r == 0)
 		r = read_workspace(rq, &b, &workspace, &place);
 	if (r < 0)
@@ -208,7 +227,7 @@ update_place(struct request *rq, enum scope scope)
 		return;
 	r = body_read(&b, rq->http->body, &f);
 	if (r == 0)
-		r = read_set(&b, scope, true, &set);
+		r = read_set(rq, &b, scope, true, &set);
 	if (r < 0)
 		request_bad_body(rq, r, &f);
 	else
@@ -296,7 +315,7 @@ project_create(struct request *rq)
 	int r = body_read(&b, rq->http->body, &f);
 
 	if (r == 0)
-		r = read_set(&b, SCOPE_PROJECT, true, &set);
+		r = read_set(rq, &b, SCOPE_PROJECT, true, &set);
 	if (r == 0)
 		r = read_workspace(rq, &b, &workspace, &place);
 	if (r == 0)
@@ -327,7 +346,7 @@ project_update(struct request *rq)
 		return;
 	r = body_read(&b, rq->http->body, &f);
 	if (r == 0)
-		r = read_set(&b, SCOPE_PROJECT, false, &set);
+		r = read_set(rq, &b, SCOPE_PROJECT, false, &set);
 	if (r == 0)
 		r = read_deployment(&b, &deployment, &given);
 	if (r == 0)
@@ -362,7 +381,7 @@ organization_update(struct request *rq)
 		return;
 	r = body_read(&b, rq->http->body, &f);
 	if (r == 0)
-		r = read_set(&b, SCOPE_ORGANIZATION, false, &set);
+		r = read_set(rq, &b, SCOPE_ORGANIZATION, false, &set);
 	if (r == 0)
 		r = body_bool(
 		    &b, "environmentSecretsFetching", &set.secrets_fetching, &set.has_secrets);

@@ -84,6 +84,34 @@ request_denied(struct request *rq, enum verdict v, const char *not_found)
 }
 
 void
+request_ignored(struct request *rq, const struct ignored *ignored)
+{
+	char text[IGNORED_WARNING_SIZE];
+	struct buf names = BUF_INIT(IGNORED_WARNING_SIZE);
+	size_t n;
+
+	if (!ignored->n)
+		return;
+	ignored_warning(ignored, text);
+	ignored_names(ignored, &names);
+	/* Without memory for it the response goes without: it is advice. */
+	rq->warning = mem_strdup(text);
+	rq->ignored = buf_take(&names, &n);
+	rq->actor.ignored = span_of(rq->ignored);
+	buf_fini(&names);
+}
+
+const struct http_header *
+request_warning(const struct request *rq, struct http_header list[static 2])
+{
+	list[0] = (struct http_header){ 0 };
+	if (rq->warning)
+		list[0] = (struct http_header){ "Warning", rq->warning };
+	list[1] = (struct http_header){ 0 };
+	return list;
+}
+
+void
 request_bad_body(struct request *rq, int r, const struct fault *f)
 {
 	if (r == -EINVAL)

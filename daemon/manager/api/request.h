@@ -10,6 +10,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "manager/api/input/field_error.h"
+#include "manager/api/input/ignored.h"
 #include "manager/api/input/query.h"
 #include "manager/api/observe.h"
 #include "manager/api/refusal.h"
@@ -87,6 +88,15 @@ void request_identify(struct request *rq);
 void request_unauthorized(struct http_conn *conn, const char *why);
 void request_not_found(struct request *rq, const char *what); /* "The environment object" */
 void request_denied(struct request *rq, enum verdict v, const char *not_found);
+
+/*
+ * Keeps the names of members of the body that are not known, for the Warning header of the response
+ * and for the audit log. Once a request.
+ */
+void request_ignored(struct request *rq, const struct ignored *ignored);
+/* The Warning field, if there is one, as a list of header fields. */
+const struct http_header *request_warning(
+    const struct request *rq, struct http_header list[static 2]);
 
 /* A body that cannot be used: -EINVAL is about the field in *f, anything else our own trouble. */
 void request_bad_body(struct request *rq, int r, const struct fault *f);

@@ -86,6 +86,7 @@ static void
 answer_issued(struct request *rq, const struct id *id, const struct buf *text)
 {
 	struct buf body = BUF_INIT(TOKEN_TEXT_MAX + 4096);
+	struct http_header list[2];
 	struct store_token t;
 	int r = store_token_get(rq->api->store, id, &t);
 
@@ -98,7 +99,7 @@ answer_issued(struct request *rq, const struct id *id, const struct buf *text)
 		body.len--; /* the closing brace */
 	jtext_member_string(&body, "token", span_of_buf(text));
 	buf_addc(&body, '}');
-	respond_json(rq->conn, NULL, &body);
+	respond_json(rq->conn, request_warning(rq, list), &body);
 	buf_fini(&body);
 }
 
@@ -137,10 +138,13 @@ static int
 read_new_token(struct request *rq, struct body *b, struct new_token *n)
 {
 	struct token_body t = { 0 };
+	struct ignored ignored = { 0 };
 	int r = token_body_read(b, (TOKEN_NAME_SIZE - 1) / 4, &t);
 
 	if (r < 0)
 		return r;
+	ignored_note(&ignored, b->object, "", token_body_members);
+	request_ignored(rq, &ignored);
 	n->q.name = t.name;
 	n->q.role = t.role;
 	n->q.expires_in_s = t.expires_in_s;

@@ -56,19 +56,38 @@ copy_name(char out[static IGNORED_NAME_SIZE], const char *path, struct span raw)
 		out[i] = printable(out[i]);
 }
 
+static void
+note(struct ignored *ig, const char *path, struct span raw, const char *near)
+{
+	if (ig->n < IGNORED_NAMED) {
+		copy_name(ig->named[ig->n].name, path, raw);
+		ig->named[ig->n].nearest = near;
+	}
+	ig->n++;
+}
+
 void
 ignored_note(struct ignored *ig, struct span object, const char *path, const char *const *known)
 {
 	struct span at = object, raw, value;
 
 	while (scan_member(&at, &raw, &value)) {
-		if (is_known(raw, known))
-			continue;
-		if (ig->n < IGNORED_NAMED) {
-			copy_name(ig->named[ig->n].name, path, raw);
-			ig->named[ig->n].nearest = nearest(raw, known);
-		}
-		ig->n++;
+		if (!is_known(raw, known))
+			note(ig, path, raw, ig->n < IGNORED_NAMED ? nearest(raw, known) : NULL);
+	}
+}
+
+void
+ignored_note_near(
+    struct ignored *ig, struct span object, const char *path, const char *const *known)
+{
+	struct span at = object, raw, value;
+
+	while (scan_member(&at, &raw, &value)) {
+		const char *near = is_known(raw, known) ? NULL : nearest(raw, known);
+
+		if (near)
+			note(ig, path, raw, near);
 	}
 }
 

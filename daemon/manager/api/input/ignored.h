@@ -30,6 +30,12 @@ struct ignored {
  */
 void ignored_note(
     struct ignored *ig, struct span object, const char *path, const char *const *known);
+/*
+ * The same, but only for members whose name is near to a known one: clients of the hosted API send
+ * many members of a place that mean nothing here.
+ */
+void ignored_note_near(
+    struct ignored *ig, struct span object, const char *path, const char *const *known);
 
 /* The value of the Warning header; "" when nothing was ignored. */
 void ignored_warning(const struct ignored *ig, char out[static IGNORED_WARNING_SIZE]);

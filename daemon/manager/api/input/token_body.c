@@ -9,6 +9,9 @@
 #define SECONDS_MAX (10 * 366 * DAY_S)
 #define DAYS_MAX    3650 /* as the hosted API has it */
 
+const char *const token_body_members[] = { "name", "description", "scope", "type", "scopeEntityId",
+	"entityId", "role", "expiresInSeconds", "tokenExpiryPeriodInDays", NULL };
+
 static const char scope_words[] = "must be ORGANIZATION, WORKSPACE or DEPLOYMENT";
 
 /* `scope` or, in older clients, `type`. *given: whether one of them was there. */

@@ -24,6 +24,8 @@ struct token_body {
 	enum role role;
 	int64_t expires_in_s; /* 0: never */
 };
+/* The members of both shapes; NULL at the end. */
+extern const char *const token_body_members[];
 /* name_max: characters of a name. 0; -EINVAL with b's fault. */
 MUST_CHECK int token_body_read(struct body *b, size_t name_max, struct token_body *out);
 
