@@ -11,7 +11,7 @@ import socket
 import time
 
 import pytest
-from connd_testing import PATIENCE, Manager, eventually, limited_files
+from connd_testing import PATIENCE, Manager, Stopwatch, eventually, limited_files
 from manager_http import connection, dial, objects, read_reply, read_to_end, request_text, send
 
 
@@ -332,10 +332,11 @@ def test_many_long_lists_leave_room_for_a_small_question(manager: Manager) -> No
     for s in listers:
         s.sendall(request_text(manager, "GET", path))
     took = []
+    assert manager.program
     for _ in range(10):
-        began = time.monotonic()
+        watch = Stopwatch(manager.program.pid)
         assert send(manager, "GET", "/v1/organizations").status == 200
-        took.append(time.monotonic() - began)
+        took.append(watch.seconds())
     assert max(took) < 2, took
     # And each of them gets all of its own, though others are served in between.
     for s in listers[::20]:
