@@ -116,8 +116,8 @@ $(foreach l,$(LAYERS),$(eval $(call archive_rule,$l)))
 # changes no object.
 $B/flags: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' "$(subst ",,$(CC) $(filter-out $(WERROR),$(ALL_CFLAGS)))" >$@.new
-	@cmp -s $@.new $@ || cp $@.new $@
+	@printf '%s\n' "$(subst ",,$(CC) $(filter-out $(WERROR),$(ALL_CFLAGS)))" >$@.$$$$; \
+	if cmp -s $@.$$$$ $@; then rm $@.$$$$; else mv $@.$$$$ $@; fi
 
 .PHONY: FORCE
 
