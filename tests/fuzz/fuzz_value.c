@@ -178,6 +178,9 @@ versions(enum manager_type type, struct span value, struct span over)
 		{ SCOPE_PROJECT, { "cdep000000000000000000001" }, { 0 } },
 	};
 	struct store_object o = { .type = type,
+		.key = SPAN_LITERAL("k"),
+		.scope = SCOPE_WORKSPACE,
+		.scope_id = { "cwork00000000000000000000" },
 		.value = value,
 		.description = value, /* any text */
 		.auto_link = true,

@@ -26,10 +26,14 @@ struct key {
 	uint8_t id[KEYS_ID_SIZE];
 };
 
-struct keys {
-	struct arena *arena; /* where this struct is: locked, outside core dumps */
+struct pair {
 	struct key current;
 	struct key other; /* also opens; there when has_other */
+};
+
+struct keys {
+	struct arena *arena; /* where pair is: locked, outside core dumps */
+	struct pair *pair;
 	bool has_other;
 	bool ours; /* path is DIR/manager.key, which we made and may replace */
 	char path[PATH_SIZE], next[PATH_SIZE]; /* the file of current; DIR/manager.key.new */
@@ -51,17 +55,13 @@ set_key(struct key *k, const uint8_t bytes[static SEAL_KEY_SIZE])
 static struct keys *
 keys_new(void)
 {
-	struct arena *arena;
-	struct keys *k;
+	struct keys *k = mem_zalloc(sizeof *k);
 
-	if (arena_new(&arena, sizeof *k, ARENA_LOCK_PREFER) < 0)
+	if (!k)
 		return NULL;
-	k = arena_alloc(arena, sizeof *k, _Alignof(struct keys));
-	if (k)
-		k->arena = arena;
-	else
-		(void)arena_free(arena);
-	return k;
+	if (arena_new(&k->arena, sizeof *k->pair, ARENA_LOCK_PREFER) == 0)
+		k->pair = arena_alloc(k->arena, sizeof *k->pair, _Alignof(struct pair));
+	return k->pair ? k : keys_free(k);
 }
 
 struct keys *
@@ -70,7 +70,7 @@ keys_from_bytes(const uint8_t key[static SEAL_KEY_SIZE])
 	struct keys *k = keys_new();
 
 	if (k)
-		set_key(&k->current, key);
+		set_key(&k->pair->current, key);
 	return k;
 }
 
@@ -79,13 +79,14 @@ keys_free(struct keys *k)
 {
 	if (k)
 		(void)arena_free(k->arena);
+	mem_free(k);
 	return NULL;
 }
 
 void
 keys_name(const struct keys *k, char out[static 2 * KEYS_ID_SIZE + 1])
 {
-	hex_encode(out, k->current.id, KEYS_ID_SIZE);
+	hex_encode(out, k->pair->current.id, KEYS_ID_SIZE);
 }
 
 /* ---- files ---- */
@@ -177,9 +178,9 @@ load(struct keys **out, const char *dir, const char *key_file, bool make, char *
 	if (r == 0 && make && k->ours && access(k->path, F_OK) != 0)
 		r = write_key(k->path, why);
 	if (r == 0)
-		r = read_key(k->path, &k->current, why);
+		r = read_key(k->path, &k->pair->current, why);
 	if (r == 0 && k->ours && access(k->next, F_OK) == 0) {
-		r = read_key(k->next, &k->other, why);
+		r = read_key(k->next, &k->pair->other, why);
 		k->has_other = r == 0;
 	}
 	if (r < 0)
@@ -225,10 +226,10 @@ key_of(const struct keys *k, struct span envelope)
 
 	if (!kind_of(envelope))
 		return NULL;
-	if (memcmp(p + 1, k->current.id, KEYS_ID_SIZE) == 0)
-		return &k->current;
-	if (k->has_other && memcmp(p + 1, k->other.id, KEYS_ID_SIZE) == 0)
-		return &k->other;
+	if (memcmp(p + 1, k->pair->current.id, KEYS_ID_SIZE) == 0)
+		return &k->pair->current;
+	if (k->has_other && memcmp(p + 1, k->pair->other.id, KEYS_ID_SIZE) == 0)
+		return &k->pair->other;
 	return NULL;
 }
 
@@ -254,11 +255,11 @@ static void
 wrap(const struct keys *k, struct span ad, const uint8_t dek[static SEAL_KEY_SIZE], uint8_t *out)
 {
 	char bound[WRAP_AD_MAX];
-	size_t n = wrap_ad(bound, KIND_PRESENT, k->current.id, ad);
+	size_t n = wrap_ad(bound, KIND_PRESENT, k->pair->current.id, ad);
 
 	out[0] = KIND_PRESENT;
-	memcpy(out + 1, k->current.id, KEYS_ID_SIZE);
-	seal(out + HEAD_SIZE, dek, SEAL_KEY_SIZE, bound, n, k->current.bytes);
+	memcpy(out + 1, k->pair->current.id, KEYS_ID_SIZE);
+	seal(out + HEAD_SIZE, dek, SEAL_KEY_SIZE, bound, n, k->pair->current.bytes);
 }
 
 static int
@@ -365,10 +366,10 @@ keys_rewrap(const struct keys *k, struct span ad, struct span envelope, struct b
 static void
 swap(struct keys *k)
 {
-	struct key was = k->current;
+	struct key was = k->pair->current;
 
-	k->current = k->other;
-	k->other = was;
+	k->pair->current = k->pair->other;
+	k->pair->other = was;
 	mem_wipe(&was, sizeof was);
 }
 
@@ -387,12 +388,12 @@ keys_rotate(struct keys *k, const char *new_key_file, char why[static FILE_WHY_S
 		r = write_key(k->next, why);
 	if (r == 0)
 		r = read_key(new_key_file ? new_key_file : k->next, &fresh, why);
-	if (r == 0 && memcmp(fresh.id, k->current.id, KEYS_ID_SIZE) == 0) {
+	if (r == 0 && memcmp(fresh.id, k->pair->current.id, KEYS_ID_SIZE) == 0) {
 		snprintf(why, FILE_WHY_SIZE, "the new key is the present one");
 		r = -EINVAL;
 	}
 	if (r == 0) {
-		k->other = fresh;
+		k->pair->other = fresh;
 		k->has_other = true;
 		swap(k);
 		k->ours = !new_key_file;
@@ -418,7 +419,7 @@ keys_rotate_undo(struct keys *k)
 {
 	swap(k);
 	k->has_other = false;
-	mem_wipe(&k->other, sizeof k->other);
+	mem_wipe(&k->pair->other, sizeof k->pair->other);
 	if (k->next[0]) {
 		k->ours = true;
 		(void)unlink(k->next); /* not there when the new key was named */
@@ -435,7 +436,7 @@ keys_settle(struct keys *k, struct span envelope)
 	if (!k->has_other)
 		return 0;
 	/* A rotation was cut short; whether before or after its commit, the envelope tells. */
-	if (key == &k->other) {
+	if (key == &k->pair->other) {
 		swap(k);
 		return keys_rotated(k);
 	}
