@@ -323,10 +323,12 @@ class Connd(InBlock):
         self.write_config()
 
     def write_token(self, token: str, mode: int = 0o600) -> None:
-        self.token_file.unlink(missing_ok=True)
-        self.token_file.touch(mode)
-        self.token_file.write_text(token + "\n")
-        self.token_file.chmod(mode)
+        """In one step, as a renewal does it: connd may look at any moment."""
+        new = self.token_file.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        new.write_text(token + "\n")
+        new.chmod(mode)
+        new.replace(self.token_file)
 
     def config_text(self) -> str:
         lines = []
