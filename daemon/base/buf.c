@@ -126,6 +126,17 @@ buf_addf(struct buf *b, const char *fmt, ...)
 }
 
 void
+buf_truncate(struct buf *b, size_t n)
+{
+	if (b->data) {
+		mem_wipe(b->data + n, b->len - n);
+		b->data[n] = '\0';
+	}
+	b->len = n;
+	b->error = 0;
+}
+
+void
 buf_consume(struct buf *b, size_t n)
 {
 	if (n == 0)

@@ -35,6 +35,8 @@ void buf_addf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 /* Makes sure that n more bytes fit and returns where they go, NULL on failure; then buf_grown(). */
 char *buf_room(struct buf *b, size_t n);
 void buf_grown(struct buf *b, size_t n);
+/* Keeps the first n bytes (n <= len), wipes and drops the rest, clears the error. */
+void buf_truncate(struct buf *b, size_t n);
 /* Drops n bytes from the front (n <= len); the bytes left behind are wiped. */
 void buf_consume(struct buf *b, size_t n);
 /* The contents as a C string ("" while empty). Valid until the next change. */

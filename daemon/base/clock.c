@@ -5,35 +5,37 @@
 #include <time.h>
 
 static int64_t
-read_ms(clockid_t id)
+read_us(clockid_t id)
 {
 	struct timespec ts;
 
 	if (clock_gettime(id, &ts) < 0)
-		return 0; /* both clocks exist on every kernel we run on */
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+		return 0; /* every supported kernel has these clocks */
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t
+clock_boot_us(void)
+{
+	return read_us(CLOCK_BOOTTIME);
 }
 
 int64_t
 clock_boot_ms(void)
 {
-	return read_ms(CLOCK_BOOTTIME);
+	return clock_boot_us() / 1000;
 }
 
 int64_t
 clock_wall_ms(void)
 {
-	return read_ms(CLOCK_REALTIME);
+	return read_us(CLOCK_REALTIME) / 1000;
 }
 
 int64_t
 clock_monotonic_us(void)
 {
-	struct timespec ts;
-
-	if (clock_gettime(CLOCK_MONOTONIC, &ts) < 0)
-		return 0;
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	return read_us(CLOCK_MONOTONIC);
 }
 
 void

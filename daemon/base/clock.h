@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 int64_t clock_boot_ms(void);
+int64_t clock_boot_us(void);
 int64_t clock_wall_ms(void); /* since 1970, UTC */
-/* CLOCK_MONOTONIC: for systemd's messages, and for how long something took in this process. */
+/* CLOCK_MONOTONIC: for systemd's messages and for deadlines of condition variables. */
 int64_t clock_monotonic_us(void);
 
 /* YYYY-MM-DDTHH:MM:SSZ and its NUL. */

@@ -7,8 +7,8 @@
 #define LIMIT_REPLY                                                                                \
 	(16 * 1024 * 1024)   /* a reply; sd-varlink's own cap, so stock tools can read it */
 #define LIMIT_PIPELINE    64 /* calls read ahead of their replies on one connection */
-#define LIMIT_OUTPUT      (1024 * 1024) /* unread replies before a connection's input is paused */
-#define LIMIT_SOCKET_PATH 107           /* sun_path less its NUL */
+#define LIMIT_BUFFERED    (64 * 1024 * 1024) /* partial requests and unread responses of all clients */
+#define LIMIT_SOCKET_PATH 107                /* sun_path less its NUL */
 
 /* JSON, wherever it comes from. */
 #define LIMIT_JSON_DEPTH 32 /* nested arrays and objects; a connection's extra needs a handful */

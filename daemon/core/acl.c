@@ -28,6 +28,7 @@ struct rule {
 struct acl {
 	struct rule *rule;
 	size_t n;
+	size_t cost; /* rules and patterns */
 };
 
 int
@@ -196,6 +197,7 @@ append(struct acl *a, const struct rule *rule)
 		return -ENOMEM;
 	a->rule = grown;
 	a->rule[a->n++] = *rule;
+	a->cost += 1 + rule->n_patterns;
 	return 0;
 }
 
@@ -341,4 +343,10 @@ bool
 acl_is_empty(const struct acl *a)
 {
 	return a->n == 0;
+}
+
+size_t
+acl_cost(const struct acl *a)
+{
+	return a->cost;
 }

@@ -52,4 +52,6 @@ bool acl_allows(
 /* May this peer read any key at all? */
 bool acl_allows_some(const struct acl *a, const struct acl_peer *peer);
 bool acl_is_empty(const struct acl *a);
+/* How many rules and patterns one acl_allows() looks at, at most. */
+size_t acl_cost(const struct acl *a);
 struct acl *acl_free(struct acl *a);

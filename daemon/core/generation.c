@@ -2,6 +2,7 @@
 #include "core/generation.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,10 @@ struct generation {
 	struct slots slots;
 	size_t first[N_KINDS + 1]; /* where each kind starts */
 	size_t n_state[RECORD_INVALID + 1];
+	size_t key_bytes[N_KINDS];
 };
+
+static atomic_size_t live; /* finished in the worker's thread too */
 
 struct generation_builder {
 	struct arena *arena;
@@ -342,6 +346,7 @@ index_into_arena(struct generation *g, struct generation_builder *b)
 	for (size_t i = 0; i < b->n; i++) {
 		g->first[g->record[i]->kind + 1] = i + 1;
 		g->n_state[g->record[i]->state]++;
+		g->key_bytes[g->record[i]->kind] += g->record[i]->key.n;
 	}
 	for (size_t k = 1; k <= N_KINDS; k++)
 		if (g->first[k] < g->first[k - 1])
@@ -359,6 +364,7 @@ generation_builder_finish(struct generation_builder *b, struct generation **out)
 		r = index_into_arena(g, b);
 	if (r == 0) {
 		g->refs = 1;
+		(void)atomic_fetch_add(&live, 1);
 		g->arena = b->arena;
 		b->arena = NULL;
 		*out = g;
@@ -380,6 +386,7 @@ struct generation *
 generation_unref(struct generation *g)
 {
 	if (g && --g->refs == 0) {
+		(void)atomic_fetch_sub(&live, 1);
 		arena_free(g->arena);
 		mem_free(g);
 	}
@@ -398,6 +405,12 @@ size_t
 generation_count(const struct generation *g, enum record_kind kind)
 {
 	return g->first[kind + 1] - g->first[kind];
+}
+
+size_t
+generation_key_bytes(const struct generation *g, enum record_kind kind)
+{
+	return g->key_bytes[kind];
 }
 
 const struct record *
@@ -458,6 +471,12 @@ bool
 generation_is_shared(const struct generation *g)
 {
 	return g->refs > 1;
+}
+
+size_t
+generation_live(void)
+{
+	return atomic_load(&live);
 }
 
 size_t

@@ -78,6 +78,8 @@ struct generation *generation_unref(struct generation *g); /* NULL is fine; retu
 const struct record *generation_find(
     const struct generation *g, enum record_kind kind, struct span key);
 size_t generation_count(const struct generation *g, enum record_kind kind);
+/* The bytes of all keys of one kind. */
+size_t generation_key_bytes(const struct generation *g, enum record_kind kind);
 /* Records of one kind, sorted by key (bytes). i < generation_count(). */
 const struct record *generation_at(const struct generation *g, enum record_kind kind, size_t i);
 size_t generation_count_state(const struct generation *g, enum record_state state);
@@ -92,5 +94,7 @@ void generation_compare(
     const struct generation *old, const struct generation *new, struct generation_difference *out);
 /* Does anybody hold a reference beside the one asked through? Its last one costs a wipe. */
 bool generation_is_shared(const struct generation *g);
+/* How many finished generations exist in this process. */
+size_t generation_live(void);
 size_t generation_bytes(const struct generation *g);
 size_t generation_locked_bytes(const struct generation *g);

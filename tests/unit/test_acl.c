@@ -238,6 +238,21 @@ listing_needs_one_thing_that_may_be_asked(void **state)
 }
 
 static void
+cost_counts_rules_and_their_patterns(void **state)
+{
+	static const char *const none[] = { NULL };
+	static const char *const some[] = { "+*", "-user:alice conn:x var:y*", NULL };
+	struct acl *a = acl_of(none);
+
+	(void)state;
+	assert_int_equal(acl_cost(a), 0);
+	acl_free(a);
+	a = acl_of(some);
+	assert_int_equal(acl_cost(a), 4);
+	acl_free(a);
+}
+
+static void
 memory_may_end_anywhere(void **state)
 {
 	int64_t before = mem_live();
@@ -271,6 +286,7 @@ main(void)
 		cmocka_unit_test(what_makes_no_sense_is_refused_with_a_sentence),
 		cmocka_unit_test(highest_ids_are_ids),
 		cmocka_unit_test(listing_needs_one_thing_that_may_be_asked),
+		cmocka_unit_test(cost_counts_rules_and_their_patterns),
 		cmocka_unit_test(memory_may_end_anywhere),
 	};
 

@@ -137,6 +137,39 @@ buffer_stops_at_its_cap_and_the_failure_sticks(void **state)
 }
 
 static void
+truncating_a_buffer_wipes_the_rest_and_clears_the_error(void **state)
+{
+	struct buf b = BUF_INIT(8);
+
+	(void)state;
+	buf_truncate(&b, 0);
+	assert_string_equal(buf_str(&b), "");
+	buf_adds(&b, "abcdefgh");
+	buf_addc(&b, 'i');
+	buf_truncate(&b, 3);
+	assert_int_equal(buf_error(&b), 0);
+	assert_string_equal(buf_str(&b), "abc");
+	assert_memory_equal(b.data + b.len, "\0\0\0\0\0", 5);
+	buf_addc(&b, 'j');
+	assert_string_equal(buf_str(&b), "abcj");
+	buf_fini(&b);
+}
+
+static void
+json_integers_are_written_to_both_ends(void **state)
+{
+	struct buf b = BUF_INIT(100);
+
+	(void)state;
+	jtext_int(&b, INT64_MIN);
+	jtext_int(&b, 0);
+	jtext_int(&b, INT64_MAX);
+	jtext_int(&b, -7);
+	assert_string_equal(buf_str(&b), "-922337203685477580809223372036854775807-7");
+	buf_fini(&b);
+}
+
+static void
 json_text_escapes_what_json_demands_and_no_more(void **state)
 {
 	struct buf b = BUF_INIT(1000);
@@ -481,6 +514,8 @@ main(void)
 		cmocka_unit_test(memory_is_zeroed_before_it_is_freed),
 		cmocka_unit_test(memory_counts_what_lives_and_fails_when_told),
 		cmocka_unit_test(buffer_stops_at_its_cap_and_the_failure_sticks),
+		cmocka_unit_test(truncating_a_buffer_wipes_the_rest_and_clears_the_error),
+		cmocka_unit_test(json_integers_are_written_to_both_ends),
 		cmocka_unit_test(json_text_escapes_what_json_demands_and_no_more),
 		cmocka_unit_test(utf8_is_what_the_standard_says),
 		cmocka_unit_test(what_must_not_reach_a_terminal_is_found),

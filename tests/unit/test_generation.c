@@ -36,6 +36,12 @@ kinds_are_separate_and_sorted_by_bytes(void **state)
 	assert_int_equal(generation_count(g, KIND_CONNECTION), 5);
 	assert_int_equal(generation_count(g, KIND_VARIABLE), 1);
 	assert_int_equal(generation_count(g, KIND_ENV), 0);
+	assert_int_equal(generation_key_bytes(g, KIND_CONNECTION), strlen("a"
+									  "a-b"
+									  "a/b"
+									  "b"
+									  "é"));
+	assert_int_equal(generation_key_bytes(g, KIND_ENV), 0);
 	assert_int_equal(generation_count_state(g, RECORD_VALUE), 4);
 	assert_int_equal(generation_count_state(g, RECORD_WITHHELD), 1);
 	assert_int_equal(generation_count_state(g, RECORD_INVALID), 1);
@@ -152,10 +158,13 @@ the_last_reference_ends_it(void **state)
 	(void)state;
 	add(b, KIND_ENV, RECORD_VALUE, "x", "\"v\"");
 	g = finish(b);
+	assert_int_equal(generation_live(), 1);
 	again = generation_ref(g);
 	assert_null(generation_unref(g));
+	assert_int_equal(generation_live(), 1);
 	assert_span(generation_find(again, KIND_ENV, span_of("x"))->text, "\"v\"");
 	generation_unref(again);
+	assert_int_equal(generation_live(), 0);
 	assert_int_equal(mem_live(), before);
 }
 

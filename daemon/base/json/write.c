@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json/write.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,9 +63,16 @@ jtext_string(struct buf *b, struct span s)
 void
 jtext_int(struct buf *b, int64_t v)
 {
-	char text[24];
+	char text[20]; /* of INT64_MIN */
+	char *p = text + sizeof text;
+	uint64_t n = v < 0 ? -(uint64_t)v : (uint64_t)v;
 
-	buf_add(b, text, (size_t)snprintf(text, sizeof text, "%" PRId64, v));
+	do
+		*--p = (char)('0' + n % 10);
+	while (n /= 10);
+	if (v < 0)
+		*--p = '-';
+	buf_add(b, p, (size_t)(text + sizeof text - p));
 }
 
 void
