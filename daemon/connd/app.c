@@ -11,13 +11,16 @@
 #include <event2/event.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "edge/process/harden.h"
+#include "edge/process/httpd.h"
 #include "edge/process/notify.h"
 
 #define DISK_MS     800 /* the snapshot's disk may take that much longer */
 #define TURNS_FIRST 2   /* one accepts, one reads and answers */
-#define SPARE_FILES 64  /* descriptors for all but connections */
+/* Descriptors that are not connections; at most half of those there are. */
+#define SPARE_FILES (64 + HTTPD_CONNECTIONS)
 
 /* --- from the configuration to the parts ------------------------------------------------------ */
 
@@ -43,13 +46,15 @@ app_peers_limits(const struct config *c)
 		.max_frame = c->socket.max_frame,
 		.max_connections = c->socket.max_connections,
 		.max_connections_per_uid = c->socket.max_connections_per_uid,
+		.max_buffered = LIMIT_BUFFERED,
 	};
 	uint64_t files = harden_max_files();
+	uint64_t spare = files / 2 < SPARE_FILES ? files / 2 : SPARE_FILES;
 
-	if (files > SPARE_FILES && l.max_connections > files - SPARE_FILES) {
+	if (l.max_connections > files - spare) {
 		log_warn("fewer connections than [socket] max_connections: the limit of open files",
 		    LOG_INT("wanted", l.max_connections), LOG_INT("open_files", (int64_t)files));
-		l.max_connections = (uint32_t)(files - SPARE_FILES);
+		l.max_connections = (uint32_t)(files - spare);
 	}
 	return l;
 }
@@ -187,6 +192,7 @@ start_serving(struct app *a, char why[static SETTINGS_WHY_SIZE])
 		.replica = a->replica,
 		.wait_began = app_wake,
 		.report = app_report,
+		.release = app_release,
 		.env = a,
 	};
 	app_serve_by(a, a->settings);
@@ -199,7 +205,7 @@ start_serving(struct app *a, char why[static SETTINGS_WHY_SIZE])
 	r = ready_new(&a->ready, a->loop, a->replica, a->settings->config);
 	a->service.ready = a->ready;
 	if (r == 0)
-		r = metrics_new(&a->metrics, a->loop, &a->service);
+		r = metrics_new(&a->metrics, a->loop, &a->service, a->peers);
 	if (r == 0)
 		r = metrics_listen(a->metrics, &a->settings->config->metrics.listen, why);
 	if (r == 0)

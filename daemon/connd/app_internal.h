@@ -34,6 +34,13 @@ enum app_state {
 	APP_STOPPING,  /* begun requests are finished, then it ends */
 };
 
+/* A generation whose last reference the worker drops. */
+struct released {
+	struct work work;
+	struct generation *generation;
+};
+#define APP_RELEASED 4 /* more than lists may pin: MAX_BESIDE in edge/socket/streams.c */
+
 struct app {
 	const char *config_path;
 	enum app_state state; /* set by app_enter() alone */
@@ -44,6 +51,7 @@ struct app {
 	struct upstream *upstream;
 	struct worker *worker;
 	struct library library;
+	struct released released[APP_RELEASED];
 	struct sync *sync;
 	struct watch *watch;
 	struct probing *probing;
@@ -95,6 +103,8 @@ void app_wake(void *env); /* a turn at the end of this one: many requests share 
 void app_start_sync(void *env);
 void app_on_library(void *env, const char *why); /* a try to load it has ended; NULL: well */
 bool app_on_sync_done(void *env, const struct sync_result *result);
+/* Drops a reference to g; the last one is dropped by the worker, since that costs a wipe. */
+void app_release(void *env, struct generation *g);
 void app_on_probe_done(void *env, bool found, int64_t retry_after_ms);
 void app_on_changed(void *env);
 

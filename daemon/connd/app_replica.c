@@ -243,6 +243,39 @@ warn_of_the_tokens_end(struct app *a)
 	    LOG_STR("file", a->settings->token_path), LOG_INT("seconds_left", left_s));
 }
 
+static void
+run_release(struct work *w)
+{
+	struct released *r = (struct released *)((char *)w - offsetof(struct released, work));
+
+	r->generation = generation_unref(r->generation);
+}
+
+static void
+on_released(struct work *w)
+{
+	(void)w;
+}
+
+void
+app_release(void *env, struct generation *g)
+{
+	struct app *a = env;
+
+	for (size_t i = 0; i < APP_RELEASED && a->worker && !generation_is_shared(g); i++) {
+		struct released *r = &a->released[i];
+
+		if (r->work.queued)
+			continue;
+		r->work.run = run_release;
+		r->work.done = on_released;
+		r->generation = g;
+		worker_do(a->worker, &r->work);
+		return;
+	}
+	generation_unref(g);
+}
+
 bool
 app_on_sync_done(void *env, const struct sync_result *result)
 {
@@ -251,6 +284,7 @@ app_on_sync_done(void *env, const struct sync_result *result)
 
 	a->logged.outcome = false;
 	taken = replica_sync_done(a->replica, clock_boot_ms(), result);
+	peers_generation_changed(a->peers);
 	say_outcome(a, result);
 	warn_of_the_tokens_end(a);
 	snapshot_stamp(a->snapshot);

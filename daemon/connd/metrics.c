@@ -16,6 +16,7 @@
 
 struct metrics {
 	const struct service *service;
+	const struct peers *peers;
 	struct httpd *http;
 	char *where; /* as configured; NULL: nowhere */
 };
@@ -34,6 +35,13 @@ gauge(struct buf *b, const char *name, const char *help, int64_t value)
 {
 	family(b, name, "gauge", help);
 	buf_addf(b, "%s %" PRId64 "\n", name, value);
+}
+
+static void
+counter(struct buf *b, const char *name, const char *help, uint64_t n)
+{
+	family(b, name, "counter", help);
+	buf_addf(b, "%s_total %" PRIu64 "\n", name, n);
 }
 
 /* name="value", escaped as the format demands. */
@@ -118,8 +126,7 @@ put_syncs(struct buf *b, const struct replica_status *st)
 	family(b, "connd_syncs", "counter", "Syncs with the manager that ended.");
 	sample(b, "connd_syncs_total", "result", "ok", st->syncs_ok);
 	sample(b, "connd_syncs_total", "result", "failed", st->syncs_failed);
-	family(b, "connd_probes", "counter", "Targeted requests for a key that was missed.");
-	buf_addf(b, "connd_probes_total %" PRIu64 "\n", st->probes);
+	counter(b, "connd_probes", "Targeted requests for a key that was missed.", st->probes);
 }
 
 /* --- lookups ------------------------------------------------------------------------------- */
@@ -166,6 +173,22 @@ put_durations(struct buf *b, const struct tally *t)
 	buf_addc(b, '\n');
 }
 
+static void
+put_connections(struct buf *b, const struct peers *peers)
+{
+	struct peers_stats st;
+
+	peers_stats(peers, &st);
+	gauge(b, "connd_connections", "Connections to the socket.", st.connections);
+	gauge(b, "connd_buffered_bytes",
+	    "Half requests, and responses that clients have not read yet.",
+	    (int64_t)st.buffered_bytes);
+	counter(b, "connd_connections_refused", "Connections closed for want of room.", st.refused);
+	counter(b, "connd_connections_evicted", "Connections that gave way to others.", st.evicted);
+	counter(b, "connd_responses_overloaded",
+	    "Responses replaced by Overloaded for want of room.", st.overloaded);
+}
+
 /* --- other parts: those that are known -------------------------------------------------------- */
 
 static void
@@ -189,8 +212,7 @@ put_report(struct buf *b, const struct report *r)
 static void
 put_log(struct buf *b)
 {
-	family(b, "connd_log_lines_dropped", "counter", "Log lines that stderr did not take.");
-	buf_addf(b, "connd_log_lines_dropped_total %" PRIu64 "\n", log_dropped());
+	counter(b, "connd_log_lines_dropped", "Log lines that stderr did not take.", log_dropped());
 }
 
 /* --- the three paths ----------------------------------------------------------------------- */
@@ -235,6 +257,7 @@ serve_metrics(void *env, struct httpd_response *out)
 	put_syncs(b, &st);
 	put_lookups(b, &s->tally);
 	put_durations(b, &s->tally);
+	put_connections(b, ((const struct metrics *)env)->peers);
 	put_report(b, &r);
 	put_log(b);
 	buf_adds(b, "# EOF\n");
@@ -250,7 +273,8 @@ static const struct httpd_path paths[] = {
 /* --- where --------------------------------------------------------------------------------- */
 
 int
-metrics_new(struct metrics **out, struct loop *loop, const struct service *service)
+metrics_new(struct metrics **out, struct loop *loop, const struct service *service,
+    const struct peers *peers)
 {
 	struct metrics *m = mem_zalloc(sizeof *m);
 	int r;
@@ -258,6 +282,7 @@ metrics_new(struct metrics **out, struct loop *loop, const struct service *servi
 	if (!m)
 		return -ENOMEM;
 	m->service = service;
+	m->peers = peers;
 	r = httpd_new(&m->http, loop, paths, m);
 	if (r < 0) {
 		mem_free(m);

@@ -11,12 +11,15 @@
 #include "connd/settings.h"
 #include "core/config/config.h"
 #include "edge/process/loop.h"
-#include "edge/socket/service.h"
+#include "edge/socket/peer.h"
 
 struct metrics;
 
-/* Listens nowhere yet. service is borrowed; it is read when somebody asks. 0 or -ENOMEM. */
-MUST_CHECK int metrics_new(struct metrics **out, struct loop *loop, const struct service *service);
+/*
+ * Listens nowhere yet. service and peers are borrowed, and read when somebody asks. 0 or -ENOMEM.
+ */
+MUST_CHECK int metrics_new(struct metrics **out, struct loop *loop, const struct service *service,
+    const struct peers *peers);
 /*
  * Listens at the first item of the list and no more where it did before; an empty list: nowhere.
  * 0, or -errno with a sentence in why: it listens where it did before.

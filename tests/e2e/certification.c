@@ -159,11 +159,12 @@ struct replies {
 
 /* One of the responses of Test10 a turn. */
 static bool
-replies_fill(struct stream *s, struct buf *out)
+replies_fill(struct stream *s, struct buf *out, size_t *budget)
 {
 	struct replies *r = (struct replies *)s;
 	char text[64];
 
+	*budget = 0;
 	(void)snprintf(text, sizeof text, "{\"string\":\"Reply number %d\"}", ++r->sent);
 	envelope_write_reply(out, span_of(text), r->sent < REPLIES);
 	return r->sent == REPLIES;
@@ -285,7 +286,7 @@ int
 main(int argc, char **argv)
 {
 	struct peers_limits limits = {
-		.max_frame = 65536, .max_connections = 64, .max_connections_per_uid = 64
+		.max_frame = 65536, .max_buffered = 1 << 20, .max_connections = 64
 	};
 	static const struct listener_calls calls = { .accepted = on_accept };
 	struct config config = { .socket = { .mode = 0600 } };

@@ -243,21 +243,25 @@ def cpu_seconds(connd: Connd) -> float:
 
 
 @pytest.mark.parametrize("cap", ["max_connections", "max_connections_per_uid"])
-def test_caps_of_connections_are_kept_and_freed(manager: Manager, cap: str) -> None:
+def test_beyond_the_cap_a_new_connection_takes_the_place_of_the_longest_idle(
+    manager: Manager, cap: str
+) -> None:
     manager.create_variable("v", "1", manager.deployment_ids["prod"])
-    with manager.connd(sections={"socket": {cap: "10"}}) as connd:
-        for _ in range(2):
-            eventually(lambda: connd.accepted() == 0, "room for all of them")
-            clients = [connd.client() for _ in range(10)]
-            assert all(c.variable("v") == "1" for c in clients)
-            with connd.client() as one_more:
-                assert closes(one_more)
-            assert all(c.variable("v") == "1" for c in clients)
-            for client in clients:
-                client.close()
-        refused = connd.events("warn")[0]
-        assert refused["reason"] == f"{cap} reached"
-        assert refused["connections"] == 10
+    caps = {"max_connections": "20", "max_connections_per_uid": "20", cap: "10"}
+    with manager.connd(sections={"socket": caps}) as connd:
+        eventually(lambda: connd.accepted() == 0, "room for all of them")
+        clients = [connd.client() for _ in range(10)]
+        assert all(c.variable("v") == "1" for c in clients)
+        assert clients[0].variable("v") == "1"
+        with connd.client() as one_more:
+            assert one_more.variable("v") == "1"
+            assert closes(clients[1])
+            assert all(c.variable("v") == "1" for c in [*clients[:1], *clients[2:]])
+        for client in clients:
+            client.close()
+        (closed,) = connd.events("warn")
+        assert closed["event"] == "connections closed: others need their room"
+        assert (closed["uid"], closed["closed"]) == (os.geteuid(), 1)
 
 
 def test_a_frame_may_be_as_long_as_max_frame_says(manager: Manager) -> None:

@@ -82,7 +82,7 @@ presets_are_what_is_documented(void **state)
 	assert_null(c->socket.group);
 	assert_int_equal(c->socket.mode, 0660);
 	assert_int_equal(c->socket.max_connections, 4096);
-	assert_int_equal(c->socket.max_connections_per_uid, 4096);
+	assert_int_equal(c->socket.max_connections_per_uid, 0);
 	assert_int_equal(c->socket.max_frame, 65536);
 	assert_false(c->access.present);
 	assert_false(c->access.teams);

@@ -2,6 +2,7 @@
 /* edge/peer and edge/peers: real sockets and events, turns that the test takes, and a service that
  * answers what a frame says. */
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +25,7 @@
 
 #define BIG       100000
 #define MAX_FRAME 1024
+#define ROOM      ((size_t)10 * BIG) /* for unread responses of all */
 
 /* --- the loop: a turn when the test says so ------------------------------------------------ */
 
@@ -62,9 +64,15 @@ loop_forget(struct loop *l, struct later *job)
 }
 
 int64_t
+clock_boot_us(void)
+{
+	return clock_monotonic_us() + ahead_ms * 1000;
+}
+
+int64_t
 clock_boot_ms(void)
 {
-	return clock_monotonic_us() / 1000 + ahead_ms;
+	return clock_boot_us() / 1000;
 }
 
 int64_t
@@ -94,7 +102,7 @@ turn(void)
 {
 	struct later *jobs;
 
-	assert_true(event_base_loop(base, EVLOOP_NONBLOCK) >= 0);
+	assert_true(event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK) >= 0);
 	jobs = put_off;
 	put_off = NULL;
 	while (jobs) {
@@ -125,10 +133,29 @@ struct waiting {
 struct pieces {
 	struct stream stream;
 	int left;
+	size_t cost;
 };
 
 static struct waiting *waiting;
-static int n_calls, n_forgotten;
+static int n_calls, n_forgotten, n_pieces;
+
+/* What is served, and how many generations there are. */
+static char generations[8];
+static const void *served = &generations[0];
+static size_t live = 1;
+
+struct generation *
+replica_current(struct replica *r)
+{
+	(void)r;
+	return (struct generation *)served;
+}
+
+size_t
+generation_live(void)
+{
+	return live;
+}
 
 static void
 waiting_write(struct pending *p, struct buf *out)
@@ -146,10 +173,14 @@ waiting_drop(struct pending *p)
 }
 
 static bool
-pieces_fill(struct stream *s, struct buf *out)
+pieces_fill(struct stream *s, struct buf *out, size_t *budget)
 {
+	struct pieces *pieces = (struct pieces *)s;
+
+	*budget -= pieces->cost < *budget ? pieces->cost : *budget;
+	n_pieces++;
 	buf_add(out, "piece", sizeof "piece");
-	return --((struct pieces *)s)->left == 0;
+	return --pieces->left == 0;
 }
 
 static void
@@ -164,7 +195,6 @@ serve_call(struct service *s, struct caller *caller, char *frame, size_t len, st
 {
 	struct pieces *pieces;
 
-	(void)s;
 	assert_int_equal(caller->uid, getuid());
 	assert_int_equal(frame[len], '\0');
 	n_calls++;
@@ -181,9 +211,15 @@ serve_call(struct service *s, struct caller *caller, char *frame, size_t len, st
 		progress->pending = &waiting->pending;
 		return SERVE_PENDING;
 	}
-	if (strcmp(frame, "list") == 0) {
+	if (strcmp(frame, "list") == 0 || strcmp(frame, "long list") == 0) {
 		pieces = mem_zalloc(sizeof *pieces);
-		*pieces = (struct pieces){ .stream = { pieces_fill, pieces_drop }, .left = 3 };
+		*pieces = (struct pieces){
+			.stream = { .fill = pieces_fill,
+			    .drop = pieces_drop,
+			    .generation = replica_current(s->replica) },
+			.left = frame[1] == 'i' ? 3 : INT_MAX,
+			.cost = frame[1] == 'i' ? 1 : 15000,
+		};
 		progress->stream = &pieces->stream;
 		return SERVE_STREAMING;
 	}
@@ -211,13 +247,18 @@ static int
 set_up(void **state)
 {
 	static const struct peers_limits limits = {
-		.max_frame = MAX_FRAME, .max_connections = 3, .max_connections_per_uid = 3
+		.max_frame = MAX_FRAME,
+		.max_buffered = ROOM,
+		.max_connections = 3,
+		.max_connections_per_uid = 3,
 	};
 	struct world *w = calloc(1, sizeof *w);
 
 	put_off = NULL;
 	waiting = NULL;
-	n_calls = n_forgotten = 0;
+	n_calls = n_forgotten = n_pieces = 0;
+	served = &generations[0];
+	live = 1;
 	ahead_ms = 0;
 	base = event_base_new();
 	*state = w;
@@ -435,6 +476,20 @@ who_does_not_read_is_not_read_from_and_loses_nothing(void **state)
 	assert_int_equal(peers_count(w->peers), 1);
 }
 
+/* Room for so many bytes of unread responses, in all. */
+static void
+set_room(struct world *w, size_t bytes)
+{
+	const struct peers_limits limits = {
+		.max_frame = MAX_FRAME,
+		.max_buffered = bytes,
+		.max_connections = 3,
+		.max_connections_per_uid = 3,
+	};
+
+	peers_limit(w->peers, &limits);
+}
+
 static void
 wait_for_the_sweep(struct world *w, uint32_t count)
 {
@@ -468,27 +523,239 @@ half_a_frame_and_a_full_socket_are_not_kept_for_ever(void **state)
 	HEAR(half, "so is whoever finished\0");
 }
 
-/* --- caps, drain --------------------------------------------------------------------------- */
+/* --- streams ------------------------------------------------------------------------------ */
+
+/* Reads what is there now; an endless stream never ends. */
+static size_t
+n_pieces_at(int fd)
+{
+	char got[4096];
+	ssize_t r = recv(fd, got, sizeof got, MSG_DONTWAIT);
+
+	return r > 0 ? (size_t)r / sizeof "piece" : 0;
+}
 
 static void
-one_too_many_is_closed_and_there_is_room_when_one_goes(void **state)
+all_streams_share_one_budget_a_turn_and_take_turns(void **state)
 {
 	struct world *w = *state;
-	int first = connected(w), fourth;
+	int one = connected(w), two = connected(w), asks = connected(w);
 
-	(void)connected(w);
-	(void)connected(w);
-	fourth = connected(w);
-	hear_the_end(fourth);
-	close(first);
-	w->client[0] = -1;
-	w->n--; /* the fourth has gone too */
-	close(fourth);
+	SAY(one, "long list\0");
+	SAY(two, "long list\0");
+	turn();
+	for (int i = 0; i < 6; i++) {
+		int before = n_pieces;
+
+		SAY(asks, "lookup\0");
+		turn();
+		assert_in_range(n_pieces - before, 1, 2); /* 20 000 hold one of 15 000, and a bit */
+	}
+	assert_true(n_pieces_at(one) >= 3);
+	assert_true(n_pieces_at(two) >= 3);
+	assert_int_equal(n_calls, 8);
+}
+
+static void
+next_generation(struct world *w, int number)
+{
+	served = &generations[number];
+	live++;
+	peers_generation_changed(w->peers);
+}
+
+static void
+a_list_may_read_a_replaced_generation_for_ten_seconds(void **state)
+{
+	struct world *w = *state;
+	int old = connected(w), new = connected(w);
+
+	SAY(old, "long list\0");
+	turn();
+	next_generation(w, 1);
+	SAY(new, "long list\0");
+	turn();
+	ahead_ms = 5000;
+	for (int64_t until_us = clock_monotonic_us() + 1200000; clock_monotonic_us() < until_us;)
+		turn();
+	assert_int_equal(peers_count(w->peers), 2); /* a sweep has been, too early */
+	ahead_ms = 11000;
+	wait_for_the_sweep(w, 1);
+	while (n_pieces_at(old) > 0)
+		;
+	hear_the_end(old);
 	turns();
+	assert_true(n_pieces_at(new) > 0);
+}
+
+static void
+lists_may_not_pin_more_than_three_generations(void **state)
+{
+	struct world *w = *state;
+	int oldest = connected(w), middle = connected(w), newest = connected(w);
+	int fd[] = { oldest, middle, newest };
+
+	for (int i = 0; i < 3; i++) {
+		SAY(fd[i], "long list\0");
+		turn();
+		ahead_ms += 10;
+		next_generation(w, i + 1);
+	}
+	assert_int_equal(live, 4);
+	assert_int_equal(peers_count(w->peers), 3);
+	next_generation(w, 4); /* a fifth one, which something else holds */
 	assert_int_equal(peers_count(w->peers), 2);
+	live--;
+	next_generation(w, 5);
+	assert_int_equal(peers_count(w->peers), 1);
+	while (n_pieces_at(newest) > 0)
+		;
+	turns();
+	assert_true(n_pieces_at(newest) > 0);
+}
+
+/* --- caps, drain --------------------------------------------------------------------------- */
+
+static struct peers_stats
+stats(const struct world *w)
+{
+	struct peers_stats st;
+
+	peers_stats(w->peers, &st);
+	return st;
+}
+
+static void
+a_new_one_takes_the_place_of_the_longest_idle(void **state)
+{
+	struct world *w = *state;
+	int first = connected(w), second = connected(w), third = connected(w), fourth;
+
+	SAY(first, "first\0");
+	HEAR(first, "first\0");
 	fourth = connected(w);
+	hear_the_end(second);
 	SAY(fourth, "there is room\0");
 	HEAR(fourth, "there is room\0");
+	SAY(first, "still here\0");
+	HEAR(first, "still here\0");
+	SAY(third, "here, too\0");
+	HEAR(third, "here, too\0");
+	assert_int_equal(stats(w).evicted, 1);
+	assert_int_equal(stats(w).refused, 0);
+}
+
+static void
+a_request_on_its_way_is_not_idle(void **state)
+{
+	struct world *w = *state;
+	int first = connected(w), second = connected(w), fourth;
+
+	(void)connected(w);
+	SAY(first, "not yet read\0");
+	fourth = connected(w);
+	hear_the_end(second);
+	HEAR(first, "not yet read\0");
+	SAY(fourth, "in\0");
+	HEAR(fourth, "in\0");
+}
+
+static void
+busy_ones_stay_and_a_new_one_is_refused(void **state)
+{
+	struct world *w = *state;
+	int fourth;
+
+	for (int i = 0; i < 3; i++)
+		SAY(connected(w), "wait\0");
+	turns();
+	fourth = connected(w);
+	hear_the_end(fourth);
+	assert_int_equal(peers_count(w->peers), 3);
+	assert_int_equal(stats(w).refused, 1);
+	assert_int_equal(stats(w).evicted, 0);
+}
+
+static void
+one_that_is_stuck_gives_way_when_none_is_idle(void **state)
+{
+	struct world *w = *state;
+	int half = connected(w), fourth;
+
+	SAY(half, "half a fr");
+	SAY(connected(w), "wait\0");
+	SAY(connected(w), "wait\0");
+	turns();
+	fourth = connected(w);
+	hear_the_end(half);
+	SAY(fourth, "in\0");
+	HEAR(fourth, "in\0");
+}
+
+static void
+a_user_has_three_quarters_of_the_connections_unless_it_is_configured(void **state)
+{
+	struct world *w = *state;
+	struct peers_limits limits = {
+		.max_frame = MAX_FRAME, .max_buffered = ROOM, .max_connections = 3
+	};
+	int first;
+
+	peers_limit(w->peers, &limits); /* 3 of 3: rounded up */
+	first = connected(w);
+	(void)connected(w);
+	(void)connected(w);
+	assert_int_equal(peers_count(w->peers), 3);
+	limits.max_connections = 4;
+	peers_limit(w->peers, &limits);
+	(void)connected(w);
+	hear_the_end(first);
+	assert_int_equal(peers_count(w->peers), 3);
+}
+
+/* --- unread responses ------------------------------------------------------------------------- */
+
+static void
+a_response_without_room_among_the_unread_is_overloaded(void **state)
+{
+	struct world *w = *state;
+	int deaf = connected(w), deaf2 = connected(w), fd = connected(w);
+	char got[512];
+	ssize_t n;
+
+	for (int i = 0; i < 4; i++)
+		SAY(deaf, "big\0big\0");
+	for (int i = 0; i < 4; i++)
+		SAY(deaf2, "big\0big\0");
+	turns();
+	assert_true(stats(w).buffered_bytes > ROOM / 4);
+	set_room(w, stats(w).buffered_bytes); /* all of it is taken now */
+	SAY(fd, "big\0");
+	turns();
+	n = recv(fd, got, sizeof got, MSG_DONTWAIT);
+	assert_true(n > 0);
+	assert_string_equal(
+	    got, "{\"error\":\"io.connd.secrets.Overloaded\",\"parameters\":{\"retry_ms\":1000}}");
+	assert_int_equal(stats(w).overloaded, 1);
+	(void)drain_client(deaf);
+	(void)drain_client(deaf2);
+	SAY(fd, "big\0");
+	assert_int_equal(drain_client(fd), BIG + sizeof "big");
+	assert_true(stats(w).buffered_bytes < ROOM / 4);
+}
+
+static void
+half_a_request_without_room_is_closed(void **state)
+{
+	struct world *w = *state;
+	int deaf = connected(w), half = connected(w);
+
+	SAY(deaf, "big\0");
+	turns();
+	set_room(w, stats(w).buffered_bytes);
+	SAY(half, "half a fr");
+	hear_the_end(half);
+	assert_int_equal(peers_count(w->peers), 1);
 }
 
 static void
@@ -563,7 +830,16 @@ main(void)
 		TEST(a_list_comes_in_pieces_and_then_what_is_behind_it),
 		TEST(who_does_not_read_is_not_read_from_and_loses_nothing),
 		TEST(half_a_frame_and_a_full_socket_are_not_kept_for_ever),
-		TEST(one_too_many_is_closed_and_there_is_room_when_one_goes),
+		TEST(all_streams_share_one_budget_a_turn_and_take_turns),
+		TEST(a_list_may_read_a_replaced_generation_for_ten_seconds),
+		TEST(lists_may_not_pin_more_than_three_generations),
+		TEST(a_new_one_takes_the_place_of_the_longest_idle),
+		TEST(a_request_on_its_way_is_not_idle),
+		TEST(busy_ones_stay_and_a_new_one_is_refused),
+		TEST(one_that_is_stuck_gives_way_when_none_is_idle),
+		TEST(a_user_has_three_quarters_of_the_connections_unless_it_is_configured),
+		TEST(a_response_without_room_among_the_unread_is_overloaded),
+		TEST(half_a_request_without_room_is_closed),
 		TEST(a_drain_finishes_what_was_begun),
 		TEST(a_drain_gives_who_has_not_asked_yet_a_moment),
 		TEST(a_drain_of_nobody_is_over_at_once),

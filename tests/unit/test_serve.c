@@ -40,7 +40,8 @@ struct world {
 	struct caller alice, bob, ghost; /* the ghost's groups cannot be read */
 	struct serve_progress progress;
 	struct report report;
-	int n_ready, n_waits;
+	int n_ready, n_waits, n_released, n_pieces;
+	size_t budget; /* of a piece */
 	struct buf reply;
 	char probed[N_PROBES][64];
 	size_t n_probed;
@@ -92,6 +93,13 @@ static const struct replica_ops ops = {
 	.note = note,
 	.jitter = jitter,
 };
+
+static void
+release(void *env, struct generation *g)
+{
+	((struct world *)env)->n_released++;
+	generation_unref(g);
+}
 
 static void
 report(void *env, struct report *out)
@@ -150,6 +158,7 @@ set_up(void **state)
 		.deployment = "dep",
 		.wait_began = wait_began,
 		.report = report,
+		.release = release,
 		.env = w };
 	w->alice = (struct caller){ .fd = -1, .uid = 1000, .gid = 1000, .groups_known = true };
 	w->bob = (struct caller){ .fd = -1, .uid = 1001, .gid = 1001, .groups_known = true };
@@ -157,6 +166,7 @@ set_up(void **state)
 	w->progress.ready = on_ready;
 	w->progress.arg = w;
 	buf_init(&w->reply, MAX_REPLY);
+	w->budget = 1000;
 	(void)replica_turn(w->replica, clock_boot_ms());
 	*state = w;
 	return 0;
@@ -232,6 +242,7 @@ call(struct world *w, struct caller *c, const char *method, const char *paramete
 
 	assert_true(n > 0 && (size_t)n < sizeof frame);
 	buf_reset(&w->reply);
+	w->service.now_ms = clock_boot_ms();
 	return serve_call(&w->service, c, frame, (size_t)n, &w->reply, &w->progress);
 }
 
@@ -239,9 +250,14 @@ call(struct world *w, struct caller *c, const char *method, const char *paramete
 static const char *
 reply_to(struct world *w, struct caller *c, const char *method, const char *parameters)
 {
+	size_t budget = w->budget;
+
+	w->n_pieces = 0;
 	if (call(w, c, method, parameters) == SERVE_STREAMING)
-		while (!w->progress.stream->fill(w->progress.stream, &w->reply))
-			;
+		while (!w->progress.stream->fill(w->progress.stream, &w->reply, &budget)) {
+			w->n_pieces++;
+			budget = w->budget;
+		}
 	drop_progress(w);
 	return buf_str(&w->reply);
 }
@@ -323,6 +339,66 @@ list_and_status_are_for_callers_who_may_read_any_key(void **state)
 	REPLY(alice, "Status", "", "\"state\":\"fresh\"");
 	assert_string_equal(reply_to(w, &w->bob, "List", ""), DENIED);
 	assert_string_equal(reply_to(w, &w->bob, "Status", ""), DENIED);
+}
+
+#define MANY 2000
+
+/* Keys that the caller may not read, and one in the middle that it may. */
+static void
+load_many(struct world *w)
+{
+	struct generation_builder *b = builder(ARENA_LOCK_OFF);
+	char key[16];
+
+	for (int i = 0; i < MANY; i++) {
+		(void)snprintf(key, sizeof key, "k%04d", i);
+		add(b, KIND_CONNECTION, RECORD_VALUE, key, "\"1\"");
+	}
+	end_sync(w, b);
+}
+
+static void
+a_list_looks_at_a_bounded_number_of_keys_and_rules_in_a_turn(void **state)
+{
+	struct world *w = *state;
+	size_t budget = 500;
+
+	load_many(w);
+	for (int i = 0; i < 40; i++)
+		allow(w, true, "uid:1000 conn:nothing");
+	allow(w, true, "uid:1000 conn:k1000");
+	w->budget = 500; /* ten keys: 41 rules with a pattern each, and the key itself */
+	REPLY(alice, "List", "", "{\"parameters\":{\"connections\":[\"k1000\"],\"variables\":[]");
+	assert_in_range(w->n_pieces, MANY / 10, MANY);
+	assert_int_equal(w->n_released, 1);
+	assert_int_equal(call(w, &w->alice, "List", ""), SERVE_STREAMING);
+	assert_false(w->progress.stream->fill(w->progress.stream, &w->reply, &budget));
+	assert_int_equal(budget, 0);
+}
+
+static void
+a_list_in_several_replies_has_none_that_is_empty_but_the_last(void **state)
+{
+	struct world *w = *state;
+	size_t budget = 0;
+	bool over = false;
+
+	load_many(w);
+	allow(w, true, "uid:1000 conn:k1*");
+	buf_reset(&w->reply);
+	assert_int_equal(serve_call(&w->service, &w->alice,
+			     (char[]){ "{\"method\":\"io.connd.secrets.List\",\"more\":true}" },
+			     strlen("{\"method\":\"io.connd.secrets.List\",\"more\":true}"),
+			     &w->reply, &w->progress),
+	    SERVE_STREAMING);
+	while (!over) {
+		buf_reset(&w->reply);
+		budget = w->budget;
+		over = w->progress.stream->fill(w->progress.stream, &w->reply, &budget);
+		if (w->reply.len && !over)
+			assert_non_null(strstr(buf_str(&w->reply), "\"k1"));
+	}
+	assert_null(strstr(buf_str(&w->reply), "continues"));
 }
 
 static void
@@ -532,6 +608,8 @@ main(void)
 		TEST(without_rules_every_method_answers),
 		TEST(a_denial_is_the_same_whether_the_key_exists_or_not),
 		TEST(list_and_status_are_for_callers_who_may_read_any_key),
+		TEST(a_list_looks_at_a_bounded_number_of_keys_and_rules_in_a_turn),
+		TEST(a_list_in_several_replies_has_none_that_is_empty_but_the_last),
 		TEST(a_permission_that_cannot_be_told_is_overloaded_for_every_method),
 		TEST(a_teams_denied_key_is_as_if_it_were_absent),
 		TEST(a_team_that_may_read_its_own_keys_only),

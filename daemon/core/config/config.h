@@ -64,7 +64,8 @@ struct config {
 		char *path, *group;
 		mode_t mode;
 		bool path_set, mode_set; /* by the file or the environment */
-		uint32_t max_connections, max_connections_per_uid;
+		uint32_t max_connections;
+		uint32_t max_connections_per_uid; /* 0: three quarters of max_connections */
 		size_t max_frame;
 	} socket;
 	struct {

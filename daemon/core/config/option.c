@@ -60,7 +60,7 @@ const struct option options[] = {
 	NUMBER("socket", "mode", MODE, RESTART, socket.mode, "0660", 0, 0777),
 	NUMBER("socket", "max_connections", COUNT, LIVE, socket.max_connections, "4096",
 	    1, 1000000),
-	NUMBER("socket", "max_connections_per_uid", COUNT, LIVE, socket.max_connections_per_uid, "4096",
+	NUMBER("socket", "max_connections_per_uid", COUNT, LIVE, socket.max_connections_per_uid, NULL,
 	    1, 1000000),
 	NUMBER("socket", "max_frame", SIZE, LIVE, socket.max_frame, "64K", 1024, 16 << 20),
 	OPTION("access", "allow", ALLOW, LIVE, access.rule, NULL),

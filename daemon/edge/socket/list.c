@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/socket/list.h"
 
-#include "base/clock.h"
+#include <errno.h>
+#include <stddef.h>
+
 #include "base/json/write.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "edge/socket/status.h"
+#include "edge/socket/walk.h"
 #include "proto/envelope.h"
 #include "proto/secrets.h"
 
@@ -13,14 +16,10 @@
 
 struct list {
 	struct stream stream;
-	struct service *service;
-	struct caller *caller;
-	struct generation *generation; /* a reference: all of a list is of one moment */
-	struct replica_status status;
+	struct walk walk;
+	struct replica_status status; /* when it began */
 	bool more, began;
 	bool any; /* the array being written holds a key: a comma comes first */
-	enum record_kind kind;
-	size_t next;
 };
 
 static const char *const member[] = { "connections", "variables" };
@@ -31,88 +30,85 @@ list_of(struct stream *s)
 	return (struct list *)((char *)s - offsetof(struct list, stream));
 }
 
-/*
- * Moves the cursor on. Returns the key it was at, or an absent span if the caller may not read it.
- */
-static struct span
-next_key(struct list *l)
-{
-	const struct record *r = generation_at(l->generation, l->kind, l->next++);
-	enum permission may = caller_may_read(l->caller, l->service->acl, l->kind, r->key);
-
-	return may == PERMISSION_ALLOWED ? r->key : (struct span){ 0 };
-}
-
-/* Writes keys of the current kind until the kind or the piece ends. */
 static void
-write_keys(struct list *l, struct buf *out)
+write_key(struct list *l, struct span key, struct buf *out)
 {
-	size_t count = generation_count(l->generation, l->kind), start = out->len;
-	struct span key;
-
-	while (l->next < count && out->len - start < PIECE_BYTES && !buf_error(out)) {
-		key = next_key(l);
-		if (!key.p)
-			continue;
-		if (l->any)
-			buf_addc(out, ',');
-		l->any = true;
-		jtext_string(out, key);
-	}
+	if (l->any)
+		buf_addc(out, ',');
+	l->any = true;
+	jtext_string(out, key);
 }
 
+/* Writes keys of the current kind. True: all of them are written. */
 static bool
-kind_is_over(const struct list *l)
+write_keys(struct list *l, struct buf *out, size_t *budget)
 {
-	return l->next >= generation_count(l->generation, l->kind);
+	size_t start = out->len;
+	const struct record *r;
+
+	while (out->len - start < PIECE_BYTES && !buf_error(out))
+		switch (walk_next(&l->walk, &r, budget)) {
+		case WALK_RECORD:
+			write_key(l, r->key, out);
+			break;
+		case WALK_SKIPPED:
+			break;
+		case WALK_OVER:
+			return true;
+		case WALK_PAUSE:
+			return false;
+		}
+	return false;
 }
 
-/* All keys of one kind are written: goes on to the next. False: that was the last. */
+/* Goes on to the next kind. False: that was the last. */
 static bool
 next_kind(struct list *l)
 {
-	if (l->kind == KIND_VARIABLE)
+	if (l->walk.kind == KIND_VARIABLE)
 		return false;
-	l->kind = KIND_VARIABLE;
-	l->next = 0;
+	l->walk.kind = KIND_VARIABLE;
+	l->walk.next = 0;
 	l->any = false;
 	return true;
 }
 
-/* One reply of several: a piece of one kind. */
+/* One reply of several: a piece of one kind. Nothing is written while there is no key for it. */
 static bool
-write_reply(struct list *l, struct buf *out)
+write_reply(struct list *l, struct buf *out, size_t *budget)
 {
-	struct buf params = BUF_INIT(LIMIT_REPLY);
+	const char *name = member[l->walk.kind];
+	struct buf keys = BUF_INIT(LIMIT_REPLY), params = BUF_INIT(LIMIT_REPLY);
 	bool last = false;
 
 	l->any = false;
-	buf_addc(&params, '{');
-	jtext_name(&params, member[l->kind]);
-	buf_addc(&params, '[');
-	write_keys(l, &params);
-	buf_addc(&params, ']');
-	status_write_state(&params, &l->status);
-	buf_addc(&params, '}');
-	if (kind_is_over(l))
+	if (write_keys(l, &keys, budget))
 		last = !next_kind(l);
-	if (buf_error(&params))
-		out->error = buf_error(&params);
-	else
-		envelope_write_reply(out, (struct span){ params.data, params.len }, !last);
+	if (keys.len > 0 || last) {
+		buf_addc(&params, '{');
+		jtext_name(&params, name);
+		buf_addc(&params, '[');
+		buf_add(&params, buf_str(&keys), keys.len);
+		buf_addc(&params, ']');
+		status_write_state(&params, &l->status);
+		buf_addc(&params, '}');
+		envelope_write_reply(out, span_of_buf(&params), !last);
+	}
+	if (buf_error(&keys) || buf_error(&params))
+		out->error = -ENOMEM;
+	buf_fini(&keys);
 	buf_fini(&params);
 	return last;
 }
 
 /* The one reply of a plain call, a piece at a time: it is never whole in memory. */
 static bool
-write_text(struct list *l, struct buf *out)
+write_text(struct list *l, struct buf *out, size_t *budget)
 {
 	if (!l->began)
 		buf_adds(out, "{\"parameters\":{\"connections\":[");
 	l->began = true;
-	write_keys(l, out);
-	if (!kind_is_over(l))
+	if (!write_keys(l, out, budget))
 		return false;
 	if (next_kind(l)) {
 		buf_adds(out, "],\"variables\":[");
@@ -126,11 +122,11 @@ write_text(struct list *l, struct buf *out)
 }
 
 static bool
-list_fill(struct stream *s, struct buf *out)
+list_fill(struct stream *s, struct buf *out, size_t *budget)
 {
 	struct list *l = list_of(s);
 
-	return l->more ? write_reply(l, out) : write_text(l, out);
+	return l->more ? write_reply(l, out, budget) : write_text(l, out, budget);
 }
 
 static void
@@ -138,7 +134,7 @@ list_drop(struct stream *s)
 {
 	struct list *l = list_of(s);
 
-	generation_unref(l->generation);
+	walk_end(&l->walk);
 	mem_free(l);
 }
 
@@ -149,8 +145,7 @@ fits_one_reply(const struct generation *g)
 	size_t sum = 0;
 
 	for (enum record_kind k = KIND_CONNECTION; k <= KIND_VARIABLE; k++)
-		for (size_t i = 0; i < generation_count(g, k); i++)
-			sum += generation_at(g, k, i)->key.n + sizeof "\"\",";
+		sum += generation_key_bytes(g, k) + generation_count(g, k) * sizeof "\"\",";
 	return sum < LIMIT_REPLY / 2;
 }
 
@@ -167,6 +162,22 @@ write_unavailable(const struct replica_status *st, struct buf *out)
 	return true;
 }
 
+static struct list *
+list_new(struct service *s, struct caller *caller, const struct replica_status *st, bool more)
+{
+	struct list *l = mem_zalloc(sizeof *l);
+
+	if (!l)
+		return NULL;
+	walk_begin(&l->walk, s, caller);
+	l->stream = (struct stream){
+		.fill = list_fill, .drop = list_drop, .generation = l->walk.generation
+	};
+	l->status = *st;
+	l->more = more;
+	return l;
+}
+
 enum serve_outcome
 list_serve(struct service *s, struct caller *caller, bool more, struct buf *out,
     struct serve_progress *progress)
@@ -179,26 +190,18 @@ list_serve(struct service *s, struct caller *caller, bool more, struct buf *out,
 		service_refuse(s, caller, may, "list", (struct span){ 0 }, out);
 		return SERVE_DONE;
 	}
-	replica_status(s->replica, clock_boot_ms(), &st);
+	replica_status(s->replica, s->now_ms, &st);
 	if (write_unavailable(&st, out))
 		return SERVE_DONE;
 	if (!more && !fits_one_reply(replica_current(s->replica))) {
 		envelope_write_error(out, "org.varlink.service.ExpectedMore", (struct span){ 0 });
 		return SERVE_DONE;
 	}
-	l = mem_zalloc(sizeof *l);
+	l = list_new(s, caller, &st, more);
 	if (!l) {
 		secrets_write_overloaded(out, SERVICE_RETRY_MS);
 		return SERVE_DONE;
 	}
-	*l = (struct list){
-		.stream = { .fill = list_fill, .drop = list_drop },
-		.service = s,
-		.caller = caller,
-		.generation = generation_ref(replica_current(s->replica)),
-		.status = st,
-		.more = more,
-	};
 	progress->stream = &l->stream;
 	return SERVE_STREAMING;
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/key.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -187,8 +186,8 @@ finish(struct service *s, struct caller *c, const struct lookup *l, const struct
 
 	/* The manager is asked only for names that this caller may read. */
 	if (a->missed || denied_record)
-		replica_missed(s->replica, clock_boot_ms(), l->kind, l->team, l->key,
-		    may == PERMISSION_ALLOWED);
+		replica_missed(
+		    s->replica, s->now_ms, l->kind, l->team, l->key, may == PERMISSION_ALLOWED);
 	if (may != PERMISSION_ALLOWED) {
 		refuse(s, c, l, may, out);
 		return;
@@ -227,7 +226,7 @@ waiting_write(struct pending *p, struct buf *out)
 		refuse(s, w->caller, &l, PERMISSION_UNKNOWN, out);
 		return;
 	}
-	replica_ask_now(s->replica, clock_boot_ms(), l.kind, l.team, l.key, s->hide_teams, &a);
+	replica_ask_now(s->replica, s->now_ms, l.kind, l.team, l.key, s->hide_teams, &a);
 	finish(s, w->caller, &l, &r, &a, out);
 }
 
@@ -282,7 +281,7 @@ wait_for_data(struct service *s, struct caller *c, const struct lookup *l, const
 	w->pending.ready = progress->ready;
 	w->pending.arg = progress->arg;
 	progress->pending = &w->pending;
-	replica_wait(s->replica, clock_boot_ms(), &w->waiter);
+	replica_wait(s->replica, s->now_ms, &w->waiter);
 	s->wait_began(s->env);
 	return SERVE_PENDING;
 }
@@ -299,7 +298,7 @@ serve(struct service *s, struct caller *c, const struct lookup *asked, struct bu
 		refuse(s, c, &l, PERMISSION_UNKNOWN, out);
 		return SERVE_DONE;
 	}
-	if (!replica_ask(s->replica, clock_boot_ms(), l.kind, l.team, l.key, s->hide_teams, &a))
+	if (!replica_ask(s->replica, s->now_ms, l.kind, l.team, l.key, s->hide_teams, &a))
 		return wait_for_data(s, c, asked, &r, out, progress);
 	finish(s, c, &l, &r, &a, out);
 	return SERVE_DONE;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "proto/frame.h"
+#include "proto/secrets.h"
 
 #define KEEP_BYTES (256 * 1024) /* room the shared output may keep */
 #define FIRST_ROOM 512          /* of an input buffer of its own; doubled as it fills */
@@ -49,9 +50,7 @@ peer_become(struct peer *p, enum peer_state next)
 static void
 peer_free(struct later *job)
 {
-	struct peer *p = (struct peer *)((char *)job - offsetof(struct peer, job));
-
-	mem_free(p);
+	mem_free(CHAIN_OWNER(job, struct peer, job));
 }
 
 /* Ends what an unfinished request left behind. */
@@ -74,6 +73,7 @@ peer_close(struct peer *p, const char *reason)
 	log_debug("connection closed", LOG_INT("id", p->id), LOG_INT("uid", p->caller.uid),
 	    LOG_STR("reason", reason));
 	peer_become(p, PEER_CLOSED);
+	chain_remove(&p->streams);
 	(void)event_del(&p->io);
 	(void)close(p->caller.fd);
 	drop_progress(p);
@@ -113,7 +113,6 @@ peer_watch(struct peer *p, short want)
 static void
 peer_send(struct peer *p)
 {
-	struct tally *tally = &p->set->service->tally;
 	struct buf *out = &p->set->out;
 	ssize_t n = 0;
 
@@ -132,8 +131,6 @@ peer_send(struct peer *p)
 				peer_close(p, "out of memory");
 		}
 	}
-	if (tally->untimed)
-		tally_sent(tally, clock_monotonic_us() - p->began_us);
 	if (out->cap > KEEP_BYTES)
 		buf_fini(out);
 	buf_reset(out);
@@ -160,30 +157,59 @@ peer_flush(struct peer *p)
 	return true;
 }
 
-/* Nothing is left to send: goes on with the next piece of a stream, or with the next frame. */
+/* Nothing is left to send: on to the next frame, unless a stream has more to write. */
 static void
 peer_written(struct peer *p)
 {
-	struct stream *stream = p->progress.stream;
-
-	if (stream) {
-		if (stream->fill(stream, &p->set->out))
-			drop_progress(p);
-		peer_send(p);
-		if (p->state == PEER_CLOSED || p->out.len > 0 || p->progress.stream)
-			return;
-	}
-	peer_become(p, p->progress.pending ? PEER_WAITING : PEER_READING);
+	if (!p->progress.stream)
+		peer_become(p, p->progress.pending ? PEER_WAITING : PEER_READING);
 }
 
 /* --- input ------------------------------------------------------------------------------- */
 
+/* The response written since `before` goes; Overloaded takes its place. */
+static void
+peer_overload(struct peer *p, size_t before)
+{
+	buf_truncate(&p->set->out, before);
+	secrets_write_overloaded(&p->set->out, SERVICE_RETRY_MS);
+	tally_overload(&p->set->service->tally);
+	p->set->stats.overloaded++;
+}
+
+/*
+ * A response that the client may not read for a while needs room among those of all others: without
+ * it, it is not sent. Which of the batch the socket takes is not known yet, so all of it counts.
+ */
+static void
+peer_limit(struct peer *p, size_t before)
+{
+	const struct buf *out = &p->set->out;
+
+	if (out->len > before && !buf_error(out) && !peers_fit(p->set, p->usage, out->len))
+		peer_overload(p, before);
+}
+
+static void
+peer_begin_stream(struct peer *p, size_t before)
+{
+	if (peers_fit(p->set, p->usage, STREAM_BYTES)) {
+		peer_become(p, PEER_WRITING);
+		return;
+	}
+	drop_progress(p);
+	peer_overload(p, before);
+}
+
 static void
 peer_call(struct peer *p, char *frame, size_t len)
 {
+	size_t before = p->set->out.len;
+
 	p->asked = true;
 	switch (serve_call(p->set->service, &p->caller, frame, len, &p->set->out, &p->progress)) {
 	case SERVE_DONE:
+		peer_limit(p, before);
 		return;
 	case SERVE_CLOSE:
 		peer_send(p); /* the answers to the calls before it */
@@ -193,7 +219,7 @@ peer_call(struct peer *p, char *frame, size_t len)
 		peer_become(p, PEER_WAITING);
 		return;
 	case SERVE_STREAMING:
-		peer_become(p, PEER_WRITING);
+		peer_begin_stream(p, before);
 		return;
 	}
 }
@@ -235,10 +261,8 @@ peer_frames(struct peer *p, struct buf *in)
 static void
 peer_work(struct peer *p, struct buf *in)
 {
-	size_t used;
+	size_t used = peer_frames(p, in);
 
-	p->began_us = clock_monotonic_us();
-	used = peer_frames(p, in);
 	/*
 	 * A call that waits or lists has left READING by itself; its forerunners' replies go now.
 	 */
@@ -283,6 +307,8 @@ peer_read(struct peer *p)
 		return;
 	}
 	buf_grown(in, (size_t)n);
+	chain_remove(&p->recent);
+	chain_append(&p->usage->recent, &p->recent);
 	peer_work(p, in);
 }
 
@@ -295,18 +321,44 @@ may_drain(const struct peer *p)
 	return p->set->draining && p->in.len == 0 && (p->asked || p->set->grace_over);
 }
 
+/* What its buffers take counts for its user. */
+static void
+peer_count(struct peer *p)
+{
+	size_t stream = p->progress.stream ? STREAM_BYTES : 0;
+
+	usage_hold(&p->set->usages, p->usage, &p->held, p->in.cap + p->out.cap + stream);
+}
+
+/* Why a connection that waits for the rest of a request ends; NULL: it does not. */
+static const char *
+end_of(const struct peer *p)
+{
+	if (p->eof)
+		return "end of input";
+	if (may_drain(p))
+		return "draining";
+	if (p->in.len > 0 && !peers_fit(p->set, p->usage, 0))
+		return "no room for half a request";
+	return NULL;
+}
+
 void
 peer_settle(struct peer *p)
 {
+	const char *end;
 	short want = 0;
 	bool stuck = false;
 
+	if (p->state != PEER_CLOSED)
+		peer_count(p);
 	switch (p->state) {
 	case PEER_READING:
 		if (p->job.queued)
 			break;
-		if (p->eof || may_drain(p)) {
-			peer_close(p, p->eof ? "end of input" : "draining");
+		end = end_of(p);
+		if (end) {
+			peer_close(p, end);
 			return;
 		}
 		want = EV_READ;
@@ -321,7 +373,7 @@ peer_settle(struct peer *p)
 		if (stuck)
 			want = EV_WRITE;
 		else
-			loop_after_turn(p->set->loop, &p->job);
+			streams_append(p);
 		break;
 	case PEER_CLOSED:
 		return;
@@ -333,6 +385,29 @@ peer_settle(struct peer *p)
 	peer_watch(p, want);
 }
 
+/* Is it its turn? If not, the event comes again with the next turn. */
+static bool
+peer_begin(struct peer *p)
+{
+	loop_after_turn(p->set->loop, &p->set->turn_job);
+	if (!usage_may_go(p->usage, p->round))
+		return false;
+	p->round = p->usage->round + 1;
+	p->began_us = clock_boot_us();
+	p->set->service->now_ms = p->began_us / 1000;
+	return true;
+}
+
+/* Counts the time that its turn took. It may be closed. */
+static void
+peer_end(struct peer *p)
+{
+	int64_t us = clock_boot_us() - p->began_us;
+
+	p->usage->spent_us += us;
+	tally_sent(&p->set->service->tally, us);
+}
+
 static void
 on_io(evutil_socket_t fd, short what, void *arg)
 {
@@ -340,6 +415,8 @@ on_io(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (!peer_begin(p))
+		return;
 	if (p->state == PEER_READING) {
 		peer_read(p);
 	} else if (p->state == PEER_WRITING && peer_flush(p)) {
@@ -348,25 +425,52 @@ on_io(evutil_socket_t fd, short what, void *arg)
 			peer_work(p, &p->in);
 	}
 	peer_settle(p);
+	peer_end(p);
+}
+
+/* Whole frames may have come behind the request that is answered now. */
+static void
+peer_resume(struct peer *p)
+{
+	if (p->state == PEER_READING && p->in.len > 0)
+		peer_work(p, &p->in);
+	peer_settle(p);
 }
 
 void
 peer_go_on(struct later *job)
 {
-	struct peer *p = (struct peer *)((char *)job - offsetof(struct peer, job));
+	struct peer *p = CHAIN_OWNER(job, struct peer, job);
 
+	p->round = 0; /* jobs have an order of their own */
+	if (!peer_begin(p)) {
+		loop_after_turn(p->set->loop, job);
+		return;
+	}
 	if (p->state == PEER_WAITING && p->answer_ready) {
 		p->answer_ready = false;
+		tally_begin(&p->set->service->tally);
 		p->progress.pending->write(p->progress.pending, &p->set->out);
 		drop_progress(p);
+		peer_limit(p, 0);
 		peer_become(p, PEER_READING);
 		peer_send(p);
-	} else if (p->state == PEER_WRITING && p->out.len == 0) {
-		peer_written(p);
 	}
-	if (p->state == PEER_READING && p->in.len > 0)
-		peer_work(p, &p->in);
-	peer_settle(p);
+	peer_resume(p);
+	peer_end(p);
+}
+
+void
+peer_stream(struct peer *p, size_t *budget)
+{
+	struct stream *stream = p->progress.stream;
+
+	if (stream->fill(stream, &p->set->out, budget))
+		drop_progress(p);
+	peer_send(p);
+	if (p->state == PEER_WRITING && p->out.len == 0)
+		peer_written(p);
+	peer_resume(p);
 }
 
 void

@@ -13,87 +13,43 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define STUCK_MS         30000 /* half a frame, or a reply nobody reads: then we close */
-#define SWEEP_MS         1000  /* how often that is looked for, while there is any */
-#define DRAIN_GRACE_MS   200   /* for a connection that has not asked yet */
-#define REFUSED_EVERY_MS 10000 /* at most one log line about refused connections */
-
-/* --- caps ------------------------------------------------------------------------------ */
-
-static struct uid_count *
-uid_find(struct peers *ps, uid_t uid)
-{
-	for (size_t i = 0; i < ps->n_uids; i++)
-		if (ps->by_uid[i].uid == uid)
-			return &ps->by_uid[i];
-	return NULL;
-}
-
-static int
-uid_charge(struct peers *ps, uid_t uid)
-{
-	struct uid_count *c = uid_find(ps, uid);
-	size_t cap = ps->uids_cap ? ps->uids_cap * 2 : 8;
-
-	if (!c) {
-		if (ps->n_uids == ps->uids_cap) {
-			c = mem_resize(ps->by_uid, cap * sizeof *c);
-			if (!c)
-				return -ENOMEM;
-			ps->by_uid = c;
-			ps->uids_cap = cap;
-		}
-		c = &ps->by_uid[ps->n_uids++];
-		*c = (struct uid_count){ .uid = uid };
-	}
-	if (c->n >= ps->limits.max_connections_per_uid)
-		return -EUSERS;
-	c->n++;
-	return 0;
-}
-
-static void
-uid_discharge(struct peers *ps, uid_t uid)
-{
-	struct uid_count *c = uid_find(ps, uid);
-
-	if (c && --c->n == 0)
-		*c = ps->by_uid[--ps->n_uids];
-}
-
-/* --- the list of those with a deadline --------------------------------------------------- */
+#define STUCK_MS       30000 /* half a frame, or a response that is not read: then we close */
+#define SWEEP_S        1     /* how often that is looked for, while there is any */
+#define DRAIN_GRACE_MS 200   /* for a connection that has not asked yet */
+#define LOG_EVERY_MS                                                                               \
+	10000          /* at most one line about refused connections, and one about closed ones */
+#define EVICT_TRIES 64 /* connections looked at, or closed, to make room */
 
 void
 peer_moved(struct peer *p)
 {
-	struct peers *ps = p->set;
+	chain_remove(&p->stuck);
+}
 
-	if (!p->on_stuck_list)
-		return;
-	*(p->stuck_prev ? &p->stuck_prev->stuck_next : &ps->stuck_first) = p->stuck_next;
-	*(p->stuck_next ? &p->stuck_next->stuck_prev : &ps->stuck_last) = p->stuck_prev;
-	p->on_stuck_list = false;
-	if (!ps->stuck_first)
-		evtimer_del(ps->sweep);
+void
+peers_sweep_later(struct peers *ps)
+{
+	static const struct timeval sweep = { .tv_sec = SWEEP_S };
+
+	if (!evtimer_pending(ps->sweep, NULL))
+		(void)evtimer_add(ps->sweep, &sweep); /* cannot fail: the heap has had its room */
 }
 
 /* All deadlines are equally long, so the one set last is the last to pass. */
 void
 peer_stuck(struct peer *p)
 {
-	static const struct timeval sweep = { .tv_usec = 0, .tv_sec = SWEEP_MS / 1000 };
-	struct peers *ps = p->set;
-
-	if (p->on_stuck_list)
+	if (!chain_is_empty(&p->stuck))
 		return;
 	p->since_ms = clock_boot_ms();
-	p->stuck_prev = ps->stuck_last;
-	p->stuck_next = NULL;
-	*(ps->stuck_last ? &ps->stuck_last->stuck_next : &ps->stuck_first) = p;
-	if (!ps->stuck_last)
-		(void)evtimer_add(ps->sweep, &sweep); /* can not fail: the heap has had its room */
-	ps->stuck_last = p;
-	p->on_stuck_list = true;
+	chain_append(&p->set->stuck, &p->stuck);
+	peers_sweep_later(p->set);
+}
+
+static struct peer *
+first_stuck(const struct peers *ps)
+{
+	return chain_is_empty(&ps->stuck) ? NULL : CHAIN_OWNER(ps->stuck.next, struct peer, stuck);
 }
 
 static void
@@ -101,31 +57,133 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 {
 	struct peers *ps = arg;
 	int64_t now_ms = clock_boot_ms();
+	struct peer *p;
 
 	(void)fd;
 	(void)what;
-	while (ps->stuck_first && now_ms - ps->stuck_first->since_ms >= STUCK_MS)
-		peer_close(ps->stuck_first, ps->stuck_first->state == PEER_WRITING
-						? "the client does not read"
-						: "half a request");
+	while ((p = first_stuck(ps)) && now_ms - p->since_ms >= STUCK_MS)
+		peer_close(
+		    p, p->state == PEER_WRITING ? "the client does not read" : "half a request");
+	if (streams_check(ps, now_ms) || first_stuck(ps))
+		peers_sweep_later(ps);
 }
 
-/* --- birth, drain, end -------------------------------------------------------------------- */
+/* --- caps ---------------------------------------------------------------------------------- */
+
+static bool
+log_is_due(int64_t *logged_ms)
+{
+	int64_t now_ms = clock_boot_ms();
+
+	if (now_ms - *logged_ms < LOG_EVERY_MS)
+		return false;
+	*logged_ms = now_ms;
+	return true;
+}
 
 static void
 refuse(struct peers *ps, int fd, uid_t uid, const char *why)
 {
-	int64_t now_ms = clock_boot_ms();
-
 	(void)close(fd);
-	ps->refused++;
-	if (now_ms - ps->refused_logged_ms < REFUSED_EVERY_MS)
+	ps->stats.refused++;
+	if (!log_is_due(&ps->refused_logged_ms))
 		return;
 	log_warn("connection refused", LOG_INT("uid", uid), LOG_STR("reason", why),
-	    LOG_INT("connections", ps->count), LOG_INT("refused", (int64_t)ps->refused));
-	ps->refused_logged_ms = now_ms;
-	ps->refused = 0;
+	    LOG_INT("connections", ps->count),
+	    LOG_INT("refused", (int64_t)(ps->stats.refused - ps->refused_logged)));
+	ps->refused_logged = ps->stats.refused;
 }
+
+static void
+evict(struct peer *p)
+{
+	struct peers *ps = p->set;
+	uid_t uid = p->caller.uid;
+
+	peer_close(p, "it gives way to others");
+	ps->stats.evicted++;
+	if (!log_is_due(&ps->evicted_logged_ms))
+		return;
+	log_warn("connections closed: others need their room", LOG_INT("uid", uid),
+	    LOG_INT("connections", ps->count),
+	    LOG_INT("closed", (int64_t)(ps->stats.evicted - ps->evicted_logged)));
+	ps->evicted_logged = ps->stats.evicted;
+}
+
+/* Nothing is asked and nothing is unread, in the kernel's buffers either. */
+static bool
+is_idle(const struct peer *p)
+{
+	char byte;
+
+	return p->state == PEER_READING && p->in.len == 0 && !p->job.queued &&
+	       recv(p->caller.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
+}
+
+/*
+ * Closes the user's connection that has been idle for longest; if none is, the one that has been
+ * stuck for longest. False: all that were looked at are busy.
+ */
+static bool
+make_room(struct usage *u)
+{
+	struct peer *stuck = NULL;
+	struct chain *n = u->recent.next;
+
+	for (int i = 0; i < EVICT_TRIES && n != &u->recent; i++, n = n->next) {
+		struct peer *p = CHAIN_OWNER(n, struct peer, recent);
+
+		if (is_idle(p)) {
+			evict(p);
+			return true;
+		}
+		if (!stuck && !chain_is_empty(&p->stuck))
+			stuck = p;
+	}
+	if (stuck)
+		evict(stuck);
+	return stuck != NULL;
+}
+
+/* The user's connection that has been stuck for longest; NULL: none is. */
+static struct peer *
+find_stuck(const struct peers *ps, const struct usage *u)
+{
+	for (struct chain *n = ps->stuck.next; n != &ps->stuck; n = n->next)
+		if (CHAIN_OWNER(n, struct peer, stuck)->usage == u)
+			return CHAIN_OWNER(n, struct peer, stuck);
+	return NULL;
+}
+
+bool
+peers_fit(struct peers *ps, const struct usage *u, size_t more)
+{
+	for (int i = 0; !usage_fits(&ps->usages, u, more); i++) {
+		struct usage *heaviest = usage_in_the_way(&ps->usages, u, more);
+		struct peer *p = heaviest ? find_stuck(ps, heaviest) : NULL;
+
+		if (!p || ps->draining || i == EVICT_TRIES)
+			return false;
+		evict(p);
+	}
+	return true;
+}
+
+/*
+ * The user's new connection is counted already. NULL: there is room for it; else which cap is
+ * reached.
+ */
+static const char *
+find_room(struct peers *ps, struct usage *u)
+{
+	if (u->connections > ps->limits.max_connections_per_uid && !make_room(u))
+		return "max_connections_per_uid reached";
+	if (ps->count >= ps->limits.max_connections && !make_room(usages_heaviest(&ps->usages)))
+		return "max_connections reached";
+	return NULL;
+}
+
+/* --- birth, drain, end -------------------------------------------------------------------- */
 
 /* The replica is in the middle of its own turn: the answer is fetched after it. */
 static void
@@ -135,13 +193,14 @@ on_answer_ready(void *arg)
 }
 
 static struct peer *
-peer_new(struct peers *ps, int fd, const struct ucred *cred)
+peer_new(struct peers *ps, int fd, const struct ucred *cred, struct usage *u)
 {
 	struct peer *p = mem_zalloc(sizeof *p);
 
 	if (!p)
 		return NULL;
 	p->set = ps;
+	p->usage = u;
 	p->state = PEER_READING;
 	p->id = ++ps->last_id;
 	p->caller =
@@ -151,11 +210,12 @@ peer_new(struct peers *ps, int fd, const struct ucred *cred)
 	p->progress.ready = on_answer_ready;
 	p->progress.arg = p;
 	p->job.run = peer_go_on;
-	p->next = ps->first;
-	p->at = &ps->first;
-	if (p->next)
-		p->next->at = &p->next;
-	ps->first = p;
+	chain_init(&p->all);
+	chain_init(&p->recent);
+	chain_init(&p->stuck);
+	chain_init(&p->streams);
+	chain_append(&ps->all, &p->all);
+	chain_append(&u->recent, &p->recent);
 	ps->count++;
 	return p;
 }
@@ -165,10 +225,11 @@ peers_remove(struct peer *p)
 {
 	struct peers *ps = p->set;
 
-	*p->at = p->next;
-	if (p->next)
-		p->next->at = p->at;
-	uid_discharge(ps, p->caller.uid);
+	chain_remove(&p->all);
+	chain_remove(&p->recent);
+	usage_hold(&ps->usages, p->usage, &p->held, 0);
+	usage_leave(p->usage);
+	loop_after_turn(ps->loop, &ps->turn_job); /* its user may have gone with it */
 	ps->count--;
 	if (ps->draining && ps->count == 0)
 		ps->drained(ps->drained_env);
@@ -179,35 +240,35 @@ peers_accept(struct peers *ps, int fd)
 {
 	struct ucred cred = { .uid = (uid_t)-1 };
 	socklen_t size = sizeof cred;
-	struct peer *p;
+	const char *why = "no credentials";
+	struct peer *p = NULL;
+	struct usage *u;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0) {
-		refuse(ps, fd, cred.uid, "no credentials");
+		refuse(ps, fd, cred.uid, why);
 		return;
 	}
-	if (ps->count >= ps->limits.max_connections) {
-		refuse(ps, fd, cred.uid, "max_connections reached");
-		return;
+	u = usage_join(&ps->usages, cred.uid);
+	why = u ? find_room(ps, u) : "out of memory";
+	if (!why) {
+		why = "out of memory";
+		p = peer_new(ps, fd, &cred, u);
 	}
-	switch (uid_charge(ps, cred.uid)) {
-	case 0:
-		break;
-	case -EUSERS:
-		refuse(ps, fd, cred.uid, "max_connections_per_uid reached");
-		return;
-	default:
-		refuse(ps, fd, cred.uid, "out of memory");
-		return;
-	}
-	p = peer_new(ps, fd, &cred);
 	if (!p) {
-		uid_discharge(ps, cred.uid);
-		refuse(ps, fd, cred.uid, "out of memory");
+		if (u)
+			usage_leave(u);
+		refuse(ps, fd, cred.uid, why);
 		return;
 	}
 	log_debug("connection opened", LOG_INT("id", p->id), LOG_INT("uid", cred.uid),
 	    LOG_INT("pid", cred.pid));
 	peer_settle(p);
+}
+
+static void
+next_turn(struct later *job)
+{
+	usages_next_turn(&CHAIN_OWNER(job, struct peers, turn_job)->usages);
 }
 
 int
@@ -220,11 +281,17 @@ peers_new(struct peers **out, struct loop *loop, struct service *service,
 		return -ENOMEM;
 	ps->loop = loop;
 	ps->service = service;
-	ps->limits = *limits;
-	ps->refused_logged_ms = -REFUSED_EVERY_MS;
+	chain_init(&ps->all);
+	chain_init(&ps->stuck);
+	chain_init(&ps->streams);
+	usages_init(&ps->usages, limits->max_buffered);
+	ps->streams_job.run = streams_run;
+	ps->turn_job.run = next_turn;
+	ps->refused_logged_ms = ps->evicted_logged_ms = -LOG_EVERY_MS;
 	buf_init(&ps->in, limits->max_frame + 1);
 	buf_init(&ps->out, LIMIT_REPLY + FLUSH_BYTES);
-	ps->sweep = event_new(loop_base(loop), -1, EV_PERSIST, on_sweep, ps);
+	peers_limit(ps, limits);
+	ps->sweep = evtimer_new(loop_base(loop), on_sweep, ps);
 	if (!ps->sweep || denials_new(&service->denials, loop) < 0) {
 		peers_free(ps);
 		return -ENOMEM;
@@ -237,6 +304,9 @@ void
 peers_limit(struct peers *ps, const struct peers_limits *limits)
 {
 	ps->limits = *limits;
+	if (!limits->max_connections_per_uid)
+		ps->limits.max_connections_per_uid = (limits->max_connections * 3 + 3) / 4;
+	ps->usages.max_bytes = limits->max_buffered;
 	if (ps->in.max < limits->max_frame + 1)
 		ps->in.max = limits->max_frame + 1; /* those that are there keep their own cap */
 }
@@ -245,10 +315,13 @@ peers_limit(struct peers *ps, const struct peers_limits *limits)
 static void
 drain_round(struct peers *ps)
 {
-	struct peer *p, *next;
+	struct chain *n, *next;
 
-	for (p = ps->first; p; p = next) {
-		next = p->next;
+	ps->service->now_ms = clock_boot_ms();
+	for (n = ps->all.next; n != &ps->all; n = next) {
+		struct peer *p = CHAIN_OWNER(n, struct peer, all);
+
+		next = n->next;
 		if (p->state == PEER_WAITING && !p->answer_ready)
 			peer_answer(p);
 		if (p->state == PEER_READING && !p->job.queued)
@@ -294,20 +367,30 @@ peers_count(const struct peers *ps)
 	return ps->count;
 }
 
+void
+peers_stats(const struct peers *ps, struct peers_stats *out)
+{
+	*out = ps->stats;
+	out->connections = ps->count;
+	out->buffered_bytes = ps->usages.bytes;
+}
+
 struct peers *
 peers_free(struct peers *ps)
 {
 	if (!ps)
 		return NULL;
 	ps->draining = false;
-	while (ps->first)
-		peer_close(ps->first, "stopping");
+	while (!chain_is_empty(&ps->all))
+		peer_close(CHAIN_OWNER(ps->all.next, struct peer, all), "stopping");
+	loop_forget(ps->loop, &ps->streams_job);
+	loop_forget(ps->loop, &ps->turn_job);
+	usages_next_turn(&ps->usages);
 	if (ps->grace)
 		event_free(ps->grace);
 	if (ps->sweep)
 		event_free(ps->sweep);
 	ps->service->denials = denials_free(ps->service->denials);
-	mem_free(ps->by_uid);
 	buf_fini(&ps->in);
 	buf_fini(&ps->out);
 	mem_free(ps);

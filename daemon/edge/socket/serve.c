@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/socket/serve.h"
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "edge/socket/list.h"
 #include "edge/socket/lookup.h"
@@ -18,7 +17,7 @@ service_refuse(struct service *s, const struct caller *c, enum permission permis
 		return;
 	}
 	secrets_write_denied(out);
-	denials_note(s->denials, c, what, key, clock_boot_ms());
+	denials_note(s->denials, c, what, key, s->now_ms);
 }
 
 static enum serve_outcome

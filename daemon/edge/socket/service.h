@@ -22,6 +22,7 @@
 
 /* Borrowed by all connections. The rules, hide_teams and the ids change on reload. */
 struct service {
+	int64_t now_ms; /* when the request being served was taken up (CLOCK_BOOTTIME) */
 	struct replica *replica;
 	const struct ready *ready; /* for Status */
 	const struct acl *acl;
@@ -29,6 +30,8 @@ struct service {
 	bool hide_teams;               /* [access] teams: a key that holds "___" needs its team */
 	void (*wait_began)(void *env); /* a request waits for data: replica_turn() is due */
 	void (*report)(void *env, struct report *out); /* fills what Status shows of other parts */
+	/* Drops a reference; the last one costs a wipe, which is not done in the loop. */
+	void (*release)(void *env, struct generation *g);
 	void *env;
 	struct denials *denials; /* of the connections; NULL: none are logged */
 	struct tally tally;
@@ -49,14 +52,22 @@ struct pending {
 	void *arg;
 };
 
+/*
+ * The budget of a turn, which all streams share, is counted in comparisons of a key with a pattern:
+ * some 25 ns each.
+ */
 struct stream {
 	/*
-	 * Appends the next piece, about 32 KiB, or nothing when this turn's budget is spent. True:
-	 * the end.
+	 * Appends the next piece, up to about 32 KiB, and takes what that cost off *budget. Stops
+	 * early, maybe without a byte, when nothing is left of it. True: the end.
 	 */
-	bool (*fill)(struct stream *s, struct buf *out);
+	bool (*fill)(struct stream *s, struct buf *out, size_t *budget);
 	void (*drop)(struct stream *s); /* frees */
+	struct generation *generation;  /* the one it reads, its own reference; NULL: none */
+	int64_t replaced_ms; /* the connection's: when that was no longer served; 0: it still is */
 };
+
+#define STREAM_BYTES ((size_t)36 * 1024) /* counted for a stream's buffer while it lasts */
 
 /* What an unfinished request leaves with its connection. */
 struct serve_progress {

@@ -103,7 +103,7 @@ write_status(struct buf *params, const struct service *s)
 	struct replica_status st;
 	struct report r;
 
-	replica_status(s->replica, clock_boot_ms(), &st);
+	replica_status(s->replica, s->now_ms, &st);
 	s->report(s->env, &r);
 	buf_addc(params, '{');
 	status_write_state(params, &st);
