@@ -13,17 +13,14 @@ import sys
 import pytest
 from airflow_connd import _options
 from connd_testing import REPO
+from doc_commands import blocks
 from harness import BIN
 
-README = (REPO / "python-shim" / "README.md").read_text()
+README = REPO / "python-shim" / "README.md"
 DEV_PYTHON = REPO / ".venvs" / "dev" / "bin" / "python"
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-
-
-COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
+COMMANDS = [line for block in blocks(README, "sh") for line in block.text.splitlines()]
 
 
 def install(arguments, home, tmp_path):
@@ -80,10 +77,10 @@ def test_there_are_commands():
     assert {shlex.split(command)[0] for command in COMMANDS} == {"pip", "python", "airflow"}
 
 
-@pytest.mark.parametrize("block", blocks("ini"))
+@pytest.mark.parametrize("block", blocks(README, "ini"), ids=str)
 def test_configuration(block):
     parser = configparser.RawConfigParser()
-    parser.read_string(block)
+    parser.read_string(block.text)
     for section, backend in (("secrets", "backend"), ("workers", "secrets_backend")):
         if parser.has_section(section):
             assert parser.get(section, backend) == "airflow_connd.ConndBackend"
@@ -93,7 +90,9 @@ def test_configuration(block):
 
 def test_table_of_options():
     rows = re.findall(
-        r"^\| (`[a-z_, `]+`) \| ([^|]+) \| ", README.split("## Options")[1], re.MULTILINE
+        r"^\| (`[a-z_, `]+`) \| ([^|]+) \| ",
+        README.read_text().split("## Options")[1],
+        re.MULTILINE,
     )
     documented = {name: default for names, default in rows for name in re.findall(r"\w+", names)}
     assert list(documented) == list(_options._OPTIONS)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fault matrix: each test that hands a Row to the fixture `row` is a line of the table that is
-printed at the end (--markdown: as the README has it)."""
+printed at the end (--markdown: as docs/outages.md has it)."""
 
 from __future__ import annotations
 

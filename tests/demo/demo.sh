@@ -189,7 +189,7 @@ hook production "warehouse: conn_type=postgres host=warehouse.acme.example port=
 	"password=demo-p@ss/w:rd extra={'sslmode': 'verify-full', 'keepalives': 1}" \
 	"object_store: conn_type=aws login=AKIADEMO password=demo-key extra={'region_name': 'eu-central-1'}" \
 	"billing: conn_type=http host=https://billing.acme.example password=demo-billing" -- warehouse object_store billing
-cli production warehouse.acme.example demo-p@ss/w:rd 5432 -- connections get warehouse -o json
+cli production warehouse.acme.example demo-p@ss/w:rd 5432 -- connections get -v warehouse -o json
 cli production production '!staging' -- variables get environment
 
 say "Airflow, in staging: the overrides, and no billing"
@@ -197,7 +197,7 @@ hook staging "warehouse: conn_type=postgres host=staging-db.acme.example port=54
 	"password=demo-p@ss/w:rd extra={'sslmode': 'prefer', 'keepalives': 1}" \
 	"object_store: conn_type=aws login=AKIADEMO password=demo-key" \
 	"billing: AirflowNotFoundException" '!demo-billing' -- warehouse object_store billing
-cli staging staging-db.acme.example demo-p@ss/w:rd 5432 -- connections get warehouse -o json
+cli staging staging-db.acme.example demo-p@ss/w:rd 5432 -- connections get -v warehouse -o json
 cli staging staging '!production' -- variables get environment
 
 say "The override of staging changes: a new host"

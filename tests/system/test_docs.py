@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""README.md and docs/*.md: every command is run, page by page, in a booted machine of its own.
+
+What a page runs, and what it does not and why, is PAGES below. Airflow is the one of .venvs/airflow33.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import doc_commands
+import pytest
+from box import Box
+
+REPO = Path(__file__).resolve().parents[2]
+VENVS = REPO / ".venvs"
+AIRFLOW_HOME = "/home/airflow/airflow"
+WORKER = """\
+[Service]
+User=airflow
+ExecStart=/bin/sleep infinity
+"""
+
+
+@dataclass
+class Page:
+    """How a page is run: what the machine needs first, what is not run, and what comes before a block."""
+
+    path: str
+    prepare: Callable[[Box], object] = lambda box: None
+    not_run: dict[str, str] = field(default_factory=dict)
+    before: dict[str, Callable[[Box], object]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.path
+
+
+def machine_with_airflow(box: Box) -> None:
+    """A user airflow, a worker's unit, and pip, python and airflow of a virtual environment."""
+    box.run("useradd", "--create-home", "airflow")
+    box.run("install", "-d", "-o", "airflow", AIRFLOW_HOME)
+    box.write("/etc/systemd/system/airflow-worker.service", WORKER)
+    airflow, dev = VENVS / "airflow33" / "bin", VENVS / "dev" / "bin"
+    pip = f"{dev}/python -m pip --python {airflow}/python"
+    pip_offline = f'exec {pip} "$1" --no-index --no-build-isolation --no-deps -q "${{@:2}}"'
+    for name, text in {
+        "pip": pip_offline,
+        "python": f'exec {airflow}/python "$@"',
+        "airflow": f'exec {airflow}/airflow "$@"',
+    }.items():
+        box.write(f"/usr/local/bin/{name}", f"#!/bin/bash\n{text}\n", 0o755)
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "start", "airflow-worker.service")
+
+
+def run_in(box: Box) -> doc_commands.Runner:
+    def run(script: str):
+        inside = f"cd {REPO}; export HOME=/root; {script}"
+        return box.run("bash", "-c", inside, check=False, timeout=150)
+
+    return run
+
+
+def script(page: Page, box: Box) -> doc_commands.Script:
+    before = {name: lambda hook=hook: hook(box) for name, hook in page.before.items()}
+    files = {"airflow.cfg": f"{AIRFLOW_HOME}/airflow.cfg"}
+    return doc_commands.Script(REPO / page.path, run_in(box), page.not_run, before, files)
+
+
+def after_the_readme(box: Box) -> None:
+    """What the README leads to; the other pages begin there."""
+    machine_with_airflow(box)
+    seen = "is shown by the README's own test, and takes seconds"
+    looks = ("$ runuser -u airflow", "$ connctl list", "runuser -u airflow", "pip install")
+    not_run = {name.removeprefix("$ "): seen for name in looks}
+    script(Page("README.md", not_run={**README.not_run, **not_run}), box).play()
+
+
+README = Page(
+    "README.md",
+    machine_with_airflow,
+    not_run={"make deb": "its packages are what this suite installs: tests/run.sh builds them"},
+)
+PAGES = [
+    README,
+    Page("docs/outages.md", after_the_readme),
+]
+
+# Pages whose commands another test runs.
+ELSEWHERE: dict[str, str] = {
+    "docs/security.md": "has none; tests/lint/security.sh checks the tests it names"
+}
+
+
+def test_every_page_is_listed() -> None:
+    there = {"README.md", *(f"docs/{page.name}" for page in (REPO / "docs").glob("*.md"))}
+    assert {page.path for page in PAGES} | set(ELSEWHERE) == there
+
+
+@pytest.mark.parametrize("page", ["README.md", *ELSEWHERE, *map(str, PAGES[1:])])
+def test_links_lead_somewhere(page: str) -> None:
+    path = REPO / page
+    links = re.findall(r"\]\(([^)#]+)", path.read_text())
+    gone = [link for link in links if "://" not in link and not (path.parent / link).exists()]
+    assert not gone
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_page(box: Box, page: Page) -> None:
+    box.start()
+    box.run("rm", "-f", "/usr/sbin/policy-rc.d")
+    page.prepare(box)
+    script(page, box).play()
+
+
+def play(directory: Path, text: str, **lists) -> None:
+    """A page of this text, run by a bash on this machine."""
+    (directory / "page.md").write_text(text)
+
+    def run(script: str):
+        return subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+
+    session = str(directory / "session")
+    doc_commands.Script(directory / "page.md", run, session=session, **lists).play()
+
+
+def test_a_page_is_one_session(workdir: Path) -> None:
+    text = "```sh\nNAME=connd\numask 027\n```\n- item\n\n  ```console\n  $ echo $NAME $(umask)\n  c...d 0027\n  ```\n"
+    play(workdir, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "lists", "said"),
+    [
+        ("\n```sh\ntrue\nfalse | true\n```\n", {}, "page.md:3: exit status 1"),
+        ("```console\n$ echo one\ntwo\n```\n", {}, "the page\ntwo\n--- the command\none"),
+        ("```sh\ntrue\n```\n", {"not_run": {"false": "gone"}}, r"no block begins with \['false'\]"),
+    ],
+)
+def test_a_page_that_is_wrong_fails(workdir: Path, text: str, lists: dict, said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        play(workdir, text, **lists)
