@@ -25,9 +25,12 @@ stage_inputs() { make -s fuzz-inputs WERROR=-Werror MODE=asan; }
 stage_shim() { "$python" -m pytest -q python-shim/tests; }
 # Most of these wait for a time-out or a retry: several at once.
 stage_e2e() { pytest_in tests/e2e build/asan -n 6; }
-# What a sanitizer would distort: how much memory there is, what is in it, how many clients fit, how
-# programs are linked.
-stage_release() { pytest_in tests/e2e build -k "test_memory or test_programs or test_manager_shares"; }
+# What a sanitizer would distort: how much memory there is, what is in it, how many clients fit, what
+# a request costs, how programs are linked.
+stage_release() {
+	pytest_in tests/e2e build \
+		-k "test_memory or test_programs or test_manager_shares or test_manager_cost"
+}
 # Marked secrets through everything, and then searched for.
 stage_canaries() { pytest_in tests/e2e/test_canaries.py build; }
 # Every fault in turn, under load; make chaos is the long round of it.

@@ -103,6 +103,76 @@ def test_operations_are_complete(described: Any) -> None:
     assert len(names) == len(set(names))
 
 
+# What the hosted description has for these, by the names that clients are generated from: members that
+# are always in a response, and those that may be.
+HOSTED_RESPONSES = {
+    "EnvironmentObjectsPaginated": ("environmentObjects limit offset totalCount", ""),
+    "EnvironmentObject": (
+        "objectKey objectType scope scopeEntityId setFields",
+        "id description autoLinkDeployments connection airflowVariable environmentVariable metricsExport"
+        " links excludeLinks sourceScope sourceScopeEntityId createdAt updatedAt createdBy updatedBy",
+    ),
+    "EnvironmentObjectConnection": (
+        "type", "connectionAuthType host login password schema port extra",
+    ),
+    "ConnectionAuthType": (
+        "id name airflowType authMethodName description providerPackageName parameters",
+        "providerLogo guidePath",
+    ),
+    "ConnectionAuthTypeParameter": (
+        "airflowParamName friendlyName dataType description isInExtra isRequired isSecret",
+        "example pattern",
+    ),
+    "EnvironmentObjectAirflowVariable": ("value isSecret", ""),
+    "EnvironmentObjectEnvironmentVariable": ("value isSecret", ""),
+    "EnvironmentObjectMetricsExport": (
+        "endpoint exporterType",
+        "authType basicToken username password sigV4AssumeArn sigV4StsRegion headers labels",
+    ),
+    "EnvironmentObjectLink": (
+        "scope scopeEntityId setFields",
+        "connectionOverrides airflowVariableOverrides environmentVariableOverrides metricsExportOverrides",
+    ),
+    "EnvironmentObjectConnectionOverrides": ("", "type host login password port schema extra"),
+    "EnvironmentObjectVariableOverrides": ("value", ""),
+    "EnvironmentObjectMetricsExportOverrides": (
+        "", "endpoint exporterType authType basicToken username password sigV4AssumeArn sigV4StsRegion"
+        " headers labels",
+    ),
+    "EnvironmentObjectExcludeLink": ("scope scopeEntityId", ""),
+    "BasicSubjectProfile": ("id", "subjectType username fullName avatarUrl apiTokenName"),
+    "CreateEnvironmentObject": ("id", ""),
+    "Error": ("message requestId statusCode", "fieldErrors"),
+    "FieldValidationError": ("code field message", ""),
+}  # fmt: skip
+
+
+def members(described: Any, name: str) -> tuple[set[str], set[str]]:
+    """Of a schema: those that are required, and all."""
+    schema = described["components"]["schemas"][name]
+    if "$ref" in schema:
+        return members(described, schema["$ref"].rsplit("/", 1)[1])
+    return set(schema.get("required", [])), set(schema["properties"])
+
+
+def test_responses_have_what_stock_clients_are_generated_from(described: Any) -> None:
+    for name, (always, sometimes) in HOSTED_RESPONSES.items():
+        required, known = members(described, name)
+        assert set(always.split()) <= required, name
+        assert set((always + " " + sometimes).split()) <= known, name
+
+
+def test_objects_refuse_with_the_statuses_that_the_hosted_api_declares(described: Any) -> None:
+    top = "/organizations/{organizationId}/environment-objects"
+    one = top + "/{environmentObjectId}"
+    for path, method, conflicts in (
+        (top, "get", False), (top, "post", True), (one, "get", False), (one, "post", True),
+        (one, "delete", True), (one + "/exclude-linking", "post", True),
+    ):  # fmt: skip
+        declared = set(described["paths"][path][method]["responses"])
+        assert {"401", "403", "404", "405", "500"} | ({"409"} if conflicts else set()) <= declared
+
+
 def test_the_catalogue_is_what_a_connection_may_name(manager: Manager, described: Any) -> None:
     path = f"/v1/organizations/{manager.organization}/connection-auth-types?limit=1000"
     catalogue = send(manager, "GET", path).body["connectionAuthTypes"]
