@@ -137,6 +137,21 @@ $(foreach f,$(EMBED),$(eval $(call embed_rule,$f)))
 
 -include $(shell find $B -name '*.d' 2>/dev/null)
 
+# --- what the option tables say, checked in -------------------------------------------
+
+GENERATE := $B/conf/generate
+
+$(GENERATE): %: %.o $(call archives,ctl base)
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ -lsodium
+
+.PHONY: generated check-generated
+generated: $(GENERATE) ## write completions and manual pages anew from the option tables
+	@conf/generate.sh $(GENERATE)
+
+check-generated: $(GENERATE)
+	@conf/generate.sh $(GENERATE) --check
+
 # --- checks --------------------------------------------------------------------------
 
 # The archives are static: a test takes from them what it uses, and what that stands on.
@@ -304,7 +319,7 @@ APT_BUILD := gcc make pkg-config libc6-dev \
 	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libsqlite3-dev libssl-dev \
 	zlib1g-dev
 APT_TEST := libcmocka-dev clang libclang-rt-CLANG-dev clang-format clang-tidy cppcheck shellcheck \
-	mandoc varlink-go \
+	mandoc varlink-go zsh fish \
 	systemd dbus libnss-systemd procps util-linux strace gdb binutils nginx \
 	python3 python3-venv python3-dev git curl ca-certificates openssl
 
@@ -326,9 +341,16 @@ CONFIGS      := conf/connd.conf conf/connd-manager.conf
 # Of a file in this tree: where it is installed.
 installed_man  = $(PREFIX)/share/man/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 installed_unit = $(UNITDIR)/$(notdir $(1))
+# connctl.bash: each shell has a directory and a form of name of its own.
+completion_bash = $(PREFIX)/share/bash-completion/completions/$(1)
+completion_zsh  = $(PREFIX)/share/zsh/vendor-completions/_$(1)
+completion_fish = $(PREFIX)/share/fish/vendor_completions.d/$(1).fish
+installed_completion = $(call completion_$(subst .,,$(suffix $(1))),$(basename $(notdir $(1))))
+COMPLETIONS   := $(wildcard conf/completions/*)
 UNITS         := $(wildcard systemd/*.service systemd/*.socket systemd/*.timer)
 INSTALLED     := $(patsubst $(BIN)/%,$(PREFIX)/bin/%,$(PROGRAMS)) \
 	$(foreach f,$(wildcard conf/man/*),$(call installed_man,$f)) \
+	$(foreach f,$(COMPLETIONS),$(call installed_completion,$f)) \
 	$(foreach f,$(UNITS),$(call installed_unit,$f)) \
 	$(patsubst systemd/%.sysusers,$(SYSUSERSDIR)/%.conf,$(wildcard systemd/*.sysusers)) \
 	$(patsubst systemd/%.tmpfiles,$(TMPFILESDIR)/%.conf,$(wildcard systemd/*.tmpfiles)) \
@@ -336,9 +358,10 @@ INSTALLED     := $(patsubst $(BIN)/%,$(PREFIX)/bin/%,$(PROGRAMS)) \
 
 # A configuration that is there already is the operator's and stays.
 .PHONY: install uninstall
-install: $(PROGRAMS) ## programs, units, manual pages, example configurations; honours DESTDIR and PREFIX
+install: $(PROGRAMS) ## programs, units, manual pages, completions, example configurations; honours DESTDIR and PREFIX
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
 	$(foreach f,$(wildcard conf/man/*),install -D -m 0644 $f $(DESTDIR)$(call installed_man,$f) &&) :
+	$(foreach f,$(COMPLETIONS),install -D -m 0644 $f $(DESTDIR)$(call installed_completion,$f) &&) :
 	install -d $(DESTDIR)$(UNITDIR)
 	$(foreach f,$(UNITS),sed 's,/usr/bin/conn,$(PREFIX)/bin/conn,' $f >$(DESTDIR)$(call installed_unit,$f) &&) :
 	chmod 0644 $(addprefix $(DESTDIR),$(foreach f,$(UNITS),$(call installed_unit,$f)))

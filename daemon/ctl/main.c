@@ -1,68 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* connctl: what a person asks connd, and brings to a manager. Reads the command line and hands over to the verb's file. */
+/* connctl, the person's tool: reads the command line and runs the verb. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/base.h"
 #include "ctl/ctl.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
+#include "ctl/verbs.h"
 
-static const struct {
-	const char *name;
-	int (*run)(const struct ctl_options *o);
-} verbs[] = {
-	{ "get", ctl_get },
-	{ "import", ctl_import },
-	{ "list", ctl_list },
-	{ "status", ctl_status },
-	{ "wait", ctl_wait },
+#define HELP_SIZE 65536
+
+static int (*const verb_run[N_VERBS])(const struct ctl_options *o) = {
+	[VERB_GET] = ctl_get,
+	[VERB_IMPORT] = ctl_import,
+	[VERB_LIST] = ctl_list,
+	[VERB_STATUS] = ctl_status,
+	[VERB_WAIT] = ctl_wait,
 };
 
 static int
-run(const struct ctl_options *o)
+help(const struct cli_line *line)
 {
-	for (size_t i = 0; i < N_ELEMENTS(verbs); i++)
-		if (strcmp(verbs[i].name, o->word[0]) == 0)
-			return verbs[i].run(o);
-	return ctl_fail(CTL_USAGE, NULL, "unknown verb \"%s\"", o->word[0]);
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(HELP_SIZE);
+
+	cli_write_help(&ctl_program, line, &text);
+	return output_flush(&text);
 }
 
-/* The verb that was meant, if one is known, has a text of its own. */
 static int
-wrong_usage(int argc, char *argv[], const char *why)
+wrong_usage(const struct cli_line *line, const char *why)
 {
-	char next[64] = "\"connctl --help\" tells what there is.";
+	char next[128];
 
-	for (int i = 1; i < argc; i++) {
-		if (argv[i][0] == '-' || !options_help(argv[i]))
-			continue;
-		(void)snprintf(
-		    next, sizeof next, "\"connctl %s --help\" tells what it takes.", argv[i]);
-		break;
-	}
+	(void)snprintf(next, sizeof next, "\"connctl%s%s --help\" lists what %s.",
+	    line->verb ? " " : "", line->verb ? line->verb->name : "",
+	    line->verb ? "it takes" : "there is");
 	return ctl_fail(CTL_USAGE, next, "%s", why);
 }
 
 int
 main(int argc, char *argv[])
 {
-	char why[OPTIONS_WHY_SIZE];
+	static struct cli_line line;
+	char why[CLI_WHY_SIZE];
 	struct ctl_options o;
 
 	base_protect();
 	if (base_init() < 0)
 		return ctl_fail(CTL_UNAVAILABLE, NULL, "libsodium does not start");
-	switch (options_read(argc, argv, getenv("CONND_SOCKET"), &o, why)) {
-	case OPTIONS_HELP:
-		return output_text(options_help(o.n_words ? o.word[0] : NULL));
-	case OPTIONS_VERSION:
+	switch (options_read(argc, argv, getenv("CONND_SOCKET"), &line, &o, why)) {
+	case CLI_HELP:
+		return help(&line);
+	case CLI_VERSION:
 		return output_text("connctl " CONND_VERSION "\n");
-	case OPTIONS_WRONG:
-		return wrong_usage(argc, argv, why);
-	case OPTIONS_RUN:
-		return run(&o);
+	case CLI_WRONG:
+		return wrong_usage(&line, why);
+	case CLI_RUN:
+		return verb_run[line.verb->id](&o);
 	}
 	return CTL_USAGE;
 }

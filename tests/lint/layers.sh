@@ -10,6 +10,7 @@ cd "${1:-$(dirname "$0")/../..}"
 # daemon/manager/program tie the parts of a program together.
 folders='
 base                   base/json
+base/cli               base
 base/json              base
 proto                  base base/json
 core                   base base/json
@@ -27,7 +28,7 @@ manager/store/sqlite   base base/json proto manager/model manager/store
 manager/api/input      base base/json proto manager/model manager/store
 manager/api            base base/json proto manager/http manager/model manager/store manager/api/input
 manager/program        base base/json proto manager/http manager/model manager/store manager/api manager/api/input
-ctl                    base base/json proto
+ctl                    base base/cli base/json proto
 ctl/import             base base/json proto ctl
 '
 # A third-party header (or its folder), and the only places it is included from.

@@ -13,7 +13,7 @@ files() { # what is tracked or new, and not deleted
 }
 
 # Longest first.
-all=(tidy format mypy python shell units layers banned headers options man deps voice security)
+all=(tidy format mypy python shell units layers banned headers options man generated deps voice security)
 
 # Stamps in build/release: only what changed is looked at again. "static" adds the slower tools; it is
 # a stage of make test, not one of the checks that run without arguments.
@@ -43,6 +43,7 @@ check_banned() { tests/lint/banned.sh; }
 check_headers() { tests/lint/headers.sh; }
 check_options() { tests/lint/options.sh; }
 check_man() { tests/lint/man.sh; }
+check_generated() { make -s check-generated; }
 check_units() { tests/lint/units.sh; }
 check_security() { tests/lint/security.sh; }
 check_voice() { tests/lint/voice.sh; }

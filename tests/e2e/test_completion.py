@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The completion scripts, asked by the shells themselves."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from connd_testing import PATIENCE, REPO
+
+COMPLETIONS = REPO / "conf" / "completions"
+
+# bash and zsh call the function with the words in these variables; zsh's own functions, which exist
+# only while a line is edited, print what they would offer.
+BASH = """
+source "$1"; shift
+compopt() { :; }
+COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+_${1//-/_}
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+ZSH = """
+script=$1; shift
+compadd() { shift; local w; for w in $@; do [[ $w != ${cur#*=}* && -n $cur ]] || print -r -- $w; done }
+_files() { [[ $1 == -/ ]] && print DIRECTORIES || print FILES }
+_message() { : }
+compset() { : }
+words=("$@") CURRENT=$#
+source $script
+"""
+
+
+def run(*argv: str | Path, cwd: Path) -> list[str]:
+    done = subprocess.run(
+        [*map(str, argv)], capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=cwd
+    )
+    assert done.returncode in (0, 1) and done.stderr == "", done
+    return [line.split("\t")[0] for line in done.stdout.splitlines() if line]
+
+
+def complete(shell: str, line: str, cwd: Path) -> set[str]:
+    """What the shell offers for the last word of line."""
+    words = line.split(" ")
+    script = COMPLETIONS / f"{words[0]}.{shell}"
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed: make deps")
+    if shell == "bash":
+        separated = [w for word in words for w in word.replace("=", " = ").strip().split(" ")]
+        if line.endswith("="):
+            separated = [w for word in words for w in word.replace("=", " =").split(" ")]
+        return set(run("bash", "--norc", "-c", BASH, "bash", script, *separated, cwd=cwd))
+    if shell == "zsh":
+        return set(run("zsh", "-f", "-c", ZSH, "zsh", script, *words, cwd=cwd))
+    command = f'source {script}; complete -C "{line}"'
+    return set(run("fish", "--no-config", "-c", command, cwd=cwd))
+
+
+shells = pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+
+
+@shells
+def test_verbs_then_words_then_options(shell: str, tmp_path: Path) -> None:
+    verbs = complete(shell, "connctl ", tmp_path)
+    assert {"get", "import", "list", "status", "wait"} <= verbs
+    assert complete(shell, "connctl get ", tmp_path) == {"conn", "var"}
+    options = complete(shell, "connctl get --", tmp_path)
+    assert {"--reveal", "--team", "--socket", "--json", "--help"} <= options
+    assert "--manager" not in options
+    assert {"--manager", "--dry-run"} <= complete(shell, "connctl import --", tmp_path)
+
+
+@shells
+def test_values_of_options_are_not_words(shell: str, tmp_path: Path) -> None:
+    assert complete(shell, "connctl --socket list get ", tmp_path) == {"conn", "var"}
+    assert complete(shell, "connctl --socket=list get ", tmp_path) == {"conn", "var"}
+    assert complete(shell, "connctl --json get ", tmp_path) == {"conn", "var"}
+    assert complete(shell, "connctl list --timeout ", tmp_path) == set()
+
+
+@shells
+def test_a_file_is_completed_where_a_file_is_meant(shell: str, tmp_path: Path) -> None:
+    (tmp_path / "some.token").touch()
+    want = {"FILES"} if shell == "zsh" else {"some.token"}
+    assert want <= complete(shell, "connctl import --token-file ", tmp_path)
+    if shell == "fish":
+        want = {"--token-file=some.token"}
+    assert want <= complete(shell, "connctl import --token-file=", tmp_path)
