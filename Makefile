@@ -387,6 +387,10 @@ deb: ## build the Debian packages into dist/ and check them with lintian
 	@tests/deps.sh $(APT_BUILD) $(APT_PACKAGE)
 	@conf/debian/build.sh '$(VERSION)' '$(MAINTAINER)' dist
 
+.PHONY: dist
+dist: deps deb ## a whole release in dist/: packages, wheel, SPDX document, checksums
+	@conf/dist/build.sh '$(VERSION)' dist
+
 .PHONY: clean
 clean: ## remove everything that was built (not the virtual environments)
 	rm -rf build dist

@@ -36,7 +36,7 @@ stage_canaries() { pytest_in tests/e2e/test_canaries.py build; }
 # Every fault in turn, under load; make chaos is the long round of it.
 stage_chaos() { make -s asker && CHAOS=quick pytest_in tests/chaos build -n 5; }
 stage_system() { # leaves no file of root's behind
-	make -s deb && tests/airflow/venvs.sh airflow33 || return
+	make -s dist && tests/airflow/venvs.sh airflow33 || return
 	"${as_root[@]}" env CONND_BUILD="$PWD/build" PYTHONDONTWRITEBYTECODE=1 \
 		"$python" -m pytest -q --durations=5 -o cache_dir=/tmp/connd-pytest-cache \
 		tests/system
