@@ -151,7 +151,7 @@ static int
 start_replica(struct app *a)
 {
 	struct replica_config rc = app_replica_config(a->settings->config);
-	char why[SNAPSHOT_ERROR_SIZE];
+	char *why = a->snapshot_why;
 	int r;
 
 	r = replica_new(&a->replica, &rc, &app_replica_ops, a, (uint64_t)clock_wall_ms());

@@ -55,7 +55,8 @@ struct app {
 	struct sync *sync;
 	struct watch *watch;
 	struct probing *probing;
-	struct snapshot *snapshot; /* NULL: there is none */
+	struct snapshot *snapshot;              /* NULL: there is none */
+	char snapshot_why[SNAPSHOT_ERROR_SIZE]; /* why, though one is configured; else "" */
 	struct listener *listener;
 	struct access_lookup *access;
 	struct peers *peers;

@@ -231,6 +231,7 @@ warn_of_the_tokens_end(struct app *a)
 	struct token_life life = sync_token_life(a->sync);
 	int64_t now_s = clock_wall_ms() / 1000, left_s = life.expires_s - now_s,
 		soon_s = TOKEN_SOON_S, now_ms = clock_boot_ms();
+	char advice[CREDENTIAL_ADVICE_SIZE];
 
 	if (life.issued_s && (life.expires_s - life.issued_s) / 10 < soon_s)
 		soon_s = (life.expires_s - life.issued_s) / 10;
@@ -238,9 +239,10 @@ warn_of_the_tokens_end(struct app *a)
 	    (a->logged.token_ms && now_ms - a->logged.token_ms < TOKEN_AGAIN_MS))
 		return;
 	a->logged.token_ms = now_ms;
-	log_warn(left_s > 0 ? "the token expires soon: put a new one into its file"
-			    : "the token has expired: put a new one into its file",
-	    LOG_STR("file", a->settings->token_path), LOG_INT("seconds_left", left_s));
+	credential_advice(advice, a->settings->token_path);
+	log_warn(left_s > 0 ? "the token expires soon" : "the token has expired",
+	    LOG_STR("file", a->settings->token_path), LOG_INT("seconds_left", left_s),
+	    LOG_STR("advice", advice));
 }
 
 static void

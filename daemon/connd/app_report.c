@@ -43,7 +43,9 @@ report_snapshot(const struct app *a, struct report *out)
 	struct snapshot_status st;
 
 	snapshot_status(a->snapshot, &st);
-	if (!st.path)
+	if (!a->snapshot)
+		st.error = a->snapshot_why;
+	if (!a->settings->config->snapshot.path)
 		out->snapshot.state = REPORT_SNAPSHOT_OFF;
 	else if (*st.error)
 		out->snapshot.state = REPORT_SNAPSHOT_FAILING;

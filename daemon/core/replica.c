@@ -221,19 +221,21 @@ replica_load(
 
 /* --- answering ----------------------------------------------------------------------- */
 
-static void
-answer_not_ready(struct replica *r, struct answer *out)
+const char *
+replica_why_no_data(const struct replica *r)
 {
-	const char *why = "the first list has not come yet";
-
 	if (r->closing)
-		why = "connd is stopping";
-	else if (*r->last_error)
-		why = r->last_error;
-	snprintf(r->reason, sizeof r->reason, "no data yet: %s", why);
-	*out = (struct answer){
-		.verdict = VERDICT_NOT_READY, .state = NOT_READY, .age_ms = -1, .reason = r->reason
-	};
+		return "connd is stopping";
+	return *r->last_error ? r->last_error : "the first list has not come yet";
+}
+
+static void
+answer_not_ready(const struct replica *r, struct answer *out)
+{
+	*out = (struct answer){ .verdict = VERDICT_NOT_READY,
+		.state = NOT_READY,
+		.age_ms = -1,
+		.reason = replica_why_no_data(r) };
 }
 
 static void

@@ -231,6 +231,8 @@ struct replica_status {
 	uint64_t syncs_ok, syncs_failed, probes;
 };
 void replica_status(struct replica *r, int64_t now_ms, struct replica_status *out);
+/* Why nothing can be served yet; for the state NOT_READY. Never "". Borrowed until the next call. */
+const char *replica_why_no_data(const struct replica *r);
 /* Key i of one kind of the current generation, sorted; NULL at the end or without data. */
 const struct record *replica_record(struct replica *r, enum record_kind kind, size_t i);
 /* Would this key be answered with a value younger than max_age_ms (< 0: of any age served)? */

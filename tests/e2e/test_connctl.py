@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from connd_testing import CONNCTL, PATIENCE, Connd, Manager
-from faulty_manager import FaultyManager, connection_row
+from faulty_manager import Exchange, FaultyManager, connection_row
 
 SECRET = "s3cr3t-p@ss"
 EXTRA_SECRET = "extra-s3cr3t"
@@ -133,7 +133,28 @@ def test_status_answers_whatever_the_state(workdir: Path, faulty: FaultyManager)
     assert status["generation"] is None and status["age_ms"] is None
     assert connd.connctl("status").returncode == 0
     done = connd.connctl("get", "conn", "x")
-    assert (done.returncode, done.stdout) == (3, "") and "no data" in done.stderr
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("connctl: connd has no data yet: ") and "500" in done.stderr
+    assert done.stderr.count("no data yet") == 1
+    connd.stop()
+
+
+def test_no_data_is_said_once_before_the_first_list(workdir: Path, faulty: FaultyManager) -> None:
+    hold = threading.Event()
+
+    def held(x: Exchange) -> None:
+        hold.wait(PATIENCE)
+        x.reply("{}", 500)
+
+    faulty.fault = held
+    connd = faulty.connd(workdir, {"freshness": {"cold_wait": "0"}}).start("listening")
+    for verb in (("get", "conn", "x"), ("list",)):
+        done = connd.connctl(*verb)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr.splitlines()[0] == (
+            "connctl: connd has no data yet: the first list has not come yet"
+        )
+    hold.set()
     connd.stop()
 
 

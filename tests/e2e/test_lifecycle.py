@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import shutil
@@ -274,6 +275,23 @@ def test_config_errors_name_file_line_and_what_is_meant(
         assert done.returncode not in (0, None)
         assert any(f"{connd.config}:{n}:" in done.stderr for n in lines), done.stderr
         assert says in done.stderr
+
+
+@pytest.mark.parametrize("way", ["file", "environment"])
+def test_a_start_that_fails_logs_in_the_format_that_its_configuration_asks_for(
+    workdir: Path, faulty: FaultyManager, way: str
+) -> None:
+    connd = faulty.connd(workdir)
+    file = "[manager]\nnonsense = 1\n" + ("[log]\nformat = json\n" if way == "file" else "")
+    connd.write_config(file)
+    done = subprocess.run(
+        [CONND, "--config", connd.config], capture_output=True, text=True, timeout=PATIENCE,
+        env=os.environ | ({} if way == "file" else {"CONND__LOG__FORMAT": "json"}), check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["event"] for line in lines] == ["connd cannot start"]
+    assert "nonsense" in lines[0]["reason"]
 
 
 def test_a_missing_config_names_the_file(workdir: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import secrets
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,33 @@ def test_names_and_types_are_those_of_the_manual(connd: Connd) -> None:
     # What depends on the configuration may be missing here.
     assert set(listed) - set(types) <= {"connd_token_expires_timestamp_seconds", "connd_push_held"}
     assert not [key for key in samples if "tell-nobody" in str(key)]
+
+
+def test_a_snapshot_that_cannot_be_written_is_counted_as_failing(
+    manager: Manager, workdir: Path
+) -> None:
+    key = workdir / "snapshot.key"
+    key.touch(0o600)
+    key.write_text(secrets.token_hex(32))
+    place = workdir / "snapshots"
+    snapshot = {"snapshot": {"path": str(place / "s"), "key_file": str(key)}}
+    manager.create_variable("v", "1", manager.deployment_ids["prod"])
+
+    def state(connd: Connd) -> list[str]:
+        samples = parse(fetch(connd)[1])[1]
+        return [
+            dict(labels)["connd_snapshot"]
+            for (name, labels), value in samples.items()
+            if name == "connd_snapshot" and value == 1
+        ]
+
+    with manager.connd(sections={**LISTEN, **snapshot}) as connd:
+        status = connd.wait_for(lambda s: s["snapshot"] == "failing", "it is tried")
+        assert str(place) in status["snapshot_error"]
+        assert state(connd) == ["failing"]
+        place.mkdir()
+        connd.wait_for(lambda s: s["snapshot"] == "current", "it is tried again", 60)
+        assert state(connd) == ["current"]
 
 
 def test_lookups_are_counted_by_kind_and_result(connd: Connd) -> None:

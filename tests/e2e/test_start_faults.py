@@ -205,6 +205,20 @@ def test_a_credential_that_comes_later_is_found(world: World) -> None:
     connd.stop()
 
 
+def test_a_refused_credential_is_renewed_by_a_restart(world: World) -> None:
+    connd = world.connd()
+    no_token_option(world, connd)
+    place = world.workdir / "credentials"
+    place.mkdir()
+    world.secret("credentials/token", "refused-token")
+    world.faulty.fault = lambda x: x.reply(b"{}", 401)
+    connd.start("listening", env={"CREDENTIALS_DIRECTORY": str(place)})
+    status = connd.wait_for(lambda s: s.get("last_error"), "a sync that failed")
+    assert str(place / "token") in status["last_error"]
+    assert status["last_error"].endswith("systemctl restart connd")
+    connd.stop()
+
+
 def test_without_its_key_a_snapshot_is_left_alone(world: World) -> None:
     world.leave_snapshot()
     before = {p.name: p.read_bytes() for p in world.content.parent.iterdir()}
@@ -215,6 +229,8 @@ def test_without_its_key_a_snapshot_is_left_alone(world: World) -> None:
         assert connd.variable("v") == "1"
         (warning,) = [e for e in connd.events("warn") if e["event"].startswith("no snapshot")]
         assert str(world.key) in warning["reason"]
+        status = connd.status()
+        assert status["snapshot"] == "failing" and str(world.key) in status["snapshot_error"]
         world.faulty.add(variable_row("w", world.faulty.deployment, "2"))
         eventually(lambda: connd.variable("w") == "2", "a new generation")
     assert {p.name: p.read_bytes() for p in world.content.parent.iterdir()} == before
@@ -224,6 +240,8 @@ def test_without_its_key_a_snapshot_is_left_alone(world: World) -> None:
         eventually(
             lambda: world.content.read_bytes() != before["content"], "the key is there: written"
         )
+        status = connd.wait_for(lambda s: s["snapshot"] == "current", "it is on disk")
+        assert "snapshot_error" not in status
 
 
 def test_a_snapshot_directory_that_is_missing_stops_no_start(world: World) -> None:

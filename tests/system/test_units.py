@@ -218,6 +218,22 @@ def test_life_under_systemd(installed: Installed) -> None:
         assert secret not in journal
 
 
+def test_a_start_that_fails_is_tried_until_it_can_work(installed: Installed) -> None:
+    """More often than systemd's default limit allows (5 starts in 10 s), with a client waiting."""
+    box = installed.box
+    installed.configure(more="nonsense = 1")
+    box.run("systemctl", "start", "connd.socket")
+    assert installed.ask("warehouse").returncode == 3  # this starts the service
+    eventually(
+        lambda: int(shows(box, "connd.service", "NRestarts")) >= 8, "8 starts have failed", 60
+    )
+    assert shows(box, "connd.socket", "ActiveState") == "active"
+    installed.configure()
+    eventually(lambda: installed.ask("warehouse").returncode == 0, "the next start serves", 30)
+
+    assert shows(box, "connd-manager.service", "StartLimitIntervalUSec") == "0"
+
+
 def test_a_token_file_serves_as_well_as_a_credential(installed: Installed) -> None:
     box = installed.box
     (box.root / "etc/systemd/system/connd.service.d/token.conf").unlink()

@@ -131,6 +131,38 @@ without_token_file_systemds_credential_is_taken(void **state)
 	assert_null(path);
 }
 
+static void
+the_advice_for_systemds_credential_names_it_and_the_restart(void **state)
+{
+	static const struct {
+		const char *dir, *path;
+		bool credential;
+	} rows[] = {
+		{ NULL, "/etc/connd/token", false },
+		{ "", "/etc/connd/token", false },
+		{ "/run/credentials/connd.service", "/etc/connd/token", false },
+		{ "/run/credentials/connd.service", "/run/credentials/connd.service2/token",
+		    false },
+		{ "/run/credentials/connd.service", "/run/credentials/connd.service/token", true },
+		/* [manager] token_file may name it, too */
+		{ "/run/credentials/connd.service", "/run/credentials/connd.service/other", true },
+	};
+	char advice[CREDENTIAL_ADVICE_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		if (rows[i].dir)
+			assert_int_equal(setenv("CREDENTIALS_DIRECTORY", rows[i].dir, 1), 0);
+		credential_advice(advice, rows[i].path);
+		assert_int_equal(strstr(advice, rows[i].path) != NULL, rows[i].credential);
+		assert_int_equal(
+		    strstr(advice, "systemctl restart connd") != NULL, rows[i].credential);
+		assert_int_equal(
+		    strstr(advice, "it is read for every sync") != NULL, !rows[i].credential);
+	}
+	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int
@@ -140,6 +172,7 @@ main(void)
 		TEST(a_token_is_one_line_of_visible_characters),
 		TEST(a_token_has_a_cap),
 		TEST(without_token_file_systemds_credential_is_taken),
+		TEST(the_advice_for_systemds_credential_names_it_and_the_restart),
 	};
 
 	if (base_init() < 0)

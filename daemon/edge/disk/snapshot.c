@@ -86,7 +86,6 @@ snapshot_status(const struct snapshot *s, struct snapshot_status *out)
 	*out = (struct snapshot_status){ .written_ago_ms = -1, .error = "" };
 	if (!s)
 		return;
-	out->path = s->config->snapshot.path;
 	out->current = snapshot_is_current(s);
 	if (s->written_ms)
 		out->written_ago_ms = now_ms - s->written_ms;

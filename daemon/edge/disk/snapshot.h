@@ -56,7 +56,6 @@ void snapshot_close(struct snapshot *s);
 struct snapshot *snapshot_free(struct snapshot *s, int ms);
 
 struct snapshot_status {
-	const char *path;       /* NULL: there is no snapshot */
 	bool current;           /* what is served is on disk */
 	int64_t written_ago_ms; /* since the last content of this run was on disk; -1: none was */
 	int64_t failing_ms;     /* since the trouble in `error` began; 0: there is none */

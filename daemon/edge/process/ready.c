@@ -110,6 +110,15 @@ ready_now(const struct ready *r, const struct config_require **lacks)
 	return !*r->hindrance && !*lacks && st.state != NOT_READY && st.state != EXPIRED;
 }
 
+/* The state is NOT_READY or EXPIRED. */
+static const char *
+why_not_served(const struct ready *r, const struct replica_status *st)
+{
+	if (st->state == NOT_READY)
+		return replica_why_no_data(r->replica);
+	return *st->last_error ? st->last_error : "the data is too old to be served";
+}
+
 bool
 ready_why_not(const struct ready *r, char why[static READY_WHY_SIZE])
 {
@@ -128,8 +137,7 @@ ready_why_not(const struct ready *r, char why[static READY_WHY_SIZE])
 		(void)snprintf(why, READY_WHY_SIZE, "%s %s not there, or too old%s%s", lacks,
 		    n > 1 ? "are" : "is", *st.last_error ? ": " : "", st.last_error);
 	else
-		(void)snprintf(
-		    why, READY_WHY_SIZE, "%s", *st.last_error ? st.last_error : "no data yet");
+		(void)snprintf(why, READY_WHY_SIZE, "%s", why_not_served(r, &st));
 	return true;
 }
 
@@ -145,11 +153,11 @@ may_be_ready(const struct ready *r, const struct replica_status *st, int64_t now
 }
 
 static void
-log_ready(const struct replica_status *st)
+log_ready(const struct ready *r, const struct replica_status *st)
 {
 	if (st->state == NOT_READY)
-		log_warn("started without data",
-		    LOG_STR("reason", *st->last_error ? st->last_error : "no sync has ended yet"));
+		log_warn(
+		    "started without data", LOG_STR("reason", replica_why_no_data(r->replica)));
 	else
 		log_info("ready", LOG_INT("connections", (int64_t)st->n[KIND_CONNECTION]),
 		    LOG_INT("variables", (int64_t)st->n[KIND_VARIABLE]));
@@ -167,7 +175,7 @@ ready_check(struct ready *r)
 	say_status(r, &st);
 	if (r->is_ready ? r->had_data || st.state == NOT_READY : !may_be_ready(r, &st, now_ms))
 		return;
-	log_ready(&st);
+	log_ready(r, &st);
 	r->had_data = st.state != NOT_READY;
 	if (r->is_ready)
 		return; /* the data has come after the grace */

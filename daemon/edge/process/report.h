@@ -22,7 +22,7 @@ enum report_snapshot {
 	REPORT_SNAPSHOT_OFF,     /* no [snapshot] path */
 	REPORT_SNAPSHOT_CURRENT, /* the disk holds what is served */
 	REPORT_SNAPSHOT_BEHIND,  /* newer content is being written */
-	REPORT_SNAPSHOT_FAILING, /* the last write failed */
+	REPORT_SNAPSHOT_FAILING, /* the last write failed, or its key cannot be read */
 };
 
 struct report {

@@ -151,10 +151,10 @@ fits_one_reply(const struct generation *g)
 
 /* Writes why there is nothing to list. False: there is a generation to list. */
 static bool
-write_unavailable(const struct replica_status *st, struct buf *out)
+write_unavailable(const struct replica *replica, const struct replica_status *st, struct buf *out)
 {
 	if (st->state == NOT_READY)
-		secrets_write_not_ready(out, *st->last_error ? st->last_error : "no data yet");
+		secrets_write_not_ready(out, replica_why_no_data(replica));
 	else if (st->state == EXPIRED)
 		secrets_write_expired(out, st->age_ms, st->last_error);
 	else
@@ -191,7 +191,7 @@ list_serve(struct service *s, struct caller *caller, bool more, struct buf *out,
 		return SERVE_DONE;
 	}
 	replica_status(s->replica, s->now_ms, &st);
-	if (write_unavailable(&st, out))
+	if (write_unavailable(s->replica, &st, out))
 		return SERVE_DONE;
 	if (!more && !fits_one_reply(replica_current(s->replica))) {
 		envelope_write_error(out, "org.varlink.service.ExpectedMore", (struct span){ 0 });

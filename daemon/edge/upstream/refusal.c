@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "edge/upstream/token_file.h"
 #include "proto/page.h"
 
 #define BODY_BYTES    (64 * 1024) /* of the unpacked text: unpacking is done in the loop */
@@ -31,23 +32,30 @@ outcome_of(int status, struct span text)
 	}
 }
 
-/* The next step, by status. */
-static const char *
-advice_of(int status)
+/* The next step, by status; "" for none. */
+static void
+write_advice(char out[static CREDENTIAL_ADVICE_SIZE], int status, const char *token_path)
 {
+	const char *advice = "";
+
 	switch (status) {
 	case 401:
-		return "; put a valid token into its file: it is read for every sync";
+		credential_advice(out, token_path);
+		return;
 	case 403:
-		return "; the token needs the right to read these objects and their secrets";
+		advice = "the token needs the right to read these objects and their secrets";
+		break;
 	case 404:
-		return "; check [manager] organization, deployment or workspace, and the token's "
-		       "scope";
+		advice = "check [manager] organization, deployment or workspace, and the token's "
+			 "scope";
+		break;
 	case 407:
-		return "; the proxy wants a login: put it into [manager] proxy";
+		advice = "the proxy wants a login: put it into [manager] proxy";
+		break;
 	default:
-		return "";
+		break;
 	}
+	(void)snprintf(out, CREDENTIAL_ADVICE_SIZE, "%s", advice);
 }
 
 /* Shown to clients and people: foreign text, so nothing but plain ASCII. */
@@ -60,10 +68,11 @@ make_plain(char *text)
 }
 
 static void
-write_text(struct refusal *out, int status, const char *message)
+write_text(struct refusal *out, int status, const char *message, const char *token_path)
 {
-	const char *advice = advice_of(status);
+	char advice[CREDENTIAL_ADVICE_SIZE];
 
+	write_advice(advice, status, token_path);
 	if (status < 400)
 		(void)snprintf(out->text, sizeof out->text,
 		    "status %d: connd follows no redirects and expects a list", status);
@@ -74,12 +83,12 @@ write_text(struct refusal *out, int status, const char *message)
 		    "organization set --secrets-fetching on)",
 		    status);
 	else
-		(void)snprintf(out->text, sizeof out->text, "status %d%s%.*s%s", status,
-		    *message ? ": " : "", MESSAGE_BYTES, message, advice);
+		(void)snprintf(out->text, sizeof out->text, "status %d%s%.*s%s%s", status,
+		    *message ? ": " : "", MESSAGE_BYTES, message, *advice ? "; " : "", advice);
 }
 
 void
-refusal_read(struct refusal *out, const struct fetch_result *f)
+refusal_read(struct refusal *out, const struct fetch_result *f, const char *token_path)
 {
 	struct buf text = BUF_INIT(BODY_BYTES), message = BUF_INIT(BODY_BYTES);
 
@@ -88,7 +97,7 @@ refusal_read(struct refusal *out, const struct fetch_result *f)
 		buf_reset(&text);
 	out->outcome = outcome_of(f->status, span_of_buf(&text));
 	manager_error_message(span_of_buf(&text), &message);
-	write_text(out, f->status, buf_error(&message) ? "" : buf_str(&message));
+	write_text(out, f->status, buf_error(&message) ? "" : buf_str(&message), token_path);
 	make_plain(out->text);
 	buf_fini(&text);
 	buf_fini(&message);

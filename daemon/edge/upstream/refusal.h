@@ -14,7 +14,10 @@ struct refusal {
 	char text[REFUSAL_TEXT_SIZE]; /* plain ASCII; without the URL */
 };
 
-/* f->end is FETCH_ANSWERED, and its status is not one that was asked for. Empties f->body. */
-void refusal_read(struct refusal *out, const struct fetch_result *f);
+/*
+ * f->end is FETCH_ANSWERED, and its status is not one that was asked for. Empties f->body.
+ * token_path: of the token that was sent.
+ */
+void refusal_read(struct refusal *out, const struct fetch_result *f, const char *token_path);
 /* A fetch that got no response: UNREACHABLE, BAD or FAILED. */
 void refusal_of_failure(struct refusal *out, const struct fetch_result *f);

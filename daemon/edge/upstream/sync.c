@@ -405,7 +405,7 @@ on_refusal(struct sync *s, const struct fetch_result *f)
 {
 	struct refusal refusal;
 
-	refusal_read(&refusal, f);
+	refusal_read(&refusal, f, s->source.token_path);
 	if (f->status == 401 && try_new_token(s))
 		return;
 	if (f->status >= 500 && refusal.outcome == SYNC_UNREACHABLE && next_url(s, refusal.text))

@@ -30,6 +30,29 @@ credential_path(char **out, const char *configured)
 }
 
 static bool
+is_in_directory(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return n > 0 && strncmp(path, dir, n) == 0 && path[n] == '/';
+}
+
+void
+credential_advice(char out[static CREDENTIAL_ADVICE_SIZE], const char *path)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+	if (dir && is_in_directory(path, dir))
+		(void)snprintf(out, CREDENTIAL_ADVICE_SIZE,
+		    "systemd reads the source of %.100s only at a start: put a valid token there, "
+		    "then run systemctl restart connd",
+		    path);
+	else
+		(void)snprintf(out, CREDENTIAL_ADVICE_SIZE,
+		    "put a valid token into its file: it is read for every sync");
+}
+
+static bool
 is_white(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';

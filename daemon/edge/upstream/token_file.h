@@ -17,6 +17,14 @@
  */
 MUST_CHECK int credential_path(char **out, const char *configured);
 
+#define CREDENTIAL_ADVICE_SIZE 256
+
+/*
+ * What a person does about a token that is refused, or ends. It depends on where the file is:
+ * systemd copies a credential when it starts a service, and never again. path: of credential_path().
+ */
+void credential_advice(char out[static CREDENTIAL_ADVICE_SIZE], const char *path);
+
 /*
  * Appends the token to out (whose max must allow LIMIT_TOKEN), without the white space around it.
  * 0, or -errno with a sentence in why; -EINVAL: empty, or it holds what no header may.

@@ -23,6 +23,7 @@
 
 struct trial {
 	const struct config *config;
+	const char *token_path;
 	void (*say)(void *env, const char *line);
 	void *env;
 	struct loop *loop;
@@ -125,7 +126,7 @@ on_other(struct trial *t, const struct fetch_result *f)
 	struct refusal refusal;
 
 	if (f->end == FETCH_ANSWERED)
-		refusal_read(&refusal, f);
+		refusal_read(&refusal, f, t->token_path);
 	else
 		refusal_of_failure(&refusal, f);
 	say(t, "%s", refusal.text);
@@ -182,6 +183,7 @@ trial_run(const struct config *config, const char *token_path,
 {
 	struct trial t = {
 		.config = config,
+		.token_path = token_path,
 		.say = say_line,
 		.env = env,
 		.next.run = on_next,
