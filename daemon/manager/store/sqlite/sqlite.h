@@ -112,8 +112,8 @@ struct verified {
 struct store {
 	struct db db; /* the one that writes */
 	struct keys *keys;
-	char *path; /* of the database */
-	int lock_fd;
+	char *path;               /* of the database */
+	int lock_fd, database_fd; /* see lock.c */
 	/* What rewrap() does in statements: see rewrap_all(). */
 	int (*rewrap)(const struct keys *k, struct span ad, struct span envelope, struct buf *out);
 	uint64_t commits;
@@ -250,6 +250,12 @@ bool cache_list_key(
     struct list_key *key, const struct store_query *q, const struct store_version *version);
 bool cache_list(struct store *s, const struct list_key *key, int64_t *value);
 void cache_keep_list(struct store *s, const struct list_key *key, int64_t value);
+
+/* Both: 0 or -errno with why; -EBUSY: another process has the directory. */
+MUST_CHECK int lock_directory(const char *dir, int *out, char why[static STORE_WHY_SIZE]);
+/* make: the file, which must not be there yet. */
+MUST_CHECK int lock_database(
+    const char *path, bool make, int *out, char why[static STORE_WHY_SIZE]);
 
 /* ---- migrate.c ---- */
 

@@ -3,10 +3,8 @@
 #include "manager/store/sqlite/sqlite.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -45,50 +43,32 @@ store_now(void)
 
 /* ---- opening ---- */
 
-/* One process has a data directory; the lock goes with it, however it ends. */
 static int
-take_lock(const char *dir, int *out, char why[static STORE_WHY_SIZE])
+set_up_connection(struct store *s)
 {
-	char path[4096];
-	int fd, err;
-
-	if (snprintf(path, sizeof path, "%s/manager.lock", dir) >= (int)sizeof path) {
-		snprintf(why, STORE_WHY_SIZE, "the path of the data directory is too long");
-		return -ENAMETOOLONG;
-	}
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) {
-		err = errno;
-		snprintf(why, STORE_WHY_SIZE, "%.400s: %s", path, strerror(err));
-		return -err;
-	}
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		err = errno == EWOULDBLOCK ? EBUSY : errno;
-		snprintf(why, STORE_WHY_SIZE, "%.300s: %s", dir,
-		    err == EBUSY ? "another connd-manager has this data directory" : strerror(err));
-		(void)close(fd); /* nothing was written */
-		return -err;
-	}
-	*out = fd;
-	return 0;
-}
-
-static int
-open_database(struct store *s, int flags, char why[static STORE_WHY_SIZE])
-{
-	mode_t was = umask(077);
-	int r = db_open(&s->db, s->path, SQLITE_OPEN_READWRITE | flags, &s->absent);
+	int r = db_open(&s->db, s->path, SQLITE_OPEN_READWRITE, &s->absent);
 
 	if (r == 0)
 		r = db_error(sqlite3_exec(s->db.h, "PRAGMA journal_mode = WAL", NULL, NULL, NULL));
-	(void)umask(was);
 	if (r == 0)
 		r = store_keys_init(s);
-	if (r == 0)
-		r = tx_init(s);
-	if (r < 0)
-		snprintf(why, STORE_WHY_SIZE, "%.400s: %s", s->path,
-		    r == -EUCLEAN ? "is no database, or damaged" : strerror(-r));
+	return r == 0 ? tx_init(s) : r;
+}
+
+/* make: an empty file, which SQLite takes for a new database. */
+static int
+open_database(struct store *s, bool make, char why[static STORE_WHY_SIZE])
+{
+	mode_t was = umask(077);
+	int r = lock_database(s->path, make, &s->database_fd, why);
+
+	if (r == 0) {
+		r = set_up_connection(s);
+		if (r < 0)
+			snprintf(why, STORE_WHY_SIZE, "%.400s: %s", s->path,
+			    r == -EUCLEAN ? "not a database, or damaged" : strerror(-r));
+	}
+	(void)umask(was);
 	return r;
 }
 
@@ -101,7 +81,7 @@ store_new(struct store **out, const char *dir, struct keys *keys, char why[stati
 
 	if (!s)
 		return -ENOMEM;
-	s->lock_fd = -1;
+	s->lock_fd = s->database_fd = -1;
 	s->keys = keys;
 	buf_init(&s->entity_text, 4096);
 	buf_init(&s->mac_text, MAC_TEXT_MAX);
@@ -109,7 +89,7 @@ store_new(struct store **out, const char *dir, struct keys *keys, char why[stati
 	s->path = mem_alloc(n);
 	if (s->path) {
 		snprintf(s->path, n, "%s/manager.db", dir);
-		r = take_lock(dir, &s->lock_fd, why);
+		r = lock_directory(dir, &s->lock_fd, why);
 	}
 	if (r < 0)
 		s = store_close(s);
@@ -132,7 +112,7 @@ store_create(
 		(void)store_close(s);
 		return -EEXIST;
 	}
-	r = open_database(s, SQLITE_OPEN_CREATE, why);
+	r = open_database(s, true, why);
 	if (r == 0)
 		r = migrate(s, why);
 	if (r == 0)
@@ -166,7 +146,7 @@ store_find(const char *dir, char why[static STORE_WHY_SIZE])
 static int
 open_whole(struct store *s, char why[static STORE_WHY_SIZE])
 {
-	int r = open_database(s, 0, why);
+	int r = open_database(s, false, why);
 
 	if (r == 0)
 		r = migrate(s, why);
@@ -261,8 +241,11 @@ store_close(struct store *s)
 		store_tidy(s);
 		db_close(&s->db);
 	}
+	/* Only now: it would drop SQLite's locks. */
+	if (s->database_fd >= 0)
+		(void)close(s->database_fd); /* nothing was written to it */
 	if (s->lock_fd >= 0)
-		(void)close(s->lock_fd); /* nothing was written to it */
+		(void)close(s->lock_fd); /* nor to this one */
 	buf_fini(&s->entity_text);
 	buf_fini(&s->mac_text);
 	mem_free(s->absent.ids);

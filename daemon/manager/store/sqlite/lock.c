@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One process has a data directory. Two locks say so, and go with the process however it ends:
+ * DIR/manager.lock, which every version of this program takes, and the database file itself, so that a
+ * lock file that was deleted lets nobody in. flock() and SQLite's own (POSIX) locks do not see each other,
+ * but closing a descriptor of the database drops SQLite's: it stays open as long as the store.
+ */
+#include "manager/store/sqlite/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The locked file, or -errno; -EBUSY: another process has it. */
+static int
+open_locked(const char *path, int flags)
+{
+	int err, fd = open(path, flags | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	err = errno == EWOULDBLOCK ? EBUSY : errno;
+	(void)close(fd); /* nothing was written */
+	return -err;
+}
+
+static int
+refuse(int r, const char *path, char why[static STORE_WHY_SIZE])
+{
+	if (r == -EBUSY)
+		snprintf(why, STORE_WHY_SIZE,
+		    "%.300s: another connd-manager has this data directory", path);
+	else
+		snprintf(why, STORE_WHY_SIZE, "%.400s: %s", path, strerror(-r));
+	return r;
+}
+
+int
+lock_directory(const char *dir, int *out, char why[static STORE_WHY_SIZE])
+{
+	char path[4096];
+	int fd;
+
+	if (snprintf(path, sizeof path, "%s/manager.lock", dir) >= (int)sizeof path)
+		return refuse(-ENAMETOOLONG, dir, why);
+	fd = open_locked(path, O_CREAT | O_NOFOLLOW);
+	if (fd < 0)
+		return refuse(fd, fd == -EBUSY ? dir : path, why);
+	*out = fd;
+	return 0;
+}
+
+/* Whether the name still leads to the file that was locked. */
+static bool
+is_file_of(int fd, const char *path)
+{
+	struct stat here, there;
+
+	return fstat(fd, &here) == 0 && stat(path, &there) == 0 && here.st_ino == there.st_ino &&
+	       here.st_dev == there.st_dev;
+}
+
+int
+lock_database(const char *path, bool make, int *out, char why[static STORE_WHY_SIZE])
+{
+	int fd = open_locked(path, make ? O_CREAT | O_EXCL : 0);
+
+	if (fd >= 0 && !is_file_of(fd, path)) {
+		(void)close(fd); /* another file took its place */
+		fd = -EBUSY;
+	}
+	if (fd < 0)
+		return refuse(fd, path, why);
+	*out = fd;
+	return 0;
+}
