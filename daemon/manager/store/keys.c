@@ -373,6 +373,13 @@ swap(struct keys *k)
 	mem_wipe(&was, sizeof was);
 }
 
+static void
+forget_other(struct keys *k)
+{
+	k->has_other = false;
+	mem_wipe(&k->pair->other, sizeof k->pair->other);
+}
+
 int
 keys_rotate(struct keys *k, const char *new_key_file, char why[static FILE_WHY_SIZE])
 {
@@ -418,12 +425,21 @@ void
 keys_rotate_undo(struct keys *k)
 {
 	swap(k);
-	k->has_other = false;
-	mem_wipe(&k->pair->other, sizeof k->pair->other);
+	forget_other(k);
 	if (k->next[0]) {
 		k->ours = true;
 		(void)unlink(k->next); /* not there when the new key was named */
 	}
+}
+
+/* Removes what a process left that was killed while it wrote a key. */
+static void
+remove_part(const char *path)
+{
+	char part[PATH_SIZE];
+
+	if (snprintf(part, sizeof part, "%s.part", path) < (int)sizeof part)
+		(void)unlink(part); /* there is none as a rule */
 }
 
 int
@@ -433,12 +449,18 @@ keys_settle(struct keys *k, struct span envelope)
 
 	if (!key)
 		return -EKEYREJECTED;
+	if (k->ours) {
+		remove_part(k->path);
+		remove_part(k->next);
+	}
 	if (!k->has_other)
 		return 0;
 	/* A rotation was cut short; whether before or after its commit, the envelope tells. */
 	if (key == &k->pair->other) {
 		swap(k);
+		forget_other(k);
 		return keys_rotated(k);
 	}
+	forget_other(k);
 	return unlink(k->next) < 0 && errno != ENOENT ? -errno : file_sync_name(k->next);
 }
