@@ -86,11 +86,18 @@ MUST_CHECK int store_open(
 MUST_CHECK int store_restore(struct store **out, const char *dir, const char *from,
     struct keys *keys, char why[static STORE_WHY_SIZE]);
 /*
- * Copies the whole store, as it is now, into a new file (0600). -EEXIST: the file is there. Values
- * stay sealed with the store's key.
+ * Copies the whole store, as it is now, into a new file (0600), which has its name when it is
+ * whole and on disk. -EEXIST: the file is there. Values stay sealed with the store's key.
  */
 MUST_CHECK int store_backup(struct store *s, const char *path, char why[static STORE_WHY_SIZE]);
-struct store *store_close(struct store *s); /* NULL is fine; returns NULL */
+/* The same in a thread, while the store is used. The store must outlive it. 0 or -errno. */
+struct store_copy;
+MUST_CHECK int store_copy_begin(struct store_copy **out, struct store *s, const char *path);
+int store_copy_fd(const struct store_copy *c); /* readable when it has ended */
+/* Waits until it has ended and frees it. 0, or -errno with `why`. */
+MUST_CHECK int store_copy_end(struct store_copy *c, char why[static STORE_WHY_SIZE]);
+void store_copy_cancel(struct store_copy *c); /* ends it now and frees it; NULL is fine */
+struct store *store_close(struct store *s);   /* NULL is fine; returns NULL */
 
 /* Who makes a change; both "" for the command line. Stored with the change. */
 struct store_actor {

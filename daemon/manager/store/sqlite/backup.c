@@ -1,15 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A copy of the whole database into one file, and back. */
+/*
+ * A copy of the whole database into one file, and back. The copy of an open store is made in a thread,
+ * from a connection of its own. A copy has its name when it is whole and on disk, never before.
+ */
 #include "manager/store/sqlite/sqlite.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The file, and its name in its directory. */
+#include "base/mem.h"
+
+#define PATH_SIZE 4096
+
+/* ---- one copy ---- */
+
 static int
 sync_file(const char *path)
 {
@@ -20,45 +31,221 @@ sync_file(const char *path)
 		return -errno;
 	r = fsync(fd) < 0 ? -errno : 0;
 	(void)close(fd); /* only synced */
-	return r < 0 ? r : file_sync_name(path);
+	return r;
 }
 
-/* What db holds, as a new database at path, on disk when this returns; nothing when it fails. */
+/* An empty file that is ours alone, for SQLite to fill. 0 or -errno. */
+static int
+make_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return -errno;
+	(void)close(fd); /* nothing was written */
+	return 0;
+}
+
+/* What a process left that was killed: the part, and SQLite's journal of it. */
+static void
+remove_part(const char *part)
+{
+	char journal[PATH_SIZE + 16];
+
+	(void)unlink(part); /* there is none as a rule */
+	(void)snprintf(journal, sizeof journal, "%s-journal", part);
+	(void)unlink(journal); /* likewise */
+}
+
+/* Fills `part` with what db holds, and gives it its name. */
+static int
+fill(struct db *db, const char *part, const char *path)
+{
+	int r = make_file(part);
+
+	if (r < 0)
+		return r;
+	r = db_run(db_query(db, "VACUUM INTO ?", "t", part));
+	if (r == 0)
+		r = sync_file(part);
+	if (r == 0 && renameat2(AT_FDCWD, part, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
+		r = -errno;
+	if (r < 0)
+		remove_part(part);
+	return r == 0 ? file_sync_name(path) : r;
+}
+
+/* What db holds, as a new database at path, on disk when this returns. Nothing is left when it fails. */
 static int
 copy_to(struct db *db, const char *path, char why[static STORE_WHY_SIZE])
 {
-	mode_t was;
-	int fd, r;
+	char part[PATH_SIZE];
+	int r = 0;
 
-	/*
-	 * Made here, so that it is nobody else's before it has content: SQLite takes an empty
-	 * file.
-	 */
-	was = umask(077);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	r = fd < 0 ? -errno : 0;
-	(void)umask(was);
-	if (fd >= 0)
-		(void)close(fd); /* nothing was written */
-	if (r == 0) {
-		r = db_run(db_query(db, "VACUUM INTO ?", "t", path));
-		if (r == 0)
-			r = sync_file(path);
-		if (r < 0)
-			(void)unlink(path); /* r tells */
-	}
+	if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
+		r = -ENAMETOOLONG;
+	else if (access(path, F_OK) == 0)
+		r = -EEXIST;
+	else
+		remove_part(part);
+	if (r == 0)
+		r = fill(db, part, path);
 	if (r < 0)
 		snprintf(why, STORE_WHY_SIZE, "%.300s: %s", path,
 		    r == -EEXIST ? "there is a file already; nothing was changed" : strerror(-r));
 	return r;
 }
 
+/* ---- in a thread ---- */
+
+struct store_copy {
+	pthread_t thread;
+	int event_fd; /* readable when it has ended */
+	const char *from;
+	char path[PATH_SIZE];
+	char why[STORE_WHY_SIZE];
+	int result;
+
+	pthread_mutex_t lock; /* of the next two */
+	sqlite3 *busy;        /* to be interrupted; NULL: not copying */
+	bool cancelled;
+};
+
+/* Whether the copy may begin, or has to be cancelled. */
+static bool
+set_busy(struct store_copy *c, sqlite3 *h)
+{
+	bool go;
+
+	(void)pthread_mutex_lock(&c->lock);
+	c->busy = h;
+	go = !c->cancelled;
+	(void)pthread_mutex_unlock(&c->lock);
+	return go;
+}
+
+static int
+copy_database(struct store_copy *c)
+{
+	static struct absent none;
+	struct db db;
+	int r = db_open(&db, c->from, SQLITE_OPEN_READWRITE, &none);
+
+	if (r < 0) {
+		snprintf(c->why, STORE_WHY_SIZE, "%.300s: %s", c->from, strerror(-r));
+		return r;
+	}
+	r = set_busy(c, db.h) ? copy_to(&db, c->path, c->why) : -ECANCELED;
+	(void)set_busy(c, NULL);
+	db_close(&db);
+	return r;
+}
+
+static void *
+run(void *arg)
+{
+	static const uint64_t one = 1;
+	struct store_copy *c = arg;
+
+	c->result = copy_database(c);
+	(void)!write(c->event_fd, &one, sizeof one); /* cannot be full */
+	return NULL;
+}
+
+/* Signals are for the other threads. */
+static int
+start_thread(struct store_copy *c)
+{
+	sigset_t all, old;
+	int r;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	r = pthread_create(&c->thread, NULL, run, c);
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -r;
+}
+
+static struct store_copy *
+copy_free(struct store_copy *c)
+{
+	if (c->event_fd >= 0)
+		(void)close(c->event_fd); /* a counter */
+	(void)pthread_mutex_destroy(&c->lock);
+	mem_free(c);
+	return NULL;
+}
+
+int
+store_copy_begin(struct store_copy **out, struct store *s, const char *path)
+{
+	struct store_copy *c = mem_zalloc(sizeof *c);
+	int r = 0;
+
+	if (!c)
+		return -ENOMEM;
+	audit_flush(s);
+	c->from = s->path;
+	(void)pthread_mutex_init(&c->lock, NULL); /* cannot fail on Linux */
+	c->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (snprintf(c->path, sizeof c->path, "%s", path) >= (int)sizeof c->path)
+		r = -ENAMETOOLONG;
+	else if (c->event_fd < 0)
+		r = -errno;
+	else
+		r = start_thread(c);
+	if (r < 0)
+		c = copy_free(c);
+	*out = c;
+	return r;
+}
+
+int
+store_copy_fd(const struct store_copy *c)
+{
+	return c->event_fd;
+}
+
+int
+store_copy_end(struct store_copy *c, char why[static STORE_WHY_SIZE])
+{
+	int r;
+
+	(void)pthread_join(c->thread, NULL);
+	r = c->result;
+	if (r < 0)
+		snprintf(why, STORE_WHY_SIZE, "%s", c->why);
+	(void)copy_free(c);
+	return r;
+}
+
+void
+store_copy_cancel(struct store_copy *c)
+{
+	if (!c)
+		return;
+	(void)pthread_mutex_lock(&c->lock);
+	c->cancelled = true;
+	if (c->busy)
+		sqlite3_interrupt(c->busy);
+	(void)pthread_mutex_unlock(&c->lock);
+	(void)pthread_join(c->thread, NULL);
+	(void)copy_free(c);
+}
+
 int
 store_backup(struct store *s, const char *path, char why[static STORE_WHY_SIZE])
 {
-	audit_flush(s);
-	return copy_to(&s->db, path, why);
+	struct store_copy *c;
+	int r = store_copy_begin(&c, s, path);
+
+	if (r == 0)
+		return store_copy_end(c, why);
+	snprintf(why, STORE_WHY_SIZE, "%.300s: %s", path, strerror(-r));
+	return r;
 }
+
+/* ---- back ---- */
 
 int
 store_copy_in(struct store *s, const char *from, char why[static STORE_WHY_SIZE])
@@ -68,7 +255,7 @@ store_copy_in(struct store *s, const char *from, char why[static STORE_WHY_SIZE]
 
 	if (r < 0) {
 		snprintf(why, STORE_WHY_SIZE, "%.300s: %s", from,
-		    r == -EUCLEAN ? "is no database, or damaged" : strerror(-r));
+		    r == -EUCLEAN ? "not a database, or damaged" : strerror(-r));
 		return r;
 	}
 	r = copy_to(&source, s->path, why);
