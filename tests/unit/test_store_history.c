@@ -5,6 +5,16 @@
 #include <sqlite3.h>
 #include <stdio.h>
 
+#include "base/clock.h"
+
+static int
+prune_audit(struct fixture *f, int64_t before_ms)
+{
+	struct store_pruned some;
+
+	return store_audit_prune(f->s, before_ms, 1000000, &some);
+}
+
 static void
 a_promoted_object_stays_linked_to_its_origin(void **state)
 {
@@ -143,7 +153,7 @@ a_deleted_object_comes_back(void **state)
 	assert_int_equal(o.version, 4);
 	assert_span(o.value, "{\"type\":\"y\",\"password\":\"p\"}");
 	assert_int_equal(store_object_delete(f->s, &id, NULL, &nobody), 0);
-	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_int_equal(prune_audit(f, INT64_MAX), 0);
 	assert_int_equal(store_object_gone(f->s, &id, &place), STORE_NOT_FOUND);
 	assert_int_equal(store_object_revive(f->s, &id, 2, &nobody), STORE_NOT_FOUND);
 }
@@ -176,17 +186,48 @@ a_version_is_kept_from_the_change_that_ended_it(void **state)
 
 	assert_int_equal(CREATE(f, &id, VAR, "v", V("0"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
 	/* However long ago it was made: it has been changed just now. */
-	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_int_equal(prune_audit(f, INT64_MAX), 0);
 	assert_int_equal(UPDATE(f, &id, VAR, NULL, V("1"), NULL), 0);
-	assert_int_equal(store_audit_prune(f->s, 1), 0);
+	assert_int_equal(prune_audit(f, 1), 0);
 	assert_int_equal(versions(f), 2);
-	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_int_equal(prune_audit(f, INT64_MAX), 0);
 	assert_int_equal(versions(f), 1);
 	assert_int_equal(store_object_delete(f->s, &id, NULL, &nobody), 0);
-	assert_int_equal(store_audit_prune(f->s, 1), 0);
+	assert_int_equal(prune_audit(f, 1), 0);
 	assert_int_equal(versions(f), 1);
-	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_int_equal(prune_audit(f, INT64_MAX), 0);
 	assert_int_equal(versions(f), 0);
+}
+
+static void
+old_records_go_in_pieces(void **state)
+{
+	struct fixture *f = *state;
+	struct store_pruned some;
+	int64_t newest;
+	struct id id;
+
+	assert_int_equal(prune_audit(f, INT64_MAX), 0);
+	assert_int_equal(store_newest_record(f->s, &newest), 0);
+	assert_int_equal(newest, 0);
+	assert_int_equal(CREATE(f, &id, VAR, "v", V("0"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
+	for (int i = 0; i < 9; i++)
+		assert_int_equal(UPDATE(f, &id, VAR, NULL, V("1"), NULL), 0);
+	assert_int_equal(store_newest_record(f->s, &newest), 0);
+	assert_true(newest > clock_wall_ms() - 60000 && newest <= clock_wall_ms());
+	/* The first change ended no version. */
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX, 4, &some), 0);
+	assert_int_equal(some.audit, 4);
+	assert_int_equal(some.versions, 3);
+	assert_int_equal(versions(f), 7);
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX, 4, &some), 0);
+	assert_int_equal(some.audit, 4);
+	assert_int_equal(some.versions, 4);
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX, 4, &some), 0);
+	assert_int_equal(some.audit, 2);
+	assert_int_equal(versions(f), 1);
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX, 4, &some), 0);
+	assert_int_equal(some.audit + some.versions, 0);
 }
 
 static void
@@ -201,7 +242,7 @@ old_versions_make_room(void **state)
 	assert_int_equal(store_object_restore(f->s, &id, 1, NULL, &nobody), STORE_NOT_FOUND);
 	assert_int_equal(store_object_restore(f->s, &id, 2, NULL, &nobody), 0);
 	/* Retention: lines and versions go, the present one stays. */
-	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_int_equal(prune_audit(f, INT64_MAX), 0);
 	assert_audit(f, NULL, "");
 	assert_int_equal(store_object_restore(f->s, &id, 51, NULL, &nobody), STORE_NOT_FOUND);
 	assert_int_equal(store_object_restore(f->s, &id, 52, NULL, &nobody), 0);
@@ -217,7 +258,7 @@ a_read_is_noted_once_a_token_view_and_state(void **state)
 	struct id id;
 
 	assert_int_equal(CREATE(f, &id, VAR, "v", V("0"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
-	assert_int_equal(store_audit_prune(f->s, INT64_MAX), 0);
+	assert_int_equal(prune_audit(f, INT64_MAX), 0);
 	for (int i = 0; i < 1000; i++)
 		store_audit_read(f->s, &jo, &q, NULL, &(struct store_version){ .number = 7 }, true);
 	assert_audit(f, NULL, "READ_SECRETS  0 [] jo");
@@ -255,6 +296,7 @@ main(void)
 		STORE_TEST(an_object_goes_back_to_what_it_was),
 		STORE_TEST(a_deleted_object_comes_back),
 		STORE_TEST(a_version_is_kept_from_the_change_that_ended_it),
+		STORE_TEST(old_records_go_in_pieces),
 		STORE_TEST(old_versions_make_room),
 		STORE_TEST(a_read_is_noted_once_a_token_view_and_state),
 	};

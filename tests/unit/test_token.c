@@ -87,6 +87,14 @@ issue(struct fixture *f, enum scope scope, const struct id *at, enum role role, 
 	return id;
 }
 
+static int
+prune_tokens(struct fixture *f, int64_t before_ms)
+{
+	int64_t n;
+
+	return store_token_prune(f->s, before_ms, &n);
+}
+
 static void
 an_issued_token_is_accepted_with_its_rows_rights(void **state)
 {
@@ -507,17 +515,42 @@ tokens_are_listed_by_place_and_pruned(void **state)
 	assert_true(id_equal(&row.workspace, &f->ws));
 	/* Dead long enough: gone. */
 	assert_int_equal(token_revoke(f->a, &mid, NOW, &nobody), 0);
-	assert_int_equal(store_token_prune(f->s, NOW), 0);
+	assert_int_equal(prune_tokens(f, NOW), 0);
 	assert_int_equal(store_token_get(f->s, &mid, &row), 0);
-	assert_int_equal(store_token_prune(f->s, NOW + 1), 0);
+	assert_int_equal(prune_tokens(f, NOW + 1), 0);
 	assert_int_equal(store_token_get(f->s, &mid, &row), STORE_NOT_FOUND);
+	/* By the clock alone no other one goes, however late it seems to be. */
+	assert_int_equal(prune_tokens(f, INT64_MAX), 0);
 	assert_int_equal(store_token_get(f->s, &low, &row), 0);
-	assert_int_equal(store_token_prune(f->s, NOW + 61000), 0);
-	assert_int_equal(store_token_get(f->s, &low, &row), STORE_NOT_FOUND);
 	assert_int_equal(store_token_get(f->s, &top, &row), 0);
 	buf_fini(&text);
 	buf_fini(&got);
 	buf_fini(&want);
+}
+
+/* It has expired, and whoever had it has gone on with its renewal. */
+static void
+an_expired_token_goes_when_its_renewal_was_used(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(LIMIT_TOKEN), fresh = BUF_INIT(LIMIT_TOKEN);
+	struct id first = issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_MEMBER, 60, &text), second;
+	struct store_token_use use = { .at_ms = NOW + 61000 };
+	struct store_token row;
+
+	assert_int_equal(token_renew(f->a, &first, NOW + 30000, &nobody, &second, &fresh), 0);
+	assert_int_equal(prune_tokens(f, INT64_MAX), 0);
+	assert_int_equal(store_token_get(f->s, &first, &row), 0);
+	use.id = second;
+	assert_int_equal(store_token_used(f->s, &use, 1), 0);
+	assert_int_equal(prune_tokens(f, NOW + 59000), 0);
+	assert_int_equal(store_token_get(f->s, &first, &row), 0);
+	assert_int_equal(prune_tokens(f, NOW + 62000), 0);
+	assert_int_equal(store_token_get(f->s, &first, &row), STORE_NOT_FOUND);
+	assert_int_equal(store_token_get(f->s, &second, &row), 0);
+	assert_true(id_equal(&row.family.id, &first));
+	buf_fini(&text);
+	buf_fini(&fresh);
 }
 
 static void
@@ -576,7 +609,7 @@ rights_move_with_what_may_end_them(void **state)
 	assert_int_equal(store_organization_set_secrets(f->s, &f->org, false, &nobody), 0);
 	assert_true(store_rights(f->s) != rights);
 	rights = store_rights(f->s);
-	assert_int_equal(store_token_prune(f->s, NOW + 1), 0);
+	assert_int_equal(prune_tokens(f, NOW + 1), 0);
 	assert_true(store_rights(f->s) != rights);
 	rights = store_rights(f->s);
 	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep, &nobody), 0);
@@ -604,6 +637,7 @@ main(void)
 		TEST(no_renewal_outlives_its_family),
 		TEST(a_family_is_not_renewed_without_end_in_an_hour),
 		TEST(tokens_are_listed_by_place_and_pruned),
+		TEST(an_expired_token_goes_when_its_renewal_was_used),
 		TEST(a_place_takes_its_tokens_with_it),
 		TEST(a_token_needs_a_place),
 		TEST(rights_move_with_what_may_end_them),

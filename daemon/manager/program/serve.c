@@ -84,12 +84,14 @@ on_prune(evutil_socket_t fd, short what, void *arg)
 {
 	struct serving *v = arg;
 	int64_t before_ms = clock_wall_ms() - v->audit_days * INT64_C(86400000);
-	int r = store_audit_prune(v->env.store, before_ms);
+	struct store_pruned some;
+	int64_t n;
+	int r = store_audit_prune(v->env.store, before_ms, INT64_MAX, &some);
 
 	(void)fd;
 	(void)what;
 	if (r == 0)
-		r = store_token_prune(v->env.store, before_ms);
+		r = store_token_prune(v->env.store, before_ms, &n);
 	if (r < 0)
 		log_error("old records not taken away", LOG_STR("reason", strerror(-r)));
 }

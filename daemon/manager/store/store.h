@@ -427,8 +427,17 @@ MUST_CHECK int store_audit_list(struct store *s, const struct store_audit_query 
  */
 void store_audit_read(struct store *s, const struct store_actor *by, const struct store_query *view,
     const struct store_object *object, const struct store_version *version, bool secrets);
-/* Deletes older audit rows, and the object versions that older changes and deletions ended. */
-MUST_CHECK int store_audit_prune(struct store *s, int64_t before_ms);
+struct store_pruned {
+	int64_t audit, versions;
+};
+/*
+ * Deletes the oldest audit rows from before before_ms, limit at most, and the object versions that
+ * their changes and deletions ended. With `limit` rows deleted there may be more.
+ */
+MUST_CHECK int store_audit_prune(
+    struct store *s, int64_t before_ms, int64_t limit, struct store_pruned *out);
+/* Wall time of the newest record of any kind, 0 when there is none. */
+MUST_CHECK int store_newest_record(struct store *s, int64_t *out);
 /*
  * Makes a new version of the object with the content of an earlier one, without links to
  * Deployments that are gone. STORE_NOT_FOUND: there is no such object, or that version is not
@@ -490,8 +499,12 @@ MUST_CHECK int store_token_family_count(
  */
 MUST_CHECK int store_token_list(struct store *s, const struct place *where, int64_t offset,
     int64_t limit, int (*each)(void *arg, const struct store_token *t), void *arg, int64_t *total);
-/* Deletes tokens that ended before before_ms. */
-MUST_CHECK int store_token_prune(struct store *s, int64_t before_ms);
+/*
+ * Deletes tokens that were revoked before before_ms, and those that expired before it when a
+ * renewal was used after their end: a clock that is wrong deletes no token that was not revoked.
+ * *n: how many.
+ */
+MUST_CHECK int store_token_prune(struct store *s, int64_t before_ms, int64_t *n);
 /* When tokens were last used; ids that are gone are ignored. */
 struct store_token_use {
 	struct id id;

@@ -365,25 +365,51 @@ store_audit_list(struct store *s, const struct store_audit_query *q,
 	return r;
 }
 
-int
-store_audit_prune(struct store *s, int64_t before_ms)
+static int
+prune_in_transaction(struct store *s, int64_t before_ms, int64_t limit, struct store_pruned *out)
 {
-	int r = tx_begin(s);
+	/* A version counts from the change that ended it; the present one stays with its object. */
+	int r = db_run(db_query(&s->db,
+	    "WITH old AS (SELECT subject_id, version, action FROM audit WHERE at_ms < ?1 "
+	    "ORDER BY at_ms, n LIMIT ?2) "
+	    "DELETE FROM version WHERE (object_id, version) IN "
+	    "(SELECT subject_id, version - (action <> 'DELETE') FROM old WHERE version > 0) "
+	    "AND NOT EXISTS (SELECT 1 FROM object o WHERE o.id = version.object_id "
+	    "AND o.version = version.version)",
+	    "ii", before_ms, limit));
 
 	if (r < 0)
 		return r;
-	/*
-	 * A version counts from the change that ended it; the present one stays as long as the
-	 * object.
-	 */
+	out->versions = sqlite3_changes64(s->db.h);
 	r = db_run(db_query(&s->db,
-	    "DELETE FROM version WHERE (object_id, version) IN "
-	    "(SELECT subject_id, version - (action <> 'DELETE') FROM audit "
-	    "WHERE at_ms < ?1 AND version > 0) "
-	    "AND NOT EXISTS (SELECT 1 FROM object o WHERE o.id = version.object_id "
-	    "AND o.version = version.version)",
-	    "i", before_ms));
-	if (r == 0)
-		r = db_run(db_query(&s->db, "DELETE FROM audit WHERE at_ms < ?", "i", before_ms));
-	return tx_end(s, r);
+	    "DELETE FROM audit WHERE n IN "
+	    "(SELECT n FROM audit WHERE at_ms < ? ORDER BY at_ms, n LIMIT ?)",
+	    "ii", before_ms, limit));
+	out->audit = r == 0 ? sqlite3_changes64(s->db.h) : 0;
+	return r;
+}
+
+int
+store_audit_prune(struct store *s, int64_t before_ms, int64_t limit, struct store_pruned *out)
+{
+	int r = tx_begin(s);
+
+	*out = (struct store_pruned){ 0 };
+	return r == 0 ? tx_end(s, prune_in_transaction(s, before_ms, limit, out)) : r;
+}
+
+int
+store_newest_record(struct store *s, int64_t *out)
+{
+	sqlite3_stmt *st = db_query(&s->db,
+	    "SELECT max(coalesce((SELECT max(at_ms) FROM audit), 0), "
+	    "coalesce((SELECT max(max(created_ms, last_used_ms)) FROM token), 0))",
+	    "");
+	int r = db_row(st);
+
+	if (r < 1)
+		return r < 0 ? r : -EUCLEAN;
+	*out = sqlite3_column_int64(st, 0);
+	(void)sqlite3_reset(st); /* was fine */
+	return 0;
 }

@@ -252,17 +252,23 @@ store_token_list(struct store *s, const struct place *where, int64_t offset, int
 }
 
 int
-store_token_prune(struct store *s, int64_t before_ms)
+store_token_prune(struct store *s, int64_t before_ms, int64_t *n)
 {
 	int r = tx_begin(s);
 
+	*n = 0;
 	if (r < 0)
 		return r;
 	s->tokens_changed = true;
-	return tx_end(s, db_run(db_query(&s->db,
-			     "DELETE FROM token WHERE (revoked_ms > 0 AND revoked_ms < ?1) "
-			     "OR (expires_ms > 0 AND expires_ms < ?1)",
-			     "i", before_ms)));
+	r = db_run(db_query(&s->db,
+	    "DELETE FROM token WHERE (revoked_ms > 0 AND revoked_ms < ?1) "
+	    "OR (expires_ms > 0 AND expires_ms < ?1 AND EXISTS (SELECT 1 FROM token t "
+	    "WHERE t.family = token.family AND t.created_ms > token.created_ms "
+	    "AND t.last_used_ms > token.expires_ms))",
+	    "i", before_ms));
+	if (r == 0)
+		*n = sqlite3_changes64(s->db.h);
+	return tx_end(s, r);
 }
 
 int
