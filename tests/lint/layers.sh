@@ -37,7 +37,7 @@ cjson/     daemon/ctl/json.c
 curl/      daemon/edge/upstream/libcurl.h daemon/ctl/http.c
 event2/    daemon/edge/ daemon/connd/ daemon/manager/
 openssl/   daemon/edge/upstream/libcurl.c daemon/ctl/http.c daemon/manager/
-sodium.h   daemon/base/ daemon/manager/api/token.c
+sodium.h   daemon/base/ daemon/manager/api/token_internal.h
 sqlite3.h  daemon/manager/store/sqlite/
 zlib.h     daemon/edge/upstream/payload.c
 '

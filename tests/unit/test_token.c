@@ -463,6 +463,40 @@ no_renewal_outlives_its_family(void **state)
 	buf_fini(&text);
 }
 
+/* Of the families that end within two weeks those count that somebody can use. */
+static void
+families_that_end_soon_are_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(LIMIT_TOKEN);
+	struct id id, fresh;
+	int64_t day;
+
+	id = issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_MEMBER, 30 * DAY_S, &text);
+	(void)issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_MEMBER, 80 * DAY_S, &text);
+	(void)issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_MEMBER, 0, &text);
+	(void)issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_MEMBER, 200 * DAY_S, &text);
+	assert_int_equal(token_families_ending(f->a), 0);
+	for (day = 0; day < 76; day += 25) {
+		token_watch_families(f->a, NOW + day * DAY_MS);
+		assert_int_equal(token_families_ending(f->a), 0);
+		buf_reset(&text);
+		assert_int_equal(
+		    token_renew(f->a, &id, NOW + day * DAY_MS, &nobody, &fresh, &text), 0);
+	}
+	/* The one that is renewed and, until it expires, the one that is not. */
+	token_watch_families(f->a, NOW + 77 * DAY_MS);
+	assert_int_equal(token_families_ending(f->a), 2);
+	token_watch_families(f->a, NOW + 82 * DAY_MS);
+	assert_int_equal(token_families_ending(f->a), 1);
+	assert_int_equal(token_revoke(f->a, &id, NOW, &nobody), 0);
+	token_watch_families(f->a, NOW + 83 * DAY_MS);
+	assert_int_equal(token_families_ending(f->a), 0);
+	token_watch_families(f->a, NOW + 190 * DAY_MS);
+	assert_int_equal(token_families_ending(f->a), 1);
+	buf_fini(&text);
+}
+
 static void
 a_family_is_not_renewed_without_end_in_an_hour(void **state)
 {
@@ -635,6 +669,7 @@ main(void)
 		TEST(renewal_gives_the_same_rights_for_as_long_again),
 		TEST(a_family_has_one_revocation),
 		TEST(no_renewal_outlives_its_family),
+		TEST(families_that_end_soon_are_counted),
 		TEST(a_family_is_not_renewed_without_end_in_an_hour),
 		TEST(tokens_are_listed_by_place_and_pruned),
 		TEST(an_expired_token_goes_when_its_renewal_was_used),

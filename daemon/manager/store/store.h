@@ -489,6 +489,14 @@ MUST_CHECK int store_token_find(
 /* Revokes the token's whole family. Revoking twice is not an error. STORE_NOT_FOUND. */
 MUST_CHECK int store_token_revoke(
     struct store *s, const struct id *id, int64_t now_ms, const struct store_actor *by);
+/*
+ * The newest token of each family whose first token was created before created_before_ms and
+ * expires before expires_before_ms, and that has a token which is neither revoked nor expired at
+ * now_ms.
+ */
+MUST_CHECK int store_token_families(struct store *s, int64_t created_before_ms,
+    int64_t expires_before_ms, int64_t now_ms, int (*each)(void *arg, const struct store_token *t),
+    void *arg);
 /* How many tokens of a family were created since then, counted up to limit. */
 MUST_CHECK int store_token_family_count(
     struct store *s, const struct id *family, int64_t since_ms, int64_t limit, int64_t *out);

@@ -198,6 +198,36 @@ store_token_revoke(
 }
 
 int
+store_token_families(struct store *s, int64_t created_before_ms, int64_t expires_before_ms,
+    int64_t now_ms, int (*each)(void *arg, const struct store_token *t), void *arg)
+{
+	struct buf text = BUF_INIT(4096);
+	sqlite3_stmt *st = db_query(&s->db,
+	    TOKEN_FROM "WHERE t.revoked_ms = 0 AND t.expires_ms > ?3 AND t.family_expires_ms > 0 "
+		       "AND t.family_created_ms < ?1 AND t.family_expires_ms < ?2 "
+		       "AND NOT EXISTS (SELECT 1 FROM token n WHERE n.family = t.family "
+		       "AND n.revoked_ms = 0 AND (n.created_ms, n.id) > (t.created_ms, t.id))",
+	    "iii", created_before_ms, expires_before_ms, now_ms);
+	int r;
+
+	while ((r = db_row(st)) == 1) {
+		struct store_token t;
+
+		r = read_token(s, st, &text, &t);
+		if (r == STORE_NOT_FOUND)
+			continue;
+		if (r == 0)
+			r = each(arg, &t);
+		if (r != 0) {
+			(void)sqlite3_reset(st); /* r tells */
+			break;
+		}
+	}
+	buf_fini(&text);
+	return r;
+}
+
+int
 store_token_family_count(
     struct store *s, const struct id *family, int64_t since_ms, int64_t limit, int64_t *out)
 {
