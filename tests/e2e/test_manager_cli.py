@@ -8,6 +8,7 @@ import base64
 import contextlib
 import json
 import os
+import pwd
 import re
 import shutil
 import socket
@@ -15,7 +16,6 @@ import sqlite3
 import stat
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -78,7 +78,17 @@ def test_help_and_version_go_to_stdout() -> None:
         (["--data", "d", "--nonsense"], "--nonsense"),
         (["--data", "d", "stray"], "stray"),
         (["frobnicate"], "frobnicate"),
-        (["token"], "token"),
+        (["token"], "token needs a verb: create, list, revoke"),
+        (["token", "--data", "d"], "token needs a verb: create, list, revoke"),
+        (["token", "burn", "--data", "d"], "token has no verb burn, only: create, list, revoke"),
+        (["deployment"], "deployment needs a verb: create, list"),
+        (["organization", "sow"], "organization has no verb sow, only: set, show"),
+        (["tls"], "tls needs a verb: init"),
+        (["restore", "-", "--data", "d"], "FILE"),
+        (["--data", "d", "--max-lifetime", "90 days"], "--max-lifetime"),
+        (["--data", "d", "--max-lifetime", "0d"], "--max-lifetime"),
+        (["--data", "d", "--max-lifetime", "99999999999999999999d"], "--max-lifetime"),
+        (["token", "revoke", "--data", "d", "--token-out", "f"], "--token-out"),
         (["--data"], "--data"),
         (["--data", ""], "--data"),
         (["--data", "a", "--data", "b"], "twice"),
@@ -396,86 +406,6 @@ def test_a_key_kept_elsewhere_is_changed_to_a_named_one(
     made.stop()
 
 
-# --- backup and restore ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("serving", [False, True])
-def test_a_backup_is_the_whole_manager(
-    made: Manager, serving: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(made.directory)
-    made.serve()
-    made.create_connection("pg", host="backedhost", password="backedpassword")
-    path = (
-        f"/v1/organizations/{made.organization}/environment-objects"
-        f"?workspaceId={made.workspace}&showSecrets=true"
-    )
-    before = made.request("GET", path)
-    tag = etag(made, path)
-    if not serving:
-        made.stop()
-    said = made.command("backup", "copy.db", "--data", str(made.data))
-    copy = made.directory / "copy.db"
-    assert Path(said["file"]).resolve() == copy.resolve()
-    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    assert b"backed" not in copy.read_bytes()
-    again = run("backup", "copy.db", "--data", made.data)
-    assert again.returncode == 1
-    assert "already" in again.stderr
-    if serving:
-        made.create_connection("later", host="h")
-        made.stop()
-    # Not over a database that is there, and not without its key.
-    done = run("restore", copy, "--data", made.data)
-    assert done.returncode == 1
-    assert "already" in done.stderr
-    key = (made.data / "manager.key").read_bytes()
-    shutil.rmtree(made.data)
-    made.data.mkdir(mode=0o700)
-    done = run("restore", copy, "--data", made.data)
-    assert done.returncode == 1
-    assert "key" in done.stderr
-    (made.data / "manager.key").write_text("ef" * 32)
-    (made.data / "manager.key").chmod(0o600)
-    done = run("restore", copy, "--data", made.data)
-    assert done.returncode == 1
-    assert "key" in done.stderr
-    assert not (made.data / "manager.db").exists()
-    (made.data / "manager.key").write_bytes(key)
-    made.command("restore", "copy.db", "--data", str(made.data))
-    made.serve()
-    assert made.request("GET", path) == before
-    # The same content, but nobody may take it for what they have seen of the other one.
-    assert etag(made, path) != tag
-    made.stop()
-
-
-def etag(manager: Manager, path: str) -> str:
-    request = urllib.request.Request(
-        manager.url + path, headers={"Authorization": f"Bearer {manager.token}"}
-    )
-    with urllib.request.urlopen(request, timeout=PATIENCE) as reply:
-        tag: str = reply.headers["ETag"]
-    assert tag
-    return tag
-
-
-def test_a_backup_that_can_not_be_written_says_so(made: Manager) -> None:
-    for file in (made.directory / "no" / "such" / "copy.db", made.directory):
-        done = run("backup", file, "--data", made.data)
-        assert done.returncode == 1
-        assert str(file) in done.stderr
-    done = run("restore", made.directory / "nothing.db", "--data", made.data)
-    assert done.returncode == 1
-    junk = made.directory / "junk.db"
-    junk.write_bytes(b"junk" * 1000)
-    (made.data / "manager.db").unlink()
-    done = run("restore", junk, "--data", made.data)
-    assert done.returncode == 1
-    assert "no database" in done.stderr
-    assert not (made.data / "manager.db").exists()
-
-
 # --- schemas -----------------------------------------------------------------------------------
 
 
@@ -496,7 +426,7 @@ def test_a_file_that_is_no_database_is_refused(made: Manager) -> None:
     (made.data / "manager.db").write_bytes(b"not a database" * 1000)
     done = run("--data", made.data, "--listen", "127.0.0.1:0")
     assert done.returncode == 1
-    assert "no database" in done.stderr
+    assert "not a database" in done.stderr
 
 
 # --- subcommands -------------------------------------------------------------------------------
@@ -569,6 +499,145 @@ def test_what_can_not_be_done_says_why(made: Manager, serving: bool) -> None:
         assert says in done.stderr
     if serving:
         made.stop()
+
+
+@pytest.mark.parametrize("serving", [False, True])
+def test_ids_are_shown(made: Manager, serving: bool) -> None:
+    data = ["--data", str(made.data)]
+    if serving:
+        made.serve()
+    prod = made.deployment_ids["prod"]
+    token = made.command(
+        "token", "create", *data, "--name", "worker", "--scope", "deployment", "--scope-id", prod,
+        "--role", "MEMBER", "--expires-in", "3600",
+    )  # fmt: skip
+    listed = {t["name"]: t for t in made.command("token", "list", *data)["tokens"]}
+    worker = listed["worker"]
+    assert set(listed) == {"init", "worker"}
+    assert (worker["id"], worker["scope"], worker["scopeId"], worker["role"]) == (
+        token["id"], "DEPLOYMENT", prod, "MEMBER",
+    )  # fmt: skip
+    assert worker["familyId"] == worker["id"]
+    assert worker["familyEndsAt"] > worker["expiresAt"] > worker["createdAt"]
+    assert "familyEndsAt" not in listed["init"]
+    made.command("token", "revoke", *data, "--id", worker["id"])
+    (revoked,) = [t for t in made.command("token", "list", *data)["tokens"] if "revokedAt" in t]
+    assert revoked["id"] == worker["id"]
+    deployments = made.command("deployment", "list", *data)["deployments"]
+    assert {d["name"]: d["id"] for d in deployments} == made.deployment_ids
+    assert {d["workspaceId"] for d in deployments} == {made.workspace}
+    shown = made.command("organization", "show", *data)
+    assert shown["id"] == made.organization
+    assert shown["secretsFetching"] is True
+    assert [w["id"] for w in shown["workspaces"]] == [made.workspace]
+    assert shown["deployments"] == deployments
+    if serving:
+        made.stop()
+
+
+def test_a_long_list_is_shown_whole(made: Manager) -> None:
+    made.serve()
+    for i in range(300):
+        made.request("POST", f"/v1/organizations/{made.organization}/deployments",
+                     {"name": f"d{i:03}" + "x" * 100, "workspaceId": made.workspace})  # fmt: skip
+    listed = made.command("deployment", "list", "--data", str(made.data))["deployments"]
+    assert len(listed) == 302
+    made.stop()
+
+
+# --- a token into a file -----------------------------------------------------------------------
+
+
+def test_a_token_goes_into_a_file_of_its_own(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workdir)
+    os.umask(0o022)
+    words = ["--organization", "o", "--workspace", "w", "--deployment", "d", "--data", "data"]
+    done = run("init", *words, "--token-out", "owner.token")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert set(said) == {"organizationId", "workspaceId", "deploymentIds", "tokenFile"}
+    assert said["tokenFile"] == "owner.token"
+    owner = Path("owner.token")
+    assert stat.S_IMODE(owner.stat().st_mode) == 0o600
+    assert claims(owner.read_text().strip())["org_id"] == said["organizationId"]
+    create = [
+        "token", "create", "--data", "data", "--name", "n", "--scope", "organization",
+        "--scope-id", said["organizationId"], "--role", "MEMBER", "--expires-in", "60",
+    ]  # fmt: skip
+    done = run(*create, "--token-out", "owner.token")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "already" in done.stderr
+    done = run(*create, "--token-out", "no/such/directory/token")
+    assert (done.returncode, done.stdout) == (1, "")
+    listed = json.loads(run("token", "list", "--data", "data").stdout)["tokens"]
+    assert [t["name"] for t in listed] == ["init"], "nothing was made that cannot be kept"
+    done = run(*create, "--token-out", "member.token")
+    assert set(json.loads(done.stdout)) == {"id", "tokenFile"}
+    assert claims(Path("member.token").read_text())["sub"] == json.loads(done.stdout)["id"]
+    assert sorted(p.name for p in workdir.iterdir()) == ["data", "member.token", "owner.token"]
+
+
+def test_a_token_in_a_file_comes_from_a_running_server_too(made: Manager) -> None:
+    made.serve()
+    file = made.directory / "token"
+    said = made.command(
+        "token", "create", "--data", str(made.data), "--name", "n", "--scope", "organization",
+        "--scope-id", made.organization, "--role", "MEMBER", "--token-out", str(file),
+    )  # fmt: skip
+    assert said["tokenFile"] == str(file)
+    assert status(made, file.read_text().strip()) == 200
+    made.stop()
+
+
+# --- who runs it -------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can be in the way")
+def test_root_beside_its_own_service_is_told_whom_to_be(made: Manager) -> None:
+    nobody = pwd.getpwnam("nobody")
+    for path in (made.data, *made.data.iterdir()):
+        os.chown(path, nobody.pw_uid, -1)
+    before = {p.name: p.read_bytes() for p in made.data.iterdir()}
+    empty = made.directory / "empty"
+    empty.mkdir()
+    os.chown(empty, nobody.pw_uid, -1)
+    words = ["--organization", "o", "--workspace", "w", "--deployment", "d"]
+    for args in (
+        ["--data", made.data, "--listen", "127.0.0.1:0"],
+        ["token", "list", "--data", made.data],
+        ["backup", made.directory / "copy.db", "--data", made.data],
+        ["init", *words, "--data", empty],
+        ["tls", "init", "--data", empty],
+    ):
+        done = run(*args)
+        assert (done.returncode, done.stdout) == (1, ""), args
+        assert "run it as nobody: runuser -u nobody -- connd-manager" in done.stderr
+        assert "chown" not in done.stderr
+    assert {p.name: p.read_bytes() for p in made.data.iterdir()} == before
+    assert not list(empty.iterdir())
+
+
+# --- one process -------------------------------------------------------------------------------
+
+
+def test_a_deleted_lock_file_lets_nobody_in(made: Manager) -> None:
+    made.serve()
+    (made.data / "manager.lock").unlink()
+    done = run("--data", made.data, "--listen", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert "another connd-manager" in done.stderr
+    (made.data / "control.sock").unlink()
+    done = run("token", "list", "--data", made.data)
+    assert done.returncode == 1
+    assert "another connd-manager" in done.stderr
+    # The refused process has not dropped SQLite's own locks: what is written stays.
+    made.create_variable("v", "x")
+    made.stop()
+    made.serve()
+    assert made.api("GET", f"?workspaceId={made.workspace}")["totalCount"] == 1
+    made.stop()
 
 
 def test_a_second_server_is_refused(made: Manager) -> None:

@@ -562,7 +562,7 @@ tokens_are_listed_by_place_and_pruned(void **state)
 	buf_fini(&want);
 }
 
-/* It has expired, and whoever had it has gone on with its renewal. */
+/* It has expired, and its holder has gone on with the renewal. */
 static void
 an_expired_token_goes_when_its_renewal_was_used(void **state)
 {

@@ -99,6 +99,12 @@ api_handler(struct api *api)
 		.arg = api };
 }
 
+struct token_authority *
+api_tokens(struct api *api)
+{
+	return api->tokens;
+}
+
 struct observe *
 api_observe(struct api *api)
 {

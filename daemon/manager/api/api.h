@@ -28,6 +28,7 @@ MUST_CHECK int api_set_rates(struct api *api, unsigned get, unsigned post);
 void api_set_rehearsals(struct api *api, const struct rehearsal *all, size_t n);
 /* The handler to make the HTTP server with. */
 struct http_handler api_handler(struct api *api);
+struct token_authority *api_tokens(struct api *api);
 /* Counters and the request log; the api's. */
 struct observe *api_observe(struct api *api);
 /* What makes responses wait for the disk (durable.h); the api's. */

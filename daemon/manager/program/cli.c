@@ -11,59 +11,6 @@
 #include "manager/api/token.h"
 #include "manager/http/server.h"
 
-const char cli_help[] =
-    "Usage:\n"
-    "  connd-manager --data DIR [--listen ADDR:PORT|unix:PATH]... [--key-file FILE]\n"
-    "                     [--tls-cert FILE --tls-key FILE] [--rate-get N/s] [--rate-post N/s]\n"
-    "                     [--metrics ADDR:PORT] [--log-requests]\n"
-    "  connd-manager init --data DIR --organization NAME --workspace NAME\n"
-    "                     --deployment NAME [--deployment NAME...] [--key-file FILE]\n"
-    "  connd-manager deployment create --data DIR --workspace-id ID --name NAME\n"
-    "  connd-manager token create --data DIR --name NAME\n"
-    "                     --scope organization|workspace|deployment --scope-id ID\n"
-    "                     --role OWNER|OPERATOR|AUTHOR|MEMBER [--expires-in SECONDS]\n"
-    "  connd-manager token revoke --data DIR --id ID\n"
-    "  connd-manager organization set --data DIR --secrets-fetching on|off\n"
-    "  connd-manager rotate-key --data DIR [--new-key-file FILE]\n"
-    "  connd-manager backup FILE --data DIR\n"
-    "  connd-manager restore FILE --data DIR [--key-file FILE]\n"
-    "  connd-manager tls init --data DIR [--host NAME|ADDR]... [--expires-in SECONDS]\n"
-    "\n"
-    "Without a verb it serves the Environment Manager's API. `init` makes the data\n"
-    "directory and prints its ids and the first token; no token is ever shown again.\n"
-    "The other verbs act at once, beside a running server or without one, and print JSON.\n"
-    "`restore` fills a directory without a database. A backup opens with the key of its day\n"
-    "alone: keep that too, somewhere else. `tls init` makes DIR/tls.key and a self-signed\n"
-    "DIR/tls.crt for this machine's names and each --host, and prints what to give to\n"
-    "connd-manager and to connd.\n"
-    "\n"
-    "  --data DIR         the data directory\n"
-    "  --key-file FILE    the key-encryption key, if not DIR/manager.key: 32 bytes, raw or\n"
-    "                     as 64 hex digits\n"
-    "  --new-key-file FILE  the key to change to, when DIR/manager.key is not used: serve\n"
-    "                     with --key-file FILE from then on\n"
-    "  --listen ADDR:PORT, --listen unix:PATH\n"
-    "                     where to serve; may be given again (default: 127.0.0.1:8888). Port 0\n"
-    "                     takes a free one. A socket can be opened by everybody: the token\n"
-    "                     decides. The places are printed as JSON once it serves\n"
-    "  --metrics ADDR:PORT  serve /metrics (and /healthz) there, without a token and over HTTP\n"
-    "  --log-requests     log every request; without it only those that are refused\n"
-    "  --tls-cert FILE, --tls-key FILE\n"
-    "                     serve HTTPS with this certificate (with its chain) and key, in\n"
-    "                     PEM; both are loaded again when they change\n"
-    "  --rate-get N/s     how often one token may read (default: without limit); what comes\n"
-    "                     faster waits, and is refused with 429 when that does not help\n"
-    "  --rate-post N/s    the same for what changes something\n"
-    "  --audit-days DAYS  how long the audit log and old versions are kept (default: 90)\n"
-    "  --fault ROUTE:KIND[=VALUE][@PROBABILITY]\n"
-    "                     for rehearsals: what goes wrong. ROUTE: *, list, create, get, update,\n"
-    "                     delete, exclude, history, restore, promote. KIND: delay=TIME,\n"
-    "                     429[=SECONDS], 500, 503, reset, truncate, malformed, drip, withhold.\n"
-    "                     May be given again: list:delay=2s, *:503@0.1\n"
-    "  --help, --version\n"
-    "\n"
-    "Exit code: 0 done, 1 it could not be done, 2 usage.\n";
-
 enum option_id {
 	OPT_DATA,
 	OPT_KEY_FILE,
@@ -89,6 +36,8 @@ enum option_id {
 	OPT_METRICS,
 	OPT_LOG_REQUESTS,
 	OPT_HOST,
+	OPT_TOKEN_OUT,
+	OPT_MAX_LIFETIME,
 	OPT_N,
 };
 
@@ -117,6 +66,8 @@ static const char *const option_names[OPT_N] = {
 	[OPT_METRICS] = "--metrics",
 	[OPT_LOG_REQUESTS] = "--log-requests",
 	[OPT_HOST] = "--host",
+	[OPT_TOKEN_OUT] = "--token-out",
+	[OPT_MAX_LIFETIME] = "--max-lifetime",
 };
 
 /* A century: more than enough, and its milliseconds are far from their end. */
@@ -136,19 +87,22 @@ static const struct verb_row {
 	[VERB_SERVE] = { "", NULL, BIT(OPT_DATA),
 	    BIT(OPT_LISTEN) | BIT(OPT_AUDIT_DAYS) | BIT(OPT_RATE_GET) | BIT(OPT_RATE_POST) |
 		BIT(OPT_TLS_CERT) | BIT(OPT_TLS_KEY) | BIT(OPT_FAULT) | BIT(OPT_METRICS) |
-		BIT(OPT_LOG_REQUESTS),
+		BIT(OPT_LOG_REQUESTS) | BIT(OPT_MAX_LIFETIME),
 	    false },
 	[VERB_INIT] = { "init", NULL,
-	    BIT(OPT_DATA) | BIT(OPT_ORGANIZATION) | BIT(OPT_WORKSPACE) | BIT(OPT_DEPLOYMENT), 0,
-	    false },
+	    BIT(OPT_DATA) | BIT(OPT_ORGANIZATION) | BIT(OPT_WORKSPACE) | BIT(OPT_DEPLOYMENT),
+	    BIT(OPT_TOKEN_OUT), false },
 	[VERB_DEPLOYMENT_CREATE] = { "deployment", "create",
 	    BIT(OPT_DATA) | BIT(OPT_WORKSPACE_ID) | BIT(OPT_NAME), 0, false },
+	[VERB_DEPLOYMENT_LIST] = { "deployment", "list", BIT(OPT_DATA), 0, false },
 	[VERB_TOKEN_CREATE] = { "token", "create",
 	    BIT(OPT_DATA) | BIT(OPT_NAME) | BIT(OPT_SCOPE) | BIT(OPT_SCOPE_ID) | BIT(OPT_ROLE),
-	    BIT(OPT_EXPIRES_IN), false },
+	    BIT(OPT_EXPIRES_IN) | BIT(OPT_TOKEN_OUT), false },
+	[VERB_TOKEN_LIST] = { "token", "list", BIT(OPT_DATA), BIT(OPT_MAX_LIFETIME), false },
 	[VERB_TOKEN_REVOKE] = { "token", "revoke", BIT(OPT_DATA) | BIT(OPT_ID), 0, false },
 	[VERB_ORGANIZATION_SET] = { "organization", "set",
 	    BIT(OPT_DATA) | BIT(OPT_SECRETS_FETCHING), 0, false },
+	[VERB_ORGANIZATION_SHOW] = { "organization", "show", BIT(OPT_DATA), 0, false },
 	[VERB_ROTATE_KEY] = { "rotate-key", NULL, BIT(OPT_DATA), BIT(OPT_NEW_KEY_FILE), false },
 	[VERB_BACKUP] = { "backup", NULL, BIT(OPT_DATA), 0, true },
 	[VERB_RESTORE] = { "restore", NULL, BIT(OPT_DATA), 0, true },
@@ -212,6 +166,25 @@ set_number(int64_t *out, const char *text, int64_t max, const char *option, char
 		return refuse(why, "%s takes a whole number from 1 to %lld, not %.60s", option,
 		    (long long)max, text);
 	*out = v;
+	return true;
+}
+
+/* In seconds: a whole number with s, m, h or d behind it, or alone. */
+static bool
+set_duration(int64_t *out, const char *text, const char *option, char *why)
+{
+	static const char units[] = "smhd";
+	static const int64_t seconds[] = { 1, 60, 3600, 86400 };
+	char *end;
+	long long v = strtoll(text, &end, 10);
+	const char *unit = *end ? strchr(units, *end) : units;
+	int64_t each = unit ? seconds[unit - units] : 1;
+
+	if (text[0] < '0' || text[0] > '9' || !unit || (*end && end[1]) || v < 1 ||
+	    v > MAX_SECONDS / each)
+		return refuse(
+		    why, "%s takes a duration such as 90d or 12h, not %.60s", option, text);
+	*out = v * each;
 	return true;
 }
 
@@ -318,6 +291,10 @@ set_option(struct options *o, enum option_id id, const char *v, char *why)
 		if (o->n_hosts == CLI_MAX_HOSTS)
 			return refuse(why, "%s may be given %d times", name, CLI_MAX_HOSTS);
 		return set_host(&o->hosts[o->n_hosts++], v, name, why);
+	case OPT_TOKEN_OUT:
+		return set_text(&o->token_out, v, "a file", name, why);
+	case OPT_MAX_LIFETIME:
+		return set_duration(&o->max_lifetime_s, v, name, why);
 	case OPT_N:
 		break;
 	}
@@ -349,6 +326,28 @@ find_verb(size_t n, char *const *argv, struct options *o)
 		return verbs[i].second ? 2 : 1;
 	}
 	return 0;
+}
+
+/*
+ * What is wrong with words that are not a verb: the first one is unknown, or lacks its second one.
+ */
+static void
+explain_verb(size_t n, char *const *argv, char *why)
+{
+	struct buf seconds = BUF_INIT(CLI_WHY_SIZE);
+
+	for (size_t i = 1; i < N_ELEMENTS(verbs); i++) {
+		if (strcmp(argv[0], verbs[i].word) == 0)
+			buf_addf(&seconds, "%s%s", seconds.len ? ", " : "", verbs[i].second);
+	}
+	if (!seconds.len)
+		(void)refuse(why, "unknown command %.100s", argv[0]);
+	else if (n < 2 || argv[1][0] == '-')
+		(void)refuse(why, "%s needs a verb: %s", argv[0], buf_str(&seconds));
+	else
+		(void)refuse(
+		    why, "%s has no verb %.60s, only: %s", argv[0], argv[1], buf_str(&seconds));
+	buf_fini(&seconds);
 }
 
 /* The option that an argument names, with or without "=VALUE"; OPT_N: none. */
@@ -391,7 +390,7 @@ parse_options(size_t n, char *const *argv, struct options *o, char *why)
 			return refuse(why, "%s %.100s",
 			    argv[i][0] == '-' ? "unknown option" : "unexpected word", argv[i]);
 		if (!(known & BIT(id)))
-			return refuse(why, "%s is no option of this command", option_names[id]);
+			return refuse(why, "%s is not an option of this command", option_names[id]);
 		if ((given & BIT(id)) && !may_repeat(id))
 			return refuse(why, "%s is given twice", option_names[id]);
 		if (value && !takes_value(id))
@@ -405,12 +404,21 @@ parse_options(size_t n, char *const *argv, struct options *o, char *why)
 	return check_given(o, given, why);
 }
 
+/* Whether the word can be the verb's FILE. */
+static bool
+is_file(enum verb verb, const char *word)
+{
+	return (word[0] && word[0] != '-') || (verb == VERB_BACKUP && strcmp(word, "-") == 0);
+}
+
 enum cli_verdict
 cli_parse(size_t n, char *const *argv, struct options *out, char why[static CLI_WHY_SIZE])
 {
 	size_t words = 0;
 
-	*out = (struct options){ .verb = VERB_SERVE, .audit_days = DEFAULT_AUDIT_DAYS };
+	*out = (struct options){ .verb = VERB_SERVE,
+		.audit_days = DEFAULT_AUDIT_DAYS,
+		.max_lifetime_s = TOKEN_MAX_LIFETIME_S };
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
 			return CLI_HELP;
@@ -420,11 +428,11 @@ cli_parse(size_t n, char *const *argv, struct options *out, char why[static CLI_
 	if (n && argv[0][0] != '-') {
 		words = find_verb(n, argv, out);
 		if (!words) {
-			(void)refuse(why, "unknown command %.100s", argv[0]);
+			explain_verb(n, argv, why);
 			return CLI_USAGE;
 		}
 		if (verbs[out->verb].file) {
-			if (n == words || argv[words][0] == '-' || !argv[words][0]) {
+			if (n == words || !is_file(out->verb, argv[words])) {
 				(void)refuse(why, "%s takes a FILE first", argv[0]);
 				return CLI_USAGE;
 			}
@@ -446,7 +454,7 @@ resolve_path(const char **path, const char *cwd, struct buf *room)
 {
 	size_t at = room->len;
 
-	if (!*path || **path == '/')
+	if (!*path || **path == '/' || strcmp(*path, "-") == 0)
 		return;
 	buf_addf(room, "%s/%s", cwd, *path);
 	buf_addc(room, '\0');

@@ -18,9 +18,12 @@ enum verb {
 	VERB_SERVE,
 	VERB_INIT,
 	VERB_DEPLOYMENT_CREATE,
+	VERB_DEPLOYMENT_LIST,
 	VERB_TOKEN_CREATE,
+	VERB_TOKEN_LIST,
 	VERB_TOKEN_REVOKE,
 	VERB_ORGANIZATION_SET,
+	VERB_ORGANIZATION_SHOW,
 	VERB_ROTATE_KEY,
 	VERB_BACKUP,
 	VERB_RESTORE,
@@ -35,7 +38,8 @@ enum verb {
 struct options {
 	enum verb verb;
 	const char *data, *key_file, *new_key_file;
-	const char *file; /* the backup */
+	const char *file; /* the backup; "-": stdout */
+	const char *token_out;
 	int64_t audit_days;
 	const char *listen[CLI_MAX_LISTENS];
 	size_t n_listens;    /* 0: the default */
@@ -55,6 +59,7 @@ struct options {
 	enum scope scope;
 	enum role role;
 	int64_t expires_in_s; /* 0: never */
+	int64_t max_lifetime_s;
 	bool secrets_fetching;
 };
 

@@ -2,12 +2,20 @@
 #include "manager/program/command.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json/write.h"
 #include "base/limits.h"
+#include "manager/program/workshop.h"
+
+/* How long a subcommand waits for a server that is starting or stopping. */
+#define SETTLE_MS 5000
 
 static const struct store_actor command_line;
 
@@ -79,12 +87,23 @@ take_id(void *arg, const struct store_entity *e)
 	return 0;
 }
 
+/* The one organization. 0, STORE_NOT_FOUND or -errno. */
+static int
+find_organization(const struct command_env *env, struct id *out)
+{
+	static const struct id all = { "" };
+	int r;
+
+	*out = all;
+	r = store_entity_list(env->store, SCOPE_ORGANIZATION, &all, 0, 1, take_id, out, NULL);
+	return r == 0 && id_is_none(out) ? STORE_NOT_FOUND : r;
+}
+
 static int
 organization_set(const struct command_env *env, const struct options *o, struct buf *out, char *why)
 {
-	static const struct id all = { "" };
-	struct id id = { "" };
-	int r = store_entity_list(env->store, SCOPE_ORGANIZATION, &all, 0, 1, take_id, &id, NULL);
+	struct id id;
+	int r = find_organization(env, &id);
 
 	if (r == 0)
 		r = store_organization_set_secrets(
@@ -94,6 +113,19 @@ organization_set(const struct command_env *env, const struct options *o, struct 
 		buf_addf(out, "{\"id\":\"%s\",\"secretsFetching\":%s}", id.s,
 		    o->secrets_fetching ? "true" : "false");
 	return r;
+}
+
+static int
+show(const struct command_env *env, const struct options *o, struct buf *out, char *why)
+{
+	struct id id;
+	int r = find_organization(env, &id);
+
+	if (r == 0)
+		r = o->verb == VERB_TOKEN_LIST        ? command_token_list(env, &id, out)
+		    : o->verb == VERB_DEPLOYMENT_LIST ? command_deployment_list(env, &id, out)
+						      : command_organization_show(env, &id, out);
+	return explain(r, "there is no organization", "", why);
 }
 
 static int
@@ -128,28 +160,23 @@ rotate_key(const struct command_env *env, const struct options *o, struct buf *o
 	return 0;
 }
 
-static int
-backup(const struct command_env *env, const struct options *o, struct buf *out, char *why)
-{
-	if (store_backup(env->store, o->file, why) < 0)
-		return -1;
-	buf_addc(out, '{');
-	jtext_member_string(out, "file", span_of(o->file));
-	buf_addc(out, '}');
-	return 0;
-}
-
 int
 command_restore(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
 {
 	struct keys *keys = NULL;
 	struct store *s = NULL;
-	int r = keys_load(&keys, o->data, o->key_file, why);
+	struct workshop w;
+	int r = workshop_open(&w, o->data, false, why);
 
 	if (r == 0)
-		r = store_restore(&s, o->data, o->file, keys, why);
+		r = keys_load(&keys, o->data, o->key_file, why);
+	if (r == 0)
+		r = store_restore(&s, w.path, o->file, keys, why);
 	(void)store_close(s);
 	(void)keys_free(keys);
+	if (r == 0)
+		r = workshop_finish(&w, why);
+	workshop_close(&w);
 	if (r < 0)
 		return -1;
 	buf_addc(out, '{');
@@ -159,11 +186,34 @@ command_restore(const struct options *o, struct buf *out, char why[static COMMAN
 }
 
 int
+command_check_owner(const char *dir, char why[static COMMAND_WHY_SIZE])
+{
+	const struct passwd *owner;
+	struct stat st;
+
+	if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
+		return 0;
+	owner = getpwuid(st.st_uid);
+	if (owner)
+		snprintf(why, COMMAND_WHY_SIZE,
+		    "%.200s belongs to %.60s: run it as %.60s: runuser -u %.60s -- connd-manager "
+		    "...",
+		    dir, owner->pw_name, owner->pw_name, owner->pw_name);
+	else
+		snprintf(why, COMMAND_WHY_SIZE,
+		    "%.200s belongs to the user %lu: run it as that user", dir,
+		    (unsigned long)st.st_uid);
+	return -EPERM;
+}
+
+int
 command_open(struct command_env *env, const struct options *o, char why[static COMMAND_WHY_SIZE])
 {
-	/* Of a directory that was never made, that its key is missing is not the thing to say. */
+	/* If the data directory has no database, report that, not a missing key. */
 	int r = store_find(o->data, why);
 
+	if (r == 0)
+		r = command_check_owner(o->data, why);
 	if (r == 0)
 		r = keys_load(&env->keys, o->data, o->key_file, why);
 	if (r == 0)
@@ -172,8 +222,10 @@ command_open(struct command_env *env, const struct options *o, char why[static C
 		return r;
 	r = token_authority_new(&env->tokens, env->store);
 	if (r != 0)
-		snprintf(why, COMMAND_WHY_SIZE, "the signing key of tokens can not be read: %s",
+		snprintf(why, COMMAND_WHY_SIZE, "the signing key of tokens cannot be read: %s",
 		    r < 0 ? strerror(-r) : "missing");
+	else
+		token_set_max_lifetime(env->tokens, o->max_lifetime_s);
 	return r > 0 ? -ENOENT : r;
 }
 
@@ -186,9 +238,10 @@ command_close(struct command_env *env)
 }
 
 int
-command_run(const struct command_env *env, const struct options *o, struct buf *out,
+command_run(const struct command_env *env, const struct options *o, struct buf *out, bool *durable,
     char why[static COMMAND_WHY_SIZE])
 {
+	*durable = true;
 	switch (o->verb) {
 	case VERB_DEPLOYMENT_CREATE:
 		return deployment_create(env, o, out, why);
@@ -200,14 +253,71 @@ command_run(const struct command_env *env, const struct options *o, struct buf *
 		return organization_set(env, o, out, why);
 	case VERB_ROTATE_KEY:
 		return rotate_key(env, o, out, why);
-	case VERB_BACKUP:
-		return backup(env, o, out, why);
-	case VERB_TLS_INIT:
+	case VERB_DEPLOYMENT_LIST:
+	case VERB_TOKEN_LIST:
+	case VERB_ORGANIZATION_SHOW:
+		return show(env, o, out, why);
 	case VERB_SERVE:
 	case VERB_INIT:
+	case VERB_BACKUP:
 	case VERB_RESTORE:
+	case VERB_TLS_INIT:
 		break;
 	}
-	snprintf(why, COMMAND_WHY_SIZE, "this is nothing to ask a running server");
+	snprintf(why, COMMAND_WHY_SIZE, "a running server does not do this");
 	return -1;
+}
+
+void
+command_remove_copies(const char *dir)
+{
+	static const char *const names[] = { COMMAND_COPY_NAME, COMMAND_COPY_NAME ".part",
+		COMMAND_COPY_NAME ".part-journal" };
+	char path[4096];
+
+	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
+		if (snprintf(path, sizeof path, "%s/%s", dir, names[i]) < (int)sizeof path)
+			(void)unlink(path); /* there is none as a rule */
+	}
+}
+
+bool
+command_works_in_memory(const struct options *o)
+{
+	return o->verb == VERB_TOKEN_REVOKE ||
+	       (o->verb == VERB_ORGANIZATION_SET && !o->secrets_fetching);
+}
+
+void
+command_not_durable(struct buf *out)
+{
+	if (out->len)
+		out->len--; /* the closing brace */
+	jtext_member_bool(out, "durable", false);
+	buf_addc(out, '}');
+}
+
+void
+command_warn(const char *what)
+{
+	fprintf(stderr, "connd-manager: warning: %s\n", what);
+}
+
+int
+command_settle(command_way *ask, command_way *here, void *arg, struct buf *out,
+    char why[static COMMAND_WHY_SIZE])
+{
+	static const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
+	int64_t deadline = clock_boot_ms() + SETTLE_MS;
+	int r;
+
+	for (;;) {
+		r = ask(arg, out, why);
+		if (r != -ECONNREFUSED && r != -ENOENT)
+			return r;
+		r = here(arg, out, why);
+		if (r != -EBUSY || clock_boot_ms() >= deadline)
+			return r;
+		(void)nanosleep(&pause, NULL); /* a signal only makes it shorter */
+	}
 }

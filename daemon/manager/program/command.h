@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the subcommands do to a store that is open: in the server for a client of the control socket, or
- * in the subcommand's own process. Each answers with one JSON object, or a sentence that says what to do.
+ * What the subcommands do to a store that is open: in the server for a client of the control
+ * socket, or in the subcommand's own process. Each answers with one JSON object, or a sentence
+ * that says what to do.
  */
 #pragma once
 
@@ -12,27 +13,67 @@
 #include "manager/store/store.h"
 
 #define COMMAND_WHY_SIZE 512
+/* The name of a backup in the data directory, until its reader has its descriptor. */
+#define COMMAND_COPY_NAME "manager.backup"
+void command_remove_copies(const char *dir); /* of processes that were killed */
+/* What a person is told of a change that is in effect and not on disk. */
+#define COMMAND_NOT_DURABLE                                                                        \
+	"it is in effect, but not on disk: a restart of the server before that undoes it; "        \
+	"the log says why, and when it is written"
 
 struct command_env {
 	struct store *store;
 	struct token_authority *tokens;
 	struct keys *keys; /* the store's */
 };
-/* Opens the data directory: its key, its store, its tokens. 0, or -errno with `why`; -EBUSY: another process has it. */
+/*
+ * -EPERM with `why`: we are root, and the directory is another user's, whose service could not use
+ * what we would make in it. For whatever opens a data directory.
+ */
+MUST_CHECK int command_check_owner(const char *dir, char why[static COMMAND_WHY_SIZE]);
+/*
+ * Opens the data directory: its key, its store, its tokens. 0, or -errno with `why`; -EBUSY:
+ * another process has it.
+ */
 MUST_CHECK int command_open(
     struct command_env *env, const struct options *o, char why[static COMMAND_WHY_SIZE]);
 void command_close(struct command_env *env); /* of what is open, half opened ones too */
 
-/* Appends the answer. 0, or -1 with `why`. */
+/*
+ * Appends what is to be printed. *durable: false when the change is in effect in memory alone,
+ * which only changes do that command_works_in_memory() names. 0, or -1 with `why`.
+ */
 MUST_CHECK int command_run(const struct command_env *env, const struct options *o, struct buf *out,
+    bool *durable, char why[static COMMAND_WHY_SIZE]);
+/* A change that must not fail: it takes effect even when the disk does not take it. */
+bool command_works_in_memory(const struct options *o);
+/* Adds "durable": false to what is to be printed. */
+void command_not_durable(struct buf *out);
+void command_warn(const char *what); /* to stderr */
+
+/* Of one organization. 0, STORE_NOT_FOUND or -errno. */
+MUST_CHECK int command_token_list(
+    const struct command_env *env, const struct id *organization, struct buf *out);
+MUST_CHECK int command_deployment_list(
+    const struct command_env *env, const struct id *organization, struct buf *out);
+MUST_CHECK int command_organization_show(
+    const struct command_env *env, const struct id *organization, struct buf *out);
+
+/*
+ * Asks the server if there is one (-ECONNREFUSED, -ENOENT: there is none), else does it here
+ * (-EBUSY: there is a server after all). Between the two a server may come or go. Returns what the
+ * last one did.
+ */
+typedef int command_way(void *arg, struct buf *out, char why[static COMMAND_WHY_SIZE]);
+MUST_CHECK int command_settle(command_way *ask, command_way *here, void *arg, struct buf *out,
     char why[static COMMAND_WHY_SIZE]);
 
 /*
- * Makes the data directory, the key, the database, and what they start with; appends what `init` prints.
- * What could not be finished is taken away again. 0, or -1 with `why`.
+ * Makes the data directory, the key, the database, and what they start with; appends what `init`
+ * prints. What could not be finished is taken away again. 0, or -1 with `why`.
  */
 MUST_CHECK int command_init(
     const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE]);
-/* Fills a data directory that has a key but no database. 0, or -1 with `why`. */
+/* Fills a data directory that has a key but no database, from a backup. 0, or -1 with `why`. */
 MUST_CHECK int command_restore(
     const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE]);

@@ -16,52 +16,38 @@
 
 #include "base/json/scan.h"
 #include "base/json/write.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "manager/api/durable.h"
+#include "manager/program/control_internal.h"
 
-#define SOCKET_NAME    "control.sock"
-#define LINE_MAX_BYTES (256 * 1024) /* a hundred names of 255 bytes, escaped */
-#define MAX_WORDS      512
-#define MAX_PEERS      16
-#define PATIENCE_S     30
+#define MAX_WORDS 512
+#define MAX_PEERS 16
 
 struct peer {
 	struct durable_wait wait; /* first */
-	struct buf reply;         /* while its change is not on disk */
+	struct buf done;          /* what the command printed, while its change is not on disk */
+	bool in_memory;           /* the change is in effect, whatever the disk does */
 	struct control *control;
 	struct bufferevent *bev;
 	struct peer *next;
+	/* Of a backup. */
+	struct store_copy *copy; /* NULL: none is being made */
+	struct event *copied;
+	char *path;     /* of the copy */
+	bool send_file; /* the client gets the copy's descriptor, and its name is removed */
 };
 
 struct control {
 	const struct command_env *env;
 	struct durable *durable;
+	struct event_base *base;
+	const char *dir;
 	struct evconnlistener *listener;
 	struct peer *peers;
 	int n_peers;
 	int dir_fd;
 };
-
-/*
- * The address of the socket in a directory, however long its path: by way of the directory's descriptor.
- */
-static int
-address(const char *dir, int *dir_fd, struct sockaddr_un *out)
-{
-	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	*dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (*dir_fd < 0)
-		return -errno;
-	if (snprintf(out->sun_path, sizeof out->sun_path, "%s/" SOCKET_NAME, dir) >=
-	    (int)sizeof out->sun_path)
-		snprintf(
-		    out->sun_path, sizeof out->sun_path, "/proc/self/fd/%d/" SOCKET_NAME, *dir_fd);
-	return 0;
-}
-
-/* ---- serving ---- */
 
 static void
 peer_free(struct peer *p)
@@ -73,12 +59,198 @@ peer_free(struct peer *p)
 	*at = p->next;
 	p->control->n_peers--;
 	durable_forget(&p->wait);
-	buf_fini(&p->reply);
+	if (p->copied)
+		event_free(p->copied);
+	store_copy_cancel(p->copy);
+	mem_free(p->path);
+	buf_fini(&p->done);
 	bufferevent_free(p->bev);
 	mem_free(p);
 }
 
-/* The words of a question, decoded behind one another in text. 0 or -EBADMSG. */
+/* --- replies -------------------------------------------------------------------------- */
+
+static void
+on_written(struct bufferevent *bev, void *arg)
+{
+	(void)bev;
+	peer_free(arg);
+}
+
+static void
+on_peer_event(struct bufferevent *bev, short what, void *arg)
+{
+	(void)bev;
+	(void)what;
+	peer_free(arg);
+}
+
+/* The peer is freed when the reply is out. */
+static void
+send_reply(struct peer *p, const struct buf *reply)
+{
+	bufferevent_setcb(p->bev, NULL, on_written, on_peer_event, p);
+	if (buf_error(reply) || bufferevent_write(p->bev, buf_str(reply), reply->len) < 0)
+		peer_free(p);
+}
+
+static void
+reply_error(struct peer *p, const char *why)
+{
+	struct buf reply = BUF_INIT(CONTROL_REQUEST);
+
+	buf_addc(&reply, '{');
+	jtext_member_string(&reply, "error", span_of(why));
+	buf_adds(&reply, "}\n");
+	send_reply(p, &reply);
+	buf_fini(&reply);
+}
+
+static void
+reply_done(struct peer *p, const char *warning)
+{
+	struct buf reply = BUF_INIT(CONTROL_REPLY);
+
+	buf_addc(&reply, '{');
+	if (warning)
+		jtext_member_string(&reply, "warning", span_of(warning));
+	jtext_name(&reply, "ok");
+	buf_add(&reply, buf_str(&p->done), p->done.len);
+	buf_adds(&reply, "}\n");
+	send_reply(p, &reply);
+	buf_fini(&reply);
+}
+
+static void
+on_durable(struct durable_wait *w, int r)
+{
+	struct peer *p = (struct peer *)w;
+
+	if (r == 0) {
+		reply_done(p, NULL);
+	} else if (p->in_memory) {
+		command_not_durable(&p->done);
+		reply_done(p, COMMAND_NOT_DURABLE);
+	} else {
+		reply_error(p, "the change may not be on disk: see the log");
+	}
+}
+
+/* --- backups -------------------------------------------------------------------------- */
+
+/* Sends the descriptor of the copy, and with it the reply. */
+static int
+send_file(struct peer *p, int file)
+{
+	static char reply[] = "{\"ok\":{}}\n";
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec piece = { reply, sizeof reply - 1 };
+	struct msghdr m = { .msg_iov = &piece,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof control };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof file);
+	memcpy(CMSG_DATA(c), &file, sizeof file);
+	/* The socket's buffer is empty: all of it goes. */
+	return sendmsg(bufferevent_getfd(p->bev), &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+static void
+give_file(struct peer *p)
+{
+	int file = open(p->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int r = file < 0 ? -errno : 0;
+
+	(void)unlink(p->path); /* the descriptor is all that is needed */
+	if (r == 0)
+		r = send_file(p, file);
+	if (file >= 0)
+		(void)close(file); /* only read */
+	if (r < 0)
+		log_error("backup not handed over", LOG_STR("reason", strerror(-r)));
+	peer_free(p);
+}
+
+static void
+on_copied(evutil_socket_t fd, short what, void *arg)
+{
+	char why[STORE_WHY_SIZE];
+	struct peer *p = arg;
+	int r = store_copy_end(p->copy, why);
+
+	(void)fd;
+	(void)what;
+	p->copy = NULL;
+	if (r < 0) {
+		reply_error(p, why);
+	} else if (p->send_file) {
+		give_file(p);
+	} else {
+		buf_addc(&p->done, '{');
+		jtext_member_string(&p->done, "file", span_of(p->path));
+		buf_addc(&p->done, '}');
+		reply_done(p, NULL);
+	}
+}
+
+static bool
+is_copying(const struct control *c)
+{
+	for (const struct peer *p = c->peers; p; p = p->next)
+		if (p->copy)
+			return true;
+	return false;
+}
+
+/* NULL: out of memory. */
+static char *
+copy_path(const struct control *c, const char *file)
+{
+	size_t n = strlen(c->dir) + sizeof "/" COMMAND_COPY_NAME;
+	char *path;
+
+	if (strcmp(file, "-") != 0)
+		return mem_strdup(file);
+	path = mem_alloc(n);
+	if (path)
+		(void)snprintf(path, n, "%s/" COMMAND_COPY_NAME, c->dir);
+	return path;
+}
+
+static void
+begin_backup(struct peer *p, const struct options *o)
+{
+	struct control *c = p->control;
+	int r = -ENOMEM;
+
+	if (is_copying(c)) {
+		reply_error(p, "another backup is being made: try again when it has ended");
+		return;
+	}
+	p->send_file = strcmp(o->file, "-") == 0;
+	p->path = copy_path(c, o->file);
+	if (p->send_file)
+		command_remove_copies(c->dir);
+	if (p->path)
+		r = store_copy_begin(&p->copy, c->env->store, p->path);
+	if (r == 0) {
+		p->copied = event_new(c->base, store_copy_fd(p->copy), EV_READ, on_copied, p);
+		r = p->copied && event_add(p->copied, NULL) == 0 ? 0 : -ENOMEM;
+	}
+	if (r < 0)
+		reply_error(p, strerror(-r));
+}
+
+/* --- requests ------------------------------------------------------------------------- */
+
+/* The words of a request, decoded one behind the other in text. 0 or -EBADMSG. */
 static int
 read_words(struct span line, struct buf *text, size_t *n, char *argv[static MAX_WORDS])
 {
@@ -105,66 +277,45 @@ read_words(struct span line, struct buf *text, size_t *n, char *argv[static MAX_
 }
 
 static void
-answer(const struct command_env *env, struct span line, struct buf *out)
+run_command(struct peer *p, const struct options *o)
 {
-	struct buf text = BUF_INIT(LINE_MAX_BYTES), done = BUF_INIT(LIMIT_VALUE);
-	struct buf paths = BUF_INIT(LINE_MAX_BYTES);
-	char why[COMMAND_WHY_SIZE] = "the question can not be read";
+	const struct command_env *env = p->control->env;
+	uint64_t before = store_commits(env->store);
+	char why[COMMAND_WHY_SIZE] = "out of memory";
+	bool durable = true;
+
+	p->in_memory = command_works_in_memory(o);
+	if (command_run(env, o, &p->done, &durable, why) < 0 || buf_error(&p->done)) {
+		reply_error(p, why);
+		return;
+	}
+	if (!durable)
+		reply_done(p, COMMAND_NOT_DURABLE);
+	else if (store_commits(env->store) == before ||
+		 !durable_wait(p->control->durable, &p->wait))
+		reply_done(p, NULL);
+}
+
+static void
+serve_request(struct peer *p, struct span line)
+{
+	struct buf text = BUF_INIT(CONTROL_REQUEST), paths = BUF_INIT(CONTROL_REQUEST);
+	char why[COMMAND_WHY_SIZE] = "the request cannot be read";
 	char *argv[MAX_WORDS];
 	struct options o;
 	size_t n;
 
-	/* Before the words stands the client's directory: its relative paths are meant from there. */
-	if (read_words(line, &text, &n, argv) == 0 && n > 0 &&
-	    cli_parse(n - 1, argv + 1, &o, why) == CLI_RUN &&
-	    cli_resolve_paths(&o, argv[0], &paths, why) && command_run(env, &o, &done, why) == 0 &&
-	    !buf_error(&done)) {
-		buf_adds(out, "{\"ok\":");
-		buf_add(out, buf_str(&done), done.len);
-		buf_adds(out, "}\n");
-	} else {
-		buf_addc(out, '{');
-		jtext_member_string(out, "error", span_of(why));
-		buf_adds(out, "}\n");
-	}
+	/* The first word is the client's directory, from which its relative paths are meant. */
+	if (read_words(line, &text, &n, argv) < 0 || n == 0 ||
+	    cli_parse(n - 1, argv + 1, &o, why) != CLI_RUN ||
+	    !cli_resolve_paths(&o, argv[0], &paths, why))
+		reply_error(p, why);
+	else if (o.verb == VERB_BACKUP)
+		begin_backup(p, &o);
+	else
+		run_command(p, &o);
 	buf_fini(&text);
 	buf_fini(&paths);
-	buf_fini(&done);
-}
-
-static void
-on_written(struct bufferevent *bev, void *arg)
-{
-	(void)bev;
-	peer_free(arg);
-}
-
-static void
-on_peer_event(struct bufferevent *bev, short what, void *arg)
-{
-	(void)bev;
-	(void)what;
-	peer_free(arg);
-}
-
-static void
-send_reply(struct peer *p)
-{
-	bufferevent_setcb(p->bev, NULL, on_written, on_peer_event, p);
-	if (buf_error(&p->reply) || bufferevent_write(p->bev, buf_str(&p->reply), p->reply.len) < 0)
-		peer_free(p);
-}
-
-static void
-on_durable(struct durable_wait *w, int r)
-{
-	struct peer *p = (struct peer *)w;
-
-	if (r < 0) {
-		buf_reset(&p->reply);
-		buf_adds(&p->reply, "{\"error\":\"the change may not be on disk: see the log\"}\n");
-	}
-	send_reply(p);
 }
 
 static void
@@ -172,27 +323,25 @@ on_readable(struct bufferevent *bev, void *arg)
 {
 	struct peer *p = arg;
 	struct evbuffer *in = bufferevent_get_input(bev);
-	uint64_t before = store_commits(p->control->env->store);
 	size_t n;
 	char *line = evbuffer_readln(in, &n, EVBUFFER_EOL_LF);
 
 	if (!line) {
-		if (evbuffer_get_length(in) > LINE_MAX_BYTES)
+		if (evbuffer_get_length(in) > CONTROL_REQUEST)
 			peer_free(p);
 		return;
 	}
-	answer(p->control->env, (struct span){ line, n }, &p->reply);
-	mem_free(line);
 	(void)bufferevent_disable(bev, EV_READ); /* one request a connection */
-	if (store_commits(p->control->env->store) == before ||
-	    !durable_wait(p->control->durable, &p->wait))
-		send_reply(p);
+	serve_request(p, (struct span){ line, n });
+	mem_free(line);
 }
+
+/* --- the socket ----------------------------------------------------------------------- */
 
 static void
 on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *from, int len, void *arg)
 {
-	static const struct timeval patience = { .tv_sec = PATIENCE_S };
+	static const struct timeval patience = { .tv_sec = CONTROL_WAIT_S };
 	struct control *c = arg;
 	struct peer *p = c->n_peers < MAX_PEERS ? mem_zalloc(sizeof *p) : NULL;
 
@@ -208,7 +357,7 @@ on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *from, i
 	}
 	p->control = c;
 	p->wait.done = on_durable;
-	buf_init(&p->reply, 2 * LIMIT_VALUE);
+	buf_init(&p->done, CONTROL_REPLY);
 	p->next = c->peers;
 	c->peers = p;
 	c->n_peers++;
@@ -223,14 +372,14 @@ listen_socket(struct control *c, const char *dir, int *out)
 {
 	struct sockaddr_un a;
 	mode_t was;
-	int fd, r = address(dir, &c->dir_fd, &a);
+	int fd, r = control_address(dir, &c->dir_fd, &a);
 
 	if (r < 0)
 		return r;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	(void)unlinkat(c->dir_fd, SOCKET_NAME, 0); /* a dead server's, or none */
+	(void)unlinkat(c->dir_fd, CONTROL_NAME, 0); /* a dead server's, or none */
 	was = umask(0177);
 	r = bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, MAX_PEERS) < 0 ? -errno : 0;
 	(void)umask(was);
@@ -252,7 +401,10 @@ control_new(struct control **out, struct event_base *base, const char *dir,
 		goto out;
 	c->env = env;
 	c->durable = durable;
+	c->base = base;
+	c->dir = dir;
 	c->dir_fd = -1;
+	command_remove_copies(dir);
 	r = listen_socket(c, dir, &fd);
 	if (r < 0)
 		goto out;
@@ -264,7 +416,7 @@ control_new(struct control **out, struct event_base *base, const char *dir,
 	}
 out:
 	if (r < 0) {
-		snprintf(why, COMMAND_WHY_SIZE, "%.300s/" SOCKET_NAME ": %s", dir, strerror(-r));
+		snprintf(why, COMMAND_WHY_SIZE, "%.300s/" CONTROL_NAME ": %s", dir, strerror(-r));
 		c = control_free(c);
 	}
 	*out = c;
@@ -280,132 +432,10 @@ control_free(struct control *c)
 		peer_free(c->peers);
 	if (c->listener) {
 		evconnlistener_free(c->listener);
-		(void)unlinkat(c->dir_fd, SOCKET_NAME, 0); /* gone already is as good */
+		(void)unlinkat(c->dir_fd, CONTROL_NAME, 0); /* gone already is as good */
 	}
 	if (c->dir_fd >= 0)
 		(void)close(c->dir_fd); /* O_PATH */
 	mem_free(c);
 	return NULL;
-}
-
-/* ---- asking ---- */
-
-static int
-connect_socket(const char *dir, int *out)
-{
-	static const struct timeval patience = { .tv_sec = PATIENCE_S };
-	struct sockaddr_un a;
-	int dir_fd, fd, r = address(dir, &dir_fd, &a);
-
-	if (r < 0)
-		return r;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	r = fd < 0 ? -errno : 0;
-	if (r == 0 && (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) < 0 ||
-			  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) < 0 ||
-			  connect(fd, (struct sockaddr *)&a, sizeof a) < 0)) {
-		r = -errno;
-		(void)close(fd); /* r tells */
-	}
-	(void)close(dir_fd); /* O_PATH */
-	if (r == 0)
-		*out = fd;
-	return r;
-}
-
-static int
-send_question(int fd, size_t n, char *const *argv)
-{
-	struct buf line = BUF_INIT(LINE_MAX_BYTES);
-	char cwd[4096];
-	int r;
-
-	if (!getcwd(cwd, sizeof cwd))
-		return -errno;
-	buf_addc(&line, '[');
-	jtext_string(&line, span_of(cwd));
-	for (size_t i = 0; i < n; i++) {
-		buf_addc(&line, ',');
-		jtext_string(&line, span_of(argv[i]));
-	}
-	buf_adds(&line, "]\n");
-	r = buf_error(&line);
-	for (size_t at = 0; r == 0 && at < line.len;) {
-		ssize_t done = send(fd, line.data + at, line.len - at, MSG_NOSIGNAL);
-
-		if (done < 0 && errno != EINTR)
-			r = -errno;
-		else if (done > 0)
-			at += (size_t)done;
-	}
-	buf_fini(&line);
-	return r;
-}
-
-static int
-read_answer(int fd, struct buf *in)
-{
-	for (;;) {
-		char *room = buf_room(in, 4096);
-		ssize_t n = room ? recv(fd, room, 4096, 0) : 0;
-
-		if (!room)
-			return buf_error(in);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return in->len ? 0 : -ECONNRESET;
-		buf_grown(in, (size_t)n);
-	}
-}
-
-/* 0 with the answer appended, 1 with why, or -EBADMSG. */
-static int
-take_answer(const struct buf *in, struct buf *out, char *why)
-{
-	struct buf text = BUF_INIT(COMMAND_WHY_SIZE - 1);
-	struct span doc, value;
-	int r = -EBADMSG;
-
-	if (scan_check(span_of_buf(in), SCAN_STRICT, &doc, NULL) != 0 ||
-	    scan_type(doc) != SCAN_OBJECT)
-		return -EBADMSG;
-	if (scan_find(doc, "ok", &value) == 0 && value.p) {
-		buf_add(out, value.p, value.n);
-		r = buf_error(out);
-	} else if (scan_find(doc, "error", &value) == 0 && value.p &&
-		   scan_type(value) == SCAN_STRING && scan_string(value, &text) == 0) {
-		snprintf(why, COMMAND_WHY_SIZE, "%s", buf_str(&text));
-		r = 1;
-	}
-	buf_fini(&text);
-	return r;
-}
-
-int
-control_ask(const char *dir, size_t n, char *const *argv, struct buf *out,
-    char why[static COMMAND_WHY_SIZE])
-{
-	struct buf in = BUF_INIT(2 * LIMIT_VALUE);
-	int fd = -1, r = connect_socket(dir, &fd);
-
-	if (r < 0) {
-		snprintf(why, COMMAND_WHY_SIZE, "%.300s/" SOCKET_NAME ": %s", dir, strerror(-r));
-		return r;
-	}
-	r = send_question(fd, n, argv);
-	if (r == 0)
-		r = read_answer(fd, &in);
-	if (r == 0)
-		r = take_answer(&in, out, why);
-	if (r < 0) {
-		snprintf(
-		    why, COMMAND_WHY_SIZE, "the running server did not answer: %s", strerror(-r));
-		r = -EIO; /* it may have done it: nobody may try again by another way */
-	}
-	(void)close(fd); /* all was read */
-	buf_fini(&in);
-	return r;
 }

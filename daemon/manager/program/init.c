@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `connd-manager init`: a data directory from nothing, or nothing. */
+/* `connd-manager init`: makes a data directory with all it starts with, or nothing. */
 #include "manager/program/command.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json/write.h"
 #include "base/limits.h"
+#include "manager/program/workshop.h"
 #include "manager/store/keys.h"
 
 static const struct store_actor command_line;
@@ -35,7 +32,7 @@ is_there(const char *dir, const char *name)
 }
 
 static void
-take_away(const char *dir, const char *name)
+remove_file(const char *dir, const char *name)
 {
 	char path[4096];
 
@@ -118,107 +115,34 @@ fill(struct making *m, struct buf *out)
 	return r == 0 && buf_error(out) ? failed(m, "the answer", buf_error(out)) : r;
 }
 
-/* Where the database is made: under its own name it is whole or not there, whenever this is killed. */
-#define WORKSHOP "manager.init"
-
-static void
-clear_workshop(const char *dir)
-{
-	static const char *const names[] = { "manager.db", "manager.db-wal", "manager.db-shm",
-		"manager.db-journal", "manager.lock" };
-	char path[4096];
-
-	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
-		snprintf(path, sizeof path, WORKSHOP "/%s", names[i]);
-		take_away(dir, path);
-	}
-	if (snprintf(path, sizeof path, "%s/" WORKSHOP, dir) < (int)sizeof path)
-		(void)rmdir(path); /* may never have been there */
-}
-
-/* The closed database takes its place, unless another one was quicker. */
 static int
-put_in_place(struct making *m, const char *dir)
+make_all(struct making *m, struct workshop *w, struct keys *keys, struct buf *out)
 {
-	char from[4096], to[4096];
-	int r;
+	int r = store_create(&m->store, w->path, keys, m->why) == 0 ? fill(m, out) : -1;
 
-	snprintf(from, sizeof from, "%s/" WORKSHOP "/manager.db", dir);
-	snprintf(to, sizeof to, "%s/manager.db", dir);
-	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0)
-		return failed(m, to, -errno);
-	r = file_sync_name(to);
-	return r < 0 ? failed(m, dir, r) : 0;
-}
-
-static int
-make_all(struct making *m, struct keys *keys, struct buf *out)
-{
-	char workshop[4096];
-	int r;
-
-	if (snprintf(workshop, sizeof workshop, "%s/" WORKSHOP, m->o->data) >= (int)sizeof workshop)
-		return failed(m, m->o->data, -ENAMETOOLONG);
-	clear_workshop(m->o->data); /* of one that was killed */
-	if (mkdir(workshop, 0700) < 0)
-		return failed(m, workshop, -errno);
-	r = store_create(&m->store, workshop, keys, m->why) == 0 ? fill(m, out) : -1;
 	m->tokens = token_authority_free(m->tokens);
 	m->store = store_close(m->store);
-	if (r == 0)
-		r = put_in_place(m, m->o->data);
-	clear_workshop(m->o->data);
-	return r;
-}
-
-/* The directory, made if need be, and ours alone until it is closed; -1. */
-static int
-take_directory(const char *dir, char why[static COMMAND_WHY_SIZE])
-{
-	int fd = -1;
-
-	if (mkdir(dir, 0700) == 0 || errno == EEXIST)
-		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return fd;
-	snprintf(why, COMMAND_WHY_SIZE, "%.300s: %s", dir,
-	    errno == EWOULDBLOCK ? "another init is at work in it" : strerror(errno));
-	if (fd >= 0)
-		(void)close(fd); /* only locked */
-	return -1;
-}
-
-static int
-init_in(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
-{
-	struct making m = { .o = o, .why = why };
-	struct keys *keys = NULL;
-	bool had_key;
-	int r = -1;
-
-	/* Before anything is made: a directory in use stays as it is. */
-	if (is_there(o->data, "manager.db")) {
-		clear_workshop(o->data); /* of one that was killed at its last step */
-		snprintf(why, COMMAND_WHY_SIZE,
-		    "%.300s: there is a database already; nothing was changed", o->data);
-		return -1;
-	}
-	had_key = is_there(o->data, "manager.key");
-	if (keys_make(&keys, o->data, o->key_file, why) == 0)
-		r = make_all(&m, keys, out);
-	(void)keys_free(keys);
-	if (r != 0 && !had_key && !is_there(o->data, "manager.db"))
-		take_away(o->data, "manager.key");
-	return r;
+	return r == 0 ? workshop_finish(w, m->why) : r;
 }
 
 int
 command_init(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
 {
-	int fd = take_directory(o->data, why);
-	int r = fd < 0 ? -1 : init_in(o, out, why);
+	struct making m = { .o = o, .why = why };
+	struct keys *keys = NULL;
+	struct workshop w;
+	bool had_key = true;
+	int r = workshop_open(&w, o->data, true, why);
 
-	if (fd >= 0)
-		(void)close(fd); /* only locked */
-	return r;
+	if (r == 0) {
+		had_key = is_there(o->data, "manager.key");
+		r = keys_make(&keys, o->data, o->key_file, why);
+	}
+	if (r == 0)
+		r = make_all(&m, &w, keys, out);
+	(void)keys_free(keys);
+	if (r != 0 && !had_key && !is_there(o->data, "manager.db"))
+		remove_file(o->data, "manager.key");
+	workshop_close(&w);
+	return r == 0 ? 0 : -1;
 }

@@ -1,24 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* connd-manager: the self-hosted Environment Manager. */
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include <time.h>
 
 #include "base/base.h"
-#include "base/clock.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "manager/http/server.h"
 #include "manager/http/tls.h"
+#include "manager/program/backup.h"
 #include "manager/program/cli.h"
 #include "manager/program/command.h"
 #include "manager/program/control.h"
 #include "manager/program/serve.h"
 #include "manager/program/tls_init.h"
+#include "manager/program/token_file.h"
 
-/* How long a subcommand waits for a server that is starting or stopping. */
-#define SETTLE_MS 5000
+#define OUTPUT_MAX (64 * 1024 * 1024) /* a list of a hundred thousand tokens */
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -43,66 +39,84 @@ prepare_libraries(void)
 	return store_global_init();
 }
 
-/* In this process: nobody else has the directory. -EBUSY: somebody has. */
+/* A subcommand that a running server does. */
+struct request {
+	const struct options *o;
+	size_t n;
+	char *const *argv;
+};
+
 static int
-run_here(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
+ask_server(void *arg, struct buf *out, char why[static COMMAND_WHY_SIZE])
 {
+	const struct request *q = arg;
+
+	return control_ask(q->o->data, q->n, q->argv, out, why);
+}
+
+static int
+do_here(void *arg, struct buf *out, char why[static COMMAND_WHY_SIZE])
+{
+	const struct request *q = arg;
 	struct command_env env = { 0 };
-	int r = command_open(&env, o, why);
+	bool durable;
+	int r = command_open(&env, q->o, why);
 
 	if (r == 0)
-		r = command_run(&env, o, out, why);
+		r = command_run(&env, q->o, out, &durable, why);
 	command_close(&env);
 	return r;
 }
 
-/* By the server if there is one, else here; between the two a server may come or go. */
 static int
-run_command(const struct options *o, size_t n, char *const *argv, struct buf *out,
+run_verb(const struct options *o, size_t n, char *const *argv, struct buf *out,
     char why[static COMMAND_WHY_SIZE])
 {
-	static const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
-	int64_t deadline = clock_boot_ms() + SETTLE_MS;
-	int r;
+	struct request q = { o, n, argv };
 
-	for (;;) {
-		r = control_ask(o->data, n, argv, out, why);
-		if (r != -ECONNREFUSED && r != -ENOENT)
-			return r;
-		r = run_here(o, out, why);
-		if (r != -EBUSY || clock_boot_ms() >= deadline)
-			return r;
-		(void)nanosleep(&pause, NULL); /* a signal only makes it shorter */
+	_Static_assert(COMMAND_WHY_SIZE == SERVE_WHY_SIZE, "one buffer for both");
+	switch (o->verb) {
+	case VERB_SERVE:
+		return log_start() < 0 ? -1 : serve(o, why);
+	case VERB_INIT:
+		return command_init(o, out, why);
+	case VERB_TLS_INIT:
+		return tls_init(o, out, why);
+	case VERB_RESTORE:
+		return command_restore(o, out, why);
+	case VERB_BACKUP:
+		return backup_run(o, n, argv, out, why);
+	default:
+		return command_settle(ask_server, do_here, &q, out, why);
 	}
+}
+
+static int
+print(struct buf *out, char why[static COMMAND_WHY_SIZE])
+{
+	buf_addc(out, '\n');
+	if (!buf_error(out) && fwrite(out->data, 1, out->len, stdout) == out->len &&
+	    fflush(stdout) == 0)
+		return 0;
+	snprintf(why, COMMAND_WHY_SIZE, "it is done, but the answer could not be printed");
+	return -1;
 }
 
 static int
 run(const struct options *o, size_t n, char *const *argv)
 {
-	struct buf out = BUF_INIT(LIMIT_VALUE);
+	struct buf out = BUF_INIT(OUTPUT_MAX);
 	char why[COMMAND_WHY_SIZE] = "out of memory";
-	int r;
+	struct token_file token;
+	int r = token_file_open(&token, o->token_out, why);
 
-	_Static_assert(COMMAND_WHY_SIZE == SERVE_WHY_SIZE, "one buffer for both");
-	if (o->verb == VERB_SERVE)
-		r = log_start() < 0 ? -1 : serve(o, why);
-	else if (o->verb == VERB_INIT)
-		r = command_init(o, &out, why);
-	else if (o->verb == VERB_TLS_INIT)
-		r = tls_init(o, &out, why);
-	else if (o->verb == VERB_RESTORE)
-		r = command_restore(o, &out, why);
-	else
-		r = run_command(o, n, argv, &out, why);
-	if (r == 0 && out.len) {
-		buf_addc(&out, '\n');
-		if (buf_error(&out) || fwrite(out.data, 1, out.len, stdout) != out.len ||
-		    fflush(stdout) != 0) {
-			snprintf(
-			    why, sizeof why, "it is done, but the answer could not be printed");
-			r = -1;
-		}
-	}
+	if (r == 0)
+		r = run_verb(o, n, argv, &out, why);
+	if (r == 0)
+		r = token_file_take(&token, &out, why);
+	token_file_close(&token);
+	if (r == 0 && out.len)
+		r = print(&out, why);
 	buf_fini(&out);
 	return r == 0 ? EXIT_DONE : complain(why);
 }
@@ -128,7 +142,7 @@ main(int argc, char **argv)
 	base_protect();
 	log_setup(LOG_FORMAT_AUTO, LOG_INFO);
 	if (prepare_libraries() < 0)
-		return complain("the libraries it needs can not be set up");
+		return complain("the libraries it needs cannot be set up");
 	code = run(&o, (size_t)argc - 1, argv + 1);
 	log_stop();
 	return code;

@@ -77,6 +77,8 @@ respond_metrics(struct metrics *m, struct http_conn *conn)
 	int r = store_stats(m->store, &store);
 
 	http_server_stats(m->http, &http);
+	gauge(&text, "token_families_ending", "Token families that end within 14 days.",
+	    (uint64_t)token_families_ending(api_tokens(m->api)));
 	observe_write(api_observe(m->api), &text);
 	put_http(&text, &http);
 	if (r == 0)

@@ -15,6 +15,7 @@
 #include "manager/http/server.h"
 #include "manager/http/tls.h"
 #include "manager/program/control.h"
+#include "manager/program/housekeeping.h"
 #include "manager/program/metrics.h"
 #include "manager/store/store.h"
 
@@ -29,8 +30,8 @@ struct serving {
 	struct tls *tls;
 	struct control *control;
 	struct metrics *metrics; /* NULL: not served */
-	struct event *sigterm, *sigint, *tidy, *flush, *prune, *give_up;
-	int64_t audit_days;
+	struct housekeeping *housekeeping;
+	struct event *sigterm, *sigint, *give_up;
 	bool stopping;
 };
 
@@ -67,64 +68,15 @@ on_signal(evutil_socket_t fd, short what, void *arg)
 	api_stop(v->api);
 }
 
-static void
-on_tidy(evutil_socket_t fd, short what, void *arg)
-{
-	struct serving *v = arg;
-
-	(void)fd;
-	(void)what;
-	store_tidy(v->env.store);
-	http_server_tidy(v->http);
-}
-
-/* What nobody can use any more: dead tokens, and what is older than the audit log is kept. */
-static void
-on_prune(evutil_socket_t fd, short what, void *arg)
-{
-	struct serving *v = arg;
-	int64_t before_ms = clock_wall_ms() - v->audit_days * INT64_C(86400000);
-	struct store_pruned some;
-	int64_t n;
-	int r = store_audit_prune(v->env.store, before_ms, INT64_MAX, &some);
-
-	(void)fd;
-	(void)what;
-	if (r == 0)
-		r = store_token_prune(v->env.store, before_ms, &n);
-	if (r < 0)
-		log_error("old records not taken away", LOG_STR("reason", strerror(-r)));
-}
-
-static void
-on_flush(evutil_socket_t fd, short what, void *arg)
-{
-	struct serving *v = arg;
-
-	(void)fd;
-	(void)what;
-	token_flush(v->env.tokens);
-}
-
 static int
-start_timers(struct serving *v)
+watch_signals(struct serving *v)
 {
-	static const struct timeval tidy = { .tv_sec = 5 }, flush = { .tv_sec = 60 };
-	static const struct timeval prune = { .tv_sec = 3600 };
-
 	v->sigterm = evsignal_new(v->base, SIGTERM, on_signal, v);
 	v->sigint = evsignal_new(v->base, SIGINT, on_signal, v);
-	v->tidy = event_new(v->base, -1, EV_PERSIST, on_tidy, v);
-	v->flush = event_new(v->base, -1, EV_PERSIST, on_flush, v);
-	v->prune = event_new(v->base, -1, EV_PERSIST, on_prune, v);
 	v->give_up = evtimer_new(v->base, on_give_up, v);
-	if (!v->sigterm || !v->sigint || !v->tidy || !v->flush || !v->prune || !v->give_up)
+	if (!v->sigterm || !v->sigint || !v->give_up)
 		return -1;
-	return event_add(v->sigterm, NULL) < 0 || event_add(v->sigint, NULL) < 0 ||
-		       event_add(v->tidy, &tidy) < 0 || event_add(v->flush, &flush) < 0 ||
-		       event_add(v->prune, &prune) < 0
-		   ? -1
-		   : 0;
+	return event_add(v->sigterm, NULL) < 0 || event_add(v->sigint, NULL) < 0 ? -1 : 0;
 }
 
 static int
@@ -190,13 +142,13 @@ start(struct serving *v, const struct options *o, char *why)
 {
 	snprintf(why, SERVE_WHY_SIZE, "out of memory");
 	v->base = event_base_new();
-	if (!v->base || start_timers(v) < 0)
+	if (!v->base || watch_signals(v) < 0)
 		return -1;
 	if (open_store(v, o, why) < 0 || start_http(v, o, why) < 0)
 		return -1;
-	return control_new(&v->control, v->base, o->data, &v->env, api_durable(v->api), why) < 0
-		   ? -1
-		   : 0;
+	if (control_new(&v->control, v->base, o->data, &v->env, api_durable(v->api), why) < 0)
+		return -1;
+	return housekeeping_new(&v->housekeeping, v->base, &v->env, v->http, o->audit_days);
 }
 
 static void
@@ -221,6 +173,7 @@ hold_signals(void)
 static void
 tear_down(struct serving *v)
 {
+	(void)housekeeping_free(v->housekeeping);
 	(void)control_free(v->control);
 	(void)metrics_free(v->metrics);
 	(void)http_server_free(v->http);
@@ -229,9 +182,6 @@ tear_down(struct serving *v)
 	command_close(&v->env);
 	event_free_if(v->sigterm);
 	event_free_if(v->sigint);
-	event_free_if(v->tidy);
-	event_free_if(v->flush);
-	event_free_if(v->prune);
 	event_free_if(v->give_up);
 	if (v->base)
 		event_base_free(v->base);
@@ -268,11 +218,10 @@ announce(const struct serving *v, const struct options *o)
 int
 serve(const struct options *o, char why[static SERVE_WHY_SIZE])
 {
-	struct serving v = { .audit_days = o->audit_days };
+	struct serving v = { 0 };
 	int r = start(&v, o, why);
 
 	if (r == 0) {
-		on_prune(-1, 0, &v); /* one that is restarted often does it too */
 		announce(&v, o);
 		if (event_base_dispatch(v.base) < 0) {
 			snprintf(why, SERVE_WHY_SIZE, "the event loop failed");

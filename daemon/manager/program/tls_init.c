@@ -220,6 +220,8 @@ tls_init(const struct options *o, struct buf *out, char why[static COMMAND_WHY_S
 	struct pair p = { 0 };
 	int r;
 
+	if (command_check_owner(o->data, why) < 0)
+		return -1;
 	(void)gethostname(self, sizeof self - 1); /* else it is localhost */
 	if (snprintf(key_path, sizeof key_path, "%s/tls.key", o->data) >= (int)sizeof key_path ||
 	    snprintf(cert_path, sizeof cert_path, "%s/tls.crt", o->data) >= (int)sizeof cert_path)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A copy of the whole database into one file, and back. The copy of an open store is made in a thread,
- * from a connection of its own. A copy has its name when it is whole and on disk, never before.
+ * A copy of the whole database into one file, and back. The copy of an open store is made in a
+ * thread, from a connection of its own. A copy has its name when it is whole and on disk, never
+ * before.
  */
 #include "manager/store/sqlite/sqlite.h"
 
@@ -75,7 +76,10 @@ fill(struct db *db, const char *part, const char *path)
 	return r == 0 ? file_sync_name(path) : r;
 }
 
-/* What db holds, as a new database at path, on disk when this returns. Nothing is left when it fails. */
+/*
+ * Copies what db holds to a new database at path, which is on disk when this returns. A copy that
+ * fails leaves nothing.
+ */
 static int
 copy_to(struct db *db, const char *path, char why[static STORE_WHY_SIZE])
 {

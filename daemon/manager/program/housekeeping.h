@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the server does from time to time: writes what was recorded, deletes what is too old, warns
+ * of token families that are about to end.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "manager/program/command.h"
+
+struct event_base;
+struct http_server;
+struct housekeeping;
+
+/* Begins at once. base, env and http are borrowed. 0 or -1: out of memory; then free it as well. */
+MUST_CHECK int housekeeping_new(struct housekeeping **out, struct event_base *base,
+    const struct command_env *env, struct http_server *http, int64_t keep_days);
+struct housekeeping *housekeeping_free(struct housekeeping *h); /* NULL is fine; returns NULL */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When records that are too old may be deleted. Wall time alone decides nothing that cannot be
+ * undone: when it stands more than a day from the newest record at the start, or jumps by more
+ * than a day while the program runs, nothing is deleted for a day of running time. Pure: times are
+ * handed in.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct pruning {
+	int64_t keep_ms;   /* how long records are kept */
+	int64_t offset_ms; /* wall time less running time, when it was looked at last */
+	int64_t until_ms;  /* nothing is deleted before this running time */
+};
+
+/*
+ * newest_ms: wall time of the newest record, 0 when there is none. False: the clock is not
+ * trusted.
+ */
+bool pruning_begin(
+    struct pruning *p, int64_t keep_ms, int64_t newest_ms, int64_t wall_ms, int64_t boot_ms);
+/* Looks at the clock. False: it has jumped. */
+bool pruning_look(struct pruning *p, int64_t wall_ms, int64_t boot_ms);
+/* Whether records from before *before_ms may be deleted now. */
+bool pruning_is_due(const struct pruning *p, int64_t wall_ms, int64_t boot_ms, int64_t *before_ms);

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line of connd-manager: verbs, the shape of options, sentences about what is wrong. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "manager/program/cli.h"
+
+#define ID        "c000000000000000000000000"
+#define MAX_WORDS 32
+
+/* Parses words that are separated by single spaces. */
+static enum cli_verdict
+parse(const char *line, struct options *o, char why[static CLI_WHY_SIZE])
+{
+	static char text[8192];
+	char *argv[MAX_WORDS], *at = text, *word;
+	size_t n = 0;
+
+	assert_true(strlen(line) < sizeof text);
+	memcpy(text, line, strlen(line) + 1);
+	why[0] = '\0';
+	while ((word = strsep(&at, " ")) && *line) {
+		assert_true(n < MAX_WORDS);
+		argv[n++] = word;
+	}
+	return cli_parse(n, argv, o, why);
+}
+
+static struct options
+runs(const char *line)
+{
+	char why[CLI_WHY_SIZE];
+	struct options o;
+
+	if (parse(line, &o, why) != CLI_RUN)
+		fail_msg("%s: %s", line, why);
+	return o;
+}
+
+static void
+refused(const char *line, const char *says)
+{
+	char why[CLI_WHY_SIZE];
+	struct options o;
+
+	assert_int_equal(parse(line, &o, why), CLI_USAGE);
+	if (!strstr(why, says))
+		fail_msg("%s: says \"%s\", not \"%s\"", line, why, says);
+}
+
+static void
+each_verb_is_known_by_its_words(void **state)
+{
+	static const struct {
+		const char *line;
+		enum verb verb;
+	} lines[] = {
+		{ "--data d", VERB_SERVE },
+		{ "init --data d --organization o --workspace w --deployment x", VERB_INIT },
+		{ "deployment create --data d --workspace-id " ID " --name n",
+		    VERB_DEPLOYMENT_CREATE },
+		{ "deployment list --data d", VERB_DEPLOYMENT_LIST },
+		{ "token create --data d --name n --scope workspace --scope-id " ID
+		  " --role MEMBER",
+		    VERB_TOKEN_CREATE },
+		{ "token list --data d", VERB_TOKEN_LIST },
+		{ "token revoke --data d --id " ID, VERB_TOKEN_REVOKE },
+		{ "organization set --data d --secrets-fetching on", VERB_ORGANIZATION_SET },
+		{ "organization show --data d", VERB_ORGANIZATION_SHOW },
+		{ "rotate-key --data d", VERB_ROTATE_KEY },
+		{ "backup f --data d", VERB_BACKUP },
+		{ "restore f --data d", VERB_RESTORE },
+		{ "tls init --data d", VERB_TLS_INIT },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(lines); i++)
+		assert_int_equal(runs(lines[i].line).verb, lines[i].verb);
+	refused("frobnicate --data d", "unknown command frobnicate");
+	refused("token --data d", "token needs a verb: create, list, revoke");
+	refused("token", "token needs a verb");
+	refused("token burn", "token has no verb burn, only: create, list, revoke");
+	refused("tls", "tls needs a verb: init");
+}
+
+static void
+help_and_version_come_before_anything_else(void **state)
+{
+	char why[CLI_WHY_SIZE];
+	struct options o;
+
+	(void)state;
+	assert_int_equal(parse("token --nonsense --help", &o, why), CLI_HELP);
+	assert_int_equal(parse("-h", &o, why), CLI_HELP);
+	assert_int_equal(parse("--version", &o, why), CLI_VERSION);
+}
+
+static void
+an_option_has_its_value_in_either_form(void **state)
+{
+	struct options o = runs("--data=d --key-file k --rate-get 10/s --rate-post=5");
+
+	(void)state;
+	assert_string_equal(o.data, "d");
+	assert_string_equal(o.key_file, "k");
+	assert_int_equal(o.rate_get, 10);
+	assert_int_equal(o.rate_post, 5);
+	assert_true(runs("--data d --log-requests").log_requests);
+	refused("--data", "--data takes a value");
+	refused("--data=", "--data takes a directory");
+	refused("--data d --log-requests=yes", "--log-requests takes no value");
+	refused("--data d --datax e", "unknown option --datax");
+	refused("--data d stray", "unexpected word stray");
+	refused("--data a --data b", "--data is given twice");
+	refused("--data d --role OWNER", "--role is not an option of this command");
+	refused("", "--data is missing");
+	refused("token revoke --data d", "--id is missing");
+}
+
+static void
+some_options_may_be_repeated(void **state)
+{
+	struct options o = runs(
+	    "--data d --listen 127.0.0.1:1 --listen unix:/run/s --fault *:503 --fault list:500");
+
+	(void)state;
+	assert_int_equal(o.n_listens, 2);
+	assert_string_equal(o.listen[1], "unix:/run/s");
+	assert_int_equal(o.n_faults, 2);
+	o = runs("init --data d --organization o --workspace w --deployment a --deployment b");
+	assert_int_equal(o.n_deployments, 2);
+	assert_string_equal(o.deployments[0], "a");
+	assert_string_equal(o.deployments[1], "b");
+	refused("--data d --listen a:1 --listen a:2 --listen a:3 --listen a:4 --listen a:5",
+	    "--listen may be given 4 times");
+}
+
+static void
+numbers_and_durations_are_bounded(void **state)
+{
+	(void)state;
+	assert_int_equal(runs("--data d").audit_days, 90);
+	assert_int_equal(runs("--data d --audit-days 36500").audit_days, 36500);
+	refused("--data d --audit-days 36501", "--audit-days");
+	refused("--data d --audit-days 0", "--audit-days");
+	refused("--data d --audit-days -1", "--audit-days");
+	refused("--data d --audit-days 1d", "--audit-days");
+	refused("--data d --audit-days 99999999999999999999", "--audit-days");
+	assert_int_equal(runs("--data d").max_lifetime_s, 90 * 86400);
+	assert_int_equal(runs("--data d --max-lifetime 60").max_lifetime_s, 60);
+	assert_int_equal(runs("--data d --max-lifetime 60s").max_lifetime_s, 60);
+	assert_int_equal(runs("--data d --max-lifetime 5m").max_lifetime_s, 300);
+	assert_int_equal(runs("--data d --max-lifetime 12h").max_lifetime_s, 12 * 3600);
+	assert_int_equal(
+	    runs("--data d --max-lifetime 36500d").max_lifetime_s, INT64_C(36500) * 86400);
+	refused("--data d --max-lifetime 36501d", "--max-lifetime");
+	refused("--data d --max-lifetime 0", "--max-lifetime");
+	refused("--data d --max-lifetime 1w", "--max-lifetime");
+	refused("--data d --max-lifetime 1dd", "--max-lifetime");
+	refused("--data d --max-lifetime d", "--max-lifetime");
+	refused("--data d --rate-get 0", "--rate-get");
+}
+
+#define TOKEN "token create --data d --name n --scope-id " ID
+
+static void
+ids_names_and_words_are_checked(void **state)
+{
+	struct options o = runs(TOKEN " --scope deployment --role OPERATOR --expires-in 60");
+
+	(void)state;
+	assert_int_equal(o.scope, SCOPE_DEPLOYMENT);
+	assert_int_equal(o.role, ROLE_OPERATOR);
+	assert_int_equal(o.expires_in_s, 60);
+	assert_string_equal(o.scope_id.s, ID);
+	refused(TOKEN " --scope project --role OWNER", "--scope is organization, workspace");
+	refused(TOKEN " --scope workspace --role owner", "--role is OWNER");
+	refused("token revoke --data d --id c1", "--id takes an id");
+	refused(
+	    "deployment create --data d --workspace-id " ID " --name a\nb", "control characters");
+	refused("deployment create --data d --workspace-id " ID " --name \xff", "UTF-8");
+	refused("organization set --data d --secrets-fetching maybe", "on or off");
+	assert_false(runs("organization set --data d --secrets-fetching off").secrets_fetching);
+	refused("tls init --data d --host a_b", "--host takes a DNS name");
+	refused("--data d --tls-cert c", "belong together");
+}
+
+static void
+a_backup_goes_to_a_file_or_stdout(void **state)
+{
+	(void)state;
+	assert_string_equal(runs("backup copy.db --data d").file, "copy.db");
+	assert_string_equal(runs("backup - --data d").file, "-");
+	refused("backup --data d", "backup takes a FILE first");
+	refused("backup", "backup takes a FILE first");
+	refused("restore - --data d", "restore takes a FILE first");
+	assert_string_equal(runs("init --data d --organization o --workspace w --deployment x "
+				 "--token-out t")
+				.token_out,
+	    "t");
+	refused("token list --data d --token-out t", "--token-out is not an option");
+}
+
+static void
+paths_are_meant_from_the_clients_directory(void **state)
+{
+	char why[CLI_WHY_SIZE];
+	struct buf room = BUF_INIT(65536);
+	struct options o = runs("backup copy.db --data d");
+
+	(void)state;
+	assert_true(cli_resolve_paths(&o, "/home/jo", &room, why));
+	assert_string_equal(o.file, "/home/jo/copy.db");
+	assert_string_equal(o.data, "d"); /* the server knows its own */
+	o = runs("backup - --data d");
+	assert_true(cli_resolve_paths(&o, "/home/jo", &room, why));
+	assert_string_equal(o.file, "-");
+	o = runs("rotate-key --data d --new-key-file /k");
+	assert_true(cli_resolve_paths(&o, "/home/jo", &room, why));
+	assert_string_equal(o.new_key_file, "/k");
+	buf_fini(&room);
+	buf_init(&room, 8);
+	o = runs("rotate-key --data d --new-key-file k");
+	assert_false(cli_resolve_paths(&o, "/home/jo", &room, why));
+	assert_non_null(strstr(why, "too long"));
+	buf_fini(&room);
+}
+
+static void
+help_names_every_verb_and_option(void **state)
+{
+	static const char *const words[] = { "init", "deployment create", "token create",
+		"token revoke", "token list", "deployment list", "organization show",
+		"organization set", "rotate-key", "backup", "restore", "tls init", "--data",
+		"--key-file", "--new-key-file", "--listen", "--metrics", "--log-requests",
+		"--tls-cert", "--tls-key", "--rate-get", "--rate-post", "--audit-days",
+		"--max-lifetime", "--token-out", "--fault", "--expires-in", "--host" };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(words); i++)
+		if (!strstr(cli_help, words[i]))
+			fail_msg("--help does not name %s", words[i]);
+	for (const char *line = cli_help; *line; line += strcspn(line, "\n") + 1)
+		assert_true(strcspn(line, "\n") <= 90);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_verb_is_known_by_its_words),
+		cmocka_unit_test(help_and_version_come_before_anything_else),
+		cmocka_unit_test(an_option_has_its_value_in_either_form),
+		cmocka_unit_test(some_options_may_be_repeated),
+		cmocka_unit_test(numbers_and_durations_are_bounded),
+		cmocka_unit_test(ids_names_and_words_are_checked),
+		cmocka_unit_test(a_backup_goes_to_a_file_or_stdout),
+		cmocka_unit_test(paths_are_meant_from_the_clients_directory),
+		cmocka_unit_test(help_names_every_verb_and_option),
+	};
+
+	return base_init() == 0 ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+}
