@@ -55,9 +55,9 @@ def test_the_answer_is_the_object_as_it_is_now(manager: Manager) -> None:
         ({"description": "x"}, "connection"),
         ({"connection": {}}, "connection.type"),
         ({"connection": {"type": "t"}, "objectKey": "d"}, "objectKey"),
-        ({"connection": {"type": "t"}, "objectKey": "c"}, "objectKey"),
-        ({"connection": {"type": "t"}, "objectType": "CONNECTION"}, "objectType"),
-        ({"connection": {"type": "t"}, "scope": "WORKSPACE"}, "scope"),
+        ({"connection": {"type": "t"}, "objectKey": 1}, "objectKey"),
+        ({"connection": {"type": "t"}, "objectType": "AIRFLOW_VARIABLE"}, "objectType"),
+        ({"connection": {"type": "t"}, "scope": "DEPLOYMENT"}, "scope"),
         ({"connection": {"type": "t"}, "scopeEntityId": "x"}, "scopeEntityId"),
         ({"airflowVariable": {"value": "t"}}, "airflowVariable"),
         ({"connection": {"type": "t", "port": 0}}, "connection.port"),
@@ -69,6 +69,16 @@ def test_what_an_update_refuses(manager: Manager, body: dict[str, Any], field: s
     before = manager.api("GET", f"/{object_id}")
     send(manager, "POST", f"{objects(manager)}/{object_id}", body).field_error(field)
     assert manager.api("GET", f"/{object_id}") == before
+
+
+def test_what_never_changes_may_be_sent_back(manager: Manager) -> None:
+    """A client may send the object as it read it."""
+    object_id = manager.create_connection("c", host="a")
+    before = manager.api("GET", f"/{object_id}")
+    reply = send(manager, "POST", f"{objects(manager)}/{object_id}", before)
+    assert reply.status == 200, reply.raw
+    times = {"updatedAt": "", "updatedBy": ""}
+    assert {**reply.body, **times} == {**before, **times}
 
 
 def test_is_secret_cannot_change(manager: Manager) -> None:

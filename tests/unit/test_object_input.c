@@ -239,10 +239,15 @@ an_update_knows_what_cannot_change(void **state)
 		    false, "objectKey" },
 		{ "{\"connection\":{\"type\":\"p\"},\"objectKey\":null}", MANAGER_CONNECTION, false,
 		    NULL },
-		{ "{\"connection\":{\"type\":\"p\"},\"objectType\":\"CONNECTION\"}",
+		{ "{\"connection\":{\"type\":\"p\"},\"objectType\":\"AIRFLOW_VARIABLE\"}",
 		    MANAGER_CONNECTION, false, "objectType" },
-		{ "{\"connection\":{\"type\":\"p\"},\"scope\":\"WORKSPACE\"}", MANAGER_CONNECTION,
+		{ "{\"connection\":{\"type\":\"p\"},\"scope\":\"DEPLOYMENT\"}", MANAGER_CONNECTION,
 		    false, "scope" },
+		{ "{\"connection\":{\"type\":\"p\"},\"scope\":1}", MANAGER_CONNECTION, false,
+		    "scope" },
+		{ "{\"connection\":{\"type\":\"p\"},\"objectKey\":\"warehouse\",\"objectType\":"
+		  "\"CONNECTION\",\"scope\":\"WORKSPACE\",\"scopeEntityId\":\"" D1 "\"}",
+		    MANAGER_CONNECTION, false, NULL },
 		{ "{\"connection\":{\"type\":\"p\"},\"scopeEntityId\":\"x\"}", MANAGER_CONNECTION,
 		    false, "scopeEntityId" },
 		{ "{\"airflowVariable\":{\"value\":\"\",\"isSecret\":true}}",
@@ -264,7 +269,9 @@ an_update_knows_what_cannot_change(void **state)
 	for (size_t i = 0; i < N_ELEMENTS(table); i++) {
 		struct object_known known = {
 			.type = table[i].type,
+			.key = SPAN_LITERAL("warehouse"),
 			.scope = SCOPE_WORKSPACE,
+			.scope_id = { D1 },
 			.has_value = true,
 			.is_secret = table[i].secret,
 		};

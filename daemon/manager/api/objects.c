@@ -106,7 +106,9 @@ read_update(
 {
 	const struct object_known known = {
 		.type = o->type,
+		.key = o->key,
 		.scope = o->scope,
+		.scope_id = o->scope_id,
 		.has_value = !value_is_none(o->value),
 		.is_secret = value_is_secret(o->value),
 		.auto_link_projects = o->auto_link_projects,

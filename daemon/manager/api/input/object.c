@@ -316,12 +316,39 @@ object_body_create(struct object_body **out, struct span json, struct fault *f)
 	return e;
 }
 
+/* Clients send back what they have read: only another value is refused. */
+static int
+check_unchanged(struct reader *r, struct span object)
+{
+	const struct object_known *known = r->known;
+	const struct {
+		const char *name;
+		struct span value;
+	} fixed[] = {
+		{ "objectKey", known->key },
+		{ "objectType", span_of(manager_type_name(known->type)) },
+		{ "scope", span_of(scope_name(known->scope)) },
+		{ "scopeEntityId", span_of(known->scope_id.s) },
+	};
+	struct span text = { 0 };
+	int e = 0;
+
+	for (size_t i = 0; i < N_ELEMENTS(fixed) && e == 0; i++) {
+		struct span sent = get(object, fixed[i].name);
+
+		if (sent.p)
+			e = read_text(r, sent, fixed[i].name, &text);
+		if (sent.p && e == 0 && !span_equal(text, fixed[i].value))
+			e = fault_set(r->fault, "immutable", fixed[i].name,
+			    "cannot change: delete the object and create it anew");
+	}
+	return e;
+}
+
 int
 object_body_update(
     struct object_body **out, struct span json, const struct object_known *known, struct fault *f)
 {
-	static const char *const immutable[] = { "objectKey", "objectType", "scope",
-		"scopeEntityId" };
 	struct reader r = { .known = known, .fault = f };
 	struct span object;
 	int e = begin(&r.body, json, &object, f);
@@ -329,10 +356,7 @@ object_body_update(
 	if (e < 0)
 		return e;
 	r.body->request.type = known->type;
-	for (size_t i = 0; i < N_ELEMENTS(immutable) && e == 0; i++)
-		if (get(object, immutable[i]).p)
-			e = fault_set(f, "immutable", immutable[i],
-			    "cannot change: delete the object and create it anew");
+	e = check_unchanged(&r, object);
 	if (e == 0)
 		e = read_rest(&r, object, known->scope, purpose_of(known));
 	if (e < 0)

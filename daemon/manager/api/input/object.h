@@ -20,7 +20,9 @@ struct object_body;
 /* What an update must know of the object it is for. */
 struct object_known {
 	enum manager_type type;
+	struct span key;
 	enum scope scope;
+	struct id scope_id;
 	bool has_value; /* else this update gives it its first */
 	bool is_secret;
 	bool auto_link_projects;
