@@ -11,12 +11,27 @@ least(size_t a, size_t b, size_t c)
 	return ab < c ? ab : c;
 }
 
+/* Drops what both begin with and what both end with: it does not change the distance. */
+static void
+drop_common(struct span *a, struct span *b)
+{
+	while (a->n && b->n && a->p[0] == b->p[0]) {
+		a->p++, a->n--;
+		b->p++, b->n--;
+	}
+	while (a->n && b->n && a->p[a->n - 1] == b->p[b->n - 1]) {
+		a->n--;
+		b->n--;
+	}
+}
+
 /* The table of Wagner and Fischer, one row at a time. */
 size_t
 edit_distance(struct span a, struct span b)
 {
 	size_t row[MAX_LENGTH + 1];
 
+	drop_common(&a, &b);
 	if (a.n > MAX_LENGTH || b.n > MAX_LENGTH)
 		return a.n > b.n ? a.n : b.n;
 	for (size_t j = 0; j <= b.n; j++)

@@ -7,7 +7,7 @@
 #include "base/span.h"
 
 /*
- * How many bytes must be changed, added or dropped to make b of a; beyond 32 bytes: the longer
- * length.
+ * How many bytes must be changed, added or dropped to make b of a. When they differ over more than
+ * 32 bytes: the length of that part, of the longer one.
  */
 size_t edit_distance(struct span a, struct span b);

@@ -19,6 +19,7 @@
 #include "proto/envelope.h"
 #include "proto/frame.h"
 
+#define NOT_FOUND        "io.connd.secrets.NotFound"
 #define READ_SIZE        ((size_t)64 * 1024)
 #define BACKLOG_RETRY_MS 10 /* a full accept queue empties within one turn of the daemon's loop */
 
@@ -195,7 +196,7 @@ refused(const struct reply *reply)
 		enum ctl_exit code;
 		const char *what, *next;
 	} known[] = {
-		{ "io.connd.secrets.NotFound", "key", CTL_NO, "there is no such key",
+		{ NOT_FOUND, "key", CTL_NO, "there is no such key",
 		    "\"connctl list\" shows what there is." },
 		{ "io.connd.secrets.NotReady", "reason", CTL_UNAVAILABLE, "connd has no data yet",
 		    "\"connctl status\" shows what it waits for." },
@@ -243,40 +244,58 @@ transport_failed(const struct ctl_options *o, int r)
 	    CTL_UNAVAILABLE, NULL, "talking to connd at %s: %s", o->socket, strerror(-r));
 }
 
+/* One reply's exit code. */
+static int
+take(const struct client_call *call, const struct reply *reply)
+{
+	if (!reply->error.p)
+		return call->on_reply(call->arg, reply->parameters);
+	if (call->on_not_found && span_is(reply->error, NOT_FOUND))
+		return call->on_not_found(call->arg, reply->parameters);
+	return refused(reply);
+}
+
+static int
+read_replies(const struct ctl_options *o, const struct client_call *call, int fd, struct buf *in,
+    int64_t deadline_ms)
+{
+	struct reply reply;
+
+	do {
+		size_t len;
+		int r = read_frame(fd, in, deadline_ms, &len);
+
+		if (r < 0)
+			return transport_failed(o, r == -ECONNRESET ? -EPIPE : r);
+		if (envelope_reply((struct span){ in->data, len }, &reply) < 0)
+			return client_bad_reply(o);
+		r = take(call, &reply);
+		if (r != CTL_YES)
+			return r;
+		buf_consume(in, len + 1);
+	} while (reply.continues);
+	return CTL_YES;
+}
+
 int
-client_call(const struct ctl_options *o, enum secrets_method method, struct span key,
-    struct span team, int (*on_reply)(void *arg, struct span parameters), void *arg)
+client_call(const struct ctl_options *o, const struct client_call *call)
 {
 	CLEANUP(buf_fini) struct buf out = BUF_INIT(LIMIT_REPLY);
 	CLEANUP(buf_fini) struct buf in = BUF_INIT(LIMIT_REPLY + 2 * READ_SIZE);
 	CLEANUP(close_fd) int fd = -1;
 	int64_t deadline_ms = clock_boot_ms() + o->timeout_ms;
-	struct reply reply;
 	int r;
 
-	/* more: a daemon with much to say says it in several replies; others send one. */
-	secrets_write_call(&out, method, key, team, method == SECRETS_LIST);
+	/* more: a long list comes in several replies; other methods send one. */
+	secrets_write_call(&out, call->method, call->key, call->team, call->method == SECRETS_LIST);
 	if (buf_error(&out) < 0)
 		return ctl_fail(CTL_USAGE, NULL, "this key is too long");
 	fd = dial(o->socket, deadline_ms);
 	if (fd < 0)
 		return fd == -ETIMEDOUT ? timed_out(o) : unreachable(o, -fd);
 	r = send_all(fd, out.data, out.len, deadline_ms);
-	/* A daemon that refuses may have answered before it closed: read that first. */
+	/* A daemon that refuses may have sent its error before it closed: that is read first. */
 	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
 		return transport_failed(o, r);
-	do {
-		size_t len;
-
-		r = read_frame(fd, &in, deadline_ms, &len);
-		if (r < 0)
-			return transport_failed(o, r == -ECONNRESET ? -EPIPE : r);
-		if (envelope_reply((struct span){ in.data, len }, &reply) < 0)
-			return client_bad_reply(o);
-		r = reply.error.p ? refused(&reply) : on_reply(arg, reply.parameters);
-		if (r != CTL_YES)
-			return r;
-		buf_consume(&in, len + 1);
-	} while (reply.continues);
-	return CTL_YES;
+	return read_replies(o, call, fd, &in, deadline_ms);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One call to connd over its Unix socket: connect, ask, read the replies, under one deadline for all
- * of it. Whatever goes wrong, here or in the daemon, becomes a sentence on stderr and an exit code.
+ * One call to connd over its Unix socket: connect, send the request, read the replies, under one
+ * deadline. An error, here or in the daemon, becomes a sentence on stderr and an exit code.
  */
 #pragma once
 
@@ -10,13 +10,21 @@
 #include "ctl/ctl.h"
 #include "proto/secrets.h"
 
-/*
- * Calls method; key and team absent when it takes none. on_reply() is given the parameters of each
- * reply (an object, or absent), which live until it returns, and returns CTL_YES to go on. Returns the
- * exit code.
- */
-MUST_CHECK int client_call(const struct ctl_options *o, enum secrets_method method, struct span key,
-    struct span team, int (*on_reply)(void *arg, struct span parameters), void *arg);
+struct client_call {
+	enum secrets_method method;
+	struct span key, team; /* absent when the method takes none */
+	/*
+	 * Gets the parameters of each reply (an object, or absent), which live until it returns.
+	 * CTL_YES: go on.
+	 */
+	int (*on_reply)(void *arg, struct span parameters);
+	/* Gets a NotFound error in place of the usual report, and returns the exit code. May be NULL. */
+	int (*on_not_found)(void *arg, struct span parameters);
+	void *arg;
+};
 
-/* For a reply without the members it must have. */
+/* Calls connd and returns the exit code; anything but CTL_YES has been reported. */
+MUST_CHECK int client_call(const struct ctl_options *o, const struct client_call *call);
+
+/* Reports a reply without the members it must have. */
 int client_bad_reply(const struct ctl_options *o);

@@ -12,12 +12,14 @@
 #include "base/utf8.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/missing.h"
 #include "ctl/output.h"
 
 #define MAX_TEXT ((size_t)LIMIT_REPLY)
 
 struct got {
 	const struct ctl_options *o;
+	bool is_connection;
 	struct buf text;  /* the value as Airflow receives it */
 	struct buf state; /* "fresh (confirmed 3 s ago, generation 7)" */
 	struct buf state_name;
@@ -180,6 +182,17 @@ print_revealed(struct buf *out, const struct got *got, bool is_connection)
 	buf_addc(out, '\n');
 }
 
+static int
+on_not_found(void *arg, struct span parameters)
+{
+	const struct got *got = arg;
+	struct missing m = {
+		.o = got->o, .is_connection = got->is_connection, .not_found = parameters
+	};
+
+	return missing_report(&m);
+}
+
 int
 ctl_get(const struct ctl_options *o)
 {
@@ -189,13 +202,21 @@ ctl_get(const struct ctl_options *o)
 		.state_name = BUF_INIT(256) };
 	CLEANUP(buf_fini) struct buf out = BUF_INIT(8 * MAX_TEXT);
 	bool is_connection = strcmp(o->word[1], "conn") == 0;
+	struct client_call call = {
+		.method = is_connection ? SECRETS_GET_CONNECTION : SECRETS_GET_VARIABLE,
+		.key = span_of(o->word[2]),
+		.team = span_of(o->team),
+		.on_reply = on_reply,
+		.on_not_found = on_not_found,
+		.arg = &got,
+	};
 	int r;
 
 	/* Words come from a shell and may be any bytes; the wire takes UTF-8 only. */
 	if (!utf8_is_valid(span_of(o->word[2])) || !utf8_is_valid(span_of(o->team)))
 		return ctl_fail(CTL_USAGE, NULL, "a key is UTF-8 text; this one is not");
-	r = client_call(o, is_connection ? SECRETS_GET_CONNECTION : SECRETS_GET_VARIABLE,
-	    span_of(o->word[2]), span_of(o->team), on_reply, &got);
+	got.is_connection = is_connection;
+	r = client_call(o, &call);
 	if (r != CTL_YES)
 		goto out;
 	if (o->reveal)

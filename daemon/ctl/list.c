@@ -134,10 +134,9 @@ ctl_list(const struct ctl_options *o)
 {
 	struct listing l = { .o = o };
 	CLEANUP(buf_fini) struct buf out = BUF_INIT(6 * MAX_KEYS_BYTES);
-	struct span none = { 0 };
-	int r;
+	struct client_call call = { .method = SECRETS_LIST, .on_reply = on_reply, .arg = &l };
+	int r = client_call(o, &call);
 
-	r = client_call(o, SECRETS_LIST, none, none, on_reply, &l);
 	if (r != CTL_YES)
 		goto out;
 	keys_sort(&l.connections);

@@ -12,6 +12,7 @@
 #include "ctl/output.h"
 
 #define MAX_MEMBERS 64
+#define NAME_TAIL   "_name" /* of the member that holds the name beside an id */
 #define CELL_ROOM   ((size_t)64 * 1024)
 
 /* What scripts may count on, first and in this order; null where the daemon had nothing to say. */
@@ -65,24 +66,54 @@ ends_with(struct span s, const char *tail)
 	return s.n > n && memcmp(s.p + s.n - n, tail, n) == 0;
 }
 
-/* One member as a cell for people: times as times, names without underscores. */
+/* The name that belongs to an id, in brackets behind it: the member NAME_name of the status. */
 static void
-add_row(struct output_row *row, struct buf *cells, struct span name, struct span value)
+add_name(struct buf *cells, struct span status, struct span id)
 {
-	bool is_time = ends_with(name, "_ms");
-	size_t label_at = cells->len, value_at;
+	CLEANUP(buf_fini) struct buf member = BUF_INIT(128);
+	size_t before = cells->len;
+	struct span value;
+
+	buf_add(&member, id.p, id.n);
+	buf_adds(&member, NAME_TAIL);
+	if (buf_error(&member) || scan_find(status, buf_str(&member), &value) < 0 || !value.p ||
+	    scan_type(value) != SCAN_STRING)
+		return;
+	buf_adds(cells, " (");
+	if (scan_string(value, cells) == 0)
+		buf_addc(cells, ')');
+	else
+		buf_truncate(cells, before);
+}
+
+/* A value for people: times as times, text without quotes. */
+static void
+add_value(struct buf *cells, struct span value, bool is_time)
+{
 	int64_t ms;
 
-	for (size_t i = 0; i < name.n - (is_time ? strlen("_ms") : 0); i++)
-		buf_addc(cells, name.p[i] == '_' ? ' ' : name.p[i]);
-	value_at = cells->len;
-	row->colour = COLOUR_NONE;
 	if (is_time && scan_type(value) == SCAN_NUMBER && scan_int(value, &ms) == 0)
 		output_duration(cells, ms);
 	else if (scan_type(value) == SCAN_NULL || span_is(value, "\"\""))
 		buf_addc(cells, '-');
 	else if (scan_type(value) != SCAN_STRING || scan_string(value, cells) < 0)
 		buf_add(cells, value.p, value.n);
+}
+
+/* One member of the status for people: its name without underscores, an id with its name. */
+static void
+add_row(struct output_row *row, struct buf *cells, struct span status, struct span name,
+    struct span value)
+{
+	bool is_time = ends_with(name, "_ms");
+	size_t label_at = cells->len, value_at;
+
+	for (size_t i = 0; i < name.n - (is_time ? strlen("_ms") : 0); i++)
+		buf_addc(cells, name.p[i] == '_' ? ' ' : name.p[i]);
+	value_at = cells->len;
+	row->colour = COLOUR_NONE;
+	add_value(cells, value, is_time);
+	add_name(cells, status, name);
 	row->label = (struct span){ cells->data + label_at, value_at - label_at };
 	row->value = (struct span){ cells->data + value_at, cells->len - value_at };
 	if (scan_name_is(name, "state"))
@@ -101,7 +132,8 @@ show(struct buf *out, struct span status)
 	if (!buf_room(&cells, 4 * status.n + CELL_ROOM))
 		return ctl_fail(CTL_UNAVAILABLE, NULL, "the answer does not fit into memory");
 	while (n < MAX_MEMBERS && scan_member(&at, &name, &value))
-		add_row(&row[n++], &cells, name, value);
+		if (!ends_with(name, NAME_TAIL))
+			add_row(&row[n++], &cells, status, name, value);
 	output_rows(out, row, n, output_wants_colour());
 	return CTL_YES;
 }
@@ -111,10 +143,11 @@ ctl_status(const struct ctl_options *o)
 {
 	CLEANUP(buf_fini) struct buf status = BUF_INIT(LIMIT_REPLY);
 	CLEANUP(buf_fini) struct buf out = BUF_INIT(4 * (size_t)LIMIT_REPLY);
-	struct span none = { 0 };
-	int r;
+	struct client_call call = {
+		.method = SECRETS_STATUS, .on_reply = on_reply, .arg = &status
+	};
+	int r = client_call(o, &call);
 
-	r = client_call(o, SECRETS_STATUS, none, none, on_reply, &status);
 	if (r != CTL_YES)
 		return r;
 	if (o->json) {

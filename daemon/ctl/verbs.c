@@ -87,7 +87,11 @@ static const struct cli_group manager_group = { "Asking the manager", manager_op
 static const struct cli_verb verbs[] = {
 	{ "get", VERB_GET, "conn|var KEY", "one connection or variable, its secrets masked",
 	    "Shows one connection (conn) or Airflow variable (var) as connd serves it. Secrets are "
-	    "shown as ***: the password, every value of extra, a variable's value.\n\n"
+	    "shown as ***: the password, every value of extra, a variable's value. If the key is "
+	    "not "
+	    "there, the error says how many keys connd holds, of which Deployment and how fresh, "
+	    "and "
+	    "names the nearest key that this user may read.\n\n"
 	    "Exit code: 0 found, 1 not found, 2 usage, 3 connd cannot say (unreachable, not ready, "
 	    "expired, withheld, invalid), 4 denied.",
 	    GROUPS(&get_group, &socket_group) },
@@ -109,9 +113,13 @@ static const struct cli_verb verbs[] = {
 	    "Lists the keys of the connections and variables that this user may ask for, sorted.",
 	    GROUPS(&socket_group) },
 	{ "status", VERB_STATUS, "", "what connd holds and how fresh it is",
-	    "Shows what connd holds and how fresh it is. The exit code is 0 whenever connd "
-	    "answers, "
-	    "whatever its state.",
+	    "Shows what connd holds and how fresh it is, the manager's URL, ids with their names "
+	    "where "
+	    "those are known, the socket, when the token expires, whether changes are pushed, and "
+	    "the "
+	    "snapshot. Counts are of the keys that this user may read; root and connd's own user "
+	    "see "
+	    "all. The exit code is 0 whenever connd answers, whatever its state.",
 	    GROUPS(&socket_group) },
 	{ "wait", VERB_WAIT, "", "wait until connd is ready",
 	    "Waits until connd is ready: with [require] in connd.conf, until those keys are there "

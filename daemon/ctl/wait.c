@@ -62,11 +62,11 @@ static int
 ask(const struct ctl_options *o, int64_t left_ms, struct readiness *r)
 {
 	struct ctl_options one = *o;
-	struct span none = { 0 };
+	struct client_call call = { .method = SECRETS_STATUS, .on_reply = on_reply, .arg = r };
 
 	one.timeout_ms = left_ms < ONE_CALL_MS ? left_ms : ONE_CALL_MS;
 	r->ready = false;
-	return client_call(&one, SECRETS_STATUS, none, none, on_reply, r);
+	return client_call(&one, &call);
 }
 
 /* Time is up: once more, aloud. */

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import shutil
 import socket
 import subprocess
@@ -164,6 +165,58 @@ def test_not_found_is_1(connd: Connd) -> None:
             done = connd.connctl("get", kind, "nope", *options)
             assert (done.returncode, done.stdout) == (1, "")
             assert "nope" in done.stderr and done.stderr.count("\n") == 2
+
+
+def test_a_missing_key_is_reported_with_what_there_is(connd: Connd, manager: Manager) -> None:
+    prod = manager.deployment_ids["prod"]
+    done = connd.connctl("get", "conn", "warehose")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(
+        rf'connctl: connd holds 1 connection of Deployment "(prod|{prod})" \(fresh\); "warehose" is '
+        r"not one of them: not created, not linked to this Deployment, or misspelt\n"
+        r'Nearest: "warehouse"\.\n',
+        done.stderr,
+    )
+    done = connd.connctl("get", "var", "warehouse")
+    assert "holds 3 variables" in done.stderr
+    assert 'a connection of that name: "connctl get conn warehouse"' in done.stderr
+    done = connd.connctl("get", "var", "nothing-like-it", "--team", "blue")
+    assert 'nor is "blue___nothing-like-it"' in done.stderr
+    assert "Nearest" not in done.stderr and "connctl list" in done.stderr
+
+
+def test_a_missing_key_is_reported_with_how_old_the_data_is(
+    workdir: Path, faulty: FaultyManager
+) -> None:
+    sections = {"freshness": {"ttl": "1s", "stale": "2s"}, "manager": {"refresh": "1s"}}
+    with faulty.connd(workdir, sections) as connd:
+        faulty.fault = lambda x: x.reply("{}", 500)
+        connd.wait_for(lambda s: s["state"] == "offline", "the manager is gone")
+        done = connd.connctl("get", "conn", "x")
+        assert done.returncode == 1 and "(offline: last confirmed " in done.stderr
+        assert "holds no connections of" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes its uid")
+def test_counts_and_the_nearest_key_are_of_those_the_user_may_read(
+    workdir: Path, manager: Manager
+) -> None:
+    prod = manager.deployment_ids["prod"]
+    for key in ("mine", "mine2", "secret"):
+        manager.create_connection(key, prod)
+    connd = manager.connd(sections={"socket": {"mode": "0666"}})
+    connd.write_config(
+        connd.config_text() + "[access]\nallow = uid:65534 conn:m* conn:secre\nallow = uid:0\n"
+    )
+    program = shutil.copy(CONNCTL, workdir / "connctl")  # where another uid can run it
+    other: dict[str, Any] = {"program": program, "user": 65534, "group": 65534, "extra_groups": []}
+    with connd:
+        done = connd.connctl("get", "conn", "secre", **other)
+        assert done.returncode == 1 and "holds 2 connections" in done.stderr
+        assert "secret" not in done.stderr
+        assert json.loads(connd.connctl("status", "--json", **other).stdout)["connections"] == 2
+        assert 'Nearest: "secret"' in connd.connctl("get", "conn", "secre").stderr
+        assert json.loads(connd.connctl("status", "--json").stdout)["connections"] == 3
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,9 @@ distances(void **state)
 		{ "kitten", "sitting", 3 },
 		{ "", "abc", 3 },
 		{ "a23456789012345678901234567890123", "x", 33 },
+		{ "a_long_name_of_a_connection_in_production",
+		    "a_long_nam_of_a_connection_in_production", 1 },
+		{ "abab", "ab", 2 },
 	};
 
 	(void)state;

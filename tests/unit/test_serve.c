@@ -23,12 +23,14 @@
 #define MAX_REPLY ((size_t)1 << 20)
 #define N_PROBES  8
 
+static const struct config_require *lacking;
+
 bool
 ready_now(const struct ready *r, const struct config_require **lacks)
 {
 	(void)r;
-	*lacks = NULL;
-	return true;
+	*lacks = lacking;
+	return !lacking;
 }
 
 /* --- a replica, two callers ---------------------------------------------------------------- */
@@ -341,6 +343,62 @@ list_and_status_are_for_callers_who_may_read_any_key(void **state)
 	assert_string_equal(reply_to(w, &w->bob, "Status", ""), DENIED);
 }
 
+#define COUNTS(connections, variables, env, withheld, invalid)                                     \
+	"\"connections\":" #connections ",\"variables\":" #variables                               \
+	",\"environment_variables\":" #env ",\"withheld\":" #withheld ",\"invalid\":" #invalid
+
+static void
+status_counts_what_the_caller_may_read(void **state)
+{
+	struct world *w = *state;
+	struct generation_builder *b = builder(ARENA_LOCK_OFF);
+
+	add(b, KIND_CONNECTION, RECORD_VALUE, "mine", "\"1\"");
+	add(b, KIND_CONNECTION, RECORD_WITHHELD, "mine2", "[\"password\"]");
+	add(b, KIND_CONNECTION, RECORD_WITHHELD, "other", "[\"password\"]");
+	add(b, KIND_CONNECTION, RECORD_INVALID, "other2", "port");
+	add(b, KIND_VARIABLE, RECORD_VALUE, "other", "\"1\"");
+	add(b, KIND_ENV, RECORD_INVALID, "MINE", "value");
+	end_sync(w, b);
+	REPLY(alice, "Status", "", COUNTS(4, 1, 1, 2, 2));
+	allow(w, true, "uid:1000 conn:mine* env:MINE");
+	w->budget = 10; /* a record in a turn */
+	REPLY(alice, "Status", "", COUNTS(2, 0, 1, 1, 1));
+	assert_in_range(w->n_pieces, 4, 20);
+	assert_int_equal(w->n_released, 1);
+	w->bob.uid = 0;
+	REPLY(bob, "Status", "", COUNTS(4, 1, 1, 2, 2));
+}
+
+static void
+status_names_a_missing_key_only_to_those_who_may_read_it(void **state)
+{
+	struct world *w = *state;
+
+	load(w);
+	lacking = &(struct config_require){ KIND_CONNECTION, (char[]){ "secret" } };
+	REPLY(alice, "Status", "", "\"ready\":false,\"lacks\":\"conn:secret\"");
+	allow(w, true, "uid:1000 conn:open");
+	allow(w, true, "uid:1001 conn:secret");
+	REPLY(alice, "Status", "", "\"ready\":false,\"syncing\"");
+	REPLY(bob, "Status", "", "\"lacks\":\"conn:secret\"");
+	lacking = NULL;
+}
+
+static void
+no_memory_to_count_is_overloaded(void **state)
+{
+	struct world *w = *state;
+
+	load(w);
+	allow(w, true, "uid:1000 conn:open");
+	(void)buf_room(&w->reply, 1024);
+	mem_fail_after(0);
+	assert_int_equal(call(w, &w->alice, "Status", ""), SERVE_DONE);
+	mem_fail_after(-1);
+	assert_non_null(strstr(buf_str(&w->reply), OVERLOADED));
+}
+
 #define MANY 2000
 
 /* Keys that the caller may not read, and one in the middle that it may. */
@@ -608,6 +666,9 @@ main(void)
 		TEST(without_rules_every_method_answers),
 		TEST(a_denial_is_the_same_whether_the_key_exists_or_not),
 		TEST(list_and_status_are_for_callers_who_may_read_any_key),
+		TEST(status_counts_what_the_caller_may_read),
+		TEST(status_names_a_missing_key_only_to_those_who_may_read_it),
+		TEST(no_memory_to_count_is_overloaded),
 		TEST(a_list_looks_at_a_bounded_number_of_keys_and_rules_in_a_turn),
 		TEST(a_list_in_several_replies_has_none_that_is_empty_but_the_last),
 		TEST(a_permission_that_cannot_be_told_is_overloaded_for_every_method),

@@ -86,10 +86,16 @@ caller_may_read_any(struct caller *c, const struct acl *acl)
 	return permission_of(acl_allows_some(acl, &peer));
 }
 
+bool
+caller_is_owner(const struct caller *c)
+{
+	return c->uid == 0 || c->uid == geteuid();
+}
+
 enum permission
 caller_may_see_status(struct caller *c, const struct acl *acl)
 {
-	if (c->uid == 0 || c->uid == geteuid())
+	if (caller_is_owner(c))
 		return PERMISSION_ALLOWED;
 	return caller_may_read_any(c, acl);
 }

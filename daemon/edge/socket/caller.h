@@ -37,5 +37,7 @@ MUST_CHECK enum permission caller_may_read(
     struct caller *c, const struct acl *acl, enum record_kind kind, struct span key);
 /* May the caller read any key at all (List)? */
 MUST_CHECK enum permission caller_may_read_any(struct caller *c, const struct acl *acl);
+/* Is the caller root or connd's own user? They see Status as it is, whatever the rules say. */
+bool caller_is_owner(const struct caller *c);
 /* May the caller see Status? Who may read any key may, and so may root and connd's own user. */
 MUST_CHECK enum permission caller_may_see_status(struct caller *c, const struct acl *acl);

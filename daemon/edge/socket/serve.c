@@ -32,8 +32,7 @@ dispatch(struct service *s, struct caller *caller, const struct secrets_request 
 	case SECRETS_LIST:
 		return list_serve(s, caller, q->more, out, progress);
 	case SECRETS_STATUS:
-		status_serve(s, caller, out);
-		return SERVE_DONE;
+		return status_serve(s, caller, out, progress);
 	case SERVICE_GET_INFO:
 		secrets_write_info(out, CONND_VERSION);
 		return SERVE_DONE;

@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/socket/status.h"
 
+#include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json/write.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "edge/process/wire.h"
+#include "edge/socket/walk.h"
 #include "proto/envelope.h"
 #include "proto/secrets.h"
+
+/* The records that the caller may read are being counted. */
+struct counting {
+	struct stream stream;
+	struct walk walk;
+	size_t n[N_KINDS], withheld, invalid;
+};
 
 void
 status_write_state(struct buf *params, const struct replica_status *st)
@@ -20,14 +31,15 @@ status_write_state(struct buf *params, const struct replica_status *st)
 		jtext_member_int(params, "age_ms", st->age_ms);
 }
 
-/* ready, and lacks: the first required key that is missing. */
+/* ready, and lacks: the first required key that is missing, for a caller that may read it. */
 static void
-write_readiness(struct buf *params, const struct service *s)
+write_readiness(struct buf *params, const struct service *s, struct caller *c)
 {
 	const struct config_require *lacks;
 
 	jtext_member_bool(params, "ready", ready_now(s->ready, &lacks));
-	if (!lacks)
+	if (!lacks || (!caller_is_owner(c) && caller_may_read(c, s->acl, lacks->kind,
+						  span_of(lacks->key)) != PERMISSION_ALLOWED))
 		return;
 	jtext_name(params, "lacks");
 	buf_addc(params, '"');
@@ -97,18 +109,25 @@ write_report(struct buf *params, const struct report *r)
 	write_text(params, "snapshot_error", r->snapshot.why);
 }
 
+/* counts: those of the records that the caller may read; NULL: of all. */
 static void
-write_status(struct buf *params, const struct service *s)
+write_members(
+    struct buf *params, const struct service *s, struct caller *c, const struct counting *counts)
 {
 	struct replica_status st;
 	struct report r;
 
 	replica_status(s->replica, s->now_ms, &st);
 	s->report(s->env, &r);
+	if (counts) {
+		memcpy(st.n, counts->n, sizeof st.n);
+		st.withheld = counts->withheld;
+		st.invalid = counts->invalid;
+	}
 	buf_addc(params, '{');
 	status_write_state(params, &st);
 	write_counts(params, &st);
-	write_readiness(params, s);
+	write_readiness(params, s, c);
 	write_syncs(params, &st);
 	jtext_member_int(params, "bytes", (int64_t)st.bytes);
 	jtext_member_int(params, "locked_bytes", (int64_t)st.locked_bytes);
@@ -119,20 +138,110 @@ write_status(struct buf *params, const struct service *s)
 	buf_addc(params, '}');
 }
 
-void
-status_serve(struct service *s, struct caller *caller, struct buf *out)
+static void
+write_status(
+    struct buf *out, const struct service *s, struct caller *c, const struct counting *counts)
 {
-	enum permission may = caller_may_see_status(caller, s->acl);
 	struct buf params = BUF_INIT(LIMIT_FRAME);
 
-	if (may != PERMISSION_ALLOWED) {
-		service_refuse(s, caller, may, "status", (struct span){ 0 }, out);
-		return;
-	}
-	write_status(&params, s);
+	write_members(&params, s, c, counts);
 	if (buf_error(&params))
 		secrets_write_overloaded(out, SERVICE_RETRY_MS);
 	else
 		envelope_write_reply(out, (struct span){ params.data, params.len }, false);
 	buf_fini(&params);
+}
+
+/* --- counting -------------------------------------------------------------------------------- */
+
+static struct counting *
+counting_of(struct stream *s)
+{
+	return (struct counting *)((char *)s - offsetof(struct counting, stream));
+}
+
+static void
+count(struct counting *n, const struct record *r)
+{
+	n->n[r->kind]++;
+	n->withheld += r->state == RECORD_WITHHELD;
+	n->invalid += r->state == RECORD_INVALID;
+}
+
+/* True: all records have been looked at. */
+static bool
+count_some(struct counting *n, size_t *budget)
+{
+	const struct record *r;
+
+	for (;;)
+		switch (walk_next(&n->walk, &r, budget)) {
+		case WALK_RECORD:
+			count(n, r);
+			break;
+		case WALK_SKIPPED:
+			break;
+		case WALK_OVER:
+			if (n->walk.kind + 1 == N_KINDS)
+				return true;
+			n->walk.kind++;
+			n->walk.next = 0;
+			break;
+		case WALK_PAUSE:
+			return false;
+		}
+}
+
+static bool
+counting_fill(struct stream *stream, struct buf *out, size_t *budget)
+{
+	struct counting *n = counting_of(stream);
+
+	if (!count_some(n, budget))
+		return false;
+	write_status(out, n->walk.service, n->walk.caller, n);
+	return true;
+}
+
+static void
+counting_drop(struct stream *stream)
+{
+	struct counting *n = counting_of(stream);
+
+	walk_end(&n->walk);
+	mem_free(n);
+}
+
+static enum serve_outcome
+count_and_write(
+    struct service *s, struct caller *c, struct buf *out, struct serve_progress *progress)
+{
+	struct counting *n = mem_zalloc(sizeof *n);
+
+	if (!n) {
+		secrets_write_overloaded(out, SERVICE_RETRY_MS);
+		return SERVE_DONE;
+	}
+	walk_begin(&n->walk, s, c);
+	n->stream = (struct stream){
+		.fill = counting_fill, .drop = counting_drop, .generation = n->walk.generation
+	};
+	progress->stream = &n->stream;
+	return SERVE_STREAMING;
+}
+
+enum serve_outcome
+status_serve(
+    struct service *s, struct caller *caller, struct buf *out, struct serve_progress *progress)
+{
+	enum permission may = caller_may_see_status(caller, s->acl);
+
+	if (may != PERMISSION_ALLOWED) {
+		service_refuse(s, caller, may, "status", (struct span){ 0 }, out);
+		return SERVE_DONE;
+	}
+	if (!acl_is_empty(s->acl) && !caller_is_owner(caller) && replica_current(s->replica))
+		return count_and_write(s, caller, out, progress);
+	write_status(out, s, caller, NULL);
+	return SERVE_DONE;
 }
