@@ -11,6 +11,8 @@ import json
 import os
 import resource
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -143,6 +145,82 @@ def test_slow_fsync(workdir: Path, row: Row) -> None:
     assert manager.program
     manager.program.kill()
     line(row, "fsync takes 2 s", tally, f"changes arrive within {max(took):.1f} s")
+
+
+# --- the manager's places, taken ---
+
+# Serves on a port and a socket path, as a user of its own: writes down the bytes it gets.
+SQUATTER = """\
+import os, selectors, socket, sys
+os.setgid(4242), os.setuid(4242)
+port, path, log = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+tcp, local = socket.create_server(("127.0.0.1", port)), socket.socket(socket.AF_UNIX)
+local.bind(path)
+os.chmod(path, 0o666)
+local.listen()
+loop = selectors.DefaultSelector()
+for server in tcp, local:
+    loop.register(server, selectors.EVENT_READ)
+print("serving", flush=True)
+kept = []
+while True:
+    for key, _ in loop.select():
+        if key.fileobj in (tcp, local):
+            client, _ = key.fileobj.accept()
+            kept.append(client)
+            loop.register(client, selectors.EVENT_READ)
+            open(log, "ab").write(b"connection\\n")
+        else:
+            got = key.fileobj.recv(65536)
+            open(log, "ab").write(got)
+            if not got:
+                loop.unregister(key.fileobj)
+"""
+
+
+@contextlib.contextmanager
+def squatter(port: int, path: Path, log: Path) -> Iterator[None]:
+    argv = [sys.executable, "-c", SQUATTER, str(port), str(path), str(log)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stdout.readline() == "serving\n"
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+@as_root
+def test_squatted_port(workdir: Path, manager: Manager, row: Row) -> None:
+    """While the manager is down, another user serves on its port, and at its socket's path."""
+    ids = fill_manager(manager)
+    token = member(manager, "sidecar")["token"]
+    manager.stop()
+    workdir.chmod(0o755)
+    room = workdir / "open"
+    room.mkdir()
+    room.chmod(0o777)
+    path, log = room / "manager.sock", room / "squatter.log"
+    manager.serve("--listen", f"unix:{path}")
+    connd = manager.connd(sections={"manager": {**FAST, "url": f"unix:{path}"}}, token=token)
+    with running(connd):
+        with Ask(connd.socket) as ask:
+            manager.stop()
+            path.unlink(missing_ok=True)
+            with squatter(manager.port, path, log):
+                status = connd.wait_for(
+                    lambda s: "uid 4242" in s.get("last_error", ""), "the other user is seen"
+                )
+                assert "nothing was sent" in status["last_error"]
+                failed = status["syncs_failed"]
+                connd.wait_for(lambda s: s["syncs_failed"] > failed + 1, "it is tried again", 60)
+            path.unlink()
+            manager.serve("--listen", f"unix:{path}")
+            connd.wait_for(lambda s: not s.get("last_error"), "it recovers", 60)
+            tally = ask.finish()
+        assert a_change_arrives(manager, connd, ids, 9) < 60
+    got = log.read_bytes()
+    assert got and not got.replace(b"connection\n", b""), "connected to, and sent nothing"
+    line(row, "another user at the manager's places", tally, "nothing is sent, nothing believed")
 
 
 # --- a hostile manager ----------------------------------------------------------------------------
