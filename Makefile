@@ -378,7 +378,7 @@ uninstall: ## remove what install put there; configurations, keys and data stay
 	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(EXAMPLES) $(dir $(DESTDIR)$(EXAMPLES)) 2>/dev/null
 
-APT_PACKAGE := dpkg-dev debhelper dh-python pybuild-plugin-pyproject python3-all python3-hatchling lintian fakeroot
+APT_PACKAGE := build-essential dpkg-dev debhelper dh-python pybuild-plugin-pyproject python3-all python3-hatchling lintian fakeroot
 # Whoever publishes the packages names himself here, as "Name <address>".
 MAINTAINER ?= connd maintainers <maintainers@connd.example>
 

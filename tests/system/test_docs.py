@@ -7,6 +7,7 @@ What a page runs, and what it does not and why, is PAGES below. Airflow is the o
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from pathlib import Path
 import doc_commands
 import pytest
 from box import Box
+from test_packages import newer, package
 
 REPO = Path(__file__).resolve().parents[2]
 VENVS = REPO / ".venvs"
@@ -80,6 +82,16 @@ def after_the_readme(box: Box) -> None:
     script(Page("README.md", not_run={**README.not_run, **not_run}), box).play()
 
 
+def packages_to_come_and_go(box: Box) -> None:
+    """The packages of now and of a version after it, where an operator would have put them."""
+    after_the_readme(box)
+    for place in ("new", "previous"):
+        box.run("mkdir", f"/root/{place}")
+    for name in ("connd", "connd-manager"):
+        shutil.copy(package(name), box.root / "root/previous" / f"{name}_now.deb")
+        shutil.copy(newer(name, box.directory), box.root / "root/new" / f"{name}_next.deb")
+
+
 README = Page(
     "README.md",
     machine_with_airflow,
@@ -87,6 +99,7 @@ README = Page(
 )
 PAGES = [
     README,
+    Page("docs/deploy.md", packages_to_come_and_go),
     Page("docs/outages.md", after_the_readme),
 ]
 
@@ -107,6 +120,40 @@ def test_links_lead_somewhere(page: str) -> None:
     links = re.findall(r"\]\(([^)#]+)", path.read_text())
     gone = [link for link in links if "://" not in link and not (path.parent / link).exists()]
     assert not gone
+
+
+LIMITS = {
+    "a key": ("LIMIT_KEY",),
+    "one connection or variable": ("LIMIT_VALUE",),
+    "all overrides of one object": ("LIMIT_OVERRIDES",),
+    "description; name": ("LIMIT_DESCRIPTION", "LIMIT_PLACE_NAME"),
+    "a request to the manager": ("LIMIT_HTTP_BODY", "LIMIT_HTTP_HEADERS", "LIMIT_HTTP_URI"),
+    "rows of one page": ("LIMIT_PAGE_ROWS", "LIMIT_PAGE_BYTES"),
+    "a Deployment: objects": ("LIMIT_OBJECTS", "LIMIT_SYNC_BYTES"),
+    "a request to connd's socket": ("LIMIT_FRAME", "LIMIT_REPLY"),
+    "the socket's path": ("LIMIT_SOCKET_PATH",),
+    "an API token": ("LIMIT_TOKEN",),
+}
+
+
+def test_limits_are_those_of_the_programs() -> None:
+    """docs/deploy.md against daemon/base/limits.h."""
+    header = (REPO / "daemon/base/limits.h").read_text().replace("\\\n", " ")
+    defined = dict(re.findall(r"^#define (LIMIT_\w+)\s+([^/\n]+)", header, re.MULTILINE))
+
+    def value(name: str) -> int:
+        return eval(re.sub(r"LIMIT_\w+", lambda m: str(value(m[0])), defined[name]))
+
+    def spelt(n: int) -> str:
+        for unit, size in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+            if n >= size and n % size == 0:
+                return f"{n // size} {unit}"
+        return f"{n:,}"
+
+    rows = (REPO / "docs/deploy.md").read_text().splitlines()
+    for begins, names in LIMITS.items():
+        row = next(row for row in rows if row.startswith(f"| {begins}"))
+        assert [name for name in names if spelt(value(name)) not in row] == [], row
 
 
 @pytest.mark.timeout(600)
