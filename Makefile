@@ -321,6 +321,7 @@ APT_BUILD := gcc make pkg-config libc6-dev \
 APT_TEST := libcmocka-dev clang libclang-rt-CLANG-dev clang-format clang-tidy cppcheck shellcheck \
 	mandoc varlink-go zsh fish \
 	systemd dbus libnss-systemd procps util-linux strace gdb binutils nginx \
+	podman runc qemu-user-static \
 	python3 python3-venv python3-dev git curl ca-certificates openssl
 
 .PHONY: build-deps deps
@@ -328,7 +329,7 @@ build-deps: ## install what building needs, and no more (root or sudo)
 	@tests/deps.sh $(APT_BUILD)
 
 deps: ## install what building and testing need (root or sudo)
-	@tests/deps.sh --python '$(PYTHON)' $(APT_BUILD) $(APT_TEST)
+	@tests/deps.sh --python '$(PYTHON)' $(APT_BUILD) $(APT_TEST) $(APT_IMAGE)
 
 # --- installing and packages ---------------------------------------------------------
 
@@ -390,6 +391,17 @@ deb: ## build the Debian packages into dist/ and check them with lintian
 .PHONY: dist
 dist: deps deb ## a whole release in dist/: packages, wheel, SPDX document, checksums
 	@conf/dist/build.sh '$(VERSION)' dist
+
+IMAGE_ARCHITECTURES ?= amd64 arm64
+# The compilers of the architectures that this machine does not have.
+CROSS     := $(filter-out $(shell dpkg --print-architecture 2>/dev/null),$(IMAGE_ARCHITECTURES))
+APT_IMAGE := gcc make git binutils buildah mmdebstrap gpg debian-archive-keyring \
+	$(patsubst amd64,gcc-x86-64-linux-gnu,$(patsubst arm64,gcc-aarch64-linux-gnu,$(CROSS)))
+
+.PHONY: image
+image: ## build the container image into dist/ and the local storage (root): IMAGE_ARCHITECTURES=amd64
+	@tests/deps.sh $(APT_IMAGE)
+	@conf/container/build.sh '$(VERSION)' $(IMAGE_ARCHITECTURES)
 
 .PHONY: clean
 clean: ## remove everything that was built (not the virtual environments)

@@ -41,13 +41,19 @@ stage_system() { # leaves no file of root's behind
 		"$python" -m pytest -q --durations=5 -o cache_dir=/tmp/connd-pytest-cache \
 		tests/system
 }
+stage_container() { # make image puts back what it made in root's name
+	"${as_root[@]}" make -s image || return
+	"${as_root[@]}" env CONND_BUILD="$PWD/build" PYTHONDONTWRITEBYTECODE=1 \
+		"$python" -m pytest -q --durations=5 -o cache_dir=/tmp/connd-pytest-cache \
+		tests/container
+}
 stage_airflow33() { tests/airflow/run.sh 33; }
 stage_airflow211() { tests/airflow/run.sh 211; }
 stage_providers33() { tests/airflow/run.sh providers33; }
 
 # The longest first: they overlap best.
-stages=(airflow33 e2e airflow211 providers33 chaos release canaries system unit_asan static shim unit
-	inputs sim)
+stages=(airflow33 e2e airflow211 providers33 chaos container release canaries system unit_asan static
+	shim unit inputs sim)
 [ $# -eq 0 ] || stages=("$@")
 
 # "N passed, N failed" of a log: pytest's closing line, or those of the unit and scenario runners.

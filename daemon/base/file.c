@@ -57,7 +57,8 @@ distrust(const struct stat *st)
 	if (st->st_uid != 0 && st->st_uid != geteuid())
 		return "is owned by somebody else; chown it to the user that reads it";
 	if (st->st_mode & 07)
-		return "may be read, written or run by everybody: chmod o= it";
+		return "may be read, written or run by everybody: chmod o= it (a Kubernetes "
+		       "Secret volume: defaultMode: 0440)";
 	if (st->st_mode & 020)
 		return "may be written by its group: chmod g-w it";
 	return NULL;

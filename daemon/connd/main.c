@@ -6,12 +6,11 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "connd/app.h"
+#include "connd/settings.h"
 #include "edge/process/harden.h"
 #include "edge/process/loop.h"
 #include "edge/process/reexec.h"
 #include "edge/upstream/libcurl.h"
-
-#define DEFAULT_CONFIG "/etc/connd/connd.conf"
 
 static void
 usage(FILE *to)
@@ -21,7 +20,8 @@ usage(FILE *to)
 		    "Keeps a complete copy of one Airflow Deployment's resolved connections and\n"
 		    "variables, and serves it on a Unix socket.\n"
 		    "\n"
-		    "  --config FILE  the configuration (default " DEFAULT_CONFIG ")\n"
+		    "  --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ",\n"
+		    "                 which may be absent when CONND__... variables are set)\n"
 		    "  --check        say whether the configuration is sound, and end\n"
 		    "  --online       with --check: ask the manager, too, and say what it answers\n"
 		    "  --help         this text\n"
@@ -70,7 +70,7 @@ main(int argc, char **argv)
 		{ "version", no_argument, NULL, 'v' },
 		{ 0 },
 	};
-	const char *config = DEFAULT_CONFIG;
+	const char *config = SETTINGS_DEFAULT_PATH;
 	bool check = false, online = false;
 	int c;
 

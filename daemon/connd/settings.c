@@ -69,16 +69,29 @@ settings_have_fault(const struct settings *s, char why[static SETTINGS_WHY_SIZE]
 
 /* --- the file ---------------------------------------------------------------------------- */
 
+/* The whole configuration may come from the environment, but a file that is named must be there. */
+static bool
+environment_is_enough(const char *path)
+{
+	return strcmp(path, SETTINGS_DEFAULT_PATH) == 0 && config_in_environment(environ);
+}
+
 static int
 load_config(struct settings *s, char why[static SETTINGS_WHY_SIZE])
 {
 	char short_why[CONFIG_WHY_SIZE > FILE_WHY_SIZE ? CONFIG_WHY_SIZE : FILE_WHY_SIZE] = "";
 	struct buf text = BUF_INIT(CONFIG_BYTES);
-	int r = file_read(s->config_path, &text, short_why);
+	const char *name = s->config_path;
+	int r = file_read(name, &text, short_why);
 
+	if (r == -ENOENT && environment_is_enough(name)) {
+		name = "the environment";
+		*short_why = '\0';
+		r = 0;
+	}
 	if (r == 0)
-		r = config_read(&s->config, s->config_path, buf_str(&text), text.len, environ,
-		    &s->oddities, short_why);
+		r = config_read(
+		    &s->config, name, buf_str(&text), text.len, environ, &s->oddities, short_why);
 	if (r < 0)
 		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s%s",
 		    *short_why ? short_why : strerror(-r),

@@ -25,6 +25,9 @@ struct settings {
 
 #define SETTINGS_WHY_SIZE 1024
 
+/* May be absent when the environment sets options. */
+#define SETTINGS_DEFAULT_PATH "/etc/connd/connd.conf"
+
 /* 0 (the caller owns *out), or -errno with a sentence in why. */
 MUST_CHECK int settings_load(
     struct settings **out, const char *config_path, char why[static SETTINGS_WHY_SIZE]);

@@ -105,7 +105,8 @@ PAGES = [
 
 # Pages whose commands another test runs.
 ELSEWHERE: dict[str, str] = {
-    "docs/security.md": "has none; tests/lint/security.sh checks the tests it names"
+    "docs/container.md": "tests/container/test_page.py runs them",
+    "docs/security.md": "has none; tests/lint/security.sh checks the tests it names",
 }
 
 

@@ -329,6 +329,19 @@ the_environment_overrides_the_file(void **state)
 }
 
 static void
+test_only_a_known_option_counts_as_configuration_by_environment(void **state)
+{
+	char *const other[] = { (char *)"PATH=/bin", (char *)"CONND_SOCKET=/x",
+		(char *)"CONND__MANAGER__REFESH=1", NULL };
+	char *const some[] = { (char *)"PATH=/bin", (char *)"CONND__MANAGER__URL=", NULL };
+
+	(void)state;
+	assert_false(config_in_environment(no_env));
+	assert_false(config_in_environment(other));
+	assert_true(config_in_environment(some));
+}
+
+static void
 windows_nobody_set_give_way_to_those_somebody_did(void **state)
 {
 	static const struct {
@@ -732,6 +745,7 @@ main(void)
 		cmocka_unit_test(test_a_socket_path_has_107_bytes_at_most),
 		cmocka_unit_test(test_a_nul_byte_is_refused_and_a_byte_order_mark_skipped),
 		cmocka_unit_test(the_environment_overrides_the_file),
+		cmocka_unit_test(test_only_a_known_option_counts_as_configuration_by_environment),
 		cmocka_unit_test(windows_nobody_set_give_way_to_those_somebody_did),
 		cmocka_unit_test(the_environment_is_named_when_it_is_wrong),
 		cmocka_unit_test(odd_but_working_is_one_warning),

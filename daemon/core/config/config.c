@@ -252,6 +252,14 @@ env_is_known(const char *entry)
 	return false;
 }
 
+bool
+config_in_environment(char *const *env)
+{
+	while (*env && !env_is_known(*env))
+		env++;
+	return *env != NULL;
+}
+
 /* Sets one option from every entry that names it. */
 static int
 take_env(struct reading *rd, char *const *env, const struct option *o)

@@ -107,6 +107,8 @@ MUST_CHECK int config_read(struct config **out, const char *name, const char *te
 void config_log_settings(
     struct span text, char *const *env, enum log_format *format, enum log_level *level);
 struct config *config_free(struct config *c); /* NULL is fine; returns NULL */
+/* Does env set any option? */
+bool config_in_environment(char *const *env);
 
 #define CONFIG_NAME_SIZE 64 /* of "[section] key" */
 
