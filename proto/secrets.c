@@ -23,6 +23,7 @@ static const struct method {
 	[SECRETS_GET_CONFIG] = { SPAN_LITERAL(SECRETS ".GetConfig"), "key", false },
 	[SECRETS_LIST] = { SPAN_LITERAL(SECRETS ".List"), NULL, false },
 	[SECRETS_STATUS] = { SPAN_LITERAL(SECRETS ".Status"), NULL, false },
+	[SECRETS_REFRESH] = { SPAN_LITERAL(SECRETS ".Refresh"), NULL, false },
 	[SERVICE_GET_INFO] = { SPAN_LITERAL(SERVICE ".GetInfo"), NULL, false },
 	[SERVICE_GET_INTERFACE_DESCRIPTION] = { SPAN_LITERAL(SERVICE ".GetInterfaceDescription"),
 	    "interface", false },

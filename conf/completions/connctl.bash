@@ -35,7 +35,7 @@ _connctl()
 	(--ca-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	esac
 	case "${given[0]-} ${given[1]-} " in
-	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " get import list status wait" -- "$cur"); fi ;;
+	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " get import list refresh status wait" -- "$cur"); fi ;;
 	("get "*)
 		if [[ $cur == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "--reveal --team --socket --timeout --json --help" -- "$cur")
@@ -51,6 +51,11 @@ _connctl()
 		fi
 		;;
 	("list "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--socket --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("refresh "*)
 		if [[ $cur == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "--socket --timeout --json --help" -- "$cur")
 		fi

@@ -30,7 +30,7 @@ _connctl()
 	(--ca-file) _files; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  get import list status wait; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  get import list refresh status wait; fi ;;
 	("get "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --reveal --team --socket --timeout --json --help
@@ -46,6 +46,11 @@ _connctl()
 		fi
 		;;
 	("list "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --socket --timeout --json --help
+		fi
+		;;
+	("refresh "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --socket --timeout --json --help
 		fi

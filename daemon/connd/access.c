@@ -39,6 +39,13 @@ group_id(const char *name, gid_t *gid)
 	return 0;
 }
 
+static const char *const rule_name[] = {
+	[RULE_DENY] = "deny", [RULE_ALLOW] = "allow", [RULE_ADMIN] = "admin"
+};
+static const enum acl_rule acl_rule_of[] = {
+	[RULE_DENY] = ACL_DENY, [RULE_ALLOW] = ACL_ALLOW, [RULE_ADMIN] = ACL_ADMIN
+};
+
 /* "FILE:LINE: [access] allow RULE: WHAT" */
 static void
 describe(char to[static ACCESS_WHY_SIZE], const char *config_path, const struct config_rule *rule,
@@ -49,7 +56,7 @@ describe(char to[static ACCESS_WHY_SIZE], const char *config_path, const struct 
 	if (rule->line)
 		(void)snprintf(place, sizeof place, "%.200s:%d: ", config_path, rule->line);
 	(void)snprintf(to, ACCESS_WHY_SIZE, "%s[access] %s %.100s: %s", place,
-	    rule->allow ? "allow" : "deny", rule->text, what);
+	    rule_name[rule->kind], rule->text, what);
 }
 
 /* The first word of the rule names who it is about. */
@@ -63,7 +70,7 @@ bind_to_nobody(struct acl *a, const char *config_path, const struct config_rule 
 	describe(sentence, config_path, rule, acl_why);
 	buf_addf(faults, "%s; the rule matches nobody until there is\n", sentence);
 	buf_addf(names, "%.*s\n", (int)strcspn(who, " \t"), who);
-	return acl_add_nobody(a, rule->allow);
+	return acl_add_nobody(a, acl_rule_of[rule->kind]);
 }
 
 int
@@ -81,7 +88,7 @@ access_bind(struct acl **out, const struct config *config, const char *config_pa
 	for (size_t i = 0; r == 0 && i < config->access.n_rules; i++) {
 		const struct config_rule *rule = &config->access.rule[i];
 
-		r = acl_add(a, rule->allow, rule->text, &lookup, acl_why);
+		r = acl_add(a, acl_rule_of[rule->kind], rule->text, &lookup, acl_why);
 		if (r == -ENOENT)
 			r = bind_to_nobody(a, config_path, rule, acl_why, faults, names);
 		else if (r == -EINVAL)

@@ -192,6 +192,7 @@ start_serving(struct app *a, char why[static SETTINGS_WHY_SIZE])
 		.replica = a->replica,
 		.wait_began = app_wake,
 		.report = app_report,
+		.refresh = app_refresh,
 		.release = app_release,
 		.env = a,
 	};

@@ -102,6 +102,7 @@ void app_on_refusal(struct later *job); /* of a->refusal */
 void app_on_alarm(void *arg);
 void app_wake(void *env); /* a turn at the end of this one: many requests share it */
 void app_start_sync(void *env);
+void app_refresh(void *env); /* a sync as soon as this turn of the loop is over */
 void app_on_library(void *env, const char *why); /* a try to load it has ended; NULL: well */
 bool app_on_sync_done(void *env, const struct sync_result *result);
 /* Drops a reference to g; the last one is dropped by the worker, since that costs a wipe. */

@@ -260,6 +260,15 @@ on_released(struct work *w)
 }
 
 void
+app_refresh(void *env)
+{
+	struct app *a = env;
+
+	replica_sync_now(a->replica, clock_boot_ms());
+	app_wake(a);
+}
+
+void
 app_release(void *env, struct generation *g)
 {
 	struct app *a = env;

@@ -25,9 +25,13 @@ struct rule {
 	size_t n_patterns;
 };
 
-struct acl {
+struct rules {
 	struct rule *rule;
 	size_t n;
+};
+
+struct acl {
+	struct rules access, admin;
 	size_t cost; /* rules and patterns */
 };
 
@@ -50,13 +54,20 @@ rule_fini(struct rule *rule)
 	mem_free(rule->pattern);
 }
 
+static void
+rules_fini(struct rules *rs)
+{
+	for (size_t i = 0; i < rs->n; i++)
+		rule_fini(&rs->rule[i]);
+	mem_free(rs->rule);
+}
+
 struct acl *
 acl_free(struct acl *a)
 {
 	if (a) {
-		for (size_t i = 0; i < a->n; i++)
-			rule_fini(&a->rule[i]);
-		mem_free(a->rule);
+		rules_fini(&a->access);
+		rules_fini(&a->admin);
 		mem_free(a);
 	}
 	return NULL;
@@ -187,33 +198,47 @@ read_rule(struct rule *rule, char *text, const struct acl_lookup *lookup, char *
 	return 0;
 }
 
+/* An admin rule says who, and nothing else. 0 or -EINVAL. */
+static int
+check_admin(const struct rule *rule, char *why)
+{
+	if (rule->n_patterns == 0)
+		return 0;
+	snprintf(why, ACL_WHY_SIZE, "an admin rule is user:, uid:, group:, gid: or * alone");
+	return -EINVAL;
+}
+
 /* Takes what the rule holds, unless memory is short. */
 static int
-append(struct acl *a, const struct rule *rule)
+append(struct acl *a, enum acl_rule what, const struct rule *rule)
 {
-	struct rule *grown = mem_resize(a->rule, (a->n + 1) * sizeof *grown);
+	struct rules *rs = what == ACL_ADMIN ? &a->admin : &a->access;
+	struct rule *grown = mem_resize(rs->rule, (rs->n + 1) * sizeof *grown);
 
 	if (!grown)
 		return -ENOMEM;
-	a->rule = grown;
-	a->rule[a->n++] = *rule;
-	a->cost += 1 + rule->n_patterns;
+	rs->rule = grown;
+	rs->rule[rs->n++] = *rule;
+	if (what != ACL_ADMIN)
+		a->cost += 1 + rule->n_patterns;
 	return 0;
 }
 
 int
-acl_add(struct acl *a, bool allow, const char *text, const struct acl_lookup *lookup,
+acl_add(struct acl *a, enum acl_rule what, const char *text, const struct acl_lookup *lookup,
     char why[static ACL_WHY_SIZE])
 {
-	struct rule rule = { .allow = allow };
+	struct rule rule = { .allow = what == ACL_ALLOW };
 	char *copy = mem_strdup(text);
 	int r;
 
 	if (!copy)
 		return -ENOMEM;
 	r = read_rule(&rule, copy, lookup, why);
+	if (r == 0 && what == ACL_ADMIN)
+		r = check_admin(&rule, why);
 	if (r == 0)
-		r = append(a, &rule);
+		r = append(a, what, &rule);
 	if (r < 0)
 		rule_fini(&rule);
 	mem_free(copy);
@@ -221,9 +246,9 @@ acl_add(struct acl *a, bool allow, const char *text, const struct acl_lookup *lo
 }
 
 int
-acl_add_nobody(struct acl *a, bool allow)
+acl_add_nobody(struct acl *a, enum acl_rule what)
 {
-	return append(a, &(struct rule){ .allow = allow, .who = WHO_NOBODY });
+	return append(a, what, &(struct rule){ .allow = what == ACL_ALLOW, .who = WHO_NOBODY });
 }
 
 /* --- asking -------------------------------------------------------------------------- */
@@ -311,10 +336,12 @@ rule_covers(const struct rule *rule, enum record_kind kind, struct span key)
 bool
 acl_allows(const struct acl *a, const struct acl_peer *peer, enum record_kind kind, struct span key)
 {
-	for (size_t i = 0; i < a->n; i++)
-		if (rule_is_about(&a->rule[i], peer) && rule_covers(&a->rule[i], kind, key))
-			return a->rule[i].allow;
-	return a->n == 0;
+	const struct rules *rs = &a->access;
+
+	for (size_t i = 0; i < rs->n; i++)
+		if (rule_is_about(&rs->rule[i], peer) && rule_covers(&rs->rule[i], kind, key))
+			return rs->rule[i].allow;
+	return rs->n == 0;
 }
 
 /* Is this a rule about every key of every kind? */
@@ -330,19 +357,36 @@ rule_covers_all(const struct rule *rule)
 bool
 acl_allows_some(const struct acl *a, const struct acl_peer *peer)
 {
-	for (size_t i = 0; i < a->n; i++) {
-		if (!rule_is_about(&a->rule[i], peer))
+	const struct rules *rs = &a->access;
+
+	for (size_t i = 0; i < rs->n; i++) {
+		if (!rule_is_about(&rs->rule[i], peer))
 			continue;
-		if (a->rule[i].allow || rule_covers_all(&a->rule[i]))
-			return a->rule[i].allow;
+		if (rs->rule[i].allow || rule_covers_all(&rs->rule[i]))
+			return rs->rule[i].allow;
 	}
-	return a->n == 0;
+	return rs->n == 0;
+}
+
+bool
+acl_is_admin(const struct acl *a, const struct acl_peer *peer)
+{
+	for (size_t i = 0; i < a->admin.n; i++)
+		if (rule_is_about(&a->admin.rule[i], peer))
+			return true;
+	return false;
+}
+
+bool
+acl_has_admins(const struct acl *a)
+{
+	return a->admin.n > 0;
 }
 
 bool
 acl_is_empty(const struct acl *a)
 {
-	return a->n == 0;
+	return a->access.n == 0;
 }
 
 size_t

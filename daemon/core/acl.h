@@ -10,6 +10,8 @@
  * variable `config/NAME`), env: an environment variable. Names are resolved when the rule is read,
  * through struct acl_lookup: core opens no files.
  *
+ * An admin rule names a user or group and nothing else: who may have the daemon do something.
+ *
  * An allow rule whose GLOB holds "___" and a wildcard is meant for a team's keys: it does not
  * match a key that another team can spell as well (core/team.h).
  */
@@ -25,6 +27,8 @@
 #include "core/generation.h"
 
 struct acl;
+
+enum acl_rule { ACL_DENY, ACL_ALLOW, ACL_ADMIN };
 
 struct acl_peer {
 	uid_t uid;
@@ -43,15 +47,18 @@ struct acl_lookup {
 
 MUST_CHECK int acl_new(struct acl **out);
 /* Adds a rule from its text. 0; -EINVAL or -ENOENT with a sentence in why; -ENOMEM. */
-MUST_CHECK int acl_add(struct acl *a, bool allow, const char *text, const struct acl_lookup *lookup,
-    char why[static ACL_WHY_SIZE]);
+MUST_CHECK int acl_add(struct acl *a, enum acl_rule what, const char *text,
+    const struct acl_lookup *lookup, char why[static ACL_WHY_SIZE]);
 /* Adds a rule that matches nobody: its caller cannot be named now. A list of such rules is not empty. */
-MUST_CHECK int acl_add_nobody(struct acl *a, bool allow);
+MUST_CHECK int acl_add_nobody(struct acl *a, enum acl_rule what);
 bool acl_allows(
     const struct acl *a, const struct acl_peer *peer, enum record_kind kind, struct span key);
 /* May this peer read any key at all? */
 bool acl_allows_some(const struct acl *a, const struct acl_peer *peer);
-bool acl_is_empty(const struct acl *a);
+/* Does an admin rule name this peer? */
+bool acl_is_admin(const struct acl *a, const struct acl_peer *peer);
+bool acl_has_admins(const struct acl *a); /* Is there an admin rule at all? */
+bool acl_is_empty(const struct acl *a);   /* Is there neither an allow nor a deny rule? */
 /* How many rules and patterns one acl_allows() looks at, at most. */
 size_t acl_cost(const struct acl *a);
 struct acl *acl_free(struct acl *a);

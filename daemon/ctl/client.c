@@ -19,7 +19,6 @@
 #include "proto/envelope.h"
 #include "proto/frame.h"
 
-#define NOT_FOUND        "io.connd.secrets.NotFound"
 #define READ_SIZE        ((size_t)64 * 1024)
 #define BACKLOG_RETRY_MS 10 /* a full accept queue empties within one turn of the daemon's loop */
 
@@ -196,7 +195,7 @@ refused(const struct reply *reply)
 		enum ctl_exit code;
 		const char *what, *next;
 	} known[] = {
-		{ NOT_FOUND, "key", CTL_NO, "there is no such key",
+		{ "io.connd.secrets.NotFound", "key", CTL_NO, "there is no such key",
 		    "\"connctl list\" shows what there is." },
 		{ "io.connd.secrets.NotReady", "reason", CTL_UNAVAILABLE, "connd has no data yet",
 		    "\"connctl status\" shows what it waits for." },
@@ -250,8 +249,8 @@ take(const struct client_call *call, const struct reply *reply)
 {
 	if (!reply->error.p)
 		return call->on_reply(call->arg, reply->parameters);
-	if (call->on_not_found && span_is(reply->error, NOT_FOUND))
-		return call->on_not_found(call->arg, reply->parameters);
+	if (call->error && span_is(reply->error, call->error))
+		return call->on_error(call->arg, reply->parameters);
 	return refused(reply);
 }
 

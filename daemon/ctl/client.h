@@ -18,8 +18,9 @@ struct client_call {
 	 * CTL_YES: go on.
 	 */
 	int (*on_reply)(void *arg, struct span parameters);
-	/* Gets a NotFound error in place of the usual report, and returns the exit code. May be NULL. */
-	int (*on_not_found)(void *arg, struct span parameters);
+	/* Gets this error's parameters in place of the usual report, and returns the exit code. */
+	const char *error; /* NULL: none */
+	int (*on_error)(void *arg, struct span parameters);
 	void *arg;
 };
 

@@ -64,5 +64,6 @@ void ctl_mute(bool on);
 MUST_CHECK int ctl_get(const struct ctl_options *o);
 MUST_CHECK int ctl_import(const struct ctl_options *o);
 MUST_CHECK int ctl_list(const struct ctl_options *o);
+MUST_CHECK int ctl_refresh(const struct ctl_options *o);
 MUST_CHECK int ctl_status(const struct ctl_options *o);
 MUST_CHECK int ctl_wait(const struct ctl_options *o);

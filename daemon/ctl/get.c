@@ -207,7 +207,8 @@ ctl_get(const struct ctl_options *o)
 		.key = span_of(o->word[2]),
 		.team = span_of(o->team),
 		.on_reply = on_reply,
-		.on_not_found = on_not_found,
+		.error = "io.connd.secrets.NotFound",
+		.on_error = on_not_found,
 		.arg = &got,
 	};
 	int r;

@@ -112,6 +112,17 @@ static const struct cli_verb verbs[] = {
 	{ "list", VERB_LIST, "", "the keys of all connections and variables",
 	    "Lists the keys of the connections and variables that this user may ask for, sorted.",
 	    GROUPS(&socket_group) },
+	{ "refresh", VERB_REFRESH, "", "have connd ask the manager now",
+	    "Has connd ask the manager for everything now, with the token read anew, and waits "
+	    "until "
+	    "that has ended. A Retry-After that the manager sent does not hold any more. Permitted "
+	    "to "
+	    "root, connd's own user, and users named by admin rules in [access] of connd.conf; "
+	    "once a "
+	    "second at most.\n\n"
+	    "Exit code: 0 connd has what the manager has now, 2 usage, 3 the manager could not be "
+	    "asked, or not in time, 4 denied.",
+	    GROUPS(&socket_group) },
 	{ "status", VERB_STATUS, "", "what connd holds and how fresh it is",
 	    "Shows what connd holds and how fresh it is, the manager's URL, ids with their names "
 	    "where "

@@ -4,7 +4,15 @@
 
 #include "base/cli/cli.h"
 
-enum ctl_verb_id { VERB_GET, VERB_IMPORT, VERB_LIST, VERB_STATUS, VERB_WAIT, N_VERBS };
+enum ctl_verb_id {
+	VERB_GET,
+	VERB_IMPORT,
+	VERB_LIST,
+	VERB_REFRESH,
+	VERB_STATUS,
+	VERB_WAIT,
+	N_VERBS
+};
 
 enum ctl_option_id {
 	OPT_SOCKET,

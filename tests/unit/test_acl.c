@@ -238,6 +238,34 @@ listing_needs_one_thing_that_may_be_asked(void **state)
 }
 
 static void
+admin_rules_name_administrators_and_nothing_else(void **state)
+{
+	char why[ACL_WHY_SIZE];
+	struct acl *a;
+
+	(void)state;
+	assert_int_equal(acl_new(&a), 0);
+	assert_false(acl_has_admins(a));
+	assert_int_equal(acl_add(a, ACL_ADMIN, "group:airflow conn:x", &lookup, why), -EINVAL);
+	assert_non_null(strstr(why, "admin"));
+	assert_int_equal(acl_add(a, ACL_ADMIN, "conn:x", &lookup, why), -EINVAL);
+	assert_int_equal(acl_add(a, ACL_ADMIN, "", &lookup, why), -EINVAL);
+	assert_false(acl_has_admins(a));
+	assert_int_equal(acl_add(a, ACL_ADMIN, "group:airflow", &lookup, why), 0);
+	assert_int_equal(acl_add_nobody(a, ACL_ADMIN), 0);
+	assert_true(acl_has_admins(a));
+	assert_true(acl_is_admin(a, &bob));
+	assert_false(acl_is_admin(a, &alice));
+	/* No key is opened or closed by them. */
+	assert_true(acl_is_empty(a));
+	assert_int_equal(acl_cost(a), 0);
+	assert_true(acl_allows(a, &alice, KIND_CONNECTION, span_of("x")));
+	assert_int_equal(acl_add(a, ACL_ALLOW, "user:alice", &lookup, why), 0);
+	assert_false(acl_allows_some(a, &bob));
+	acl_free(a);
+}
+
+static void
 cost_counts_rules_and_their_patterns(void **state)
 {
 	static const char *const none[] = { NULL };
@@ -286,6 +314,7 @@ main(void)
 		cmocka_unit_test(what_makes_no_sense_is_refused_with_a_sentence),
 		cmocka_unit_test(highest_ids_are_ids),
 		cmocka_unit_test(listing_needs_one_thing_that_may_be_asked),
+		cmocka_unit_test(admin_rules_name_administrators_and_nothing_else),
 		cmocka_unit_test(cost_counts_rules_and_their_patterns),
 		cmocka_unit_test(memory_may_end_anywhere),
 	};

@@ -152,9 +152,9 @@ everything_can_be_said(void **state)
 	assert_true(c->access.present);
 	assert_true(c->access.teams);
 	assert_int_equal(c->access.n_rules, 3);
-	assert_true(c->access.rule[0].allow);
+	assert_int_equal(c->access.rule[0].kind, RULE_ALLOW);
 	assert_string_equal(c->access.rule[0].text, "user:a conn:x conn:y");
-	assert_false(c->access.rule[1].allow);
+	assert_int_equal(c->access.rule[1].kind, RULE_DENY);
 	assert_string_equal(c->access.rule[1].text, "uid:1");
 	assert_string_equal(c->access.rule[2].text, "*");
 	assert_int_equal(c->memory.lock, ARENA_LOCK_REQUIRE);
@@ -410,7 +410,15 @@ odd_but_working_is_one_warning(void **state)
 	config_free(good(GOOD "[freshness]\nttl = 60s\n", no_env));
 	assert_string_equal(warning, "");
 	config_free(good(GOOD "[access]\n", no_env));
-	assert_non_null(strstr(warning, "[access] holds no rule"));
+	assert_non_null(strstr(warning, "[access] holds no allow or deny rule"));
+	c = good(GOOD "[access]\nadmin = uid:7\nadmin = group:oncall\n", no_env);
+	assert_non_null(strstr(warning, "[access] holds no allow or deny rule"));
+	assert_int_equal(c->access.n_rules, 2);
+	assert_int_equal(c->access.n_admins, 2);
+	assert_int_equal(c->access.rule[1].kind, RULE_ADMIN);
+	config_free(c);
+	config_free(good(GOOD "[access]\nadmin = uid:7\nallow = *\n", no_env));
+	assert_string_equal(warning, "");
 }
 
 static void

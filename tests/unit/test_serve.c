@@ -42,7 +42,7 @@ struct world {
 	struct caller alice, bob, ghost; /* the ghost's groups cannot be read */
 	struct serve_progress progress;
 	struct report report;
-	int n_ready, n_waits, n_released, n_pieces;
+	int n_refreshes, n_ready, n_waits, n_released, n_pieces;
 	size_t budget; /* of a piece */
 	struct buf reply;
 	char probed[N_PROBES][64];
@@ -110,6 +110,12 @@ report(void *env, struct report *out)
 }
 
 static void
+refresh(void *env)
+{
+	((struct world *)env)->n_refreshes++;
+}
+
+static void
 wait_began(void *env)
 {
 	((struct world *)env)->n_waits++;
@@ -159,6 +165,7 @@ set_up(void **state)
 		.organization = "org",
 		.deployment = "dep",
 		.wait_began = wait_began,
+		.refresh = refresh,
 		.report = report,
 		.release = release,
 		.env = w };
@@ -383,6 +390,48 @@ status_names_a_missing_key_only_to_those_who_may_read_it(void **state)
 	REPLY(alice, "Status", "", "\"ready\":false,\"syncing\"");
 	REPLY(bob, "Status", "", "\"lacks\":\"conn:secret\"");
 	lacking = NULL;
+}
+
+static void
+refresh_is_for_administrators(void **state)
+{
+	struct world *w = *state;
+	static const struct acl_lookup lookup = { no_user, no_group };
+	char why[ACL_WHY_SIZE];
+
+	load(w);
+	assert_string_equal(reply_to(w, &w->alice, "Refresh", ""), DENIED);
+	assert_int_equal(acl_add(w->acl, ACL_ADMIN, "uid:1000", &lookup, why), 0);
+	allow(w, true, "uid:1001 *");
+	assert_string_equal(reply_to(w, &w->alice, "Refresh", ""), "{}");
+	assert_string_equal(reply_to(w, &w->bob, "Refresh", ""), DENIED);
+	REPLY(ghost, "Refresh", "", OVERLOADED);
+	REPLY(alice, "Status", "", COUNTS(0, 0, 0, 0, 0));
+	assert_string_equal(reply_to(w, &w->alice, "List", ""), DENIED);
+	w->bob.uid = 0;
+	w->service.refreshed_ms = 0;
+	assert_string_equal(reply_to(w, &w->bob, "Refresh", ""), "{}");
+	assert_int_equal(w->n_refreshes, 2);
+}
+
+static void
+refresh_is_done_once_a_second_at_most(void **state)
+{
+	struct world *w = *state;
+	char oneway[] = "{\"method\":\"io.connd.secrets.Refresh\",\"oneway\":true}";
+
+	w->alice.uid = 0;
+	assert_string_equal(reply_to(w, &w->alice, "Refresh", ""), "{}");
+	w->service.refreshed_ms += 3600000; /* whatever the clock says, it was a moment ago */
+	REPLY(alice, "Refresh", "", "\"retry_ms\":360");
+	assert_int_equal(w->n_refreshes, 1);
+	w->service.refreshed_ms -= 2 * 3600000;
+	buf_reset(&w->reply);
+	assert_int_equal(
+	    serve_call(&w->service, &w->alice, oneway, strlen(oneway), &w->reply, &w->progress),
+	    SERVE_DONE);
+	assert_int_equal(w->reply.len, 0);
+	assert_int_equal(w->n_refreshes, 2);
 }
 
 static void
@@ -668,6 +717,8 @@ main(void)
 		TEST(list_and_status_are_for_callers_who_may_read_any_key),
 		TEST(status_counts_what_the_caller_may_read),
 		TEST(status_names_a_missing_key_only_to_those_who_may_read_it),
+		TEST(refresh_is_for_administrators),
+		TEST(refresh_is_done_once_a_second_at_most),
 		TEST(no_memory_to_count_is_overloaded),
 		TEST(a_list_looks_at_a_bounded_number_of_keys_and_rules_in_a_turn),
 		TEST(a_list_in_several_replies_has_none_that_is_empty_but_the_last),

@@ -111,6 +111,7 @@ method_in(const struct json *c)
 		[SECRETS_GET_CONFIG] = "GetConfig",
 		[SECRETS_LIST] = "List",
 		[SECRETS_STATUS] = "Status",
+		[SECRETS_REFRESH] = "Refresh",
 		[SERVICE_GET_INFO] = "GetInfo",
 		[SERVICE_GET_INTERFACE_DESCRIPTION] = "GetInterfaceDescription",
 	};

@@ -223,9 +223,10 @@ config_check(struct reading *rd)
 		r = check_socket(rd);
 	if (r == 0)
 		r = check_snapshot(rd);
-	if (r == 0 && rd->c->access.present && rd->c->access.n_rules == 0)
+	if (r == 0 && rd->c->access.present && rd->c->access.n_rules == rd->c->access.n_admins)
 		note_oddity(rd,
-		    "%.100s: [access] holds no rule: every client that may open the socket may ask",
+		    "%.100s: [access] holds no allow or deny rule: every client that may open the "
+		    "socket may read everything",
 		    rd->name);
 	return r;
 }

@@ -284,7 +284,9 @@ read_env_rules(struct reading *rd, char *const *env)
 {
 	int r = take_env(rd, env, option_find("access", "deny"));
 
-	return r < 0 ? r : take_env(rd, env, option_find("access", "allow"));
+	if (r == 0)
+		r = take_env(rd, env, option_find("access", "allow"));
+	return r < 0 ? r : take_env(rd, env, option_find("access", "admin"));
 }
 
 static int

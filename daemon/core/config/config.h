@@ -26,8 +26,8 @@ struct config_list {
 	size_t n;
 };
 
-struct config_rule { /* [access] allow/deny, in file order */
-	bool allow;
+struct config_rule { /* [access] allow, deny and admin, in file order */
+	enum config_rule_kind { RULE_DENY, RULE_ALLOW, RULE_ADMIN } kind;
 	char *text;
 	int line; /* of the file; 0: from the environment */
 };
@@ -70,7 +70,7 @@ struct config {
 	} socket;
 	struct {
 		struct config_rule *rule;
-		size_t n_rules;
+		size_t n_rules, n_admins; /* n_admins of them are RULE_ADMIN */
 		bool present, teams;
 	} access;
 	struct {

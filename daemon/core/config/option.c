@@ -65,6 +65,7 @@ const struct option options[] = {
 	NUMBER("socket", "max_frame", SIZE, LIVE, socket.max_frame, "64K", 1024, 16 << 20),
 	OPTION("access", "allow", ALLOW, LIVE, access.rule, NULL),
 	OPTION("access", "deny", DENY, LIVE, access.rule, NULL),
+	OPTION("access", "admin", ADMIN, LIVE, access.rule, NULL),
 	OPTION("access", "teams", BOOL, LIVE, access.teams, "no"),
 	CHOICE("memory", "lock", LIVE, memory.lock, "prefer", "off prefer require"),
 	NUMBER("memory", "max_bytes", SIZE, LIVE, memory.max_bytes, "128M",
@@ -92,7 +93,7 @@ option_find(const char *section, const char *key)
 bool
 option_is_rule(const struct option *o)
 {
-	return o->type == OPTION_ALLOW || o->type == OPTION_DENY;
+	return o->type == OPTION_ALLOW || o->type == OPTION_DENY || o->type == OPTION_ADMIN;
 }
 
 bool
@@ -212,10 +213,18 @@ set_words(
 	return r;
 }
 
+static enum config_rule_kind
+rule_kind(enum option_type type)
+{
+	if (type == OPTION_ADMIN)
+		return RULE_ADMIN;
+	return type == OPTION_ALLOW ? RULE_ALLOW : RULE_DENY;
+}
+
 static int
 rule_add(struct config *c, const struct option *o, const char *value)
 {
-	struct config_rule rule = { .allow = o->type == OPTION_ALLOW }, *grown;
+	struct config_rule rule = { .kind = rule_kind(o->type) }, *grown;
 
 	grown = mem_resize(c->access.rule, (c->access.n_rules + 1) * sizeof *grown);
 	if (!grown)
@@ -225,6 +234,7 @@ rule_add(struct config *c, const struct option *o, const char *value)
 	if (!rule.text)
 		return -ENOMEM;
 	grown[c->access.n_rules++] = rule;
+	c->access.n_admins += rule.kind == RULE_ADMIN;
 	return 0;
 }
 
@@ -286,6 +296,7 @@ read_number(const struct option *o, const char *value, int64_t *n)
 	case OPTION_KEYS:
 	case OPTION_ALLOW:
 	case OPTION_DENY:
+	case OPTION_ADMIN:
 		break;
 	}
 	return false;
@@ -312,6 +323,7 @@ type_name(enum option_type type)
 	case OPTION_KEYS:
 	case OPTION_ALLOW:
 	case OPTION_DENY:
+	case OPTION_ADMIN:
 	case OPTION_NAME:
 		break;
 	}

@@ -18,6 +18,7 @@ enum option_type {
 	OPTION_KEYS,  /* a list of conn:a var:b */
 	OPTION_ALLOW, /* repeatable, in order with OPTION_DENY */
 	OPTION_DENY,
+	OPTION_ADMIN, /* repeatable */
 	OPTION_BOOL,
 	OPTION_MS,
 	OPTION_PERCENT,
@@ -38,7 +39,7 @@ enum option_change {
 struct option {
 	const char *section, *key;
 	enum option_type type;
-	enum option_change change; /* LIVE for OPTION_KEYS, ALLOW and DENY */
+	enum option_change change; /* LIVE for OPTION_KEYS and rules */
 	size_t at;                 /* where in struct config */
 	const char *preset;        /* read like any value; NULL: none */
 	int64_t low, high;         /* of what is a number, in its own unit */
@@ -55,7 +56,7 @@ const struct option *option_find(const char *section, const char *key); /* NULL:
 bool option_takes_lines(const struct option *o);                        /* a list or a rule */
 bool option_is_rule(const struct option *o);
 
-/* Has the option the same value in both? Not for OPTION_KEYS, ALLOW and DENY. */
+/* Has the option the same value in both? Not for OPTION_KEYS and rules. */
 bool option_same(const struct option *o, const struct config *a, const struct config *b);
 
 /* 0; -EINVAL with what is wrong, but not where, in why; -ENOMEM. */

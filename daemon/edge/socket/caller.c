@@ -93,9 +93,23 @@ caller_is_owner(const struct caller *c)
 }
 
 enum permission
+caller_may_administer(struct caller *c, const struct acl *acl)
+{
+	struct acl_peer peer;
+
+	if (caller_is_owner(c))
+		return PERMISSION_ALLOWED;
+	if (!acl_has_admins(acl))
+		return PERMISSION_DENIED;
+	if (acl_peer_of(c, &peer) < 0)
+		return PERMISSION_UNKNOWN;
+	return permission_of(acl_is_admin(acl, &peer));
+}
+
+enum permission
 caller_may_see_status(struct caller *c, const struct acl *acl)
 {
-	if (caller_is_owner(c))
+	if (caller_may_administer(c, acl) == PERMISSION_ALLOWED)
 		return PERMISSION_ALLOWED;
 	return caller_may_read_any(c, acl);
 }

@@ -171,6 +171,8 @@ peer_written(struct peer *p)
 static void
 peer_overload(struct peer *p, size_t before)
 {
+	if (buf_error(&p->set->out))
+		return; /* an earlier response is incomplete: the connection ends */
 	buf_truncate(&p->set->out, before);
 	secrets_write_overloaded(&p->set->out, SERVICE_RETRY_MS);
 	tally_overload(&p->set->service->tally);

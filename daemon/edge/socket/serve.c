@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "edge/socket/serve.h"
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "edge/socket/list.h"
 #include "edge/socket/lookup.h"
+#include "edge/socket/refresh.h"
 #include "edge/socket/status.h"
 #include "proto/envelope.h"
 #include "proto/secrets.h"
@@ -33,6 +35,9 @@ dispatch(struct service *s, struct caller *caller, const struct secrets_request 
 		return list_serve(s, caller, q->more, out, progress);
 	case SECRETS_STATUS:
 		return status_serve(s, caller, out, progress);
+	case SECRETS_REFRESH:
+		refresh_serve(s, caller, out);
+		return SERVE_DONE;
 	case SERVICE_GET_INFO:
 		secrets_write_info(out, CONND_VERSION);
 		return SERVE_DONE;
@@ -41,6 +46,18 @@ dispatch(struct service *s, struct caller *caller, const struct secrets_request 
 		return SERVE_DONE;
 	}
 	return SERVE_CLOSE;
+}
+
+/* A call without a response: all methods only read, except Refresh. */
+static void
+serve_oneway(struct service *s, struct caller *caller, enum secrets_verdict v,
+    const struct secrets_request *q)
+{
+	struct buf ignored = BUF_INIT(LIMIT_FRAME);
+
+	if (v == SECRETS_OK && q->method == SECRETS_REFRESH)
+		refresh_serve(s, caller, &ignored);
+	buf_fini(&ignored);
 }
 
 enum serve_outcome
@@ -59,10 +76,11 @@ serve_call(struct service *s, struct caller *caller, char *frame, size_t len, st
 		    LOG_STR("reason", why));
 		return SERVE_CLOSE;
 	}
-	/* Every method only reads, so a call without a response has nothing to do. */
-	if (call.oneway)
-		return SERVE_DONE;
 	v = secrets_read(&call, frame, &q, &parameter);
+	if (call.oneway) {
+		serve_oneway(s, caller, v, &q);
+		return SERVE_DONE;
+	}
 	if (v == SECRETS_OK)
 		return dispatch(s, caller, &q, out, progress);
 	secrets_write_refusal(out, v, &call, parameter);

@@ -29,6 +29,8 @@ struct service {
 	const char *organization, *deployment, *workspace; /* one of the last two is NULL */
 	bool hide_teams;               /* [access] teams: a key that holds "___" needs its team */
 	void (*wait_began)(void *env); /* a request waits for data: replica_turn() is due */
+	void (*refresh)(void *env);    /* a caller wants a sync now */
+	int64_t refreshed_ms;          /* when refresh() was called last; 0: never */
 	void (*report)(void *env, struct report *out); /* fills what Status shows of other parts */
 	/* Drops a reference; the last one costs a wipe, which is not done in the loop. */
 	void (*release)(void *env, struct generation *g);
