@@ -174,8 +174,11 @@ $(HELPERS): %: %.o $(call archives,manager proto base)
 
 FUZZ := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
 
+# A wall clock that tests set.
+WALL := $B/tests/chaos/wall.so
+
 .PHONY: tests
-tests: $(UNIT) $(SIM) $(HELPERS) $(FUZZ) certification
+tests: $(UNIT) $(SIM) $(HELPERS) $(FUZZ) certification $(WALL)
 
 .PHONY: unit
 unit: $(UNIT) ## build and run the C unit tests (MODE=asan: with sanitizers)
@@ -297,9 +300,9 @@ $(ASK): %: %.o
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $<
 
 .PHONY: chaos asker
-asker: $(ASK) $B/tests/chaos/wall.so
+asker: $(ASK) $(WALL)
 
-$B/tests/chaos/wall.so: tests/chaos/wall.c
+$(WALL): tests/chaos/wall.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$Q$(CC) -std=gnu17 -O2 $(WARN) $(WERROR) -D_GNU_SOURCE -fPIC -shared -o $@ $<
