@@ -15,32 +15,29 @@ orders_are_read(void **state)
 {
 	static const struct {
 		const char *text;
-		struct rehearsal want;
+		struct injection want;
 	} table[] = {
-		{ "list:delay=250ms",
-		    { "list", REHEARSE_DELAY, HTTP_SPOIL_NONE, 250, 0, 1000000 } },
-		{ "*:delay=2s@0.5", { "*", REHEARSE_DELAY, HTTP_SPOIL_NONE, 2000, 0, 500000 } },
-		{ "get:delay=3", { "get", REHEARSE_DELAY, HTTP_SPOIL_NONE, 3000, 0, 1000000 } },
-		{ "list:429", { "list", REHEARSE_STATUS, HTTP_SPOIL_NONE, 429, 1, 1000000 } },
-		{ "list:429=7@1", { "list", REHEARSE_STATUS, HTTP_SPOIL_NONE, 429, 7, 1000000 } },
-		{ "create:500@.25",
-		    { "create", REHEARSE_STATUS, HTTP_SPOIL_NONE, 500, 0, 250000 } },
-		{ "*:503@0", { "*", REHEARSE_STATUS, HTTP_SPOIL_NONE, 503, 0, 0 } },
-		{ "update:reset", { "update", REHEARSE_SPOIL, HTTP_SPOIL_RESET, 0, 0, 1000000 } },
-		{ "list:truncate", { "list", REHEARSE_SPOIL, HTTP_SPOIL_TRUNCATE, 0, 0, 1000000 } },
-		{ "list:malformed",
-		    { "list", REHEARSE_SPOIL, HTTP_SPOIL_MALFORMED, 0, 0, 1000000 } },
-		{ "list:drip", { "list", REHEARSE_SPOIL, HTTP_SPOIL_DRIP, 0, 0, 1000000 } },
-		{ "list:withhold", { "list", REHEARSE_WITHHOLD, HTTP_SPOIL_NONE, 0, 0, 1000000 } },
+		{ "list:delay=250ms", { "list", INJECT_DELAY, HTTP_SPOIL_NONE, 250, 0, 1000000 } },
+		{ "*:delay=2s@0.5", { "*", INJECT_DELAY, HTTP_SPOIL_NONE, 2000, 0, 500000 } },
+		{ "get:delay=3", { "get", INJECT_DELAY, HTTP_SPOIL_NONE, 3000, 0, 1000000 } },
+		{ "list:429", { "list", INJECT_STATUS, HTTP_SPOIL_NONE, 429, 1, 1000000 } },
+		{ "list:429=7@1", { "list", INJECT_STATUS, HTTP_SPOIL_NONE, 429, 7, 1000000 } },
+		{ "create:500@.25", { "create", INJECT_STATUS, HTTP_SPOIL_NONE, 500, 0, 250000 } },
+		{ "*:503@0", { "*", INJECT_STATUS, HTTP_SPOIL_NONE, 503, 0, 0 } },
+		{ "update:reset", { "update", INJECT_SPOIL, HTTP_SPOIL_RESET, 0, 0, 1000000 } },
+		{ "list:truncate", { "list", INJECT_SPOIL, HTTP_SPOIL_TRUNCATE, 0, 0, 1000000 } },
+		{ "list:malformed", { "list", INJECT_SPOIL, HTTP_SPOIL_MALFORMED, 0, 0, 1000000 } },
+		{ "list:drip", { "list", INJECT_SPOIL, HTTP_SPOIL_DRIP, 0, 0, 1000000 } },
+		{ "list:withhold", { "list", INJECT_WITHHOLD, HTTP_SPOIL_NONE, 0, 0, 1000000 } },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(table); i++) {
-		const struct rehearsal *w = &table[i].want;
-		struct rehearsal o;
-		char why[REHEARSAL_WHY_SIZE] = "";
+		const struct injection *w = &table[i].want;
+		struct injection o;
+		char why[INJECTION_WHY_SIZE] = "";
 
-		if (rehearsal_read(table[i].text, &o, why) != 0)
+		if (injection_read(table[i].text, &o, why) != 0)
 			fail_msg("%s: %s", table[i].text, why);
 		assert_string_equal(o.route, w->route);
 		assert_int_equal(o.kind, w->kind);
@@ -62,10 +59,10 @@ what_is_no_order_is_refused_with_a_sentence(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
-		struct rehearsal o;
-		char why[REHEARSAL_WHY_SIZE] = "";
+		struct injection o;
+		char why[INJECTION_WHY_SIZE] = "";
 
-		if (rehearsal_read(bad[i], &o, why) != -EINVAL)
+		if (injection_read(bad[i], &o, why) != -EINVAL)
 			fail_msg("%s was taken", bad[i]);
 		assert_true(strlen(why) > 10);
 	}
@@ -82,19 +79,19 @@ next_of(void *arg)
 static void
 what_strikes_is_drawn_for_each_order_that_fits(void **state)
 {
-	struct rehearsal all[5];
-	char why[REHEARSAL_WHY_SIZE];
-	struct rehearsed what;
+	struct injection all[5];
+	char why[INJECTION_WHY_SIZE];
+	struct injected what;
 	uint32_t draws[] = { 499999, 0, 0, 500000, 999999, 0 }, *at = draws;
 
 	(void)state;
-	assert_int_equal(rehearsal_read("list:delay=1s@0.5", &all[0], why), 0);
-	assert_int_equal(rehearsal_read("*:503", &all[1], why), 0);
-	assert_int_equal(rehearsal_read("*:500", &all[2], why), 0);
-	assert_int_equal(rehearsal_read("get:reset", &all[3], why), 0);
-	assert_int_equal(rehearsal_read("list:withhold@0.5", &all[4], why), 0);
+	assert_int_equal(injection_read("list:delay=1s@0.5", &all[0], why), 0);
+	assert_int_equal(injection_read("*:503", &all[1], why), 0);
+	assert_int_equal(injection_read("*:500", &all[2], why), 0);
+	assert_int_equal(injection_read("get:reset", &all[3], why), 0);
+	assert_int_equal(injection_read("list:withhold@0.5", &all[4], why), 0);
 
-	rehearsal_draw(all, 5, "list", next_of, &at, &what);
+	injection_draw(all, 5, "list", next_of, &at, &what);
 	assert_int_equal(what.delay_ms, 1000);
 	assert_int_equal(what.status, 503); /* the first of a kind */
 	assert_int_equal(what.spoil, HTTP_SPOIL_NONE);
@@ -102,10 +99,10 @@ what_strikes_is_drawn_for_each_order_that_fits(void **state)
 	assert_ptr_equal(at, draws + 4);
 
 	at = draws;
-	rehearsal_draw(all, 5, NULL, next_of, &at, &what);
+	injection_draw(all, 5, NULL, next_of, &at, &what);
 	assert_ptr_equal(at, draws + 2);
 	assert_int_equal(what.status, 503);
-	rehearsal_draw(all, 0, "list", next_of, &at, &what);
+	injection_draw(all, 0, "list", next_of, &at, &what);
 	assert_int_equal(what.status, 0);
 }
 

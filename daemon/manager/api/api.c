@@ -26,11 +26,11 @@ api_new(
 	api->store = store;
 	api->tokens = tokens;
 	api->holder = store_holder_new();
-	api->later = later_new(api);
-	api->turns = turns_new(api);
+	api->throttle = throttle_new(api);
+	api->fairness = fairness_new(api);
 	api->durable = durable_new(api);
 	api->observe = observe_new();
-	if (api->observe && api->holder && api->later && api->turns && api->durable)
+	if (api->observe && api->holder && api->throttle && api->fairness && api->durable)
 		r = open_lists_new(&api->open_lists, api);
 	if (r == 0)
 		r = watch_new(&api->watch, api);
@@ -53,10 +53,10 @@ api_set_rates(struct api *api, unsigned get, unsigned post)
 }
 
 void
-api_set_rehearsals(struct api *api, const struct rehearsal *all, size_t n)
+api_set_injections(struct api *api, const struct injection *all, size_t n)
 {
-	api->rehearsals = all;
-	api->n_rehearsals = n;
+	api->injections = all;
+	api->n_injections = n;
 }
 
 static bool
@@ -121,7 +121,7 @@ void
 api_stop(struct api *api)
 {
 	watch_stop(api->watch);
-	later_stop(api->later);
+	throttle_stop(api->throttle);
 }
 
 struct api *
@@ -130,11 +130,11 @@ api_free(struct api *api)
 	if (!api)
 		return NULL;
 	watch_free(api->watch);
-	later_free(api->later);
+	throttle_free(api->throttle);
 	durable_free(api->durable);
 	open_lists_free(api->open_lists);
 	observe_free(api->observe);
-	turns_free(api->turns);
+	fairness_free(api->fairness);
 	rate_free(api->rate_get);
 	rate_free(api->rate_post);
 	store_holder_free(api->holder);

@@ -10,12 +10,12 @@
 
 struct turn {
 	struct turn *prev, *next;
-	struct turns *turns;
+	struct fairness *fairness;
 	struct request *rq;
 	void (*go)(struct request *rq);
 };
 
-struct turns {
+struct fairness {
 	struct event *next;
 	struct turn *first, *last;
 	bool busy; /* one was served in this turn of the loop */
@@ -24,10 +24,10 @@ struct turns {
 static void
 turn_free(struct turn *one)
 {
-	struct turns *t = one->turns;
+	struct fairness *f = one->fairness;
 
-	*(one->prev ? &one->prev->next : &t->first) = one->next;
-	*(one->next ? &one->next->prev : &t->last) = one->prev;
+	*(one->prev ? &one->prev->next : &f->first) = one->next;
+	*(one->next ? &one->next->prev : &f->last) = one->prev;
 	request_unref(one->rq);
 	mem_free(one);
 }
@@ -39,12 +39,12 @@ on_gone(void *arg)
 }
 
 static void
-serve_first(struct turns *t)
+serve_first(struct fairness *f)
 {
-	struct request *rq = request_ref(t->first->rq);
-	void (*go)(struct request *) = t->first->go;
+	struct request *rq = request_ref(f->first->rq);
+	void (*go)(struct request *) = f->first->go;
 
-	turn_free(t->first);
+	turn_free(f->first);
 	http_conn_resume(rq->conn);
 	if (request_authorise_again(rq))
 		go(rq);
@@ -52,71 +52,71 @@ serve_first(struct turns *t)
 }
 
 static void
-come_back(struct turns *t)
+come_back(struct fairness *f)
 {
 	static const struct timeval at_once = { 0 };
 
-	(void)event_add(t->next, &at_once); /* allocates nothing it has not already */
+	(void)event_add(f->next, &at_once); /* allocates nothing it has not already */
 }
 
 static void
 on_next(evutil_socket_t fd, short what, void *arg)
 {
-	struct turns *t = arg;
+	struct fairness *f = arg;
 	int64_t began_ms = clock_boot_ms();
 
 	(void)fd;
 	(void)what;
-	t->busy = false;
-	while (t->first && clock_boot_ms() - began_ms < TURN_MS)
-		serve_first(t);
-	if (!t->first)
+	f->busy = false;
+	while (f->first && clock_boot_ms() - began_ms < TURN_MS)
+		serve_first(f);
+	if (!f->first)
 		return;
-	t->busy = true;
-	come_back(t);
+	f->busy = true;
+	come_back(f);
 }
 
-struct turns *
-turns_new(struct api *api)
+struct fairness *
+fairness_new(struct api *api)
 {
-	struct turns *t = mem_zalloc(sizeof *t);
+	struct fairness *f = mem_zalloc(sizeof *f);
 
-	if (!t)
+	if (!f)
 		return NULL;
-	t->next = event_new(api->base, -1, 0, on_next, t);
-	if (!t->next) {
-		mem_free(t);
+	f->next = event_new(api->base, -1, 0, on_next, f);
+	if (!f->next) {
+		mem_free(f);
 		return NULL;
 	}
-	return t;
+	return f;
 }
 
-struct turns *
-turns_free(struct turns *t)
+struct fairness *
+fairness_free(struct fairness *f)
 {
-	if (!t)
+	if (!f)
 		return NULL;
-	event_free(t->next);
-	mem_free(t);
+	event_free(f->next);
+	mem_free(f);
 	return NULL;
 }
 
 void
-turns_serve(struct turns *t, struct request *rq, void (*go)(struct request *rq))
+fairness_serve(struct fairness *f, struct request *rq, void (*go)(struct request *rq))
 {
-	struct turn *one = t->busy ? mem_zalloc(sizeof *one) : NULL;
+	struct turn *one = f->busy ? mem_zalloc(sizeof *one) : NULL;
 
 	if (!one) { /* it is the first, or there is no memory for another order */
-		t->busy = true;
-		come_back(t);
+		f->busy = true;
+		come_back(f);
 		go(rq);
 		return;
 	}
-	one->turns = t;
+	one->fairness = f;
 	one->rq = request_ref(rq);
 	one->go = go;
-	one->prev = t->last;
-	*(t->last ? &t->last->next : &t->first) = one;
-	t->last = one;
+	one->prev = f->last;
+	*(f->last ? &f->last->next : &f->first) = one;
+	f->last = one;
 	http_conn_hold(rq->conn, on_gone, one);
 }

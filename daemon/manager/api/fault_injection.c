@@ -17,9 +17,9 @@ static const char *const routes[] = { "*", "list", "create", "get", "update", "d
 	"history", "restore", "promote" };
 
 static int
-refuse(char *why, const char *what, const char *text, size_t n)
+bad_order(char *why, const char *what, const char *text, size_t n)
 {
-	(void)snprintf(why, REHEARSAL_WHY_SIZE, "%s: %.*s", what, (int)(n < 60 ? n : 60), text);
+	(void)snprintf(why, INJECTION_WHY_SIZE, "%s: %.*s", what, (int)(n < 60 ? n : 60), text);
 	return -EINVAL;
 }
 
@@ -74,39 +74,39 @@ read_probability(const char *text, uint32_t *out)
 /* What takes no value. */
 static const struct plain_kind {
 	const char *word;
-	struct rehearsal is;
+	struct injection is;
 } plain_kinds[] = {
-	{ "500", { .kind = REHEARSE_STATUS, .value = 500 } },
-	{ "503", { .kind = REHEARSE_STATUS, .value = 503 } },
-	{ "reset", { .kind = REHEARSE_SPOIL, .spoil = HTTP_SPOIL_RESET } },
-	{ "truncate", { .kind = REHEARSE_SPOIL, .spoil = HTTP_SPOIL_TRUNCATE } },
-	{ "malformed", { .kind = REHEARSE_SPOIL, .spoil = HTTP_SPOIL_MALFORMED } },
-	{ "drip", { .kind = REHEARSE_SPOIL, .spoil = HTTP_SPOIL_DRIP } },
-	{ "withhold", { .kind = REHEARSE_WITHHOLD } },
+	{ "500", { .kind = INJECT_STATUS, .value = 500 } },
+	{ "503", { .kind = INJECT_STATUS, .value = 503 } },
+	{ "reset", { .kind = INJECT_SPOIL, .spoil = HTTP_SPOIL_RESET } },
+	{ "truncate", { .kind = INJECT_SPOIL, .spoil = HTTP_SPOIL_TRUNCATE } },
+	{ "malformed", { .kind = INJECT_SPOIL, .spoil = HTTP_SPOIL_MALFORMED } },
+	{ "drip", { .kind = INJECT_SPOIL, .spoil = HTTP_SPOIL_DRIP } },
+	{ "withhold", { .kind = INJECT_WITHHOLD } },
 };
 
 static int
-read_kind(const char *text, size_t n, struct rehearsal *out, char *why)
+read_kind(const char *text, size_t n, struct injection *out, char *why)
 {
 	const char *eq = memchr(text, '=', n);
 	size_t word = eq ? (size_t)(eq - text) : n, rest = eq ? n - word - 1 : 0;
 
 	if (is(text, word, "delay")) {
-		out->kind = REHEARSE_DELAY;
+		out->kind = INJECT_DELAY;
 		if (!eq || !read_delay(eq + 1, rest, &out->value))
-			return refuse(why, "delay takes a time up to 10 minutes", text, n);
+			return bad_order(why, "delay takes a time up to 10 minutes", text, n);
 		return 0;
 	}
 	if (is(text, word, "429")) {
-		out->kind = REHEARSE_STATUS;
+		out->kind = INJECT_STATUS;
 		out->value = 429;
 		out->after = 1;
 		if (eq && !read_number(eq + 1, rest, 86400, &out->after))
-			return refuse(why, "429 takes seconds to come back in", text, n);
+			return bad_order(why, "429 takes seconds to come back in", text, n);
 		return 0;
 	}
 	if (eq)
-		return refuse(why, "this takes no value", text, n);
+		return bad_order(why, "this takes no value", text, n);
 	for (size_t i = 0; i < N_ELEMENTS(plain_kinds); i++) {
 		const struct plain_kind *k = &plain_kinds[i];
 
@@ -117,68 +117,68 @@ read_kind(const char *text, size_t n, struct rehearsal *out, char *why)
 		out->spoil = k->is.spoil;
 		return 0;
 	}
-	return refuse(why,
+	return bad_order(why,
 	    "a fault is delay=TIME, 429[=SECONDS], 500, 503, reset, truncate, malformed, drip or "
 	    "withhold, not",
 	    text, n);
 }
 
 int
-rehearsal_read(const char *text, struct rehearsal *out, char why[static REHEARSAL_WHY_SIZE])
+injection_read(const char *text, struct injection *out, char why[static INJECTION_WHY_SIZE])
 {
 	const char *colon = strchr(text, ':'), *at = strrchr(text, '@');
 	size_t n;
 
-	*out = (struct rehearsal){ .per_million = MILLION };
+	*out = (struct injection){ .per_million = MILLION };
 	if (!colon)
-		return refuse(
+		return bad_order(
 		    why, "a fault is ROUTE:KIND[=VALUE][@PROBABILITY], not", text, strlen(text));
 	n = (size_t)(colon - text);
 	for (size_t i = 0; i < N_ELEMENTS(routes); i++)
 		if (is(text, n, routes[i]))
 			memcpy(out->route, text, n);
 	if (!out->route[0])
-		return refuse(why,
+		return bad_order(why,
 		    "a route is *, list, create, get, update, delete, exclude, history, restore or "
 		    "promote, not",
 		    text, n);
 	if (at && at < colon)
 		at = NULL;
 	if (at && !read_probability(at + 1, &out->per_million))
-		return refuse(
+		return bad_order(
 		    why, "a probability is a number from 0 to 1, not", at + 1, strlen(at + 1));
 	n = at ? (size_t)(at - colon - 1) : strlen(colon + 1);
 	return read_kind(colon + 1, n, out, why);
 }
 
 void
-rehearsal_draw(const struct rehearsal *all, size_t n, const char *route,
-    uint32_t (*draw)(void *arg), void *arg, struct rehearsed *out)
+injection_draw(const struct injection *all, size_t n, const char *route,
+    uint32_t (*draw)(void *arg), void *arg, struct injected *out)
 {
-	*out = (struct rehearsed){ 0 };
+	*out = (struct injected){ 0 };
 	for (size_t i = 0; i < n; i++) {
-		const struct rehearsal *o = &all[i];
+		const struct injection *o = &all[i];
 
 		if (strcmp(o->route, "*") != 0 && (!route || strcmp(o->route, route) != 0))
 			continue;
 		if (draw(arg) >= o->per_million)
 			continue;
 		switch (o->kind) {
-		case REHEARSE_DELAY:
+		case INJECT_DELAY:
 			if (!out->delay_ms)
 				out->delay_ms = o->value;
 			break;
-		case REHEARSE_STATUS:
+		case INJECT_STATUS:
 			if (!out->status) {
 				out->status = (int)o->value;
 				out->retry_after = o->after;
 			}
 			break;
-		case REHEARSE_SPOIL:
+		case INJECT_SPOIL:
 			if (out->spoil == HTTP_SPOIL_NONE)
 				out->spoil = o->spoil;
 			break;
-		case REHEARSE_WITHHOLD:
+		case INJECT_WITHHOLD:
 			out->withhold = true;
 			break;
 		}
@@ -200,23 +200,23 @@ refuse_as_ordered(struct request *rq)
 	if (rq->fault_status == 429)
 		respond_too_often(rq->conn, rq->fault_after);
 	else
-		respond_error(rq->conn, rq->fault_status, "This fault was ordered by --fault");
+		respond_error(rq->conn, rq->fault_status, "This fault was injected by --fault");
 }
 
 void
-rehearse(struct request *rq, void (*serve)(struct request *rq))
+inject(struct request *rq, void (*serve)(struct request *rq))
 {
 	const struct api *api = rq->api;
-	struct rehearsed what;
+	struct injected what;
 	void (*go)(struct request *);
 
-	rehearsal_draw(
-	    api->rehearsals, api->n_rehearsals, rq->route_name, draw_million, NULL, &what);
+	injection_draw(
+	    api->injections, api->n_injections, rq->route_name, draw_million, NULL, &what);
 	rq->fault_status = what.status;
 	rq->fault_after = what.retry_after;
 	rq->withhold = what.withhold;
 	http_conn_spoil(rq->conn, what.spoil);
 	go = what.status ? refuse_as_ordered : serve;
-	if (!what.delay_ms || later_call(api->later, rq, what.delay_ms, go) < 0)
+	if (!what.delay_ms || throttle_delay(api->throttle, rq, what.delay_ms, go) < 0)
 		go(rq);
 }

@@ -269,7 +269,7 @@ write_headers(
 }
 
 void
-list_answer_unchanged(struct request *rq, const struct list *l, const struct list_wait *wait)
+list_respond_unchanged(struct request *rq, const struct list *l, const struct list_wait *wait)
 {
 	struct list_headers h;
 	struct store_version version;
@@ -283,7 +283,7 @@ list_answer_unchanged(struct request *rq, const struct list *l, const struct lis
 	respond_empty(rq->conn, 304, h.list);
 }
 
-/* --- the answer ----------------------------------------------------------------------- */
+/* --- the response --------------------------------------------------------------------- */
 
 static int
 end_list(const struct list_stream *s, struct buf *out)
@@ -369,7 +369,7 @@ list_note_read(struct request *rq, const struct list *l, const struct store_vers
 }
 
 void
-list_answer(struct request *rq, const struct list *l, const struct list_wait *wait)
+list_respond(struct request *rq, const struct list *l, const struct list_wait *wait)
 {
 	struct list_stream *s = mem_zalloc(sizeof *s);
 	struct http_source source = { more_rows, list_done, s };
@@ -401,7 +401,7 @@ list_answer(struct request *rq, const struct list *l, const struct list_wait *wa
 	http_respond_stream(rq->conn, 200, headers, json_type, &source);
 }
 
-/* --- one answer for many ---------------------------------------------------------------- */
+/* --- one response for many requests ---------------------------------------------------- */
 
 bool
 list_equal(const struct list *a, const struct list *b)
@@ -445,11 +445,11 @@ list_render(struct api *api, const struct list *l, struct store_version *version
 }
 
 void
-list_answer_shared(struct request *rq, struct http_shared *answer, const struct list_wait *wait)
+list_respond_shared(struct request *rq, struct http_shared *response, const struct list_wait *wait)
 {
 	struct http_header more[] = { { PREFERENCE_APPLIED, wait->applied }, { 0 } };
 
-	http_respond_shared(rq->conn, answer, more);
+	http_respond_shared(rq->conn, response, more);
 }
 
 /* Asked again from the start: it may have waited for its turn. */
@@ -460,7 +460,7 @@ serve_list(struct request *rq)
 	struct list l = { 0 };
 
 	if (list_read(rq, &l))
-		list_answer(rq, &l, &wait);
+		list_respond(rq, &l, &wait);
 }
 
 void
@@ -473,11 +473,11 @@ list_objects(struct request *rq)
 	if (!list_read(rq, &l))
 		return;
 	if (!list_is_known(rq, &l)) {
-		turns_serve(rq->api->turns, rq, serve_list);
+		fairness_serve(rq->api->fairness, rq, serve_list);
 		return;
 	}
 	if (!wait_s) {
-		list_answer_unchanged(rq, &l, NULL);
+		list_respond_unchanged(rq, &l, NULL);
 		return;
 	}
 	/* Without room to wait: never a 304 before its time, which would bring the client back at once. */

@@ -15,7 +15,7 @@ struct list {
 	struct place place;
 };
 
-/* Reads what the call asks for. True when the token may have it; else the call is answered. */
+/* Reads the query. True if the token may have the list; else the request has its response. */
 MUST_CHECK bool list_read(struct request *rq, struct list *l);
 
 /* What was made of Prefer: wait; 0 seconds: nothing. */
@@ -40,10 +40,10 @@ struct http_shared *list_render(
     struct api *api, const struct list *l, struct store_version *version);
 /* Records the read in the audit log, once a token, view and version. */
 void list_note_read(struct request *rq, const struct list *l, const struct store_version *version);
-/* Only answers; wait: not of 0 seconds. */
-void list_answer_shared(
-    struct request *rq, struct http_shared *answer, const struct list_wait *wait);
+/* Responds and records nothing; wait: not of 0 seconds. */
+void list_respond_shared(
+    struct request *rq, struct http_shared *response, const struct list_wait *wait);
 
-/* Each answers the call. wait: NULL for nothing. */
-void list_answer(struct request *rq, const struct list *l, const struct list_wait *wait);
-void list_answer_unchanged(struct request *rq, const struct list *l, const struct list_wait *wait);
+/* Each responds. wait: NULL for none. */
+void list_respond(struct request *rq, const struct list *l, const struct list_wait *wait);
+void list_respond_unchanged(struct request *rq, const struct list *l, const struct list_wait *wait);

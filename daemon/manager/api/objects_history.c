@@ -44,9 +44,9 @@ list_audit(void *arg, const struct store_audit *a)
 	return encode_page_is_full(out);
 }
 
-/* The query's offset and limit are its part of q; answers the call. */
+/* Reads offset and limit from the query into q, and responds. */
 static void
-answer_history(struct request *rq, struct store_audit_query *q)
+respond_history(struct request *rq, struct store_audit_query *q)
 {
 	struct buf body = BUF_INIT(ENCODE_PAGE_MAX);
 	int64_t total = 0;
@@ -84,7 +84,7 @@ object_history(struct request *rq)
 	if (!object_find(rq, ACTION_HISTORY, &o))
 		return;
 	q.subject = o.id;
-	answer_history(rq, &q);
+	respond_history(rq, &q);
 }
 
 /* Of the whole organization, or of one Workspace with all that is in it. */
@@ -113,10 +113,13 @@ audit_list(struct request *rq)
 	else if (r > 0 || !id_equal(&place.organization, &rq->organization))
 		request_not_found(rq, "The Workspace");
 	else if (request_may(rq, ACTION_HISTORY, &place, "The Workspace"))
-		answer_history(rq, &q);
+		respond_history(rq, &q);
 }
 
-/* The version, and with subject not NULL the object, that a body names. false: it has been answered. */
+/*
+ * Reads the version from the body and, with subject not NULL, the object. False: the request has
+ * its response.
+ */
 static bool
 read_restoration(struct request *rq, struct id *subject, int64_t *version)
 {

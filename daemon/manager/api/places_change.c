@@ -9,7 +9,7 @@
 
 #define PLACE_BODY_MAX (64 * 1024)
 
-/* What is told of a place of this scope. */
+/* Words for messages about a place of this scope. */
 static const struct place_words {
 	const char *the, *taken;
 } words[SCOPE_N] = {
@@ -21,9 +21,9 @@ static const struct place_words {
 	[SCOPE_PROJECT] = { "The project", "name is taken: the Workspace has a project of it" },
 };
 
-/* The place as it is now: what creating and changing it are answered with. */
+/* Responds with the place as it is now, after it was created or changed. */
 static void
-answer_place(struct request *rq, enum scope scope, const struct id *id)
+respond_place(struct request *rq, enum scope scope, const struct id *id)
 {
 	struct http_header list[2];
 	struct buf body = BUF_INIT(PLACE_BODY_MAX);
@@ -41,7 +41,7 @@ answer_place(struct request *rq, enum scope scope, const struct id *id)
 	buf_fini(&body);
 }
 
-/* What the store said of a change; 0 is left to the caller. */
+/* Responds to a change that the store refused. True: it was made; the caller responds. */
 static bool
 is_done(struct request *rq, enum scope scope, int r)
 {
@@ -105,7 +105,7 @@ create_place(struct request *rq, enum scope scope, const struct place *parent,
 	if (request_may(rq, ACTION_MANAGE_ENTITIES, parent, "The Workspace") &&
 	    is_done(rq, scope,
 		store_entity_create(rq->api->store, scope, parent_id, set, &rq->actor, &id)))
-		answer_place(rq, scope, &id);
+		respond_place(rq, scope, &id);
 }
 
 void
@@ -210,7 +210,7 @@ change_place(
 	    set->has_secrets)
 		r = store_entity_update(rq->api->store, scope, id, set, &rq->actor);
 	if (is_done(rq, scope, r))
-		answer_place(rq, scope, id);
+		respond_place(rq, scope, id);
 }
 
 static void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One authenticated call on its way to the function that serves it, and what those functions share.
- * For api.c, routes.c and the files whose handlers are in the route table.
+ * One authenticated request on its way to its handler, and what handlers share. For api.c, routes.c
+ * and the files whose handlers are in the route table.
  */
 #pragma once
 
@@ -21,28 +21,28 @@
 struct event_base;
 
 struct durable;
-struct later;
+struct throttle;
 struct observe;
 struct open_lists;
 struct rate;
-struct rehearsal;
-struct turns;
+struct injection;
+struct fairness;
 struct watch;
 
 struct api {
 	struct event_base *base;
 	struct store *store;
 	struct token_authority *tokens;
-	struct store_holder *holder; /* for what one call reads and answers at once */
+	struct store_holder *holder; /* for what one request reads and responds with at once */
 	struct watch *watch;
-	struct later *later;
+	struct throttle *throttle;
 	struct durable *durable;
 	struct open_lists *open_lists;
 	struct observe *observe;
-	struct turns *turns;
+	struct fairness *fairness;
 	struct rate *rate_get, *rate_post; /* NULL: no limit */
-	const struct rehearsal *rehearsals;
-	size_t n_rehearsals;
+	const struct injection *injections;
+	size_t n_injections;
 };
 
 #define REQUEST_MAX_PARAMS 4
@@ -84,7 +84,7 @@ const char *request_family(const struct request *rq);
 /* The token is good: the connection's use counts as its family's. */
 void request_identify(struct request *rq);
 
-/* Each answers the call. */
+/* Each responds. */
 void request_unauthorized(struct http_conn *conn, const char *why);
 void request_not_found(struct request *rq, const char *what); /* "The environment object" */
 void request_denied(struct request *rq, enum verdict v, const char *not_found);
@@ -102,21 +102,21 @@ const struct http_header *request_warning(
 void request_bad_body(struct request *rq, int r, const struct fault *f);
 
 /*
- * May the token do this there? True; or the call is answered: as not found when the token does not
- * cover the place, else 403.
+ * True if the token may do this there; else responds: not found when the token does not cover the
+ * place, else 403.
  */
 MUST_CHECK bool request_may(
     struct request *rq, enum action what, const struct place *where, const char *not_found);
 
 /*
- * Reads the organization of the path (again): its switch may have changed. True; or the call is
- * answered, since any organization but the token's is not there for it.
+ * Reads the organization of the path (again): its switch may have changed. False: it is not the
+ * token's organization, and the request has its response.
  */
 MUST_CHECK bool request_organization(struct request *rq);
 
 /*
- * Before a call that was held is served: its token must still be good, its organization there.
- * True; or the call is answered.
+ * Before a request that was held is served: its token must still be good, its organization there.
+ * False: the request has its response.
  */
 MUST_CHECK bool request_authorise_again(struct request *rq);
 

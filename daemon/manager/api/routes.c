@@ -22,7 +22,7 @@ static const struct route {
 	enum http_method method;
 	const char *pattern;
 	request_handler *handler;
-	const char *name; /* for rehearsals; NULL: none of its own */
+	const char *name; /* for injections; NULL: none of its own */
 } routes[] = {
 	{ HTTP_GET, OBJECTS, list_objects, "list" },
 	{ HTTP_POST, OBJECTS, object_create, "create" },
@@ -87,7 +87,7 @@ routes_pattern(unsigned route)
 
 /* --- who asks ------------------------------------------------------------------------- */
 
-/* True when rq->who is set; else the call is answered. */
+/* True when rq->who is set; else the request has its response. */
 static bool
 authenticate(struct request *rq)
 {
@@ -152,7 +152,7 @@ matches(const struct route *route, struct request *rq, struct span *organization
 	return i == rq->path.n;
 }
 
-/* NULL: the call is answered. */
+/* NULL: the request has its response. */
 static const struct route *
 find_route(struct request *rq, struct span *organization)
 {
@@ -230,9 +230,9 @@ take_base(struct request *rq)
 	p->segments[0] = SPAN_LITERAL("v1");
 }
 
-/* Path and query, decoded; the call is answered when they cannot be. */
+/* Decodes path and query. False: they cannot be decoded, and the request has its response. */
 static bool
-read_target(struct request *rq)
+split_target(struct request *rq)
 {
 	struct fault f;
 	int r = path_read(&rq->path, rq->http->path, &rq->scratch);
@@ -277,8 +277,8 @@ serve_now(struct request *rq)
 static void
 serve(struct request *rq)
 {
-	if (rq->api->n_rehearsals)
-		rehearse(rq, serve_now);
+	if (rq->api->n_injections)
+		inject(rq, serve_now);
 	else
 		serve_now(rq);
 }
@@ -292,7 +292,7 @@ serve_in_turn(struct request *rq)
 
 	if (wait_ms < 0)
 		respond_too_often(rq->conn, (-wait_ms + 999) / 1000);
-	else if (!wait_ms || later_call(rq->api->later, rq, wait_ms, serve) < 0)
+	else if (!wait_ms || throttle_delay(rq->api->throttle, rq, wait_ms, serve) < 0)
 		serve(rq);
 }
 
@@ -303,7 +303,7 @@ admit(struct request *rq)
 	const struct route *route;
 	struct span organization;
 
-	if (!authenticate(rq) || !check_version(rq) || !read_target(rq))
+	if (!authenticate(rq) || !check_version(rq) || !split_target(rq))
 		return false;
 	route = find_route(rq, &organization);
 	if (!route || !find_organization(rq, organization))

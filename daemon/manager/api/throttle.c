@@ -9,38 +9,38 @@
 
 struct waiting {
 	struct waiting *prev, *next;
-	struct later *later;
+	struct throttle *throttle;
 	struct request *rq;
 	struct event *timer;
 	void (*go)(struct request *rq);
 };
 
-struct later {
+struct throttle {
 	struct api *api;
 	struct waiting *first;
 };
 
-struct later *
-later_new(struct api *api)
+struct throttle *
+throttle_new(struct api *api)
 {
-	struct later *l = mem_zalloc(sizeof *l);
+	struct throttle *t = mem_zalloc(sizeof *t);
 
-	if (l)
-		l->api = api;
-	return l;
+	if (t)
+		t->api = api;
+	return t;
 }
 
-struct later *
-later_free(struct later *l)
+struct throttle *
+throttle_free(struct throttle *t)
 {
-	mem_free(l);
+	mem_free(t);
 	return NULL;
 }
 
 static void
 waiting_free(struct waiting *w)
 {
-	*(w->prev ? &w->prev->next : &w->later->first) = w->next;
+	*(w->prev ? &w->prev->next : &w->throttle->first) = w->next;
 	if (w->next)
 		w->next->prev = w->prev;
 	event_free(w->timer);
@@ -71,33 +71,33 @@ on_time(evutil_socket_t fd, short what, void *arg)
 }
 
 int
-later_call(struct later *l, struct request *rq, int64_t ms, void (*go)(struct request *rq))
+throttle_delay(struct throttle *t, struct request *rq, int64_t ms, void (*go)(struct request *rq))
 {
 	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 	struct waiting *w = mem_zalloc(sizeof *w);
 
 	if (w)
-		w->timer = event_new(l->api->base, -1, 0, on_time, w);
+		w->timer = event_new(t->api->base, -1, 0, on_time, w);
 	if (!w || !w->timer || event_add(w->timer, &tv) < 0) {
 		if (w && w->timer)
 			event_free(w->timer);
 		mem_free(w);
 		return -ENOMEM;
 	}
-	w->later = l;
+	w->throttle = t;
 	w->rq = request_ref(rq);
 	w->go = go;
-	w->next = l->first;
+	w->next = t->first;
 	if (w->next)
 		w->next->prev = w;
-	l->first = w;
+	t->first = w;
 	http_conn_hold(rq->conn, on_gone, w);
 	return 0;
 }
 
 void
-later_stop(struct later *l)
+throttle_stop(struct throttle *t)
 {
-	for (struct waiting *w = l->first; w; w = w->next)
+	for (struct waiting *w = t->first; w; w = w->next)
 		event_active(w->timer, 0, 0);
 }

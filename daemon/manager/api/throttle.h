@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls that are served a little later: those of a token that asks too often. Owns the waiting
- * requests; a client that goes frees its own, and a token that is revoked meanwhile is refused.
+ * Requests that are served a little later: those of a token that sends too many. Owns the waiting
+ * requests. A client that closes its connection frees its own; a token that is revoked meanwhile is
+ * refused.
  */
 #pragma once
 
@@ -10,13 +11,13 @@
 #include "base/attr.h"
 #include "manager/api/request.h"
 
-struct later;
+struct throttle;
 
-MUST_CHECK struct later *later_new(struct api *api); /* NULL: no memory */
-struct later *later_free(struct later *l);           /* after the HTTP server; NULL is fine */
+MUST_CHECK struct throttle *throttle_new(struct api *api); /* NULL: no memory */
+struct throttle *throttle_free(struct throttle *t);        /* after the HTTP server; NULL is fine */
 
-/* go(rq) is called in ms, as from a handler. -ENOMEM: it is not, and the call is as it was. */
-MUST_CHECK int later_call(
-    struct later *l, struct request *rq, int64_t ms, void (*go)(struct request *rq));
-/* All of them now. */
-void later_stop(struct later *l);
+/* Calls go(rq) in ms, as from a handler. -ENOMEM: it will not, and the request is as it was. */
+MUST_CHECK int throttle_delay(
+    struct throttle *t, struct request *rq, int64_t ms, void (*go)(struct request *rq));
+/* Serves all of them now. */
+void throttle_stop(struct throttle *t);

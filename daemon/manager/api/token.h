@@ -48,7 +48,7 @@ const char *token_verdict_text(enum token_verdict v); /* a sentence for an error
  */
 MUST_CHECK int token_check(
     struct token_authority *a, struct span text, int64_t now_ms, struct token_identity *out);
-/* Whether a token that was good before still is: for calls that were held. */
+/* Whether a token that was good before still is: for requests that were held. */
 MUST_CHECK int token_recheck(
     struct token_authority *a, const struct id *id, int64_t now_ms, struct token_identity *out);
 

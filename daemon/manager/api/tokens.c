@@ -83,7 +83,7 @@ encode_token(const struct token_authority *a, const struct store_token *t, struc
 
 /* Its text is shown here and never again. */
 static void
-answer_issued(struct request *rq, const struct id *id, const struct buf *text)
+respond_issued(struct request *rq, const struct id *id, const struct buf *text)
 {
 	struct buf body = BUF_INIT(TOKEN_TEXT_MAX + 4096);
 	struct http_header list[2];
@@ -177,7 +177,7 @@ tokens_create(struct request *rq)
 	if (r != 0)
 		respond_internal_error(rq->conn, r < 0 ? r : -EIO);
 	else
-		answer_issued(rq, &id, &text);
+		respond_issued(rq, &id, &text);
 out:
 	buf_fini(&text);
 	body_fini(&b);
@@ -209,7 +209,7 @@ tokens_renew(struct request *rq)
 	if (r != 0)
 		refuse_renewal(rq, r);
 	else
-		answer_issued(rq, &id, &text);
+		respond_issued(rq, &id, &text);
 	buf_fini(&text);
 }
 

@@ -12,7 +12,7 @@
 #include "manager/api/refusal.h"
 
 #define N_BUCKETS 256
-#define TURN_MS   10 /* for answers in one turn of the loop: as a rule all there are */
+#define TURN_MS   10 /* for responses in one turn of the loop: as a rule all there are */
 
 struct held;
 
@@ -28,7 +28,7 @@ struct held {
 	struct list list;
 	struct store_version version; /* of the view, which the client has */
 	uint64_t rights;              /* of the store, when this was what the token may have */
-	bool told; /* what others were told, too; not noted yet that it was read */
+	bool unrecorded;              /* it got the shared response; its read is not recorded yet */
 	struct list_wait wait;
 	struct event *timer;
 	int64_t until_ms; /* boot time */
@@ -40,9 +40,9 @@ struct memo {
 	struct request *rq; /* NULL: nothing yet */
 	struct list list;   /* its key is the request's text */
 	struct store_version version;
-	struct http_shared *answer; /* good as long as the view has this version */
-	bool rendered;              /* or tried to: not everything can be shared */
-	bool current;               /* the version was read in this turn */
+	struct http_shared *response; /* good as long as the view has this version */
+	bool rendered;                /* or tried to: not everything can be shared */
+	bool current;                 /* the version was read in this turn */
 };
 
 struct watch {
@@ -51,13 +51,13 @@ struct watch {
 	struct held_list buckets[N_BUCKETS]; /* by what they look at */
 	struct held_list wide;               /* those that look at more than one thing */
 	struct held_list due;
-	struct held_list done; /* to be freed when everybody has an answer */
+	struct held_list done; /* to be freed when everybody has a response */
 	struct memo memo;
 	uint8_t key[HASH_SHORT_KEY_SIZE];
 	bool stopping;
 };
 
-/* --- lists of held calls -------------------------------------------------------------- */
+/* --- lists of held requests ----------------------------------------------------------- */
 
 static void
 leave(struct held *h)
@@ -119,14 +119,14 @@ memo_forget(struct memo *m)
 {
 	if (m->rq)
 		request_unref(m->rq);
-	http_shared_unref(m->answer);
+	http_shared_unref(m->response);
 	*m = (struct memo){ 0 };
 }
 
 /*
- * Whether the token may have it still. What was found before stands as long as the store's rights
- * do; else everything is asked anew: a Deployment may be gone, a right lost. False: the call is
- * answered, with the reason.
+ * Whether the token may have it still. What was found before holds as long as the store's rights
+ * are unchanged; else all is checked anew: a Deployment may be gone, a right lost. False: the
+ * request has its response, with the reason.
  */
 static bool
 authorise(struct held *h)
@@ -145,8 +145,8 @@ authorise(struct held *h)
 }
 
 /*
- * The memo is about what it asks for; nothing is written within a turn. False: the call is
- * answered.
+ * Makes the memo one of this list; nothing is written within a turn. False: the request has its
+ * response.
  */
 static bool
 look(struct held *h)
@@ -174,23 +174,23 @@ look(struct held *h)
 }
 
 static void
-answer_changed(struct held *h)
+respond_changed(struct held *h)
 {
 	struct memo *m = &h->watch->memo;
 
 	if (!m->rendered)
-		m->answer = list_render(h->watch->api, &m->list, &m->version);
+		m->response = list_render(h->watch->api, &m->list, &m->version);
 	m->rendered = true;
-	if (!m->answer) {
-		list_answer(h->rq, &h->list, &h->wait);
+	if (!m->response) {
+		list_respond(h->rq, &h->list, &h->wait);
 		return;
 	}
 	h->version = m->version;
-	h->told = true;
-	list_answer_shared(h->rq, m->answer, &h->wait);
+	h->unrecorded = true;
+	list_respond_shared(h->rq, m->response, &h->wait);
 }
 
-/* Answers it, or lets it wait on when the change was none for it. */
+/* Responds, or lets it wait on when its view has not changed. */
 static void
 finish(struct held *h)
 {
@@ -203,9 +203,9 @@ finish(struct held *h)
 		return;
 	}
 	if (!store_version_equal(&m->version, &h->version)) {
-		answer_changed(h);
+		respond_changed(h);
 	} else if (h->timed_out || w->stopping || clock_boot_ms() >= h->until_ms) {
-		list_answer_unchanged(h->rq, &h->list, &h->wait);
+		list_respond_unchanged(h->rq, &h->list, &h->wait);
 	} else {
 		wait_for_change(h);
 		return;
@@ -213,16 +213,14 @@ finish(struct held *h)
 	enter(h, &w->done);
 }
 
-/*
- * Behind everybody's answers. What comes next may be of another version; an answer may serve again.
- */
+/* After all responses of a turn: the next turn may see another version. */
 static void
 end_turn(struct watch *w)
 {
 	struct held *h;
 
 	while ((h = w->done.first)) {
-		if (h->told)
+		if (h->unrecorded)
 			list_note_read(h->rq, &h->list, &h->version);
 		held_free(h);
 	}
@@ -358,7 +356,7 @@ watch_free(struct watch *w)
 	return NULL;
 }
 
-/* Not beyond the token's own end: its call must not outlive it. */
+/* Not beyond the token's own end: its request must not outlive it. */
 static int64_t
 wait_ms(const struct request *rq, int64_t wait_s)
 {

@@ -2,9 +2,9 @@
 /*
  * Lists that wait for a change: `Prefer: wait=N`.
  *
- * Owns the calls that are held. One is answered when something in its view changes, its time is up,
- * its token is revoked or expires, or the organization's switch goes off; each answer is authorised
- * anew. A client that goes frees its call at once. Waiting costs nothing but memory.
+ * Owns the requests that are held. One gets its response when something in its view changes, its
+ * time is up, its token is revoked or expires, or the organization's switch goes off; each response
+ * is authorised anew. A client that goes frees its request at once. Waiting costs only memory.
  */
 #pragma once
 
@@ -23,5 +23,5 @@ struct watch *watch_free(struct watch *w);
 /* The response comes later. -EBUSY: no room for the request to be held; -errno. */
 MUST_CHECK int watch_hold(
     struct watch *w, struct request *rq, const struct list *l, int64_t wait_s);
-/* Answers all of them now: nothing has changed. Later ones are answered at once, too. */
+/* Responds to all of them now: nothing has changed. Later ones get their response at once, too. */
 void watch_stop(struct watch *w);

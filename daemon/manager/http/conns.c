@@ -266,9 +266,9 @@ conns_keep_room(struct http_server *s, enum share_kind kind)
 }
 
 bool
-conns_room_to_hold(struct http_conn *asker)
+conns_room_to_hold(struct http_conn *caller)
 {
-	struct http_server *s = asker->server;
+	struct http_server *s = caller->server;
 	size_t room = room_of(s, SHARE_HELD);
 	struct http_conn *c;
 
@@ -276,7 +276,7 @@ conns_room_to_hold(struct http_conn *asker)
 		return true;
 	c = pick(s, SHARE_HELD);
 	if (!c || share_weight(c->share, SHARE_HELD, 0, room) <=
-		      share_weight(asker->share, SHARE_HELD, 1, room)) {
+		      share_weight(caller->share, SHARE_HELD, 1, room)) {
 		note_gave_way(s, SHARE_HELD);
 		return false;
 	}

@@ -80,7 +80,7 @@ unix_path(const char *where)
 }
 
 static bool
-refuse(char *why, const char *where, const char *what)
+bad_address(char *why, const char *where, const char *what)
 {
 	(void)snprintf(why, HTTP_WHY_SIZE, "%.120s: %s", where, what);
 	return false;
@@ -94,11 +94,13 @@ http_address_is_valid(const char *where, char why[static HTTP_WHY_SIZE])
 
 	if (!path)
 		return split_address(where, host, &port) ||
-		       refuse(why, where, "not an address: expected ADDRESS:PORT or unix:PATH");
+		       bad_address(
+			   why, where, "not an address: expected ADDRESS:PORT or unix:PATH");
 	if (path[0] != '/' || path[strlen(path) - 1] == '/')
-		return refuse(why, where, "expected the absolute path of a socket behind unix:");
+		return bad_address(
+		    why, where, "expected the absolute path of a socket behind unix:");
 	if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path)
-		return refuse(why, where, "the path of a socket has at most 107 bytes");
+		return bad_address(why, where, "the path of a socket has at most 107 bytes");
 	return true;
 }
 
@@ -283,7 +285,7 @@ listen_tcp(struct http_server *s, const char *where, char *why)
 		return -EINVAL; /* why is set: the text was looked at before */
 	r = getaddrinfo(host, port, &hints, &found);
 	if (r) {
-		(void)refuse(why, where, gai_strerror(r));
+		(void)bad_address(why, where, gai_strerror(r));
 		return -EADDRNOTAVAIL;
 	}
 	r = bind_first(found);
@@ -393,9 +395,9 @@ http_server_listen(struct http_server *s, const char *where, char why[static HTT
 	why[0] = '\0';
 	r = path ? listen_unix(s, path) : listen_tcp(s, where, why);
 	if (r == -EADDRINUSE && path)
-		(void)refuse(why, where, "another connd-manager serves this socket");
+		(void)bad_address(why, where, "another connd-manager serves this socket");
 	else if (r == -EEXIST)
-		(void)refuse(why, where, "there is a file that is not a socket");
+		(void)bad_address(why, where, "there is a file that is not a socket");
 	else if (r < 0 && !why[0])
 		(void)snprintf(
 		    why, HTTP_WHY_SIZE, "cannot listen on %.120s: %s", where, strerror(-r));

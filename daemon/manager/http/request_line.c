@@ -157,7 +157,7 @@ scheme_length(struct span t)
 }
 
 static int
-refuse(int status, const char *text, const char **why)
+bad_line(int status, const char *text, const char **why)
 {
 	*why = text;
 	return status;
@@ -173,16 +173,16 @@ read_target(struct span t, struct http_request *r, const char **why)
 	struct span host, port;
 
 	if (t.n > LIMIT_HTTP_URI)
-		return refuse(414, "The request target is longer than 8 KiB", why);
+		return bad_line(414, "The request target is longer than 8 KiB", why);
 	if (span_is(r->method_text, "CONNECT"))
 		return split_host(t, &host, &port) && host.n && port.n
-			   ? refuse(501, "CONNECT is not served here", why)
-			   : refuse(400, "CONNECT takes a HOST:PORT", why);
+			   ? bad_line(501, "CONNECT is not served here", why)
+			   : bad_line(400, "CONNECT takes a HOST:PORT", why);
 	if (span_is(t, "*") && span_is(r->method_text, "OPTIONS"))
-		return refuse(501, "OPTIONS * is not served here", why);
+		return bad_line(501, "OPTIONS * is not served here", why);
 	if (t.n && *t.p == '/')
-		return read_path(t, r) ? 0 : refuse(400, malformed, why);
-	return scheme && read_absolute(t, scheme, r) ? 0 : refuse(400, malformed, why);
+		return read_path(t, r) ? 0 : bad_line(400, malformed, why);
+	return scheme && read_absolute(t, scheme, r) ? 0 : bad_line(400, malformed, why);
 }
 
 /* --- the line ------------------------------------------------------------------------- */
@@ -212,10 +212,10 @@ read_version(struct span v, struct http_request *r, const char **why)
 {
 	if (v.n != 8 || memcmp(v.p, "HTTP/", 5) != 0 || !is_digit(v.p[5]) || v.p[6] != '.' ||
 	    !is_digit(v.p[7]))
-		return refuse(400, "The request line does not end with an HTTP version", why);
+		return bad_line(400, "The request line does not end with an HTTP version", why);
 	r->http10 = span_is(v, "HTTP/1.0");
 	if (!r->http10 && !span_is(v, "HTTP/1.1"))
-		return refuse(505, "This server speaks HTTP/1.1", why);
+		return bad_line(505, "This server speaks HTTP/1.1", why);
 	return 0;
 }
 
@@ -227,10 +227,10 @@ request_line_read(struct span l, struct http_request *r, const char **why)
 	int status;
 
 	if (!second)
-		return refuse(400, "The request line is not METHOD TARGET HTTP/1.1", why);
+		return bad_line(400, "The request line is not METHOD TARGET HTTP/1.1", why);
 	r->method_text = (struct span){ l.p, (size_t)(first - l.p) };
 	if (!http_is_token(r->method_text))
-		return refuse(400, "The request's method is not a token", why);
+		return bad_line(400, "The request's method is not a token", why);
 	r->method = method_of(r->method_text);
 	status = read_version((struct span){ second + 1, (size_t)(end - second) - 1 }, r, why);
 	if (status)

@@ -58,7 +58,7 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsig
 }
 
 static int
-refuse(char *why, const char *path, const char *what)
+bad_pair(char *why, const char *path, const char *what)
 {
 	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 
@@ -94,9 +94,9 @@ use_key(SSL_CTX *ctx, const char *path, char *why)
 		key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
 	BIO_free(bio);
 	if (!key)
-		r = refuse(why, path, "no private key in PEM");
+		r = bad_pair(why, path, "no private key in PEM");
 	else if (SSL_CTX_use_PrivateKey(ctx, key) != 1 || SSL_CTX_check_private_key(ctx) != 1)
-		r = refuse(why, path, "not the key of the certificate");
+		r = bad_pair(why, path, "not the key of the certificate");
 	EVP_PKEY_free(key);
 out:
 	buf_fini(&text);
@@ -110,16 +110,16 @@ load(const struct tls *t, SSL_CTX **out, char *why)
 	int r = 0;
 
 	if (!ctx)
-		return refuse(why, t->cert, "out of memory");
+		return bad_pair(why, t->cert, "out of memory");
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
-		r = refuse(why, t->cert, "TLS 1.2 is not available");
+		r = bad_pair(why, t->cert, "TLS 1.2 is not available");
 	(void)SSL_CTX_set_options(
 	    ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
 	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* idle connections are many */
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 	if (r == 0 && SSL_CTX_use_certificate_chain_file(ctx, t->cert) != 1)
-		r = refuse(why, t->cert, "no certificate in PEM");
+		r = bad_pair(why, t->cert, "no certificate in PEM");
 	if (r == 0)
 		r = use_key(ctx, t->key, why);
 	if (r < 0)

@@ -228,7 +228,7 @@ set_option(struct options *o, enum option_id id, const char *v, char *why)
 {
 	const char *name = option_names[id];
 
-	_Static_assert(REHEARSAL_WHY_SIZE <= CLI_WHY_SIZE, "one buffer for both");
+	_Static_assert(INJECTION_WHY_SIZE <= CLI_WHY_SIZE, "one buffer for both");
 	switch (id) {
 	case OPT_DATA:
 		return set_text(&o->data, v, "a directory", name, why);
@@ -281,7 +281,7 @@ set_option(struct options *o, enum option_id id, const char *v, char *why)
 	case OPT_FAULT:
 		if (o->n_faults == CLI_MAX_FAULTS)
 			return refuse(why, "%s may be given %d times", name, CLI_MAX_FAULTS);
-		return rehearsal_read(v, &o->faults[o->n_faults++], why) == 0;
+		return injection_read(v, &o->faults[o->n_faults++], why) == 0;
 	case OPT_METRICS:
 		return set_address(&o->metrics, v, name, why);
 	case OPT_LOG_REQUESTS:

@@ -48,7 +48,7 @@ struct options {
 	const char *tls_cert, *tls_key;   /* both or none */
 	const char *hosts[CLI_MAX_HOSTS]; /* names and addresses for a certificate */
 	size_t n_hosts;
-	struct rehearsal faults[CLI_MAX_FAULTS];
+	struct injection faults[CLI_MAX_FAULTS];
 	size_t n_faults;
 	unsigned rate_get, rate_post;         /* requests a second; 0: any number */
 	const char *organization, *workspace; /* names */

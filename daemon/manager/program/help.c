@@ -55,7 +55,7 @@ const char cli_help[] =
     "  --token-out FILE   write the token there (mode 0600) instead of printing it\n"
     "  --audit-days DAYS  how long the audit log and old versions are kept (default: 90)\n"
     "  --fault ROUTE:KIND[=VALUE][@PROBABILITY]\n"
-    "                     for rehearsals: what goes wrong. ROUTE: *, list, create, get, update,\n"
+    "                     for injections: what goes wrong. ROUTE: *, list, create, get, update,\n"
     "                     delete, exclude, history, restore, promote. KIND: delay=TIME,\n"
     "                     429[=SECONDS], 500, 503, reset, truncate, malformed, drip, withhold.\n"
     "                     May be given again: list:delay=2s, *:503@0.1\n"

@@ -104,7 +104,7 @@ start_http(struct serving *v, const struct options *o, char *why)
 	if (api_new(&v->api, v->base, v->env.store, v->env.tokens) < 0 ||
 	    api_set_rates(v->api, o->rate_get, o->rate_post) < 0)
 		return -1;
-	api_set_rehearsals(v->api, o->faults, o->n_faults);
+	api_set_injections(v->api, o->faults, o->n_faults);
 	if (o->n_faults)
 		log_warn("faults are rehearsed", LOG_INT("orders", o->n_faults));
 	if (o->log_requests)

@@ -377,7 +377,7 @@ object_body_target(
 	if (e < 0)
 		return e;
 	ignored_note(ignored, object, "", target_members);
-	e = read_target(&r, object, "", SCOPE_DEPLOYMENT, out);
+	e = read_link_target(&r, object, "", SCOPE_DEPLOYMENT, out);
 	object_body_free(r.body);
 	return e;
 }

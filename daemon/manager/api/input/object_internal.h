@@ -29,8 +29,8 @@ MUST_CHECK int read_text(struct reader *r, struct span value, const char *field,
 MUST_CHECK int read_needed_text(
     struct reader *r, struct span object, const char *name, const char *field, struct span *out);
 /* field: the entry's own, "" for the body itself. */
-MUST_CHECK int read_target(struct reader *r, struct span entry, const char *field, enum scope scope,
-    struct store_target *out);
+MUST_CHECK int read_link_target(struct reader *r, struct span entry, const char *field,
+    enum scope scope, struct store_target *out);
 /* The `overrides` of one link entry. */
 MUST_CHECK int read_overrides(
     struct reader *r, struct span entry, const char *field, struct override_change *change);

@@ -19,7 +19,7 @@ get(struct span object, const char *name)
 }
 
 int
-read_target(struct reader *r, struct span entry, const char *field, enum scope scope,
+read_link_target(struct reader *r, struct span entry, const char *field, enum scope scope,
     struct store_target *out)
 {
 	char name[FAULT_FIELD_SIZE];
@@ -81,7 +81,7 @@ read_link(struct reader *r, struct span entry, const char *field, enum scope sco
 
 	if (!l)
 		return -ENOMEM;
-	e = read_target(r, entry, field, scope, &target);
+	e = read_link_target(r, entry, field, scope, &target);
 	if (e < 0)
 		return e;
 	l->scope = target.scope;
@@ -167,7 +167,7 @@ read_exclude(struct reader *r, struct span entry, const char *field)
 	b->request.excludes = b->excludes;
 	b->request.n_excludes++;
 	ignored_note(&b->ignored, entry, field, target_members);
-	return read_target(r, entry, field, SCOPE_DEPLOYMENT, &b->excludes[n]);
+	return read_link_target(r, entry, field, SCOPE_DEPLOYMENT, &b->excludes[n]);
 }
 
 static int
