@@ -93,6 +93,21 @@ app_check_lock(const struct config *c, char why[static SETTINGS_WHY_SIZE])
 	return -EPERM;
 }
 
+int
+app_check_room(const struct app *a, const struct config *c, char why[static SETTINGS_WHY_SIZE])
+{
+	struct replica_status st;
+
+	replica_status(a->replica, clock_boot_ms(), &st);
+	if (st.bytes <= c->memory.max_bytes)
+		return 0;
+	(void)snprintf(why, SETTINGS_WHY_SIZE,
+	    "[memory] max_bytes = %zu is less than the data that is served now: expected at least "
+	    "%zu",
+	    c->memory.max_bytes, st.bytes);
+	return -ENOSPC;
+}
+
 /* --- beginning ------------------------------------------------------------------------------ */
 
 void

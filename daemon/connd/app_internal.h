@@ -91,6 +91,12 @@ void app_use_source(struct app *a, const struct settings *s, struct upstream *u)
 void app_serve_by(struct app *a, const struct settings *s);
 /* [memory] lock = require, and memory cannot be locked: -EPERM with a sentence in why. Else 0. */
 MUST_CHECK int app_check_lock(const struct config *c, char why[static SETTINGS_WHY_SIZE]);
+/*
+ * 0, or -ENOSPC with a sentence in why: what is served now does not fit into [memory] max_bytes of
+ * c. No sync and no snapshot would bring data then.
+ */
+MUST_CHECK int app_check_room(
+    const struct app *a, const struct config *c, char why[static SETTINGS_WHY_SIZE]);
 
 /* app_replica.c: what the replica needs of the world, and what it learns */
 

@@ -150,7 +150,9 @@ check_reload(const struct app *a, const struct settings *s, char why[static SETT
 	}
 	if (settings_have_fault(s, why))
 		return -EINVAL;
-	return app_check_lock(s->config, why);
+	if (app_check_lock(s->config, why) < 0)
+		return -EPERM;
+	return app_check_room(a, s->config, why);
 }
 
 static void

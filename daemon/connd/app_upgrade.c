@@ -116,7 +116,9 @@ app_on_upgrade(void *arg)
 		log_error("upgrade refused", LOG_STR("reason", why));
 		return;
 	}
-	r = judge(a, s->config, &online, why);
+	r = app_check_room(a, s->config, why);
+	if (r == 0)
+		r = judge(a, s->config, &online, why);
 	settings_free(s);
 	if (r < 0) {
 		log_warn("upgrade refused", LOG_STR("reason", why));

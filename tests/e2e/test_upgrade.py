@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from connd_testing import CONND, SANITIZED, Connd, Manager, Program, Varlink, eventually
-from faulty_manager import Exchange, FaultyManager, connection_row
+from faulty_manager import Exchange, FaultyManager, connection_row, variable_row
 
 UPGRADES = 10
 
@@ -172,6 +172,24 @@ def test_a_fault_that_a_reload_refuses_refuses_an_upgrade(connd: Connd) -> None:
     with connd:
         connd.token_file.unlink()
         assert connd.token_file.name in refusal(connd)
+
+
+def test_less_memory_than_the_data_needs_is_refused(connd: Connd, faulty: FaultyManager) -> None:
+    for n in range(3):
+        faulty.add(variable_row(f"large{n}", faulty.deployment, "x" * 500_000))
+    with connd:
+        assert len(connd.variable("large2")) == 500_000
+        changed(connd, "memory", max_bytes="1M")
+        reason = refusal(connd)
+        assert reason.startswith("[memory] max_bytes = 1048576 is less than the data")
+        connd.send_signal(signal.SIGHUP)
+        (refused,) = eventually(
+            lambda: [e for e in connd.events("error") if e["event"].startswith("reload refused")]
+        )
+        assert refused["reason"] == reason
+        changed(connd, "memory", max_bytes="2M")
+        connd.send_signal(signal.SIGHUP)
+        eventually(lambda: "reloaded" in [e["event"] for e in connd.events()], "the reload")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="runs connd as another user")
