@@ -86,6 +86,25 @@ static const struct plain_kind {
 };
 
 static int
+read_plain_kind(const char *text, size_t n, struct injection *out, char *why)
+{
+	for (size_t i = 0; i < N_ELEMENTS(plain_kinds); i++) {
+		const struct plain_kind *k = &plain_kinds[i];
+
+		if (!is(text, n, k->word))
+			continue;
+		out->kind = k->is.kind;
+		out->value = k->is.value;
+		out->spoil = k->is.spoil;
+		return 0;
+	}
+	return bad_order(why,
+	    "a fault is delay=TIME, 429[=SECONDS], 500, 503, reset, truncate, malformed, drip or "
+	    "withhold, not",
+	    text, n);
+}
+
+static int
 read_kind(const char *text, size_t n, struct injection *out, char *why)
 {
 	const char *eq = memchr(text, '=', n);
@@ -107,20 +126,7 @@ read_kind(const char *text, size_t n, struct injection *out, char *why)
 	}
 	if (eq)
 		return bad_order(why, "this takes no value", text, n);
-	for (size_t i = 0; i < N_ELEMENTS(plain_kinds); i++) {
-		const struct plain_kind *k = &plain_kinds[i];
-
-		if (!is(text, n, k->word))
-			continue;
-		out->kind = k->is.kind;
-		out->value = k->is.value;
-		out->spoil = k->is.spoil;
-		return 0;
-	}
-	return bad_order(why,
-	    "a fault is delay=TIME, 429[=SECONDS], 500, 503, reset, truncate, malformed, drip or "
-	    "withhold, not",
-	    text, n);
+	return read_plain_kind(text, n, out, why);
 }
 
 int

@@ -197,47 +197,81 @@ read_length(struct http_parser *p, struct span v)
 	return 0;
 }
 
-/* What the fields say of the message itself: where its body ends, and what comes after it. */
+static int
+check_host(struct http_parser *p)
+{
+	const struct http_request *r = &p->request;
+	bool again;
+	struct span host = http_request_field(r, "host", &again);
+
+	if (again || (!host.p && !r->http10))
+		return refuse(p, 400, "A request needs exactly one Host field");
+	if (host.p && !host_is_valid(host))
+		return refuse(p, 400, "The Host field is not HOST or HOST:PORT");
+	return 0;
+}
+
+/* Where two fields could say where the body ends, a proxy might read the other one. */
+static int
+check_length(struct http_parser *p, struct span *te, struct span *cl)
+{
+	const struct http_request *r = &p->request;
+	bool te_again, cl_again;
+
+	*te = http_request_field(r, "transfer-encoding", &te_again);
+	*cl = http_request_field(r, "content-length", &cl_again);
+	if (te->p && cl->p)
+		return refuse(p, 400, "Content-Length and Transfer-Encoding exclude each other");
+	if (te_again || cl_again)
+		return refuse(p, 400, "The length of the body is given twice");
+	if (te->p && r->http10)
+		return refuse(p, 400, "HTTP/1.0 has no Transfer-Encoding");
+	if (te->p && !http_span_is(*te, "chunked"))
+		return refuse(p, 501, "The only Transfer-Encoding known here is chunked");
+	return 0;
+}
+
+static int
+check_expect(struct http_parser *p)
+{
+	bool again;
+	struct span expect = http_request_field(&p->request, "expect", &again);
+
+	if (expect.p && (again || !http_span_is(expect, "100-continue")))
+		return refuse(p, 417, "The only expectation known here is 100-continue");
+	p->request.expect_continue = expect.p && !p->request.http10;
+	return 0;
+}
+
+static bool
+keeps_alive(const struct http_request *r)
+{
+	bool close = false, keep = false;
+
+	for (size_t i = 0; i < r->n_fields; i++) {
+		if (!http_span_is(r->fields[i].name, "connection"))
+			continue;
+		close |= http_list_has(r->fields[i].value, "close");
+		keep |= http_list_has(r->fields[i].value, "keep-alive");
+	}
+	return !close && (!r->http10 || keep);
+}
+
+/* Reads the fields about the message itself: where its body ends, and what follows it. */
 static int
 read_framing(struct http_parser *p)
 {
 	struct http_request *r = &p->request;
-	bool te_again, cl_again, host_again, expect_again;
-	struct span te = http_request_field(r, "transfer-encoding", &te_again);
-	struct span cl = http_request_field(r, "content-length", &cl_again);
-	struct span host = http_request_field(r, "host", &host_again);
-	struct span expect = http_request_field(r, "expect", &expect_again);
-	struct span connection = { 0 };
-	bool close = false, keep = false;
+	struct span te, cl;
 
-	if (host_again || (!host.p && !r->http10))
-		return refuse(p, 400, "A request needs exactly one Host field");
-	if (host.p && !host_is_valid(host))
-		return refuse(p, 400, "The Host field is not HOST or HOST:PORT");
-	if (te.p && cl.p)
-		return refuse(p, 400, "Content-Length and Transfer-Encoding exclude each other");
-	if (te_again || cl_again)
-		return refuse(p, 400, "The length of the body is given twice");
-	if (te.p && r->http10)
-		return refuse(p, 400, "HTTP/1.0 has no Transfer-Encoding");
-	if (te.p && !http_span_is(te, "chunked"))
-		return refuse(p, 501, "The only Transfer-Encoding known here is chunked");
-	if (expect.p && (expect_again || !http_span_is(expect, "100-continue")))
-		return refuse(p, 417, "The only expectation known here is 100-continue");
-	for (size_t i = 0; i < r->n_fields; i++) {
-		if (!http_span_is(r->fields[i].name, "connection"))
-			continue;
-		connection = r->fields[i].value;
-		close |= http_list_has(connection, "close");
-		keep |= http_list_has(connection, "keep-alive");
-	}
-	r->keep_alive = !close && (!r->http10 || keep);
-	p->state = HTTP_STATE_DONE;
-	if (te.p)
-		p->state = HTTP_STATE_CHUNK_LINE;
-	else if (cl.p && read_length(p, cl))
+	if (check_host(p) || check_length(p, &te, &cl) || check_expect(p))
 		return HTTP_PARSE_BAD;
-	r->expect_continue = expect.p && !r->http10 && p->state != HTTP_STATE_DONE;
+	r->keep_alive = keeps_alive(r);
+	p->state = te.p ? HTTP_STATE_CHUNK_LINE : HTTP_STATE_DONE;
+	if (cl.p && read_length(p, cl))
+		return HTTP_PARSE_BAD;
+	if (p->state == HTTP_STATE_DONE)
+		r->expect_continue = false;
 	return 0;
 }
 
@@ -281,6 +315,21 @@ line_fault(char before, char c)
 	return NULL;
 }
 
+/* One blank line may stand in front: some clients send one behind their last body. */
+static int
+end_request_line(struct http_parser *p)
+{
+	if (p->head.len > 2) {
+		p->line_end = p->head.len;
+		return HTTP_PARSE_MORE;
+	}
+	if (p->skipped_blank)
+		return refuse(p, 400, "The request line is empty");
+	p->skipped_blank = true;
+	buf_reset(&p->head);
+	return HTTP_PARSE_MORE;
+}
+
 static int
 feed_head_byte(struct http_parser *p, char c)
 {
@@ -292,27 +341,15 @@ feed_head_byte(struct http_parser *p, char c)
 	if (h->len == LIMIT_HTTP_HEADERS)
 		return refuse(p, 431, "The request's header is larger than 32 KiB");
 	if (!p->line_end && h->len == LIMIT_HTTP_URI + LINE_SLACK)
-		return refuse(p, 414, "The request target is too long");
+		return refuse(p, 414, "The request line is longer than 8 KiB");
 	buf_addc(h, c);
 	if (buf_error(h))
 		return -ENOMEM;
 	if (c != '\n')
 		return HTTP_PARSE_MORE;
-	if (!p->line_end) {
-		/* One blank line in front: some clients send one behind their last body. */
-		if (h->len == 2) {
-			if (p->skipped_blank)
-				return refuse(p, 400, "The request line is empty");
-			p->skipped_blank = true;
-			buf_reset(h);
-			return HTTP_PARSE_MORE;
-		}
-		p->line_end = h->len;
-		return HTTP_PARSE_MORE;
-	}
-	if (h->data[h->len - 3] != '\n')
-		return HTTP_PARSE_MORE;
-	return read_head(p);
+	if (!p->line_end)
+		return end_request_line(p);
+	return h->data[h->len - 3] == '\n' ? read_head(p) : HTTP_PARSE_MORE;
 }
 
 /* --- the body ------------------------------------------------------------------------- */
@@ -344,33 +381,53 @@ feed_data(struct http_parser *p, const char *data, size_t n, size_t *used)
 	return HTTP_PARSE_MORE;
 }
 
+static int
+hex_value(char c)
+{
+	c = lower(c);
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Reads the digits in front into *size, which stops growing beyond the limit. Returns how many. */
+static size_t
+read_hex(struct span s, size_t *size)
+{
+	size_t i = 0;
+
+	for (; i < s.n && hex_value(s.p[i]) >= 0; i++)
+		if (*size <= LIMIT_HTTP_BODY)
+			*size = *size * 16 + (size_t)hex_value(s.p[i]);
+	return i;
+}
+
 /* "1a;ext=1": the extension is checked as text and ignored, as the RFC demands. */
 static int
 read_chunk_line(struct http_parser *p)
 {
-	const char *s = p->line.data;
-	size_t n = p->line.len - 2, i = 0, size = 0;
+	struct span l = { p->line.data, p->line.len - 2 };
+	size_t size = 0, digits = read_hex(l, &size);
 
-	for (; i < n && s[i] != ';'; i++) {
-		char c = lower(s[i]);
-		int digit = c >= '0' && c <= '9'   ? c - '0'
-			    : c >= 'a' && c <= 'f' ? c - 'a' + 10
-						   : -1;
-
-		if (digit < 0)
-			return refuse(p, 400, "The size of a chunk is malformed");
-		if (size <= LIMIT_HTTP_BODY)
-			size = size * 16 + (size_t)digit;
-	}
-	if (!i || i > 16)
+	if (!digits || digits > 16 || (digits < l.n && l.p[digits] != ';'))
 		return refuse(p, 400, "The size of a chunk is malformed");
-	for (; i < n; i++)
-		if ((unsigned char)s[i] < ' ' && s[i] != '\t')
+	for (size_t i = digits; i < l.n; i++)
+		if ((unsigned char)l.p[i] < ' ' && l.p[i] != '\t')
 			return refuse(p, 400, "A chunk's extension holds a control character");
 	if (size > LIMIT_HTTP_BODY - p->body.len)
 		return refuse(p, 413, "The request's body is larger than 1 MiB");
 	p->left = size;
 	p->state = size ? HTTP_STATE_CHUNK_DATA : HTTP_STATE_TRAILER;
+	return HTTP_PARSE_MORE;
+}
+
+/* The line behind a chunk's data is empty. */
+static int
+read_chunk_end(struct http_parser *p)
+{
+	if (p->line.len != 2)
+		return refuse(p, 400, "A chunk is longer than its size");
+	p->state = HTTP_STATE_CHUNK_LINE;
 	return HTTP_PARSE_MORE;
 }
 
@@ -394,6 +451,14 @@ read_trailer(struct http_parser *p)
 }
 
 static int
+end_line(struct http_parser *p)
+{
+	if (p->state == HTTP_STATE_CHUNK_LINE)
+		return read_chunk_line(p);
+	return p->state == HTTP_STATE_CHUNK_END ? read_chunk_end(p) : read_trailer(p);
+}
+
+static int
 feed_line_byte(struct http_parser *p, char c)
 {
 	struct buf *l = &p->line;
@@ -403,7 +468,8 @@ feed_line_byte(struct http_parser *p, char c)
 	if (fault)
 		return refuse(p, 400, fault);
 	if (++p->overhead > OVERHEAD_MAX)
-		return refuse(p, 400, "The chunks of the body are too many or too small");
+		return refuse(
+		    p, 400, "The chunk lines and trailers of the body are larger than 64 KiB");
 	if (p->state == HTTP_STATE_CHUNK_LINE && l->len == CHUNK_LINE_MAX)
 		return refuse(p, 400, "The size of a chunk is malformed");
 	if (l->len == LIMIT_HTTP_HEADERS)
@@ -413,17 +479,7 @@ feed_line_byte(struct http_parser *p, char c)
 		return -ENOMEM;
 	if (c != '\n')
 		return HTTP_PARSE_MORE;
-	if (p->state == HTTP_STATE_CHUNK_LINE) {
-		r = read_chunk_line(p);
-	} else if (p->state == HTTP_STATE_CHUNK_END) {
-		r = HTTP_PARSE_MORE;
-		if (l->len == 2)
-			p->state = HTTP_STATE_CHUNK_LINE;
-		else
-			r = refuse(p, 400, "A chunk is longer than it said");
-	} else {
-		r = read_trailer(p);
-	}
+	r = end_line(p);
 	buf_reset(l);
 	return r;
 }
