@@ -272,9 +272,11 @@ a_read_is_noted_once_a_token_view_and_state(void **state)
 	assert_audit(f, NULL,
 	    "READ v 1+ [] jo; READ  0 [] jo; READ_SECRETS  0 [] jo; READ_SECRETS  0 [] jo");
 	/* More than wait at one time are written; what waits when it closes too. */
-	for (int64_t i = 0; i < 1500; i++)
+	for (int64_t i = 0; i < 1500; i++) {
+		store_new_id(&jo.token);
 		store_audit_read(
 		    f->s, &jo, NULL, &o, &(struct store_version){ .number = 1000 + i }, false);
+	}
 	reopen(f);
 	{
 		struct store_audit_query all = {

@@ -113,6 +113,7 @@ authenticate(struct request *rq)
 	}
 	request_identify(rq);
 	rq->actor.token = rq->who.id;
+	rq->actor.family = rq->who.family;
 	rq->actor.name = span_of(rq->who.name);
 	return true;
 }

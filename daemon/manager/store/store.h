@@ -101,7 +101,7 @@ struct store *store_close(struct store *s);   /* NULL is fine; returns NULL */
 
 /* Who makes a change; both "" for the command line. Stored with the change. */
 struct store_actor {
-	struct id token;
+	struct id token, family;
 	struct span name; /* of the token */
 	/*
 	 * Members of the request that mean nothing, as elements of a JSON array: for the audit
@@ -423,7 +423,8 @@ MUST_CHECK int store_audit_list(struct store *s, const struct store_audit_query 
     int (*each)(void *arg, const struct store_audit *a), void *arg, int64_t *total);
 /*
  * Records that a client got a view (object NULL) or one object: once as long as its version stays,
- * and written later with others (store_tidy()).
+ * and written later with others (store_tidy()). A family of tokens has a hundred rows an hour; what
+ * it reads beyond them is counted in one row, and what it reads with secrets in one row a place.
  */
 void store_audit_read(struct store *s, const struct store_actor *by, const struct store_query *view,
     const struct store_object *object, const struct store_version *version, bool secrets);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "manager/store/version.h"
 
@@ -85,8 +84,8 @@ audit_add(struct store *s, const struct audit_entry *e, const struct store_actor
 	return r;
 }
 
-static struct audit_entry
-entry_of(enum audit_action action, const struct store_object *o)
+struct audit_entry
+audit_entry_of(enum audit_action action, const struct store_object *o)
 {
 	return (struct audit_entry){ .action = action,
 		.organization = o->place.organization,
@@ -143,7 +142,7 @@ history_record(struct store *s, enum audit_action action, const struct id *id,
 	if (r == 0)
 		r = history_changes(was, &now, &fields);
 	if (r == 0) {
-		e = entry_of(action, &now);
+		e = audit_entry_of(action, &now);
 		e.fields = span_of_buf(&fields);
 		r = audit_add(s, &e, by);
 	}
@@ -155,7 +154,7 @@ history_record(struct store *s, enum audit_action action, const struct id *id,
 int
 history_record_end(struct store *s, const struct store_object *was, const struct store_actor *by)
 {
-	struct audit_entry e = entry_of(AUDIT_DELETE, was);
+	struct audit_entry e = audit_entry_of(AUDIT_DELETE, was);
 
 	return audit_add(s, &e, by);
 }
@@ -172,132 +171,6 @@ history_version(struct store *s, const struct id *id, int64_t version, struct bu
 	r = column_open(s->keys, "version", id->s, "sealed", version, db_blob(st, 0), out);
 	(void)sqlite3_reset(st); /* was fine */
 	return r;
-}
-
-/* ---- reads, in batches ---- */
-
-/* What makes two reads the same one. */
-struct read_key {
-	struct id by, scope_id, subject;
-	bool secrets;
-	unsigned types;
-	struct store_version version;
-	uint64_t key; /* hash of the requested one */
-};
-
-static uint64_t
-read_hash(const struct store *s, const struct store_actor *by, const struct store_query *view,
-    const struct store_object *object, const struct store_version *version, bool secrets)
-{
-	struct read_key k;
-
-	memset(&k, 0, sizeof k); /* what lies between its members is hashed as well */
-	k.by = by->token;
-	k.secrets = secrets;
-	k.version = *version;
-	if (object) {
-		k.subject = object->id;
-	} else {
-		k.scope_id = view->scope_id;
-		k.types = view->types;
-		if (view->key.p)
-			k.key = hash_short(s->read_key, view->key.p, view->key.n);
-	}
-	return hash_short(s->read_key, &k, sizeof k);
-}
-
-static const char *
-view_type(const struct store_query *q)
-{
-	for (int t = 0; t < MANAGER_N_TYPES; t++) {
-		if (q->types == 1U << t)
-			return manager_type_name((enum manager_type)t);
-	}
-	return NULL; /* several */
-}
-
-/* Cut, when it has to be, between two characters: a query may ask for any key. */
-static void
-copy_text(char *out, size_t size, struct span text)
-{
-	size_t n = text.n < size ? text.n : size - 1;
-
-	while (n && n < text.n && ((unsigned char)text.p[n] & 0xc0) == 0x80)
-		n--;
-	if (n)
-		memcpy(out, text.p, n);
-	out[n] = '\0';
-}
-
-/* The places of the view, for who may see this line later. */
-static int
-place_of_view(struct store *s, const struct store_query *q, struct audit_entry *e)
-{
-	struct place at;
-	int r = store_place(s, q->scope, &q->scope_id, &at);
-
-	if (r == 0) {
-		e->organization = at.organization;
-		e->workspace = at.workspace;
-	}
-	return r;
-}
-
-void
-store_audit_read(struct store *s, const struct store_actor *by, const struct store_query *view,
-    const struct store_object *object, const struct store_version *version, bool secrets)
-{
-	uint64_t hash = read_hash(s, by, view, object, version, secrets);
-	uint64_t *seen = &s->seen_reads[hash % SEEN_READS];
-	enum audit_action action = secrets ? AUDIT_READ_SECRETS : AUDIT_READ;
-	struct pending_read *p;
-
-	if (*seen == hash)
-		return;
-	if (s->n_reads == MAX_PENDING_READS)
-		audit_flush(s);
-	p = &s->reads[s->n_reads];
-	*p = (struct pending_read){ .by = by->token };
-	if (object) {
-		p->entry = entry_of(action, object);
-		copy_text(p->key, sizeof p->key, object->key);
-	} else {
-		p->entry = (struct audit_entry){ .action = action,
-			.scope = view->scope,
-			.scope_id = view->scope_id,
-			.type = view_type(view) };
-		copy_text(p->key, sizeof p->key, view->key);
-	}
-	p->entry.at_ms = store_now();
-	if (!object && place_of_view(s, view, &p->entry) != 0)
-		return;
-	*seen = hash;
-	copy_text(p->by_name, sizeof p->by_name, by->name);
-	s->n_reads++;
-}
-
-void
-audit_flush(struct store *s)
-{
-	size_t n = s->n_reads;
-	int r = n ? tx_begin(s) : 0;
-
-	if (n == 0)
-		return;
-	s->n_reads = 0;
-	if (r == 0) {
-		for (size_t i = 0; i < n && r == 0; i++) {
-			struct pending_read *p = &s->reads[i];
-			struct store_actor by = { .token = p->by, .name = span_of(p->by_name) };
-
-			p->entry.key = span_of(p->key);
-			r = audit_add(s, &p->entry, &by);
-		}
-		r = tx_end(s, r);
-	}
-	if (r < 0)
-		log_error("reads not written to the audit log", LOG_INT("reads", n),
-		    LOG_STR("reason", strerror(-r)));
 }
 
 /* ---- looking ---- */

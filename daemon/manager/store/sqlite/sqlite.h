@@ -65,6 +65,24 @@ struct pending_read {
 #define MAX_PENDING_READS 1024 /* a change that a thousand tokens wait for is one transaction */
 #define SEEN_READS        4096
 
+/* How many rows for reads families of one hash got in an hour. */
+struct noted_reads {
+	int64_t hour;
+	unsigned n;
+};
+#define NOTED_READS   1024
+#define NOTED_AN_HOUR 100
+
+/* Reads beyond those, which are one row together. */
+struct counted_reads {
+	struct pending_read read; /* the last one */
+	struct id family;
+	int64_t hour;
+	int64_t n, written;   /* n 0: free; written: what the row says */
+	int64_t row, new_row; /* audit.n, 0: none yet; new_row: in this transaction */
+};
+#define COUNTED_READS 256
+
 /* Its name, that of its Workspace, its description. */
 #define ENTITY_TEXT_MAX (4 * (LIMIT_PLACE_NAME + LIMIT_PLACE_NAME + LIMIT_DESCRIPTION))
 /* A place as it is committed. */
@@ -132,6 +150,10 @@ struct store {
 	struct pending_read reads[MAX_PENDING_READS];
 	size_t n_reads;
 	uint64_t seen_reads[SEEN_READS];
+	struct noted_reads noted_reads[NOTED_READS];
+	struct counted_reads counted_reads[COUNTED_READS];
+	bool reads_failed;  /* they could not be written, which was logged */
+	int64_t reads_lost; /* since then: memory has no room for more */
 	uint8_t read_key[HASH_SHORT_KEY_SIZE];
 	struct kept_entity kept_entities[256];
 	struct kept_versions kept_versions[1024];
@@ -290,7 +312,9 @@ void view_list_sql(struct buf *sql, const struct store_query *q, bool behind, bo
 #define VERSION_MAX (8 * LIMIT_VALUE)
 MUST_CHECK int audit_add(
     struct store *s, const struct audit_entry *e, const struct store_actor *by);
-void audit_flush(struct store *s);
+/* Of an object's change or read; its key is borrowed. */
+struct audit_entry audit_entry_of(enum audit_action action, const struct store_object *o);
+void audit_flush(struct store *s); /* writes what was read */
 /*
  * The object as it is now becomes a version, and a line says what differs from `was` (NULL: it is
  * new).

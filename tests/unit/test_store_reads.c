@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads in the audit log: how many rows a family of tokens can make, and that no secret is missed. */
+#include "tests/unit/store_fixture.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "manager/store/sqlite/sqlite.h"
+
+#define READS   5000
+#define HOUR_MS 3600000
+
+static int64_t
+number(struct fixture *f, const char *sql)
+{
+	sqlite3_stmt *st;
+	int64_t n;
+
+	store_tidy(f->s);
+	assert_int_equal(sqlite3_prepare_v2(f->s->db.h, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int64(st, 0);
+	assert_int_equal(sqlite3_finalize(st), SQLITE_OK);
+	return n;
+}
+
+/* A fresh family of tokens, with one of its tokens. */
+static struct store_actor
+family(void)
+{
+	struct store_actor a = { .name = SPAN_LITERAL("jo") };
+
+	store_new_id(&a.family);
+	store_new_id(&a.token);
+	return a;
+}
+
+/* Reads a view by n keys that nobody has asked for before. */
+static void
+read_keys(struct fixture *f, const struct store_actor *by, const struct id *deployment, int n,
+    bool secrets)
+{
+	struct store_query q = VIEW(*deployment);
+	char key[LIMIT_KEY_BYTES + 1];
+	static int serial;
+
+	for (int i = 0; i < n; i++) {
+		q.key = (struct span){ key, (size_t)snprintf(key, sizeof key, "%0250d", ++serial) };
+		store_audit_read(f->s, by, &q, NULL, &(struct store_version){ 0 }, secrets);
+	}
+}
+
+/* What a scenario did, whose family's rows count by the hour: false, it is to be done again. */
+static bool
+within_an_hour(struct fixture *f, void (*scenario)(struct fixture *f))
+{
+	int64_t hour = clock_wall_ms() / HOUR_MS;
+
+	assert_int_equal(number(f, "DELETE FROM audit RETURNING 1"), 1);
+	scenario(f);
+	store_tidy(f->s);
+	return clock_wall_ms() / HOUR_MS == hour;
+}
+
+static void
+read_without_end(struct fixture *f)
+{
+	struct store_actor jo = family();
+
+	read_keys(f, &jo, &f->dep[0], READS / 2, false);
+	store_new_id(&jo.token); /* a renewal has no rows of its own */
+	read_keys(f, &jo, &f->dep[1], READS / 2, false);
+}
+
+static void
+reads_beyond_a_hundred_are_one_row_with_their_number(void **state)
+{
+	struct fixture *f = *state;
+	struct store_stats stats;
+
+	while (!within_an_hour(f, read_without_end))
+		;
+	assert_int_equal(number(f, "SELECT count(*) FROM audit WHERE action = 'READ'"), 101);
+	assert_int_equal(
+	    number(f, "SELECT count(*) FROM audit WHERE fields = '[\"4900 more reads\"]'"), 1);
+	assert_int_equal(store_stats(f->s, &stats), 0);
+	assert_true(stats.bytes < 2 * 1000 * 1000);
+}
+
+static void
+read_secrets_without_end(struct fixture *f)
+{
+	struct store_actor jo = family(), ann = family();
+
+	read_keys(f, &jo, &f->dep[0], 150, true);
+	read_keys(f, &jo, &f->dep[1], 7, true);
+	read_keys(f, &jo, &f->dep[2], 1, true);
+	store_tidy(f->s);
+	read_keys(f, &jo, &f->dep[1], 8, true);
+	read_keys(f, &ann, &f->dep[1], 9, true);
+}
+
+static void
+reads_with_secrets_are_counted_a_place(void **state)
+{
+	struct fixture *f = *state;
+
+	while (!within_an_hour(f, read_secrets_without_end))
+		;
+	assert_int_equal(
+	    number(f, "SELECT count(*) FROM audit WHERE action = 'READ_SECRETS'"), 100 + 3 + 9);
+	assert_int_equal(
+	    number(f, "SELECT count(*) FROM audit JOIN deployment d ON d.id = scope_id WHERE "
+		      "(d.name, fields) IN (VALUES ('a', '[\"50 more reads\"]'), "
+		      "('b', '[\"15 more reads\"]'), ('c', '[\"1 more read\"]'))"),
+	    3);
+}
+
+static void
+read_what_cannot_be_written(struct fixture *f)
+{
+	struct store_actor jo = family();
+
+	assert_int_equal(
+	    sqlite3_exec(f->s->db.h, "PRAGMA query_only = ON", NULL, NULL, NULL), SQLITE_OK);
+	for (int i = 0; i < 15; i++) {
+		struct store_actor one = family();
+
+		read_keys(f, &one, &f->dep[0], 90, true);
+		store_tidy(f->s);
+	}
+	read_keys(f, &jo, &f->dep[1], 5, true);
+	assert_int_equal(
+	    sqlite3_exec(f->s->db.h, "PRAGMA query_only = OFF", NULL, NULL, NULL), SQLITE_OK);
+}
+
+/* The disk is full: what fits is kept as it is, the rest is counted. */
+static void
+reads_that_cannot_be_written_are_kept(void **state)
+{
+	struct fixture *f = *state;
+
+	while (!within_an_hour(f, read_what_cannot_be_written))
+		;
+	assert_int_equal(number(f, "SELECT sum(iif(fields = '[]', 1, "
+				   "CAST(substr(fields, 3) AS INTEGER))) FROM audit"),
+	    15 * 90 + 5);
+	assert_int_equal(
+	    number(f, "SELECT count(*) FROM audit WHERE fields = '[\"5 more reads\"]'"), 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STORE_TEST(reads_beyond_a_hundred_are_one_row_with_their_number),
+		STORE_TEST(reads_with_secrets_are_counted_a_place),
+		STORE_TEST(reads_that_cannot_be_written_are_kept),
+	};
+
+	return cmocka_run_group_tests(tests, store_start, NULL);
+}
