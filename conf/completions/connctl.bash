@@ -12,7 +12,7 @@ _connctl()
 	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--team | --socket | --timeout | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file)
+		--team | --socket | --timeout | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --description | --name | --secrets-fetching | --limit)
 			[[ ${COMP_WORDS[i + 1]-} != = ]] || ((i++))
 			((i++))
 			;;
@@ -33,9 +33,19 @@ _connctl()
 	(--organization) :; return ;;
 	(--token-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--ca-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	(--context) :; return ;;
+	(--description) :; return ;;
+	(--name) :; return ;;
+	(--secrets-fetching) mapfile -t COMPREPLY < <(compgen -W "on off" -- "$cur"); return ;;
+	(--limit) :; return ;;
 	esac
 	case "${given[0]-} ${given[1]-} " in
-	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " get import list refresh status wait" -- "$cur"); fi ;;
+	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " get import list refresh status wait login context workspace deployment project organization audit" -- "$cur"); fi ;;
+	("context  ") mapfile -t COMPREPLY < <(compgen -W " list use delete" -- "$cur") ;;
+	("workspace  ") mapfile -t COMPREPLY < <(compgen -W " list create rename delete" -- "$cur") ;;
+	("deployment  ") mapfile -t COMPREPLY < <(compgen -W " list create rename delete" -- "$cur") ;;
+	("project  ") mapfile -t COMPREPLY < <(compgen -W " list create rename delete" -- "$cur") ;;
+	("organization  ") mapfile -t COMPREPLY < <(compgen -W " show set" -- "$cur") ;;
 	("get "*)
 		if [[ $cur == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "--reveal --team --socket --timeout --json --help" -- "$cur")
@@ -68,6 +78,131 @@ _connctl()
 	("wait "*)
 		if [[ $cur == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "--socket --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("login "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--manager --token-file --organization --workspace --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 1)); then
+			:
+		fi
+		;;
+	("context list "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--json --help" -- "$cur")
+		fi
+		;;
+	("context use "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("context delete "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("workspace list "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("workspace create "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--description --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("workspace rename "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		elif ((${#given[@]} == 3)); then
+			:
+		fi
+		;;
+	("workspace delete "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("deployment list "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("deployment create "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--description --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("deployment rename "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		elif ((${#given[@]} == 3)); then
+			:
+		fi
+		;;
+	("deployment delete "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("project list "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("project create "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--description --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("project rename "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		elif ((${#given[@]} == 3)); then
+			:
+		fi
+		;;
+	("project delete "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("organization show "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("organization set "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--name --secrets-fetching --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("audit "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--follow --limit --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
 		fi
 		;;
 	esac

@@ -10,7 +10,7 @@ _connctl()
 	fi
 	for ((i = 2; i < CURRENT; i++)); do
 		case ${words[i]} in
-		(--team | --socket | --timeout | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file) ((i++)) ;;
+		(--team | --socket | --timeout | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --description | --name | --secrets-fetching | --limit) ((i++)) ;;
 		(-*) ;;
 		(*) given+=(${words[i]}) ;;
 		esac
@@ -28,9 +28,19 @@ _connctl()
 	(--organization) _message value; return ;;
 	(--token-file) _files; return ;;
 	(--ca-file) _files; return ;;
+	(--context) _message value; return ;;
+	(--description) _message value; return ;;
+	(--name) _message value; return ;;
+	(--secrets-fetching) compadd -- on off; return ;;
+	(--limit) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  get import list refresh status wait; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  get import list refresh status wait login context workspace deployment project organization audit; fi ;;
+	("context  ") compadd --  list use delete ;;
+	("workspace  ") compadd --  list create rename delete ;;
+	("deployment  ") compadd --  list create rename delete ;;
+	("project  ") compadd --  list create rename delete ;;
+	("organization  ") compadd --  show set ;;
 	("get "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --reveal --team --socket --timeout --json --help
@@ -63,6 +73,131 @@ _connctl()
 	("wait "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --socket --timeout --json --help
+		fi
+		;;
+	("login "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --manager --token-file --organization --workspace --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 1)); then
+			_message value
+		fi
+		;;
+	("context list "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --json --help
+		fi
+		;;
+	("context use "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("context delete "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("workspace list "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		fi
+		;;
+	("workspace create "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --description --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("workspace rename "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		elif ((${#given[@]} == 3)); then
+			_message value
+		fi
+		;;
+	("workspace delete "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("deployment list "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		fi
+		;;
+	("deployment create "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --description --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("deployment rename "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		elif ((${#given[@]} == 3)); then
+			_message value
+		fi
+		;;
+	("deployment delete "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("project list "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		fi
+		;;
+	("project create "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --description --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("project rename "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		elif ((${#given[@]} == 3)); then
+			_message value
+		fi
+		;;
+	("project delete "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("organization show "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		fi
+		;;
+	("organization set "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --name --secrets-fetching --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		fi
+		;;
+	("audit "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --follow --limit --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
 		fi
 		;;
 	esac

@@ -41,6 +41,8 @@ struct ctl_import_options {
 	bool dry_run, update, insecure_http;
 };
 
+struct cli_line;
+
 struct ctl_options {
 	const char *socket;
 	const char *team; /* NULL: none */
@@ -49,6 +51,7 @@ struct ctl_options {
 	const char *word[CTL_MAX_WORDS]; /* the verb first */
 	size_t n_words;
 	struct ctl_import_options import;
+	const struct cli_line *line; /* what stood on the command line, of the verbs that read it */
 };
 
 /*
@@ -67,3 +70,7 @@ MUST_CHECK int ctl_list(const struct ctl_options *o);
 MUST_CHECK int ctl_refresh(const struct ctl_options *o);
 MUST_CHECK int ctl_status(const struct ctl_options *o);
 MUST_CHECK int ctl_wait(const struct ctl_options *o);
+MUST_CHECK int ctl_audit(const struct ctl_options *o);
+MUST_CHECK int ctl_context(const struct ctl_options *o); /* and login */
+MUST_CHECK int ctl_organization(const struct ctl_options *o);
+MUST_CHECK int ctl_place(const struct ctl_options *o); /* Workspaces, Deployments, projects */

@@ -118,6 +118,34 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	return buf_error(answer) ? 0 : size * n;
 }
 
+/* Copies the value of a header field of this name into out, "" when it is too long. */
+static void
+keep_field(char *out, size_t size, const char *name, const char *line, size_t n)
+{
+	size_t skip = strlen(name);
+
+	if (n <= skip || strncasecmp(line, name, skip) != 0)
+		return;
+	while (skip < n && strchr(" \t", line[skip]))
+		skip++;
+	while (n > skip && strchr(" \t\r\n", line[n - 1]))
+		n--;
+	if (n - skip >= size)
+		n = skip;
+	memcpy(out, line + skip, n - skip);
+	out[n - skip] = 0;
+}
+
+static size_t
+on_header(char *p, size_t size, size_t n, void *arg)
+{
+	struct http_head *head = arg;
+
+	keep_field(head->tag, sizeof head->tag, "ETag:", p, size * n);
+	keep_field(head->warning, sizeof head->warning, "Warning:", p, size * n);
+	return size * n;
+}
+
 static int
 add_header(struct http *h, const char *name, const char *value)
 {
@@ -169,6 +197,7 @@ set_transport(struct http *h, const struct http_options *o)
 	SET(CURLOPT_USERAGENT, "connctl/" CONND_VERSION);
 	SET(CURLOPT_ERRORBUFFER, h->error);
 	SET(CURLOPT_WRITEFUNCTION, on_body);
+	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HTTPHEADER, h->headers);
 	return code;
 }
@@ -214,23 +243,40 @@ http_free(struct http *h)
 	return NULL;
 }
 
+static CURLcode
+set_body(struct http *h, const struct http_request *q)
+{
+	CURLcode code = CURLE_OK;
+
+	SET(CURLOPT_CUSTOMREQUEST, NULL);
+	if (!q->body && strcmp(q->method, "GET") == 0) {
+		SET(CURLOPT_HTTPGET, 1L);
+	} else if (strcmp(q->method, "POST") == 0) {
+		SET(CURLOPT_POST, 1L);
+		SET(CURLOPT_POSTFIELDS, q->body ? buf_str(q->body) : "");
+		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(q->body ? q->body->len : 0));
+	} else {
+		SET(CURLOPT_HTTPGET, 1L);
+		SET(CURLOPT_CUSTOMREQUEST, q->method);
+	}
+	return code;
+}
+
 static int
-call_once(struct http *h, const char *url, const struct buf *body, struct buf *answer, char *why)
+call_once(struct http *h, const char *url, const struct http_request *q, struct buf *answer,
+    struct http_head *head, char *why)
 {
 	CURLcode code = CURLE_OK;
 	long status = 0;
 
 	buf_reset(answer);
+	*head = (struct http_head){ "", "" };
 	h->error[0] = 0;
 	SET(CURLOPT_URL, url);
 	SET(CURLOPT_WRITEDATA, answer);
-	if (body) {
-		SET(CURLOPT_POST, 1L);
-		SET(CURLOPT_POSTFIELDS, buf_str(body));
-		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
-	} else {
-		SET(CURLOPT_HTTPGET, 1L);
-	}
+	SET(CURLOPT_HEADERDATA, head);
+	if (code == CURLE_OK)
+		code = set_body(h, q);
 	if (code == CURLE_OK)
 		code = curl_easy_perform(h->easy);
 	if (code == CURLE_OK) {
@@ -264,23 +310,54 @@ pause_as_told(struct http *h)
 	return true;
 }
 
-int
-http_call(struct http *h, const char *path, const struct buf *body, struct buf *answer,
-    char why[static HTTP_WHY_SIZE])
+static int
+call(struct http *h, const struct http_request *q, struct buf *answer, struct http_head *head,
+    char *why)
 {
 	CLEANUP(buf_fini) struct buf url = BUF_INIT(URL_SIZE);
 	int status = -EIO;
 
 	buf_adds(&url, h->base);
-	buf_adds(&url, path);
+	buf_adds(&url, q->path);
 	if (buf_error(&url)) {
 		(void)snprintf(why, HTTP_WHY_SIZE, "the URL is too long");
 		return -EIO;
 	}
 	for (int i = 0; i < TRIES_WHEN_BUSY; i++) {
-		status = call_once(h, buf_str(&url), body, answer, why);
+		status = call_once(h, buf_str(&url), q, answer, head, why);
 		if (status != 429 || i == TRIES_WHEN_BUSY - 1 || !pause_as_told(h))
 			break;
 	}
 	return status;
+}
+
+int
+http_send(struct http *h, const struct http_request *q, struct buf *answer, struct http_head *head,
+    char why[static HTTP_WHY_SIZE])
+{
+	CLEANUP(buf_fini) struct buf line = BUF_INIT(256);
+	struct curl_slist match = { .next = h->headers };
+	int status;
+
+	if (!q->if_match)
+		return call(h, q, answer, head, why);
+	buf_addf(&line, "If-Match: %s", q->if_match);
+	match.data = line.data;
+	if (buf_error(&line) || curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, &match) != CURLE_OK) {
+		(void)snprintf(why, HTTP_WHY_SIZE, "out of memory");
+		return -EIO;
+	}
+	status = call(h, q, answer, head, why);
+	(void)curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, h->headers);
+	return status;
+}
+
+int
+http_call(struct http *h, const char *path, const struct buf *body, struct buf *answer,
+    char why[static HTTP_WHY_SIZE])
+{
+	struct http_head head;
+	struct http_request q = { .method = body ? "POST" : "GET", .path = path, .body = body };
+
+	return call(h, &q, answer, &head, why);
 }

@@ -35,6 +35,23 @@ MUST_CHECK int http_new(
     struct http **out, const struct http_options *o, char why[static HTTP_WHY_SIZE]);
 struct http *http_free(struct http *h); /* returns NULL */
 
+/* A response's ETag and Warning, "" when it has none; longer ones count as none. */
+struct http_head {
+	char tag[128];
+	char warning[512];
+};
+
+struct http_request {
+	const char *method; /* "GET", "POST", "DELETE" */
+	const char *path;   /* begins with /v1 */
+	const struct buf *body;
+	const char *if_match; /* NULL: none */
+};
+
+/* http_call() with any method and what stands in the response's head. */
+MUST_CHECK int http_send(struct http *h, const struct http_request *q, struct buf *answer,
+    struct http_head *head, char why[static HTTP_WHY_SIZE]);
+
 /*
  * GET (body NULL) or POST of path, which begins with /v1. Returns the status, the answer in *answer (reset
  * first; its max is the cap), or -EIO with a sentence in why when there is no whole answer. A 429 is

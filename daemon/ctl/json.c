@@ -222,6 +222,12 @@ json_get(const struct json *object, const char *name)
 	return json(cJSON_GetObjectItemCaseSensitive(tree(object), name));
 }
 
+struct json *
+json_member(struct json *object, const char *name)
+{
+	return json(cJSON_GetObjectItemCaseSensitive(tree(object), name));
+}
+
 const struct json *
 json_first(const struct json *container)
 {
@@ -302,6 +308,12 @@ json_new_bool(bool v)
 	return json(cJSON_CreateBool(v));
 }
 
+struct json *
+json_copy(const struct json *j)
+{
+	return json(cJSON_Duplicate(tree(j), true));
+}
+
 int
 json_take(struct json *object, const char *name, struct json *child)
 {
@@ -329,6 +341,12 @@ void
 json_remove(struct json *object, const char *name)
 {
 	cJSON_DeleteItemFromObjectCaseSensitive(tree(object), name);
+}
+
+void
+json_remove_at(struct json *array, size_t i)
+{
+	cJSON_DeleteItemFromArray(tree(array), (int)i);
 }
 
 /* --- writing -------------------------------------------------------------------------- */

@@ -29,7 +29,8 @@ enum scan_type json_type(const struct json *j);
 const struct json *json_get(const struct json *object, const char *name); /* NULL: absent */
 const struct json *json_first(const struct json *container);
 const struct json *json_next(const struct json *child);
-const char *json_name(const struct json *child); /* of an object's member */
+struct json *json_member(struct json *object, const char *name); /* to be changed; NULL: absent */
+const char *json_name(const struct json *child);                 /* of an object's member */
 size_t json_count(const struct json *container);
 
 const char *json_string(const struct json *j);     /* NULL when it is no string (or j is NULL) */
@@ -45,9 +46,11 @@ MUST_CHECK struct json *json_new_array(void);
 MUST_CHECK struct json *json_new_string(const char *s);
 MUST_CHECK struct json *json_new_int(int64_t v);
 MUST_CHECK struct json *json_new_bool(bool v);
+MUST_CHECK struct json *json_copy(const struct json *j); /* with its children */
 MUST_CHECK int json_take(struct json *object, const char *name, struct json *child); /* replaces */
 MUST_CHECK int json_append(struct json *array, struct json *child);
 void json_remove(struct json *object, const char *name);
+void json_remove_at(struct json *array, size_t i);
 
 /* Compact text. Failures stick in out. */
 void json_write(const struct json *j, struct buf *out);

@@ -18,6 +18,17 @@ static int (*const verb_run[N_VERBS])(const struct ctl_options *o) = {
 	[VERB_REFRESH] = ctl_refresh,
 	[VERB_STATUS] = ctl_status,
 	[VERB_WAIT] = ctl_wait,
+	[VERB_LOGIN] = ctl_context,
+	[VERB_CONTEXT_LIST] = ctl_context,
+	[VERB_CONTEXT_USE] = ctl_context,
+	[VERB_CONTEXT_DELETE] = ctl_context,
+	[VERB_PLACE_LIST] = ctl_place,
+	[VERB_PLACE_CREATE] = ctl_place,
+	[VERB_PLACE_RENAME] = ctl_place,
+	[VERB_PLACE_DELETE] = ctl_place,
+	[VERB_ORGANIZATION_SHOW] = ctl_organization,
+	[VERB_ORGANIZATION_SET] = ctl_organization,
+	[VERB_AUDIT] = ctl_audit,
 };
 
 static int

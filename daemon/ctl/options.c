@@ -169,9 +169,10 @@ static int
 defaults_apply(int verb, const char *getenv_socket, struct ctl_options *out, char *why)
 {
 	*out = (struct ctl_options){ .socket = CTL_DEFAULT_SOCKET,
-		.timeout_ms = verb == VERB_WAIT     ? CTL_WAIT_TIMEOUT_MS
-			      : verb == VERB_IMPORT ? CTL_IMPORT_TIMEOUT_MS
-						    : CTL_DEFAULT_TIMEOUT_MS };
+		.timeout_ms = verb == VERB_WAIT ? CTL_WAIT_TIMEOUT_MS
+			      : verb == VERB_IMPORT || verb >= VERB_LOGIN
+				  ? CTL_IMPORT_TIMEOUT_MS
+				  : CTL_DEFAULT_TIMEOUT_MS };
 	if (!getenv_socket || !getenv_socket[0])
 		return 0;
 	return socket_apply(getenv_socket, out, "CONND_SOCKET", why);
@@ -200,6 +201,7 @@ options_read(int argc, char *const argv[], const char *getenv_socket, struct cli
 		if (option_apply(&line->given[i], out, why) < 0)
 			return CLI_WRONG;
 	words_apply(line, out);
+	out->line = line;
 	if (line->verb->id == VERB_IMPORT)
 		fault = import_fault(&out->import);
 	if (fault)

@@ -3,78 +3,7 @@
 #include "ctl/verbs.h"
 
 #include "base/base.h"
-#include "ctl/ctl.h"
-
-/* --- options --------------------------------------------------------------------------- */
-
-#define SOCKET_HELP "Where connd listens. Without it: $CONND_SOCKET."
-
-static const struct cli_option socket_options[] = {
-	{ "socket", OPT_SOCKET, 0, "PATH", CTL_DEFAULT_SOCKET, SOCKET_HELP },
-	{ "timeout", OPT_TIMEOUT, 0, "TIME", "10s",
-	    "How long to wait for the whole response: 500ms, 3s, 2m. A bare number is seconds." },
-	{ "json", OPT_JSON, 0, NULL, NULL, "Prints JSON." },
-	{ 0 },
-};
-static const struct cli_group socket_group = { "Asking connd", socket_options };
-
-static const struct cli_option get_options[] = {
-	{ "reveal", OPT_REVEAL, 0, NULL, NULL,
-	    "Prints exactly the text that Airflow receives, secrets included, and one newline." },
-	{ "team", OPT_TEAM, 0, "TEAM", NULL,
-	    "Asks as a task of this team: TEAM___KEY is tried before KEY." },
-	{ 0 },
-};
-static const struct cli_group get_group = { NULL, get_options };
-
-static const struct cli_option wait_options[] = {
-	{ "socket", OPT_SOCKET, 0, "PATH", CTL_DEFAULT_SOCKET, SOCKET_HELP },
-	{ "timeout", OPT_TIMEOUT, 0, "TIME", "60s", "How long the whole wait may take." },
-	{ "json", OPT_JSON, 0, NULL, NULL, "Prints JSON." },
-	{ 0 },
-};
-static const struct cli_group wait_group = { NULL, wait_options };
-
-static const struct cli_option import_options[] = {
-	{ "connections", OPT_CONNECTIONS, 0, "FILE", NULL,
-	    "What \"airflow connections export FILE.json\" wrote." },
-	{ "variables", OPT_VARIABLES, 0, "FILE", NULL,
-	    "What \"airflow variables export FILE.json\" wrote." },
-	{ "from-airflow", OPT_FROM_AIRFLOW, CLI_OPTIONAL, "COMMAND", "airflow",
-	    "Runs both exports now, without a shell, into a directory that nobody else may enter "
-	    "and "
-	    "that is removed afterwards." },
-	{ "workspace", OPT_WORKSPACE, 0, "ID", NULL,
-	    "Makes objects of this Workspace, linked to each --deployment." },
-	{ "deployment", OPT_DEPLOYMENT, CLI_REPEATS, "ID", NULL,
-	    "A Deployment to link to. Without --workspace: the one whose own objects are made." },
-	{ "dry-run", OPT_DRY_RUN, 0, NULL, NULL, "Says what would be done, and does nothing." },
-	{ "update", OPT_UPDATE, 0, NULL, NULL,
-	    "Changes keys that exist with other values, which are skipped otherwise. Links, "
-	    "overrides, "
-	    "exclusions, auth types, and descriptions that Airflow does not have, stay. An update "
-	    "cannot remove a secret that the manager has and the file lacks: such a key is "
-	    "refused." },
-	{ "timeout", OPT_TIMEOUT, 0, "TIME", "30s",
-	    "How long one request to the manager may take." },
-	{ 0 },
-};
-static const struct cli_group import_group = { NULL, import_options };
-
-static const struct cli_option manager_options[] = {
-	{ "manager", OPT_MANAGER, CLI_NEEDED, "URL", NULL,
-	    "https://HOST[:PORT]. Plain http is for this machine alone unless --insecure-http is "
-	    "given." },
-	{ "organization", OPT_ORGANIZATION, CLI_NEEDED, "ID", NULL, "The organization." },
-	{ "token-file", OPT_TOKEN_FILE, CLI_NEEDED, "FILE", NULL,
-	    "The token, in a file that nobody else may read." },
-	{ "ca-file", OPT_CA_FILE, 0, "FILE", NULL, "Trusts these authorities only." },
-	{ "insecure-http", OPT_INSECURE_HTTP, 0, NULL, NULL,
-	    "Allows plain http to another machine." },
-	{ "json", OPT_JSON, 0, NULL, NULL, "Prints JSON." },
-	{ 0 },
-};
-static const struct cli_group manager_group = { "Asking the manager", manager_options };
+#include "ctl/options_table.h"
 
 /* --- verbs ----------------------------------------------------------------------------- */
 
@@ -84,17 +13,28 @@ static const struct cli_group manager_group = { "Asking the manager", manager_op
 		__VA_ARGS__, NULL                                                                  \
 	}
 
+/* in: where to look for it; own: what create takes besides. */
+#define PLACE_VERBS(noun, title, in, own)                                                          \
+	{ noun " list", VERB_PLACE_LIST, "", "list them",                                          \
+		"Lists each " title "'s name, id and description.", GROUPS(in, &group_session) },  \
+	    { noun " create", VERB_PLACE_CREATE, "NAME", "make one", "Makes a " title ".",         \
+		    GROUPS(own, in, &group_change, &group_session) },                              \
+	    { noun " rename", VERB_PLACE_RENAME, "NAME NEW", "give one another name",              \
+		    "Gives a " title ", named by id or name, another name. Its id stays.",         \
+		    GROUPS(in, &group_change, &group_session) },                                   \
+	{                                                                                          \
+		noun " delete", VERB_PLACE_DELETE, "NAME", "remove one",                           \
+		    "Removes a " title ", named by id or name, with its own objects, for good.",   \
+		    GROUPS(in, &group_change, &group_session)                                      \
+	}
+
 static const struct cli_verb verbs[] = {
 	{ "get", VERB_GET, "conn|var KEY", "one connection or variable, its secrets masked",
 	    "Shows one connection (conn) or Airflow variable (var) as connd serves it. Secrets are "
-	    "shown as ***: the password, every value of extra, a variable's value. If the key is "
-	    "not "
-	    "there, the error says how many keys connd holds, of which Deployment and how fresh, "
-	    "and "
-	    "names the nearest key that this user may read.\n\n"
+	    "shown as ***: the password, every value of extra, a variable's value.\n\n"
 	    "Exit code: 0 found, 1 not found, 2 usage, 3 connd cannot say (unreachable, not ready, "
 	    "expired, withheld, invalid), 4 denied.",
-	    GROUPS(&get_group, &socket_group) },
+	    GROUPS(&group_get, &group_socket) },
 	{ "import", VERB_IMPORT, "", "bring connections and variables from Airflow to a manager",
 	    "Brings connections and variables from Airflow into an Environment Manager, over HTTP, "
 	    "and "
@@ -108,10 +48,10 @@ static const struct cli_verb verbs[] = {
 	    "Exit code: 0 all is as the files say, 1 a key was skipped or refused, 2 usage or a "
 	    "file "
 	    "that is not an export, 3 the manager cannot be reached or understood, 4 denied.",
-	    GROUPS(&import_group, &manager_group) },
+	    GROUPS(&group_import, &group_manager) },
 	{ "list", VERB_LIST, "", "the keys of all connections and variables",
 	    "Lists the keys of the connections and variables that this user may ask for, sorted.",
-	    GROUPS(&socket_group) },
+	    GROUPS(&group_socket) },
 	{ "refresh", VERB_REFRESH, "", "have connd ask the manager now",
 	    "Has connd ask the manager for everything now, with the token read anew, and waits "
 	    "until "
@@ -122,22 +62,48 @@ static const struct cli_verb verbs[] = {
 	    "second at most.\n\n"
 	    "Exit code: 0 connd has what the manager has now, 2 usage, 3 the manager could not be "
 	    "asked, or not in time, 4 denied.",
-	    GROUPS(&socket_group) },
+	    GROUPS(&group_socket) },
 	{ "status", VERB_STATUS, "", "what connd holds and how fresh it is",
-	    "Shows what connd holds and how fresh it is, the manager's URL, ids with their names "
-	    "where "
-	    "those are known, the socket, when the token expires, whether changes are pushed, and "
-	    "the "
-	    "snapshot. Counts are of the keys that this user may read; root and connd's own user "
-	    "see "
-	    "all. The exit code is 0 whenever connd answers, whatever its state.",
-	    GROUPS(&socket_group) },
+	    "Shows what connd holds and how fresh it is. The exit code is 0 whenever connd "
+	    "answers, "
+	    "whatever its state.",
+	    GROUPS(&group_socket) },
 	{ "wait", VERB_WAIT, "", "wait until connd is ready",
 	    "Waits until connd is ready: with [require] in connd.conf, until those keys are there "
 	    "and "
 	    "young enough; else until it has data it may serve. connd itself need not run yet.\n\n"
 	    "Exit code: 0 ready, 2 usage, 3 not ready in time, 4 denied.",
-	    GROUPS(&wait_group) },
+	    GROUPS(&group_wait) },
+	{ "login", VERB_LOGIN, "[CONTEXT]", "store a manager and a token as a context",
+	    "Asks the manager whether it takes the token, stores both as a context (\"default\" "
+	    "unless "
+	    "named) and makes it the current one: contexts.json and NAME.token, of mode 0600, in "
+	    "$XDG_CONFIG_HOME/connctl or ~/.config/connctl.",
+	    GROUPS(&group_login) },
+	{ "context list", VERB_CONTEXT_LIST, "", "list the contexts",
+	    "Lists the contexts; a star marks the current one.", GROUPS(&group_json) },
+	{ "context use", VERB_CONTEXT_USE, "CONTEXT", "make a context the current one",
+	    "Makes a context the current one.", GROUPS(&group_json) },
+	{ "context delete", VERB_CONTEXT_DELETE, "CONTEXT", "forget a context and its token",
+	    "Removes a context and its token file from this machine. The token itself stays valid: "
+	    "\"connctl token revoke\" ends it.",
+	    GROUPS(&group_json) },
+	PLACE_VERBS("workspace", "Workspace", &group_none, &group_place),
+	PLACE_VERBS("deployment", "Deployment", &group_in_workspace, &group_place),
+	PLACE_VERBS("project", "project", &group_in_workspace, &group_project),
+	{ "organization show", VERB_ORGANIZATION_SHOW, "", "show the organization",
+	    "Shows the organization, and whether secrets may be read over the API.",
+	    GROUPS(&group_session) },
+	{ "organization set", VERB_ORGANIZATION_SET, "", "change the organization",
+	    "Changes the organization's name or the switch for reading secrets. Needs an OWNER of "
+	    "the "
+	    "organization. connd-manager alone lets the API change the switch.",
+	    GROUPS(&group_organization, &group_change, &group_session) },
+	{ "audit", VERB_AUDIT, "", "who changed or read what",
+	    "Shows who changed or read what, oldest first: the time, the action, the token, the "
+	    "type, the "
+	    "name and the fields, never a value. connd-manager alone has it.",
+	    GROUPS(&group_audit, &group_session) },
 };
 
 const struct cli_program ctl_program = {

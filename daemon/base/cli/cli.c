@@ -389,3 +389,12 @@ cli_has(const struct cli_line *line, int id)
 			return true;
 	return false;
 }
+
+const char *
+cli_value(const struct cli_line *line, int id)
+{
+	for (size_t i = line->n_given; i > 0; i--)
+		if (line->given[i - 1].option->id == id)
+			return line->given[i - 1].value;
+	return NULL;
+}

@@ -98,6 +98,8 @@ MUST_CHECK enum cli_verdict cli_read(const struct cli_program *p, int argc, char
     struct cli_line *out, char why[static CLI_WHY_SIZE]);
 /* Was an option of this id given? */
 bool cli_has(const struct cli_line *line, int id);
+/* The value of the last option of this id; NULL: it was not given. */
+const char *cli_value(const struct cli_line *line, int id);
 
 /* The writers append to out and leave failures in it. */
 

@@ -6,6 +6,7 @@
 #include "base/cli/words.h"
 
 #define WIDTH       80
+#define FEW_VERBS   3  /* of a noun that are listed one by one in the program's help */
 #define HELP_COLUMN 26 /* where the text beside an option or a verb begins */
 
 static const struct cli_option standard[] = {
@@ -105,6 +106,8 @@ groups(struct buf *out, const struct cli_verb *v)
 	const struct cli_group *g;
 
 	for (size_t i = 0; (g = v->group[i]); i++) {
+		if (!g->option->name)
+			continue;
 		buf_addf(out, "\n%s:\n", g->title ? g->title : "Options");
 		option_rows(out, g->option);
 	}
@@ -151,6 +154,24 @@ noun_rows(const struct cli_program *p, struct span noun, struct buf *out)
 			verb_row(out, &p->verb[i]);
 }
 
+/* A noun with many verbs is one row, with the verbs beside it. */
+static void
+noun_row(const struct cli_program *p, struct span noun, struct buf *out)
+{
+	CLEANUP(buf_fini) struct buf label = BUF_INIT(256), text = BUF_INIT(4096);
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_verbs; i++)
+		if (span_equal(cli_first_word(&p->verb[i]), noun))
+			buf_addf(&text, "%s%s", n++ ? ", " : "", cli_second_word(&p->verb[i]));
+	if (n <= FEW_VERBS) {
+		noun_rows(p, noun, out);
+		return;
+	}
+	buf_addf(&label, "%.*s VERB", (int)noun.n, noun.p);
+	row(out, &label, buf_str(&text), NULL);
+}
+
 static void
 program_help(const struct cli_program *p, const struct cli_verb *unnamed, struct buf *out)
 {
@@ -165,7 +186,7 @@ program_help(const struct cli_program *p, const struct cli_verb *unnamed, struct
 		buf_adds(out, "\nVerbs:\n");
 	for (size_t i = 0; i < p->n_verbs; i++)
 		if (*p->verb[i].name && cli_is_first_of_noun(p, i))
-			noun_rows(p, cli_first_word(&p->verb[i]), out);
+			noun_row(p, cli_first_word(&p->verb[i]), out);
 	if (unnamed) {
 		groups(out, unnamed);
 	} else {

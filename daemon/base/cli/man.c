@@ -101,6 +101,8 @@ option_write(struct buf *out, const struct cli_option *o)
 static void
 options_write(struct buf *out, const struct cli_option *o)
 {
+	if (!o->name)
+		return;
 	buf_adds(out, ".Bl -tag -width Ds\n");
 	for (; o->name; o++)
 		option_write(out, o);

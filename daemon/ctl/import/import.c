@@ -22,6 +22,7 @@
 #include "ctl/import/file.h"
 #include "ctl/json.h"
 #include "ctl/output.h"
+#include "ctl/token.h"
 
 #define MAX_REPORT ((size_t)LIMIT_OBJECTS * 1024)
 #define MAX_PATH   1024
@@ -73,23 +74,6 @@ no_memory(void)
 }
 
 /* --- what comes in --------------------------------------------------------------------- */
-
-static int
-read_token(const char *path, struct buf *token)
-{
-	char why[FILE_WHY_SIZE];
-
-	if (file_read_secret(path, token, why) < 0)
-		return ctl_fail(CTL_USAGE, NULL, "--token-file: %s", why);
-	while (token->len > 0 && strchr(" \t\r\n", token->data[token->len - 1]))
-		token->data[--token->len] = 0;
-	for (size_t i = 0; i < token->len; i++)
-		if (token->data[i] < 0x21 || token->data[i] > 0x7e)
-			token->len = 0;
-	if (!token->len)
-		return ctl_fail(CTL_USAGE, NULL, "--token-file: %s holds no token", path);
-	return CTL_YES;
-}
 
 /* One export, from a file or from Airflow itself. */
 static int
@@ -563,7 +547,7 @@ start_http(struct import *im, const struct ctl_options *o)
 		.insecure_http = im->o->insecure_http,
 		.timeout_ms = o->timeout_ms,
 		.on_pause = show_pause };
-	int code = read_token(im->o->token_file, &token), r;
+	int code = token_read("--token-file", im->o->token_file, &token), r;
 
 	if (code != CTL_YES)
 		return code;

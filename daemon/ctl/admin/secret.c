@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* secret_read(): never from the command line, which other users can read. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "ctl/admin/change.h"
+
+/* One line from the terminal with its echo off. */
+static int
+prompt_read(const char *prompt, struct buf *out)
+{
+	struct termios old, quiet;
+	int c = 0;
+
+	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &old) < 0)
+		return ctl_fail(CTL_USAGE, "Pass a file, or - for standard input.",
+		    "%s is asked for on a terminal, and there is none here", prompt);
+	(void)fprintf(stderr, "%s: ", prompt);
+	quiet = old;
+	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+	while ((c = getchar()) != EOF && c != '\n')
+		buf_addc(out, (char)c);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+	(void)fputc('\n', stderr);
+	return CTL_YES;
+}
+
+static int
+stdin_read(struct buf *out)
+{
+	char part[4096];
+	ssize_t n;
+
+	while ((n = read(STDIN_FILENO, part, sizeof part)) > 0)
+		buf_add(out, part, (size_t)n);
+	explicit_bzero(part, sizeof part);
+	if (n < 0)
+		return ctl_fail(CTL_USAGE, NULL, "standard input: %s", strerror(errno));
+	return CTL_YES;
+}
+
+int
+secret_read(const char *path, const char *prompt, struct buf *out)
+{
+	char why[FILE_WHY_SIZE];
+	int code = CTL_YES;
+
+	if (!path)
+		code = prompt_read(prompt, out);
+	else if (strcmp(path, "-") == 0)
+		code = stdin_read(out);
+	else if (file_read(path, out, why) < 0)
+		code = ctl_fail(CTL_USAGE, NULL, "%s", why);
+	if (code == CTL_YES && buf_error(out))
+		return ctl_fail(CTL_USAGE, NULL, "%s is too long", prompt);
+	if (code == CTL_YES && out->len && out->data[out->len - 1] == '\n')
+		out->data[--out->len] = 0;
+	return code;
+}

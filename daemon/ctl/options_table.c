@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of connctl, in the groups that its verbs take. */
+#include "ctl/options_table.h"
+
+#include "ctl/ctl.h"
+#include "ctl/verbs.h"
+
+#define SOCKET_HELP "Where connd listens. Without it: $CONND_SOCKET."
+
+static const struct cli_option socket_options[] = {
+	{ "socket", OPT_SOCKET, 0, "PATH", CTL_DEFAULT_SOCKET, SOCKET_HELP },
+	{ "timeout", OPT_TIMEOUT, 0, "TIME", "10s",
+	    "How long to wait for the whole response: 500ms, 3s, 2m. A bare number is seconds." },
+	{ "json", OPT_JSON, 0, NULL, NULL, "Prints JSON." },
+	{ 0 },
+};
+const struct cli_group group_socket = { "Asking connd", socket_options };
+
+static const struct cli_option get_options[] = {
+	{ "reveal", OPT_REVEAL, 0, NULL, NULL,
+	    "Prints exactly the text that Airflow receives, secrets included, and one newline." },
+	{ "team", OPT_TEAM, 0, "TEAM", NULL,
+	    "Asks as a task of this team: TEAM___KEY is tried before KEY." },
+	{ 0 },
+};
+const struct cli_group group_get = { NULL, get_options };
+
+static const struct cli_option wait_options[] = {
+	{ "socket", OPT_SOCKET, 0, "PATH", CTL_DEFAULT_SOCKET, SOCKET_HELP },
+	{ "timeout", OPT_TIMEOUT, 0, "TIME", "60s", "How long the whole wait may take." },
+	{ "json", OPT_JSON, 0, NULL, NULL, "Prints JSON." },
+	{ 0 },
+};
+const struct cli_group group_wait = { NULL, wait_options };
+
+static const struct cli_option import_options[] = {
+	{ "connections", OPT_CONNECTIONS, 0, "FILE", NULL,
+	    "What \"airflow connections export FILE.json\" wrote." },
+	{ "variables", OPT_VARIABLES, 0, "FILE", NULL,
+	    "What \"airflow variables export FILE.json\" wrote." },
+	{ "from-airflow", OPT_FROM_AIRFLOW, CLI_OPTIONAL, "COMMAND", "airflow",
+	    "Runs both exports now, without a shell, into a directory that nobody else may enter "
+	    "and "
+	    "that is removed afterwards." },
+	{ "workspace", OPT_WORKSPACE, 0, "ID", NULL,
+	    "Makes objects of this Workspace, linked to each --deployment." },
+	{ "deployment", OPT_DEPLOYMENT, CLI_REPEATS, "ID", NULL,
+	    "A Deployment to link to. Without --workspace: the one whose own objects are made." },
+	{ "dry-run", OPT_DRY_RUN, 0, NULL, NULL, "Says what would be done, and does nothing." },
+	{ "update", OPT_UPDATE, 0, NULL, NULL,
+	    "Changes keys that exist with other values, which are skipped otherwise. Links, "
+	    "overrides, "
+	    "exclusions, auth types, and descriptions that Airflow does not have, stay. An update "
+	    "cannot remove a secret that the manager has and the file lacks: such a key is "
+	    "refused." },
+	{ "timeout", OPT_TIMEOUT, 0, "TIME", "30s",
+	    "How long one request to the manager may take." },
+	{ 0 },
+};
+const struct cli_group group_import = { NULL, import_options };
+
+static const struct cli_option manager_options[] = {
+	{ "manager", OPT_MANAGER, CLI_NEEDED, "URL", NULL,
+	    "https://HOST[:PORT]. Plain http is for this machine alone unless --insecure-http is "
+	    "given." },
+	{ "organization", OPT_ORGANIZATION, CLI_NEEDED, "ID", NULL, "The organization." },
+	{ "token-file", OPT_TOKEN_FILE, CLI_NEEDED, "FILE", NULL,
+	    "The token, in a file that nobody else may read." },
+	{ "ca-file", OPT_CA_FILE, 0, "FILE", NULL, "Trusts these authorities only." },
+	{ "insecure-http", OPT_INSECURE_HTTP, 0, NULL, NULL,
+	    "Allows plain http to another machine." },
+	{ "json", OPT_JSON, 0, NULL, NULL, "Prints JSON." },
+	{ 0 },
+};
+const struct cli_group group_manager = { "Asking the manager", manager_options };
+
+/* --- administration ---------------------------------------------------------------------- */
+
+static const struct cli_option session_options[] = {
+	{ "context", OPT_CONTEXT, 0, "NAME", NULL,
+	    "A manager that \"connctl login\" has stored. Without it: ASTRO_API_TOKEN (with "
+	    "ASTRO_DOMAIN) if "
+	    "it is set, then the current context." },
+	{ "manager", OPT_MANAGER, 0, "URL", NULL,
+	    "https://HOST[:PORT], in place of a context. Plain http is for this machine alone "
+	    "unless "
+	    "--insecure-http is given." },
+	{ "organization", OPT_ORGANIZATION, 0, "ID", NULL,
+	    "The organization, if the token does not name it." },
+	{ "token-file", OPT_TOKEN_FILE, 0, "FILE", NULL,
+	    "The token, in a file that nobody else may read." },
+	{ "ca-file", OPT_CA_FILE, 0, "FILE", NULL, "Trusts these authorities only." },
+	{ "insecure-http", OPT_INSECURE_HTTP, 0, NULL, NULL,
+	    "Allows plain http to another machine." },
+	{ "timeout", OPT_TIMEOUT, 0, "TIME", "30s",
+	    "How long one request to the manager may take." },
+	{ "json", OPT_JSON, 0, NULL, NULL, "Prints JSON." },
+	{ 0 },
+};
+const struct cli_group group_session = { "Administration", session_options };
+
+static const struct cli_option change_options[] = {
+	{ "yes", OPT_YES, 0, NULL, NULL,
+	    "Makes the change without asking. Off a terminal nothing is changed without it." },
+	{ "dry-run", OPT_DRY_RUN, 0, NULL, NULL, "Shows the change and does not make it." },
+	{ 0 },
+};
+const struct cli_group group_change = { "Changes", change_options };
+
+static const struct cli_option in_workspace_options[] = {
+	{ "workspace", OPT_IN_WORKSPACE, 0, "NAME", NULL,
+	    "The Workspace, by id or name. Without it: the context's, or the only one there is." },
+	{ 0 },
+};
+const struct cli_group group_in_workspace = { "The Workspace", in_workspace_options };
+
+static const struct cli_option place_options[] = {
+	{ "description", OPT_DESCRIPTION, 0, "TEXT", NULL, "What it is for." },
+	{ 0 },
+};
+const struct cli_group group_place = { NULL, place_options };
+
+static const struct cli_option project_options[] = {
+	{ "description", OPT_DESCRIPTION, 0, "TEXT", NULL, "What it is for." },
+	{ "deployment", OPT_TARGET, 0, "NAME", NULL,
+	    "The Deployment it belongs to, by id or name." },
+	{ 0 },
+};
+const struct cli_group group_project = { NULL, project_options };
+
+static const struct cli_option organization_options[] = {
+	{ "name", OPT_NAME, 0, "NAME", NULL, "Its new name." },
+	{ "secrets-fetching", OPT_SECRETS_FETCHING, 0, "on|off", NULL,
+	    "Whether secrets may be read over the API at all. While it is off, connd gets none." },
+	{ 0 },
+};
+const struct cli_group group_organization = { NULL, organization_options };
+
+static const struct cli_option audit_options[] = {
+	{ "follow", OPT_FOLLOW, 0, NULL, NULL,
+	    "Goes on with new entries every two seconds, until it is stopped. With --json each is "
+	    "one line." },
+	{ "limit", OPT_LIMIT, 0, "N", "50", "How many entries, the newest ones." },
+	{ "workspace", OPT_IN_WORKSPACE, 0, "NAME", NULL, "Only what is in this Workspace." },
+	{ 0 },
+};
+const struct cli_group group_audit = { NULL, audit_options };
+
+static const struct cli_option login_options[] = {
+	{ "manager", OPT_MANAGER, CLI_NEEDED, "URL", NULL,
+	    "https://HOST[:PORT]. Plain http is for this machine alone unless --insecure-http is "
+	    "given." },
+	{ "token-file", OPT_TOKEN_FILE, 0, "FILE", NULL,
+	    "The token, in a file that nobody else may read; - is standard input. Without it, it "
+	    "is asked "
+	    "for on the terminal and not shown." },
+	{ "organization", OPT_ORGANIZATION, 0, "ID", NULL,
+	    "The organization, if the token does not name it." },
+	{ "workspace", OPT_IN_WORKSPACE, 0, "NAME", NULL,
+	    "The Workspace that verbs mean when they do not name one." },
+	{ "ca-file", OPT_CA_FILE, 0, "FILE", NULL, "Trusts these authorities only." },
+	{ "insecure-http", OPT_INSECURE_HTTP, 0, NULL, NULL,
+	    "Allows plain http to another machine." },
+	{ "timeout", OPT_TIMEOUT, 0, "TIME", "30s",
+	    "How long one request to the manager may take." },
+	{ "json", OPT_JSON, 0, NULL, NULL, "Prints the context as JSON." },
+	{ 0 },
+};
+const struct cli_group group_login = { NULL, login_options };
+
+static const struct cli_option json_options[] = {
+	{ "json", OPT_JSON, 0, NULL, NULL, "Prints JSON." },
+	{ 0 },
+};
+const struct cli_group group_json = { NULL, json_options };
+
+static const struct cli_option no_options[] = { { 0 } };
+const struct cli_group group_none = { NULL, no_options };

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The groups of options that connctl's verbs take. */
+#pragma once
+
+#include "base/cli/cli.h"
+
+extern const struct cli_group group_socket;
+extern const struct cli_group group_get;
+extern const struct cli_group group_wait;
+extern const struct cli_group group_import;
+extern const struct cli_group group_manager;
+extern const struct cli_group group_session;
+extern const struct cli_group group_change;
+extern const struct cli_group group_in_workspace;
+extern const struct cli_group group_place;
+extern const struct cli_group group_project;
+extern const struct cli_group group_organization;
+extern const struct cli_group group_audit;
+extern const struct cli_group group_login;
+extern const struct cli_group group_json;
+extern const struct cli_group group_none; /* no options */

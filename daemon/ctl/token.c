@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/token.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "ctl/ctl.h"
+#include "ctl/json.h"
+
+bool
+token_trim(struct buf *token)
+{
+	while (token->len > 0 && strchr(" \t\r\n", token->data[token->len - 1]))
+		token->data[--token->len] = 0;
+	for (size_t i = 0; i < token->len; i++)
+		if (token->data[i] < 0x21 || token->data[i] > 0x7e)
+			return false;
+	return token->len > 0;
+}
+
+int
+token_read(const char *what, const char *path, struct buf *out)
+{
+	char why[FILE_WHY_SIZE];
+
+	if (file_read_secret(path, out, why) < 0)
+		return ctl_fail(CTL_USAGE, NULL, "%s: %s", what, why);
+	if (!token_trim(out))
+		return ctl_fail(CTL_USAGE, NULL, "%s: %s: does not hold a token", what, path);
+	return CTL_YES;
+}
+
+/* One letter of base64url as its six bits; -1: it is none. */
+static int
+six_bits(char c)
+{
+	static const char letters[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	const char *at = c ? strchr(letters, c) : NULL;
+
+	return at ? (int)(at - letters) : -1;
+}
+
+static bool
+base64url(struct span text, struct buf *out)
+{
+	unsigned bits = 0, n = 0;
+
+	for (size_t i = 0; i < text.n; i++) {
+		int six = six_bits(text.p[i]);
+
+		if (six < 0)
+			return false;
+		bits = bits << 6 | (unsigned)six;
+		n += 6;
+		if (n >= 8) {
+			n -= 8;
+			buf_addc(out, (char)(bits >> n & 0xff));
+		}
+	}
+	return !buf_error(out);
+}
+
+/* The second of a JWT's three parts. */
+static struct span
+payload(struct span token)
+{
+	const char *a = memchr(token.p, '.', token.n), *b;
+
+	if (!a)
+		return (struct span){ 0 };
+	b = memchr(a + 1, '.', token.n - (size_t)(a + 1 - token.p));
+	return b ? (struct span){ a + 1, (size_t)(b - a - 1) } : (struct span){ 0 };
+}
+
+static bool
+find_organization(const struct json *claims, char *out)
+{
+	static const char name[] = "organizationId:";
+	const struct json *all = json_get(claims, "permissions"), *j;
+	const char *text;
+
+	for (j = all && json_type(all) == SCAN_ARRAY ? json_first(all) : NULL; j;
+	     j = json_next(j)) {
+		text = json_string(j);
+		if (!text || strncmp(text, name, strlen(name)) != 0)
+			continue;
+		text += strlen(name);
+		if (!*text || strlen(text) >= TOKEN_ID_SIZE ||
+		    strspn(
+			text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
+			strlen(text))
+			return false;
+		memcpy(out, text, strlen(text) + 1);
+		return true;
+	}
+	return false;
+}
+
+bool
+token_organization(struct span token, char out[static TOKEN_ID_SIZE])
+{
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(LIMIT_TOKEN);
+	struct json *claims = NULL;
+	struct span part = payload(token);
+	bool found = false;
+
+	if (!part.n || !base64url(part, &text))
+		return false;
+	if (json_parse(&claims, span_of_buf(&text), NULL) == 0 && json_type(claims) == SCAN_OBJECT)
+		found = find_organization(claims, out);
+	json_free(claims);
+	return found;
+}
