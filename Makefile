@@ -323,7 +323,7 @@ APT_BUILD := gcc make pkg-config libc6-dev \
 	zlib1g-dev
 APT_TEST := libcmocka-dev clang libclang-rt-CLANG-dev clang-format clang-tidy cppcheck shellcheck \
 	mandoc varlink-go zsh fish \
-	systemd dbus libnss-systemd procps util-linux strace gdb binutils nginx \
+	systemd dbus libnss-systemd prometheus procps util-linux strace gdb binutils nginx \
 	podman runc qemu-user-static \
 	python3 python3-venv python3-dev git curl ca-certificates openssl
 
@@ -341,6 +341,7 @@ SYSUSERSDIR  ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR  ?= $(PREFIX)/lib/tmpfiles.d
 EXAMPLES     := $(PREFIX)/share/doc/connd/examples
 CONFIGS      := conf/connd.conf conf/connd-manager.conf
+AS_EXAMPLES  := $(CONFIGS) $(wildcard conf/prometheus/*)
 
 # Of a file in this tree: where it is installed.
 installed_man  = $(PREFIX)/share/man/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
@@ -358,7 +359,7 @@ INSTALLED     := $(patsubst $(BIN)/%,$(PREFIX)/bin/%,$(PROGRAMS)) \
 	$(foreach f,$(UNITS),$(call installed_unit,$f)) \
 	$(patsubst systemd/%.sysusers,$(SYSUSERSDIR)/%.conf,$(wildcard systemd/*.sysusers)) \
 	$(patsubst systemd/%.tmpfiles,$(TMPFILESDIR)/%.conf,$(wildcard systemd/*.tmpfiles)) \
-	$(patsubst conf/%,$(EXAMPLES)/%,$(CONFIGS))
+	$(addprefix $(EXAMPLES)/,$(notdir $(AS_EXAMPLES)))
 
 # A configuration that is there already is the operator's and stays.
 .PHONY: install uninstall
@@ -373,7 +374,7 @@ install: $(PROGRAMS) ## programs, units, manual pages, completions, example conf
 		$(DESTDIR)$(SYSUSERSDIR)/$(patsubst %.sysusers,%.conf,$(notdir $f)) &&) :
 	$(foreach f,$(wildcard systemd/*.tmpfiles),install -D -m 0644 $f \
 		$(DESTDIR)$(TMPFILESDIR)/$(patsubst %.tmpfiles,%.conf,$(notdir $f)) &&) :
-	install -D -m 0644 -t $(DESTDIR)$(EXAMPLES) $(CONFIGS)
+	install -D -m 0644 -t $(DESTDIR)$(EXAMPLES) $(AS_EXAMPLES)
 	install -d $(DESTDIR)/etc/connd
 	for f in $(CONFIGS); do \
 		[ -e $(DESTDIR)/etc/connd/$${f##*/} ] || install -m 0644 $$f $(DESTDIR)/etc/connd || exit 1; done
