@@ -130,3 +130,37 @@ def test_a_change_is_seen_at_once_and_answered_when_it_is_on_disk(slow: Manager)
     assert send(slow, "GET", path).body["totalCount"] == 1
     assert send(slow, "GET", path + "&showSecrets=true").status == 403
     slow.stop()
+
+
+def test_rights_are_taken_though_the_disk_fails(workdir: Path) -> None:
+    manager = Manager(workdir)
+    data = ["--data", str(manager.data)]
+    worker = manager.command(
+        "token", "create", *data, "--name", "w", "--scope", "organization", "--scope-id",
+        manager.organization, "--role", "MEMBER",
+    )  # fmt: skip
+    strace: list[str | Path] = [
+        "strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fdatasync",
+        "-e", "inject=fdatasync:error=EIO",
+    ]  # fmt: skip
+    manager.launch(
+        "--listen", f"127.0.0.1:{manager.port}", wrap=lambda argv: [*strace, *argv],
+        env={"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"},
+    )  # fmt: skip
+    body = {"objectKey": "k", "objectType": "AIRFLOW_VARIABLE", "scope": "WORKSPACE",
+            "scopeEntityId": manager.workspace}  # fmt: skip
+    assert send(manager, "POST", objects(manager), body).status == 500
+    path = f"/v1/organizations/{manager.organization}"
+    revoked = send(manager, "DELETE", f"{path}/tokens/{worker['id']}")
+    assert revoked.status == 202, revoked.raw
+    assert "restart" in revoked.body["message"]
+    assert manager.request("GET", "/v1/organizations", token=worker["token"])[0] == 401
+    off = send(manager, "POST", path, {"environmentSecretsFetching": False})
+    assert off.status == 202, off.raw
+    assert not send(manager, "GET", path).body["environmentSecretsFetching"]
+    assert send(manager, "POST", path, {"environmentSecretsFetching": True}).status == 500
+    said = manager.command("organization", "set", *data, "--secrets-fetching", "off")
+    assert said == {"id": manager.organization, "secretsFetching": False, "durable": False}
+    assert manager.program
+    manager.program.kill()
+    manager.program = None

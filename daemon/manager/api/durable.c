@@ -46,11 +46,21 @@ durable_forget(struct durable_wait *w)
 	w->in = NULL;
 }
 
-bool
-durable_wait(struct durable *d, struct durable_wait *w)
+/* What became of the commits up to that one, whose sync has ended. */
+static int
+result_of(const struct store_synced *now, uint64_t commits)
 {
+	return commits <= now->failed ? now->error : 0;
+}
+
+bool
+durable_wait(struct durable *d, struct durable_wait *w, int *r)
+{
+	struct store_synced now = store_synced(d->store);
+
 	w->commits = store_commits(d->store);
-	if (!d->synced || store_synced(d->store).upto >= w->commits)
+	*r = result_of(&now, w->commits);
+	if (!d->synced || now.upto >= w->commits)
 		return false;
 	w->in = d;
 	w->until_ms = clock_boot_ms() + PATIENCE_MS;
@@ -83,7 +93,7 @@ on_synced(evutil_socket_t fd, short what, void *arg)
 	store_sync_turn(d->store);
 	now = store_synced(d->store);
 	while (d->first && d->first->commits <= now.upto)
-		finish_first(d, d->first->commits <= now.failed ? now.error : 0);
+		finish_first(d, result_of(&now, d->first->commits));
 	set_deadline(d);
 }
 
@@ -138,6 +148,7 @@ durable_free(struct durable *d)
 struct withheld {
 	struct durable_wait wait; /* first */
 	struct http_conn *conn;
+	bool in_memory; /* of the request */
 };
 
 static void
@@ -156,7 +167,10 @@ on_done(struct durable_wait *w, int r)
 
 	if (r < 0) {
 		http_conn_discard(h->conn);
-		respond_internal_error(h->conn, r);
+		if (h->in_memory)
+			respond_not_durable(h->conn);
+		else
+			respond_internal_error(h->conn, r);
 	} else {
 		http_conn_release(h->conn);
 	}
@@ -168,6 +182,7 @@ durable_serve(struct durable *d, struct request *rq, request_handler *handler)
 {
 	struct withheld *h = mem_zalloc(sizeof *h);
 	uint64_t before = store_commits(d->store);
+	int r = 0;
 
 	if (!h) {
 		respond_internal_error(rq->conn, -ENOMEM);
@@ -181,8 +196,7 @@ durable_serve(struct durable *d, struct request *rq, request_handler *handler)
 		mem_free(h);
 		return;
 	}
-	if (store_commits(d->store) != before && durable_wait(d, &h->wait))
-		return;
-	http_conn_release(rq->conn);
-	mem_free(h);
+	h->in_memory = rq->in_memory;
+	if (store_commits(d->store) == before || !durable_wait(d, &h->wait, &r))
+		on_done(&h->wait, r);
 }

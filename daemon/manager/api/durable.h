@@ -3,8 +3,8 @@
  * Responses to changes wait until the change is on disk; nobody else does.
  *
  * A handler makes its change and responds, in a straight line. Its response is withheld until the
- * store's disk thread has synced what the handler committed, and becomes a 500 when that fails or
- * takes too long.
+ * store's disk thread has synced what the handler committed. When that fails or takes too long, it
+ * becomes a 500, or a 202 when the change is in effect all the same (rq->in_memory).
  */
 #pragma once
 
@@ -31,8 +31,9 @@ struct durable_wait {
 	void (*done)(struct durable_wait *w, int r); /* 0, or -errno: it may be lost */
 };
 /*
- * done() comes when all that is committed now is on disk. False: it is, and done() does not come.
+ * done() comes when all that is committed now is on disk. False: its sync has ended already, with
+ * *r as done() would have it, and done() does not come.
  */
-MUST_CHECK bool durable_wait(struct durable *d, struct durable_wait *w);
+MUST_CHECK bool durable_wait(struct durable *d, struct durable_wait *w, int *r);
 void durable_forget(
     struct durable_wait *w); /* done() does not come any more; fine when not waiting */

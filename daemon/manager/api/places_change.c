@@ -47,6 +47,8 @@ is_done(struct request *rq, enum scope scope, int r)
 {
 	if (r < 0)
 		respond_internal_error(rq->conn, r);
+	else if (r == STORE_NOT_DURABLE)
+		respond_not_durable(rq->conn);
 	else if (r == STORE_CONFLICT)
 		respond_error(rq->conn, 409, words[scope].taken);
 	else if (r == STORE_NOT_EMPTY)
@@ -209,6 +211,7 @@ change_place(
 	if (set->name.p || set->description.p || set->has_cicd || set->deployment ||
 	    set->has_secrets)
 		r = store_entity_update(rq->api->store, scope, id, set, &rq->actor);
+	rq->in_memory = set->has_secrets && !set->secrets_fetching;
 	if (is_done(rq, scope, r))
 		respond_place(rq, scope, id);
 }

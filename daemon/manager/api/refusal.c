@@ -105,7 +105,19 @@ respond_internal_error(struct http_conn *conn, int r)
 	}
 	log_error("request failed", LOG_STR("request", http_conn_request_id(conn)),
 	    LOG_STR("reason", strerror(-r)));
-	write_error(conn, 500, NULL, "The request could not be served", NULL);
+	write_error(conn, 500, NULL,
+	    r == -ENOSPC ? "The manager's disk is full: nothing can be changed until it has room"
+			 : "The request could not be served",
+	    NULL);
+}
+
+void
+respond_not_durable(struct http_conn *conn)
+{
+	write_error(conn, 202, NULL,
+	    "It is in effect, but not on disk: a restart of the manager before that undoes it; the "
+	    "manager's log says why, and when it is written",
+	    NULL);
 }
 
 void

@@ -67,6 +67,7 @@ struct request {
 	const char *route_name; /* NULL: none of its own */
 	int fault_status;       /* ordered by --fault: what it is refused with */
 	int64_t fault_after;    /* and its Retry-After, of a 429 */
+	bool in_memory;         /* its change is in effect, whatever the disk does */
 	bool withhold;          /* ordered by --fault: secrets that may be shown are not */
 	char *warning;          /* the response's Warning field; NULL: none */
 	char *ignored;          /* what actor.ignored points to */

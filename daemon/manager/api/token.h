@@ -97,7 +97,8 @@ enum token_refusal {
 MUST_CHECK int token_renew(struct token_authority *a, const struct id *old, int64_t now_ms,
     const struct store_actor *by, struct id *id, struct buf *text);
 /*
- * Revokes the token's whole family, at once. 0, STORE_NOT_FOUND, or -errno; twice is not an error.
+ * Revokes the token's whole family, at once. 0, STORE_NOT_FOUND, STORE_NOT_DURABLE, or -errno;
+ * twice is not an error.
  */
 MUST_CHECK int token_revoke(
     struct token_authority *a, const struct id *id, int64_t now_ms, const struct store_actor *by);

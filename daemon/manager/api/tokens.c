@@ -283,8 +283,11 @@ tokens_revoke(struct request *rq)
 		return;
 	id = t.id;
 	r = token_revoke(rq->api->tokens, &id, clock_wall_ms(), &rq->actor);
+	rq->in_memory = true;
 	if (r < 0)
 		respond_internal_error(rq->conn, r);
+	else if (r == STORE_NOT_DURABLE)
+		respond_not_durable(rq->conn);
 	else if (r > 0)
 		request_not_found(rq, the_token);
 	else

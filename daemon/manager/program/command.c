@@ -69,12 +69,21 @@ token_create(const struct command_env *env, const struct options *o, struct buf 
 	return r;
 }
 
+/* Of a change that works in memory: whether it is more than that goes into *durable. */
 static int
-token_revoke_id(const struct command_env *env, const struct options *o, struct buf *out, char *why)
+take_durable(int r, bool *durable)
 {
-	int r = explain(token_revoke(env->tokens, &o->id, clock_wall_ms(), &command_line),
-	    "there is no token with this --id", "", why);
+	*durable = r != STORE_NOT_DURABLE;
+	return *durable ? r : 0;
+}
 
+static int
+token_revoke_id(const struct command_env *env, const struct options *o, struct buf *out,
+    bool *durable, char *why)
+{
+	int r = token_revoke(env->tokens, &o->id, clock_wall_ms(), &command_line);
+
+	r = explain(take_durable(r, durable), "there is no token with this --id", "", why);
 	if (r == 0)
 		buf_addf(out, "{\"id\":\"%s\"}", o->id.s);
 	return r;
@@ -100,7 +109,8 @@ find_organization(const struct command_env *env, struct id *out)
 }
 
 static int
-organization_set(const struct command_env *env, const struct options *o, struct buf *out, char *why)
+organization_set(const struct command_env *env, const struct options *o, struct buf *out,
+    bool *durable, char *why)
 {
 	struct id id;
 	int r = find_organization(env, &id);
@@ -108,7 +118,7 @@ organization_set(const struct command_env *env, const struct options *o, struct 
 	if (r == 0)
 		r = store_organization_set_secrets(
 		    env->store, &id, o->secrets_fetching, &command_line);
-	r = explain(r, "there is no organization", "", why);
+	r = explain(take_durable(r, durable), "there is no organization", "", why);
 	if (r == 0)
 		buf_addf(out, "{\"id\":\"%s\",\"secretsFetching\":%s}", id.s,
 		    o->secrets_fetching ? "true" : "false");
@@ -248,9 +258,9 @@ command_run(const struct command_env *env, const struct options *o, struct buf *
 	case VERB_TOKEN_CREATE:
 		return token_create(env, o, out, why);
 	case VERB_TOKEN_REVOKE:
-		return token_revoke_id(env, o, out, why);
+		return token_revoke_id(env, o, out, durable, why);
 	case VERB_ORGANIZATION_SET:
-		return organization_set(env, o, out, why);
+		return organization_set(env, o, out, durable, why);
 	case VERB_ROTATE_KEY:
 		return rotate_key(env, o, out, why);
 	case VERB_DEPLOYMENT_LIST:

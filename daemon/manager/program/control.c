@@ -283,17 +283,20 @@ run_command(struct peer *p, const struct options *o)
 	uint64_t before = store_commits(env->store);
 	char why[COMMAND_WHY_SIZE] = "out of memory";
 	bool durable = true;
+	int r = 0;
 
 	p->in_memory = command_works_in_memory(o);
 	if (command_run(env, o, &p->done, &durable, why) < 0 || buf_error(&p->done)) {
 		reply_error(p, why);
 		return;
 	}
-	if (!durable)
+	if (!durable) {
+		command_not_durable(&p->done);
 		reply_done(p, COMMAND_NOT_DURABLE);
-	else if (store_commits(env->store) == before ||
-		 !durable_wait(p->control->durable, &p->wait))
-		reply_done(p, NULL);
+	} else if (store_commits(env->store) == before ||
+		   !durable_wait(p->control->durable, &p->wait, &r)) {
+		on_durable(&p->wait, r);
+	}
 }
 
 static void

@@ -66,6 +66,8 @@ put_store(struct buf *b, const struct store_stats *st)
 	    "connd_manager_commits_total %" PRIu64 "\n",
 	    st->commits);
 	gauge(b, "commits_not_on_disk", "Committed and not yet synced.", st->not_on_disk);
+	gauge(b, "changes_in_memory", "In effect, and not yet committed: a restart undoes them.",
+	    st->in_memory);
 }
 
 static void

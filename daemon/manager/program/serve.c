@@ -130,6 +130,7 @@ open_store(struct serving *v, const struct options *o, char *why)
 
 	if (r < 0)
 		return r;
+	store_keep_reserve(v->env.store);
 	r = store_sync_in_thread(v->env.store);
 	if (r < 0)
 		snprintf(

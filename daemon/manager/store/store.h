@@ -41,6 +41,7 @@ enum store_result {
 	/* A Workspace, Deployment or project it refers to does not exist (struct store_fault). */
 	STORE_NO_ENTITY,
 	STORE_STALE, /* it is not in the state that the caller expects: see struct store_version */
+	STORE_NOT_DURABLE, /* it is in effect, but in memory alone: see store_keep_reserve() */
 };
 
 /*
@@ -210,8 +211,8 @@ MUST_CHECK int store_entity_list_sorted(struct store *s, enum scope scope, const
     const struct store_entity_order *order, int (*each)(void *arg, const struct store_entity *e),
     void *arg);
 /*
- * Sets all members or none. STORE_NOT_FOUND, or as store_entity_create(). The audit log names the
- * members that changed.
+ * Sets all members or none. STORE_NOT_FOUND, or as store_entity_create(); for an organization's
+ * switch alone, set to off, STORE_NOT_DURABLE. The audit log names the members that changed.
  */
 MUST_CHECK int store_entity_update(struct store *s, enum scope scope, const struct id *id,
     const struct store_entity_set *set, const struct store_actor *by);
@@ -223,6 +224,7 @@ MUST_CHECK int store_entity_update(struct store *s, enum scope scope, const stru
  */
 MUST_CHECK int store_entity_delete(
     struct store *s, enum scope scope, const struct id *id, const struct store_actor *by);
+/* Switching it off: STORE_NOT_DURABLE. */
 MUST_CHECK int store_organization_set_secrets(
     struct store *s, const struct id *id, bool on, const struct store_actor *by);
 /* Where an entity is; for a Workspace, Deployment or project itself included. */
@@ -487,7 +489,10 @@ MUST_CHECK int store_token_create(struct store *s, const struct store_token *t,
 MUST_CHECK int store_token_get(struct store *s, const struct id *id, struct store_token *out);
 MUST_CHECK int store_token_find(
     struct store *s, const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], struct store_token *out);
-/* Revokes the token's whole family. Revoking twice is not an error. STORE_NOT_FOUND. */
+/*
+ * Revokes the token's whole family. Revoking twice is not an error. STORE_NOT_FOUND,
+ * STORE_NOT_DURABLE.
+ */
 MUST_CHECK int store_token_revoke(
     struct store *s, const struct id *id, int64_t now_ms, const struct store_actor *by);
 /*
@@ -537,6 +542,13 @@ MUST_CHECK int store_rewrap(struct store *s);
  * later: a thread syncs it, so that nobody else waits for the disk. 0 or -errno.
  */
 MUST_CHECK int store_sync_in_thread(struct store *s);
+/*
+ * For a server. Keeps disk space for changes that must not fail: revocations, and fetching secrets
+ * switched off. When they cannot be written all the same, they take effect in memory, for as long
+ * as the store is open, and store_tidy() writes them when it can: STORE_NOT_DURABLE. While the space
+ * is used up, other changes are -ENOSPC.
+ */
+void store_keep_reserve(struct store *s);
 /* Becomes readable when more is on disk, or could not be written; -1: no thread syncs. */
 int store_sync_fd(const struct store *s);
 /* How many commits were made since the store was opened. */
@@ -550,6 +562,7 @@ struct store_stats {
 	uint64_t objects, tokens; /* tokens: that are good */
 	uint64_t bytes;           /* of the database and its log */
 	uint64_t commits, not_on_disk;
+	uint64_t in_memory; /* changes that could not be committed: see store_keep_reserve() */
 };
 MUST_CHECK int store_stats(struct store *s, struct store_stats *out); /* 0 or -errno */
 struct store_synced store_synced(const struct store *s);              /* what is on disk now */

@@ -69,6 +69,8 @@ tx_begin(struct store *s)
 	if (!sqlite3_get_autocommit(s->db.h)) /* what could not be rolled back before */
 		r = db_run(rollback_statement(s));
 	if (r == 0)
+		r = reserve_check(s);
+	if (r == 0)
 		r = db_run(db_query(&s->db, "BEGIN IMMEDIATE", ""));
 	if (r == 0) {
 		s->change = (struct store_version){ 0 };

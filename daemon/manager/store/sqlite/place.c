@@ -32,8 +32,15 @@ read_plain(sqlite3_stmt *st, enum scope scope, struct store_entity *out)
 static int
 read_entity(struct store *s, sqlite3_stmt *st, enum scope scope, struct store_entity *out)
 {
+	int r;
+
 	read_plain(st, scope, out);
-	return authentic_place(s, out, db_blob(st, 11));
+	r = authentic_place(s, out, db_blob(st, 11));
+	/* It may be switched off in memory alone. */
+	if (r == 0 && scope == SCOPE_ORGANIZATION &&
+	    deferred_find(s, STORE_EVENT_ORGANIZATION, &out->id))
+		out->secrets_fetching = false;
+	return r;
 }
 
 int

@@ -239,6 +239,39 @@ update_in_transaction(struct store *s, enum scope scope, const struct id *id,
 	return audit_entity(s, AUDIT_UPDATE_ENTITY, &e, entity_fields(fields, scope, &given), by);
 }
 
+static int
+write_update(struct store *s, enum scope scope, const struct id *id,
+    const struct store_entity_set *set, const struct store_actor *by)
+{
+	int r = tx_begin(s);
+
+	return r < 0 ? r : tx_end(s, update_in_transaction(s, scope, id, set, by));
+}
+
+static const struct store_entity_set switched_off = { .has_secrets = true };
+
+int
+place_write_switch_off(struct store *s, const struct id *organization, const struct store_actor *by)
+{
+	return write_update(s, SCOPE_ORGANIZATION, organization, &switched_off, by);
+}
+
+/* Nothing but that fetching secrets is switched off. */
+static bool
+is_switch_off(enum scope scope, const struct store_entity_set *set)
+{
+	return scope == SCOPE_ORGANIZATION && set->has_secrets && !set->secrets_fetching &&
+	       !set->name.p && !set->description.p && !set->has_cicd && !set->deployment;
+}
+
+static int
+switch_off(struct store *s, const struct id *organization, const struct store_actor *by)
+{
+	struct deferred d = { .kind = STORE_EVENT_ORGANIZATION, .id = *organization };
+
+	return deferred_run(s, &d, by);
+}
+
 int
 store_entity_update(struct store *s, enum scope scope, const struct id *id,
     const struct store_entity_set *set, const struct store_actor *by)
@@ -246,14 +279,16 @@ store_entity_update(struct store *s, enum scope scope, const struct id *id,
 	const struct store_event e = {
 		.kind = STORE_EVENT_ORGANIZATION, .scope = scope, .id = *id
 	};
-	int r = tx_begin(s);
+	int r;
 
-	if (r < 0)
+	if (is_switch_off(scope, set))
+		return switch_off(s, id, by);
+	r = write_update(s, scope, id, set, by);
+	if (r != 0 || !set->has_secrets)
 		return r;
-	r = tx_end(s, update_in_transaction(s, scope, id, set, by));
-	if (r == 0 && set->has_secrets)
-		store_tell(s, &e);
-	return r;
+	deferred_forget(s, STORE_EVENT_ORGANIZATION, id);
+	store_tell(s, &e);
+	return 0;
 }
 
 int

@@ -127,6 +127,20 @@ struct verified {
 	uint64_t draw;
 };
 
+/* A change that must not fail: see deferred.c. */
+struct deferred {
+	enum store_event_kind kind; /* STORE_EVENT_TOKEN or STORE_EVENT_ORGANIZATION */
+	struct id id;               /* of the family, of the organization */
+	struct id token;            /* the one that was named */
+	int64_t at_ms;
+	struct id by;
+	char by_name[256];
+};
+#define MAX_DEFERRED 256
+
+/* RESERVE_NONE: none was asked for, or none can be had. */
+enum reserve { RESERVE_NONE, RESERVE_KEPT, RESERVE_SPENT };
+
 struct store {
 	struct db db; /* the one that writes */
 	struct keys *keys;
@@ -160,9 +174,15 @@ struct store {
 	struct kept_list kept_lists[1024];
 	bool entities_changed, tokens_changed; /* by this transaction */
 	uint64_t rights;                       /* see store_rights() */
-	struct arena *arena;                   /* locked memory; of mac_key */
-	uint8_t *mac_key;                      /* ROW_MAC_KEY_SIZE bytes */
-	struct buf mac_text;                   /* of the row whose MAC is being made */
+	struct deferred deferred[MAX_DEFERRED];
+	size_t n_deferred;
+	bool deferred_hidden; /* from deferred_find() */
+	bool may_defer;       /* see store_keep_reserve() */
+	bool urgent;          /* what is being changed may use the reserve */
+	enum reserve reserve;
+	struct arena *arena; /* locked memory; of mac_key */
+	uint8_t *mac_key;    /* ROW_MAC_KEY_SIZE bytes */
+	struct buf mac_text; /* of the row whose MAC is being made */
 	struct absent absent;
 	struct verified verified[16384];
 };
@@ -203,6 +223,28 @@ uint64_t tx_draw(struct store *s);
 MUST_CHECK int tx_touch_scope(
     struct store *s, enum scope scope, const struct id *id, const struct id *workspace);
 void store_tell(struct store *s, const struct store_event *e);
+
+/* deferred.c */
+/*
+ * Makes the change, in the database or, when that fails, in memory, and tells the watchers. 0,
+ * STORE_NOT_DURABLE, STORE_NOT_FOUND or -errno.
+ */
+MUST_CHECK int deferred_run(struct store *s, struct deferred *d, const struct store_actor *by);
+/* What is in effect in memory alone; NULL: nothing of that kind and id. */
+const struct deferred *deferred_find(
+    const struct store *s, enum store_event_kind kind, const struct id *id);
+void deferred_forget(struct store *s, enum store_event_kind kind, const struct id *id);
+void deferred_write(struct store *s); /* tries to write it all */
+/* How each is written. 0, STORE_NOT_FOUND or -errno. */
+MUST_CHECK int token_write_revocation(
+    struct store *s, const struct deferred *d, const struct store_actor *by);
+MUST_CHECK int place_write_switch_off(
+    struct store *s, const struct id *organization, const struct store_actor *by);
+
+/* reserve.c */
+MUST_CHECK int reserve_fill(struct store *s);  /* 0, or -ENOSPC: there is no room for it */
+bool reserve_release(struct store *s);         /* whether there was one */
+MUST_CHECK int reserve_check(struct store *s); /* -ENOSPC: nothing may be changed now */
 
 /* sync.c */
 void sync_committed(struct store *s); /* after each commit */

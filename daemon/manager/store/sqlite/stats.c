@@ -32,7 +32,8 @@ store_stats(struct store *s, struct store_stats *out)
 		.tokens = (uint64_t)sqlite3_column_int64(st, 1),
 		.bytes = file_size(s->path, "") + file_size(s->path, "-wal"),
 		.commits = s->commits,
-		.not_on_disk = s->commits - store_synced(s).upto };
+		.not_on_disk = s->commits - store_synced(s).upto,
+		.in_memory = s->n_deferred };
 	(void)sqlite3_reset(st); /* was fine */
 	return 0;
 }

@@ -235,6 +235,7 @@ store_close(struct store *s)
 	for (size_t i = 0; i < N_ELEMENTS(s->readers); i++)
 		reader_close(&s->readers[i]);
 	if (s->db.h) {
+		deferred_write(s);
 		audit_flush(s);
 		s->sync = sync_free(s->sync);
 		(void)sqlite3_exec(s->db.h, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
@@ -258,6 +259,7 @@ store_close(struct store *s)
 void
 store_tidy(struct store *s)
 {
+	deferred_write(s);
 	audit_flush(s);
 	if (!s->dirty)
 		return;

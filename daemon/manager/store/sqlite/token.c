@@ -35,6 +35,16 @@ read_plain(sqlite3_stmt *st, struct store_token *out)
 	       db_scope(st, 3, &out->subject.scope) == 0;
 }
 
+/* What is revoked in memory alone. */
+static void
+lay_revocation_over(const struct store *s, struct store_token *t)
+{
+	const struct deferred *d = deferred_find(s, STORE_EVENT_TOKEN, &t->family.id);
+
+	if (d && !t->revoked_ms)
+		t->revoked_ms = d->at_ms;
+}
+
 /* 0, STORE_NOT_FOUND (it does not verify) or -errno; its texts go into *text. */
 static int
 read_token(struct store *s, sqlite3_stmt *st, struct buf *text, struct store_token *out)
@@ -54,6 +64,7 @@ read_token(struct store *s, sqlite3_stmt *st, struct buf *text, struct store_tok
 		return buf_error(text);
 	out->name = (struct span){ buf_str(text), name.n };
 	out->created_by.name = (struct span){ buf_str(text) + name.n, by.n };
+	lay_revocation_over(s, out);
 	return 0;
 }
 
@@ -166,35 +177,38 @@ store_token_create(struct store *s, const struct store_token *t,
 }
 
 static int
-revoke_in_transaction(struct store *s, const struct id *id, int64_t now_ms,
-    const struct store_actor *by, struct id *family)
+revoke_in_transaction(struct store *s, const struct deferred *d, const struct store_actor *by)
 {
-	struct store_token t;
-	int r = store_token_get(s, id, &t);
+	int r = db_run(db_query(&s->db,
+	    "UPDATE token SET revoked_ms = ?2 WHERE family = ?1 AND revoked_ms = 0", "ti", d->id.s,
+	    d->at_ms));
 
-	if (r != 0)
+	return r == 0 ? audit_token(s, AUDIT_REVOKE_TOKEN, &d->token, (struct span){ 0 }, by) : r;
+}
+
+int
+token_write_revocation(struct store *s, const struct deferred *d, const struct store_actor *by)
+{
+	int r = tx_begin(s);
+
+	if (r < 0)
 		return r;
-	*family = t.family.id;
-	r = db_run(db_query(&s->db,
-	    "UPDATE token SET revoked_ms = ?2 WHERE family = ?1 AND revoked_ms = 0", "ti",
-	    family->s, now_ms));
-	return r == 0 ? audit_token(s, AUDIT_REVOKE_TOKEN, id, (struct span){ 0 }, by) : r;
+	s->tokens_changed = true;
+	return tx_end(s, revoke_in_transaction(s, d, by));
 }
 
 int
 store_token_revoke(
     struct store *s, const struct id *id, int64_t now_ms, const struct store_actor *by)
 {
-	struct store_event e = { .kind = STORE_EVENT_TOKEN };
-	int r = tx_begin(s);
+	struct deferred d = { .kind = STORE_EVENT_TOKEN, .token = *id, .at_ms = now_ms };
+	struct store_token t;
+	int r = store_token_get(s, id, &t);
 
-	if (r < 0)
+	if (r != 0)
 		return r;
-	s->tokens_changed = true;
-	r = tx_end(s, revoke_in_transaction(s, id, now_ms, by, &e.id));
-	if (r == 0)
-		store_tell(s, &e);
-	return r;
+	d.id = t.family.id;
+	return deferred_run(s, &d, by);
 }
 
 int
@@ -214,7 +228,7 @@ store_token_families(struct store *s, int64_t created_before_ms, int64_t expires
 		struct store_token t;
 
 		r = read_token(s, st, &text, &t);
-		if (r == STORE_NOT_FOUND)
+		if (r == STORE_NOT_FOUND || (r == 0 && t.revoked_ms))
 			continue;
 		if (r == 0)
 			r = each(arg, &t);
