@@ -192,6 +192,33 @@ a_list_by_time_goes_by_an_index(void **state)
 	buf_fini(&plan);
 }
 
+/* Each is found by the address of its text, however many there are. */
+static void
+there_may_be_any_number_of_statements(void **state)
+{
+	static char sql[1000][24];
+	static struct absent none;
+	struct fixture *f = *state;
+	char path[TEST_DIR_SIZE + 16];
+	struct db db;
+
+	(void)snprintf(path, sizeof path, "%s/manager.db", f->dir);
+	assert_int_equal(db_open(&db, path, SQLITE_OPEN_READWRITE, &none), 0);
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 1000; i++) {
+			sqlite3_stmt *st;
+
+			(void)snprintf(sql[i], sizeof sql[i], "SELECT %d", i);
+			st = db_query(&db, sql[i], "");
+			assert_int_equal(db_row(st), 1);
+			assert_int_equal(sqlite3_column_int(st, 0), i);
+			assert_ptr_equal(db_statement(&db, sql[i]), st);
+		}
+		assert_int_equal(db.n_kept, 1000);
+	}
+	db_close(&db);
+}
+
 static int
 start(void **state)
 {
@@ -208,6 +235,7 @@ main(void)
 		TEST(a_value_of_another_object_does_not_open),
 		TEST(an_older_value_put_back_does_not_open),
 		TEST(a_list_by_time_goes_by_an_index),
+		TEST(there_may_be_any_number_of_statements),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);
