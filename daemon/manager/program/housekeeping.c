@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "manager/program/housekeeping.h"
 
+#include <errno.h>
 #include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -16,8 +20,10 @@ struct housekeeping {
 	const struct command_env *env;
 	struct http_server *http;
 	struct event *tidy, *flush, *prune, *prune_more, *families;
+	const char *dir;
 	struct pruning pruning;
 	struct store_pruned pruned; /* in the round that is under way */
+	int64_t before_ms;          /* what that round deletes */
 };
 
 static void
@@ -31,13 +37,66 @@ on_tidy(evutil_socket_t fd, short what, void *arg)
 	http_server_tidy(h->http);
 }
 
+/* ---- what a later run has to wait ---- */
+
+/* DIR/manager.wait holds it, in ms; it is there as long as there is something to wait for. */
+static bool
+wait_path(const struct housekeeping *h, char out[static 4096])
+{
+	return snprintf(out, 4096, "%s/manager.wait", h->dir) < 4096;
+}
+
+/* A file that cannot be read, or was written half, is a day. */
+static int64_t
+read_wait(const struct housekeeping *h)
+{
+	char path[4096], text[32] = "";
+	int64_t ms;
+	FILE *in = wait_path(h, path) ? fopen(path, "re") : NULL;
+
+	if (!in)
+		return errno == ENOENT ? 0 : PRUNING_DAY_MS;
+	ms = fgets(text, sizeof text, in) && strchr(text, '\n') ? strtoll(text, NULL, 10) : 0;
+	(void)fclose(in); /* only read */
+	return ms > 0 && ms < PRUNING_DAY_MS ? ms : PRUNING_DAY_MS;
+}
+
+static void
+write_wait(const char *path, int64_t ms)
+{
+	FILE *out = fopen(path, "we");
+	bool done = out && fprintf(out, "%lld\n", (long long)ms) > 0;
+
+	if (out && fclose(out) != 0)
+		done = false;
+	if (!done)
+		log_warn("a restart would not know that the clock is not trusted",
+		    LOG_STR("file", path), LOG_STR("reason", strerror(errno)));
+}
+
+static void
+keep_wait(const struct housekeeping *h, int64_t boot_ms)
+{
+	int64_t ms = pruning_wait_ms(&h->pruning, boot_ms);
+	char path[4096];
+
+	if (!wait_path(h, path))
+		return;
+	if (ms)
+		write_wait(path, ms);
+	else
+		(void)unlink(path); /* there is none as a rule */
+}
+
+/* ---- deleting ---- */
+
 /* Old audit rows, some in a turn of the loop. */
 static void
-prune_audit(struct housekeeping *h, int64_t before_ms)
+prune_audit(struct housekeeping *h)
 {
 	static const struct timeval pause = { .tv_usec = 50000 };
 	struct store_pruned some;
-	int r = store_audit_prune(h->env->store, before_ms, PRUNE_ROWS, &some);
+	int r = store_audit_prune(h->env->store, h->before_ms, PRUNE_ROWS, &some);
 
 	if (r < 0) {
 		log_error("old records not deleted", LOG_STR("reason", strerror(-r)));
@@ -54,10 +113,10 @@ prune_audit(struct housekeeping *h, int64_t before_ms)
 }
 
 static void
-prune_tokens(struct housekeeping *h, int64_t before_ms)
+prune_tokens(struct housekeeping *h)
 {
 	int64_t n;
-	int r = store_token_prune(h->env->store, before_ms, &n);
+	int r = store_token_prune(h->env->store, h->before_ms, &n);
 
 	if (r < 0)
 		log_error("ended tokens not deleted", LOG_STR("reason", strerror(-r)));
@@ -68,13 +127,9 @@ prune_tokens(struct housekeeping *h, int64_t before_ms)
 static void
 on_prune_more(evutil_socket_t fd, short what, void *arg)
 {
-	struct housekeeping *h = arg;
-	int64_t before_ms;
-
 	(void)fd;
 	(void)what;
-	if (pruning_is_due(&h->pruning, clock_wall_ms(), clock_boot_ms(), &before_ms))
-		prune_audit(h, before_ms);
+	prune_audit(arg);
 }
 
 /* Once an hour: what is older than records are kept. */
@@ -82,30 +137,35 @@ static void
 on_prune(evutil_socket_t fd, short what, void *arg)
 {
 	struct housekeeping *h = arg;
-	int64_t wall_ms = clock_wall_ms(), boot_ms = clock_boot_ms(), before_ms;
+	int64_t wall_ms = clock_wall_ms(), boot_ms = clock_boot_ms();
 
 	(void)fd;
 	(void)what;
 	if (!pruning_look(&h->pruning, wall_ms, boot_ms))
 		log_warn(
 		    "the clock has jumped by more than a day: nothing old is deleted for a day");
-	if (!pruning_is_due(&h->pruning, wall_ms, boot_ms, &before_ms))
+	keep_wait(h, boot_ms);
+	if (event_pending(h->prune_more, EV_TIMEOUT, NULL) ||
+	    !pruning_is_due(&h->pruning, wall_ms, boot_ms, &h->before_ms))
 		return;
-	prune_tokens(h, before_ms);
-	prune_audit(h, before_ms);
+	prune_tokens(h);
+	prune_audit(h);
 }
 
 /* The first time: one that is restarted often must do it too. */
 static void
 begin_pruning(struct housekeeping *h, int64_t keep_days)
 {
-	int64_t newest_ms = 0;
-	int r = store_newest_record(h->env->store, &newest_ms);
+	struct pruning_past past = { .wait_ms = read_wait(h) };
+	int r = store_newest_record(h->env->store, &past.newest_ms);
 
-	if (r < 0)
-		log_error("newest record not found", LOG_STR("reason", strerror(-r)));
-	if (!pruning_begin(&h->pruning, keep_days * INT64_C(86400000), newest_ms, clock_wall_ms(),
-		clock_boot_ms()))
+	if (r < 0) {
+		log_error("newest record not found: nothing old is deleted for a day",
+		    LOG_STR("reason", strerror(-r)));
+		past = (struct pruning_past){ .wait_ms = PRUNING_DAY_MS };
+	}
+	if (!pruning_begin(
+		&h->pruning, keep_days * PRUNING_DAY_MS, &past, clock_wall_ms(), clock_boot_ms()))
 		log_warn("the clock is more than a day from the newest record: nothing old is "
 			 "deleted for a day");
 	on_prune(-1, 0, h);
@@ -146,7 +206,7 @@ every(struct event_base *base, int seconds, event_callback_fn fn, struct houseke
 
 int
 housekeeping_new(struct housekeeping **out, struct event_base *base, const struct command_env *env,
-    struct http_server *http, int64_t keep_days)
+    struct http_server *http, const char *dir, int64_t keep_days)
 {
 	struct housekeeping *h = mem_zalloc(sizeof *h);
 
@@ -155,6 +215,7 @@ housekeeping_new(struct housekeeping **out, struct event_base *base, const struc
 		return -1;
 	h->env = env;
 	h->http = http;
+	h->dir = dir;
 	h->tidy = every(base, 5, on_tidy, h);
 	h->flush = every(base, 60, on_flush, h);
 	h->prune = every(base, 3600, on_prune, h);

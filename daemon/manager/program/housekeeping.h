@@ -14,7 +14,10 @@ struct event_base;
 struct http_server;
 struct housekeeping;
 
-/* Begins at once. base, env and http are borrowed. 0 or -1: out of memory; then free it as well. */
+/*
+ * Begins at once. base, env, http and dir, the data directory, are borrowed. 0 or -1: out of
+ * memory; then free it as well.
+ */
 MUST_CHECK int housekeeping_new(struct housekeeping **out, struct event_base *base,
-    const struct command_env *env, struct http_server *http, int64_t keep_days);
+    const struct command_env *env, struct http_server *http, const char *dir, int64_t keep_days);
 struct housekeeping *housekeeping_free(struct housekeeping *h); /* NULL is fine; returns NULL */

@@ -149,7 +149,8 @@ start(struct serving *v, const struct options *o, char *why)
 		return -1;
 	if (control_new(&v->control, v->base, o->data, &v->env, api_durable(v->api), why) < 0)
 		return -1;
-	return housekeeping_new(&v->housekeeping, v->base, &v->env, v->http, o->audit_days);
+	return housekeeping_new(
+	    &v->housekeeping, v->base, &v->env, v->http, o->data, o->audit_days);
 }
 
 static void
