@@ -76,7 +76,10 @@ def newer(name: str, workdir: Path) -> Path:
 def files(box: Box) -> set[str]:
     """Every path that a package could have left."""
     found = box.run("find", "/etc", "/usr", "/lib", "/var", "/run/connd", "-xdev", check=False)
-    churn = ("/var/lib/dpkg", "/var/log", "/var/cache", "/var/lib/systemd", "/usr/share/mime")
+    churn = (
+        *("/var/lib/dpkg", "/var/log", "/var/cache", "/var/lib/systemd", "/var/tmp"),
+        "/usr/share/mime",
+    )
     return {
         p
         for p in found.stdout.split("\n")
