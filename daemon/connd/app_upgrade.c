@@ -35,6 +35,14 @@ asks_anew(const struct config *old, const struct config *new)
 	       config_differs(old, new, CONFIG_NEEDS_UPGRADE, name);
 }
 
+/* Data that was to be locked is not, and the new program requires it. */
+static bool
+lacks_lock(const struct config *old, const struct config *new, const struct replica_status *st)
+{
+	return new->memory.lock == ARENA_LOCK_REQUIRE && old->memory.lock != ARENA_LOCK_OFF &&
+	       st->bytes > st->locked_bytes;
+}
+
 /*
  * 0: *online says whether the new program has to ask its manager first. -errno with a sentence in
  * why: it would be worse off than we are.
@@ -50,8 +58,7 @@ judge(struct app *a, const struct config *new, bool *online, char why[static SET
 	*online = !has_snapshot_for(a, new) && asks_anew(old, new);
 	if (config_differs(old, new, CONFIG_NEEDS_RESTART, name))
 		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s cannot change without a restart", name);
-	else if (new->memory.lock == ARENA_LOCK_REQUIRE &&
-		 old->memory.lock != ARENA_LOCK_OFF &&st.bytes > st.locked_bytes)
+	else if (lacks_lock(old, new, &st))
 		(void)snprintf(why, SETTINGS_WHY_SIZE,
 		    "not all data is in locked memory now, and [memory] lock = require: raise "
 		    "LimitMEMLOCK and restart");

@@ -227,8 +227,7 @@ place(int fd[static REEXEC_FDS])
 			return -errno;
 	}
 	for (int i = 0; i < REEXEC_FDS && fd[i] >= 0; i++) {
-		if (fd[i] >= LISTEN_FD + REEXEC_FDS)
-			(void)close(fd[i]);
+		(void)close(fd[i]);
 		fd[i] = aside[i];
 	}
 	for (int i = 0; i < REEXEC_FDS && fd[i] >= 0; i++) {
