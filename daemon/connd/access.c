@@ -59,7 +59,7 @@ describe(char to[static ACCESS_WHY_SIZE], const char *config_path, const struct 
 	    rule_name[rule->kind], rule->text, what);
 }
 
-/* The first word of the rule names who it is about. */
+/* The user or group is the first word of the rule. */
 static int
 bind_to_nobody(struct acl *a, const char *config_path, const struct config_rule *rule,
     const char *acl_why, struct buf *faults, struct buf *names)
@@ -104,8 +104,8 @@ access_bind(struct acl **out, const struct config *config, const char *config_pa
 /* --- looking again ----------------------------------------------------------------------- */
 
 /*
- * One look, in a detached thread: it may hang in a name service for longer than we live. The loop
- * and the thread each hold it; the second one to let go frees it.
+ * One look-up of all names, in a detached thread: a name service may block it for longer than connd
+ * runs. The loop and the thread each hold a reference; the last one frees it.
  */
 struct look {
 	atomic_int holders;
@@ -158,7 +158,7 @@ look_all_up(void *arg)
 	return NULL;
 }
 
-/* Signals are the loop's. Without memory or a thread the next time does it. */
+/* The thread blocks all signals. NULL: no memory or no thread; the timer tries again. */
 static struct look *
 start_look(const char *names)
 {

@@ -149,7 +149,7 @@ on_accepted(void *env, int fd)
 	peers_accept(a->peers, fd);
 }
 
-/* Not to be reached by new clients is not to be ready. */
+/* connd is not ready while new clients cannot connect. */
 static void
 on_socket_trouble(void *env, const char *sentence)
 {
@@ -159,8 +159,8 @@ on_socket_trouble(void *env, const char *sentence)
 }
 
 /*
- * Without its key, or its directory, there is no snapshot, and nothing that is there is
- * overwritten.
+ * If the snapshot's key cannot be read, connd runs without a snapshot, and leaves the files of an
+ * earlier one as they are.
  */
 static int
 start_replica(struct app *a)
@@ -188,7 +188,7 @@ on_name_found(void *env)
 	struct app *a = env;
 
 	if (settings_bind_again(a->settings) < 0)
-		return; /* all is as it was, and tried again */
+		return; /* the old rules stay; the next look tries again */
 	app_serve_by(a, a->settings);
 	log_info(
 	    "[access] rules bound again", LOG_STR("still_unknown", buf_str(&a->settings->names)));
@@ -232,7 +232,7 @@ start_serving(struct app *a, char why[static SETTINGS_WHY_SIZE])
 	return listener_start(a->listener, &calls, a);
 }
 
-/* What asks the manager; no lookup waits for it, nor for the library that it needs. */
+/* Makes the parts that send requests to the manager. They need libcurl, which is loaded later. */
 static int
 start_asking(struct app *a)
 {
@@ -257,8 +257,8 @@ start_asking(struct app *a)
 }
 
 /*
- * The socket first: a second connd must learn that before it asks a manager for anything. Then what
- * is needed to answer, then the rest.
+ * The socket comes first, so that a second connd ends before it sends a request. Then the parts that
+ * serve lookups, then those that sync.
  */
 static int
 start(struct app *a, struct passed *passed, char why[static SETTINGS_WHY_SIZE])
@@ -327,13 +327,13 @@ stop(struct app *a)
 /* --- one life, and the next ------------------------------------------------------------------- */
 
 enum life {
-	LIFE_ENDED, /* as it was told to */
+	LIFE_ENDED, /* by a signal */
 	LIFE_FAILED,
-	LIFE_AGAIN, /* a newer program is wanted: *passed holds what it gets */
-	LIFE_SHORT, /* an upgrade without memory: *passed holds what the next try gets */
+	LIFE_AGAIN, /* by SIGUSR2: *passed holds the descriptors for the new program */
+	LIFE_SHORT, /* a start after SIGUSR2 lacked memory: *passed is for the next try */
 };
 
-/* After an upgrade nobody would start connd again: it waits until there is memory. */
+/* A start after SIGUSR2 that lacks memory is tried again: to exit would end a running service. */
 static enum life
 not_started(struct app *a, int error, const char *why, struct passed *passed)
 {

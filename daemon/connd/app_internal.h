@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files app*.c share; for nobody else. */
+/* Shared by the files app*.c alone. */
 #pragma once
 
 #include "connd/app.h"
@@ -26,7 +26,7 @@
 #include "edge/upstream/trial.h"
 #include "edge/upstream/watch.h"
 
-/* In this order, and never back. */
+/* A process passes through these in order. */
 enum app_state {
 	APP_STARTING,  /* the parts are made */
 	APP_SERVING,   /* the loop turns */
@@ -87,9 +87,9 @@ struct replica_config app_replica_config(const struct config *c);
 struct peers_limits app_peers_limits(const struct config *c);
 /* Syncs, probes and the held call use these settings and this upstream from now on. */
 void app_use_source(struct app *a, const struct settings *s, struct upstream *u);
-/* What requests are served by that the configuration decides. Borrows from s. */
+/* Serves requests by the access rules and ids of s, which it borrows. */
 void app_serve_by(struct app *a, const struct settings *s);
-/* [memory] lock = require, and memory cannot be locked: -EPERM with a sentence in why. Else 0. */
+/* 0, or -EPERM with a sentence in why: [memory] lock = require, and no memory can be locked. */
 MUST_CHECK int app_check_lock(const struct config *c, char why[static SETTINGS_WHY_SIZE]);
 /*
  * 0, or -ENOSPC with a sentence in why: what is served now does not fit into [memory] max_bytes of
@@ -124,13 +124,14 @@ void app_report(void *env, struct report *out);
 
 MUST_CHECK int app_hear_signals(struct app *a);
 void app_on_drain_over(evutil_socket_t fd, short what, void *arg);
-void app_begin_to_stop(struct app *a); /* the state says for what */
+/* Accepts no more clients and finishes begun requests. The state is UPGRADING or STOPPING. */
+void app_begin_to_stop(struct app *a);
 
 /* app_upgrade.c: SIGUSR2 */
 
 void app_on_upgrade(void *arg);
 /*
- * Becomes the newer program, with these descriptors. All else is gone. Returns only when that
- * failed; the descriptors are as good as before.
+ * Executes the program at our path with these descriptors, after all parts were freed. Returns only
+ * on failure; the descriptors are still open then.
  */
 void app_become_newer(const char *config_path, struct passed *kept);

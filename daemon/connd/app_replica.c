@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The knot between the replica and the world: what it needs, what it learns, when it has its turn.
+ * Connects the replica with the parts around it: starts syncs and probes for it, reports their
+ * results to it, and calls replica_turn() when that is due.
  */
 #include "connd/app_internal.h"
 
@@ -33,7 +34,7 @@ app_on_turn(struct later *job)
 	app_turn((struct app *)((char *)job - offsetof(struct app, turn)));
 }
 
-/* By now the sync has kept its tags. */
+/* Runs after the sync has stored its tags, which the watch sends. */
 void
 app_on_follow(struct later *job)
 {
@@ -56,9 +57,9 @@ app_wake(void *env)
 	loop_after_turn(a->loop, &a->turn);
 }
 
-/* --- what the replica needs of the world --------------------------------------------------- */
+/* --- what the replica asks for -------------------------------------------------------------- */
 
-/* Its end is reported when the turn is over: the replica is within start_sync(). */
+/* Fails the sync after this turn: the replica expects no result within start_sync(). */
 static void
 refuse_sync(struct app *a, const char *why)
 {
@@ -92,7 +93,7 @@ begin_sync(struct app *a)
 	sync_start(a->sync, &basis);
 }
 
-/* Without the library the sync that the replica wants begins, or fails, in app_on_library(). */
+/* Without libcurl the sync begins, or fails, in app_on_library(). */
 void
 app_start_sync(void *env)
 {
@@ -197,8 +198,8 @@ jitter(void *env, int64_t low, int64_t high)
 }
 
 /*
- * The replica notes a failure that differs from the one before, and the recovery. The same failure
- * again is said now and then, with the number of those that were not.
+ * The replica logs a failure that differs from the last one, and the recovery. A repeated failure is
+ * logged every five minutes here, with the number of repetitions that had no line.
  */
 static void
 say_outcome(struct app *a, const struct sync_result *result)
@@ -222,8 +223,8 @@ say_outcome(struct app *a, const struct sync_result *result)
 }
 
 /*
- * In the last tenth of its life, two weeks at most: a token that is renewed in time brings no line. What
- * it says is not verified; the manager decides.
+ * Warns once a day in the last tenth of the token's life, and at most two weeks before its end: a
+ * token that is renewed in time causes no line. The times are the token's own, not verified.
  */
 static void
 warn_of_the_tokens_end(struct app *a)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What SIGTERM and SIGHUP do: the end, another configuration. */
+/* SIGTERM and SIGINT stop connd, SIGHUP reloads its configuration. */
 #include "connd/app_internal.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "edge/process/notify.h"
 
-#define DRAIN_S 4 /* then what is left is closed: systemd and people wait */
+#define DRAIN_S 4 /* the longest time for begun requests; then connections are closed */
 
 /* --- stopping --------------------------------------------------------------------------- */
 
@@ -37,7 +37,6 @@ app_on_drain_over(evutil_socket_t fd, short what, void *arg)
 	loop_stop(a->loop);
 }
 
-/* No more clients; begun requests are finished. */
 void
 app_begin_to_stop(struct app *a)
 {
@@ -51,7 +50,7 @@ app_begin_to_stop(struct app *a)
 		loop_stop(a->loop);
 		return;
 	}
-	/* With a passed socket another connd may come, and answer the client that asks again. */
+	/* Lookups that wait fail now, unless a successor at the same socket may serve their retry. */
 	if (a->state == APP_STOPPING && !listener_was_passed(a->listener))
 		replica_close(a->replica);
 	peers_drain(a->peers, on_drained, a);
@@ -76,7 +75,7 @@ on_terminate(void *arg)
 
 /* --- reload ---------------------------------------------------------------------------------- */
 
-/* The key of a snapshot that the start had to do without may be there now. */
+/* A start without the snapshot's key goes on without a snapshot: the key may be there now. */
 static int
 seal_by(struct app *a, const struct settings *s, char why[static SETTINGS_WHY_SIZE])
 {
@@ -90,7 +89,7 @@ seal_by(struct app *a, const struct settings *s, char why[static SETTINGS_WHY_SI
 	return r;
 }
 
-/* Both or none. The snapshot is last: it borrows the configuration from then on. */
+/* Applies both or neither. The snapshot is last: it borrows the configuration from then on. */
 static int
 listen_and_seal_by(struct app *a, const struct settings *s, char why[static SETTINGS_WHY_SIZE])
 {
@@ -105,7 +104,7 @@ listen_and_seal_by(struct app *a, const struct settings *s, char why[static SETT
 	return r;
 }
 
-/* All of the new one or all of the old one. */
+/* Applies all of the new settings, or keeps all of the old ones. */
 static int
 apply(struct app *a, struct settings *s, char why[static SETTINGS_WHY_SIZE])
 {
@@ -138,7 +137,7 @@ apply(struct app *a, struct settings *s, char why[static SETTINGS_WHY_SIZE])
 	return 0;
 }
 
-/* Whatever a start would go on without, and what it would end for, a reload refuses. */
+/* A reload refuses any fault, also one that a start would log and go on with. */
 static int
 check_reload(const struct app *a, const struct settings *s, char why[static SETTINGS_WHY_SIZE])
 {
@@ -185,7 +184,7 @@ on_reload(void *arg)
 		notify_ready();
 }
 
-/* --- which signal means what ------------------------------------------------------------- */
+/* --- the signals ------------------------------------------------------------------------- */
 
 int
 app_hear_signals(struct app *a)

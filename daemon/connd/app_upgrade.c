@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "edge/process/notify.h"
 
-/* Would the new program serve what we serve, though its manager did not answer? */
+/* Would the new program serve the same data from the snapshot, without its manager? */
 static bool
 has_snapshot_for(const struct app *a, const struct config *new)
 {
@@ -25,7 +25,7 @@ has_snapshot_for(const struct app *a, const struct config *new)
 	       config_same_option(old, new, "snapshot", "key_file");
 }
 
-/* Does it ask another manager, or for something else? */
+/* Does the new configuration name another manager, or other objects? */
 static bool
 asks_anew(const struct config *old, const struct config *new)
 {
@@ -44,8 +44,8 @@ lacks_lock(const struct config *old, const struct config *new, const struct repl
 }
 
 /*
- * 0: *online says whether the new program has to ask its manager first. -errno with a sentence in
- * why: it would be worse off than we are.
+ * 0: *online says whether the check has to ask the manager. -errno with a sentence in why: the new
+ * program would not start, or would have no data.
  */
 static int
 judge(struct app *a, const struct config *new, bool *online, char why[static SETTINGS_WHY_SIZE])
@@ -71,7 +71,7 @@ judge(struct app *a, const struct config *new, bool *online, char why[static SET
 	return -EINVAL;
 }
 
-/* The environment of the next program: whatever needs memory is done while all is still there. */
+/* Makes the new program's environment now, while a lack of memory can still refuse the upgrade. */
 static int
 announce(const struct app *a)
 {

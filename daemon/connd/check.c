@@ -72,7 +72,7 @@ name_of(pid_t pid, char name[static 32])
 	buf_fini(&text);
 }
 
-/* A socket unit that waits for its first client is as good. */
+/* A socket of systemd's is fine: its unit starts connd when the first client connects. */
 static void
 check_listener(struct check *k, int client)
 {
@@ -124,7 +124,7 @@ check_metrics(struct check *k)
 		fault(k, "%s", why);
 }
 
-/* With lock = require a start needs as much as the running connd holds, or a page. */
+/* lock = require: a start must be able to lock as much as the running connd holds, or a page. */
 static void
 check_lock(struct check *k)
 {
@@ -168,7 +168,7 @@ say_answer(void *env, const char *line)
 	(void)fprintf(stderr, "connd: %s\n", line);
 }
 
-/* One real request. Only when all else is well: it needs the token and the library. */
+/* Sends one real list request, if there is no other fault: it needs the token and libcurl. */
 static void
 check_online(struct check *k)
 {
@@ -179,7 +179,7 @@ check_online(struct check *k)
 		k->faults++;
 }
 
-/* Whose eyes it sees with: files and limits differ by user. */
+/* Names the user: which files can be read, and which limits hold, depends on that. */
 static void
 say_who(const char *config_path)
 {
@@ -198,7 +198,7 @@ say_who(const char *config_path)
 int
 app_check(const char *config_path, bool online)
 {
-	/* The socket comes first: the others ask what the connd that runs already holds. */
+	/* The socket comes first: whoever answers there tells what it holds. */
 	static void (*const checks[])(struct check *) = { check_settings, check_socket,
 		check_metrics, check_lock, check_snapshot, check_library, check_online };
 	char why[SETTINGS_WHY_SIZE];

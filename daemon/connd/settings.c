@@ -18,7 +18,7 @@
 #define PEM_BYTES       (4 * 1024 * 1024) /* all public authorities are a quarter of a MiB */
 #define SENTENCES_BYTES (64 * 1024)
 
-/* why is handed on to those. */
+/* Functions of these headers write into our callers' why. */
 _Static_assert(SETTINGS_WHY_SIZE >= ACCESS_WHY_SIZE, "connd/access.h");
 _Static_assert(SETTINGS_WHY_SIZE >= SNAPSHOT_ERROR_SIZE, "edge/disk/snapshot.h");
 _Static_assert(SETTINGS_WHY_SIZE >= FILE_WHY_SIZE, "base/file.h");

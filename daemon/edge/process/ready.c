@@ -142,7 +142,8 @@ ready_why_not(const struct ready *r, char why[static READY_WHY_SIZE])
 }
 
 /*
- * The grace is for the service manager alone: it would end a connd that waits for a broken manager.
+ * Without data, READY=1 is sent after GRACE_S all the same: systemd would end a start that takes
+ * longer, and connd can only wait for its manager.
  */
 static bool
 may_be_ready(const struct ready *r, const struct replica_status *st, int64_t now_ms)
@@ -184,7 +185,7 @@ ready_check(struct ready *r)
 	notify_ready();
 }
 
-/* What [require] still waits for, each time that it is something else. */
+/* Logs the keys of [require] that are missing, whenever they have changed. */
 static void
 log_awaited(struct ready *r)
 {

@@ -16,9 +16,9 @@
 
 #include "base/mem.h"
 
-#define CHECK_S    15 /* longer than a check can take that does not hang */
+#define CHECK_S    15 /* a check that takes longer hangs */
 #define ONLINE_S   60 /* the same when several URLs may have to time out */
-#define POLL_MS    20 /* how often it is looked at meanwhile */
+#define POLL_MS    20 /* between two looks at whether it has ended */
 #define LISTEN_FD  3
 #define WORDS_SIZE 4096
 
@@ -33,7 +33,7 @@ struct reexec_check {
 	void *env;
 };
 
-/* A path stays what it was, links and all: what an upgrade puts there is what we want. */
+/* Keeps the path as given, symbolic links included: an upgrade puts the new program there. */
 void
 reexec_init(const char *argv0)
 {
@@ -239,7 +239,7 @@ place(int fd[static REEXEC_FDS])
 	return 0;
 }
 
-/* Libraries have descriptors that would live on; this process may need them again. */
+/* Descriptors of libraries are closed by execve(), not before: it may fail. */
 static void
 close_others_on_exec(const int fd[static REEXEC_FDS])
 {

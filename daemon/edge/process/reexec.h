@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Becoming a newer connd without losing a client: the program at the path we were started from is
- * first asked whether it likes the configuration, then executed in this process with the listening
- * socket. Clients that come meanwhile wait in the socket's queue.
+ * Replaces the running program without losing a client: the program at the path that connd was
+ * started from checks the configuration, then it is executed in this process with the listening
+ * socket. Clients that connect meanwhile wait in the socket's queue.
  */
 #pragma once
 

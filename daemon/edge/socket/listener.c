@@ -105,7 +105,7 @@ warn_of_ignored(const struct listener *l)
 	    LOG_STR("instead", settings));
 }
 
-/* The connd that this process was before may have had no lock. */
+/* An older version of connd hands over no lock. */
 static void
 take_missing_lock(struct listener *l)
 {
@@ -249,7 +249,7 @@ on_readable(evutil_socket_t listening, short what, void *arg)
 
 /* --- the socket's file ---------------------------------------------------------------------- */
 
-/* Logs what is new: the trouble begins, is another one, or (NULL) is over. */
+/* Logs and reports a change: new trouble, other trouble, or none any more (NULL). */
 static void
 set_trouble(struct listener *l, const char *sentence)
 {
@@ -276,7 +276,7 @@ accept_event(struct listener *l, int fd)
 	return e;
 }
 
-/* From now on the socket is this one; who waits in the queue of the old one is accepted first. */
+/* Listens at the new descriptor, after accepting the clients in the old one's queue. */
 static int
 replace_socket(struct listener *l, int fd)
 {
@@ -295,7 +295,7 @@ replace_socket(struct listener *l, int fd)
 	return 0;
 }
 
-/* The lock may have gone with the socket, and its directory. */
+/* Takes the lock again if its file was removed. */
 static int
 renew_lock(struct listener *l, char why[static LISTENER_WHY_SIZE])
 {

@@ -16,7 +16,7 @@
 #define NAMES_SIZE   256
 #define CGROUP_BYTES 4096
 
-/* LISTEN_FDNAMES: the service manager's socket, and what a connd hands to the next program. */
+/* Names in LISTEN_FDNAMES: the service manager's, and ours for the program after SIGUSR2. */
 #define NAME_SYSTEM "varlink"
 #define NAME_KEPT   "varlink-kept" /* the service manager's, kept over execve() */
 #define NAME_OWN    "varlink-own"

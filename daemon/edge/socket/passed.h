@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The descriptors that this process was started with (LISTEN_FDS): a socket from the service
- * manager, or what the connd that this process was before kept over execve().
+ * manager, or the descriptors that connd kept over execve() when SIGUSR2 replaced the program.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ struct passed {
 	int socket;   /* -1: none */
 	int lock;     /* of the socket's path, when `own`; -1: none */
 	bool own;     /* connd made the socket: path and lock are its own */
-	bool resumed; /* this process was a connd before */
+	bool resumed; /* connd runs in this process since before execve() */
 };
 
 /*

@@ -160,7 +160,7 @@ socket_file_is_locked(const char *path, int fd)
 	return lock_path(path, lock, why) == 0 && leads_to(lock, fd);
 }
 
-/* Is a file with this inode locked? To try would be to take the lock, for a moment. */
+/* Is a file with this inode locked? Trying the lock would take it for a moment. */
 static bool
 is_locked(ino_t ino)
 {
@@ -181,7 +181,7 @@ is_locked(ino_t ino)
 	return locked;
 }
 
-/* The same as a start would say, but without taking the lock. */
+/* Reports a held lock as a start would, without taking it. */
 static int
 check_lock(const char *path, char why[static SOCKET_FILE_WHY_SIZE])
 {
