@@ -77,6 +77,7 @@ struct app {
 		uint64_t failures, unsaid; /* failed syncs in a row; those without a line */
 		int64_t failure_ms;        /* when the last line about one was written */
 		int64_t token_ms;          /* the same about a token that ends; 0: not yet */
+		int64_t family_ms;         /* and about one whose family ends */
 	} logged;
 };
 

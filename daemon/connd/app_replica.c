@@ -246,6 +246,21 @@ warn_of_the_tokens_end(struct app *a)
 	    LOG_STR("advice", advice));
 }
 
+/* Two weeks before it can be renewed no more: renewing does not help, and somebody has to act. */
+static void
+warn_of_the_familys_end(struct app *a)
+{
+	int64_t ends_s = sync_token_life(a->sync).family_ends_s;
+	int64_t left_s = ends_s - clock_wall_ms() / 1000, now_ms = clock_boot_ms();
+
+	if (ends_s == 0 || left_s > TOKEN_SOON_S ||
+	    (a->logged.family_ms && now_ms - a->logged.family_ms < TOKEN_AGAIN_MS))
+		return;
+	a->logged.family_ms = now_ms;
+	log_warn("the token can soon be renewed no more: have a new one issued",
+	    LOG_STR("file", a->settings->token_path), LOG_INT("seconds_left", left_s));
+}
+
 static void
 run_release(struct work *w)
 {
@@ -299,6 +314,7 @@ app_on_sync_done(void *env, const struct sync_result *result)
 	peers_generation_changed(a->peers);
 	say_outcome(a, result);
 	warn_of_the_tokens_end(a);
+	warn_of_the_familys_end(a);
 	snapshot_stamp(a->snapshot);
 	loop_after_turn(a->loop, &a->turn);
 	if (taken)

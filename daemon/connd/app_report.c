@@ -67,8 +67,12 @@ app_report(void *env, struct report *out)
 		.metrics = metrics_where(a->metrics),
 	};
 	report_manager(a, out);
-	if (a->sync)
-		out->token.expires_s = sync_token_life(a->sync).expires_s;
+	if (a->sync) {
+		struct token_life life = sync_token_life(a->sync);
+
+		out->token.expires_s = life.expires_s;
+		out->token.family_ends_s = life.family_ends_s;
+	}
 	report_push(a, out);
 	report_snapshot(a, out);
 }

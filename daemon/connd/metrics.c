@@ -197,6 +197,10 @@ put_report(struct buf *b, const struct report *r)
 	if (r->token.expires_s)
 		gauge(b, "connd_token_expires_timestamp_seconds",
 		    "When the token expires, in seconds since 1970.", r->token.expires_s);
+	if (r->token.family_ends_s)
+		gauge(b, "connd_token_family_ends_timestamp_seconds",
+		    "When the token can be renewed no more, in seconds since 1970.",
+		    r->token.family_ends_s);
 	if (r->push.state != REPORT_PUSH_UNKNOWN)
 		gauge(b, "connd_push_held",
 		    "1 while a call is held at the manager, so that changes arrive at once.",

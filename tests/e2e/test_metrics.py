@@ -99,7 +99,11 @@ def test_names_and_types_are_those_of_the_manual(connd: Connd) -> None:
     listed = dict(re.findall(r"^\.It Va (connd[a-z_]*) No \((\w+)\)$", page, re.MULTILINE))
     assert types.items() <= listed.items()
     # What depends on the configuration may be missing here.
-    assert set(listed) - set(types) <= {"connd_token_expires_timestamp_seconds", "connd_push_held"}
+    assert set(listed) - set(types) <= {
+        "connd_token_expires_timestamp_seconds",
+        "connd_token_family_ends_timestamp_seconds",
+        "connd_push_held",
+    }
     assert not [key for key in samples if "tell-nobody" in str(key)]
 
 

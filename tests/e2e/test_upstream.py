@@ -464,7 +464,7 @@ def test_a_new_token_ends_a_retry_after(faulty: FaultyManager, workdir: Path) ->
         assert len(faulty.requests) > asked
 
 
-def token_that_ends_in(seconds: int, life: int) -> str:
+def token_that_ends_in(seconds: int, life: int, family: int = 0) -> str:
     import base64
 
     def part(value: dict[str, object]) -> str:
@@ -473,6 +473,8 @@ def token_that_ends_in(seconds: int, life: int) -> str:
 
     now = int(time.time())
     claims: dict[str, object] = {"iat": now + seconds - life, "exp": now + seconds, "sub": "x~~>"}
+    if family:
+        claims["family_exp"] = now + family
     return ".".join((part({"alg": "EdDSA"}), part(claims), "c2ln"))
 
 
@@ -488,5 +490,21 @@ def test_the_tokens_own_end_is_shown_and_warned_of(
     shown = time.strptime(status["token_expires"][:19], "%Y-%m-%dT%H:%M:%S")
     assert abs(time.mktime(shown) - time.timezone - (time.time() + left)) < 120
     lines = [e for e in connd.events("warn") if e["event"].startswith("the token expires soon")]
+    assert len(lines) == (1 if warned else 0)
+    connd.stop()
+
+
+@pytest.mark.parametrize(("days", "warned"), [(13, True), (15, False)])
+def test_the_end_of_the_tokens_family_is_shown_and_warned_of(
+    faulty: FaultyManager, workdir: Path, days: int, warned: bool
+) -> None:
+    faulty.add(variable_row("v", faulty.deployment, "1"))
+    connd = faulty.connd(workdir)
+    connd.write_token(token_that_ends_in(86400, 86400, days * 86400))
+    connd.start()
+    status = connd.wait_for(lambda s: s["syncs_ok"] > 2, "some syncs")
+    shown = time.strptime(status["token_family_ends"][:19], "%Y-%m-%dT%H:%M:%S")
+    assert abs(time.mktime(shown) - time.timezone - (time.time() + days * 86400)) < 120
+    lines = [e for e in connd.events("warn") if "renewed no more" in e["event"]]
     assert len(lines) == (1 if warned else 0)
     connd.stop()

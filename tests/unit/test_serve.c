@@ -583,14 +583,15 @@ status_shows_the_parts_that_are_known(void **state)
 	w->report = (struct report){
 		.manager = { .url = "https://m", .deployment_name = "prod" },
 		.socket = { .path = "/run/s", .passed = true },
-		.token = { .expires_s = 86400 },
+		.token = { .expires_s = 86400, .family_ends_s = 2 * 86400 },
 		.push = { .state = REPORT_PUSH_POLLING, .why = "it was \"cut\"" },
 		.snapshot = { .state = REPORT_SNAPSHOT_FAILING, .why = "no space" },
 	};
 	REPLY(alice, "Status", "",
 	    "\"manager\":\"https://m\",\"organization\":\"org\",\"deployment\":\"dep\","
 	    "\"deployment_name\":\"prod\",\"socket\":\"/run/s\",\"socket_passed\":true,"
-	    "\"token_expires\":\"1970-01-02T00:00:00Z\",\"push\":\"polling\","
+	    "\"token_expires\":\"1970-01-02T00:00:00Z\","
+	    "\"token_family_ends\":\"1970-01-03T00:00:00Z\",\"push\":\"polling\","
 	    "\"push_error\":\"it was \\\"cut\\\"\",\"snapshot\":\"failing\","
 	    "\"snapshot_error\":\"no space\"}");
 }

@@ -106,34 +106,37 @@ a_jwt_says_when_it_ends(void **state)
 {
 	static const struct {
 		const char *token;
-		int64_t issued_s, expires_s;
+		int64_t issued_s, expires_s, family_ends_s;
 	} rows[] = {
+		/* {"exp":2000,"family_exp":3000} */
+		{ HEAD "eyJleHAiOjIwMDAsImZhbWlseV9leHAiOjMwMDB9.sig", 0, 2000, 3000 },
 		/* {"iat":1000,"exp":2000} */
-		{ HEAD "eyJpYXQiOjEwMDAsImV4cCI6MjAwMH0.sig", 1000, 2000 },
+		{ HEAD "eyJpYXQiOjEwMDAsImV4cCI6MjAwMH0.sig", 1000, 2000, 0 },
 		/* {"exp":2000,"sub":"~~~???"}: base64url's own digits */
-		{ HEAD "eyJleHAiOjIwMDAsInN1YiI6In5-fj8_PyJ9.sig", 0, 2000 },
+		{ HEAD "eyJleHAiOjIwMDAsInN1YiI6In5-fj8_PyJ9.sig", 0, 2000, 0 },
 		/* {}, [], {"exp":"soon"}, {"exp":-1}, {"exp":1.5}, and what is no JSON */
-		{ HEAD "e30.sig", 0, 0 },
-		{ HEAD "W10.sig", 0, 0 },
-		{ HEAD "eyJleHAiOiJzb29uIn0.sig", 0, 0 },
-		{ HEAD "eyJleHAiOi0xfQ.sig", 0, 0 },
-		{ HEAD "eyJleHAiOjEuNX0.sig", 0, 0 },
-		{ HEAD "aGVsbG8.sig", 0, 0 },
-		{ HEAD "eyJleHAiOjIwMDB9", 0, 0 }, /* one dot only */
-		{ HEAD ".sig", 0, 0 },
-		{ HEAD "e!0.sig", 0, 0 },
-		{ HEAD "e30=.sig", 0, 0 },
-		{ "opaque", 0, 0 },
-		{ "..", 0, 0 },
-		{ "", 0, 0 },
+		{ HEAD "e30.sig", 0, 0, 0 },
+		{ HEAD "W10.sig", 0, 0, 0 },
+		{ HEAD "eyJleHAiOiJzb29uIn0.sig", 0, 0, 0 },
+		{ HEAD "eyJleHAiOi0xfQ.sig", 0, 0, 0 },
+		{ HEAD "eyJleHAiOjEuNX0.sig", 0, 0, 0 },
+		{ HEAD "aGVsbG8.sig", 0, 0, 0 },
+		{ HEAD "eyJleHAiOjIwMDB9", 0, 0, 0 }, /* one dot only */
+		{ HEAD ".sig", 0, 0, 0 },
+		{ HEAD "e!0.sig", 0, 0, 0 },
+		{ HEAD "e30=.sig", 0, 0, 0 },
+		{ "opaque", 0, 0, 0 },
+		{ "..", 0, 0, 0 },
+		{ "", 0, 0, 0 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-		struct token_life life = { 7, 7 };
+		struct token_life life = { 7, 7, 7 };
 
 		token_read_life(&life, span_of(rows[i].token));
-		if (life.issued_s != rows[i].issued_s || life.expires_s != rows[i].expires_s)
+		if (life.issued_s != rows[i].issued_s || life.expires_s != rows[i].expires_s ||
+		    life.family_ends_s != rows[i].family_ends_s)
 			fail_msg(
 			    "%s: %d %d", rows[i].token, (int)life.issued_s, (int)life.expires_s);
 	}

@@ -37,7 +37,8 @@ struct report {
 	} socket;
 	const char *metrics; /* where they are served, as configured; NULL: nowhere */
 	struct {
-		int64_t expires_s; /* since 1970, UTC; 0: never, or unknown */
+		int64_t expires_s;     /* since 1970, UTC; 0: never, or unknown */
+		int64_t family_ends_s; /* when it can be renewed no more; likewise */
 	} token;
 	struct {
 		enum report_push state;

@@ -77,6 +77,17 @@ write_text(struct buf *params, const char *name, const char *text)
 		jtext_member_string(params, name, span_of(text));
 }
 
+static void
+write_time(struct buf *params, const char *name, int64_t at_s)
+{
+	char text[CLOCK_RFC3339_SIZE];
+
+	if (!at_s)
+		return;
+	clock_rfc3339(at_s * 1000, text);
+	write_text(params, name, text);
+}
+
 /* Ids, with names where they are known. */
 static void
 write_place(struct buf *params, const struct service *s, const struct report *r)
@@ -93,16 +104,12 @@ write_place(struct buf *params, const struct service *s, const struct report *r)
 static void
 write_report(struct buf *params, const struct report *r)
 {
-	char expires[CLOCK_RFC3339_SIZE];
-
 	write_text(params, "socket", r->socket.path);
 	if (r->socket.path)
 		jtext_member_bool(params, "socket_passed", r->socket.passed);
 	write_text(params, "metrics", r->metrics);
-	if (r->token.expires_s) {
-		clock_rfc3339(r->token.expires_s * 1000, expires);
-		write_text(params, "token_expires", expires);
-	}
+	write_time(params, "token_expires", r->token.expires_s);
+	write_time(params, "token_family_ends", r->token.family_ends_s);
 	write_text(params, "push", report_push_name(r->push.state));
 	write_text(params, "push_error", r->push.why);
 	write_text(params, "snapshot", report_snapshot_name(r->snapshot.state));

@@ -127,6 +127,7 @@ token_read_life(struct token_life *out, struct span token)
 	    scan_type(claims) == SCAN_OBJECT) {
 		out->issued_s = seconds(claims, "iat");
 		out->expires_s = seconds(claims, "exp");
+		out->family_ends_s = seconds(claims, "family_exp");
 	}
 	buf_fini(&text);
 }

@@ -25,6 +25,7 @@ void token_free(struct token *t); /* wipes; holds none afterwards */
 /* What a JWT says of its life. Unverified: for warnings and for people only. */
 struct token_life {
 	int64_t issued_s, expires_s; /* seconds since 1970; 0: it does not say */
+	int64_t family_ends_s;       /* no renewal of it lives longer; likewise */
 };
 /* All zero when the token is not a JWT. */
 void token_read_life(struct token_life *out, struct span token);
