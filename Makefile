@@ -337,22 +337,23 @@ deps: ## install what building and testing need (root or sudo)
 # --- installing and packages ---------------------------------------------------------
 
 UNITDIR      ?= $(PREFIX)/lib/systemd/system
+USERUNITDIR  ?= $(PREFIX)/lib/systemd/user
 SYSUSERSDIR  ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR  ?= $(PREFIX)/lib/tmpfiles.d
 EXAMPLES     := $(PREFIX)/share/doc/connd/examples
 CONFIGS      := conf/connd.conf conf/connd-manager.conf
-AS_EXAMPLES  := $(CONFIGS) $(wildcard conf/prometheus/*)
+AS_EXAMPLES  := $(CONFIGS) $(wildcard conf/prometheus/*) conf/airflow/airflow-worker.conf
 
 # Of a file in this tree: where it is installed.
 installed_man  = $(PREFIX)/share/man/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
-installed_unit = $(UNITDIR)/$(notdir $(1))
+installed_unit = $(if $(filter systemd/user/%,$(1)),$(USERUNITDIR),$(UNITDIR))/$(notdir $(1))
 # connctl.bash: each shell has a directory and a form of name of its own.
 completion_bash = $(PREFIX)/share/bash-completion/completions/$(1)
 completion_zsh  = $(PREFIX)/share/zsh/vendor-completions/_$(1)
 completion_fish = $(PREFIX)/share/fish/vendor_completions.d/$(1).fish
 installed_completion = $(call completion_$(subst .,,$(suffix $(1))),$(basename $(notdir $(1))))
 COMPLETIONS   := $(wildcard conf/completions/*)
-UNITS         := $(wildcard systemd/*.service systemd/*.socket systemd/*.timer)
+UNITS         := $(wildcard systemd/*.service systemd/*.socket systemd/*.timer systemd/user/*)
 INSTALLED     := $(patsubst $(BIN)/%,$(PREFIX)/bin/%,$(PROGRAMS)) \
 	$(foreach f,$(wildcard conf/man/*),$(call installed_man,$f)) \
 	$(foreach f,$(COMPLETIONS),$(call installed_completion,$f)) \
@@ -367,7 +368,7 @@ install: $(PROGRAMS) ## programs, units, manual pages, completions, example conf
 	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
 	$(foreach f,$(wildcard conf/man/*),install -D -m 0644 $f $(DESTDIR)$(call installed_man,$f) &&) :
 	$(foreach f,$(COMPLETIONS),install -D -m 0644 $f $(DESTDIR)$(call installed_completion,$f) &&) :
-	install -d $(DESTDIR)$(UNITDIR)
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR)
 	$(foreach f,$(UNITS),sed 's,/usr/bin/conn,$(PREFIX)/bin/conn,' $f >$(DESTDIR)$(call installed_unit,$f) &&) :
 	chmod 0644 $(addprefix $(DESTDIR),$(foreach f,$(UNITS),$(call installed_unit,$f)))
 	$(foreach f,$(wildcard systemd/*.sysusers),install -D -m 0644 $f \
@@ -397,6 +398,7 @@ dist: deps deb ## a whole release in dist/: packages, wheel, SPDX document, chec
 	@conf/dist/build.sh '$(VERSION)' dist
 
 IMAGE_ARCHITECTURES ?= amd64 arm64
+IMAGE_DIR           ?= dist
 # The compilers of the architectures that this machine does not have.
 CROSS     := $(filter-out $(shell dpkg --print-architecture 2>/dev/null),$(IMAGE_ARCHITECTURES))
 APT_IMAGE := gcc make git binutils buildah mmdebstrap gpg debian-archive-keyring \
@@ -405,7 +407,7 @@ APT_IMAGE := gcc make git binutils buildah mmdebstrap gpg debian-archive-keyring
 .PHONY: image
 image: ## build the container image into dist/ and the local storage (root): IMAGE_ARCHITECTURES=amd64
 	@tests/deps.sh $(APT_IMAGE)
-	@conf/container/build.sh '$(VERSION)' $(IMAGE_ARCHITECTURES)
+	@conf/container/build.sh '$(VERSION)' '$(IMAGE_DIR)' $(IMAGE_ARCHITECTURES)
 
 .PHONY: clean
 clean: ## remove everything that was built (not the virtual environments)

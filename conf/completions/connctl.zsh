@@ -35,7 +35,8 @@ _connctl()
 	(--limit) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  get import list refresh status wait login context workspace deployment project organization audit; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  get import list refresh status token wait login context workspace deployment project organization audit; fi ;;
+	("token  ") compadd --  renew ;;
 	("context  ") compadd --  list use delete ;;
 	("workspace  ") compadd --  list create rename delete ;;
 	("deployment  ") compadd --  list create rename delete ;;
@@ -68,6 +69,11 @@ _connctl()
 	("status "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --socket --timeout --json --help
+		fi
+		;;
+	("token renew "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --timeout --manager --organization --token-file --ca-file --insecure-http --json --help
 		fi
 		;;
 	("wait "*)

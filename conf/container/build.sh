@@ -1,16 +1,16 @@
 #!/bin/bash
-# usage: conf/container/build.sh VERSION ARCHITECTURE...
+# usage: conf/container/build.sh VERSION OUT ARCHITECTURE...
 # Builds the image for each of Debian's ARCHITECTUREs (amd64, arm64) and names it
 # localhost/connd:VERSION-ARCHITECTURE. localhost/connd:VERSION is the list of them, which
-# dist/connd-VERSION-image.tar holds too (OCI layout). Needs root, mmdebstrap, buildah, and a gcc
+# OUT/connd-VERSION-image.tar holds too (OCI layout). Needs root, mmdebstrap, buildah, and a gcc
 # for each architecture.
 #
 #   MIRROR   the Debian mirror to take packages from; without it, mmdebstrap's own choice
 #   CONTAINERS_CONF, CONTAINERS_STORAGE_CONF   as for buildah
 set -eu
 cd "$(dirname "$0")/../.."
-version=$1
-shift
+version=$1 out=$2
+shift 2
 name=localhost/connd
 suite=bookworm
 # What the programs are built with. The libraries they load come along.
@@ -74,7 +74,7 @@ compile() {
 	done
 }
 
-mkdir -p dist build/image
+mkdir -p "$out" build/image
 images=()
 for arch; do
 	mkdir -p build/image/"$arch"/{bin,stripped}
@@ -94,10 +94,11 @@ done
 
 buildah manifest rm "$name:$version" >/dev/null 2>&1 || : # an earlier one, if there is one
 quietly manifest buildah manifest create "$name:$version" "${images[@]}"
-rm -f dist/connd-"$version"-image.tar
+tar=$out/connd-$version-image.tar
+rm -f "$tar"
 quietly push buildah manifest push --all "$name:$version" \
-	oci-archive:"dist/connd-$version-image.tar"
-size=$(stat -c %s dist/connd-"$version"-image.tar)
-echo "image: dist/connd-$version-image.tar, $(megabytes "$size"); podman pull oci-archive:FILE"
+	oci-archive:"$tar"
+size=$(stat -c %s "$tar")
+echo "image: $tar, $(megabytes "$size"); podman pull oci-archive:FILE"
 # Owned by the user of sudo, so that make clean needs no sudo.
-[ -z "${SUDO_UID-}" ] || chown -R "$SUDO_UID" build/image dist
+[ -z "${SUDO_UID-}" ] || chown -R "$SUDO_UID" build/image "$out"

@@ -17,6 +17,7 @@ static int (*const verb_run[N_VERBS])(const struct ctl_options *o) = {
 	[VERB_LIST] = ctl_list,
 	[VERB_REFRESH] = ctl_refresh,
 	[VERB_STATUS] = ctl_status,
+	[VERB_TOKEN_RENEW] = ctl_token_renew,
 	[VERB_WAIT] = ctl_wait,
 	[VERB_LOGIN] = ctl_context,
 	[VERB_CONTEXT_LIST] = ctl_context,

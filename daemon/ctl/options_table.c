@@ -74,6 +74,13 @@ static const struct cli_option manager_options[] = {
 };
 const struct cli_group group_manager = { "Asking the manager", manager_options };
 
+static const struct cli_option renew_options[] = {
+	{ "timeout", OPT_TIMEOUT, 0, "TIME", "10s",
+	    "How long one request to the manager may take." },
+	{ 0 },
+};
+const struct cli_group group_renew = { NULL, renew_options };
+
 /* --- administration ---------------------------------------------------------------------- */
 
 static const struct cli_option session_options[] = {

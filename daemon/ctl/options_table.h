@@ -9,6 +9,7 @@ extern const struct cli_group group_get;
 extern const struct cli_group group_wait;
 extern const struct cli_group group_import;
 extern const struct cli_group group_manager;
+extern const struct cli_group group_renew;
 extern const struct cli_group group_session;
 extern const struct cli_group group_change;
 extern const struct cli_group group_in_workspace;

@@ -68,6 +68,15 @@ static const struct cli_verb verbs[] = {
 	    "answers, "
 	    "whatever its state.",
 	    GROUPS(&group_socket) },
+	{ "token renew", VERB_TOKEN_RENEW, "", "replace the token in a file before it expires",
+	    "Replaces the token in --token-file by a new one with the same rights and length of "
+	    "life, once less than half of its life is left; until then, and for a token that does "
+	    "not expire, it changes nothing. The file is replaced in one step and keeps its owner "
+	    "and mode; connd uses the new token from its next request on. The old token stays "
+	    "valid until its own end. Made for a timer: connd-token-renew@.timer.\n\n"
+	    "Exit code: 0 the file holds a token with more than half of its life left, 2 usage, 3 "
+	    "the manager cannot be reached or the file not be written, 4 the manager refuses.",
+	    GROUPS(&group_renew, &group_manager) },
 	{ "wait", VERB_WAIT, "", "wait until connd is ready",
 	    "Waits until connd is ready: with [require] in connd.conf, until those keys are there "
 	    "and "

@@ -56,6 +56,7 @@ class Installed:
 
     box: Box
     organization: str
+    workspace: str
     deployment: str
     token: str
 
@@ -86,8 +87,13 @@ class Installed:
         )
 
     def configure(self, more: str = "") -> None:
-        text = CONFIG.format(organization=self.organization, deployment=self.deployment, more=more)
-        self.box.write("/etc/connd/connd.conf", text)
+        self.configure_as("/etc/connd/connd.conf", more=more)
+
+    def configure_as(self, path: str, deployment: str = "", more: str = "") -> None:
+        text = CONFIG.format(
+            organization=self.organization, deployment=deployment or self.deployment, more=more
+        )
+        self.box.write(path, text)
 
     def ask(self, key: str, user: str = "root") -> subprocess.CompletedProcess[str]:
         command = ("connctl", "get", "conn", key, "--reveal")
@@ -108,7 +114,13 @@ def installed(box: Box) -> Installed:
     )
     ids = json.loads(told.stdout)
     box.run("systemctl", "start", "connd-manager.service")
-    made = Installed(box, ids["organizationId"], ids["deploymentIds"]["prod"], ids["token"])
+    made = Installed(
+        box,
+        ids["organizationId"],
+        ids["workspaceId"],
+        ids["deploymentIds"]["prod"],
+        ids["token"],
+    )
     eventually(
         lambda: box.run("curl", "-s", "http://127.0.0.1:8888/", check=False).returncode == 0,
         "the manager listens",
