@@ -38,18 +38,18 @@ void
 reexec_init(const char *argv0)
 {
 	char dir[PATH_MAX];
-	ssize_t n;
+	size_t n;
+	ssize_t linked;
 
 	if (argv0 && argv0[0] == '/') {
-		(void)snprintf(program, sizeof program, "%s", argv0);
+		n = (size_t)snprintf(program, sizeof program, "%s", argv0);
 	} else if (argv0 && strchr(argv0, '/') && getcwd(dir, sizeof dir)) {
-		if ((size_t)snprintf(program, sizeof program, "%s/%s", dir, argv0) >=
-		    sizeof program)
-			program[0] = '\0';
+		n = (size_t)snprintf(program, sizeof program, "%s/%s", dir, argv0);
 	} else {
-		n = readlink("/proc/self/exe", program, sizeof program - 1);
-		program[n < 0 ? 0 : n] = '\0';
+		linked = readlink("/proc/self/exe", program, sizeof program - 1);
+		n = linked < 0 ? 0 : (size_t)linked;
 	}
+	program[n < sizeof program ? n : 0] = '\0'; /* one that was cut is not known */
 }
 
 /* --- the check -------------------------------------------------------------------------------- */
