@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "manager/store/keys.h"
 #include "tests/unit/check.h"
+#include "tests/unit/memory_search.h"
 
 #define AD   SPAN_LITERAL("object|x|sealed|1")
 #define TEXT SPAN_LITERAL("a secret value")
@@ -315,66 +316,15 @@ what_was_cut_short_is_settled_by_an_envelope(void **state)
 	buf_fini(&fresh);
 }
 
-/* The key in DIR/manager.key with every bit turned, so that the test itself is not found. */
+/* The key in DIR/manager.key, turned. */
 static void
-read_turned(struct fixture *f, uint8_t out[static SEAL_KEY_SIZE])
+read_turned(struct fixture *f, uint8_t turned[static SECRET_SIZE])
 {
-	assert_int_equal(file_read_key(path(f, "manager.key"), out, f->why), 0);
-	for (size_t i = 0; i < SEAL_KEY_SIZE; i++)
-		out[i] ^= 0xff;
-}
+	uint8_t key[SEAL_KEY_SIZE];
 
-/* Addresses between `from` and `to` where the key begins. Looks where a sanitizer would not. */
-static size_t __attribute__((no_sanitize("address", "undefined")))
-count_in(const uint8_t *from, const uint8_t *to, const uint8_t turned[static SEAL_KEY_SIZE])
-{
-	size_t found = 0;
-
-	for (const uint8_t *p = from; p + SEAL_KEY_SIZE <= to; p++) {
-		size_t n = 0;
-
-		while (n < SEAL_KEY_SIZE && (p[n] ^ turned[n]) == 0xff)
-			n++;
-		found += n == SEAL_KEY_SIZE;
-	}
-	return found;
-}
-
-#ifdef __SANITIZE_ADDRESS__
-#define LOCKED " dd" /* its mlock() does nothing */
-#else
-#define LOCKED " lo"
-#endif
-
-struct copies {
-	size_t locked, elsewhere; /* locked: and not in core dumps */
-};
-
-/* How often the key is in this process's memory. */
-static struct copies
-find_key(const uint8_t turned[static SEAL_KEY_SIZE])
-{
-	FILE *in = fopen("/proc/self/smaps", "r");
-	uintptr_t from = 0, to = 0;
-	char line[1024], mode[5] = "";
-	struct copies c = { 0, 0 };
-
-	assert_non_null(in);
-	while (fgets(line, sizeof line, in)) {
-		unsigned long a, b;
-
-		if (sscanf(line, "%lx-%lx %4s", &a, &b, mode) == 3) {
-			from = a;
-			to = mode[0] == 'r' && b - a < 256UL * 1024 * 1024 ? b : a;
-		} else if (strncmp(line, "VmFlags:", 8) == 0 && !strstr(line, " io")) {
-			bool locked = strstr(line, LOCKED) && strstr(line, " dd");
-
-			*(locked ? &c.locked : &c.elsewhere) +=
-			    count_in((const uint8_t *)from, (const uint8_t *)to, turned);
-		}
-	}
-	fclose(in);
-	return c;
+	assert_int_equal(file_read_key(path(f, "manager.key"), key, f->why), 0);
+	secret_turn(turned, key);
+	mem_wipe(key, sizeof key);
 }
 
 static void
@@ -383,15 +333,15 @@ keys_are_in_locked_memory_and_wiped(void **state)
 	struct fixture *f = *state;
 	int64_t live = mem_live();
 	struct keys *k = make(f);
-	uint8_t turned[SEAL_KEY_SIZE];
+	uint8_t turned[SECRET_SIZE];
 	struct copies c;
 
 	read_turned(f, turned);
-	c = find_key(turned);
+	c = secret_find(turned);
 	assert_int_equal(c.locked, 1);
 	assert_int_equal(c.elsewhere, 0);
 	keys_free(k);
-	c = find_key(turned);
+	c = secret_find(turned);
 	assert_int_equal(c.locked + c.elsewhere, 0);
 	assert_int_equal(mem_live(), live);
 }

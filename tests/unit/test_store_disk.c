@@ -169,6 +169,37 @@ a_kill_loses_nothing_that_was_acknowledged(void **state)
 	}
 }
 
+/* What a copied file, a virtual machine that was set back, or a killed restore does. */
+static void
+a_store_that_was_set_back_repeats_no_version(void **state)
+{
+	struct fixture *f = *state;
+	char copy[TEST_DIR_SIZE + 16], database[TEST_DIR_SIZE + 16], why[STORE_WHY_SIZE] = "";
+	struct store_version one, other, before;
+	struct store_object o;
+	struct id id;
+
+	(void)snprintf(copy, sizeof copy, "%s/copy.db", f->dir);
+	(void)snprintf(database, sizeof database, "%s/manager.db", f->dir);
+	assert_int_equal(CREATE(f, &id, VAR, "v", V("0"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
+	before = version_of(f, SCOPE_WORKSPACE, f->ws, STORE_ALL_TYPES, false);
+	assert_int_equal(store_backup(f->s, copy, why), 0);
+	assert_int_equal(UPDATE(f, &id, VAR, NULL, V("one"), NULL), 0);
+	one = version_of(f, SCOPE_WORKSPACE, f->ws, STORE_ALL_TYPES, false);
+	f->s = store_close(f->s);
+	assert_int_equal(rename(copy, database), 0);
+	assert_int_equal(store_open(&f->s, f->dir, f->keys, why), 0);
+	/* Nothing has changed since: what a client has of it is right. */
+	other = version_of(f, SCOPE_WORKSPACE, f->ws, STORE_ALL_TYPES, false);
+	assert_true(store_version_equal(&before, &other));
+	assert_int_equal(UPDATE(f, &id, VAR, NULL, V("other"), NULL), 0);
+	other = version_of(f, SCOPE_WORKSPACE, f->ws, STORE_ALL_TYPES, false);
+	assert_int_equal(one.number, other.number);
+	assert_false(store_version_equal(&one, &other));
+	get(f, &id, &o);
+	assert_true(o.draw != 0);
+}
+
 static void
 out_of_memory_changes_nothing(void **state)
 {
@@ -219,6 +250,7 @@ main(void)
 		STORE_TEST(secrets_of_the_manager_are_kept_once),
 		STORE_TEST(opening_says_why_not),
 		STORE_TEST(a_kill_loses_nothing_that_was_acknowledged),
+		STORE_TEST(a_store_that_was_set_back_repeats_no_version),
 		STORE_TEST(out_of_memory_changes_nothing),
 	};
 

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "manager/api/token.h"
 #include "tests/unit/check.h"
+#include "tests/unit/memory_search.h"
 #include "tests/unit/store_places.h"
 
 #define NOW 1700000000123
@@ -587,6 +588,44 @@ an_expired_token_goes_when_its_renewal_was_used(void **state)
 	buf_fini(&fresh);
 }
 
+/* A part of one of the manager's own secrets, turned. */
+static void
+read_turned(struct fixture *f, const char *name, size_t at, uint8_t turned[static SECRET_SIZE])
+{
+	struct buf secret = BUF_INIT(1024);
+
+	assert_int_equal(store_secret_get(f->s, name, &secret), 0);
+	assert_true(secret.len >= at + SECRET_SIZE);
+	secret_turn(turned, secret.data + at);
+	buf_fini(&secret);
+}
+
+static void
+signing_keys_are_in_locked_memory_and_wiped(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT(LIMIT_TOKEN);
+	uint8_t turned[3][SECRET_SIZE]; /* the seed, the key of jti hashes, the key of rows */
+	struct copies c;
+
+	(void)issue(f, SCOPE_DEPLOYMENT, &f->dep, ROLE_MEMBER, 60, &text);
+	read_turned(f, "token-signing", 0, turned[0]);
+	read_turned(f, "token-signing", SECRET_SIZE, turned[1]);
+	read_turned(f, "row-mac", 0, turned[2]);
+	for (size_t i = 0; i < N_ELEMENTS(turned); i++) {
+		c = secret_find(turned[i]);
+		assert_int_equal(c.locked, 1);
+		assert_int_equal(c.elsewhere, 0);
+	}
+	f->a = token_authority_free(f->a);
+	f->s = store_close(f->s);
+	for (size_t i = 0; i < N_ELEMENTS(turned); i++) {
+		c = secret_find(turned[i]);
+		assert_int_equal(c.locked + c.elsewhere, 0);
+	}
+	buf_fini(&text);
+}
+
 static void
 a_place_takes_its_tokens_with_it(void **state)
 {
@@ -673,6 +712,7 @@ main(void)
 		TEST(a_family_is_not_renewed_without_end_in_an_hour),
 		TEST(tokens_are_listed_by_place_and_pruned),
 		TEST(an_expired_token_goes_when_its_renewal_was_used),
+		TEST(signing_keys_are_in_locked_memory_and_wiped),
 		TEST(a_place_takes_its_tokens_with_it),
 		TEST(a_token_needs_a_place),
 		TEST(rights_move_with_what_may_end_them),
