@@ -174,7 +174,8 @@ send_request(struct api_fixture *f, int fd, size_t n)
 		if (r < 0 && errno != EAGAIN)
 			return; /* refused at its head: there may be a response */
 		sent += r > 0 ? (size_t)r : 0;
-		turn(f);
+		if (sent < n)
+			turn(f);
 	}
 }
 
@@ -219,12 +220,26 @@ join_chunks(char *body)
 }
 
 int
-api_call(struct api_fixture *f, const char *method, const char *path, const struct api_ask *ask)
+api_begin(struct api_fixture *f, const char *method, const char *path, const struct api_ask *ask)
 {
 	int fd = dial(f);
-	char *end;
 
 	send_request(f, fd, write_request(f, method, path, ask));
+	return fd;
+}
+
+void
+api_turns(struct api_fixture *f, int n)
+{
+	while (n-- > 0)
+		turn(f);
+}
+
+int
+api_end(struct api_fixture *f, int fd)
+{
+	char *end;
+
 	f->status = 0;
 	f->head = f->body = "";
 	end = receive(f, fd) ? strstr(response, "\r\n\r\n") : NULL;
@@ -238,6 +253,12 @@ api_call(struct api_fixture *f, const char *method, const char *path, const stru
 		join_chunks(end + 4);
 	f->status = atoi(response + sizeof "HTTP/1.1");
 	return f->status;
+}
+
+int
+api_call(struct api_fixture *f, const char *method, const char *path, const struct api_ask *ask)
+{
+	return api_end(f, api_begin(f, method, path, ask));
 }
 
 void

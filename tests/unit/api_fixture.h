@@ -53,6 +53,16 @@ int api_call(
     struct api_fixture *f, const char *method, const char *path, const struct api_ask *ask);
 #define API(f, method, path, ...) api_call((f), (method), (path), &(struct api_ask){ __VA_ARGS__ })
 
+/* The same in two steps: sends the request on a connection of its own, which is returned; */
+int api_begin(
+    struct api_fixture *f, const char *method, const char *path, const struct api_ask *ask);
+/* waits for its response, and closes the connection. */
+int api_end(struct api_fixture *f, int fd);
+#define API_BEGIN(f, method, path, ...)                                                            \
+	api_begin((f), (method), (path), &(struct api_ask){ __VA_ARGS__ })
+/* Runs the loop n times without waiting. */
+void api_turns(struct api_fixture *f, int n);
+
 /* The first string member of this name in the last body, copied to out; "" when it has none. */
 void api_string(struct api_fixture *f, const char *name, char *out, size_t size);
 /* A header field of the last response (name with its colon), or "". */
