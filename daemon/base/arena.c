@@ -7,15 +7,15 @@
 
 #include "base/mem.h"
 
-#define STEP ((size_t)256 * 1024) /* memory is given and locked in such pieces */
+#define STEP ((size_t)256 * 1024) /* bytes made usable and locked at a time */
 
 struct arena {
 	uint8_t *start;  /* the reserved range, guard pages included */
 	size_t reserved; /* its length */
 	uint8_t *base;   /* first usable byte */
 	size_t max;      /* the cap the caller set */
-	size_t room;     /* most that may become usable: max, rounded up to pages */
-	size_t ready;    /* bytes that have memory */
+	size_t room;     /* max, rounded up to whole pages */
+	size_t ready;    /* usable bytes from base on; the rest has no access rights */
 	size_t used, locked;
 	enum arena_lock lock;
 	int error;
@@ -55,7 +55,7 @@ arena_new(struct arena **out, size_t max_bytes, enum arena_lock lock)
 		mem_free(a);
 		return -ENOMEM;
 	}
-	/* Advice the kernel may refuse without harm: RLIMIT_CORE and the dumpable flag stand behind it. */
+	/* A refusal does no harm: base_protect() has already disabled core dumps. */
 	(void)madvise(start, a->reserved, MADV_DONTDUMP);
 	(void)madvise(start, a->reserved, MADV_DONTFORK);
 	a->start = start;
@@ -65,7 +65,7 @@ arena_new(struct arena **out, size_t max_bytes, enum arena_lock lock)
 	return 0;
 }
 
-/* Gives memory to at least `need` bytes from the start on. */
+/* Makes at least the first `need` bytes usable. */
 static int
 make_ready(struct arena *a, size_t need)
 {
@@ -82,7 +82,7 @@ make_ready(struct arena *a, size_t need)
 		else if (a->lock == ARENA_LOCK_REQUIRE)
 			return -EPERM;
 		else
-			a->lock = ARENA_LOCK_OFF; /* refused once: no use asking for every step */
+			a->lock = ARENA_LOCK_OFF; /* do not repeat a refused call in every step */
 	}
 	a->ready = to;
 	return 0;
@@ -115,7 +115,7 @@ arena_seal(struct arena *a)
 		return a->error;
 	if (keep && mprotect(a->base, keep, PROT_READ) < 0)
 		return -errno;
-	/* The unused tail goes back; the page behind the last used one stays as the guard. */
+	/* Unmaps the unused tail, except for one page that becomes the guard page. */
 	if (tail) {
 		if (mprotect(a->base + keep, page, PROT_NONE) < 0)
 			return -errno;

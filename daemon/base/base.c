@@ -15,8 +15,8 @@ base_protect(void)
 	static const struct rlimit none;
 
 	/*
-	 * A core_pattern that is a pipe ignores the limit, so the process is made undumpable too; that
-	 * also keeps others of our uid from tracing it.
+	 * A core_pattern that is a pipe ignores RLIMIT_CORE, so the process is made undumpable too.
+	 * That also stops other processes of the same uid from tracing it.
 	 */
 	(void)setrlimit(RLIMIT_CORE, &none);
 	(void)prctl(PR_SET_DUMPABLE, 0);
@@ -27,7 +27,7 @@ base_protect(void)
 int
 base_init(void)
 {
-	/* Libraries write to sockets without MSG_NOSIGNAL: a peer that left must not end us. */
+	/* Libraries write to sockets without MSG_NOSIGNAL; a closed connection must not end us. */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		return -errno;
 	return sodium_init() < 0 ? -EIO : 0;

@@ -5,10 +5,10 @@
 #include "base/attr.h"
 
 /*
- * Before it holds a secret: no core dumps, no tracing by its own user, no TLS key log, files for nobody else.
- * Whatever the kernel refuses is done without.
+ * Call it before the process holds a secret. Disables core dumps, tracing by processes of the same
+ * user and the TLS key log ($SSLKEYLOGFILE), and sets umask 077. Failures are ignored.
  */
 void base_protect(void);
 
-/* SIGPIPE ignored, libsodium ready. 0 or -errno. */
+/* Ignores SIGPIPE and initializes libsodium. 0 or -errno. */
 MUST_CHECK int base_init(void);

@@ -34,7 +34,7 @@ buf_reset(struct buf *b)
 	b->error = 0;
 }
 
-/* Room for `need` bytes and a NUL. */
+/* Moves the contents into a block for `need` bytes and a NUL. 0 or -ENOMEM. */
 static int
 grow(struct buf *b, size_t need)
 {

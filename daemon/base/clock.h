@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two clocks, read in one place. Ages are CLOCK_BOOTTIME (it runs through suspend and no
- * administrator moves it); wall time is only for what outlives a boot or is shown to people.
+ * The clocks, read in one place. Ages are measured on CLOCK_BOOTTIME, which counts suspended time
+ * and cannot be set. Wall time is used only for what outlives a boot or is shown to people.
  */
 #pragma once
 
@@ -14,6 +14,6 @@ int64_t clock_wall_ms(void); /* since 1970, UTC */
 /* CLOCK_MONOTONIC: for systemd's messages and for deadlines of condition variables. */
 int64_t clock_monotonic_us(void);
 
-/* YYYY-MM-DDTHH:MM:SSZ and its NUL. */
+/* Size of YYYY-MM-DDTHH:MM:SSZ and its NUL. */
 #define CLOCK_RFC3339_SIZE sizeof("9999-12-31T23:59:59Z")
 void clock_rfc3339(int64_t wall_ms, char out[static CLOCK_RFC3339_SIZE]);

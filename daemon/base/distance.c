@@ -11,7 +11,7 @@ least(size_t a, size_t b, size_t c)
 	return ab < c ? ab : c;
 }
 
-/* Drops what both begin with and what both end with: it does not change the distance. */
+/* Drops the common prefix and suffix, which do not change the distance. */
 static void
 drop_common(struct span *a, struct span *b)
 {
@@ -25,7 +25,7 @@ drop_common(struct span *a, struct span *b)
 	}
 }
 
-/* The table of Wagner and Fischer, one row at a time. */
+/* The Wagner-Fischer algorithm, keeping one row of its table. */
 size_t
 edit_distance(struct span a, struct span b)
 {

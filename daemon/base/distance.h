@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How far apart two names are, to suggest the one that was meant. Pure. */
+/* The distance between two names, to suggest a correction for a misspelt one. Pure. */
 #pragma once
 
 #include <stddef.h>
@@ -7,7 +7,8 @@
 #include "base/span.h"
 
 /*
- * How many bytes must be changed, added or dropped to make b of a. When they differ over more than
- * 32 bytes: the length of that part, of the longer one.
+ * Returns how many bytes must be replaced, inserted or deleted to turn a into b (Levenshtein). If
+ * the part between their common prefix and suffix is longer than 32 bytes in either, returns the
+ * longer of the two lengths of that part.
  */
 size_t edit_distance(struct span a, struct span b);

@@ -13,7 +13,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 
-#define TOO_LARGE "is larger than it may be"
+#define TOO_LARGE "is larger than allowed"
 
 static int
 fail(int err, char *why, const char *path, const char *what)
@@ -22,7 +22,9 @@ fail(int err, char *why, const char *path, const char *what)
 	return -err;
 }
 
-/* size: what fstat() said, which may change meanwhile and is 0 in /proc. 0 or errno. */
+/*
+ * size: a hint from fstat(); the file may change meanwhile, and /proc says 0. Returns 0 or errno.
+ */
 static int
 read_all(int fd, struct buf *out, size_t size)
 {
@@ -35,7 +37,7 @@ read_all(int fd, struct buf *out, size_t size)
 		want = size > out->len ? size - out->len : 4096;
 		if (want > room)
 			want = room;
-		/* A full buffer: is there anything left that it can not hold? */
+		/* The buffer is full: one more byte shows whether the file is larger. */
 		to = want ? buf_room(out, want) : &more;
 		if (!to)
 			return -buf_error(out);
@@ -50,28 +52,28 @@ read_all(int fd, struct buf *out, size_t size)
 	}
 }
 
-/* What makes a secret file unfit to be trusted; NULL: nothing. */
+/* Returns why a secret file must not be used, or NULL. */
 static const char *
 distrust(const struct stat *st)
 {
 	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return "is owned by somebody else; chown it to the user that reads it";
+		return "is owned by another user: chown it to the user that reads it";
 	if (st->st_mode & 07)
-		return "may be read, written or run by everybody: chmod o= it (a Kubernetes "
+		return "is accessible to other users: chmod o= it (a Kubernetes "
 		       "Secret volume: defaultMode: 0440)";
 	if (st->st_mode & 020)
-		return "may be written by its group: chmod g-w it";
+		return "is writable by its group: chmod g-w it";
 	return NULL;
 }
 
-/* The descriptor, or -errno. */
+/* Returns the descriptor, or -errno. */
 static int
 open_file(const char *path, bool secret, struct stat *st, char *why)
 {
 	const char *fault = NULL;
 	int fd, err = 0;
 
-	/* O_NONBLOCK: a FIFO planted here must not hang us. */
+	/* O_NONBLOCK: opening a FIFO must not block. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return fail(errno, why, path, NULL);
@@ -83,7 +85,7 @@ open_file(const char *path, bool secret, struct stat *st, char *why)
 		fault = distrust(st);
 	if (!err && !fault)
 		return fd;
-	(void)close(fd); /* nothing was read from it */
+	(void)close(fd);
 	return fail(fault ? EACCES : err, why, path, fault);
 }
 
@@ -96,7 +98,7 @@ read_file(const char *path, struct buf *out, bool secret, char *why)
 	if (fd < 0)
 		return fd;
 	err = read_all(fd, out, st.st_size > 0 ? (size_t)st.st_size : 0);
-	(void)close(fd); /* only read from */
+	(void)close(fd);
 	return err ? fail(err, why, path, err == EMSGSIZE ? TOO_LARGE : NULL) : 0;
 }
 
@@ -157,7 +159,8 @@ file_read_key(const char *path, uint8_t key[static SEAL_KEY_SIZE], char why[stat
 		if (n == 2 * SEAL_KEY_SIZE + 1 && text.data[n - 1] == '\n')
 			n--;
 		if (!hex_decode(key, SEAL_KEY_SIZE, buf_str(&text), n))
-			r = fail(EINVAL, why, path, "is no key: 32 raw bytes or 64 hex digits are");
+			r = fail(EINVAL, why, path,
+			    "not a key file: expected 32 raw bytes or 64 hex digits");
 	}
 	buf_fini(&text);
 	return r;
@@ -174,7 +177,7 @@ write_all(int fd, const char *p, size_t n)
 		if (done < 0)
 			return errno;
 		if (done == 0)
-			return EIO; /* no file does that, and this must not be a loop for ever */
+			return EIO; /* must not loop for ever */
 		p += done;
 		n -= (size_t)done;
 	}
@@ -197,7 +200,7 @@ file_sync_name(const char *path)
 	if (fd < 0)
 		return -errno;
 	r = fsync(fd) < 0 ? -errno : 0;
-	(void)close(fd); /* only synced */
+	(void)close(fd);
 	return r;
 }
 
@@ -214,7 +217,7 @@ file_create(const char *path, const void *p, size_t n, char why[static FILE_WHY_
 	if (close(fd) < 0 && !err)
 		err = errno;
 	if (err) {
-		(void)unlink(path); /* half a file is worse than none */
+		(void)unlink(path); /* leave no incomplete file behind */
 		return fail(err, why, path, NULL);
 	}
 	return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files: read whole with a cap, or piece by piece; secret ones only when nobody else could have read or planted
- * them; written whole and synced. `why` receives a sentence for a person (never contents), or is left
- * alone on success.
+ * Reads files, whole or in pieces, and creates them. Secret files (keys, tokens) are read only if
+ * their owner and mode are safe. On failure `why` receives one sentence for a person, without any
+ * of the contents; on success it is not changed.
  */
 #pragma once
 
@@ -15,27 +15,36 @@
 
 #define FILE_WHY_SIZE 512
 
-/* Appends the file to out (whose max is the cap). 0 or -errno. */
+/*
+ * Appends the file's contents to out; out's max is the cap. 0 or -errno (-EMSGSIZE over the cap).
+ */
 MUST_CHECK int file_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE]);
 /*
- * The same for a key or token file: -EACCES when it is no regular file, others may read it, or the
- * group may write it. A file of root or of our uid only (systemd credentials are either, and may be
- * group-readable).
+ * Like file_read(), for a key or token file. -EACCES when it is not a regular file, is owned by a
+ * user other than root and our own, gives others any access, or is writable by its group. Group
+ * read access is accepted: systemd credentials may have it.
  */
 MUST_CHECK int file_read_secret(const char *path, struct buf *out, char why[static FILE_WHY_SIZE]);
 /*
- * Opens such a file, of max bytes at most, to be read with file_take(). The descriptor, or -errno; *size
- * is what there is.
+ * Opens a key or token file of at most max bytes under the same checks, to be read with
+ * file_take(). Returns the descriptor, which the caller closes, or -errno. Sets *size to the file's
+ * size.
  */
 MUST_CHECK int file_open_secret(
     const char *path, size_t max, size_t *size, char why[static FILE_WHY_SIZE]);
-/* Exactly the next n bytes. 0; -ENODATA: there are not as many; -errno. */
+/* Reads exactly the next n bytes. 0, -ENODATA when the file ends before, or -errno. */
 MUST_CHECK int file_take(int fd, void *to, size_t n);
-/* A 32-byte key: raw, or 64 hex digits with at most one newline behind them. Else -EINVAL. */
+/*
+ * Reads a 32-byte key: 32 raw bytes, or 64 hex digits and at most one newline. 0, -EINVAL for any
+ * other contents, or the errors of file_read_secret().
+ */
 MUST_CHECK int file_read_key(
     const char *path, uint8_t key[static SEAL_KEY_SIZE], char why[static FILE_WHY_SIZE]);
-/* Waits until the name of path is on disk in its directory. 0 or -errno. */
+/* Syncs the directory of path, so that the file's name survives a crash. 0 or -errno. */
 MUST_CHECK int file_sync_name(const char *path);
-/* Creates path with mode 0600 and these bytes, synced; -EEXIST when it is there already. */
+/*
+ * Creates path with mode 0600, writes n bytes and syncs the file. 0; -EEXIST if path exists;
+ * -errno.
+ */
 MUST_CHECK int file_create(
     const char *path, const void *p, size_t n, char why[static FILE_WHY_SIZE]);

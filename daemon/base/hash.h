@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keyed hashes, and bytes as text. The short one (SipHash-2-4) is for tables filled with foreign
- * keys, under a random key of this process; the long one (BLAKE2b-256) names or authenticates.
+ * Keyed hashes and hex. hash_short() (SipHash-2-4) is for hash tables whose keys come from clients:
+ * use a random key per process. hash_long() (BLAKE2b-256) identifies or authenticates data.
  */
 #pragma once
 
@@ -16,12 +16,12 @@
 
 uint64_t hash_short(const uint8_t key[static HASH_SHORT_KEY_SIZE], const void *p, size_t n);
 
-/* key may be NULL with key_len 0 for an unkeyed digest; at most 64 bytes otherwise. */
+/* key: at most 64 bytes; NULL with key_len 0 gives an unkeyed digest. */
 void hash_long(
     uint8_t out[static HASH_SIZE], const void *key, size_t key_len, const void *p, size_t n);
 bool hash_equal(const void *a, const void *b, size_t n); /* in constant time */
 
-/* Lower-case hex; out takes 2 * n + 1 bytes. */
+/* Writes 2 * n lower-case hex digits and a NUL to out. */
 void hex_encode(char *out, const void *p, size_t n);
-/* Exactly n bytes from 2 * n digits, nothing else in the text: true. */
+/* Decodes text to n bytes. False unless text is exactly 2 * n hex digits. */
 bool hex_decode(void *out, size_t n, const char *text, size_t text_len);

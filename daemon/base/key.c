@@ -21,7 +21,7 @@ has_length_of_a_key(struct span key)
 	return key.n > 0 && utf8_length(key) <= LIMIT_KEY;
 }
 
-/* Is every byte a letter, a digit or one of `others`? */
+/* True if every byte is a letter, a digit or one of `others`. */
 static bool
 holds_only(struct span s, const char *others)
 {

@@ -14,12 +14,12 @@
 #include "base/log_writer.h"
 #include "base/utf8.h"
 
-#define FIELD_MAX_BYTES 512 /* of one foreign text; the rest is cut */
+#define FIELD_MAX_BYTES 512 /* of one field's text; the rest is cut */
 #define STOP_MS         500
 
 static _Atomic enum log_format format = LOG_FORMAT_KV;
 static _Atomic enum log_level threshold = LOG_INFO;
-static struct log_writer *writer; /* set while no other thread logs */
+static struct log_writer *writer; /* changes only while no other thread logs */
 
 static const char *const level_name[] = {
 	[LOG_ERROR] = "error",
@@ -35,7 +35,10 @@ static const char *const journal_prefix[] = {
 	[LOG_DEBUG] = "<7>",
 };
 
-/* $JOURNAL_STREAM names the stream's device and inode; stderr may have been redirected since. */
+/*
+ * True if fd is the stream whose device and inode $JOURNAL_STREAM names. The variable alone does
+ * not show that: stderr may have been redirected.
+ */
 static bool
 is_journal(int fd)
 {
@@ -64,7 +67,7 @@ log_enabled(enum log_level level)
 	return level <= threshold;
 }
 
-/* A quoted text in which no byte can end the line, the quotes, or the reader's encoding. */
+/* Writes text in quotes. Control characters, quotes and bytes that are not UTF-8 are escaped. */
 static void
 put_quoted(struct buf *line, const char *text)
 {
@@ -73,7 +76,7 @@ put_quoted(struct buf *line, const char *text)
 	buf_addc(line, '"');
 	while (left && written < FIELD_MAX_BYTES) {
 		size_t n = utf8_sequence(text, left);
-		uint32_t code = (unsigned char)*text; /* a stray byte is shown by its number */
+		uint32_t code = (unsigned char)*text; /* shown for a byte that is not UTF-8 */
 
 		if (n == 0 || (code >= 0x20 && utf8_unsafe(text, left, &code)))
 			buf_addf(line, "\\u%04x", code);
@@ -89,7 +92,7 @@ put_quoted(struct buf *line, const char *text)
 	buf_addc(line, '"');
 }
 
-/* Plain words need no quotes in key=value. */
+/* True if s needs no quotes in key=value. */
 static bool
 is_word(const char *s)
 {

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Logging: one line an event, to stderr; a name, then key=value fields.
+ * Logging to stderr, one line per event: its name, then key=value fields.
  *
- * Every foreign byte passes through the escaping here, so no caller can forge a line. Secrets have
- * no field type: there is nothing to pass them with. Only edge, app and the programs' own files
- * log; base, proto and core return errors instead.
+ * All text is escaped here, so text from outside cannot forge a line. Never pass a secret. base,
+ * proto and core do not log; they return errors.
  *
- * A program that runs on calls log_start(): from then on no call here waits for stderr
- * (base/log_writer.h). Before that, and after log_stop(), a line is written at once.
+ * A daemon calls log_start(): a thread then writes the lines, and no call here waits for stderr
+ * (see base/log_writer.h). Before log_start() and after log_stop() a line is written at once.
  *
  *	log_warn("sync failed", LOG_STR("reason", why), LOG_INT("retry_ms", ms));
  *
@@ -27,7 +26,7 @@ enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_JOURNAL, LOG_FORMAT_KV, LOG_FORMAT
 
 struct log_field {
 	const char *name; /* NULL ends the list */
-	const char *text; /* NULL: the number counts */
+	const char *text; /* NULL: use the number */
 	int64_t number;
 };
 
@@ -42,10 +41,14 @@ log_field_text(const char *name, const char *text)
 
 /* AUTO: journal when stderr is the journal's stream ($JOURNAL_STREAM), else kv. */
 void log_setup(enum log_format format, enum log_level level);
-/* Starts the thread that writes. 0; -ENOMEM; -EAGAIN. */
+/* Starts the writing thread. 0, -ENOMEM or -EAGAIN. */
 MUST_CHECK int log_start(void);
-void log_stop(void);        /* waits up to 0.5 s until all lines are written; not started: fine */
-uint64_t log_dropped(void); /* lines, since log_start() */
+/*
+ * Waits for the queued lines to be written: 0.5 s, and 1 s more if stderr then accepts data. Then
+ * stops the thread. Does nothing without log_start().
+ */
+void log_stop(void);
+uint64_t log_dropped(void); /* lines dropped since log_start() */
 bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const char *event, const struct log_field *fields);
 

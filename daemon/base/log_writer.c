@@ -12,25 +12,25 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define QUEUE_BYTES (256 * 1024) /* some 1 500 lines */
+#define QUEUE_BYTES (256 * 1024) /* about 1,500 lines */
 
 struct log_writer {
 	int fd;
 	log_writer_note *note;
 	pthread_t thread;
 
-	pthread_mutex_t lock; /* of all below */
-	pthread_cond_t wake;  /* the thread has something to do */
-	pthread_cond_t over;  /* the thread has ended */
+	pthread_mutex_t lock; /* protects all members below */
+	pthread_cond_t wake;  /* signalled when the thread has work */
+	pthread_cond_t over;  /* signalled when the thread has ended */
 	bool ending, ended;
-	uint64_t dropped;   /* in all */
-	uint64_t unsaid;    /* of them not in a note yet; while there are any, lines are dropped */
-	bool note_due;      /* lines were dropped since a note was last tried */
-	size_t first, used; /* the bytes of the queue that hold lines */
+	uint64_t dropped; /* lines, in total */
+	uint64_t unsaid;  /* dropped lines that no note has counted; while > 0, lines are dropped */
+	bool note_due;    /* lines were dropped since the last attempt to write a note */
+	size_t first, used; /* offset and number of the queued bytes */
 	char queue[QUEUE_BYTES];
 };
 
-/* --- the queue; all with the lock held ------------------------------------------------------ */
+/* --- the queue; the caller holds the lock ----------------------------------------------------- */
 
 static void
 drop(struct log_writer *w, uint64_t n)
@@ -50,7 +50,7 @@ append(struct log_writer *w, const char *line, size_t n)
 	w->used += n;
 }
 
-/* Moves whole lines out of the queue and wipes their place. Returns the number of bytes. */
+/* Moves whole lines out of the queue and wipes them there. Returns the number of bytes. */
 static size_t
 take(struct log_writer *w, char to[static LOG_LINE_MAX])
 {
@@ -72,7 +72,7 @@ take(struct log_writer *w, char to[static LOG_LINE_MAX])
 
 /* --- the thread ------------------------------------------------------------------------------ */
 
-/* Waits as long as it takes. False: it cannot be written, now or ever. */
+/* Blocks until all is written. False on a write error. */
 static bool
 write_all(int fd, const char *p, size_t n)
 {
@@ -103,7 +103,7 @@ lines_in(const char *p, size_t n)
 	return lines;
 }
 
-/* The lock is held, but not while it writes. */
+/* The caller holds the lock; it is released during the write. */
 static void
 write_some(struct log_writer *w, char room[static LOG_LINE_MAX])
 {
@@ -118,7 +118,7 @@ write_some(struct log_writer *w, char room[static LOG_LINE_MAX])
 	mem_wipe(room, n);
 }
 
-/* Likewise. Lines that are dropped meanwhile have a note of their own. */
+/* As above. Lines dropped during the write are counted in the next note. */
 static void
 write_note(struct log_writer *w, char room[static LOG_LINE_MAX])
 {
@@ -156,7 +156,7 @@ run(void *arg)
 	return NULL;
 }
 
-/* Signals are for the thread that called us. */
+/* Blocks all signals in the new thread: signals are handled by the thread that called us. */
 static int
 start(struct log_writer *w)
 {
@@ -170,7 +170,7 @@ start(struct log_writer *w)
 	return -err;
 }
 
-/* --- for the others --------------------------------------------------------------------------- */
+/* --- the interface ---------------------------------------------------------------------------- */
 
 static void
 dispose(struct log_writer *w)
@@ -231,7 +231,7 @@ log_writer_dropped(struct log_writer *w)
 	return n;
 }
 
-/* In ms from now on CLOCK_MONOTONIC, which a condition can wait for. */
+/* Returns the CLOCK_MONOTONIC time ms from now. */
 static struct timespec
 moment_in(int ms)
 {
@@ -240,7 +240,7 @@ moment_in(int ms)
 	return (struct timespec){ .tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000 };
 }
 
-/* With the lock held, but not while it waits. True: the thread has ended by then. */
+/* The caller holds the lock; it is released while waiting. True if the thread ended within ms. */
 static bool
 await_end(struct log_writer *w, int ms)
 {

@@ -7,8 +7,8 @@
 #include <string.h>
 
 static _Atomic int64_t live;
-static _Atomic int64_t may_succeed = -1; /* < 0: all may */
-static _Atomic int64_t to_fail;          /* of those behind them, before all succeed again */
+static _Atomic int64_t may_succeed = -1; /* allocations before the failing ones; < 0: no failures */
+static _Atomic int64_t to_fail;          /* allocations that fail after those */
 
 static int
 must_fail(void)
@@ -59,7 +59,7 @@ mem_calloc(size_t count, size_t size)
 	return mem_zalloc(n);
 }
 
-/* realloc() may leave a copy behind, so the bytes are moved by hand. */
+/* Does not use realloc(), which frees the old block without wiping it. */
 void *
 mem_resize(void *p, size_t n)
 {

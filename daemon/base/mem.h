@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One door for memory.
+ * The allocator of all our programs.
  *
- * Every heap block of our programs, and of the libraries that let us choose (libevent, libcurl,
- * OpenSSL, cJSON, SQLite), comes from here: it is wiped when freed, never moved by realloc(), and
- * a test can make the n-th allocation fail. Counters are atomic: libcurl resolves names in threads.
- * Long-lived secrets do not live here but in base/arena.h.
+ * It is also installed in libevent, libcurl, OpenSSL, cJSON and SQLite. A block is wiped when freed
+ * and never moved by realloc(). A test can make the n-th allocation fail. The counters are atomic,
+ * because libcurl allocates in its resolver threads. Long-lived secrets belong in base/arena.h.
  */
 #pragma once
 
@@ -14,30 +13,31 @@
 
 #include "base/attr.h"
 
-/* All return NULL when memory is out (or a test says so). A size of 0 gives a unique pointer. */
+/* All return NULL when out of memory, or when a test demands it. Size 0 gives a unique pointer. */
 MUST_CHECK void *mem_alloc(size_t n);
 MUST_CHECK void *mem_zalloc(size_t n);
 MUST_CHECK void *mem_calloc(size_t count, size_t size); /* zeroed; NULL on overflow */
-/* p may be NULL. On failure p is untouched. The old block is wiped when the data moves. */
+/* p may be NULL. On failure p stays valid. When the data moves, the old block is wiped. */
 MUST_CHECK void *mem_resize(void *p, size_t n);
 MUST_CHECK char *mem_strdup(const char *s);
-MUST_CHECK void *mem_dup(const void *p, size_t n);     /* n bytes */
-MUST_CHECK char *mem_strndup(const char *s, size_t n); /* n bytes and a NUL */
-void mem_free(void *p);                                /* wipes; NULL is fine */
-void mem_wipe(void *p, size_t n);                      /* explicit_bzero under our name */
+MUST_CHECK void *mem_dup(const void *p, size_t n);     /* copies n bytes */
+MUST_CHECK char *mem_strndup(const char *s, size_t n); /* copies n bytes and adds a NUL */
+void mem_free(void *p);                                /* wipes; p may be NULL */
+void mem_wipe(void *p, size_t n); /* explicit_bzero(); p may be NULL if n is 0 */
 
-/* The same in OpenSSL's form, for CRYPTO_set_mem_functions(); file and line are not looked at. */
+/* The same for OpenSSL's CRYPTO_set_mem_functions(); file and line are ignored. */
 MUST_CHECK void *mem_alloc_at(size_t n, const char *file, int line);
 MUST_CHECK void *mem_resize_at(void *p, size_t n, const char *file, int line);
 void mem_free_at(void *p, const char *file, int line);
 
-/* CLEANUP(mem_freep) char *s: frees on leaving the scope. */
+/* For CLEANUP(mem_freep) char *s: frees s when it leaves the scope. */
 void mem_freep(void *pp);
 
-/* Blocks alive, for leak checks in tests. */
+/* Number of allocated blocks, for leak checks in tests. */
 int64_t mem_live(void);
-/* Tests: let n allocations succeed, then fail every one after; n < 0 turns it off. */
+/* For tests: lets n allocations succeed and all later ones fail; n < 0 turns it off. */
 void mem_fail_after(int64_t n);
-/* Tests: lets n allocations succeed, fails `count`, and lets all others succeed. */
+/* For tests: lets n allocations succeed, fails the next `count`, and lets all others succeed. */
 void mem_fail_some(int64_t n, int64_t count);
-int64_t mem_fail_left(void); /* of those n; 0: they are used up, one may have failed */
+/* For tests: how many of the n are left; at 0 an allocation may have failed. */
+int64_t mem_fail_left(void);

@@ -24,7 +24,7 @@ rnd_between(int64_t low, int64_t high)
 		return low;
 	range = (uint64_t)high - (uint64_t)low + 1;
 	if (range == 0)
-		range = UINT64_MAX; /* the whole of int64_t: one value less is no loss */
+		range = UINT64_MAX; /* 2^64 does not fit; INT64_MAX is then never returned */
 	limit = UINT64_MAX - UINT64_MAX % range;
 	do
 		rnd_bytes(&v, sizeof v);

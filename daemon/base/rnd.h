@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Randomness from the kernel, by libsodium. base_init() must have run. */
+/* Random numbers from libsodium. Call base_init() first. */
 #pragma once
 
 #include <stddef.h>

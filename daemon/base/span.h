@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A run of bytes that somebody else owns. */
+/* A borrowed run of bytes: a pointer and a length. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 
-/* p == NULL means absent, which differs from empty. */
+/* p == NULL means absent; a present span may be empty. */
 struct span {
 	const char *p;
 	size_t n;

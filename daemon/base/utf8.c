@@ -23,7 +23,7 @@ utf8_sequence(const char *p, size_t n)
 	if (n < want)
 		return 0;
 
-	/* Overlong forms, surrogates and what lies beyond U+10FFFF show in the second byte. */
+	/* The second byte shows overlong forms, surrogates and values above U+10FFFF. */
 	if (u[0] == 0xe0)
 		low = 0xa0;
 	else if (u[0] == 0xed)
@@ -61,7 +61,7 @@ utf8_length(struct span s)
 	return n;
 }
 
-/* The bytes of a control character at u, or 0. */
+/* Returns the length of a control character at u, or 0. */
 static size_t
 control(const unsigned char *u, size_t n)
 {

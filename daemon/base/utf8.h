@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * UTF-8 as the standard has it: no overlong forms, no surrogates, nothing beyond U+10FFFF. The one
- * place that knows; who cuts, counts or shows foreign text asks here.
+ * Strict UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF. All code that cuts,
+ * counts or shows text from outside uses these functions.
  */
 #pragma once
 
@@ -11,16 +11,17 @@
 
 #include "base/span.h"
 
-/* The bytes of the character that starts at p, of which n (not 0) are there; 0: none does. */
+/* Returns the length in bytes of the character at p, of n >= 1 bytes; 0 if it is not valid. */
 size_t utf8_sequence(const char *p, size_t n);
-bool utf8_is_valid(struct span s); /* and holds no NUL */
+bool utf8_is_valid(struct span s); /* valid, and without NUL */
 
-/* Of valid text only. */
+/* These expect valid text. */
 size_t utf8_length(struct span s); /* in characters */
-bool utf8_is_printable(
-    struct span s); /* no control characters, those of Latin-1's second half included */
+/* True if s has no control characters: U+0000 to U+001F, U+007F to U+009F. */
+bool utf8_is_printable(struct span s);
 /*
- * The bytes (0: none) of a character at p that must not reach a terminal or a log as it is: a control
- * character, or one that turns the direction of the text. *code is its number.
+ * Checks for a character at p that must not be shown as it is on a terminal or in a log: a control
+ * character, or one that changes the direction of text. Returns its length in bytes and sets *code
+ * to its code point; returns 0 for any other character.
  */
 size_t utf8_unsafe(const char *p, size_t n, uint32_t *code);

@@ -432,7 +432,7 @@ key_files_are_refused_when_others_may_read_them(void **state)
 		assert_int_equal(read_key_of(path, hex, 0600, key), 0);
 		assert_int_equal(chown(path, 1, (gid_t)-1), 0);
 		assert_int_equal(file_read_key(path, key, why), -EACCES);
-		assert_non_null(strstr(why, "is owned by somebody else"));
+		assert_non_null(strstr(why, "is owned by another user"));
 	}
 	assert_int_equal(read_key_of(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", 0600, key), 0);
 	assert_memory_equal(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", 32);

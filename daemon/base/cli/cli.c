@@ -164,7 +164,10 @@ take(struct reader *r, int c, const char *arg, int index)
 		return REFUSE(r->why, "--%.*s needs a value", (int)length, arg + 2);
 	if (c == '?' && optopt >= FIRST_OPTION)
 		return REFUSE(r->why, "--%.*s takes no value", (int)length, arg + 2);
-	/* getopt_long accepts beginnings of names; a script that uses them breaks with the next option. */
+	/*
+	 * getopt_long accepts beginnings of names; a script that uses them breaks with the next
+	 * option.
+	 */
 	if (c == '?' || strlen(r->longopts[index].name) != length)
 		return refuse_unknown(r, arg);
 	return option_add(r, (size_t)index, optarg);
@@ -180,7 +183,10 @@ read_arguments(struct reader *r, int argc, char *const argv[])
 	optind = 0; /* glibc: start anew */
 	for (;;) {
 		int at = optind > 0 ? optind : 1, index = -1;
-		/* "-": words are returned in their places, argv stays as it is; ":": says what is missing */
+		/*
+		 * "-": words are returned in their places, argv stays as it is; ":": says what is
+		 * missing
+		 */
 		int c = getopt_long(argc, argv, "-:h", r->longopts, &index);
 
 		if (c == -1)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program's command line as one table: its verbs, their options, arguments, defaults and help. From
- * that table this module reads argv (with getopt_long), words usage errors, and writes --help, the
- * shell completions and the generated part of the manual page. Prints nothing itself.
+ * A program's command line as one table: its verbs, their options, arguments, defaults and help.
+ * From that table this module reads argv (with getopt_long), words usage errors, and writes --help,
+ * the shell completions and the generated part of the manual page. Prints nothing itself.
  *
  * A value is passed as "--option VALUE" or "--option=VALUE". Options may stand before or after the
  * words; "--" ends them. -h and --help, and --version, exist in every program.
@@ -31,8 +31,9 @@ struct cli_option {
 	int id;           /* the program's own number for it */
 	unsigned flags;
 	/*
-	 * What its value is, as help shows it; NULL: it takes none. FILE and PATH complete to files, DIR
-	 * to directories; lower- or upper-case words with "|" between them are the only values allowed.
+	 * What its value is, as help shows it; NULL: it takes none. FILE and PATH complete to
+	 * files, DIR to directories; lower- or upper-case words with "|" between them are the only
+	 * values allowed.
 	 */
 	const char *argument;
 	const char *preset; /* the default, as help shows it; NULL: none */
@@ -53,8 +54,8 @@ struct cli_verb {
 	const char *name; /* "get", "token create"; "": the program without a verb */
 	int id;
 	/*
-	 * The words after it, as help shows them: "conn|var KEY". A word with "|" allows only those; one in
-	 * brackets may be left out. "": none.
+	 * The words after it, as help shows them: "conn|var KEY". A word with "|" allows only
+	 * those; one in brackets may be left out. "": none.
 	 */
 	const char *operands;
 	const char *summary;                  /* one line without a full stop */
@@ -79,8 +80,8 @@ struct cli_given {
 
 struct cli_line {
 	const struct cli_verb *verb; /* NULL: none was recognised */
-	const char
-	    *noun; /* with CLI_HELP and no verb: "token" of "token create"; NULL: the program */
+	/* with CLI_HELP and no verb: "token" of "token create"; NULL: the program */
+	const char *noun;
 	const char *operand[CLI_MAX_OPERANDS];
 	size_t n_operands;
 	struct cli_given given[CLI_MAX_GIVEN]; /* in the order of the command line */
@@ -90,9 +91,9 @@ struct cli_line {
 enum cli_verdict { CLI_RUN, CLI_HELP, CLI_VERSION, CLI_WRONG };
 
 /*
- * Reads argv (argv[0] is the program) into *out, which points into argv and the table. CLI_WRONG: why
- * says what is wrong and what was probably meant, and out->verb is the verb that was recognised, or
- * NULL. Not for two threads at once: getopt_long keeps its state in globals.
+ * Reads argv (argv[0] is the program) into *out, which points into argv and the table. CLI_WRONG:
+ * why says what is wrong and what was probably meant, and out->verb is the verb that was
+ * recognised, or NULL. Not for two threads at once: getopt_long keeps its state in globals.
  */
 MUST_CHECK enum cli_verdict cli_read(const struct cli_program *p, int argc, char *const argv[],
     struct cli_line *out, char why[static CLI_WHY_SIZE]);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The completion script for fish: one line a verb, a word and an option, each with its condition. */
+/*
+ * The completion script for fish: one line a verb, a word and an option, each with its condition.
+ */
 #include "base/cli/shell.h"
 
 static void

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Completion scripts for bash and zsh, which differ in a few words, and what fish's shares with them. */
+/*
+ * Completion scripts for bash and zsh, which differ in a few words, and what fish's shares with
+ * them.
+ */
 #include "base/cli/shell.h"
 
 #include <string.h>
@@ -90,8 +93,8 @@ shell_walk(const struct cli_program *p, struct shell_walk *w)
 /* --- bash and zsh ---------------------------------------------------------------------- */
 
 struct dialect {
-	const char
-	    *head; /* defines cur, prev, and given: the words before the cursor, options left out */
+	/* defines cur, prev, and given: the words before the cursor, options left out */
+	const char *head;
 	const char *tail;
 	int first_index; /* of an array */
 	const char *files, *directories;

@@ -21,8 +21,8 @@ void shell_verbs(struct buf *out, const struct cli_program *p, const char *noun)
 bool shell_is_noun(const struct cli_program *p, size_t i);
 
 /*
- * The options of the program in their first appearance, each name once: start with zeroed positions.
- * NULL at the end.
+ * The options of the program in their first appearance, each name once: start with zeroed
+ * positions. NULL at the end.
  */
 struct shell_walk {
 	size_t verb;

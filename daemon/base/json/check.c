@@ -60,7 +60,7 @@ read_escape(const char *p, const char *end, uint32_t *out)
 	return 12;
 }
 
-/* The checkers below leave r->p behind what they read, or at the byte that is wrong. */
+/* The functions below leave r->p after the text they accept, or at the first wrong byte. */
 
 static bool
 check_string(struct reader *r)
@@ -164,12 +164,12 @@ check_name(struct reader *r)
 	return true;
 }
 
-/* Which containers are open: one bit each, set for an object. */
+/* The open containers: one bit each, the innermost lowest; 1 for an object, 0 for an array. */
 struct nesting {
 	uint64_t objects;
 	int depth;
 };
-_Static_assert(LIMIT_JSON_DEPTH <= 63, "a nesting is one word of bits");
+_Static_assert(LIMIT_JSON_DEPTH <= 63, "one bit per open container");
 
 static bool
 inside_object(const struct nesting *in)
@@ -178,8 +178,8 @@ inside_object(const struct nesting *in)
 }
 
 /*
- * After a value: closes the containers that end here and steps over the comma (and the name) before
- * the next value. False when something else stands there; true with depth 0 when all is closed.
+ * Reads what may follow a value: closing brackets, then a comma and, in an object, the next name.
+ * False on anything else. depth is 0 when all containers are closed.
  */
 static bool
 check_after_value(struct reader *r, struct nesting *in)
@@ -204,7 +204,7 @@ check_after_value(struct reader *r, struct nesting *in)
 	return true;
 }
 
-/* One value with all that is in it. */
+/* Reads one value, nested ones included. */
 static bool
 check_value(struct reader *r)
 {
@@ -228,9 +228,9 @@ check_value(struct reader *r)
 			if (r->p == r->end || *r->p != (c == '{' ? '}' : ']')) {
 				if (c == '{' && !check_name(r))
 					return false;
-				continue; /* its first value */
+				continue; /* reads its first value */
 			}
-			/* Empty: the closing bracket is read like any other. */
+			/* Empty: check_after_value() reads the closing bracket. */
 		} else if (!check_scalar(r)) {
 			return false;
 		}

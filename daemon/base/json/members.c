@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 
-/* Up to so many members are compared one after the other: that is faster than hashing. */
+/* Up to this many members a linear search is faster than hashing. */
 #define FEW 8
 
 struct size {
@@ -34,7 +34,7 @@ measure(struct span object)
 	return s;
 }
 
-/* The room for text was made before, so that names stay where they are. */
+/* The caller has reserved the space in m->text, so earlier names do not move. */
 static struct span
 decode(struct json_members *m, struct span raw)
 {

@@ -13,8 +13,8 @@
 #include "base/rnd.h"
 
 /*
- * A name, and the object it stands in: objects are counted from the start of the text. The hash is
- * of the name, under a key of this check: nobody can find two names of one hash.
+ * A name and the object it belongs to; objects are numbered in the order of the text. The hash is
+ * keyed with a random key of this check, so that a client cannot choose colliding names.
  */
 struct named {
 	uint64_t hash;
@@ -24,12 +24,12 @@ struct named {
 
 struct check {
 	uint8_t key[HASH_SHORT_KEY_SIZE];
-	struct buf text; /* a name without its escapes */
+	struct buf text; /* one decoded name */
 	struct named *all;
 	size_t n;
 };
 
-/* Which containers are open around a byte; an array is object 0. */
+/* The containers open at a byte, by object number; an array has number 0. */
 struct nesting {
 	uint32_t objects[LIMIT_JSON_DEPTH + 1];
 	size_t depth;
@@ -56,7 +56,7 @@ step(struct nesting *in, char c)
 		in->name_is_next = (c == '{' || c == ',') && in->objects[in->depth];
 }
 
-/* Calls found() for each name; ends with what it returns when that is not 0. */
+/* Calls found() for each name. Stops and returns its result when that is not 0. */
 static int
 each_name(struct span text, int (*found)(struct check *c, uint32_t object, struct span raw),
     struct check *c)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Checks that no object in a JSON text has a member twice: readers differ on which one counts, so
- * such a text is refused. Pure; one pass over the text, then n log n in its names, however deep
- * they are.
+ * Checks that no object in a JSON text has two members of one name: parsers differ on which one
+ * they use, so such a text is refused. Pure. Time: linear in the text plus n log n in the number of
+ * names, at any depth.
  */
 #pragma once
 
@@ -11,7 +11,8 @@
 #include "base/span.h"
 
 /*
- * text passed scan_check(). 0; -EEXIST: *name is one that is there twice (raw, as in the text); -EILSEQ:
- * *name holds U+0000 or a lone surrogate; -ENOMEM.
+ * text must have passed scan_check(). Returns 0; -EEXIST with *name set to a duplicate name;
+ * -EILSEQ with *name set to a name that contains U+0000 or a lone surrogate; or -ENOMEM. *name is
+ * the raw text between the quotes.
  */
 MUST_CHECK int json_names_once(struct span text, struct span *name);

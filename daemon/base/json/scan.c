@@ -26,7 +26,7 @@ scan_type(struct span value)
 	}
 }
 
-/* The closing quote is the first that no odd run of backslashes precedes. */
+/* The closing quote is the first one preceded by an even number of backslashes. */
 const char *
 scan_after_string(const char *p)
 {
@@ -81,7 +81,7 @@ after_value(const char *p, const char *end)
 	}
 }
 
-/* Where the next member or element starts; NULL at the closing bracket. */
+/* Returns where the next member or element starts; NULL at the closing bracket. */
 static const char *
 next_item(struct span at)
 {
@@ -91,7 +91,7 @@ next_item(struct span at)
 		return NULL;
 	end = at.p + at.n;
 	p = after_space(at.p, end);
-	/* An opening bracket can only be our own: a container inside was passed whole. */
+	/* An opening bracket is that of `at` itself: nested containers are skipped whole. */
 	if (*p != '{' && *p != '[' && *p != ',')
 		return NULL;
 	p = after_space(p + 1, end);
@@ -159,8 +159,8 @@ put_utf8(char *out, uint32_t c)
 }
 
 /*
- * The text between the quotes, decoded to out, which may be raw's own memory: no escape is shorter
- * than what it stands for. 0 with *n set, or -EILSEQ.
+ * Decodes the text between the quotes to out. out may be raw's own memory, because no escape is
+ * shorter than its character. 0 with *n set to the length, or -EILSEQ.
  */
 static int
 decode(struct span raw, char *out, size_t *n)
@@ -203,7 +203,7 @@ scan_name_is(struct span raw_name, const char *literal)
 				return false;
 			n = put_utf8(utf8, c);
 		}
-		/* A literal that ends early ends the comparison: its NUL is never in utf8. */
+		/* strncmp() stops at the literal's NUL, which never equals a byte of utf8. */
 		if (strncmp(utf8, literal, n))
 			return false;
 		p += step;
@@ -301,7 +301,7 @@ scan_int(struct span value, int64_t *out)
 	for (const char *q = p + negative; q < end; q++)
 		if (!is_digit(*q))
 			return -EINVAL;
-	/* Counted downwards: INT64_MIN has no positive twin. */
+	/* Builds the negative number: INT64_MIN has no positive counterpart. */
 	for (p += negative; p < end; p++)
 		if (__builtin_mul_overflow(v, 10, &v) || __builtin_sub_overflow(v, *p - '0', &v))
 			return -ERANGE;
@@ -311,7 +311,7 @@ scan_int(struct span value, int64_t *out)
 	return 0;
 }
 
-/* A string's escapes all stand for something we can carry. */
+/* True if the string has no escapes for U+0000 or a lone surrogate. */
 static bool
 representable(struct span raw)
 {

@@ -2,10 +2,10 @@
 /*
  * Strict JSON, read in place.
  *
- * scan_check() looks at a whole text once; after that the walkers move over it without allocating,
- * copying or failing. A number stays the text it was, so 64-bit integers keep every digit. This, not
- * a tree, is what the serving path and the list reader use: cJSON accepts much that is not JSON,
- * loses digits beyond 2^53, cuts strings at U+0000 and refuses a whole page for one lone surrogate.
+ * scan_check() validates a whole text once. The functions below then walk over it without
+ * allocating, copying or failing. A number stays text, so 64-bit integers keep every digit. cJSON
+ * is not used here: it accepts text that is not JSON, loses digits above 2^53, cuts strings at
+ * U+0000 and refuses a whole page for one lone surrogate.
  */
 #pragma once
 
@@ -18,16 +18,17 @@
 #include "base/span.h"
 
 enum scan_mode {
-	SCAN_STRICT, /* \u0000 and unpaired surrogate escapes are errors */
-	SCAN_LENIENT, /* those two pass here and are found by scan_string(): one row's fault, not the list's */
+	SCAN_STRICT,  /* \u0000 and unpaired surrogate escapes are errors */
+	SCAN_LENIENT, /* scan_check() accepts those; scan_string() then refuses the one string */
 };
 
 enum scan_type { SCAN_NULL, SCAN_BOOL, SCAN_NUMBER, SCAN_STRING, SCAN_ARRAY, SCAN_OBJECT };
 
 /*
- * One JSON value and nothing else but white space: RFC 8259 grammar, valid UTF-8, no bare control
- * characters. 0; -EBADMSG, or -ELOOP when it nests deeper than LIMIT_JSON_DEPTH, with *error_at
- * (may be NULL) set to the offset. On success *value is the text without surrounding white space.
+ * Checks that text is one JSON value by RFC 8259, in valid UTF-8, with nothing but white space
+ * around it. On success returns 0 and sets *value to the text without that white space. Otherwise
+ * returns -EBADMSG, or -ELOOP when it nests deeper than LIMIT_JSON_DEPTH, and sets *error_at (which
+ * may be NULL) to the offset of the error.
  */
 MUST_CHECK int scan_check(
     struct span text, enum scan_mode mode, struct span *value, size_t *error_at);
@@ -44,26 +45,30 @@ enum scan_type scan_type(struct span value);
 bool scan_member(struct span *at, struct span *name, struct span *value);
 bool scan_element(struct span *at, struct span *value);
 bool scan_name_is(struct span raw_name, const char *literal);
-/* The named member, or an absent span. -EEXIST when it is there twice. 0 otherwise. */
+/* Sets *value to the named member, or to an absent span. 0, or -EEXIST for a duplicate member. */
 MUST_CHECK int scan_find(struct span object, const char *name, struct span *value);
 
-/* The same for documents known to name nothing twice: the member, or an absent span. */
+/* Returns the named member, or an absent span when it is missing or duplicate. */
 struct span scan_get(struct span object, const char *name);
 
 /*
- * The text of a string value (or of a raw name given with its quotes stripped by scan_name_text()),
- * appended to out. 0, -EILSEQ for U+0000 or a lone surrogate (lenient texts only), or out's error.
+ * Appends the decoded text of a string value (scan_string()), or of a raw name without its quotes
+ * (scan_name_text()), to out. 0; -EILSEQ for U+0000 or a lone surrogate, which only SCAN_LENIENT
+ * lets pass; or out's error.
  */
 MUST_CHECK int scan_string(struct span value, struct buf *out);
 MUST_CHECK int scan_name_text(struct span raw_name, struct buf *out);
-/* Decodes a string into its own bytes, which are never fewer: no allocation. text is writable. 0, -EILSEQ. */
+/*
+ * Decodes a string value in its own memory. text_base is the writable text that value points into.
+ * 0 with *out set, or -EILSEQ.
+ */
 MUST_CHECK int scan_string_in_place(struct span value, char *text_base, struct span *out);
-bool scan_bool(struct span value); /* of a SCAN_BOOL */
-/* An integer without fraction or exponent: 0; -EINVAL when it is something else, -ERANGE beyond 64 bits. */
+bool scan_bool(struct span value); /* value must be a SCAN_BOOL */
+/* Reads an integer. 0; -EINVAL for any other value, or one with a fraction or exponent; -ERANGE. */
 MUST_CHECK int scan_int(struct span value, int64_t *out);
 
 /*
- * The value again without white space outside strings, everything else to the letter (numbers digit
- * for digit). 0, or -EILSEQ when a string in it holds U+0000 or a lone surrogate.
+ * Appends the value without white space between tokens and otherwise unchanged. 0; -EILSEQ when a
+ * string in it contains U+0000 or a lone surrogate; or out's error.
  */
 MUST_CHECK int scan_compact(struct span value, struct buf *out);

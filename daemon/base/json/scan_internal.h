@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What check.c (is it JSON?), scan.c (the walkers, which trust that it is) and names.c share; for
- * nobody else.
+ * What check.c (validates), scan.c (walks over valid text) and names.c (finds duplicate names)
+ * share. Include it only there.
  */
 #pragma once
 
@@ -34,12 +34,10 @@ is_surrogate(uint32_t c)
 }
 
 /*
- * The length of the escape at p and what it stands for; 0 when it is none. A surrogate without its
- * other half is returned as it is: the caller judges it, as it judges U+0000.
+ * Reads the escape at p into *out and returns its length; 0 if it is not a valid escape. A lone
+ * surrogate and U+0000 are returned like any character; the caller decides what to do with them.
  */
 size_t read_escape(const char *p, const char *end, uint32_t *out);
 
-/*
- * From a string's opening quote to the byte behind its closing one. The text passed scan_check().
- */
+/* p: a string's opening quote. Returns the byte after its closing quote. */
 const char *scan_after_string(const char *p);

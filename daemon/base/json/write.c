@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How a byte must be written; NULL: as it is. */
+/* Returns the escape of a byte; NULL if it needs none. room: space for the result. */
 static const char *
 escape_of(unsigned char c, char room[static 7])
 {
