@@ -7,7 +7,7 @@
 #include "base/json/scan.h"
 #include "base/json/write.h"
 
-/* A string's text with its escapes still in it. */
+/* Returns the text of a string value as written, without its quotes. */
 static struct span
 raw_text(struct span value)
 {
@@ -22,7 +22,7 @@ is_empty(struct span object)
 	return !scan_member(&object, &name, &value);
 }
 
-/* Absent, null and {} are the same. False when it is something else than an object. */
+/* Takes an object. null and {} count as absent. False for any other value. */
 static bool
 take_parameters(struct span value, struct span *out)
 {
@@ -44,7 +44,7 @@ take_flag(struct span value, bool *out)
 	return true;
 }
 
-/* The known members of a call, one bit each so that a second occurrence is seen. */
+/* The members of a call, one bit each, to detect duplicates. */
 enum member {
 	METHOD = 1,
 	PARAMETERS = 2,
@@ -52,7 +52,7 @@ enum member {
 	MORE = 8,
 	UPGRADE = 16,
 	TRACE = 32,
-	FOREIGN = 64, /* an extension's: its name has a dot */
+	FOREIGN = 64, /* belongs to an extension: its name has a dot */
 	UNKNOWN = 128,
 };
 
@@ -77,7 +77,7 @@ member_of(struct span name)
 	return memchr(name.p, '.', name.n) ? FOREIGN : UNKNOWN;
 }
 
-/* Takes one member. Returns why it closes the connection, or NULL. */
+/* Takes one member. Returns why the connection must be closed, or NULL. */
 static const char *
 call_member(struct call *c, enum member is, struct span value, bool *upgrade)
 {
@@ -97,7 +97,7 @@ call_member(struct call *c, enum member is, struct span value, bool *upgrade)
 	case UPGRADE:
 		return take_flag(value, upgrade) ? NULL : "upgrade is not a boolean";
 	case TRACE:
-		/* Kept only if it can be copied into a log as it stands. */
+		/* Kept only if it needs no decoding. */
 		if (scan_type(value) == SCAN_STRING && !memchr(value.p, '\\', value.n))
 			c->trace = raw_text(value);
 		return NULL;
@@ -118,7 +118,7 @@ envelope_call(struct span frame, struct call *out, const char **why)
 	bool upgrade = false;
 
 	*why = "not JSON";
-	/* Lenient: a key that is not text is answered with an error, not by closing. */
+	/* Lenient: a key with U+0000 or a lone surrogate gets an error response, not a close. */
 	if (scan_check(frame, SCAN_LENIENT, &at, NULL) < 0)
 		return -EBADMSG;
 	*why = "not an object";
@@ -137,13 +137,13 @@ envelope_call(struct span frame, struct call *out, const char **why)
 			return -EBADMSG;
 	}
 
-	*why = "no method";
+	*why = "method is missing";
 	if (!c.method.p)
 		return -EBADMSG;
 	*why = "more than one flag";
 	if (c.oneway + c.more + upgrade > 1)
 		return -EBADMSG;
-	*why = "upgrade is not offered";
+	*why = "upgrade is not supported";
 	if (upgrade)
 		return -EBADMSG;
 	*why = NULL;
@@ -188,7 +188,7 @@ write_parameters(struct buf *out, struct span parameters)
 static void
 write_end(struct buf *out)
 {
-	buf_add(out, "}", sizeof "}"); /* with the NUL that ends the frame */
+	buf_add(out, "}", sizeof "}"); /* includes the NUL that ends the frame */
 }
 
 void

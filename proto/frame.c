@@ -6,7 +6,7 @@
 enum frame_verdict
 frame_cut(const char *data, size_t n, size_t max, size_t *seen, size_t *len)
 {
-	/* The NUL of the longest frame stands at index max. */
+	/* The NUL of a frame of max bytes is at index max. */
 	size_t window = n > max ? max + 1 : n;
 	const char *nul = NULL;
 

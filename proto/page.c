@@ -13,7 +13,7 @@
 
 static const struct {
 	struct span name;
-	const char *body; /* the member that holds an object of this type */
+	const char *body; /* the member of a row that holds the values of this type */
 } types[MANAGER_N_TYPES] = {
 	[MANAGER_CONNECTION] = { SPAN_LITERAL("CONNECTION"), "connection" },
 	[MANAGER_AIRFLOW_VARIABLE] = { SPAN_LITERAL("AIRFLOW_VARIABLE"), "airflowVariable" },
@@ -41,7 +41,7 @@ manager_type_from(struct span name, enum manager_type *out)
 
 /* --- members -------------------------------------------------------------------------- */
 
-/* A member looked for, and where its value goes. null is the same as absent. */
+/* A member to find, and where to put its value. null counts as absent. */
 struct field {
 	const char *name;
 	struct span *value;
@@ -50,7 +50,7 @@ struct field {
 #define MAX_FIELDS 16
 #define NONE       SIZE_MAX
 
-/* Collects the known members of an object. The index of one that is there twice, or NONE. */
+/* Finds the members of an object. Returns the index of a duplicate one, or NONE. */
 static size_t
 collect(struct span object, const struct field *fields, size_t n)
 {
@@ -114,7 +114,7 @@ struct reading {
 	struct manager_row row;
 };
 
-/* The whole list can not be believed. */
+/* Refuses the whole list. */
 static int fail(struct reading *r, const char *fmt, ...) PRINTF(2, 3);
 
 static int
@@ -131,11 +131,11 @@ fail(struct reading *r, const char *fmt, ...)
 	return -EBADMSG;
 }
 
-/* As they are written: no byte takes more than six, and nothing longer is worth decoding. */
+/* Bytes of a key as written, with quotes: an escape takes at most six bytes per byte of text. */
 #define MAX_KEY (6 * LIMIT_KEY_BYTES + 2)
 #define MAX_ID  1024
 
-/* What the readers of a row's parts return, when the row alone is at fault. */
+/* Returned by the functions below when only this row is unusable. */
 #define SPOILT 1
 
 static int
@@ -149,7 +149,7 @@ spoil(struct reading *r, const char *field)
 	return SPOILT;
 }
 
-/* A string's text, or an absent span. 0, SPOILT, or scratch's error. */
+/* Decodes a string; *out stays absent for an absent value. 0, SPOILT, or scratch's error. */
 static int
 take_text(struct reading *r, const char *field, struct span value, struct span *out)
 {
@@ -235,11 +235,11 @@ read_connection(struct reading *r, struct span body, struct span description)
 	if (rc == 0)
 		rc = take_extra(r, extra);
 	if (!row->password.n)
-		row->password.p = NULL; /* a password that is empty is none */
+		row->password.p = NULL; /* an empty password counts as absent */
 	return rc;
 }
 
-/* *open: the server says that the value is no secret. */
+/* Sets *open when isSecret is false: the value is then not a secret. */
 static int
 read_variable(struct reading *r, struct span body, bool *open)
 {
@@ -255,7 +255,10 @@ read_variable(struct reading *r, struct span body, bool *open)
 	return take_text(r, "value", value, &r->row.value);
 }
 
-/* Does the row hold what setFields names? True for what is no secret. name: decoded. */
+/*
+ * True if the row holds the field that setFields names, or if that field is not a secret. name is
+ * decoded.
+ */
 static bool
 holds(const struct reading *r, const char *name, bool open)
 {
@@ -269,13 +272,13 @@ holds(const struct reading *r, const char *name, bool open)
 		return true;
 	while (scan_member(&at, &member, &value))
 		if (scan_name_is(member, name + 6))
-			return !is_blank(value); /* null is a value here */
+			return !is_blank(value); /* null counts as a value here */
 	return false;
 }
 
 /*
- * Compares setFields with what came. The names of what is missing are gathered behind the decoded
- * strings in scratch, as they were written.
+ * Compares setFields with the values in the row. The names of missing secrets are appended to
+ * scratch as a JSON array, as written.
  */
 static int
 check_set_fields(struct reading *r, struct span set_fields, bool open)
@@ -298,7 +301,7 @@ check_set_fields(struct reading *r, struct span set_fields, bool open)
 		if (rc)
 			return rc;
 		rc = holds(r, name.p, open);
-		/* The decoded name was only to look at. */
+		/* The decoded name is no longer needed. */
 		mem_wipe(scratch->data + end, scratch->len - end);
 		scratch->len = end;
 		if (rc)
@@ -352,16 +355,16 @@ read_key(struct reading *r, struct span value)
 	int rc;
 
 	if (!is_type(value, SCAN_STRING) || value.n > MAX_KEY)
-		return fail(r, "no usable objectKey");
+		return fail(r, "objectKey is missing or invalid");
 	rc = take_text(r, "objectKey", value, &r->row.key);
 	if (rc < 0)
 		return rc;
 	if (rc == SPOILT || !r->row.key.n || r->row.key.n > LIMIT_KEY_BYTES)
-		return fail(r, "no usable objectKey");
+		return fail(r, "objectKey is missing or invalid");
 	return 0;
 }
 
-/* A row of another Deployment means that the list answers another question. */
+/* A row of another Deployment means that this is not the requested list. */
 static int
 check_scope(struct reading *r, struct span scope, struct span id)
 {
@@ -369,7 +372,7 @@ check_scope(struct reading *r, struct span scope, struct span id)
 	int rc = 0;
 
 	if (!is_type(scope, SCAN_STRING))
-		return fail(r, "no scope");
+		return fail(r, "scope is missing or not a string");
 	if (!r->deployment.p || !string_is(scope, "DEPLOYMENT"))
 		return 0;
 	if (id.n <= MAX_ID)
@@ -377,7 +380,7 @@ check_scope(struct reading *r, struct span scope, struct span id)
 	if (rc < 0)
 		return rc;
 	if (rc == SPOILT || !span_equal(text, r->deployment))
-		return fail(r, "the scopeEntityId is not the Deployment that was asked for");
+		return fail(r, "scopeEntityId is not the requested Deployment");
 	return 0;
 }
 
@@ -404,16 +407,16 @@ read_row(struct reading *r, struct span row)
 		return fail(r, "not an object");
 	twice = collect(row, fields, N_ELEMENTS(fields));
 	if (twice != NONE)
-		return fail(r, "%s twice", fields[twice].name);
+		return fail(r, "%s occurs twice", fields[twice].name);
 
-	/* Room for all at once, or a later string would move the earlier ones: spans point there. */
+	/* Reserve all space at once: spans point into scratch, so it must not move. */
 	if (!buf_room(r->scratch, too_long ? MAX_KEY + MAX_ID : 2 * row.n))
 		return buf_error(r->scratch);
 	rc = read_key(r, key);
 	if (rc)
 		return rc;
 	if (!string_is(type, manager_type_name(r->type)))
-		return fail(r, "another objectType than was asked for");
+		return fail(r, "objectType is not the requested one");
 	rc = check_scope(r, scope, scope_id);
 	if (rc)
 		return rc;
@@ -449,7 +452,7 @@ read_list(struct reading *r, struct span list, struct span *rows, int64_t *total
 		return fail(r, "the list is not an object");
 	twice = collect(list, fields, N_ELEMENTS(fields));
 	if (twice != NONE)
-		return fail(r, "%s twice", fields[twice].name);
+		return fail(r, "%s occurs twice", fields[twice].name);
 	if (!is_type(*rows, SCAN_ARRAY))
 		return fail(r, "environmentObjects is not an array");
 	rc = read_count(r, "totalCount", total_count, total);
@@ -503,10 +506,10 @@ manager_error_message(struct span text, struct buf *out)
 	    scan_find(body, "message", &message) < 0 || !is_type(message, SCAN_STRING))
 		return;
 	if (scan_string(message, out) < 0)
-		return; /* odd text is no message; out's own failure sticks */
+		return; /* appends nothing; an error of out stays in out */
 }
 
-/* The text behind the first mention of word, upper or lower case; absent when there is none. */
+/* Returns the text after the first occurrence of word, ignoring case; absent if there is none. */
 static struct span
 behind(struct span text, const char *word)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Environment Manager's HTTP API, as its client reads it: one page of a list of environment
- * objects -> rows. Strict about the list, careful about each row: see proto/MANAGER.md for what fails
- * the whole list and what costs only its own row.
+ * Reads what the Environment Manager's HTTP API returns: one page of a list of environment objects,
+ * row by row. proto/MANAGER.md says which errors refuse the whole list and which only one row.
  */
 #pragma once
 
@@ -26,13 +25,14 @@ bool manager_type_from(struct span name, enum manager_type *out);
 
 enum manager_row_verdict {
 	ROW_GOOD,
-	ROW_WITHHELD, /* setFields names a secret that is not there: withheld_json says which */
-	ROW_INVALID,  /* can not be represented: bad_field says where */
+	ROW_WITHHELD, /* setFields names secrets that are missing: withheld_json lists them */
+	ROW_INVALID,  /* cannot be represented: bad_field names the field */
 };
 
 /*
- * Spans live until the row callback returns. Absent members are absent spans; "" is not absent, but in
- * password: an empty one is none. What has no value in it (withheld, invalid) has only its key and why.
+ * Spans are valid until the row callback returns. Absent members are absent spans. "" is present,
+ * except in password, where it counts as absent. A withheld or invalid row has only its key and the
+ * reason.
  */
 struct manager_row {
 	enum manager_row_verdict verdict;
@@ -43,7 +43,7 @@ struct manager_row {
 	/* CONNECTION */
 	struct span conn_type, description, host, login, password, schema;
 	int32_t port; /* 0: absent */
-	/* Compact JSON text of an object, numbers digit for digit; absent when empty. */
+	/* Compact JSON text of an object, numbers as written; absent when empty. */
 	struct span extra;
 
 	/* AIRFLOW_VARIABLE, ENVIRONMENT_VARIABLE */
@@ -52,28 +52,31 @@ struct manager_row {
 
 struct manager_page {
 	int64_t total; /* totalCount */
-	size_t n_rows; /* rows in this page, of whatever verdict */
+	size_t n_rows; /* rows in this page, of any verdict */
 };
 
 #define MANAGER_WHY_SIZE 256
 #define MANAGER_SCRATCH  (2 * LIMIT_ROW)
 
 /*
- * Reads one page of a list that asked for `type` and `deployment` (absent: a Workspace list, no check).
- * row() is called for each row, in order; what it returns other than 0 ends the reading and is
- * returned. scratch: for decoded strings, of at most MANAGER_SCRATCH bytes; wiped between rows. 0;
- * -EBADMSG: the whole list must not be believed, `why` says for a person what was wrong (names and
- * offsets, never values); -ENOMEM, -EMSGSIZE from scratch.
+ * Reads one page of the list of `type` in `deployment` (absent: a Workspace's list; the Deployment
+ * is then not checked). Calls row() for each row in order; a result other than 0 stops the reading
+ * and is returned. scratch holds decoded strings, at most MANAGER_SCRATCH bytes; it is wiped
+ * between rows. Returns 0 with *page set; -EBADMSG when the whole list is refused, with a sentence
+ * in why (names and offsets, never values); or scratch's error, -ENOMEM or -EMSGSIZE.
  */
 MUST_CHECK int manager_page_read(struct span text, enum manager_type type, struct span deployment,
     int (*row)(void *arg, const struct manager_row *row), void *arg, struct buf *scratch,
     struct manager_page *page, char why[static MANAGER_WHY_SIZE]);
 
-/* An error body's `message`, appended to out (or nothing). Never trusted: log it escaped and cut. */
+/*
+ * Appends the `message` of an error body to out, if there is one. It is untrusted text: escape it
+ * and limit its length in logs.
+ */
 void manager_error_message(struct span text, struct buf *out);
 /*
- * True when the text of a refusal (status >= 400) says that the organization does not allow
- * fetching secrets ("showSecrets on organization ... is not allowed"), whatever the status was; a
- * mention that echoes the query (`showSecrets=`) does not count.
+ * True if the body of an error response (status >= 400) says that the organization does not allow
+ * fetching secrets ("showSecrets on organization ... is not allowed"). An echo of the query
+ * (`showSecrets=`) does not count.
  */
 bool manager_secrets_refused(struct span body);

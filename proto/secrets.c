@@ -12,10 +12,12 @@
 #define SECRETS "io.connd.secrets"
 #define SERVICE "org.varlink.service"
 
-/* A method takes at most a key, under its own name, and a team. */
+/*
+ * The methods and their parameters: at most a key, which each method names differently, and a team.
+ */
 static const struct method {
 	struct span name;
-	const char *key; /* NULL: takes none */
+	const char *key; /* the parameter's name; NULL: no key */
 	bool team;
 } methods[] = {
 	[SECRETS_GET_CONNECTION] = { SPAN_LITERAL(SECRETS ".GetConnection"), "conn_id", true },
@@ -57,7 +59,7 @@ secrets_kind_name(enum secrets_kind k)
 
 /* --- reading calls -------------------------------------------------------------------- */
 
-/* The interface of a method's full name; absent when the name is not of that form. */
+/* Returns the interface part of "interface.Method"; absent if the name has another form. */
 static struct span
 interface_of(struct span method)
 {
@@ -96,7 +98,7 @@ find_method(struct span name, enum secrets_method *out, struct span *parameter)
 	return SECRETS_NO_INTERFACE;
 }
 
-/* Decodes a text parameter in place. false: not a string, or a string that cannot be a key. */
+/* Decodes a text parameter in place. False if it is not a string, or too long for a key. */
 static bool
 take_text(struct span value, char *frame_base, struct span *out)
 {
@@ -104,7 +106,7 @@ take_text(struct span value, char *frame_base, struct span *out)
 	       scan_string_in_place(value, frame_base, out) == 0 && out->n <= LIMIT_KEY_BYTES;
 }
 
-/* The name of an unknown parameter, in a form that can be sent back. */
+/* Returns the name of an unknown parameter, decoded so that it can be sent back. */
 static struct span
 foreign_name(struct span raw, char *frame_base)
 {
@@ -116,8 +118,8 @@ foreign_name(struct span raw, char *frame_base)
 }
 
 /*
- * Fills key and team. A string is decoded after the scan has passed it: decoding in place then
- * never changes text that is still to be read.
+ * Fills key and team. A string is decoded in place only after scan_member() has moved past it, so
+ * text that is still to be scanned does not change.
  */
 static enum secrets_verdict
 take_parameters(const struct method *m, struct span object, char *frame_base,
@@ -173,7 +175,7 @@ secrets_read(
 
 /* --- writing replies ------------------------------------------------------------------ */
 
-/* The text before the first parameter of an error; the text after the last parameter of a reply. */
+/* ERROR: the text before an error's first parameter. END: the text after the last parameter. */
 #define ERROR(out, name) buf_adds((out), "{\"error\":\"" name "\",\"parameters\":{")
 #define END(out)         buf_add((out), "}}", sizeof "}}")
 
