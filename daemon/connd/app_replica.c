@@ -135,7 +135,7 @@ app_on_probe_done(void *env, bool found, int64_t retry_after_ms)
 {
 	struct app *a = env;
 
-	replica_left_alone(a->replica, clock_boot_ms(), retry_after_ms);
+	replica_retry_after(a->replica, clock_boot_ms(), retry_after_ms);
 	snapshot_stamp(a->snapshot);
 	replica_probe_done(a->replica, clock_boot_ms(), found);
 	loop_after_turn(a->loop, &a->turn);
@@ -198,8 +198,8 @@ jitter(void *env, int64_t low, int64_t high)
 }
 
 /*
- * The replica logs a failure that differs from the last one, and the recovery. A repeated failure is
- * logged every five minutes here, with the number of repetitions that had no line.
+ * The replica logs a failure that differs from the last one, and the recovery. A repeated failure
+ * is logged every five minutes here, with the number of repetitions that had no line.
  */
 static void
 say_outcome(struct app *a, const struct sync_result *result)

@@ -12,7 +12,7 @@ enum who { WHO_ANYONE, WHO_UID, WHO_GID, WHO_NOBODY };
 
 struct pattern {
 	bool any_kind;
-	bool names_team; /* a glob that holds "___" and a wildcard: keys of a team, or of several */
+	bool names_team; /* the glob contains "___" and a wildcard: it matches keys of teams */
 	enum record_kind kind;
 	char *glob;
 };
@@ -21,7 +21,7 @@ struct rule {
 	bool allow;
 	enum who who;
 	uint32_t id;             /* the uid or gid */
-	struct pattern *pattern; /* none: everything */
+	struct pattern *pattern; /* no patterns: every key */
 	size_t n_patterns;
 };
 
@@ -75,7 +75,7 @@ acl_free(struct acl *a)
 
 /* --- reading a rule ------------------------------------------------------------------ */
 
-/* An id in decimal. -1 of 32 bits means "no change" to the kernel, so it is no id. */
+/* Reads a decimal id. UINT32_MAX is not an id: chown() takes it as "no change". */
 static bool
 read_id(const char *s, uint32_t *out)
 {
@@ -92,7 +92,7 @@ read_id(const char *s, uint32_t *out)
 	return n < UINT32_MAX;
 }
 
-/* What stands behind `prefix` in word, or NULL. */
+/* Returns the rest of word after `prefix`; NULL if word does not begin with it. */
 static const char *
 after(const char *word, const char *prefix)
 {
@@ -129,7 +129,7 @@ read_name(struct rule *rule, const char *word, const struct acl_lookup *lookup, 
 	return 1;
 }
 
-/* 1: the word said who; 0: it says something else; < 0: it is wrong. */
+/* Returns 1 if word names the callers, 0 if it is something else, or an error with why. */
 static int
 read_who(struct rule *rule, const char *word, const struct acl_lookup *lookup, char *why)
 {
@@ -141,7 +141,7 @@ read_who(struct rule *rule, const char *word, const struct acl_lookup *lookup, c
 	else if ((number = after(word, "gid:")))
 		rule->who = WHO_GID;
 	if (number && !read_id(number, &rule->id)) {
-		snprintf(why, ACL_WHY_SIZE, "\"%.64s\" is no number of a user or group", word);
+		snprintf(why, ACL_WHY_SIZE, "\"%.64s\": expected uid: or gid: and a number", word);
 		return -EINVAL;
 	}
 	if (number || strcmp(word, "*") == 0)
@@ -157,8 +157,9 @@ read_pattern(struct rule *rule, const char *word, char *why)
 
 	if (!glob || !*glob) {
 		snprintf(why, ACL_WHY_SIZE,
-		    "\"%.64s\" is neither conn:NAME, var:NAME, env:NAME nor * (who comes first: "
-		    "user:, uid:, group:, gid: or *)",
+		    "\"%.64s\": expected conn:NAME, var:NAME, env:NAME or * (user:, uid:, group: "
+		    "or "
+		    "gid: comes first)",
 		    word);
 		return -EINVAL;
 	}
@@ -174,7 +175,7 @@ read_pattern(struct rule *rule, const char *word, char *why)
 	return 0;
 }
 
-/* text is cut into its words in place. */
+/* Splits text into words in place. */
 static int
 read_rule(struct rule *rule, char *text, const struct acl_lookup *lookup, char *why)
 {
@@ -182,7 +183,7 @@ read_rule(struct rule *rule, char *text, const struct acl_lookup *lookup, char *
 	int r;
 
 	if (!word) {
-		snprintf(why, ACL_WHY_SIZE, "an empty rule; \"*\" means everybody");
+		snprintf(why, ACL_WHY_SIZE, "the rule is empty; \"*\" means every caller");
 		return -EINVAL;
 	}
 	r = read_who(rule, word, lookup, why);
@@ -198,17 +199,18 @@ read_rule(struct rule *rule, char *text, const struct acl_lookup *lookup, char *
 	return 0;
 }
 
-/* An admin rule says who, and nothing else. 0 or -EINVAL. */
+/* An admin rule names only a user or group. 0, or -EINVAL with why. */
 static int
 check_admin(const struct rule *rule, char *why)
 {
 	if (rule->n_patterns == 0)
 		return 0;
-	snprintf(why, ACL_WHY_SIZE, "an admin rule is user:, uid:, group:, gid: or * alone");
+	snprintf(
+	    why, ACL_WHY_SIZE, "an admin rule takes user:, uid:, group:, gid: or *, and no keys");
 	return -EINVAL;
 }
 
-/* Takes what the rule holds, unless memory is short. */
+/* Takes the contents of the rule, except on failure. */
 static int
 append(struct acl *a, enum acl_rule what, const struct rule *rule)
 {
@@ -251,9 +253,9 @@ acl_add_nobody(struct acl *a, enum acl_rule what)
 	return append(a, what, &(struct rule){ .allow = what == ACL_ALLOW, .who = WHO_NOBODY });
 }
 
-/* --- asking -------------------------------------------------------------------------- */
+/* --- matching ------------------------------------------------------------------------ */
 
-/* Bytes of the UTF-8 character at s[0]; 1 for what is none. */
+/* Returns the length of the UTF-8 character at s[0]; 1 for a byte that starts none. */
 static size_t
 char_length(const char *s, size_t n)
 {
@@ -264,7 +266,7 @@ char_length(const char *s, size_t n)
 	return len;
 }
 
-/* Remembers only the last star: more are never needed, and the cost stays n * m at worst. */
+/* Backtracks only to the last `*`, which suffices and bounds the time by glob times key length. */
 static bool
 glob_matches(const char *glob, struct span key)
 {
@@ -344,7 +346,7 @@ acl_allows(const struct acl *a, const struct acl_peer *peer, enum record_kind ki
 	return rs->n == 0;
 }
 
-/* Is this a rule about every key of every kind? */
+/* True if the rule covers every key of every kind. */
 static bool
 rule_covers_all(const struct rule *rule)
 {

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The access rules: allow and deny, first match wins, no match no access; without any rule
- * everybody who may open the socket may read everything. A rule's text is
+ * The access rules: allow and deny. The first matching rule decides; a caller that no rule matches
+ * is denied. Without any rule, every caller that can open the socket may read everything. The text
+ * of a rule is
  *	[user:NAME|uid:N|group:NAME|gid:N|*] [conn:GLOB|var:GLOB|env:GLOB|*]...
- * The user or group comes first, and once; without it the rule is about everybody. Then any number
- * of patterns; without one the rule is about every key. In a GLOB `*` stands for any characters
- * (also none, also "/"), `?` for one character, and everything else for itself, in upper or lower
- * case as written. conn: is a connection, var: an Airflow variable (a config option is the
- * variable `config/NAME`), env: an environment variable. Names are resolved when the rule is read,
- * through struct acl_lookup: core opens no files.
+ * It starts with at most one user or group; without one the rule applies to every caller. Any
+ * number of patterns follows; without one the rule applies to every key. In a GLOB, `*` matches any
+ * number of characters, "/" included; `?` matches one character; all others match themselves, case
+ * included. conn: is a connection, var: an Airflow variable (a config option is the variable
+ * `config/NAME`), env: an environment variable. Names of users and groups are resolved when the
+ * rule is added, through struct acl_lookup: core opens no files.
  *
- * An admin rule names a user or group and nothing else: who may have the daemon do something.
+ * An admin rule names only a user or group, which may then call administrative methods.
  *
- * An allow rule whose GLOB holds "___" and a wildcard is meant for a team's keys: it does not
- * match a key that another team can spell as well (core/team.h).
+ * An allow rule whose GLOB contains "___" and a wildcard is meant for one team's keys. It does not
+ * match a key that can belong to another team as well (core/team.h).
  */
 #pragma once
 
@@ -33,11 +34,11 @@ enum acl_rule { ACL_DENY, ACL_ALLOW, ACL_ADMIN };
 struct acl_peer {
 	uid_t uid;
 	gid_t gid;
-	const gid_t *groups; /* supplementary ones */
+	const gid_t *groups; /* the supplementary groups */
 	size_t n_groups;
 };
 
-/* Resolves a name to an id. 0, or -ENOENT. */
+/* Resolve a name to an id. 0 or -ENOENT. */
 struct acl_lookup {
 	int (*user)(const char *name, uid_t *uid);
 	int (*group)(const char *name, gid_t *gid);
@@ -46,14 +47,17 @@ struct acl_lookup {
 #define ACL_WHY_SIZE 256
 
 MUST_CHECK int acl_new(struct acl **out);
-/* Adds a rule from its text. 0; -EINVAL or -ENOENT with a sentence in why; -ENOMEM. */
+/* Adds a rule. 0; -EINVAL or -ENOENT with a sentence in why; -ENOMEM. */
 MUST_CHECK int acl_add(struct acl *a, enum acl_rule what, const char *text,
     const struct acl_lookup *lookup, char why[static ACL_WHY_SIZE]);
-/* Adds a rule that matches nobody: its caller cannot be named now. A list of such rules is not empty. */
+/*
+ * Adds a rule that matches no caller, in place of one whose user or group cannot be resolved. It
+ * counts for acl_is_empty(). 0 or -ENOMEM.
+ */
 MUST_CHECK int acl_add_nobody(struct acl *a, enum acl_rule what);
 bool acl_allows(
     const struct acl *a, const struct acl_peer *peer, enum record_kind kind, struct span key);
-/* May this peer read any key at all? */
+/* True if the peer may read at least some keys. */
 bool acl_allows_some(const struct acl *a, const struct acl_peer *peer);
 /* Does an admin rule name this peer? */
 bool acl_is_admin(const struct acl *a, const struct acl_peer *peer);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Age -> what may be done with an answer. Pure policy; all windows in one table. */
+/* The freshness of data by its age. Pure. */
 #pragma once
 
 #include <stdint.h>
 
 enum freshness {
-	NOT_READY, /* there is no data at all */
-	FRESH,     /* the manager confirmed it within ttl */
-	STALE,     /* past ttl: answered while a sync is due or under way */
-	OFFLINE,   /* past stale: answered, and says how old */
-	EXPIRED,   /* past max_stale: refused, and says so */
+	NOT_READY, /* there is no data yet */
+	FRESH,     /* confirmed by the manager within ttl */
+	STALE,     /* older than ttl: served while a sync is due or running */
+	OFFLINE,   /* older than stale: served; the manager cannot be reached */
+	EXPIRED,   /* older than max_stale: lookups are refused */
 };
 
 struct windows {
 	int64_t ttl_ms, stale_ms, max_stale_ms;
-	int64_t max_stale_unauthorized_ms; /* counted from the first refusal, capped by max_stale */
+	int64_t max_stale_unauthorized_ms; /* from the first refusal on; at most max_stale */
 };
 
-/* age_ms < 0 (a clock that ran backwards) proves nothing: STALE. */
+/* Returns the state of data that is age_ms old; STALE if age_ms < 0 (the clock went back). */
 enum freshness freshness_at(const struct windows *w, int64_t age_ms);

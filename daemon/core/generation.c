@@ -10,11 +10,11 @@
 #include "base/rnd.h"
 
 #define MIN_SLOTS   64
-#define MAX_RECORDS (1u << 24) /* far above any Deployment; keeps slot arithmetic in 32 bits */
+#define MAX_RECORDS (1u << 24) /* above LIMIT_OBJECTS; keeps slot arithmetic in 32 bits */
 
 /*
- * Where a key is found: open addressing with linear probing, at most half full. A slot holds the
- * record's number plus one; 0 is empty.
+ * The hash table of keys: open addressing with linear probing, at most half full. A slot holds the
+ * record's index plus one; 0 is empty.
  */
 struct slots {
 	uint32_t *slot;
@@ -23,7 +23,7 @@ struct slots {
 };
 
 struct generation {
-	size_t refs; /* the loop's thread alone takes and drops them */
+	size_t refs; /* only the loop's thread changes it */
 	struct arena *arena;
 	/* Both in the arena. Records are sorted by kind, then key. */
 	const struct record **record;
@@ -37,10 +37,10 @@ static atomic_size_t live; /* finished in the worker's thread too */
 
 struct generation_builder {
 	struct arena *arena;
-	struct record **record; /* n of them, in the order they came; in the heap until finished */
+	struct record **record; /* n of them, in the order they were added; on the heap */
 	size_t n, room;
-	bool unsorted;      /* they did not come by kind and key */
-	struct slots slots; /* in the heap; finds doubles */
+	bool unsorted;      /* records were not added in the order of kind and key */
+	struct slots slots; /* on the heap; detects duplicates */
 };
 
 static uint32_t
@@ -51,7 +51,7 @@ slots_start(const struct slots *s, enum record_kind kind, struct span key)
 	return (uint32_t)(h + (uint64_t)kind * 0x9e3779b97f4a7c15u) & s->mask;
 }
 
-/* The slot that holds this key, or the empty one where it belongs. */
+/* Returns the slot of this key, or the empty slot where it belongs. */
 static uint32_t
 slots_find(const struct slots *s, const struct record *const *record, enum record_kind kind,
     struct span key)
@@ -74,7 +74,7 @@ slots_fill(struct slots *s, const struct record *const *record, size_t n)
 		s->slot[slots_find(s, record, record[i]->kind, record[i]->key)] = (uint32_t)i + 1;
 }
 
-/* How many slots keep n records at most half full. */
+/* Returns the number of slots for n records, so that at most half are used. */
 static size_t
 slots_wanted(size_t n)
 {
@@ -156,7 +156,7 @@ generation_builder_expect(struct generation_builder *b, size_t n)
 	return n > MAX_RECORDS ? -EMSGSIZE : builder_grow(b, n);
 }
 
-/* One allocation: the record, then its text, then its key; the spans' lengths frame them. */
+/* Copies a record into the arena in one allocation: the struct, its text, its key. */
 static int
 arena_record(struct arena *a, struct record **out, const struct record *from)
 {
@@ -180,7 +180,7 @@ arena_record(struct arena *a, struct record **out, const struct record *from)
 	return 0;
 }
 
-/* A copy of a value to hang on a withheld record; its key is the record's own. */
+/* Copies a value into the arena and makes it the held value of `on`, whose key it shares. */
 static int
 hang(struct generation_builder *b, struct record *on, const struct record *value,
     int64_t confirmed_ms)
@@ -322,8 +322,8 @@ generation_builder_carry(struct generation_builder *b, const struct generation *
 }
 
 /*
- * Moves the index into the arena, sorted, where it is read-only and as big as needed. Lists that come in
- * order (most do) need neither sorting nor hashing again: this runs between two turns of the loop.
+ * Moves the index into the arena, sorted by kind and key. Most lists arrive in that order; then the
+ * records need neither sorting nor hashing again.
  */
 static int
 index_into_arena(struct generation *g, struct generation_builder *b)
@@ -440,7 +440,7 @@ generation_equal(const struct generation *a, const struct generation *b)
 	return true;
 }
 
-/* Both are sorted: one walk over the two. */
+/* Counts the keys of `old` that are not in `new`. Both are sorted, so one pass suffices. */
 static size_t
 n_dropped(const struct generation *old, const struct generation *new, enum record_kind kind)
 {

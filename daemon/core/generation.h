@@ -2,8 +2,8 @@
 /*
  * A generation: one complete, immutable set of records with its index, in one locked arena.
  *
- * Built by a builder beside the one that is being served, then sealed read-only and reference
- * counted; the last reference wipes it. Records point into the arena and live as long as it does.
+ * A builder makes it while another generation is served. It is then sealed read-only and reference
+ * counted; dropping the last reference wipes it. Records point into the arena and live as long.
  */
 #pragma once
 
@@ -19,8 +19,8 @@
 
 enum record_state {
 	RECORD_VALUE,    /* text: the value as a JSON string, quotes and escapes included */
-	RECORD_WITHHELD, /* text: a JSON array of the secret fields that are not there */
-	RECORD_INVALID,  /* text: the name of the field that can not be represented */
+	RECORD_WITHHELD, /* text: a JSON array of the missing secret fields */
+	RECORD_INVALID,  /* text: the name of the field that cannot be represented */
 };
 
 struct record {
@@ -29,11 +29,14 @@ struct record {
 	struct span key;
 	struct span text;
 	/*
-	 * Of a withheld record: the value that was held before, which still answers for a while; NULL:
-	 * there was none, or it is too old. Its confirmed_ms (CLOCK_BOOTTIME) says when the manager
-	 * last sent it; 0 in all other records, which are confirmed with their generation.
+	 * Only in a withheld record: the value from before, which is served for a while; NULL if
+	 * there was none, or it is too old.
 	 */
 	const struct record *held;
+	/*
+	 * Only in a held value: when the manager last sent it (CLOCK_BOOTTIME). 0 in other records,
+	 * which are confirmed with their generation.
+	 */
 	int64_t confirmed_ms;
 };
 
@@ -42,57 +45,59 @@ struct record {
 struct generation;
 struct generation_builder;
 
-/* lock, max_bytes: as base/arena.h. 0 or -ENOMEM. */
+/* Makes an empty builder. lock, max_bytes: as in base/arena.h. 0 or -ENOMEM. */
 MUST_CHECK int generation_builder_new(
     struct generation_builder **out, enum arena_lock lock, size_t max_bytes);
 /* Reserves space for n records (a hint, not a limit). 0, -ENOMEM, or -EMSGSIZE. */
 MUST_CHECK int generation_builder_expect(struct generation_builder *b, size_t n);
 /*
- * Copies a record in. 0; -EEXIST: the same kind and key a second time; -EMSGSIZE, -ENOMEM, -EPERM
- * from the arena; -E2BIG: a key longer than GENERATION_MAX_KEY. After a failure the builder is
- * only good for freeing.
+ * Adds a copy of a record. 0; -EEXIST for a duplicate kind and key; -E2BIG for a key longer than
+ * GENERATION_MAX_KEY; -EMSGSIZE, -ENOMEM, -EPERM from the arena. After a failure only free the
+ * builder.
  */
 MUST_CHECK int generation_builder_add(struct generation_builder *b, enum record_kind kind,
     enum record_state state, struct span key, struct span text);
-/* A withheld record (fields as its text) that brings its held value along. Errors as above. */
+/* Adds a withheld record, with `fields` as its text, and its held value. Errors as above. */
 MUST_CHECK int generation_builder_add_held(struct generation_builder *b, enum record_kind kind,
     struct span key, struct span fields, struct span value, int64_t confirmed_ms);
-/* Copies all records of one kind from a generation: for a list that was answered 304. */
+/* Copies all records of one kind from a generation, after a 304. Errors as above. */
 MUST_CHECK int generation_builder_keep(
     struct generation_builder *b, enum record_kind kind, const struct generation *from);
 /*
- * Hangs the value that `from` holds on each withheld record of b, with the time it was last confirmed:
- * its own, or confirmed_ms when it was confirmed with `from`. Values confirmed before oldest_ms are
- * left behind. from may be NULL.
+ * Gives each withheld record of b the value of the same key in `from` as its held value. A value of
+ * `from` was confirmed at confirmed_ms; a value already held there keeps its own time. Drops values
+ * confirmed before oldest_ms. from may be NULL. 0, or -EMSGSIZE, -ENOMEM, -EPERM from the arena.
  */
 MUST_CHECK int generation_builder_carry(struct generation_builder *b, const struct generation *from,
     int64_t confirmed_ms, int64_t oldest_ms);
-/* Freezes what was added. Consumes the builder, also on failure. 0 or -errno as above. */
+/* Turns b into a sealed generation. Frees b, also on failure. 0 or -errno as above. */
 MUST_CHECK int generation_builder_finish(struct generation_builder *b, struct generation **out);
 struct generation_builder *generation_builder_free(struct generation_builder *b); /* returns NULL */
 
 struct generation *generation_ref(struct generation *g);
-struct generation *generation_unref(struct generation *g); /* NULL is fine; returns NULL */
+struct generation *generation_unref(struct generation *g); /* g may be NULL; returns NULL */
 
-/* NULL when it is not there. */
+/* Returns the record of this key, or NULL. */
 const struct record *generation_find(
     const struct generation *g, enum record_kind kind, struct span key);
 size_t generation_count(const struct generation *g, enum record_kind kind);
 /* The bytes of all keys of one kind. */
 size_t generation_key_bytes(const struct generation *g, enum record_kind kind);
-/* Records of one kind, sorted by key (bytes). i < generation_count(). */
+/* Returns record i of one kind, sorted by key (bytes). i < generation_count(). */
 const struct record *generation_at(const struct generation *g, enum record_kind kind, size_t i);
 size_t generation_count_state(const struct generation *g, enum record_state state);
-/* Do both come from the same list: same kinds, keys, states and texts? Held values do not count. */
+/* True if both have the same kinds, keys, states and texts. Held values are not compared. */
 bool generation_equal(const struct generation *a, const struct generation *b);
-/* The same, and how many keys of each kind in `old` are not in `new`; in one go. */
+/*
+ * The result of generation_equal(), and how many keys of each kind are in `old` but not in `new`.
+ */
 struct generation_difference {
 	bool equal;
 	size_t n_dropped[N_KINDS];
 };
 void generation_compare(
     const struct generation *old, const struct generation *new, struct generation_difference *out);
-/* Does anybody hold a reference beside the one asked through? Its last one costs a wipe. */
+/* True if there is more than one reference. */
 bool generation_is_shared(const struct generation *g);
 /* How many finished generations exist in this process. */
 size_t generation_live(void);

@@ -12,14 +12,14 @@ probes_init(struct probes *p)
 	rnd_bytes(p->key, sizeof p->key);
 }
 
-/* Two keys of one hash are one key here: the worst that comes of it is a probe less. */
+/* Keys with equal hashes count as one key; then only one of them is probed. */
 static uint64_t
 hash_of(const struct probes *p, enum record_kind kind, struct span key)
 {
 	return hash_short(p->key, key.p, key.n) ^ (uint64_t)kind;
 }
 
-/* When it was probed last; 0: never, or so long ago that it was forgotten. */
+/* Returns when the key was probed last; 0: never, or forgotten. */
 static int64_t
 probed_at(const struct probes *p, uint64_t hash)
 {
@@ -38,7 +38,7 @@ probes_wait(const struct probes *p)
 	return false;
 }
 
-/* The place of this key, else a free one, else that of the oldest. */
+/* Returns the entry of this key, or a free one, or the oldest. */
 static struct probe_miss *
 place_for(struct probes *p, uint64_t hash)
 {
@@ -82,7 +82,7 @@ probes_note(struct probes *p, int64_t now_ms, enum record_kind kind, struct span
 	return first;
 }
 
-/* Remembers the key; false when all that is remembered is too young to be forgotten. */
+/* Remembers the key as probed. False if all entries are too recent to be replaced. */
 static bool
 remember(struct probes *p, int64_t now_ms, uint64_t hash)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which missing key is worth asking the manager for, behind the answer that it is not there: so that
- * the next question finds a connection that was made a moment ago. One key in a while, whatever was
- * asked; each key once in five minutes, those never probed before the others. A storm of
- * unknown keys costs some fixed memory here and the manager nothing.
+ * Chooses which missing key to probe for: to ask the manager for it after a lookup has returned
+ * NotFound, so that the next lookup finds a connection created a moment ago. The caller probes one
+ * key at a time, rarely. Each key is probed at most once in five minutes; keys never probed come
+ * first. However many unknown keys clients look up, memory is fixed and the manager is not loaded.
  *
- * Keys are no secrets, so they live in plain memory. Nothing here allocates.
+ * Keys are not secret, so they are kept in plain memory. Nothing here allocates.
  */
 #pragma once
 
@@ -17,14 +17,14 @@
 #include "base/span.h"
 #include "core/generation.h"
 
-#define PROBE_AGAIN_MS   (5 * 60 * 1000) /* the same key */
-#define PROBE_MISSES     16  /* the last ones; older ones are asked for again, or were not meant */
-#define PROBE_REMEMBERED 512 /* keys probed; when all are young, no new one is */
+#define PROBE_AGAIN_MS   (5 * 60 * 1000) /* between probes for the same key */
+#define PROBE_MISSES     16              /* missing keys that wait for a probe; newer ones win */
+#define PROBE_REMEMBERED 512             /* probed keys; while all are recent, no new key is */
 
 struct probe_miss {
 	uint8_t kind;
-	bool known; /* probed before, but long ago */
-	size_t n;   /* of key; 0: free */
+	bool known; /* probed before, more than PROBE_AGAIN_MS ago */
+	size_t n;   /* length of key; 0: free */
 	uint64_t order;
 	uint64_t hash;
 	char key[GENERATION_MAX_KEY];
@@ -32,7 +32,7 @@ struct probe_miss {
 
 struct probes {
 	uint8_t key[HASH_SHORT_KEY_SIZE];
-	uint64_t misses; /* noted so far */
+	uint64_t misses; /* number of noted misses */
 	struct probe_miss miss[PROBE_MISSES];
 	struct {
 		uint64_t hash;
@@ -41,13 +41,13 @@ struct probes {
 };
 
 void probes_init(struct probes *p);
-/* A key was asked for that is not there. True: it is the first that waits to be probed. */
+/* Notes a missing key. True if no key was waiting before and this one now is. */
 bool probes_note(struct probes *p, int64_t now_ms, enum record_kind kind, struct span key);
-bool probes_wait(const struct probes *p); /* is any key waiting? */
+bool probes_wait(const struct probes *p); /* true if a key waits for a probe */
 /*
- * Takes the key to probe now and remembers that it was. False: none is left. *key is valid until the
- * next call.
+ * Takes the key to probe now and remembers it as probed. False if there is none. *key is valid
+ * until the next call.
  */
 bool probes_take(struct probes *p, int64_t now_ms, enum record_kind *kind, struct span *key);
-/* A whole list answers for all keys that were missed before it began: when p->misses was `upto`. */
+/* Drops the keys noted while p->misses was at most `upto`: a complete list has arrived since. */
 void probes_settle(struct probes *p, uint64_t upto);

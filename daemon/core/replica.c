@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "core/team.h"
 
-/* When the next sync is due, a Retry-After considered. */
+/* Returns when the next sync is due: not before a Retry-After ends. */
 static int64_t
 due_ms(const struct replica *r)
 {
@@ -42,9 +42,8 @@ replica_new(struct replica **out, const struct replica_config *config,
 	return 0;
 }
 
-/* --- what the data is worth ---------------------------------------------------------- */
+/* --- freshness ----------------------------------------------------------------------- */
 
-/* How long a value lives that the manager no longer shows us. */
 int64_t
 replica_withdrawn_window(const struct replica *r)
 {
@@ -52,7 +51,7 @@ replica_withdrawn_window(const struct replica *r)
 }
 
 static bool
-refusal_has_ended_it(const struct replica *r, int64_t now_ms)
+refusal_window_is_over(const struct replica *r, int64_t now_ms)
 {
 	return r->refused && now_ms - r->refused_ms >= replica_withdrawn_window(r);
 }
@@ -64,7 +63,7 @@ replica_state_at(const struct replica *r, int64_t now_ms)
 
 	if (!r->current)
 		return NOT_READY;
-	if (refusal_has_ended_it(r, now_ms))
+	if (refusal_window_is_over(r, now_ms))
 		return EXPIRED;
 	state = freshness_at(&r->config.windows, now_ms - r->confirmed_ms);
 	return r->loaded && state < OFFLINE ? OFFLINE : state;
@@ -86,7 +85,6 @@ held_until(const struct replica *r, const struct record *rec)
 	return rec->held->confirmed_ms + replica_withdrawn_window(r);
 }
 
-/* Notes when the first held value ends that has not ended yet. */
 void
 replica_watch_held(struct replica *r, int64_t now_ms)
 {
@@ -158,7 +156,7 @@ replica_drop_floor(struct replica *r, int64_t now_ms)
 	r->next_probe_ms = earlier(r->next_probe_ms, now_ms + r->config.probe_ms);
 }
 
-/* Another token or URL than the one the manager spoke to? It was not asked to wait. */
+/* True if the token or URL is known to differ from the one that the floor was sent to. */
 static bool
 identity_changed(const struct replica *r, const struct replica_floor *floor)
 {
@@ -180,11 +178,10 @@ replica_hold_off(struct replica *r, int64_t now_ms, const struct replica_floor *
 	    r, now_ms, earlier(floor->until_ms, now_ms + replica_floor_cap(r, now_ms)));
 	if (r->floor.until_ms > now_ms)
 		(void)snprintf(r->last_error, sizeof r->last_error,
-		    "the manager asked for no requests for a while (Retry-After, from before this "
-		    "start)");
+		    "waiting for the manager's Retry-After, received before this start");
 }
 
-/* While a Retry-After is in force the token's file is looked at once a refresh. */
+/* While a Retry-After applies, checks once per refresh period for a changed token or URL. */
 static void
 look_for_another_identity(struct replica *r, int64_t now_ms)
 {
@@ -226,24 +223,24 @@ replica_why_no_data(const struct replica *r)
 {
 	if (r->closing)
 		return "connd is stopping";
-	return *r->last_error ? r->last_error : "the first list has not come yet";
+	return *r->last_error ? r->last_error : "the first sync has not finished";
 }
 
 static void
-answer_not_ready(const struct replica *r, struct answer *out)
+result_not_ready(const struct replica *r, struct replica_result *out)
 {
-	*out = (struct answer){ .verdict = VERDICT_NOT_READY,
+	*out = (struct replica_result){ .verdict = VERDICT_NOT_READY,
 		.state = NOT_READY,
 		.age_ms = -1,
 		.reason = replica_why_no_data(r) };
 }
 
 static void
-answer_expired(struct replica *r, int64_t now_ms, struct answer *out)
+result_expired(struct replica *r, int64_t now_ms, struct replica_result *out)
 {
-	const char *why = *r->last_error ? r->last_error : "no sync has ended since";
+	const char *why = *r->last_error ? r->last_error : "no sync has finished since";
 
-	if (refusal_has_ended_it(r, now_ms))
+	if (refusal_window_is_over(r, now_ms))
 		snprintf(r->reason, sizeof r->reason,
 		    "the manager has refused for %" PRId64 " s: %s",
 		    (now_ms - r->refused_ms) / 1000, why);
@@ -284,7 +281,8 @@ find(const struct replica *r, enum record_kind kind, struct span team, struct sp
 }
 
 static void
-answer_record(const struct replica *r, int64_t now_ms, const struct record *rec, struct answer *out)
+result_record(
+    const struct replica *r, int64_t now_ms, const struct record *rec, struct replica_result *out)
 {
 	enum freshness own;
 
@@ -306,33 +304,33 @@ answer_record(const struct replica *r, int64_t now_ms, const struct record *rec,
 }
 
 void
-replica_ask_now(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
-    struct span key, bool hide_teams, struct answer *out)
+replica_lookup_now(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
+    struct span key, bool hide_teams, struct replica_result *out)
 {
 	bool hidden = hide_teams && team_separates(key);
 	const struct record *rec;
 
 	if (!r->current) {
-		answer_not_ready(r, out);
+		result_not_ready(r, out);
 		return;
 	}
-	*out = (struct answer){
+	*out = (struct replica_result){
 		.verdict = VERDICT_NOT_FOUND,
 		.generation = r->number,
 		.state = replica_state_at(r, now_ms),
 		.age_ms = now_ms - r->confirmed_ms,
 	};
 	if (out->state == EXPIRED) {
-		answer_expired(r, now_ms, out);
+		result_expired(r, now_ms, out);
 		return;
 	}
 	rec = hidden ? NULL : find(r, kind, team, key);
 	if (rec)
-		answer_record(r, now_ms, rec, out);
+		result_record(r, now_ms, rec, out);
 	out->missed = !rec && !hidden;
 }
 
-/* Is a sync running or due, so that a lookup without data is worth a wait? */
+/* True if a sync is running or due, so that a lookup without data should wait for it. */
 static bool
 sync_is_near(const struct replica *r, int64_t now_ms)
 {
@@ -341,12 +339,12 @@ sync_is_near(const struct replica *r, int64_t now_ms)
 }
 
 bool
-replica_ask(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
-    struct span key, bool hide_teams, struct answer *out)
+replica_lookup(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
+    struct span key, bool hide_teams, struct replica_result *out)
 {
 	if (!r->current && !r->closing && r->config.cold_wait_ms > 0 && sync_is_near(r, now_ms))
 		return false;
-	replica_ask_now(r, now_ms, kind, team, key, hide_teams, out);
+	replica_lookup_now(r, now_ms, kind, team, key, hide_teams, out);
 	return true;
 }
 
@@ -383,10 +381,7 @@ replica_wait(struct replica *r, int64_t now_ms, struct waiter *w)
 		r->next_sync_ms = earlier(r->next_sync_ms, now_ms);
 }
 
-/*
- * Answers those whose time is up; INT64_MAX: all. They move to a list of their own first: an answer may
- * forget others, or start new lookups.
- */
+/* Moves the waiters to a list first: ready() may forget others, or start new waits. */
 void
 replica_end_waits(struct replica *r, int64_t now_ms)
 {
@@ -401,7 +396,7 @@ replica_end_waits(struct replica *r, int64_t now_ms)
 	}
 	while ((w = ended)) {
 		replica_forget(w);
-		w->answer(w);
+		w->ready(w);
 	}
 }
 
@@ -426,7 +421,7 @@ replica_free(struct replica *r)
 
 /* --- probing ------------------------------------------------------------------------- */
 
-/* A manager that does not answer, or not well, is not asked for more. */
+/* No probes while a sync runs, or after a failed one: the manager may be overloaded. */
 static bool
 may_probe(const struct replica *r)
 {
@@ -442,7 +437,7 @@ probe(struct replica *r, int64_t now_ms)
 
 	while (probes_take(&r->probes, now_ms, &kind, &key)) {
 		if (generation_find(r->current, kind, key))
-			continue; /* it has come meanwhile */
+			continue; /* a sync has brought it meanwhile */
 		r->probing = true;
 		r->n_probes++;
 		r->next_probe_ms = later(r->next_probe_ms, now_ms + r->config.probe_ms);
@@ -470,7 +465,7 @@ replica_current(struct replica *r)
 
 /* --- time ---------------------------------------------------------------------------- */
 
-/* Held values expire: the number grows, so that a client that kept one looks again. */
+/* Expires held values. The number grows, so that clients that cache by generation look again. */
 static void
 end_held(struct replica *r, int64_t now_ms)
 {
@@ -498,7 +493,7 @@ note_state(struct replica *r, int64_t now_ms)
 	r->noted = state;
 }
 
-/* When the state changes next by time alone. */
+/* Returns when the state changes next if no sync succeeds. */
 static int64_t
 next_edge(const struct replica *r, int64_t now_ms)
 {
@@ -556,7 +551,7 @@ replica_configure(struct replica *r, const struct replica_config *config)
 	replica_watch_held(r, r->done_ms);
 }
 
-/* --- for people ---------------------------------------------------------------------- */
+/* --- status -------------------------------------------------------------------------- */
 
 void
 replica_status(struct replica *r, int64_t now_ms, struct replica_status *out)
@@ -596,8 +591,8 @@ bool
 replica_has(
     struct replica *r, int64_t now_ms, enum record_kind kind, struct span key, int64_t max_age_ms)
 {
-	struct answer a;
+	struct replica_result a;
 
-	replica_ask_now(r, now_ms, kind, (struct span){ 0 }, key, false, &a);
+	replica_lookup_now(r, now_ms, kind, (struct span){ 0 }, key, false, &a);
 	return a.verdict == VERDICT_VALUE && (max_age_ms < 0 || a.age_ms < max_age_ms);
 }

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The replica: which generation is served, how fresh it is, when to ask the manager again, and which
- * lookups wait for a first list. A state machine without I/O or clock: the caller passes the time, and
- * what the replica needs from outside comes through struct replica_ops.
+ * The replica: which generation is served, how fresh it is, when to ask the manager again, and
+ * which lookups wait for a first list. A state machine without I/O or clock: the caller passes the
+ * time, and acts through struct replica_ops.
  *
- * Every lookup gets exactly one response: at once, or, while there is no data at all, when the running
- * sync ends or cold_wait is over.
+ * Every lookup gets exactly one result: at once, or, while there is no data at all, when the
+ * running sync ends or cold_wait is over.
  *
- * The life of a sync: the replica calls ops->start_sync(); the edge fetches, fills a builder, makes a
- * list of it and calls replica_sync_done() exactly once. One sync is in flight at a time.
+ * The life of a sync: the replica calls ops->start_sync(). The edge fetches the list, fills a
+ * generation builder, calls sync_list_finish(), and calls replica_sync_done() exactly once. Only
+ * one sync runs at a time.
  *
- * A miss is answered at once. Behind the response a probe may ask the manager for that one key (see
- * core/probe.h), so that the next lookup finds an object created a moment ago. The caller allows it with
- * replica_missed(), for keys that the client may read.
+ * A lookup of a missing key gets its result at once. Afterwards a probe may ask the manager for
+ * that one key (core/probe.h), so that the next lookup finds an object created a moment ago. The
+ * caller allows the probe with replica_missed(), for keys that the client may read.
  */
 #pragma once
 
@@ -29,51 +30,50 @@
 
 struct replica_config {
 	struct windows windows;
-	int64_t refresh_ms;              /* between good syncs; jittered */
+	int64_t refresh_ms;              /* between successful syncs; jittered */
 	int64_t timeout_ms;              /* of one request to the manager */
 	int64_t cold_wait_ms;            /* how long a lookup waits while there is no data */
-	uint32_t deletion_guard_percent; /* a list that drops more is held until it is seen twice */
-	int64_t probe_ms;                /* between probes for missing keys; 0: none */
+	uint32_t deletion_guard_percent; /* a list that drops more needs a second one */
+	int64_t probe_ms;                /* between probes for missing keys; 0: no probes */
 	enum arena_lock lock;
 	size_t max_bytes; /* of one generation */
 };
 
-/* What became of a sync. */
+/* How a sync ended. */
 enum sync_outcome {
-	SYNC_OK,           /* a complete list: builder given */
-	SYNC_NOT_MODIFIED, /* everything is as it was */
-	SYNC_UNREACHABLE,  /* connect, TLS, time-out, 5xx, 404, 407, 429: an outage */
+	SYNC_OK,           /* a complete list */
+	SYNC_NOT_MODIFIED, /* the list has not changed */
+	SYNC_UNREACHABLE,  /* an outage: connect, TLS, time-out, 5xx, 404, 407, 429 */
 	SYNC_UNAUTHORIZED, /* 401, 403 */
 	SYNC_REFUSED,      /* the organization does not allow fetching secrets */
-	SYNC_BAD,          /* an answer that must not be believed */
-	SYNC_FAILED,       /* our own trouble: memory, lock, token file */
+	SYNC_BAD,          /* an invalid response */
+	SYNC_FAILED,       /* a local failure: memory, lock, token file */
 };
 
-/* A complete list, as the replica takes it. */
+/* A complete list, ready to be served. */
 struct sync_list {
 	struct generation *generation;
-	struct generation_difference difference; /* to what is served; not set when nothing is */
+	struct generation_difference difference; /* to the served generation; unset without one */
 };
 
 struct sync_result {
 	enum sync_outcome outcome;
-	struct sync_list list; /* SYNC_OK: its generation is taken by the replica, else NULL */
-	/* When its first request was sent: what the list says was so then. 0: at the sync's start. */
-	int64_t asked_ms;
-	int64_t retry_after_ms; /* as the manager named it (core/retry_after.h); 0: it did not */
-	const char *reason;     /* for a person, when it did not succeed; copied */
+	struct sync_list list;  /* SYNC_OK: the replica takes the generation; else NULL */
+	int64_t asked_ms;       /* when the first request was sent; 0: at the sync's start */
+	int64_t retry_after_ms; /* the response's Retry-After (core/retry_after.h); 0: none */
+	const char *reason;     /* on failure: a sentence for a person; copied */
 };
 
-/* What a list is made for: what is served while its sync runs. */
+/* What a new list is compared with: the served generation. */
 struct sync_basis {
-	struct generation *current;      /* borrowed; NULL: nothing */
+	struct generation *current;      /* borrowed; NULL: no data yet */
 	int64_t confirmed_ms, oldest_ms; /* for generation_builder_carry() */
 };
 
 /*
- * Makes a list of a builder, which is taken: hangs held values on withheld records, finishes it, and
- * compares it with what is served. Fills outcome, list and, when that failed, a static reason. Pure, and
- * milliseconds for a long list: the caller may have another thread do it.
+ * Turns a builder into a list: adds held values to withheld records, finishes the generation and
+ * compares it with the served one. Takes b. Sets outcome, list and, on failure, a static reason.
+ * Pure; takes milliseconds for a long list and may run in another thread.
  */
 void sync_list_finish(
     struct sync_result *result, struct generation_builder *b, const struct sync_basis *basis);
@@ -83,158 +83,166 @@ enum verdict {
 	VERDICT_NOT_FOUND,
 	VERDICT_NOT_READY, /* reason is set */
 	VERDICT_EXPIRED,   /* age_ms and reason are set */
-	VERDICT_WITHHELD,  /* record is set: its text names the fields */
-	VERDICT_INVALID,   /* record is set: its text names the field */
+	VERDICT_WITHHELD,  /* record is set; its text is a JSON array of the missing fields */
+	VERDICT_INVALID,   /* record is set; its text is the name of the field */
 };
 
-struct answer {
+struct replica_result {
 	enum verdict verdict;
 	const struct record *record; /* borrowed: valid until the caller returns to the loop */
 	uint64_t generation;
 	enum freshness state;
 	int64_t age_ms;
-	const char *reason; /* borrowed likewise */
-	bool missed; /* not found, and not for being hidden: replica_missed() may be called */
+	const char *reason; /* borrowed for as long as record */
+	bool missed; /* the key does not exist and is not hidden: replica_missed() may follow */
 };
 
 struct replica;
 
 /*
- * A lookup that waits. Embedded in the client's own object, linked while it waits. A client that leaves
- * first calls replica_forget().
+ * A waiting lookup, embedded in the caller's own object. Call replica_forget() before that object
+ * goes away.
  */
 struct waiter {
-	struct waiter *next, **at; /* the replica's */
-	int64_t until_ms;          /* the replica's */
-	void (*answer)(
-	    struct waiter *w); /* unlinked before the call; ask again with replica_ask_now() */
+	struct waiter *next, **at; /* used by the replica */
+	int64_t until_ms;          /* used by the replica */
+	/* Called once, when the wait is over and w is unlinked: call replica_lookup_now() then. */
+	void (*ready)(struct waiter *w);
 };
 
 struct replica_ops {
-	void (*start_sync)(void *env); /* replica_sync_done() is called later, not from within */
+	/* Starts a sync. It ends with replica_sync_done(), called later, not from within. */
+	void (*start_sync)(void *env);
 	/*
-	 * Ask the manager for this one key (the span is valid during the call); replica_probe_done() is
-	 * called later, once, not from within. Only with probe_ms.
+	 * Asks the manager for one key, which is valid during the call. Ends with one
+	 * replica_probe_done(), called later, not from within. May be NULL if probe_ms is 0.
 	 */
 	void (*start_probe)(void *env, enum record_kind kind, struct span key);
-	/* replica_turn() is wanted soon, not from within: an answer has left something to do. */
+	/* Requests a replica_turn() soon, not from within: a lookup has left something to do. */
 	void (*wake)(void *env);
-	/* A new generation is being served (also the first); counts are read with replica_status(). */
+	/* A new generation is served, or the first one. */
 	void (*published)(void *env);
-	/* Something worth one log line happened; event is static text, detail may be "". */
+	/* Logs one line; event is static text, detail may be "". */
 	void (*note)(void *env, const char *event, const char *detail);
 	/*
-	 * A digest of the manager's URLs and of the token, as the next request would use them; all
-	 * zero: unknown. A Retry-After holds only while this stays the same. NULL: always unknown.
+	 * Writes a digest of the manager's URLs and the token that the next request would use; all
+	 * zero: unknown. A Retry-After applies only while the digest stays the same. NULL: unknown.
 	 */
 	void (*identity)(void *env, uint8_t out[static REPLICA_IDENTITY_SIZE]);
-	/* Uniform in [low, high]; tests make it constant. */
+	/* Returns a random number, uniform in [low, high]; constant in tests. */
 	int64_t (*jitter)(void *env, int64_t low, int64_t high);
 };
 
-/* config is copied. first_generation: the number the first one gets (start time in ms). 0 or -ENOMEM. */
+/*
+ * Makes a replica without data. Copies config, borrows ops. first_generation: the number of the
+ * first generation. 0 or -ENOMEM.
+ */
 MUST_CHECK int replica_new(struct replica **out, const struct replica_config *config,
     const struct replica_ops *ops, void *env, uint64_t first_generation);
-struct replica *replica_free(struct replica *r); /* waiters get NOT_READY; returns NULL */
-/* Ends all waits with NOT_READY; later lookups without data get NOT_READY at once. */
+/* Calls replica_close() and frees. r may be NULL. Returns NULL. */
+struct replica *replica_free(struct replica *r);
+/* Ends all waits with NOT_READY. Later lookups without data get NOT_READY at once. */
 void replica_close(struct replica *r);
-void replica_configure(struct replica *r, const struct replica_config *config); /* on reload */
+/* Changes the configuration on a reload. */
+void replica_configure(struct replica *r, const struct replica_config *config);
 
-/* A Retry-After in force: no request is sent before until_ms (boot clock; past: none is in force). */
+/* A Retry-After: no request is sent before until_ms (boot clock; a past time has no effect). */
 struct replica_floor {
 	int64_t until_ms;
-	/* Of the client it was sent to; all zero: unknown. */
+	/* ops->identity() at the time of the response; all zero: unknown. */
 	uint8_t identity[REPLICA_IDENTITY_SIZE];
 };
 
-/* What must outlive a process; all times on the boot clock. */
+/* What a restart must keep; all times on the boot clock. */
 struct replica_memory {
 	uint64_t generation;
 	int64_t confirmed_ms;
-	bool refused; /* since refused_ms */
+	bool refused; /* the manager has refused the token since refused_ms */
 	int64_t refused_ms;
 	int64_t next_sync_ms;
 	struct replica_floor floor;
 };
-/* False: there is no data worth remembering, only the times of syncs. */
+/* Fills *out. False if there is no data; then only next_sync_ms and floor are meaningful. */
 bool replica_remember(const struct replica *r, struct replica_memory *out);
 /*
- * Starts from data of an earlier run, before the first turn. Takes g. It is served at once, as offline
- * until a sync has ended well. The first sync comes when it was due; one that is late is spread
- * over the time it is late, one period at most, so that a rack that comes back does not come at once. A
- * Retry-After that is not over is kept, as replica_hold_off() does.
+ * Serves data of an earlier run. Call it before the first turn. Takes g. The state is OFFLINE until
+ * a sync succeeds. The first sync starts when it was due. An overdue one starts at a random time
+ * within the time it is late, one refresh period at most, so that many daemons that start together
+ * do not sync together. Applies the Retry-After of memory like replica_hold_off().
  */
 void replica_load(
     struct replica *r, int64_t now_ms, struct generation *g, const struct replica_memory *memory);
 
 /*
- * Keeps a Retry-After of an earlier run, capped as any other, unless URL or token have changed since.
- * For a start without data; replica_load() does the same.
+ * Applies a Retry-After of an earlier run, within the usual cap, unless the URL or token has
+ * changed. For a start without data.
  */
 void replica_hold_off(struct replica *r, int64_t now_ms, const struct replica_floor *floor);
 
 /*
- * True: *out is the answer. False: there is no data yet and a sync may still bring some; hand over a
- * waiter with replica_wait(), or give up with replica_ask_now(). team may be absent; with it
- * `<team>___<key>` is tried first. hide_teams: a bare key that holds "___" is NOT_FOUND.
+ * Looks up a key. True with *out set. False if there is no data yet but a sync may bring some: call
+ * replica_wait(), or replica_lookup_now() not to wait. With a team, `<team>___<key>` is tried
+ * first; team may be absent. hide_teams: a key that contains "___" is NOT_FOUND.
  */
-MUST_CHECK bool replica_ask(struct replica *r, int64_t now_ms, enum record_kind kind,
-    struct span team, struct span key, bool hide_teams, struct answer *out);
+MUST_CHECK bool replica_lookup(struct replica *r, int64_t now_ms, enum record_kind kind,
+    struct span team, struct span key, bool hide_teams, struct replica_result *out);
 void replica_wait(struct replica *r, int64_t now_ms, struct waiter *w);
-void replica_forget(struct waiter *w); /* not waiting: fine */
-/* Answers in any case: NOT_READY where replica_ask() would have one wait. */
-void replica_ask_now(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
-    struct span key, bool hide_teams, struct answer *out);
+void replica_forget(struct waiter *w); /* ends a wait without calling ready(), if w waits */
+/* Like replica_lookup(), but returns NOT_READY instead of waiting. */
+void replica_lookup_now(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
+    struct span key, bool hide_teams, struct replica_result *out);
 /*
- * After an answer that says `missed`: worth a probe. The team's own name of the key, unless team is absent;
- * and, when bare, the key itself.
+ * Allows a probe after a result with `missed`: for the team's own key, unless team is absent, and,
+ * if bare, for the key itself.
  */
 void replica_missed(struct replica *r, int64_t now_ms, enum record_kind kind, struct span team,
     struct span key, bool bare);
 /*
- * Does what is due at now_ms (start a sync, end waits, expire carried records, note a change of state)
- * and returns when it wants to be called next (boot-time ms; INT64_MAX: never). Call it after start,
- * whenever that time comes, and after replica_wait(), replica_sync_soon(), replica_sync_done() and
+ * Does what is due at now_ms: starts a sync or a probe, ends waits, expires held values, notes a
+ * change of state. Returns when to call it next (boot-time ms; INT64_MAX: never). Call it after the
+ * start, at that time, and after replica_wait(), replica_sync_soon(), replica_sync_done() and
  * replica_configure().
  */
 int64_t replica_turn(struct replica *r, int64_t now_ms);
-/* Something has changed at the manager: sync as soon as a Retry-After allows. */
+/* Starts a sync as soon as a Retry-After allows: the manager's data has changed. */
 void replica_sync_soon(struct replica *r, int64_t now_ms);
-/* A person or a reload wants a sync: drops a Retry-After and any back-off, and syncs at once. */
+/* Starts a sync at once, for a person or a reload: drops a Retry-After and the back-off. */
 void replica_sync_now(struct replica *r, int64_t now_ms);
-/* A probe's response carried a Retry-After: it holds for syncs too. 0: it carried none. */
-void replica_left_alone(struct replica *r, int64_t now_ms, int64_t retry_after_ms);
+/* Applies the Retry-After of a probe's response to syncs too. 0 or less: it had none. */
+void replica_retry_after(struct replica *r, int64_t now_ms, int64_t retry_after_ms);
 /*
- * True: the list was taken (or was not modified): the tags its pages carried stand for what
- * replica_current() holds from now on. False: it failed or is held back: forget this sync's tags; those
- * kept from an earlier sync still stand for what replica_current() holds.
+ * Ends a sync. True if its list is now served, or was not modified: the ETags of its pages belong
+ * to replica_current(). False if it failed or its list is held back: drop its ETags; those of an
+ * earlier sync still belong to replica_current().
  */
 bool replica_sync_done(struct replica *r, int64_t now_ms, const struct sync_result *result);
-/* While a sync runs: what its list is to be made for. */
+/* Fills in what the running sync passes to sync_list_finish(). */
 void replica_basis(const struct replica *r, int64_t now_ms, struct sync_basis *out);
-/* found: the manager has this key now; a full list follows. A probe that failed has found nothing. */
+/* Ends a probe. found: the manager has the key, so a full sync follows. False after a failure. */
 void replica_probe_done(struct replica *r, int64_t now_ms, bool found);
-/* What a sync that runs may reuse of a 304'd list; NULL while there is none. Borrowed. */
+/* The served generation, whose records a sync reuses after a 304. Borrowed; NULL: no data. */
 struct generation *replica_current(struct replica *r);
 
 struct replica_status {
 	enum freshness state;
-	uint64_t generation; /* 0: none yet */
-	int64_t age_ms;      /* since it was last confirmed; -1: never */
+	uint64_t generation; /* 0: no data yet */
+	int64_t age_ms;      /* since the last confirmation; -1: no data yet */
 	size_t n[N_KINDS], withheld, invalid;
-	const char *last_error; /* "" after a good sync; borrowed */
+	const char *last_error; /* "" after a successful sync; borrowed */
 	bool syncing;
 	int64_t next_sync_ms;  /* until the next one; 0 while one runs */
-	int64_t hold_off_ms;   /* until a Retry-After ends; 0: none is in force */
-	int64_t expires_in_ms; /* until the data is refused; 0: it is, or there is none */
+	int64_t hold_off_ms;   /* until a Retry-After ends; 0: none */
+	int64_t expires_in_ms; /* until lookups are refused; 0: they are, or there is no data */
 	size_t bytes, locked_bytes;
 	uint64_t syncs_ok, syncs_failed, probes;
 };
 void replica_status(struct replica *r, int64_t now_ms, struct replica_status *out);
-/* Why nothing can be served yet; for the state NOT_READY. Never "". Borrowed until the next call. */
+/*
+ * Why nothing can be served yet; for the state NOT_READY. Never "". Borrowed until the next call.
+ */
 const char *replica_why_no_data(const struct replica *r);
-/* Key i of one kind of the current generation, sorted; NULL at the end or without data. */
+/* Returns record i of one kind, sorted by key; NULL at the end, or without data. */
 const struct record *replica_record(struct replica *r, enum record_kind kind, size_t i);
-/* Would this key be answered with a value younger than max_age_ms (< 0: of any age served)? */
+/* True if a lookup would return a value younger than max_age_ms (< 0: of any age). */
 bool replica_has(
     struct replica *r, int64_t now_ms, enum record_kind kind, struct span key, int64_t max_age_ms);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What replica.c (what is served, and when) and replica_sync.c (what a sync makes of it) share; for nobody else. */
+/*
+ * What replica.c (lookups, time) and replica_sync.c (the end of a sync) share. Include it only
+ * there.
+ */
 #pragma once
 
 #include "core/replica.h"
@@ -14,22 +17,22 @@ struct replica {
 	void *env;
 
 	struct generation *current; /* NULL: no data yet */
-	uint64_t number;            /* of current, or what the first one gets */
+	uint64_t number;            /* of current, or of the first generation to come */
 	int64_t confirmed_ms;       /* when the request was sent that last confirmed current */
-	bool loaded;                /* ... to an earlier run: no sync of this one has ended well */
-	int64_t carry_until_ms;     /* the first held value ends then; INT64_MAX: none is held */
-	int64_t held_until_ms;      /* the second one counts from then on */
-	struct generation *held;    /* a list that dropped too much and waits for a second one */
+	bool loaded;                /* current is from an earlier run; no sync has succeeded yet */
+	int64_t carry_until_ms;     /* when the next held value expires; INT64_MAX: none is held */
+	int64_t held_until_ms;      /* from then on a second list may confirm `held` */
+	struct generation *held;    /* a list that drops too much and must be confirmed */
 
-	bool refused; /* since refused_ms, and no good list yet */
+	bool refused; /* the manager has refused the token since refused_ms */
 	int64_t refused_ms;
 
 	bool syncing, sync_again;
-	int64_t begun_ms;                    /* the one that runs */
-	int64_t next_sync_ms, asked_sync_ms; /* when one is due; when a lookup may start one */
-	struct replica_floor floor;          /* Retry-After: none starts before */
-	int64_t look_ms; /* while it is in force: when to look for another token or URL */
-	int64_t done_ms; /* when the last one ended */
+	int64_t begun_ms;                    /* start of the running sync */
+	int64_t next_sync_ms, asked_sync_ms; /* when a sync is due; when a lookup may start one */
+	struct replica_floor floor;          /* Retry-After */
+	int64_t look_ms; /* when to check next whether the floor still applies */
+	int64_t done_ms; /* end of the last sync */
 	struct backoff backoff;
 	uint64_t syncs_ok, syncs_failed;
 
@@ -40,9 +43,9 @@ struct replica {
 
 	struct waiter *waiters;
 	bool closing;
-	enum freshness noted;                 /* the state that was noted last */
-	char last_error[REPLICA_REASON_SIZE]; /* "" after a good list */
-	char reason[2 * REPLICA_REASON_SIZE]; /* the last answer's */
+	enum freshness noted;                 /* the state that was logged last */
+	char last_error[REPLICA_REASON_SIZE]; /* "" after a successful sync */
+	char reason[2 * REPLICA_REASON_SIZE]; /* of the last replica_result */
 };
 
 static inline int64_t
@@ -58,18 +61,18 @@ later(int64_t a, int64_t b)
 }
 
 void replica_note(struct replica *r, const char *event, const char *detail);
-/* How long a value lives that the manager no longer shows us. */
+/* How long values are served after the manager has refused the token or withheld them. */
 int64_t replica_withdrawn_window(const struct replica *r);
 enum freshness replica_state_at(const struct replica *r, int64_t now_ms);
-/* Notes when the first held value ends that has not ended yet. */
+/* Sets carry_until_ms. */
 void replica_watch_held(struct replica *r, int64_t now_ms);
-/* Answers those whose time is up; INT64_MAX: all. */
+/* Ends the waits that are due at now_ms; INT64_MAX: all. */
 void replica_end_waits(struct replica *r, int64_t now_ms);
-/* When the data expires by time alone; without data in the past. */
+/* When the data expires if no sync succeeds; INT64_MIN without data. */
 int64_t replica_expiry(const struct replica *r);
-/* No sync and no probe starts before. */
+/* Lets no sync and no probe start before floor_ms. */
 void replica_not_before(struct replica *r, int64_t now_ms, int64_t floor_ms);
-/* How long a Retry-After is granted at most. */
+/* The longest time that a Retry-After may apply now. */
 int64_t replica_floor_cap(const struct replica *r, int64_t now_ms);
-/* Ends a Retry-After; a sync is due at once. */
+/* Drops a Retry-After; a sync is due at once. */
 void replica_drop_floor(struct replica *r, int64_t now_ms);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a sync's end makes of the replica: a list is taken, held back or refused; a failure is waited out. */
+/* The end of a sync: serves the new list, holds it back, or schedules a retry after a failure. */
 #include "core/replica_internal.h"
 
 #include <errno.h>
@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOLD_MS_MAX     30000 /* a list held back is checked by a second one no later than this */
-#define GUARD_FROM      10    /* a kind with fewer objects may lose some, but not all, unchecked */
-#define URGENT_RETRY_MS 10000 /* the longest back-off while there is no data to serve */
-#define ASKED_RETRY_MS  1000  /* a lookup without data starts a sync this soon after the last */
+#define HOLD_MS_MAX     30000 /* longest wait for the list that confirms a held one */
+#define GUARD_FROM      10    /* with fewer objects of a kind, only the loss of all is guarded */
+#define URGENT_RETRY_MS 10000 /* longest back-off while no data can be served */
+#define ASKED_RETRY_MS  1000  /* a lookup without data may start a sync this long after the last */
 
-/* Remembers why; one note for each new reason, not for each failure. */
+/* Stores the reason of a failure. Logs it only if it is a new one. */
 static void
 fail_with(struct replica *r, const char *event, const char *reason)
 {
@@ -46,8 +46,9 @@ sync_failed(struct replica *r, int64_t now_ms, const struct sync_result *result,
 }
 
 /*
- * The manager has confirmed what is served, as of when the request was sent. What changed while a long list
- * was read may not be in it, and an answer may wait in a machine that sleeps.
+ * The manager has confirmed the served data, as of the time the request was sent: changes made
+ * while a long list was read may be missing, and the machine may have slept before the response
+ * arrived.
  */
 static void
 confirm(struct replica *r, int64_t now_ms, const struct sync_result *result)
@@ -66,7 +67,7 @@ confirm(struct replica *r, int64_t now_ms, const struct sync_result *result)
 						  r->config.refresh_ms * 12 / 10));
 }
 
-/* Does this list drop so much of one kind that it must be seen twice? */
+/* True if the list drops so much of one kind that a second list must confirm it. */
 static bool
 drops_too_much(const struct replica *r, const struct sync_list *l, char *why, size_t size)
 {
@@ -85,7 +86,7 @@ drops_too_much(const struct replica *r, const struct sync_list *l, char *why, si
 		if (!all && (n < GUARD_FROM || gone * 100 <= n * r->config.deletion_guard_percent))
 			continue;
 		snprintf(why, size,
-		    "the list drops %zu of %zu %s; held back until a second one is the same", gone,
+		    "the list drops %zu of %zu %s; held back until a second list is the same", gone,
 		    n, kinds[k]);
 		return true;
 	}
@@ -102,8 +103,9 @@ hold_back(struct replica *r, int64_t now_ms, struct generation *g, const char *w
 }
 
 /*
- * True: the list has to wait, and is taken over. A second one that comes too soon (somebody asked for a
- * sync) proves nothing: what made the first one wrong may still last.
+ * True if the list is held back; then its generation is taken. A second list that arrives before
+ * held_until_ms (after connctl refresh) does not confirm the first: the cause of a wrong list may
+ * still persist.
  */
 static bool
 must_wait(struct replica *r, int64_t now_ms, const struct sync_list *l)
@@ -133,8 +135,7 @@ note_withheld(struct replica *r, size_t before)
 	size_t now = generation_count_state(r->current, RECORD_WITHHELD);
 	char detail[128];
 
-	snprintf(detail, sizeof detail,
-	    "%zu records; the token has to be one that may read secrets", now);
+	snprintf(detail, sizeof detail, "%zu records; use a token that may read secrets", now);
 	if (now > before)
 		replica_note(r, "secrets withheld", detail);
 	else if (now < before)
@@ -155,7 +156,10 @@ take(struct replica *r, int64_t now_ms, const struct sync_result *result)
 		generation_unref(g);
 		return;
 	}
-	/* The same list again may have let go of values that were held for too long. */
+	/*
+	 * An equal list is taken, too, if it has withheld records: their held values may have
+	 * expired.
+	 */
 	if (r->current && !same)
 		r->number++;
 	generation_unref(r->current);
@@ -174,7 +178,7 @@ builder_failure(int error)
 	case -EMSGSIZE:
 		return "the list does not fit into max_bytes";
 	case -EPERM:
-		return "the memory for the list can not be locked";
+		return "the memory for the list cannot be locked: raise LimitMEMLOCK";
 	default:
 		return "out of memory for the list";
 	}
@@ -230,7 +234,7 @@ sync_ended(struct replica *r, int64_t now_ms, const struct sync_result *result)
 	case SYNC_NOT_MODIFIED:
 		if (!r->current) {
 			sync_failed(
-			    r, now_ms, result, "the manager says \"not modified\" of nothing");
+			    r, now_ms, result, "304 from the manager, but connd has no list yet");
 			return false;
 		}
 		confirm(r, now_ms, result);
@@ -282,7 +286,7 @@ replica_sync_now(struct replica *r, int64_t now_ms)
 }
 
 void
-replica_left_alone(struct replica *r, int64_t now_ms, int64_t retry_after_ms)
+replica_retry_after(struct replica *r, int64_t now_ms, int64_t retry_after_ms)
 {
 	int64_t wait_ms =
 	    retry_after_wait(retry_after_ms, replica_floor_cap(r, now_ms), r->ops->jitter, r->env);
@@ -290,7 +294,6 @@ replica_left_alone(struct replica *r, int64_t now_ms, int64_t retry_after_ms)
 	if (wait_ms <= 0)
 		return;
 	replica_not_before(r, now_ms, now_ms + wait_ms);
-	if (!r->syncing) /* else that sync's end says how the manager is */
-		fail_with(r, "sync put off",
-		    "the manager asked for no requests for a while (Retry-After)");
+	if (!r->syncing) /* a running sync reports the manager's state itself */
+		fail_with(r, "sync put off", "waiting for the manager's Retry-After");
 }

@@ -6,7 +6,7 @@
 #define SEPARATOR   "___"
 #define SEPARATOR_N (sizeof SEPARATOR - 1)
 
-/* The first separator at or after `from`, or NULL. */
+/* Returns the first separator at or after `from`, or NULL. */
 static const char *
 find_separator(struct span key, size_t from)
 {
@@ -25,7 +25,7 @@ team_is_ambiguous(struct span key)
 	size_t splits = 0, at;
 	const char *found;
 
-	/* From 1 on: before the first one there is a team. */
+	/* Start at 1: the team before the separator is not empty. */
 	for (at = 1; splits < 2 && (found = find_separator(key, at)); at++) {
 		at = (size_t)(found - key.p);
 		splits += at + SEPARATOR_N < key.n;

@@ -153,7 +153,7 @@ def test_no_data_is_said_once_before_the_first_list(workdir: Path, faulty: Fault
         done = connd.connctl(*verb)
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr.splitlines()[0] == (
-            "connctl: connd has no data yet: the first list has not come yet"
+            "connctl: connd has no data yet: the first sync has not finished"
         )
     hold.set()
     connd.stop()

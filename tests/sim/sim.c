@@ -3,12 +3,13 @@
  * Runs scenarios: the real core on fake edges, in text that reads like the specification.
  *
  *	sim FILE...		each once, everything as expected
- *	sim --torture FILE...	each again and again, failing the 1st, 2nd, 3rd ... allocation until a
- *				run completes; only the invariants count until then
+ *	sim --torture FILE...	each again and again, failing the 1st, 2nd, 3rd ... allocation until
+ *a run completes; only the invariants count until then
  *
- * A line is a step: [number] command words [-> what happens, and what else]. Everything that happens
- * in a step and may matter to somebody (a sync begins, a generation is published, a question is
- * answered) must be named on its line; notes for the log may be. tests/sim/README.md has the words.
+ * A line is a step: [number] command words [-> what happens, and what else]. Everything that
+ * happens in a step and may matter to somebody (a sync begins, a generation is published, a
+ * question is answered) must be named on its line; notes for the log may be. tests/sim/README.md
+ * has the words.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -293,8 +294,8 @@ run_short_of_memory(const char *file, const char *text, int64_t n, bool *complet
 }
 
 /*
- * The n-th allocation and all after it fail until the replica could not do something for it; from then
- * on memory is there again, and the rest of the scenario must be survived.
+ * The n-th allocation and all after it fail until the replica could not do something for it; from
+ * then on memory is there again, and the rest of the scenario must be survived.
  */
 static bool
 torture(const char *file, const char *text)

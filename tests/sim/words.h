@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Words of a scenario line, and whether what happened is what a line expects. A word ends at a blank;
- * blanks between quotes belong to it. Nothing here touches the heap: the runner counts the core's
- * allocations, not its own.
+ * Words of a scenario line, and whether what happened is what a line expects. A word ends at a
+ * blank; blanks between quotes belong to it. Nothing here touches the heap: the runner counts the
+ * core's allocations, not its own.
  */
 #pragma once
 
@@ -27,8 +27,8 @@ bool words_has(const struct words *w, const char *word);
 
 /*
  * Does what happened show everything that is expected? Each expected word must be there as it is;
- * `key=value` also when both values are the same time or number, `key=low..high` when it lies between,
- * `key~"part"` when the value contains the part.
+ * `key=value` also when both values are the same time or number, `key=low..high` when it lies
+ * between, `key~"part"` when the value contains the part.
  */
 bool words_match(const struct words *expected, const struct words *happened);
 /* A number or time: "3", "1.5s", "2m". */

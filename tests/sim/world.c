@@ -193,7 +193,7 @@ world_pass(struct world *w, int64_t ms)
 /* --- questions ----------------------------------------------------------------------- */
 
 static void
-write_answer(struct world *w, const char *who, const struct answer *a)
+write_answer(struct world *w, const char *who, const struct replica_result *a)
 {
 	const char *state = state_names[a->state];
 	char age[64], reason[MAX_TEXT];
@@ -233,9 +233,9 @@ on_answer(struct waiter *waiter)
 {
 	struct question *q = (struct question *)waiter; /* its first member */
 	struct world *w = q->world;
-	struct answer a;
+	struct replica_result a;
 
-	replica_ask_now(w->replica, w->now_ms, q->kind, span_of(*q->team ? q->team : NULL),
+	replica_lookup_now(w->replica, w->now_ms, q->kind, span_of(*q->team ? q->team : NULL),
 	    span_of(q->key), w->hide_teams, &a);
 	q->n_answers++;
 	write_answer(w, q->name, &a);
@@ -250,7 +250,7 @@ world_ask(struct world *w, const struct words *args)
 	struct question *q = &w->question[w->n_questions];
 	const char *key = args->n >= 2 ? kind_split(args->word[1], &q->kind) : NULL;
 	const char *team = words_value(args, "team=");
-	struct answer a;
+	struct replica_result a;
 
 	if (!key || w->n_questions == MAX_QUESTIONS || !w->replica) {
 		world_broken(w, "ask WHO conn:KEY|var:KEY|env:KEY [team=T], after start");
@@ -261,9 +261,9 @@ world_ask(struct world *w, const struct words *args)
 	snprintf(q->key, sizeof q->key, "%s", key);
 	snprintf(q->team, sizeof q->team, "%s", team ? team : "");
 	q->world = w;
-	q->waiter.answer = on_answer;
+	q->waiter.ready = on_answer;
 	q->asked = true;
-	if (replica_ask(w->replica, w->now_ms, q->kind, span_of(*q->team ? q->team : NULL),
+	if (replica_lookup(w->replica, w->now_ms, q->kind, span_of(*q->team ? q->team : NULL),
 		span_of(q->key), w->hide_teams, &a)) {
 		q->n_answers++;
 		write_answer(w, q->name, &a);
@@ -472,7 +472,7 @@ world_probe_ends(struct world *w, const struct words *args)
 	}
 	w->probing = false;
 	told_to_wait(w, after_ms);
-	replica_left_alone(w->replica, w->now_ms, after_ms);
+	replica_retry_after(w->replica, w->now_ms, after_ms);
 	replica_probe_done(w->replica, w->now_ms, found);
 	turn(w);
 }
@@ -649,8 +649,8 @@ world_restart(struct world *w, const struct words *args)
 		world_stamp(w);
 	if (!w->keeps_snapshot || w->ran_short || words_has(args, "crash") ||
 	    words_has(args, "reboot"))
-		w->floor_ms =
-		    0; /* not known, or on another clock: the scenario says what it expects */
+		/* not known, or on another clock: the scenario says what it expects */
+		w->floor_ms = 0;
 	w->replica = replica_free(w->replica);
 	w->syncing = w->probing = false;
 	w->now_ms += after_ms;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The replica's world in a scenario: a clock that only moves when told, a manager that answers what the
- * scenario says, people who ask, and a record of everything that happened. Fake edges around the real
- * core. After each step world_check() holds the standing invariant: every question asked has had
- * exactly one answer, or waits on a live sync.
+ * The replica's world in a scenario: a clock that only moves when told, a manager that answers what
+ * the scenario says, people who ask, and a record of everything that happened. Fake edges around
+ * the real core. After each step world_check() holds the standing invariant: every question asked
+ * has had exactly one answer, or waits on a live sync.
  */
 #pragma once
 

@@ -167,8 +167,8 @@ what_makes_no_sense_is_refused_with_a_sentence(void **state)
 		int want;
 		const char *says;
 	} rows[] = {
-		{ "", -EINVAL, "empty rule" },
-		{ "   ", -EINVAL, "empty rule" },
+		{ "", -EINVAL, "rule is empty" },
+		{ "   ", -EINVAL, "rule is empty" },
 		{ "user:mallory", -ENOENT, "no user \"mallory\"" },
 		{ "group:none conn:x", -ENOENT, "no group \"none\"" },
 		{ "uid:", -EINVAL, "uid:" },

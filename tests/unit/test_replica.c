@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* core/replica: what the scenarios in tests/sim do not reach: callbacks that call back, counts, memory. */
+/*
+ * core/replica: what the scenarios in tests/sim do not reach: callbacks that call back, counts,
+ * memory.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -170,10 +173,10 @@ status_and_records_say_what_is_there(void **state)
 	replica_free(r);
 }
 
-struct asker {
+struct client {
 	struct waiter waiter; /* first */
 	struct replica *replica;
-	struct asker *other; /* forgotten from within the answer */
+	struct client *other; /* forgotten from within the answer */
 	bool ask_again;
 	int n_answers;
 	enum verdict verdict;
@@ -182,11 +185,11 @@ struct asker {
 static void
 on_answer(struct waiter *waiter)
 {
-	struct asker *a = (struct asker *)waiter;
-	struct answer answer;
+	struct client *a = (struct client *)waiter;
+	struct replica_result answer;
 
 	a->n_answers++;
-	replica_ask_now(
+	replica_lookup_now(
 	    a->replica, NOW, KIND_CONNECTION, (struct span){ 0 }, span_of("db"), false, &answer);
 	a->verdict = answer.verdict;
 	if (a->other)
@@ -198,13 +201,13 @@ on_answer(struct waiter *waiter)
 }
 
 static void
-wait_for(struct replica *r, struct asker *a)
+wait_for(struct replica *r, struct client *a)
 {
-	struct answer answer;
+	struct replica_result answer;
 
 	a->replica = r;
-	a->waiter.answer = on_answer;
-	assert_false(replica_ask(
+	a->waiter.ready = on_answer;
+	assert_false(replica_lookup(
 	    r, NOW, KIND_CONNECTION, (struct span){ 0 }, span_of("db"), false, &answer));
 	replica_wait(r, NOW, &a->waiter);
 }
@@ -213,7 +216,7 @@ static void
 an_answer_may_forget_others_and_wait_again(void **state)
 {
 	struct sync_result failed = { .outcome = SYNC_UNREACHABLE, .reason = "gone" };
-	struct asker first = { 0 }, second = { 0 }, third = { 0 };
+	struct client first = { 0 }, second = { 0 }, third = { 0 };
 	struct world w;
 	struct replica *r = started(&w);
 
@@ -227,7 +230,7 @@ an_answer_may_forget_others_and_wait_again(void **state)
 	assert_int_equal(first.n_answers, 1);
 	assert_int_equal(first.verdict, VERDICT_NOT_READY);
 	assert_int_equal(second.n_answers, 1);
-	assert_int_equal(third.n_answers, 0); /* its asker went away in time */
+	assert_int_equal(third.n_answers, 0); /* its client left in time */
 	assert_null(third.waiter.at);
 	(void)replica_turn(r, NOW); /* the one that waits again brings a sync */
 	assert_int_equal(w.n_syncs, 2);
@@ -241,7 +244,7 @@ an_answer_may_forget_others_and_wait_again(void **state)
 static void
 whoever_waits_at_the_end_is_told(void **state)
 {
-	struct asker first = { 0 }, second = { 0 };
+	struct client first = { 0 }, second = { 0 };
 	struct world w;
 	struct replica *r = started(&w);
 
@@ -259,7 +262,7 @@ static void
 turns_come_when_something_is_due(void **state)
 {
 	struct sync_result failed = { .outcome = SYNC_BAD };
-	struct asker first = { 0 };
+	struct client first = { 0 };
 	struct replica_status s;
 	struct world w;
 	struct replica *r = started(&w);
@@ -290,17 +293,17 @@ static void
 a_team_and_a_key_that_are_too_long_are_not_found(void **state)
 {
 	char team[GENERATION_MAX_KEY];
-	struct answer answer;
+	struct replica_result answer;
 	struct world w;
 	struct replica *r = started(&w);
 
 	(void)state;
 	memset(team, 't', sizeof team);
 	assert_true(listed(r, NOW));
-	replica_ask_now(r, NOW, KIND_CONNECTION, (struct span){ team, sizeof team }, span_of("db"),
-	    false, &answer);
+	replica_lookup_now(r, NOW, KIND_CONNECTION, (struct span){ team, sizeof team },
+	    span_of("db"), false, &answer);
 	assert_int_equal(answer.verdict, VERDICT_VALUE); /* the plain key */
-	replica_ask_now(r, NOW, KIND_CONNECTION, (struct span){ team, sizeof team },
+	replica_lookup_now(r, NOW, KIND_CONNECTION, (struct span){ team, sizeof team },
 	    (struct span){ team, sizeof team }, false, &answer);
 	assert_int_equal(answer.verdict, VERDICT_NOT_FOUND);
 	replica_free(r);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* core/snapfmt, core/snapstamp, core/moment: to bytes and back, and everything that must be refused. */
+/*
+ * core/snapfmt, core/snapstamp, core/moment: to bytes and back, and everything that must be
+ * refused.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -280,7 +283,7 @@ each_refusal_has_its_own_words(void **state)
 	}
 	assert_int_equal(
 	    read_with(&back, &about, span_of_buf(&file), &owner, &others, &wrote, why), -ENOKEY);
-	assert_non_null(strstr(why, "key that is not here"));
+	assert_non_null(strstr(why, "another key than key_file"));
 	assert_int_equal(
 	    read_with(&back, &about, span_of_buf(&file), &owner, &both, &wrote, why), 0);
 	generation_unref(back);
@@ -293,11 +296,11 @@ each_refusal_has_its_own_words(void **state)
 	assert_non_null(strstr(why, "max_bytes"));
 	assert_int_equal(
 	    read_with(&back, &about, span_of("#!/bin/sh\n"), &owner, &keys, &wrote, why), -EBADMSG);
-	assert_string_equal(why, "it is not a snapshot of connd");
+	assert_string_equal(why, "it is not a connd snapshot");
 	file.data[8] = 2;
 	assert_int_equal(
 	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why), -EBADMSG);
-	assert_non_null(strstr(why, "format 2 is of another version"));
+	assert_non_null(strstr(why, "format 2 belongs to another version"));
 	generation_unref(g);
 	buf_fini(&file);
 }
@@ -387,8 +390,8 @@ a_file_that_can_not_be_read_to_its_end(void **state)
 		assert_int_equal(content_read(&back, &about, &source, &owner, &keys, &wrote,
 				     ARENA_LOCK_OFF, MAX_BYTES, why),
 		    f.error);
-		assert_string_equal(why,
-		    i % 2 ? "it is damaged or was tampered with" : "the disk fails to read it");
+		assert_string_equal(
+		    why, i % 2 ? "it is damaged or was tampered with" : "reading it failed");
 	}
 	generation_unref(g);
 	buf_fini(&file);
@@ -455,7 +458,7 @@ a_stamp_is_no_snapshot_and_the_reverse(void **state)
 	assert_int_equal(
 	    read_with(&back, &about, span_of_buf(&small), &owner, &keys, &wrote, why), -EBADMSG);
 	assert_int_equal(stamp_read(&read, span_of_buf(&file), &owner, &keys, why), -EBADMSG);
-	assert_string_equal(why, "it is not a stamp of connd");
+	assert_string_equal(why, "it is not a connd stamp");
 	/* Not even under the other's name. */
 	memcpy(small.data, file.data, 8);
 	assert_true(read_with(&back, &about, span_of_buf(&small), &owner, &keys, &wrote, why) < 0);
@@ -565,7 +568,9 @@ ages_are_told_across_boots(void **state)
 		{ { 900000, 1000, true, { 1 } }, { 10, 3000, true, { 2 } }, 2000 },
 		{ { 10, 300000, true, { 1 } }, { 900000, 0, true, { 2 } }, 0 },
 		{ { 10, 300001, true, { 1 } }, { 900000, 0, true, { 2 } }, -300001 },
-		/* No id on one side: one boot when wall less boot is the same, within five seconds. */
+		/*
+		 * No id on one side: one boot when wall less boot is the same, within five seconds.
+		 */
 		{ { 100, 1000100, false, { 0 } }, { 200, 1000200, true, { 2 } }, 100 },
 		{ { 100, 1000100, true, { 1 } }, { 200, 1005200, false, { 0 } }, 100 },
 		{ { 100, 1000100, false, { 0 } }, { 200, 995200, false, { 0 } }, 100 },

@@ -43,8 +43,8 @@ struct config {
 		struct config_list url;
 		/* who may serve a unix: URL; empty: the default */
 		struct config_list socket_user;
-		char *organization, *deployment,
-		    *workspace; /* of the last two exactly one is set */
+		/* of the last two exactly one is set */
+		char *organization, *deployment, *workspace;
 		char *token_file, *ca_file, *client_cert, *client_key, *pin, *proxy;
 		bool insecure_http, push;
 		int64_t refresh_ms, timeout_ms;
@@ -83,8 +83,8 @@ struct config {
 		int64_t max_age_ms; /* < 0: any age that is served */
 	} require;
 	struct {
-		struct config_list
-		    listen; /* one ADDR:PORT, said twice when it is no loopback one */
+		/* one ADDR:PORT, said twice when it is no loopback one */
+		struct config_list listen;
 	} metrics;
 	struct {
 		enum log_format format;

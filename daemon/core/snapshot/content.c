@@ -15,7 +15,7 @@
 #define PIECE_AD    (HASH_SIZE + 5)
 #define PIECES_MAX  (1u << 20)
 
-/* The authenticated data of a piece: where it belongs. */
+/* Writes the associated data of a piece: its file, its number, and whether it is the last. */
 static void
 piece_ad(uint8_t ad[static PIECE_AD], const uint8_t header_hash[static HASH_SIZE], uint32_t number,
     bool last)
@@ -43,13 +43,13 @@ content_about_fill(struct content_about *out, const struct replica_memory *memor
 
 struct content_writer {
 	struct generation *g;
-	int64_t written_ms; /* held values are dated before it */
+	int64_t written_ms; /* the ages of held values are relative to this time */
 	uint8_t key[SEAL_KEY_SIZE];
 	uint8_t header_hash[HASH_SIZE];
-	struct buf header; /* empty once it is out */
+	struct buf header; /* empty once written */
 	uint32_t piece, pieces;
 	uint64_t plain_bytes;
-	enum record_kind kind; /* the next record's place */
+	enum record_kind kind; /* of the next record; its index is `next` */
 	size_t next;
 	struct buf plain;
 };
@@ -87,8 +87,8 @@ record_write(struct buf *b, const struct record *rec, int64_t written_ms)
 }
 
 /*
- * Moves behind the records of the next piece, whole ones, one at least if there is any; writes them to out
- * (NULL: only counts). Returns their bytes.
+ * Advances over the records of the next piece: whole records, at least one if any is left. Writes
+ * them to out, unless it is NULL. Returns their size in bytes.
  */
 static size_t
 next_piece(struct content_writer *w, struct buf *out)
@@ -105,7 +105,7 @@ next_piece(struct content_writer *w, struct buf *out)
 	return n;
 }
 
-/* Goes through all pieces once, to know what the header says of them. */
+/* Counts the pieces and their bytes for the header. */
 static void
 plan(struct content_writer *w)
 {
@@ -205,7 +205,7 @@ content_writer_free(struct content_writer *w)
 
 /* --- reading ------------------------------------------------------------------------- */
 
-/* One record of an opened piece into the builder. written_ms: on the boot clock of now. */
+/* Adds one record of a decrypted piece to the builder. written_ms: on the current boot clock. */
 static int
 record_read(struct generation_builder *b, struct snap_cursor *c, int64_t written_ms)
 {
@@ -227,11 +227,11 @@ record_read(struct generation_builder *b, struct snap_cursor *c, int64_t written
 	    b, (enum record_kind)kind, key, text, value, written_ms - held_ago_ms);
 }
 
-/* What is left of a file: some bytes came with its header. */
+/* The rest of a file. Some bytes were read together with its header. */
 struct intake {
 	const struct content_source *file;
-	struct snap_cursor ahead;
-	size_t behind; /* not read yet */
+	struct snap_cursor ahead; /* bytes already read */
+	size_t behind;            /* number of bytes not read yet */
 };
 
 static int
@@ -249,7 +249,7 @@ intake_take(struct intake *in, void *to, size_t n)
 	return in->file->read(in->file->env, (char *)to + first, n - first);
 }
 
-/* The next piece, sealed as it is: its length, and what it says. */
+/* Reads the next piece, still encrypted, to out. */
 static int
 piece_take(struct intake *in, struct buf *out)
 {
@@ -264,7 +264,7 @@ piece_take(struct intake *in, struct buf *out)
 	n = snap_get(&c, sizeof length);
 	if (n < SEAL_OVERHEAD || n > in->ahead.n + in->behind)
 		return -EBADMSG;
-	out->len = 0; /* sealed bytes need no wiping */
+	out->len = 0; /* encrypted bytes need no wiping */
 	to = buf_room(out, n);
 	if (!to)
 		return buf_error(out);
@@ -274,7 +274,7 @@ piece_take(struct intake *in, struct buf *out)
 	return r;
 }
 
-/* Opens one piece into plain, and takes its records. */
+/* Decrypts one piece to plain and adds its records to the builder. */
 static int
 piece_read(struct generation_builder *b, struct span sealed, struct buf *plain,
     const uint8_t ad[static PIECE_AD], const uint8_t key[static SEAL_KEY_SIZE], int64_t written_ms)
@@ -308,7 +308,7 @@ pieces_read(struct generation_builder *b, const struct snap_header *h, struct in
 			r = piece_read(b, span_of_buf(&sealed), &plain, ad, key, written_ms);
 	}
 	buf_fini(&sealed);
-	buf_fini(&plain); /* each piece has overwritten the one before; this wipes */
+	buf_fini(&plain); /* wipes; each piece has overwritten the one before */
 	return r;
 }
 
@@ -321,15 +321,18 @@ reading_failed(char *why, int error)
 	case -EMSGSIZE:
 		return snap_refuse(why, error, "it needs more than [memory] max_bytes");
 	case -EPERM:
-		return snap_refuse(why, error, "memory for it can not be locked");
+		return snap_refuse(why, error, "memory for it cannot be locked");
 	case -EIO:
-		return snap_refuse(why, error, "the disk fails to read it");
+		return snap_refuse(why, error, "reading it failed");
 	default:
 		return snap_refuse(why, -EBADMSG, SNAP_DAMAGED);
 	}
 }
 
-/* What is wrong before anything is opened: its size, and its time. *written_ms: on now's boot clock. */
+/*
+ * Checks the size and the time in the header before anything is decrypted. Sets *written_ms, on the
+ * boot clock of now.
+ */
 static int
 check_outside(const struct snap_header *h, size_t rest, const struct moment *now,
     int64_t *written_ms, char *why)
@@ -343,7 +346,7 @@ check_outside(const struct snap_header *h, size_t rest, const struct moment *now
 	if (rest < want)
 		return snap_refuse(why, -EBADMSG, "it is truncated");
 	if (rest > want)
-		return snap_refuse(why, -EBADMSG, "there is more in it than belongs there");
+		return snap_refuse(why, -EBADMSG, "it is longer than its header says");
 	if (moment_age(&h->written, now, &age_ms, &ahead_ms) < 0)
 		return snap_refuse(
 		    why, -ERANGE, "it comes from the future, by %" PRId64 " s", ahead_ms / 1000);
@@ -351,7 +354,10 @@ check_outside(const struct snap_header *h, size_t rest, const struct moment *now
 	return 0;
 }
 
-/* As many as the header says, if there is room for them: it may be nobody's. */
+/*
+ * Makes a builder that expects as many records as the header says. The header is not authenticated
+ * yet, so the number is limited by the size of the file.
+ */
 static int
 builder_for(struct generation_builder **out, const struct snap_header *h, enum arena_lock lock,
     size_t max_bytes)

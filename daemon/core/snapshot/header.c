@@ -69,7 +69,7 @@ int PRINTF(3, 4) snap_refuse(char *why, int error, const char *fmt, ...)
 
 /* --- keys and owners ----------------------------------------------------------------- */
 
-/* Names a key without telling anything of it. */
+/* Writes an identifier of the key that reveals nothing about it. */
 static void
 key_id(uint8_t out[static KEY_ID_SIZE], const uint8_t key[static SEAL_KEY_SIZE])
 {
@@ -80,7 +80,7 @@ key_id(uint8_t out[static KEY_ID_SIZE], const uint8_t key[static SEAL_KEY_SIZE])
 	memcpy(out, hash, KEY_ID_SIZE);
 }
 
-/* Snapshots and stamps have keys of their own, so neither passes for the other. */
+/* Snapshots and stamps use different keys, so one cannot be passed off as the other. */
 void
 snap_derive(uint8_t out[static SEAL_KEY_SIZE], const uint8_t master[static SEAL_KEY_SIZE],
     const char *magic)
@@ -100,7 +100,7 @@ owner_hash(uint8_t out[static HASH_SIZE], const struct snap_owner *owner)
 	hash_long(out, NULL, 0, part, sizeof part);
 }
 
-/* The key a file was sealed with, by its name; never by trying. */
+/* Finds the key of a file by the key's identifier, without trial decryption. */
 static const uint8_t *
 find_key(const struct snap_keys *keys, const uint8_t id[static KEY_ID_SIZE])
 {
@@ -161,7 +161,9 @@ snap_header_write(struct buf *b, const struct snap_header *h, const struct snap_
 	buf_adds(b, h->url);
 }
 
-/* Nothing has proved the header genuine yet: what is read here must not overflow when it is subtracted. */
+/*
+ * The header is not authenticated yet, so limit times such that subtracting them cannot overflow.
+ */
 static bool
 is_a_time(int64_t ms)
 {
@@ -177,13 +179,13 @@ snap_header_read(struct snap_header *h, struct snap_cursor *c, const struct snap
 	uint64_t format, algorithm, url_n;
 
 	if (!magic || memcmp(magic, h->magic, SNAP_MAGIC_SIZE) != 0)
-		return snap_refuse(why, -EBADMSG, "it is not a %s of connd",
+		return snap_refuse(why, -EBADMSG, "it is not a connd %s",
 		    h->magic == snap_stamp_magic ? "stamp" : "snapshot");
 	format = snap_get(c, 2);
 	algorithm = snap_get(c, 2);
 	if (!c->over && (format != FORMAT || algorithm != ALGORITHM))
-		return snap_refuse(
-		    why, -EBADMSG, "its format %" PRIu64 " is of another version of connd", format);
+		return snap_refuse(why, -EBADMSG,
+		    "its format %" PRIu64 " belongs to another version of connd", format);
 	snap_get_bytes(c, id, sizeof id);
 	snap_get_bytes(c, their_owner, sizeof their_owner);
 	snap_get_bytes(c, h->id, sizeof h->id);
@@ -208,6 +210,7 @@ snap_header_read(struct snap_header *h, struct snap_cursor *c, const struct snap
 		    why, -EPERM, "it belongs to another organization, Deployment or Workspace");
 	*key = find_key(keys, id);
 	if (!*key)
-		return snap_refuse(why, -ENOKEY, "it was sealed with a key that is not here");
+		return snap_refuse(why, -ENOKEY,
+		    "it was sealed with another key than key_file and previous_key_file");
 	return 0;
 }

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define SAME_BOOT_MS                                                                               \
-	5000 /* how far wall and boot time may drift apart within a boot: small corrections */
+/* How far wall time and boot time may drift apart within a boot by small clock corrections. */
+#define SAME_BOOT_MS 5000
 
 static bool
 same_boot(const struct moment *a, const struct moment *b)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A point in time that can still be told after a restart: on the clock of its boot while that boot
- * lasts (it runs through suspend and nobody moves it), by the wall after another.
+ * A point in time that is still meaningful after a restart. Within one boot it is compared on
+ * CLOCK_BOOTTIME, which counts suspended time and cannot be set; across boots, by wall time.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 #include "base/attr.h"
 
 #define MOMENT_BOOT_ID_SIZE 16
-#define MOMENT_FUTURE_MS    (5 * 60 * 1000) /* clocks of machines differ; this much is no lie */
+#define MOMENT_FUTURE_MS    (5 * 60 * 1000) /* accepted difference between clocks */
 
 struct moment {
 	int64_t boot_ms, wall_ms;
@@ -20,8 +20,9 @@ struct moment {
 };
 
 /*
- * How long before `now` it was, in ms; 0 when it seems to come a little after. -ERANGE: `then` lies
- * more than MOMENT_FUTURE_MS in the future, and *ahead_ms (may be NULL) says how far.
+ * Sets *age_ms to the time from `then` to `now`; to 0 if `then` is slightly later. Returns 0, or
+ * -ERANGE if `then` is more than MOMENT_FUTURE_MS later; *ahead_ms, if not NULL, is then set to how
+ * much.
  */
 MUST_CHECK int moment_age(
     const struct moment *then, const struct moment *now, int64_t *age_ms, int64_t *ahead_ms);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What a snapshot's two files, content and stamp, share: whose data they hold, and under which
- * keys.
- */
+/* The owner and the keys of a snapshot, for both of its files: content and stamp. */
 #pragma once
 
 #include <stdint.h>
@@ -13,13 +10,13 @@
 #define SNAP_URL_SIZE 256
 #define SNAP_WHY_SIZE 256
 
-/* Whose data it is. Of deployment and workspace one is NULL. */
+/* The organization and Deployment or Workspace of the data. Of the latter two, one is NULL. */
 struct snap_owner {
 	const char *organization, *deployment, *workspace;
 };
 
 /* SEAL_KEY_SIZE bytes each. */
 struct snap_keys {
-	const uint8_t *newest;   /* seals what is written */
-	const uint8_t *previous; /* NULL: none; opens what it sealed earlier */
+	const uint8_t *newest;   /* for writing and reading */
+	const uint8_t *previous; /* for reading files of before a key change; NULL: none */
 };

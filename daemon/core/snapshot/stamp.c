@@ -112,7 +112,7 @@ stamp_fill(struct stamp *out, const uint8_t id[static SNAP_ID_SIZE],
 	memcpy(out->identity, memory->floor.identity, sizeof out->identity);
 }
 
-/* When `written` was on now's boot clock. */
+/* Converts `written` to the boot clock of now. */
 static int
 date(const struct moment *written, const struct moment *now, int64_t *boot_ms, char *why)
 {
@@ -125,7 +125,7 @@ date(const struct moment *written, const struct moment *now, int64_t *boot_ms, c
 	return 0;
 }
 
-/* written_ms: when the stamp was, on the boot clock of now. */
+/* written_ms: when the stamp was written, on the current boot clock. */
 static struct replica_floor
 floor_of(const struct stamp *stamp, int64_t written_ms)
 {
@@ -168,7 +168,7 @@ stamp_recall(struct replica_memory *out, const struct content_about *about,
 		if (stamp->generation > m.generation)
 			m.generation = stamp->generation;
 		m.refused_ms = at_ms - stamp->refused_ago_ms;
-		/* A content that was confirmed since is a good list: it ended the refusal. */
+		/* A content confirmed after the refusal proves that the refusal has ended. */
 		m.refused = stamp->refused_ago_ms >= 0 && m.confirmed_ms <= m.refused_ms;
 		m.next_sync_ms = at_ms + stamp->due_in_ms;
 		m.floor = floor_of(stamp, at_ms);

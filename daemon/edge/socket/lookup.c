@@ -101,7 +101,7 @@ refuse(struct service *s, const struct caller *c, const struct lookup *l,
 }
 
 static void
-write_answer(struct buf *out, const struct lookup *l, const struct answer *a)
+write_answer(struct buf *out, const struct lookup *l, const struct replica_result *a)
 {
 	enum secrets_state state = wire_state(a->state);
 	enum secrets_kind kind = wire_kind(l->kind);
@@ -179,7 +179,7 @@ narrowed(const struct lookup *l, const struct rights *r)
 
 static void
 finish(struct service *s, struct caller *c, const struct lookup *l, const struct rights *r,
-    const struct answer *a, struct buf *out)
+    const struct replica_result *a, struct buf *out)
 {
 	enum permission may = deciding_right(r, l, a->record);
 	bool denied_record = a->record && may == PERMISSION_DENIED;
@@ -220,13 +220,13 @@ waiting_write(struct pending *p, struct buf *out)
 	struct service *s = w->service;
 	struct rights r = rights_of(s, w->caller, &w->lookup);
 	struct lookup l = narrowed(&w->lookup, &r);
-	struct answer a;
+	struct replica_result a;
 
 	if (are_unknown(&r)) {
 		refuse(s, w->caller, &l, PERMISSION_UNKNOWN, out);
 		return;
 	}
-	replica_ask_now(s->replica, s->now_ms, l.kind, l.team, l.key, s->hide_teams, &a);
+	replica_lookup_now(s->replica, s->now_ms, l.kind, l.team, l.key, s->hide_teams, &a);
 	finish(s, w->caller, &l, &r, &a, out);
 }
 
@@ -258,7 +258,7 @@ waiting_new(struct service *s, struct caller *c, const struct lookup *l)
 	}
 	memcpy(text, l->key.p, l->key.n);
 	w->lookup.key.p = text;
-	w->waiter.answer = on_data_or_end;
+	w->waiter.ready = on_data_or_end;
 	w->pending = (struct pending){ .write = waiting_write, .drop = waiting_drop };
 	return w;
 }
@@ -292,13 +292,13 @@ serve(struct service *s, struct caller *c, const struct lookup *asked, struct bu
 {
 	struct rights r = rights_of(s, c, asked);
 	struct lookup l = narrowed(asked, &r);
-	struct answer a;
+	struct replica_result a;
 
 	if (are_unknown(&r)) {
 		refuse(s, c, &l, PERMISSION_UNKNOWN, out);
 		return SERVE_DONE;
 	}
-	if (!replica_ask(s->replica, s->now_ms, l.kind, l.team, l.key, s->hide_teams, &a))
+	if (!replica_lookup(s->replica, s->now_ms, l.kind, l.team, l.key, s->hide_teams, &a))
 		return wait_for_data(s, c, asked, &r, out, progress);
 	finish(s, c, &l, &r, &a, out);
 	return SERVE_DONE;
