@@ -52,7 +52,7 @@ on_reply(void *arg, struct span status)
 		return ctl_fail(CTL_UNAVAILABLE, "Is connd older than this connctl?",
 		    "connd does not say whether it is ready");
 	r->ready = scan_bool(ready);
-	if (add_member(r, status, "lacks", "", " is not there, or too old") < 0 ||
+	if (add_member(r, status, "lacks", "", " is missing or too old") < 0 ||
 	    add_member(r, status, "last_error", "", "") < 0)
 		return ctl_fail(CTL_UNAVAILABLE, NULL, "connd's answer can not be understood");
 	return CTL_YES;

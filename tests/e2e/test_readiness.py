@@ -58,7 +58,7 @@ def test_wait_ends_when_what_is_required_is_there(workdir: Path) -> None:
             connd.wait_for(lambda s: s["connections"] == 1, "the first list")
             early = wait(connd, "300ms")
             assert (early.returncode, early.stdout) == (3, "")
-            assert "var:region is not there, or too old" in early.stderr
+            assert "var:region is missing or too old" in early.stderr
             assert connd.status()["ready"] is False
             assert connd.status()["lacks"] == "var:region"
             manager.create_variable("region", "eu", manager.deployment_ids["prod"])
@@ -119,7 +119,7 @@ def test_probes_and_monitoring_over_http(workdir: Path) -> None:
             connd.wait_for(lambda s: s["connections"] == 1, "the first list")
             assert fetch(port, "/healthz")[::2] == (200, "ok\n")
             status, _, body = fetch(port, "/readyz")
-            assert (status, body) == (503, "not ready: var:region is not there, or too old\n")
+            assert (status, body) == (503, "not ready: var:region is missing or too old\n")
             manager.create_variable("region", "eu", manager.deployment_ids["prod"])
             eventually(lambda: fetch(port, "/readyz")[::2] == (200, "ready\n"), "ready")
             status, content_type, body = fetch(port, "/metrics")

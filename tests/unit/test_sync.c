@@ -357,7 +357,9 @@ too_big(void)
 	answer(&(struct response){ .end = FETCH_TOO_BIG, .status = 200, .reason = "big" });
 }
 
-/* Rows [from, to) of a list of variables (or connections without anything) that has total of them. */
+/*
+ * Rows [from, to) of a list of variables (or connections without anything) that has total of them.
+ */
 static const char *
 rows(const char *type, int from, int to, int total)
 {
@@ -497,7 +499,7 @@ a_row_too_large_to_serve_is_refused_alone(void **state)
 	free(body);
 }
 
-/* --- tags ---------------------------------------------------------------------------------------- */
+/* --- tags ------------------------------------------------------------------------------------- */
 
 static void
 tags_of_a_taken_list_save_the_next(void **state)
@@ -581,7 +583,7 @@ only_the_first_page_is_conditional(void **state)
 	finish(w, SYNC_OK);
 }
 
-/* --- lists that change while they are read ----------------------------------------------------- */
+/* --- lists that change while they are read ---------------------------------------------------- */
 
 static void
 a_count_that_changes_between_pages_begins_anew(void **state)
@@ -818,10 +820,10 @@ a_key_twice_is_bad(void **state)
 		    NULL);
 	}
 	finish(w, SYNC_BAD);
-	assert_non_null(strstr(w->reason, "twice"));
+	assert_non_null(strstr(w->reason, "the same key"));
 }
 
-/* --- what must not be believed, and what a status means ------------------------------------------ */
+/* --- what must not be believed, and what a status means --------------------------------------- */
 
 static void
 html_is_bad(void **state)
@@ -912,7 +914,8 @@ foreign_text_reaches_the_reason_as_plain_ascii(void **state)
 				       "right to read these objects and their secrets");
 }
 
-/* --- tokens and URLs --------------------------------------------------------------------------------- */
+/* --- tokens and URLs
+ * --------------------------------------------------------------------------------- */
 
 /* The same but for one setting that stands for another manager. */
 static struct sync_source

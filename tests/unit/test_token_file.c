@@ -158,7 +158,7 @@ the_advice_for_systemds_credential_names_it_and_the_restart(void **state)
 		assert_int_equal(
 		    strstr(advice, "systemctl restart connd") != NULL, rows[i].credential);
 		assert_int_equal(
-		    strstr(advice, "it is read for every sync") != NULL, !rows[i].credential);
+		    strstr(advice, "connd reads it for every sync") != NULL, !rows[i].credential);
 	}
 	assert_int_equal(unsetenv("CREDENTIALS_DIRECTORY"), 0);
 }

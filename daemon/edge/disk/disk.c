@@ -20,19 +20,20 @@
 
 #define LONGEST_SUFFIX ".stamp.tmp"
 
-/* What waits for the disk, or what became of it. */
+/* The bytes to write to one file. */
 struct parcel {
-	void *bytes; /* NULL: none */
+	void *bytes; /* NULL: nothing to write */
 	size_t n;
 };
 
+/* The result of the last write of one file. */
 struct outcome {
-	bool news;
+	bool news; /* not reported yet */
 	int error;
 	char why[FILE_WHY_SIZE];
 };
 
-/* One file's names; `spare` only of the content. */
+/* The names of one file: current, temporary, and the one before (`spare`, only of the content). */
 struct names {
 	char *now, *next, *spare;
 };
@@ -42,11 +43,11 @@ struct disk {
 	disk_written *written;
 	void *env;
 	struct event *event;
-	int fd; /* eventfd: there are outcomes */
+	int fd; /* eventfd: signals outcomes to the loop */
 	pthread_t thread;
 	bool thread_runs;
 
-	pthread_mutex_t lock; /* of all below */
+	pthread_mutex_t lock; /* protects all members below */
 	pthread_cond_t wake;
 	struct parcel waiting[DISK_N_FILES];
 	struct outcome outcome[DISK_N_FILES];
@@ -65,23 +66,22 @@ fail(char why[static FILE_WHY_SIZE], const char *what, const char *path)
 }
 
 /*
- * Replaces one file, or leaves the old one exactly as it was. Both syncs are needed: the first for
- * the bytes, the second for the name. The old content gets its second name before it loses the
- * first, so there is no moment without one.
+ * Replaces one file atomically. file_create() syncs the bytes, file_sync_name() the name. The old
+ * content is linked to its spare name before the rename, so it always has a name.
  */
 static int
 replace(const struct names *name, const struct parcel *parcel, char why[static FILE_WHY_SIZE])
 {
 	int r;
 
-	(void)unlink(
-	    name->next); /* a crash may have left one, and creating does not mend its mode */
+	/* A crash may have left a temporary file; file_create() refuses an existing one. */
+	(void)unlink(name->next);
 	r = file_create(name->next, parcel->bytes, parcel->n, why);
 	if (r < 0)
 		return r;
 	if (name->spare) {
 		(void)unlink(name->spare);
-		/* There may be no content yet, or no links on this file system. */
+		/* Fails without a content, or on a file system without hard links. */
 		(void)!link(name->now, name->spare);
 	}
 	if (rename(name->next, name->now) < 0) {
@@ -99,7 +99,7 @@ replace(const struct names *name, const struct parcel *parcel, char why[static F
 
 /* --- the thread ------------------------------------------------------------------------------ */
 
-/* The next to be written; the lock is held. */
+/* Returns the next file to write; DISK_N_FILES if there is none. The caller holds the lock. */
 static enum disk_file
 next_file(const struct disk *d)
 {
@@ -118,12 +118,12 @@ report(struct disk *d, enum disk_file file, int error, const char *why)
 	o->news = true;
 	o->error = error;
 	(void)snprintf(o->why, sizeof o->why, "%s", why);
-	(void)!write(d->fd, &one, sizeof one); /* full: the loop has been told already */
+	(void)!write(d->fd, &one, sizeof one); /* fails only when the loop is already signalled */
 }
 
 /*
- * What waits speaks of a content that is not there, and the stamp it would replace of the one
- * that is.
+ * Drops the waiting stamp after its content could not be written: the stamp on disk belongs to the
+ * content on disk.
  */
 static void
 drop_stamp(struct disk *d)
@@ -165,7 +165,7 @@ run(void *arg)
 	return NULL;
 }
 
-/* Signals are the loop's. */
+/* Blocks all signals in the new thread: the loop handles them. */
 static int
 start_thread(struct disk *d)
 {
@@ -190,7 +190,7 @@ on_outcome(evutil_socket_t fd, short what, void *arg)
 	uint64_t n;
 
 	(void)what;
-	(void)!read(fd, &n, sizeof n); /* only the wake-up counts */
+	(void)!read(fd, &n, sizeof n); /* resets the eventfd */
 	for (enum disk_file f = DISK_CONTENT; f < DISK_N_FILES; f++) {
 		(void)pthread_mutex_lock(&d->lock);
 		o = d->outcome[f];
@@ -228,7 +228,8 @@ name_with(const char *path, const char *suffix)
 {
 	char name[PATH_MAX];
 
-	(void)snprintf(name, sizeof name, "%s%s", path, suffix); /* disk_check_path() */
+	/* Fits: see disk_check_path(). */
+	(void)snprintf(name, sizeof name, "%s%s", path, suffix);
 	return mem_strdup(name);
 }
 
@@ -282,7 +283,7 @@ fail:
 	return r;
 }
 
-/* False: it is still at the disk, and may go on using d. */
+/* False if the thread is still blocked in a write; it then goes on using d. */
 static bool
 end_thread(struct disk *d, int ms)
 {

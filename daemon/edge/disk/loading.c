@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an earlier run left: found, judged, and given to the replica. */
+/* Reads the snapshot of an earlier run, checks it, and passes it to the replica. */
 #include "edge/disk/snapshot_internal.h"
 
 #include <errno.h>
@@ -11,13 +11,13 @@
 #include "base/log.h"
 #include "core/snapshot/stamp.h"
 
-#define FILE_SLACK  (1024 * 1024) /* what sealing adds to max_bytes of records */
+#define FILE_SLACK  (1024 * 1024) /* a file may be this much larger than max_bytes */
 #define STAMP_BYTES 4096
 
 struct found {
 	struct generation *generation;
 	struct content_about about;
-	bool rewrite; /* it is not the newest file, or not under the newest key */
+	bool rewrite; /* write it again: it is the older file, or sealed with the previous key */
 };
 
 static int
@@ -26,7 +26,7 @@ on_more(void *env, void *to, size_t n)
 	int r = file_take(*(int *)env, to, n);
 
 	if (r == -ENODATA)
-		return -EBADMSG; /* it has become shorter */
+		return -EBADMSG; /* the file has become shorter */
 	return r < 0 ? -EIO : 0;
 }
 
@@ -40,7 +40,7 @@ read_under(struct snapshot *s, const struct content_source *file, const struct s
 	    s->config->memory.lock, s->config->memory.max_bytes, why);
 }
 
-/* One file. 0, or -errno as content_read(); -ENOENT: it is not there. */
+/* Reads one file. 0, or -errno as content_read(); -ENOENT if it does not exist. */
 static int
 read_content(struct snapshot *s, const char *suffix, const struct moment *now, struct found *out,
     char why[static SNAPSHOT_ERROR_SIZE])
@@ -60,18 +60,18 @@ read_content(struct snapshot *s, const char *suffix, const struct moment *now, s
 		out->rewrite = true;
 		r = read_under(s, &file, &keys, now, out, why);
 	}
-	(void)close(fd); /* only read from */
+	(void)close(fd);
 	return r;
 }
 
-/* Damaged, missing, or unreadable for the disk: then the one before may do. */
+/* True if the file is damaged, missing or unreadable, so that the one before is tried. */
 static bool
 is_lost(int r)
 {
 	return r == -EBADMSG || r == -ENOENT || r == -EIO;
 }
 
-/* The newest content, or when that is lost the one before. */
+/* Reads the newest content, or, if that is lost, the one before. */
 static int
 find_content(struct snapshot *s, const struct moment *now, struct found *out,
     char why[static SNAPSHOT_ERROR_SIZE])
@@ -87,12 +87,12 @@ find_content(struct snapshot *s, const struct moment *now, struct found *out,
 		(void)snprintf(why, SNAPSHOT_ERROR_SIZE, "%s", newest);
 		return r;
 	}
-	log_warn("snapshot damaged, the one before it is used", LOG_STR("reason", newest));
+	log_warn("snapshot damaged: using the one before", LOG_STR("reason", newest));
 	out->rewrite = true;
 	return 0;
 }
 
-/* False: there is none that may be believed. */
+/* Reads the stamp. False if there is no valid one. */
 static bool
 find_stamp(struct snapshot *s, struct stamp *out)
 {
@@ -105,7 +105,7 @@ find_stamp(struct snapshot *s, struct stamp *out)
 	if (r == 0)
 		r = stamp_read(out, span_of_buf(&file), &owner, &keys, why);
 	if (r < 0 && r != -ENOENT)
-		log_warn("snapshot's stamp ignored", LOG_STR("reason", why));
+		log_warn("stamp of the snapshot ignored", LOG_STR("reason", why));
 	buf_fini(&file);
 	return r == 0;
 }
@@ -117,12 +117,11 @@ say_hold_off(const struct snapshot *s, int64_t now_ms)
 
 	(void)replica_remember(s->replica, &m);
 	if (m.floor.until_ms > now_ms)
-		log_info("the manager asked for no requests for a while (Retry-After): the first "
-			 "sync waits",
+		log_info("the first sync waits for the manager's Retry-After",
 		    LOG_INT("for_ms", m.floor.until_ms - now_ms));
 }
 
-/* Without data a Retry-After holds all the same. */
+/* Starts without data, but applies the Retry-After of the stamp. */
 static void
 load_nothing(struct snapshot *s, const struct stamp *stamp, const struct moment *now)
 {
@@ -162,7 +161,7 @@ snapshot_load(struct snapshot *s)
 	if (!s)
 		return;
 	r = find_content(s, &now, &found, why);
-	/* A content that is another's, or under another key, has such a stamp too. */
+	/* If the content has another owner or key, so has its stamp; then do not read it. */
 	if ((r == 0 || is_lost(r)) && find_stamp(s, &stamp))
 		stamped = &stamp;
 	if (r == 0)

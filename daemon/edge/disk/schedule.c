@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When content and stamp are written, and when what failed is tried again. */
+/* Decides when content and stamp are written, and when to try again after a failure. */
 #include "edge/disk/snapshot_internal.h"
 
 #include <stdio.h>
@@ -10,14 +10,14 @@
 #include "core/snapshot/stamp.h"
 
 #define STAMP_EVERY_MS   (60 * 1000)
-#define CONTENT_EVERY_MS (2 * 1000)  /* a storm of changes is not a storm of writes */
-#define RETRY_MS         (60 * 1000) /* after a disk that failed: the longest pause */
-#define RETRY_NEW_MS     (10 * 1000) /* the longest when the content is newer than what failed */
+#define CONTENT_EVERY_MS (2 * 1000)  /* between writes, however often the data changes */
+#define RETRY_MS         (60 * 1000) /* longest pause after a failed write */
+#define RETRY_NEW_MS     (10 * 1000) /* longest pause if the data has changed since */
 #define STAMP_BYTES      4096
 
 /* --- content ------------------------------------------------------------------------------ */
 
-/* The content is due then, if not sooner. */
+/* Makes a new content due at at_ms, or earlier if it already is. */
 static void
 seal_at(struct snapshot *s, int64_t at_ms)
 {
@@ -78,7 +78,7 @@ jitter(void *env, int64_t low, int64_t high)
 	return rnd_between(low, high);
 }
 
-/* The same content waits longer and longer; a newer one waits RETRY_NEW_MS at most. */
+/* Unchanged data is retried with growing pauses; changed data after RETRY_NEW_MS at most. */
 void
 snapshot_try_later(struct snapshot *s, const char *why)
 {
@@ -86,7 +86,7 @@ snapshot_try_later(struct snapshot *s, const char *why)
 		pause_ms = backoff_next(&s->backoff, RETRY_MS, jitter, NULL),
 		new_ms = rnd_between(RETRY_NEW_MS / 2, RETRY_NEW_MS);
 
-	snapshot_complain(s, "snapshot not written, the one before stays", why);
+	snapshot_complain(s, "snapshot not written: the one before stays", why);
 	s->not_before_ms = now_ms + (pause_ms < new_ms ? pause_ms : new_ms);
 	seal_at(s, now_ms + pause_ms);
 }
@@ -99,11 +99,14 @@ snapshot_is_current(const struct snapshot *s)
 
 /* --- stamp -------------------------------------------------------------------------------- */
 
-/* A stamp speaks of what is served; for older content it would make that look confirmed. */
+/*
+ * True if a stamp may be written: only for a content that is served, because the stamp would make
+ * an older one look confirmed. Without data, only to keep a Retry-After.
+ */
 static bool
 may_stamp(const struct snapshot *s, bool has_data, int64_t now_ms, int64_t floor_ms)
 {
-	if (!has_data) /* it is there to tell a Retry-After */
+	if (!has_data)
 		return s->state == SNAPSHOT_NONE && floor_ms > now_ms;
 	return s->state == SNAPSHOT_WRITING || s->state == SNAPSHOT_ON_DISK;
 }
@@ -135,7 +138,7 @@ write_stamp(struct snapshot *s)
 	disk_write(s->disk, DISK_STAMP, bytes, n);
 }
 
-/* What a run after a crash must know: whether the manager refuses, and a Retry-After. */
+/* True if the stamp lacks what a start after a crash must know: a refusal or a Retry-After. */
 static bool
 stamp_is_wrong(const struct snapshot *s, int64_t now_ms)
 {
@@ -154,14 +157,14 @@ snapshot_stamp(struct snapshot *s)
 {
 	int64_t now_ms = clock_boot_ms();
 
-	/* While a content is being written the stamp of the one before stays: the disk may fail. */
+	/* While a content is being written, keep the stamp of the old one: the write may fail. */
 	if (!s || (s->state != SNAPSHOT_ON_DISK && s->state != SNAPSHOT_NONE))
 		return;
 	if (now_ms - s->stamped.at_ms >= STAMP_EVERY_MS || stamp_is_wrong(s, now_ms))
 		write_stamp(s);
 }
 
-/* --- the disk's answers ------------------------------------------------------------------- */
+/* --- results of writes -------------------------------------------------------------------- */
 
 static void
 on_content_written(struct snapshot *s)
@@ -186,7 +189,8 @@ snapshot_on_written(void *env, enum disk_file file, int error, const char *why)
 	if (error < 0 && file == DISK_CONTENT)
 		snapshot_try_later(s, why);
 	else if (error < 0)
-		snapshot_complain(s, "snapshot's stamp not written, the one before stays", why);
+		snapshot_complain(
+		    s, "stamp of the snapshot not written: the one before stays", why);
 	if (error < 0)
 		return;
 	if (s->trouble.since_ms)
@@ -196,7 +200,7 @@ snapshot_on_written(void *env, enum disk_file file, int error, const char *why)
 		on_content_written(s);
 }
 
-/* --- the end ------------------------------------------------------------------------------ */
+/* --- closing ------------------------------------------------------------------------------ */
 
 void
 snapshot_close(struct snapshot *s)

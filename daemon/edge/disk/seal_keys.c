@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/seal.h"
 
-_Static_assert(SEAL_KEYS_WHY_SIZE >= FILE_WHY_SIZE, "why is handed on to base/file");
+_Static_assert(SEAL_KEYS_WHY_SIZE >= FILE_WHY_SIZE, "why is passed on to base/file");
 
 #define ARENA_BYTES 4096
 
@@ -33,7 +33,7 @@ read_key(struct arena *a, const char *path, uint8_t **out, char why[static SEAL_
 	return file_read_key(path, *out, why);
 }
 
-/* A copy of the snapshot directory must not bring the key along. */
+/* True if key and path are in the same directory: a copy of it would include the key. */
 static bool
 lies_beside(const char *key, const char *path)
 {
@@ -43,7 +43,7 @@ lies_beside(const char *key, const char *path)
 	return na == nb && memcmp(key, path, na) == 0;
 }
 
-/* The configured key, or the systemd credential. False: there is neither. */
+/* Writes the path of the configured key, or of the systemd credential. False if there is none. */
 static bool
 key_path(const struct config *c, char out[static PATH_MAX])
 {
@@ -66,8 +66,8 @@ find_key(const struct config *c, char path[static PATH_MAX], char why[static SEA
 	}
 	if (lies_beside(path, c->snapshot.path)) {
 		(void)snprintf(why, SEAL_KEYS_WHY_SIZE,
-		    "[snapshot] key_file lies in the directory of the snapshot: whoever copies one "
-		    "has the other; keep it elsewhere");
+		    "[snapshot] key_file is in the directory of the snapshot, so a copy of the "
+		    "directory includes the key: move it to another directory");
 		return -EINVAL;
 	}
 	return 0;

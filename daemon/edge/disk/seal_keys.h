@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The snapshot's keys, in locked memory. */
+/* The keys of the snapshot, in locked memory. */
 #pragma once
 
 #include <stdint.h>
@@ -11,16 +11,17 @@
 #define SEAL_KEYS_WHY_SIZE 512
 
 struct seal_keys {
-	struct arena *arena; /* NULL: none were read */
+	struct arena *arena; /* NULL: no keys */
 	uint8_t *newest;     /* SEAL_KEY_SIZE bytes */
-	uint8_t *previous;   /* only opens what an earlier key has sealed; NULL: there is none */
+	uint8_t *previous;   /* only for reading, after a key change; NULL: none */
 };
 
 /*
- * Reads the keys that [snapshot] names, or the systemd credential snapshot-key. 0, or -errno with a
- * sentence in why: -ENOKEY when none is named, -EINVAL when the key lies beside the snapshot.
+ * Reads the keys of [snapshot], or the systemd credential snapshot-key. 0, or -errno with a
+ * sentence in why: -ENOKEY if no key is configured, -EINVAL if the key is in the snapshot's
+ * directory.
  */
 MUST_CHECK int seal_keys_read(
     struct seal_keys *out, const struct config *config, char why[static SEAL_KEYS_WHY_SIZE]);
-/* Wipes them. Returns empty ones. */
+/* Wipes the keys. Returns an empty struct. */
 struct seal_keys seal_keys_free(struct seal_keys k);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A content being made: what is served, sealed a piece a turn, then handed to the disk whole. */
+/*
+ * Makes a content: seals the served data, one piece per turn of the loop, and passes it to disk.c.
+ */
 #include "edge/disk/snapshot_internal.h"
 
 #include <string.h>
@@ -44,7 +46,7 @@ snapshot_seal_begin(struct snapshot *s)
 		return;
 	}
 	buf_init(&s->bytes, content_writer_left(s->writer));
-	/* All of it at once: growing would copy, and wipe what it copied from. */
+	/* Reserve all at once: growing would copy and wipe again and again. */
 	(void)buf_room(&s->bytes, s->bytes.max);
 	loop_after_turn(s->loop, &s->job);
 }
@@ -65,7 +67,7 @@ hand_over(struct snapshot *s)
 	disk_write(s->disk, DISK_CONTENT, bytes, n);
 }
 
-/* True: there is more to do. */
+/* True if there is more to do. */
 static bool
 step(struct snapshot *s)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The snapshot's beginning and end, its keys on reload, and what the other files of it share. */
+/* Creates and destroys the snapshot, changes its keys on a reload, and holds shared helpers. */
 #include "edge/disk/snapshot_internal.h"
 
 #include <errno.h>
@@ -17,9 +17,9 @@
 
 _Static_assert(SNAPSHOT_ERROR_SIZE == SEAL_KEYS_WHY_SIZE && SNAPSHOT_ERROR_SIZE >= SNAP_WHY_SIZE &&
 		   SNAPSHOT_ERROR_SIZE >= FILE_WHY_SIZE,
-    "why is handed on to those");
+    "why is passed on to those");
 
-/* --- what the files share ----------------------------------------------------------------- */
+/* --- shared helpers ----------------------------------------------------------------------- */
 
 struct snap_owner
 snapshot_owner(const struct snapshot *s)
@@ -36,7 +36,7 @@ snapshot_keys(const struct snapshot *s)
 	return (struct snap_keys){ s->keys.newest, s->keys.previous };
 }
 
-/* 36 characters of hexadecimal digits and dashes; hidden where /proc shows processes only. */
+/* Reads the boot id: hex digits and dashes. False if /proc hides it (subset=pid). */
 static bool
 read_boot_id(uint8_t id[static MOMENT_BOOT_ID_SIZE])
 {
@@ -95,7 +95,7 @@ snapshot_status(const struct snapshot *s, struct snapshot_status *out)
 	out->failing_ms = now_ms > s->trouble.since_ms ? now_ms - s->trouble.since_ms : 1;
 }
 
-/* --- beginning and end -------------------------------------------------------------------- */
+/* --- creation and destruction ------------------------------------------------------------- */
 
 int
 snapshot_check(const struct config *config, char why[static SNAPSHOT_ERROR_SIZE])
@@ -173,7 +173,7 @@ snapshot_use(struct snapshot *s, const struct config *config, char why[static SN
 	s->config = config;
 	if (!other)
 		return 0;
-	if (s->writer) { /* under the old key: begun anew */
+	if (s->writer) { /* it uses the old key: start over */
 		snapshot_seal_drop(s);
 		s->state = SNAPSHOT_DUE;
 	}

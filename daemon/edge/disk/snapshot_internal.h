@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What snapshot.c (beginning and end), schedule.c (when what is written), sealing.c (a content
- * being made) and loading.c (what an earlier run left) share; for nobody else.
+ * What snapshot.c (creation, keys), schedule.c (when to write), sealing.c (making a content) and
+ * loading.c (reading at start) share. Include it only there.
  */
 #pragma once
 
@@ -13,15 +13,15 @@
 #include "edge/disk/seal_keys.h"
 #include "edge/disk/snapshot.h"
 
-/* How what is served and what is on disk relate. */
+/* The state of the served data on disk. "Old": a newer generation is served meanwhile. */
 enum snapshot_state {
-	SNAPSHOT_NONE,        /* no content yet: nothing to write */
-	SNAPSHOT_DUE,         /* what is served is not on disk; it is sealed at due_ms */
-	SNAPSHOT_SEALING,     /* what is served is being sealed, a piece a turn */
-	SNAPSHOT_SEALING_OLD, /* what is being sealed is not served any more */
-	SNAPSHOT_WRITING,     /* what is served has been handed to the disk */
-	SNAPSHOT_WRITING_OLD, /* what was handed to the disk is not served any more */
-	SNAPSHOT_ON_DISK,     /* what is served is on disk */
+	SNAPSHOT_NONE,        /* there is no data to write */
+	SNAPSHOT_DUE,         /* not on disk; sealing starts at due_ms */
+	SNAPSHOT_SEALING,     /* being sealed, one piece per turn */
+	SNAPSHOT_SEALING_OLD, /* old data is being sealed */
+	SNAPSHOT_WRITING,     /* passed to the disk thread */
+	SNAPSHOT_WRITING_OLD, /* old data was passed to the disk thread */
+	SNAPSHOT_ON_DISK,     /* on disk */
 	SNAPSHOT_CLOSED,      /* nothing is written any more */
 };
 
@@ -40,7 +40,7 @@ struct snapshot {
 	struct alarm *alarm;
 	int64_t due_ms; /* INT64_MAX: not scheduled */
 	int64_t begun_ms;
-	int64_t not_before_ms; /* after a failure: no content before, however new */
+	int64_t not_before_ms; /* after a failure: the earliest next content */
 	struct backoff backoff;
 
 	/* A content being sealed. */
@@ -48,34 +48,34 @@ struct snapshot {
 	struct buf bytes;
 	struct later job;
 
-	/* What the newest stamp says. */
+	/* The contents of the newest stamp. */
 	struct {
 		int64_t at_ms, floor_ms;
 		bool refused;
 	} stamped;
 
-	int64_t written_ms; /* when a content of this run was on disk; 0: none was */
+	int64_t written_ms; /* when this run last wrote a content; 0: never */
 	struct {
-		int64_t since_ms, said_ms; /* since_ms 0: there is none */
+		int64_t since_ms, said_ms; /* since_ms 0: no failure */
 		char why[SNAPSHOT_ERROR_SIZE];
 	} trouble;
 };
 
-struct moment snapshot_moment(void); /* now */
+struct moment snapshot_moment(void); /* the current time */
 struct snap_owner snapshot_owner(const struct snapshot *s);
 struct snap_keys snapshot_keys(const struct snapshot *s);
-/* Remembers why it cannot be written or read; one log line, repeated every ten minutes. */
+/* Stores the reason of a failure, and logs it at most every ten minutes. */
 void snapshot_complain(struct snapshot *s, const char *what, const char *why);
 
 /* schedule.c */
 void snapshot_on_alarm(void *arg);
 void snapshot_on_written(void *env, enum disk_file file, int error, const char *why);
 void snapshot_make_due(struct snapshot *s);
-/* What is served has not reached the disk: tries again after a pause. */
+/* Schedules a retry after a failed write. */
 void snapshot_try_later(struct snapshot *s, const char *why);
 
 /* sealing.c */
 void snapshot_seal_begin(struct snapshot *s);
-void snapshot_seal_finish(struct snapshot *s); /* at once */
+void snapshot_seal_finish(struct snapshot *s); /* seals the rest at once */
 void snapshot_seal_drop(struct snapshot *s);
 void snapshot_on_job(struct later *job);

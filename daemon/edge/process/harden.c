@@ -8,7 +8,7 @@
 
 #include "base/base.h"
 
-#define MMAP_FROM (128 * 1024) /* bigger blocks go back to the kernel when they are freed */
+#define MMAP_FROM (128 * 1024) /* larger blocks return to the kernel when freed */
 #define TRIM_FROM (256 * 1024)
 
 static void
@@ -39,8 +39,8 @@ harden_process(void)
 	raise_soft(RLIMIT_NOFILE);
 	raise_soft(RLIMIT_MEMLOCK);
 	/*
-	 * A refresh takes megabytes for a moment. Fixed thresholds (glibc's own grow with what was
-	 * freed) and few arenas (libcurl resolves names in threads) let the peak go back at once.
+	 * A sync needs megabytes for a short time. Fixed thresholds (glibc's grow with the size of
+	 * freed blocks) and few arenas (libcurl resolves names in threads) return them at once.
 	 */
 	(void)mallopt(M_MMAP_THRESHOLD, MMAP_FROM);
 	(void)mallopt(M_TRIM_THRESHOLD, TRIM_FROM);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the process gives up before it holds a secret (base_protect()), and what it asks for: as
- * many descriptors and as much locked memory as it may have.
+ * Prepares the process: base_protect(), and the highest limits it may have for descriptors and
+ * locked memory.
  */
 #pragma once
 
@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* First thing in main(). Whatever the kernel refuses is done without. */
+/* Call it first in main(). Failures are ignored. */
 void harden_process(void);
-uint64_t harden_max_files(void);  /* the limit in force */
+uint64_t harden_max_files(void);  /* the current limit */
 uint64_t harden_max_locked(void); /* bytes; UINT64_MAX: no limit */
-bool harden_can_lock(size_t n);   /* can n bytes more (a page at least) be locked now? */
+bool harden_can_lock(size_t n);   /* true if n more bytes, at least a page, can be locked now */

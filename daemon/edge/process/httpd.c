@@ -17,12 +17,12 @@
 #include "base/mem.h"
 #include "base/span.h"
 
-#define MAX_HEAD       8192 /* of a request: probes send a few hundred bytes */
+#define MAX_HEAD       8192 /* bytes of a request; probes send a few hundred */
 #define MAX_BODY       ((size_t)256 * 1024)
 #define MAX_DRAIN      ((size_t)64 * 1024) /* discarded after the response */
 #define REQUEST_S      5                   /* from accept to the end of the response */
-#define DRAIN_S        1                   /* then the client has read it */
-#define PAUSE_S        1                   /* without descriptors */
+#define DRAIN_S        1                   /* how long to discard input */
+#define PAUSE_S        1                   /* pause of accept() without free descriptors */
 #define BACKLOG        64
 #define ACCEPTS_A_TURN 16
 #define HEAD_END       "\r\n\r\n"
@@ -31,7 +31,7 @@ enum conn_state { CONN_READING, CONN_WRITING, CONN_DRAINING, CONN_CLOSED };
 
 struct httpd_conn {
 	struct httpd *h;
-	struct httpd_conn *next, **at; /* all of them, the newest first */
+	struct httpd_conn *next, **at; /* the list of connections, newest first */
 	int fd;
 	enum conn_state state;
 	struct event io, timer;
@@ -44,7 +44,7 @@ struct httpd {
 	struct loop *loop;
 	const struct httpd_path *paths;
 	void *env;
-	int fd; /* listening; -1: nowhere */
+	int fd; /* the listening socket; -1: none */
 	int port;
 	struct event *readable, *resume;
 	struct httpd_conn *first;
@@ -97,7 +97,7 @@ reason_phrase(int status)
 	}
 }
 
-/* The whole response; HEAD gets its header alone. */
+/* Writes the response; without the body for HEAD. */
 static void
 write_response(struct httpd_conn *c, const struct httpd_response *r, bool head_only)
 {
@@ -128,7 +128,7 @@ respond(struct httpd_conn *c, int status, const struct httpd_path *path, bool he
 	buf_fini(&body);
 }
 
-/* Cuts the text up to the next space, or all of it, off the front. */
+/* Removes and returns the first word: the text up to the next space, or all of it. */
 static struct span
 cut_word(struct span *s)
 {
@@ -155,7 +155,7 @@ find_path(const struct httpd *h, struct span target)
 	return NULL;
 }
 
-/* line: the request line without its CRLF. */
+/* Responds to the request with this request line, which is without its CRLF. */
 static void
 serve_request(struct httpd_conn *c, struct span line)
 {
@@ -204,8 +204,8 @@ conn_wait(struct httpd_conn *c, short what)
 }
 
 /*
- * Closing with unread input would reset the connection, and the client might lose the response: the
- * sending side is closed first, and input is discarded for a moment.
+ * Closes only the sending side and discards input for a moment. Closing with unread input would
+ * reset the connection, and the client could lose the response.
  */
 static void
 conn_begin_to_drain(struct httpd_conn *c)
@@ -237,13 +237,13 @@ conn_write(struct httpd_conn *c)
 		conn_wait(c, EV_WRITE);
 }
 
-/* True: a response is ready. */
+/* Responds if the request is complete or invalid. True if it has. */
 static bool
 head_is_whole(struct httpd_conn *c)
 {
 	const char *head = buf_str(&c->in), *line_end = strstr(head, "\r\n");
 
-	if (strlen(head) < c->in.len) /* a NUL */
+	if (strlen(head) < c->in.len) /* contains a NUL */
 		respond(c, 400, NULL, false);
 	else if (strstr(head, HEAD_END) && line_end)
 		serve_request(c, (struct span){ head, (size_t)(line_end - head) });
@@ -320,7 +320,7 @@ close_oldest(struct httpd *h)
 	conn_close(c);
 }
 
-/* Takes fd. A request is mostly there already, and is served before the next accept. */
+/* Takes fd. Reads at once: most requests have already arrived. */
 static void
 conn_new(struct httpd *h, int fd)
 {
@@ -393,7 +393,7 @@ union address {
 	struct sockaddr_in6 v6;
 };
 
-/* "ADDR:PORT" -> an address of *size bytes. 0 or -EINVAL. */
+/* Parses "ADDR:PORT" into *out, of *size bytes. 0 or -EINVAL. */
 static int
 read_address(const char *where, union address *out, socklen_t *size)
 {
@@ -421,7 +421,7 @@ read_address(const char *where, union address *out, socklen_t *size)
 	return inet_pton(AF_INET, host, &out->v4.sin_addr) == 1 ? 0 : -EINVAL;
 }
 
-/* A descriptor bound to the address, or -errno. */
+/* Returns a socket bound to the address, or -errno. */
 static int
 bind_to(const char *where)
 {
@@ -443,7 +443,7 @@ bind_to(const char *where)
 	return r;
 }
 
-/* A listening descriptor and its port, or -errno. */
+/* Returns a listening socket and sets *port, or returns -errno. */
 static int
 listen_at(const char *where, int *port)
 {
@@ -462,7 +462,7 @@ listen_at(const char *where, int *port)
 	return fd;
 }
 
-/* Without listen() no client is taken away from the program that may listen there a moment later. */
+/* Only binds. After listen() a client could connect here instead of to the real program. */
 int
 httpd_check(const char *where)
 {

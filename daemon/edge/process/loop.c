@@ -27,7 +27,7 @@ struct loop {
 	struct later *first, **last;
 	struct signal_handler signal[MAX_SIGNALS];
 	size_t n_signals;
-	uint64_t turn; /* how many ended */
+	uint64_t turn; /* number of finished turns */
 	bool stopped;
 };
 
@@ -38,7 +38,7 @@ struct alarm {
 	void *arg;
 };
 
-/* libevent may repeat itself thousands of times a second: one line a minute is enough to act on. */
+/* Logs at most one warning a minute: libevent may repeat one thousands of times a second. */
 static void
 on_libevent_log(int severity, const char *text)
 {
@@ -60,11 +60,11 @@ on_libevent_log(int severity, const char *text)
 	suppressed = 0;
 }
 
-/* Only broken invariants inside libevent come here; its default would end the program quietly. */
+/* Called for internal errors of libevent. Its default would exit without a message. */
 static void
 on_libevent_fatal(int err)
 {
-	log_error("libevent gave up", LOG_INT("code", err));
+	log_error("fatal error in libevent", LOG_INT("code", err));
 	log_stop();
 	abort();
 }
@@ -94,7 +94,7 @@ loop_new(struct loop **out)
 	return 0;
 }
 
-/* What is queued meanwhile carries a later turn's number, and waits for its end. */
+/* Runs the queued jobs. Jobs queued meanwhile have a later turn number and wait for its end. */
 static void
 run_later(struct loop *l)
 {
@@ -132,7 +132,8 @@ loop_base(struct loop *l)
 }
 
 /*
- * Nobody looks at them any more, or they would end the process: kept for the program it may become.
+ * Blocks the handled signals after the loop: their default action would end the process. They stay
+ * pending for the program that reexec starts.
  */
 static void
 hold_signals(const struct loop *l)
@@ -224,7 +225,7 @@ loop_on_signal(struct loop *l, int signo, void (*fn)(void *arg), void *arg)
 		return -ENOMEM;
 	}
 	l->n_signals++;
-	/* The connd that this process was before held it back until now. */
+	/* hold_signals() of the connd that executed this program may have blocked it. */
 	(void)sigemptyset(&one);
 	(void)sigaddset(&one, signo);
 	(void)sigprocmask(SIG_UNBLOCK, &one, NULL);
@@ -238,7 +239,7 @@ on_alarm(evutil_socket_t fd, short what, void *arg)
 	uint64_t rung;
 
 	(void)what;
-	/* EAGAIN: it was set anew between the poll and this call. */
+	/* EAGAIN: the alarm was set again between the poll and this call. */
 	if (read(fd, &rung, sizeof rung) == (ssize_t)sizeof rung)
 		a->fn(a->arg);
 }
@@ -288,11 +289,11 @@ alarm_set(struct alarm *a, int64_t boot_ms)
 
 	if (boot_ms != INT64_MAX) {
 		if (boot_ms < 1)
-			boot_ms = 1; /* all zero would switch it off */
+			boot_ms = 1; /* 0 would disarm the timer */
 		at.it_value.tv_sec = boot_ms / 1000;
 		at.it_value.tv_nsec = boot_ms % 1000 * 1000000;
 	}
-	/* Fails only on a bad descriptor or time: broken invariants. */
+	/* Fails only for an invalid descriptor or time, which would be a bug. */
 	if (timerfd_settime(a->fd, TFD_TIMER_ABSTIME, &at, NULL) < 0)
 		abort();
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The event loop: one event_base, the signals, boot-time alarms, and work put off until the turn is
- * over.
+ * The event loop: one event_base, signals, boot-time alarms, and jobs that run after a turn.
  *
- * Owns the base and decides when it ends. Whatever libevent may still report on must not be freed
- * inside a callback: it is handed to loop_after_turn(). The same queue is how a busy connection
- * gives way to the others.
+ * Objects with pending events must not be freed inside a callback of libevent: free them in a job
+ * of loop_after_turn(). A busy connection uses the same queue to let others run.
  */
 #pragma once
 
@@ -17,20 +15,21 @@
 struct event_base;
 struct loop;
 
-/* libevent's memory, log and fatal callbacks through ours. Before any other use of libevent. */
+/* Sets libevent's allocator, log and fatal callbacks. Call it before any other use of libevent. */
 void loop_global_init(void);
 
 MUST_CHECK int loop_new(struct loop **out); /* 0 or -ENOMEM */
-struct loop *loop_free(struct loop *l); /* runs what is still put off; NULL is fine; returns NULL */
+struct loop *loop_free(struct loop *l);     /* runs the queued jobs; l may be NULL; returns NULL */
 struct event_base *loop_base(struct loop *l);
 
-/* Turns until loop_stop(). 0, or -EIO when the kernel's poller gave up. */
+/* Runs until loop_stop(). 0, or -EIO when polling fails. */
 MUST_CHECK int loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 
 /*
- * Work for the end of this turn, embedded in the object it is about. Queued at most once at a time;
- * what is queued while the queue runs comes after the next turn, which then does not sleep.
+ * A job that runs after the current turn; embedded in the object it works on. Queuing it again
+ * while it is queued has no effect. A job queued by another job runs after the next turn, which
+ * does not wait for events.
  */
 struct later {
 	struct later *next;
@@ -39,17 +38,17 @@ struct later {
 	bool queued;
 };
 void loop_after_turn(struct loop *l, struct later *job);
-void loop_forget(struct loop *l, struct later *job); /* not queued: fine */
+void loop_forget(struct loop *l, struct later *job); /* does nothing if job is not queued */
 
-/* Calls fn on each arrival of the signal until the loop is freed. 0 or -ENOMEM. */
+/* Calls fn for each signal signo until the loop is freed. 0 or -ENOMEM. */
 MUST_CHECK int loop_on_signal(struct loop *l, int signo, void (*fn)(void *arg), void *arg);
 
 /*
- * One alarm at a time, on CLOCK_BOOTTIME: it goes off after a suspend too, when libevent's own
- * timers (CLOCK_MONOTONIC) still have the whole time ahead of them.
+ * A timer on CLOCK_BOOTTIME, which counts suspended time. libevent's own timers use
+ * CLOCK_MONOTONIC, which does not, so they are late after a suspend.
  */
 struct alarm;
 MUST_CHECK int alarm_new(struct alarm **out, struct loop *l, void (*fn)(void *arg), void *arg);
 struct alarm *alarm_free(struct alarm *a);
-/* Replaces the time; INT64_MAX: off. A time gone by rings in the next turn. */
+/* Sets the time; INT64_MAX: off. For a time in the past, fn is called in the next turn. */
 void alarm_set(struct alarm *a, int64_t boot_ms);

@@ -14,11 +14,11 @@
 #include "base/clock.h"
 
 static struct sockaddr_un address;
-static socklen_t address_size; /* 0: nobody listens */
+static socklen_t address_size; /* 0: no $NOTIFY_SOCKET */
 static int64_t watchdog_usec;
 static char last_status[NOTIFY_STATUS_SIZE];
 
-/* Lost datagrams are the service manager's loss: nothing here depends on them. */
+/* Ignores errors: nothing here depends on the delivery. */
 static void
 notify_send(const char *text)
 {
@@ -54,7 +54,7 @@ notify_init(void)
 		address.sun_family = AF_UNIX;
 		memcpy(address.sun_path, path, n);
 		if (path[0] == '@')
-			address.sun_path[0] = '\0'; /* abstract: no NUL at the end either */
+			address.sun_path[0] = '\0'; /* an abstract name has no NUL at the end */
 		address_size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
 	}
 	(void)unsetenv("NOTIFY_SOCKET");
@@ -122,7 +122,7 @@ notify_status(const char *text)
 		return;
 	(void)snprintf(last_status, sizeof last_status, "%s", text);
 	(void)snprintf(message, sizeof message, "STATUS=%s", last_status);
-	/* A line break would begin another assignment. */
+	/* A line break would start another assignment. */
 	for (char *p = message; *p; p++)
 		if (*p == '\n')
 			*p = ' ';

@@ -12,8 +12,8 @@
 #include "base/mem.h"
 #include "edge/process/notify.h"
 
-#define GRACE_S        10 /* then READY=1 is sent without data, too */
-#define EXTEND_EVERY_S 5  /* while [require] is not met */
+#define GRACE_S        10 /* without [require], READY=1 is sent after this time in any case */
+#define EXTEND_EVERY_S 5  /* how often to extend the start time-out for [require] */
 #define EXTEND_BY_MS   15000
 
 struct ready {
@@ -24,8 +24,8 @@ struct ready {
 	char hindrance[READY_WHY_SIZE]; /* "": none */
 	char awaited[READY_WHY_SIZE]; /* the keys of [require] that the log named last as missing */
 	bool begun, grace_over, stopped;
-	bool is_ready; /* READY=1 is sent */
-	bool had_data; /* "ready" is logged */
+	bool is_ready; /* READY=1 has been sent */
+	bool had_data; /* "ready" has been logged */
 };
 
 static bool
@@ -35,7 +35,7 @@ lacks_key(const struct ready *r, int64_t now_ms, const struct config_require *ke
 	    r->replica, now_ms, key->kind, span_of(key->key), r->config->require.max_age_ms);
 }
 
-/* The first of [require] that is not there, or too old; NULL: none. */
+/* Returns the first key of [require] that is missing or too old; NULL if there is none. */
 static const struct config_require *
 first_lack(const struct ready *r, int64_t now_ms)
 {
@@ -47,7 +47,10 @@ first_lack(const struct ready *r, int64_t now_ms)
 	return NULL;
 }
 
-/* Their names, as [require] spells them, as many as fit. Returns the number of all of them. */
+/*
+ * Writes the names of the keys of [require] that are missing or too old, as many as fit. Returns
+ * their number.
+ */
 static size_t
 name_lacks(const struct ready *r, int64_t now_ms, char *to, size_t size)
 {
@@ -110,7 +113,7 @@ ready_now(const struct ready *r, const struct config_require **lacks)
 	return !*r->hindrance && !*lacks && st.state != NOT_READY && st.state != EXPIRED;
 }
 
-/* The state is NOT_READY or EXPIRED. */
+/* Returns why no lookups are served. The state must be NOT_READY or EXPIRED. */
 static const char *
 why_not_served(const struct ready *r, const struct replica_status *st)
 {
@@ -134,7 +137,7 @@ ready_why_not(const struct ready *r, char why[static READY_WHY_SIZE])
 	if (*r->hindrance)
 		(void)snprintf(why, READY_WHY_SIZE, "%s", r->hindrance);
 	else if (n > 0)
-		(void)snprintf(why, READY_WHY_SIZE, "%s %s not there, or too old%s%s", lacks,
+		(void)snprintf(why, READY_WHY_SIZE, "%s %s missing or too old%s%s", lacks,
 		    n > 1 ? "are" : "is", *st.last_error ? ": " : "", st.last_error);
 	else
 		(void)snprintf(why, READY_WHY_SIZE, "%s", why_not_served(r, &st));
@@ -179,7 +182,7 @@ ready_check(struct ready *r)
 	log_ready(r, &st);
 	r->had_data = st.state != NOT_READY;
 	if (r->is_ready)
-		return; /* the data has come after the grace */
+		return; /* the data has come after the grace time */
 	r->is_ready = true;
 	(void)event_del(r->timer);
 	notify_ready();
@@ -197,7 +200,7 @@ log_awaited(struct ready *r)
 		return;
 	(void)snprintf(r->awaited, sizeof r->awaited, "%s", names);
 	replica_status(r->replica, clock_boot_ms(), &st);
-	log_warn("not ready: required keys are not there, or too old", LOG_STR("keys", names),
+	log_warn("not ready: required keys are missing or too old", LOG_STR("keys", names),
 	    LOG_STR("reason", st.last_error));
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When the service manager gets READY=1, and the status line meanwhile. With [require]: when those
- * keys are there and young enough. Without: when there is any data, or after 10 s, with a warning.
+ * Decides when to send READY=1 to the service manager, and keeps its status line. With [require]:
+ * when those keys are present and recent enough. Without: when there is data, or after 10 s, then
+ * with a warning.
  */
 #pragma once
 
@@ -14,28 +15,26 @@
 
 struct ready;
 
-/* config: borrowed until the next ready_use(). 0 or -ENOMEM. */
+/* Borrows replica and config; config until the next ready_use(). 0 or -ENOMEM. */
 MUST_CHECK int ready_new(
     struct ready **out, struct loop *loop, struct replica *replica, const struct config *config);
 void ready_use(struct ready *r, const struct config *config); /* on reload */
-/* connd can ask its manager: READY=1 may be sent with the next ready_check(), and not before. */
+/* Allows READY=1 from the next ready_check() on: connd can now send requests to the manager. */
 void ready_begin(struct ready *r);
-/* After every turn of the replica: tells the service manager what has changed. */
+/* Sends what has changed to the service manager. Call it after every turn of the replica. */
 void ready_check(struct ready *r);
-bool ready_is(const struct ready *r); /* is READY=1 sent? */
+bool ready_is(const struct ready *r); /* true if READY=1 has been sent */
 
 #define READY_WHY_SIZE 640
 
-/* Clients cannot connect, whatever the data: a sentence, copied. NULL: they can again. */
+/* Clients cannot connect: sentence says why, and is copied. NULL: they can again. */
 void ready_hinder(struct ready *r, const char *sentence);
 /*
- * Is what is needed there at this moment? It may have been, and have grown too old since. When it
- * is not, *lacks is the first key of [require] that is missing (NULL: something else is).
+ * True if connd is ready at this moment: it may have been ready, and its data may have become too
+ * old since. If not, *lacks is the first missing key of [require], or NULL for another reason.
  */
 bool ready_now(const struct ready *r, const struct config_require **lacks);
-/*
- * False: it is ready now. True: why holds the reason, with the names of all keys that are missing.
- */
+/* True if connd is not ready now; why is then a sentence with the names of missing keys. */
 bool ready_why_not(const struct ready *r, char why[static READY_WHY_SIZE]);
-void ready_stop(struct ready *r); /* nothing is sent or logged any more */
+void ready_stop(struct ready *r); /* sends and logs nothing from now on */
 struct ready *ready_free(struct ready *r);

@@ -18,8 +18,8 @@ struct reexec_check;
 
 /*
  * Spawns `PATH --check --config FILE`, with --online when the manager has to be asked; done(env,
- * why) is called once, within 15 s (60 s online); why is NULL when all is well, else the faults that
- * the program reported. 0 or -errno. A check that is freed is not reported.
+ * why) is called once, within 15 s (60 s online); why is NULL when all is well, else the faults
+ * that the program reported. 0 or -errno. A check that is freed is not reported.
  */
 MUST_CHECK int reexec_check_new(struct reexec_check **out, struct loop *loop,
     const char *config_path, bool online, void (*done)(void *env, const char *why), void *env);

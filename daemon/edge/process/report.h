@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What Status and the metrics show of the parts that edge/socket may not include: the manager, the
- * token, the held call, the snapshot. connd/app_report.c fills it when somebody asks. Strings are
+ * What Status and the metrics show of parts that edge/socket must not include: the manager, the
+ * token, the held request, the snapshot. connd/app_report.c fills it on request. Strings are
  * borrowed until the caller returns to the loop.
  */
 #pragma once
@@ -9,44 +9,45 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Unknown parts are left out of Status and of the metrics. Zero is unknown or absent throughout. */
+/* Zero means unknown or absent; Status and the metrics then leave the member out. */
 enum report_push {
 	REPORT_PUSH_UNKNOWN,
 	REPORT_PUSH_OFF,     /* [manager] push = no */
-	REPORT_PUSH_HELD,    /* a call is held at the manager: a change arrives at once */
-	REPORT_PUSH_POLLING, /* no call is held: a change arrives with the next sync */
+	REPORT_PUSH_HELD,    /* the manager holds a request: a change arrives at once */
+	REPORT_PUSH_POLLING, /* a change arrives with the next sync */
 };
 
 enum report_snapshot {
 	REPORT_SNAPSHOT_UNKNOWN,
 	REPORT_SNAPSHOT_OFF,     /* no [snapshot] path */
-	REPORT_SNAPSHOT_CURRENT, /* the disk holds what is served */
-	REPORT_SNAPSHOT_BEHIND,  /* newer content is being written */
-	REPORT_SNAPSHOT_FAILING, /* the last write failed, or its key cannot be read */
+	REPORT_SNAPSHOT_CURRENT, /* the served data is on disk */
+	REPORT_SNAPSHOT_BEHIND,  /* newer data is being written */
+	REPORT_SNAPSHOT_FAILING, /* the last write failed, or the key cannot be read */
 };
 
 struct report {
 	struct {
-		const char *url; /* the one in use */
-		const char *organization_name, *deployment_name,
-		    *workspace_name; /* NULL: unknown */
+		const char *url; /* the URL in use */
+		/* NULL: unknown */
+		const char *organization_name, *deployment_name, *workspace_name;
 	} manager;
 	struct {
 		const char *path;
-		bool passed; /* by the service manager */
+		bool passed; /* passed by the service manager */
 	} socket;
-	const char *metrics; /* where they are served, as configured; NULL: nowhere */
+	const char *metrics; /* the configured address; NULL: off */
 	struct {
 		int64_t expires_s;     /* since 1970, UTC; 0: never, or unknown */
 		int64_t family_ends_s; /* when it can be renewed no more; likewise */
 	} token;
 	struct {
 		enum report_push state;
-		const char *why; /* of POLLING, or NULL: a sentence without its full stop */
+		/* of REPORT_PUSH_POLLING: a sentence without its full stop, or NULL */
+		const char *why;
 	} push;
 	struct {
 		enum report_snapshot state;
-		const char *why; /* of FAILING, or NULL */
+		const char *why; /* of REPORT_SNAPSHOT_FAILING, or NULL */
 	} snapshot;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * core's states and kinds under their names on the wire. core and proto never include each other,
- * so each has its own enum; the assertions below keep the two in step.
+ * Converts core's states and kinds to proto's. core and proto do not include each other, so each
+ * has its own enum; the assertions below ensure that the values are the same.
  */
 #pragma once
 

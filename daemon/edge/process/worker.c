@@ -13,7 +13,7 @@
 
 #include "base/mem.h"
 
-#define NICE 5 /* a question that comes meanwhile gets the processor */
+#define NICE 5 /* the loop's thread gets the processor first */
 
 struct worker {
 	struct event *event;
@@ -21,11 +21,11 @@ struct worker {
 	pthread_t thread;
 	bool thread_runs;
 
-	pthread_mutex_t lock; /* of all below */
+	pthread_mutex_t lock; /* protects all members below */
 	pthread_cond_t wake, ran;
 	struct work *waiting, **last;
 	struct work *running;
-	struct work *over, **last_over; /* has run; its done() is to be called */
+	struct work *over, **last_over; /* has run; done() must be called */
 	bool ending;
 };
 
@@ -56,7 +56,7 @@ run(void *arg)
 	static const uint64_t one = 1;
 	struct worker *t = arg;
 
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* on Linux: of this thread */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* on Linux: only this thread */
 	(void)pthread_mutex_lock(&t->lock);
 	for (;;) {
 		t->running = take(&t->waiting, &t->last);
@@ -72,7 +72,7 @@ run(void *arg)
 		put(&t->last_over, t->running);
 		t->running = NULL;
 		(void)pthread_cond_signal(&t->ran);
-		(void)!write(t->fd, &one, sizeof one); /* full: the loop has been told already */
+		(void)!write(t->fd, &one, sizeof one); /* fails only if already signalled */
 	}
 	(void)pthread_mutex_unlock(&t->lock);
 	return NULL;
@@ -86,7 +86,7 @@ on_over(evutil_socket_t fd, short what, void *arg)
 	uint64_t n;
 
 	(void)what;
-	(void)!read(fd, &n, sizeof n); /* only the wake-up counts */
+	(void)!read(fd, &n, sizeof n); /* resets the eventfd */
 	for (;;) {
 		(void)pthread_mutex_lock(&t->lock);
 		w = take(&t->over, &t->last_over);
@@ -108,7 +108,7 @@ worker_do(struct worker *t, struct work *w)
 	(void)pthread_mutex_unlock(&t->lock);
 }
 
-/* Takes w out of a list; false: it is not in it. */
+/* Removes w from a list. False if it is not in the list. */
 static bool
 unlink_from(struct work **first, struct work ***last, struct work *w)
 {
@@ -135,7 +135,7 @@ worker_forget(struct worker *t, struct work *w)
 	w->queued = false;
 }
 
-/* Signals are the loop's. */
+/* Blocks all signals in the new thread: the loop handles them. */
 static int
 start_thread(struct worker *t)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A thread beside the loop, for what is long and pure: reading a page, finishing a generation,
- * wiping an old one; and, first of all, for loading libcurl. One piece of work at a time, in order;
- * the loop goes on answering meanwhile.
+ * A thread for slow work, so that the loop can serve lookups meanwhile: reading a page, finishing a
+ * generation, wiping an old one, and, first of all, loading libcurl. It runs one piece of work at a
+ * time, in order.
  *
- * Work touches only what is handed over with it, until its done() has been called.
+ * Work must touch only data that no other thread touches until its done() has been called.
  */
 #pragma once
 
@@ -15,17 +15,17 @@
 
 struct worker;
 
-/* Embedded in the object it is about. */
+/* Embedded in the object it works on. */
 struct work {
 	struct work *next;
-	void (*run)(struct work *w);  /* in the thread */
-	void (*done)(struct work *w); /* in the loop, later */
+	void (*run)(struct work *w);  /* runs in the thread */
+	void (*done)(struct work *w); /* runs in the loop, later */
 	bool queued;                  /* from worker_do() to done() */
 };
 
 MUST_CHECK int worker_new(struct worker **out, struct loop *loop); /* 0 or -errno */
-void worker_do(struct worker *t, struct work *w);                  /* not while it is queued */
-/* Waits until it has run, a few milliseconds; done() is not called. Not queued: fine. */
+void worker_do(struct worker *t, struct work *w);                  /* w must not be queued */
+/* Waits until w has run, and does not call done(). Does nothing if w is not queued. */
 void worker_forget(struct worker *t, struct work *w);
-/* Ends the thread when all that is queued has run. NULL is fine; returns NULL. */
+/* Waits until all queued work has run, and ends the thread. t may be NULL. Returns NULL. */
 struct worker *worker_free(struct worker *t);

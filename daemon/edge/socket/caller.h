@@ -39,7 +39,10 @@ MUST_CHECK enum permission caller_may_read(
 MUST_CHECK enum permission caller_may_read_any(struct caller *c, const struct acl *acl);
 /* Is the caller root or connd's own user? They see Status as it is, whatever the rules say. */
 bool caller_is_owner(const struct caller *c);
-/* May the caller have connd do something (Refresh)? Root, its own user, and users named by admin rules. */
+/*
+ * May the caller have connd do something (Refresh)? Root, its own user, and users named by admin
+ * rules.
+ */
 MUST_CHECK enum permission caller_may_administer(struct caller *c, const struct acl *acl);
 /* May the caller see Status? Who may read any key may, and who may administer. */
 MUST_CHECK enum permission caller_may_see_status(struct caller *c, const struct acl *acl);

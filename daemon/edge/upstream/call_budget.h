@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How fast the manager may be called. The hosted API grants a token 25 requests a second; connd
- * takes half of them, so that others may share the token, and few enough in a row that no second
- * holds more.
+ * Limits the rate of requests to the manager. The hosted API allows 25 requests per second and
+ * token. connd uses about half of that, because others may share the token, and limits bursts so
+ * that no second has more than 25.
  */
 #pragma once
 
 #include <stdint.h>
 
 struct call_budget {
-	int64_t paid_ms; /* calls are paid for up to this time */
+	int64_t paid_ms; /* the time up to which calls have used the budget */
 };
 
-/* Takes one call. How many ms it has to wait; 0: none. */
+/* Takes one call from the budget. Returns how many ms it must wait; 0: send it now. */
 int64_t call_budget_take(struct call_budget *b, int64_t now_ms);

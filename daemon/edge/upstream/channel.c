@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* libcurl's multi interface on the loop: its sockets, its timer, and the ends of its transfers. */
+/* libcurl's multi interface on the event loop: sockets, timer, and ends of transfers. */
 #include "edge/upstream/fetch_internal.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 #define CONNECTIONS 4
 
-/* One socket libcurl watches, its resolver's and wakeup ones among them. */
+/* One socket that libcurl watches, including those of its resolver and wake-up. */
 struct socket_watch {
 	struct event *event;
 	struct channel *channel;
@@ -18,7 +18,7 @@ struct socket_watch {
 
 /* --- ends --------------------------------------------------------------------------------- */
 
-/* libcurl may have forgotten its transfers: none of them would ever end. */
+/* Ends all transfers: after an error libcurl may never report their ends. */
 static void
 fail_all(struct channel *c)
 {
@@ -27,7 +27,7 @@ fail_all(struct channel *c)
 	c->retired = true;
 }
 
-/* Every transfer ends here, at a turn's end, when libcurl is not on the stack. */
+/* Ends the finished transfers after a turn of the loop, when no libcurl function is running. */
 static void
 on_reap(struct later *job)
 {
@@ -42,7 +42,7 @@ on_reap(struct later *job)
 	while (!c->broken && (message = libcurl.multi_info_read(c->multi, &left))) {
 		if (message->msg != CURLMSG_DONE)
 			continue;
-		code = message->data.result; /* the message dies with the handle */
+		code = message->data.result; /* fetch_end() frees the message */
 		f = NULL;
 		(void)libcurl.easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &f);
 		fetch_end(f, code);
@@ -54,7 +54,7 @@ on_reap(struct later *job)
 }
 
 static void
-is_broken(struct channel *c)
+mark_broken(struct channel *c)
 {
 	c->broken = true;
 	loop_after_turn(c->upstream->loop, &c->reap);
@@ -63,8 +63,8 @@ is_broken(struct channel *c)
 /* --- libcurl's events --------------------------------------------------------------------- */
 
 /*
- * Resolver threads begin in here and may outlive all of us. Signals are the loop's: those threads
- * inherit a mask that blocks them.
+ * libcurl starts resolver threads in here, which may run for long. Signals are for the loop's
+ * thread, so those threads inherit a mask that blocks all of them.
  */
 static void
 drive(struct channel *c, curl_socket_t fd, int mask)
@@ -78,9 +78,9 @@ drive(struct channel *c, curl_socket_t fd, int mask)
 	code = libcurl.multi_socket_action(c->multi, fd, mask, &running);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (code != CURLM_OK) {
-		log_warn("libcurl gave up its transfers: they are begun anew",
+		log_warn("libcurl failed: its transfers start over",
 		    LOG_STR("reason", libcurl.multi_strerror(code)));
-		is_broken(c);
+		mark_broken(c);
 	}
 	loop_after_turn(c->upstream->loop, &c->reap);
 }
@@ -106,7 +106,7 @@ on_socket_ready(evutil_socket_t fd, short what, void *arg)
 	drive(w->channel, fd, mask);
 }
 
-/* libcurl wants to be called back in ms; never from here, we are inside it. */
+/* Sets libcurl's timer. Must not call back from here, because we are inside libcurl. */
 static int
 on_curl_timer(CURLM *multi, long ms, void *arg)
 {
@@ -118,7 +118,7 @@ on_curl_timer(CURLM *multi, long ms, void *arg)
 		return event_del(c->timer);
 	if (event_add(c->timer, &tv) == 0)
 		return 0;
-	is_broken(c);
+	mark_broken(c);
 	return -1;
 }
 
@@ -177,11 +177,11 @@ on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *watch)
 		w = socket_watch_new(c, fd);
 	if (w && watch_for(w, fd, what) == 0)
 		return 0;
-	is_broken(c);
+	mark_broken(c);
 	return -1;
 }
 
-/* --- beginning and end -------------------------------------------------------------------- */
+/* --- creation and destruction ------------------------------------------------------------- */
 
 static int
 set_up_multi(struct channel *c)
@@ -232,7 +232,7 @@ channel_free(struct channel *c)
 	loop_forget(c->upstream->loop, &c->reap);
 	while (c->first)
 		fetch_free(c->first);
-	/* It still calls on_curl_socket() meanwhile. */
+	/* Before the timer: multi_cleanup() still calls on_curl_socket() and on_curl_timer(). */
 	if (c->multi)
 		(void)libcurl.multi_cleanup(c->multi);
 	if (c->timer)

@@ -7,7 +7,8 @@
 
 #include "base/mem.h"
 
-#define DEADLINE_SLACK_MS  1000 /* libcurl's own time-out comes first, and has the better reason */
+/* libcurl's own time-out has the better reason, so it must come first. */
+#define DEADLINE_SLACK_MS  1000
 #define RETRY_AFTER_MAX_MS 86400000
 
 /* --- the end of a fetch ------------------------------------------------------------------- */
@@ -41,7 +42,7 @@ fetch_free(struct fetch *f)
 	mem_free(f);
 }
 
-/* libcurl's own words name neither the socket nor the reason. */
+/* Writes a reason with the socket's path: libcurl's message lacks it and the system error. */
 static void
 explain_socket(struct fetch *f)
 {
@@ -49,10 +50,10 @@ explain_socket(struct fetch *f)
 
 	(void)libcurl.easy_getinfo(f->easy, CURLINFO_OS_ERRNO, &os_errno);
 	(void)snprintf(f->peer_why, sizeof f->peer_why, "cannot connect to %s: %s", f->socket_path,
-	    os_errno ? strerror((int)os_errno) : "no answer");
+	    os_errno ? strerror((int)os_errno) : "no response");
 }
 
-/* The same failure reads the same each time: no measured times. */
+/* Returns the reason. Avoids messages with measured times, so that a repeated failure is equal. */
 static const char *
 reason_of(const struct fetch *f, CURLcode code)
 {
@@ -72,10 +73,10 @@ set_end(struct fetch_result *r, const struct fetch *f, CURLcode code)
 		r->end = FETCH_ANSWERED;
 	} else if (f->body_cut || code == CURLE_FILESIZE_EXCEEDED) {
 		r->end = FETCH_TOO_BIG;
-		r->reason = "the response is larger than a page may be";
+		r->reason = "the response is larger than the limit of a page";
 	} else if (f->head_cut) {
 		r->end = FETCH_BAD;
-		r->reason = "the response's header fields or trailers do not end";
+		r->reason = "the header fields or trailers of the response are too long";
 	} else if (code == CURLE_OUT_OF_MEMORY || f->body.error) {
 		r->end = FETCH_FAILED;
 		r->reason = "out of memory";
@@ -95,7 +96,7 @@ fetch_end(struct fetch *f, CURLcode code)
 	(void)libcurl.easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &content_type);
 	r.status = (int)status;
 	r.content_type = content_type;
-	if (retry_after_s > 0) /* a date that has gone by reads as a negative time */
+	if (retry_after_s > 0) /* negative for a date in the past */
 		r.retry_after_ms = retry_after_s < RETRY_AFTER_MAX_MS / 1000
 				       ? (int64_t)retry_after_s * 1000
 				       : RETRY_AFTER_MAX_MS;
@@ -109,7 +110,7 @@ fetch_end(struct fetch *f, CURLcode code)
 	fetch_free(f);
 }
 
-/* libcurl has said nothing for longer than it was given, out of memory perhaps. */
+/* Ends a fetch that libcurl has not ended in time; it may be out of memory. */
 static void
 on_deadline(evutil_socket_t fd, short what, void *arg)
 {
@@ -129,7 +130,7 @@ look_at(const char *path, struct stat *st)
 {
 	struct stat now;
 
-	memset(st, 0, sizeof *st); /* padding too: it is compared whole */
+	memset(st, 0, sizeof *st); /* includes padding, because memcmp() compares it */
 	if (!path || stat(path, &now) < 0)
 		return;
 	st->st_dev = now.st_dev;
@@ -139,7 +140,7 @@ look_at(const char *path, struct stat *st)
 	st->st_ctim = now.st_ctim;
 }
 
-/* Notes what the files are now. True: one is not what it was. */
+/* Stores the state of the TLS files. True if one has changed since the last call. */
 static bool
 tls_files_changed(struct upstream *u)
 {
@@ -172,8 +173,8 @@ upstream_tidy(struct upstream *u)
 }
 
 /*
- * The channel for the next fetch. When a file that TLS uses has been replaced, it is a new one: the
- * old one's connections were made under the old files, and its fetches end with it.
+ * Returns the channel for the next fetch. If a TLS file has changed, makes a new channel: the
+ * connections of the old one were made with the old files. Running fetches finish on the old one.
  */
 static int
 open_channel(struct upstream *u, struct channel **out)
@@ -262,7 +263,7 @@ upstream_retire(struct upstream *u)
 	upstream_tidy(u);
 }
 
-/* --- beginning and end -------------------------------------------------------------------- */
+/* --- creation and destruction ------------------------------------------------------------- */
 
 static int
 copy(char **to, const char *from)

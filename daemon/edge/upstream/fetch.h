@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP GET from the manager: a request in, a status and bytes out. The one user of libcurl, which
- * is loaded (libcurl.h) before the first fetch.
+ * HTTP GET requests to the manager through libcurl, which must be loaded before the first fetch
+ * (libcurl.h).
  *
- * Knows nothing of lists, or of what a status means. No redirect is followed, no proxy taken from
- * the environment, no .netrc read. Body, header fields and trailers have caps that compression
- * cannot get round; every fetch has a deadline of ours beside libcurl's. A fetch ends exactly once,
- * in its done(), never within upstream_fetch().
+ * This module does not interpret lists or status codes. It follows no redirects, takes no proxy
+ * from the environment and reads no .netrc. Body, header fields and trailers are limited in size as
+ * received. Every fetch has a deadline of its own besides libcurl's time-out. A fetch ends exactly
+ * once, by calling done(), never within upstream_fetch().
  */
 #pragma once
 
@@ -23,46 +23,49 @@
 
 struct upstream;
 
-/* Trust, addresses and time-outs as configured; all is copied. 0 or -ENOMEM. Does not need libcurl yet. */
+/* Copies TLS files, proxy and time-outs from config. Does not use libcurl yet. 0 or -ENOMEM. */
 MUST_CHECK int upstream_new(struct upstream **out, struct loop *loop, const struct config *config);
-/* Ends every fetch without its done(). NULL is fine; returns NULL. */
+/* Ends all fetches without calling done(). u may be NULL. Returns NULL. */
 struct upstream *upstream_free(struct upstream *u);
-/* Another takes its place: it frees itself when the last of its fetches is over. */
+/* Frees u after the last of its fetches has ended: another upstream has replaced it. */
 void upstream_retire(struct upstream *u);
 
 struct fetch_request {             /* borrowed for the call */
 	const char *url;           /* http: or https: */
-	const char *socket_path;   /* the server's Unix socket; NULL: where the URL says */
+	const char *socket_path;   /* the server's Unix socket; NULL: connect to the URL's host */
 	struct span token;         /* copied into locked memory, wiped with the fetch */
 	const char *if_none_match; /* NULL: none */
-	int64_t wait_s;  /* asks the server to hold its response that long (Prefer: wait); 0: no */
-	size_t max_body; /* as it is sent */
-	bool discard_body; /* it is counted and dropped */
+	int64_t wait_s;            /* Prefer: wait, how long the server may wait; 0: not sent */
+	size_t max_body;           /* bytes, before unpacking */
+	bool discard_body;         /* count the bytes of the body, but drop them */
 };
 
 enum fetch_end {
-	FETCH_ANSWERED,    /* there is a status; the body may be cut when it is not a 200 */
-	FETCH_UNREACHABLE, /* no response: name, connection, peer, TLS, time-out, broken off */
-	FETCH_TOO_BIG,     /* a 200 with more bytes than max_body */
-	FETCH_BAD,         /* a response that makes no sense: endless header fields */
-	FETCH_FAILED,      /* out of memory here */
+	FETCH_ANSWERED,    /* a response; its body may be cut if the status is not 200 */
+	FETCH_UNREACHABLE, /* no response: name, connection, peer, TLS, time-out, closed early */
+	FETCH_TOO_BIG,     /* a 200 with more than max_body bytes */
+	FETCH_BAD,         /* an invalid response: too many header fields */
+	FETCH_FAILED,      /* out of memory */
 };
 
 struct fetch_result { /* valid until done() returns */
 	enum fetch_end end;
 	int status;
-	struct payload *body;     /* as it was sent; may be moved out of */
-	const char *etag;         /* NULL: none, or one longer than LIMIT_ETAG */
+	struct payload *body;     /* as sent; done() may move its contents out */
+	const char *etag;         /* NULL: none, or longer than LIMIT_ETAG */
 	const char *content_type; /* NULL: none */
 	int64_t retry_after_ms;   /* 0: none */
-	bool held;                /* the server says that it waited (Preference-Applied) */
-	const char *reason;       /* for a person, when there is no response */
+	bool held;                /* the server waited (Preference-Applied) */
+	const char *reason;       /* a sentence for a person, without a response */
 };
 
 struct fetch;
 typedef void fetch_done(void *env, const struct fetch_result *result);
 
-/* 0; -ENOMEM, or -EPERM when the token's memory must be locked and cannot: done() is not called. */
+/*
+ * Starts a fetch. 0; or, without a call of done(), -ENOMEM, or -EPERM when the memory for the token
+ * must be locked and cannot be.
+ */
 MUST_CHECK int upstream_fetch(struct upstream *u, const struct fetch_request *request,
     fetch_done *done, void *env, struct fetch **out);
-void upstream_cancel(struct fetch *f); /* no done(); NULL is fine */
+void upstream_cancel(struct fetch *f); /* does not call done(); f may be NULL */

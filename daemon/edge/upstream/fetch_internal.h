@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What fetch.c (a fetch's life), fetch_setup.c (what libcurl is told of it) and channel.c (libcurl
- * on the loop) share; for nobody else.
+ * What fetch.c (the life of a fetch), fetch_setup.c (libcurl's options) and channel.c (libcurl on
+ * the loop) share. Include it only there.
  */
 #pragma once
 
@@ -14,25 +14,25 @@
 #include "edge/upstream/response_head.h"
 #include "edge/upstream/socket_peer.h"
 
-/* One CURLM: the connections it keeps, and the fetches that use them. */
+/* One CURLM: its open connections, and the fetches that use them. */
 struct channel {
 	struct upstream *upstream;
 	struct channel *next;
 	CURLM *multi;
 	struct event *timer;
-	struct fetch *first; /* all in flight */
+	struct fetch *first; /* the running fetches */
 	struct later reap;   /* libcurl must not be called from its own callbacks */
 	bool reaping;
-	bool broken;  /* libcurl has lost track of its transfers: all of them fail */
-	bool retired; /* no further fetch; it is freed after its last */
+	bool broken;  /* libcurl failed: all its fetches fail */
+	bool retired; /* takes no new fetch; freed after its last one */
 };
 
-/* The files that TLS trusts and shows. A channel has read them once. */
+/* The files that TLS uses. A channel reads them once. */
 enum tls_file { TLS_CA, TLS_CERT, TLS_KEY, N_TLS_FILES };
 
 struct upstream {
 	struct loop *loop;
-	struct channel *channels; /* the first is in use unless retired; the others end */
+	struct channel *channels; /* the first is in use unless retired; the others are ending */
 	struct stat tls_seen[N_TLS_FILES];
 	char *tls_file[N_TLS_FILES]; /* NULL: none configured */
 	char *pin, *proxy;
@@ -48,30 +48,30 @@ struct fetch {
 	CURL *easy;
 	struct arena *secret;            /* the Authorization field's text */
 	struct curl_slist authorization; /* its text is in `secret` */
-	struct curl_slist *fields;       /* all others; chained behind it */
+	struct curl_slist *fields;       /* all other fields; linked after it */
 	struct response_head head;
 	struct payload body;
 	bool discard_body;
-	bool body_cut; /* we ended it ourselves: enough was read to know */
-	bool head_cut; /* likewise, for too many header bytes */
+	bool body_cut; /* we aborted the transfer: the body is too long, or enough was read */
+	bool head_cut; /* we aborted the transfer: the header block is too long */
 	struct event *deadline;
 	fetch_done *done;
 	void *env;
 	char socket_path[LIMIT_SOCKET_PATH + 1]; /* "": no Unix socket */
-	int socket_fd;                           /* -1: a connection that was kept */
-	char peer_why[SOCKET_PEER_WHY_SIZE];     /* "": its peer was good */
+	int socket_fd;                           /* -1: a reused connection */
+	char peer_why[SOCKET_PEER_WHY_SIZE];     /* "": the peer is accepted */
 	char error[CURL_ERROR_SIZE];
 };
 
 /* channel.c */
 MUST_CHECK int channel_new(struct channel **out, struct upstream *u);
-MUST_CHECK int channel_add(struct channel *c, struct fetch *f); /* links it, too */
-struct channel *channel_free(struct channel *c);                /* its fetches, too; returns NULL */
+MUST_CHECK int channel_add(struct channel *c, struct fetch *f); /* starts the transfer */
+struct channel *channel_free(struct channel *c); /* frees its fetches, too; returns NULL */
 
 /* fetch.c */
 void fetch_end(struct fetch *f, CURLcode code); /* calls done() and frees it */
 void fetch_free(struct fetch *f);
-/* Frees channels and an upstream that nobody needs any more. Not from within libcurl. */
+/* Frees retired channels, and a retired upstream, without fetches. Not from within libcurl. */
 void upstream_tidy(struct upstream *u);
 
 /* fetch_setup.c: 0 or -errno. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What libcurl gets to know of a fetch: address, trust, request and caps. */
+/* Sets libcurl's options for a fetch: address, TLS, request and limits. */
 #include "edge/upstream/fetch_internal.h"
 
 #include <errno.h>
@@ -11,19 +11,19 @@
 #include "base/mem.h"
 
 #define CONNECT_TIMEOUT_MS 3000
-#define LOW_SPEED_BYTES    100 /* a second, for LOW_SPEED_S: a server that drips */
+#define LOW_SPEED_BYTES    100 /* per second: a slower response fails after LOW_SPEED_S */
 #define LOW_SPEED_S        15
-#define CONNECTION_LIFE_S  600 /* then certificates and addresses are looked at again */
+#define CONNECTION_LIFE_S  600 /* then certificates and addresses are checked again */
 #define CONNECTION_IDLE_S  118
-#define CA_CACHE_S         3600 /* a replaced file opens a channel of its own before that */
+#define CA_CACHE_S         3600 /* a replaced file is noticed earlier: it opens a new channel */
 /*
- * libcurl reads a hundred times in a row while there is something: no more than this times a
- * hundred stands between two lookups.
+ * libcurl reads up to a hundred times in a row before it returns to the loop, so at most a hundred
+ * times this many bytes delay a lookup.
  */
 #define READ_BYTES    4096
-#define REFUSAL_BYTES (64 * 1024) /* of a body that is not a list */
+#define REFUSAL_BYTES (64 * 1024) /* of the body of an error response */
 
-/* --- what comes back ---------------------------------------------------------------------- */
+/* --- receiving ---------------------------------------------------------------------------- */
 
 static size_t
 on_header(char *line, size_t size, size_t n, void *arg)
@@ -36,7 +36,7 @@ on_header(char *line, size_t size, size_t n, void *arg)
 	return 0;
 }
 
-/* Of a refusal the first part is enough: the rest, endless maybe, is not waited for. */
+/* Of an error response, reads only the first REFUSAL_BYTES: the rest may be endless. */
 static size_t
 on_body(char *p, size_t size, size_t n, void *arg)
 {
@@ -69,8 +69,8 @@ on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
 }
 
 /*
- * libcurl has a connection and has not sent a byte of this request. A kept one was judged when it
- * was made: what did not pass was closed.
+ * Called when libcurl has a connection and has not sent a byte of this request. Checks the peer of
+ * a new connection. A reused connection was checked when it was made.
  */
 static int
 on_connected(void *arg, char *ip, char *local_ip, int port, int local_port)
@@ -90,8 +90,8 @@ on_connected(void *arg, char *ip, char *local_ip, int port, int local_port)
 /* --- header fields ------------------------------------------------------------------------ */
 
 /*
- * The token goes into a locked page of its own and no further: libcurl reads the list's text in
- * place and copies it only into the request, which is wiped when it has been sent.
+ * Puts the token into a locked page of its own. libcurl reads the text there and copies it only
+ * into the request, which is wiped after it has been sent.
  */
 static int
 set_authorization(struct fetch *f, struct span token)
@@ -130,7 +130,7 @@ set_fields(struct fetch *f, const struct fetch_request *q)
 	char line[LIMIT_ETAG + 32];
 	int r = add_field(f, "Accept: application/json");
 
-	/* Unpacked in the worker: for libcurl the coding is none of its business. */
+	/* The worker unpacks the body, not libcurl. */
 	if (r == 0)
 		r = add_field(f, "Accept-Encoding: gzip");
 	if (r == 0 && q->if_none_match) {
@@ -150,15 +150,14 @@ set_fields(struct fetch *f, const struct fetch_request *q)
 /* --- options ------------------------------------------------------------------------------ */
 
 /*
- * libcurl reads a long, a curl_off_t or a pointer as the option's number says, whatever was
- * passed. /
+ * libcurl reads a long, a curl_off_t or a pointer by the option's number, so the type must match.
  */
 #define FITS(option, value)                                                                        \
 	_Generic((value), int : 0, long                                                            \
 		 : (option) / 10000 % 3 == 0, default                                              \
 		 : (option) / 10000 % 3 != 0)
 
-/* Remembers the first refusal: one check at the end is enough. */
+/* Keeps the first error, so that one check at the end is enough. */
 #define SET(option, value)                                                                         \
 	do {                                                                                       \
 		_Static_assert(FITS(option, value), "the type of " #option);                       \
@@ -174,10 +173,10 @@ set_transport(CURL *e, const struct upstream *u)
 
 	SET(CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= LIBCURL_QUICK_EXIT
-	/* A resolver thread may outlive the fetch: we do not wait for it. */
+	/* Do not wait for a resolver thread that outlives the fetch. */
 	SET(CURLOPT_QUICK_EXIT, 1L);
 #endif
-	/* Which of the two: the configuration's decision. */
+	/* The configuration decides which of the two is allowed. */
 #if LIBCURL_VERSION_NUM >= 0x075500
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -202,7 +201,7 @@ set_tls(CURL *e, const struct upstream *u)
 
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
-	/* A resumed session would not look at the certificate again; newer versions resume. */
+	/* A resumed session would not verify the certificate again. */
 	SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 #if LIBCURL_VERSION_NUM >= 0x075700
@@ -210,7 +209,7 @@ set_tls(CURL *e, const struct upstream *u)
 #endif
 	if (u->tls_file[TLS_CA]) {
 		SET(CURLOPT_CAINFO, u->tls_file[TLS_CA]);
-		SET(CURLOPT_CAPATH, NULL); /* these authorities and no others */
+		SET(CURLOPT_CAPATH, NULL); /* trust only ca_file */
 	}
 	if (cert) {
 		SET(CURLOPT_SSLCERT, cert);
@@ -222,9 +221,9 @@ set_tls(CURL *e, const struct upstream *u)
 }
 
 /*
- * The request's target: path and query, or all of the URL for a proxy that forwards. Said in so
- * many words because libcurl leaves the query out when it is short of memory, and asks another
- * question.
+ * Returns the request target: path and query, or the whole URL for a forwarding proxy. Set
+ * explicitly, because libcurl drops the query when it is out of memory, and so requests another
+ * list.
  */
 static const char *
 target_of(const char *url, bool forwarded)
@@ -243,7 +242,7 @@ set_request(CURL *e, struct fetch *f, const struct fetch_request *q)
 	SET(CURLOPT_URL, q->url);
 	SET(CURLOPT_REQUEST_TARGET, target_of(q->url, forwarded && !q->socket_path));
 	SET(CURLOPT_TIMEOUT_MS, (long)(f->channel->upstream->timeout_ms + q->wait_s * 1000));
-	/* A server that holds its response is silent, not slow. */
+	/* A server that holds its response sends nothing; that must not count as slow. */
 	SET(CURLOPT_LOW_SPEED_LIMIT, q->wait_s > 0 ? 0L : (long)LOW_SPEED_BYTES);
 	SET(CURLOPT_LOW_SPEED_TIME, q->wait_s > 0 ? 0L : (long)LOW_SPEED_S);
 	SET(CURLOPT_USERAGENT, "connd/" CONND_VERSION);

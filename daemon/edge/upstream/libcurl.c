@@ -22,14 +22,14 @@
 #define NEEDED         "libcurl 7.81.0 or newer, and not 7.88.0,"
 
 /*
- * Says to packaging tools, which read the programs' needs from ELF headers, that this one is needed
- * too: an ELF note as systemd's dlopen metadata specifies.
+ * An ELF note in the format of systemd's dlopen metadata: tells packaging tools, which read
+ * dependencies from ELF headers, that these libraries are needed, too.
  */
 #define NOTE_TEXT                                                                                  \
-	"[{\"feature\":\"https\",\"description\":\"asking the "                                    \
+	"[{\"feature\":\"https\",\"description\":\"requests to the "                               \
 	"manager\",\"priority\":\"required\","                                                     \
 	"\"soname\":[\"" SONAME "\"]},"                                                            \
-	"{\"feature\":\"https\",\"description\":\"wiping what its TLS holds\","                    \
+	"{\"feature\":\"https\",\"description\":\"wiping the memory of TLS\","                     \
 	"\"priority\":\"required\",\"soname\":[\"" OPENSSL_SONAME "\"]}]"
 
 struct note {
@@ -53,15 +53,15 @@ static int
 fail(const char *what, char why[static LIBCURL_WHY_SIZE])
 {
 	(void)snprintf(why, LIBCURL_WHY_SIZE,
-	    "%.300s; " NEEDED " is needed to ask the manager: install the package libcurl4 "
-	    "(Debian, Ubuntu: also libcurl4t64) or libcurl",
+	    "%.300s; " NEEDED " is needed for requests to the manager: install the package "
+	    "libcurl4 (Debian, Ubuntu: also libcurl4t64) or libcurl",
 	    what);
 	return -ELIBACC;
 }
 
 /*
- * OpenSSL allocates by ours. Before libcurl is there: some builds of it bring libssh, which uses
- * OpenSSL as soon as it is loaded.
+ * Makes OpenSSL use our allocator. Must run before libcurl is loaded: some builds of libcurl load
+ * libssh, which uses OpenSSL at once.
  */
 static int
 load_openssl(char why[static LIBCURL_WHY_SIZE])
@@ -76,12 +76,12 @@ load_openssl(char why[static LIBCURL_WHY_SIZE])
 		return fail(dlerror(), why);
 	set = dlsym(lib, "CRYPTO_set_mem_functions");
 	if (!set || !set(mem_alloc_at, mem_resize_at, mem_free_at))
-		return fail(OPENSSL_SONAME " is in use already", why);
+		return fail(OPENSSL_SONAME " was used before its allocator could be set", why);
 	done = true;
 	return 0;
 }
 
-/* The first function that is not in it, or NULL: all of them are. */
+/* Looks up all functions. Returns a sentence about the first missing one, or NULL. */
 static const char *
 find_functions(void *lib)
 {
@@ -101,8 +101,8 @@ is_usable(const curl_version_info_data *v)
 }
 
 /*
- * Before it had CURLOPT_QUICK_EXIT it waits for its resolver thread when a fetch ends, and lookups
- * with it: name servers that are silent are given up before our connecting is.
+ * Without CURLOPT_QUICK_EXIT libcurl waits for its resolver thread when a fetch ends, which blocks
+ * the loop. These options make the resolver give up before the connect time-out.
  */
 void
 libcurl_prepare(void)
@@ -129,7 +129,7 @@ libcurl_load(char why[static LIBCURL_WHY_SIZE])
 		return fail(dlerror(), why);
 	lack = find_functions(lib);
 	if (!lack && !is_usable(libcurl.version_info(CURLVERSION_NOW)))
-		lack = SONAME " is of another version";
+		lack = SONAME " has an unsupported version";
 	if (lack)
 		return fail(lack, why);
 	if (libcurl.global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free, mem_resize,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libcurl and OpenSSL, loaded when connd serves already. They bring two dozen libraries along, and to
- * load and initialise those takes longer than to open a snapshot of ten thousand objects; only the
- * manager is asked through them, so no lookup waits for that.
+ * Loads libcurl and OpenSSL at run time, after connd has begun to serve. Loading them and their two
+ * dozen libraries takes longer than opening a snapshot of ten thousand objects. Only requests to
+ * the manager need them, so no lookup waits for that.
  *
- * The one place that knows the library's file name and its package. What is done with its functions is
- * upstream.c's.
+ * Only this module knows the library's file name and package. fetch.c and its files use the
+ * functions.
  */
 #pragma once
 
@@ -13,10 +13,11 @@
 
 #include "base/attr.h"
 
-#define LIBCURL_WHY_SIZE   512
-#define LIBCURL_QUICK_EXIT 0x075700 /* 7.87.0 has CURLOPT_QUICK_EXIT; ask of LIBCURL_VERSION_NUM */
+#define LIBCURL_WHY_SIZE 512
+/* 7.87.0, the first version with CURLOPT_QUICK_EXIT. Compare with LIBCURL_VERSION_NUM. */
+#define LIBCURL_QUICK_EXIT 0x075700
 
-/* All that is used of it, once: curl_easy_init() is called as libcurl.easy_init(). */
+/* The functions in use. curl_easy_init() is called as libcurl.easy_init(). */
 #define LIBCURL_FUNCTIONS(X)                                                                       \
 	X(easy_cleanup)                                                                            \
 	X(easy_getinfo)                                                                            \
@@ -46,12 +47,12 @@ struct libcurl {
 
 extern struct libcurl libcurl; /* all NULL before libcurl_load() */
 
-/* The environment that it will find. In main(), before there is a thread. */
+/* Sets environment variables for libcurl. Call it in main(), before any thread is created. */
 void libcurl_prepare(void);
 /*
- * Loads it, has it and OpenSSL take their memory from base/mem, and initialises it. In any thread, with
- * nobody using it meanwhile; after a failure it may be tried again. 0, also when it is loaded already; or
- * -errno with a sentence for the operator.
+ * Loads libcurl, makes it and OpenSSL allocate from base/mem, and initializes it. May run in any
+ * thread while no other one uses libcurl, and again after a failure. 0, also if it is already
+ * loaded; or -errno with a sentence for the operator.
  */
 MUST_CHECK int libcurl_load(char why[static LIBCURL_WHY_SIZE]);
-void libcurl_end(void); /* not loaded: fine */
+void libcurl_end(void); /* does nothing if libcurl is not loaded */

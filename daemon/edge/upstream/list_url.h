@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The address of a list call: what connd asks a manager for. */
+/* The URLs of list requests to the manager. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +17,10 @@ struct list_query {
 	int64_t offset;
 };
 
-/* Of the configured Deployment or Workspace: resolved, sorted by key. */
+/* Appends the URL of a list of the configured Deployment or Workspace, resolved, sorted by key. */
 void list_url(struct buf *out, const struct config *config, const struct list_query *q);
-/* The path of a unix: base; NULL: it is another. The URL is then an http: one to be sent there. */
+/*
+ * Returns the socket path of a base "unix:PATH", or NULL for any other base. With a socket path,
+ * list_url() gives an http: URL to request over that socket.
+ */
 const char *list_socket(const char *base);

@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "core/render.h"
 
-_Static_assert(LIMIT_KEY_BYTES <= GENERATION_MAX_KEY, "what a row may be called, a record can be");
+_Static_assert(LIMIT_KEY_BYTES <= GENERATION_MAX_KEY, "the key of a row fits in a record");
 
 enum manager_type
 build_type_of(enum record_kind kind)
@@ -58,7 +58,7 @@ row_text(struct build *b, const struct manager_row *row)
 	return span_of_buf(&b->text);
 }
 
-/* Adds to the digest of what the page holds, in its order. */
+/* Adds a row to the digest of the page. */
 static void
 digest_row(struct page_facts *f, struct span key, struct span text, enum record_state state)
 {
@@ -96,7 +96,7 @@ on_row(void *arg, const struct manager_row *row)
 	if (buf_error(&b->text) == -ENOMEM)
 		return -ENOMEM;
 	if (buf_error(&b->text)) {
-		/* Larger than a value may be: this row's fault alone. */
+		/* The value is larger than LIMIT_RECORD: only this row is invalid. */
 		buf_reset(&b->text);
 		state = RECORD_INVALID;
 		text = b->kind == KIND_CONNECTION ? SPAN_LITERAL("extra") : SPAN_LITERAL("value");
@@ -115,7 +115,7 @@ need_builder(struct build *b)
 	return generation_builder_new(&b->builder, b->lock, b->max_bytes);
 }
 
-/* 0; -E2BIG, -EBADMSG with b->why, -ENOMEM. */
+/* Unpacks the body. 0; -E2BIG when it is too large; -EBADMSG with b->why; -ENOMEM. */
 static int
 unpack(struct build *b, struct buf *text)
 {
@@ -123,7 +123,7 @@ unpack(struct build *b, struct buf *text)
 
 	if (r == -EBADMSG)
 		(void)snprintf(b->why, sizeof b->why,
-		    "the response's body is cut short, or not of its Content-Encoding");
+		    "the body of the response is truncated, or not in its Content-Encoding");
 	return r == -EMSGSIZE ? -E2BIG : r;
 }
 
@@ -175,7 +175,7 @@ run_finish(struct work *w)
 	b->builder = NULL;
 }
 
-/* Nobody else has a reference to them. */
+/* Drops the last references, which wipes the generations. */
 static void
 run_sweep(struct work *w)
 {
@@ -230,7 +230,7 @@ build_finish(struct build *b, const bool same[static N_KINDS], const struct sync
 	begin(b, run_finish, over);
 }
 
-/* A shared one is wiped with its last reference: a client's List that is still being sent. */
+/* Drops the reference if another one exists, such as that of a List in progress; else returns g. */
 static struct generation *
 last_or_drop(struct generation *g)
 {
@@ -241,8 +241,8 @@ void
 build_dispose(struct build *b, struct generation *one, struct generation *other)
 {
 	/*
-	 * The same one twice is shared with itself: the first is dropped, the second is the last.
-	 * /
+	 * If both are the same generation, the first reference is dropped and the second is the
+	 * last.
 	 */
 	one = last_or_drop(one);
 	other = last_or_drop(other);
@@ -270,7 +270,7 @@ build_reset(struct build *b, enum arena_lock lock, size_t max_bytes)
 {
 	worker_forget(b->worker, &b->work);
 	b->builder = generation_builder_free(b->builder);
-	/* A list that nobody has taken. */
+	/* A list that was built but not handed over. */
 	b->result.list.generation = generation_unref(b->result.list.generation);
 	payload_fini(&b->body);
 	buf_fini(&b->text);

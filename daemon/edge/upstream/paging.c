@@ -5,8 +5,8 @@
 
 #include "base/mem.h"
 
-#define FEWEST_ROWS 2 /* one that overlaps, and one more */
-#define FEWER       4 /* a page too large is asked for again with a quarter of the rows */
+#define FEWEST_ROWS 2 /* one that overlaps, and a new one */
+#define FEWER       4 /* a page that is too large is requested again with a quarter of the rows */
 
 void
 paging_init(struct paging *p)
@@ -32,7 +32,7 @@ paging_forget_tag(struct paging *p)
 void
 paging_begin(struct paging *p)
 {
-	/* Pages that were small last time may be larger. */
+	/* If the pages of the last list were small, request more rows. */
 	if (p->largest > 0 && p->largest < LIMIT_PAGE_BYTES / (2 * FEWER))
 		p->rows = p->rows * 2 < LIMIT_PAGE_ROWS ? p->rows * 2 : LIMIT_PAGE_ROWS;
 	p->largest = 0;
@@ -87,7 +87,7 @@ paging_note_tag(struct paging *p, const char *tag)
 	if (p->step != PAGE_FIRST)
 		return;
 	mem_free(p->first_tag);
-	/* Without memory for it the next sync reads the whole list: no harm. */
+	/* If this fails, the next sync reads the whole list again. */
 	p->first_tag = tag ? mem_strdup(tag) : NULL;
 	p->first_rows = p->rows;
 }
@@ -97,7 +97,7 @@ paging_keep_tag(struct paging *p)
 {
 	paging_forget_tag(p);
 	if (p->pages > 1 && !p->one_tag)
-		return; /* page one's says nothing of the others */
+		return; /* the ETag of page one does not cover the other pages */
 	p->tag = p->first_tag;
 	p->first_tag = NULL;
 }
@@ -119,7 +119,7 @@ note_check(struct paging *p, const struct page_facts *f, const char **why)
 	return PAGING_DONE;
 }
 
-/* Every row came, as far as the count goes. */
+/* The number of rows equals totalCount: done, unless page one must be checked again. */
 static enum paging_verdict
 note_last(struct paging *p)
 {
@@ -136,7 +136,7 @@ check_count(const struct paging *p, const struct page_facts *f, const char **why
 		return changed("the list changed while it was read (totalCount)", why);
 	if (f->total <= LIMIT_OBJECTS)
 		return PAGING_MORE;
-	*why = "the list says that it has more objects than a Deployment may have";
+	*why = "the totalCount of the list is above the limit of 200000 objects";
 	return PAGING_BAD;
 }
 
@@ -165,18 +165,18 @@ paging_note_page(struct paging *p, const struct page_facts *f, const char **why)
 	p->step = PAGE_NEXT;
 	if (p->n == p->total)
 		return note_last(p);
-	/* A server that gives one row a page would give the same one for ever. */
+	/* A server with one row per page would return the overlapping row for ever. */
 	if (f->n_rows == 1 && p->overlaps && p->n < p->total) {
 		p->overlaps = false;
 		n_new = 1;
 	}
 	if (n_new == 0 || p->n > p->total)
-		return changed("the list is not complete: it brought another number of objects "
-			       "than its totalCount",
+		return changed("the list is not complete: the number of objects differs from its "
+			       "totalCount",
 		    why);
 	if (p->pages < LIMIT_SYNC_PAGES)
 		return PAGING_MORE;
-	*why = "the list does not end: it has more pages than are read";
+	*why = "the list has more than 1000 pages";
 	return PAGING_BAD;
 }
 

@@ -8,9 +8,9 @@
 
 #include "base/mem.h"
 
-#define FIRST_PIECE_BYTES ((size_t)16 * 1024) /* most bodies are short */
+#define FIRST_PIECE_BYTES ((size_t)16 * 1024) /* most bodies fit in it */
 #define UNPACK_BYTES      ((size_t)256 * 1024)
-#define ONLY_GZIP         16 /* added to the window's size: no zlib, no raw deflate */
+#define ONLY_GZIP         16 /* added to the window size: refuses zlib and raw deflate */
 
 struct payload_piece {
 	struct payload_piece *next;
@@ -102,7 +102,7 @@ payload_add(struct payload *b, const void *from, size_t n)
 static int
 unpack_plain(struct payload *b, struct buf *out)
 {
-	/* At once: growing would copy, and wipe what it copied from. */
+	/* Reserve all at once: growing would copy and wipe again and again. */
 	(void)buf_room(out, b->n);
 	while (b->first) {
 		buf_add(out, b->first->data, b->first->n);
@@ -125,7 +125,7 @@ zlib_free(voidpf env, voidpf p)
 	mem_free(p);
 }
 
-/* Room for the next bytes, as far as out->max allows. 0: it is full. */
+/* Reserves space for the next bytes. Returns its size; 0 if out is full. */
 static size_t
 room_for_more(struct buf *out, char **to)
 {
@@ -135,7 +135,7 @@ room_for_more(struct buf *out, char **to)
 	return *to ? n : 0;
 }
 
-/* Inflates what z has. Z_OK: it wants more; Z_BUF_ERROR: out is full; else as zlib says. */
+/* Inflates the input of z. Z_OK: needs more input; Z_BUF_ERROR: out is full; or zlib's code. */
 static int
 inflate_some(z_stream *z, struct buf *out)
 {
@@ -152,11 +152,11 @@ inflate_some(z_stream *z, struct buf *out)
 		z->avail_out = n ? (uInt)n : 1;
 		code = inflate(z, Z_NO_FLUSH);
 		if (!n && z->avail_out == 0)
-			return Z_BUF_ERROR; /* there is more than out may hold */
+			return Z_BUF_ERROR; /* the text is longer than out->max */
 		if (n)
 			buf_grown(out, n - z->avail_out);
 		if (code == Z_BUF_ERROR)
-			return Z_OK; /* nothing left to do for now */
+			return Z_OK; /* no progress without more input */
 	}
 	return code;
 }
@@ -172,7 +172,7 @@ error_of(int code)
 	case Z_BUF_ERROR:
 		return -EMSGSIZE;
 	default:
-		return -EBADMSG; /* Z_OK: it was broken off */
+		return -EBADMSG; /* also Z_OK: the input is truncated */
 	}
 }
 
@@ -189,7 +189,7 @@ unpack_gzip(struct payload *b, struct buf *out)
 		z.avail_in = (uInt)b->first->n;
 		code = inflate_some(&z, out);
 		if (code == Z_STREAM_END && (z.avail_in > 0 || b->first->next))
-			code = Z_DATA_ERROR; /* bytes behind the end */
+			code = Z_DATA_ERROR; /* trailing bytes */
 		drop_first(b);
 	}
 	(void)inflateEnd(&z);

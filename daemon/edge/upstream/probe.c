@@ -22,9 +22,9 @@ struct probing {
 	struct sync_source source;
 	void (*done)(void *env, bool found, int64_t retry_after_ms);
 	void *env;
-	char *deployment; /* or NULL; no reload changes it, and the worker may be reading it then */
+	char *deployment; /* or NULL; a copy, because the worker reads it during a reload */
 
-	/* The probe under way. */
+	/* The running probe. */
 	struct fetch *fetch;
 	struct work work;
 	struct later job;
@@ -37,7 +37,7 @@ struct probing {
 
 /* --- in the worker ------------------------------------------------------------------------ */
 
-/* Servers that do not know the filter send what they have: only the very key counts. */
+/* Compares the key: a server that ignores the filter sends other rows, too. */
 static int
 on_row(void *arg, const struct manager_row *row)
 {
@@ -153,7 +153,7 @@ probing_start(struct probing *p, const char *url, enum record_kind kind, struct 
 	token_free(&token);
 }
 
-/* --- beginning and end -------------------------------------------------------------------- */
+/* --- creation and destruction ------------------------------------------------------------- */
 
 int
 probing_new(struct probing **out, struct loop *loop, struct worker *worker,

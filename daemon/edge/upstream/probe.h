@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A probe: one key is asked for at the manager, behind a response that it is not there. No value is
- * asked for; when the key is there, a full list brings it. The response is read in the worker,
- * since a server that ignores the filter sends its whole list.
+ * A probe: asks the manager for one key, after a lookup has returned NotFound. The request is
+ * without secrets; if the key exists, a full sync fetches it. The response is read in the worker,
+ * because a server that ignores the filter sends its whole list.
  */
 #pragma once
 
@@ -18,14 +18,14 @@
 struct probing;
 
 /*
- * done(env, found) ends each probe, later, not from within; a probe that failed has found
- * nothing. /
+ * Copies source; borrows loop and worker. Each probe ends with one call of done(), later, not from
+ * within; found is false after a failure. 0 or -ENOMEM.
  */
 MUST_CHECK int probing_new(struct probing **out, struct loop *loop, struct worker *worker,
     const struct sync_source *source, void (*done)(void *env, bool found, int64_t retry_after_ms),
     void *env);
-/* On reload: a request under way is given up, and its probe ends without having found anything. */
+/* Applies a reload: cancels a running request, whose probe then ends with found == false. */
 void probing_use(struct probing *p, const struct sync_source *source);
-/* url: the manager to ask. One at a time. */
+/* Starts a probe at the manager with this URL. Only one may run at a time. */
 void probing_start(struct probing *p, const char *url, enum record_kind kind, struct span key);
-struct probing *probing_free(struct probing *p); /* without done(); NULL is fine; returns NULL */
+struct probing *probing_free(struct probing *p); /* no done(); p may be NULL; returns NULL */

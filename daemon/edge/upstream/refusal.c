@@ -7,8 +7,8 @@
 #include "edge/upstream/token_file.h"
 #include "proto/page.h"
 
-#define BODY_BYTES    (64 * 1024) /* of the unpacked text: unpacking is done in the loop */
-#define MESSAGE_BYTES 120         /* of what a manager says about its refusal */
+#define BODY_BYTES    (64 * 1024) /* limit of the unpacked text, which is unpacked in the loop */
+#define MESSAGE_BYTES 120         /* shown of the manager's message */
 
 static enum sync_outcome
 outcome_of(int status, struct span text)
@@ -32,7 +32,7 @@ outcome_of(int status, struct span text)
 	}
 }
 
-/* The next step, by status; "" for none. */
+/* Writes the next step for a person, by status; "" if there is none. */
 static void
 write_advice(char out[static CREDENTIAL_ADVICE_SIZE], int status, const char *token_path)
 {
@@ -50,7 +50,7 @@ write_advice(char out[static CREDENTIAL_ADVICE_SIZE], int status, const char *to
 			 "scope";
 		break;
 	case 407:
-		advice = "the proxy wants a login: put it into [manager] proxy";
+		advice = "the proxy requires a login: set it in [manager] proxy";
 		break;
 	default:
 		break;
@@ -58,7 +58,7 @@ write_advice(char out[static CREDENTIAL_ADVICE_SIZE], int status, const char *to
 	(void)snprintf(out, CREDENTIAL_ADVICE_SIZE, "%s", advice);
 }
 
-/* Shown to clients and people: foreign text, so nothing but plain ASCII. */
+/* Replaces everything but printable ASCII: the text comes from outside and is shown to people. */
 static void
 make_plain(char *text)
 {
@@ -92,7 +92,7 @@ refusal_read(struct refusal *out, const struct fetch_result *f, const char *toke
 {
 	struct buf text = BUF_INIT(BODY_BYTES), message = BUF_INIT(BODY_BYTES);
 
-	/* One that cannot be unpacked, or is longer, is judged by its status. */
+	/* If the body cannot be unpacked, or is too long, only the status counts. */
 	if (payload_unpack(f->body, &text) < 0)
 		buf_reset(&text);
 	out->outcome = outcome_of(f->status, span_of_buf(&text));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a response that is not a list means: which outcome, and what a person can do about it. */
+/* Interprets responses that are not lists: the outcome, and what a person can do about it. */
 #pragma once
 
 #include <stdint.h>
@@ -15,9 +15,9 @@ struct refusal {
 };
 
 /*
- * f->end is FETCH_ANSWERED, and its status is not one that was asked for. Empties f->body.
- * token_path: of the token that was sent.
+ * Reads an unexpected response; f->end is FETCH_ANSWERED. Empties f->body. token_path: the file of
+ * the token that was sent.
  */
 void refusal_read(struct refusal *out, const struct fetch_result *f, const char *token_path);
-/* A fetch that got no response: UNREACHABLE, BAD or FAILED. */
+/* Reads a fetch that ended without a response: SYNC_UNREACHABLE, SYNC_BAD or SYNC_FAILED. */
 void refusal_of_failure(struct refusal *out, const struct fetch_result *f);

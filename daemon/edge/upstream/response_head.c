@@ -6,7 +6,7 @@
 
 #include "base/span.h"
 
-/* The value of a field of that name, without the spaces around it; absent: another field. */
+/* Returns the value of the field, trimmed; absent if the line is another field. */
 static struct span
 field_value(const char *line, size_t n, const char *name)
 {
@@ -64,7 +64,7 @@ response_head_line(struct response_head *h, const char *line, size_t n)
 	if (bytes > LIMIT_RESPONSE_HEAD)
 		return false;
 	if (n > 5 && memcmp(line, "HTTP/", 5) == 0)
-		*h = (struct response_head){ 0 }; /* a new head: what came before was another's */
+		*h = (struct response_head){ 0 }; /* a new response: drop the fields of the last */
 	else if (n <= 2 && strspn(line, "\r\n") >= n)
 		h->over = true;
 	else if (!h->over)

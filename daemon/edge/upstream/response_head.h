@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The header fields of a response that matter here, line by line as libcurl reads them: of a
- * proxy's reply to CONNECT and of an interim response too, and a chunked body's trailers. Every
- * byte counts towards one cap.
+ * The header fields of a response that connd uses. libcurl passes them line by line, together with
+ * those of a proxy's response to CONNECT, of interim responses, and with the trailers of a chunked
+ * body. All bytes count towards one limit.
  */
 #pragma once
 
@@ -15,11 +15,11 @@
 
 struct response_head {
 	size_t bytes;              /* of all lines so far */
-	bool over;                 /* the empty line has come: what follows are trailers */
-	char etag[LIMIT_ETAG + 1]; /* "": none, or one longer than LIMIT_ETAG */
+	bool over;                 /* the empty line has come; trailers may follow */
+	char etag[LIMIT_ETAG + 1]; /* "": none, or longer than LIMIT_ETAG */
 	enum payload_coding coding;
-	bool held; /* the server says that it waited (Preference-Applied) */
+	bool held; /* the server waited (Preference-Applied) */
 };
 
-/* One line with its line end. False: LIMIT_RESPONSE_HEAD is exceeded. */
+/* Reads one line with its line end. False above LIMIT_RESPONSE_HEAD bytes. */
 MUST_CHECK bool response_head_line(struct response_head *h, const char *line, size_t n);

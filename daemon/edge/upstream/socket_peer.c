@@ -53,7 +53,7 @@ socket_owners_find(struct socket_owners *out, const struct config_list *names)
 		if (find_user(names->item[i], &uid))
 			add(out, uid);
 		else
-			log_warn("[manager] socket_user is not a user here: it matches nobody",
+			log_warn("[manager] socket_user is not a known user: it matches no process",
 			    LOG_STR("user", names->item[i]));
 	}
 }
@@ -78,7 +78,7 @@ socket_peer_check(int fd, const char *path, const struct socket_owners *owners,
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
 		r = -errno;
 	else if (peer.uid == (uid_t)-1)
-		r = -EAGAIN; /* its queue is full */
+		r = -EAGAIN; /* the listener's queue is full */
 	if (r < 0) {
 		(void)snprintf(
 		    why, SOCKET_PEER_WHY_SIZE, "cannot connect to %.128s: %s", path, strerror(-r));
@@ -87,9 +87,8 @@ socket_peer_check(int fd, const char *path, const struct socket_owners *owners,
 	if (is_owner(owners, peer.uid))
 		return 0;
 	(void)snprintf(why, SOCKET_PEER_WHY_SIZE,
-	    "%.108s: uid %u serves it, which is not trusted as the manager: nothing was sent; if "
-	    "it "
-	    "is the manager, set [manager] socket_user = %u",
+	    "%.108s: served by uid %u, which is not in [manager] socket_user: nothing was sent; "
+	    "if this is the manager, set socket_user = %u",
 	    path, (unsigned)peer.uid, (unsigned)peer.uid);
 	return -EPERM;
 }

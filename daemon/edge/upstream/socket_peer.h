@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who is at the other end of the manager's Unix socket, judged before a byte is sent. The kernel
- * says who that is (SO_PEERCRED); the owner of the path proves nothing.
+ * Checks which user serves the manager's Unix socket, before a byte is sent. The kernel names the
+ * user (SO_PEERCRED). The owner of the socket file does not prove anything.
  */
 #pragma once
 
@@ -20,14 +20,14 @@ struct socket_owners {
 };
 
 /*
- * The users that names lists, by name or number; none listed: root, our own user, and connd-manager
- * where that account exists. A name that is not a user matches nobody, with a line in the log.
+ * Resolves users, given by name or number. If the list is empty, takes root, our own user, and
+ * connd-manager if that account exists. Logs a name that is not a user, and skips it.
  */
 void socket_owners_find(struct socket_owners *out, const struct config_list *names);
 
 /*
- * Is this connected socket served by one of them? 0, or -EPERM (or another -errno) with a sentence
- * in why. path: for the sentence.
+ * Checks that one of the owners serves this connected socket. 0, or -EPERM or another -errno with a
+ * sentence in why. path is only for the sentence.
  */
 MUST_CHECK int socket_peer_check(int fd, const char *path, const struct socket_owners *owners,
     char why[static SOCKET_PEER_WHY_SIZE]);

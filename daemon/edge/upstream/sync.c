@@ -23,28 +23,28 @@
 
 #define N_LISTS         N_KINDS
 #define MAX_URL         2048
-#define MAX_BEGINNINGS  3               /* of one sync, when the list changes while it is read */
-#define PREFER_FIRST_MS (5 * 60 * 1000) /* after leaving the first URL it is tried again */
-#define URL_SHOWN       80              /* bytes of it in a reason */
+#define MAX_BEGINNINGS  3               /* how often one sync starts over when a list changes */
+#define PREFER_FIRST_MS (5 * 60 * 1000) /* when to try the first URL again after leaving it */
+#define URL_SHOWN       80              /* bytes of the URL in a reason */
 
 struct sync {
 	struct loop *loop;
 	struct sync_source source;
 	sync_done *done;
 	void *env;
-	char *deployment; /* or NULL; no reload changes it, and the worker may be reading it then */
+	char *deployment; /* or NULL; a copy, because the worker reads it during a reload */
 
-	/* From sync to sync. */
-	struct paging list[N_LISTS]; /* their tags are of the URL in use */
-	size_t url;                  /* the one in use */
+	/* Kept from sync to sync. */
+	struct paging list[N_LISTS]; /* their ETags belong to the URL in use */
+	size_t url;                  /* index of the URL in use */
 	int64_t left_first_ms;
 	struct call_budget budget;
-	struct alarm *alarm; /* the next call, when there were many */
+	struct alarm *alarm; /* delays the next request when there were many */
 	struct token_life token_life;
 
-	/* The one under way. */
+	/* The running sync. */
 	bool running;
-	struct sync_basis basis; /* with a reference to its generation */
+	struct sync_basis basis; /* holds a reference to its generation */
 	struct later job;
 	int beginnings;
 	size_t urls_left;
@@ -52,10 +52,10 @@ struct sync {
 	struct token token;
 	struct fetch *fetch;
 	struct build build;
-	bool same[N_LISTS]; /* answered 304 */
+	bool same[N_LISTS]; /* the response was 304 */
 	enum record_kind kind;
 	size_t bytes, objects;
-	int64_t asked_ms; /* the first page of the first list */
+	int64_t asked_ms; /* when the first page of the first list was requested */
 	enum sync_outcome outcome;
 	int64_t retry_after_ms;
 	char reason[REPLICA_REASON_SIZE];
@@ -86,7 +86,7 @@ keep_tags(struct sync *s)
 			paging_keep_tag(&s->list[i]);
 }
 
-/* What half-read lists leave behind. */
+/* Drops everything read so far. */
 static void
 clear_lists(struct sync *s)
 {
@@ -121,11 +121,11 @@ on_finished(struct later *job)
 	if (s->done(s->env, &result))
 		keep_tags(s);
 	clear_lists(s);
-	/* One of the two is served now; the other perhaps not any more. */
+	/* One of the two is now served; the other may have lost its last user. */
 	build_dispose(&s->build, current, made);
 }
 
-/* The end comes when the turn is over: the caller may be within sync_start(). */
+/* Ends the sync after this turn of the loop, because the caller may be in sync_start(). */
 static void PRINTF(3, 4) finish(struct sync *s, enum sync_outcome outcome, const char *fmt, ...)
 {
 	char what[sizeof s->reason - URL_SHOWN - 4];
@@ -162,7 +162,7 @@ finish_with_error(struct sync *s, int error)
 	}
 }
 
-/* --- the beginning ------------------------------------------------------------------------ */
+/* --- the start ---------------------------------------------------------------------------- */
 
 static int
 read_token(struct sync *s)
@@ -187,7 +187,7 @@ begin(struct sync *s)
 		ask(s);
 }
 
-/* The list changed while it was read: what came is of no one moment. */
+/* Starts over: the list changed while it was read, so its pages do not fit together. */
 static void
 begin_again(struct sync *s, const char *why)
 {
@@ -207,7 +207,7 @@ turn_to_url(struct sync *s, size_t url)
 	s->left_first_ms = clock_boot_ms();
 }
 
-/* Another URL may do better. False: all have been tried. */
+/* Starts over with the next URL. False if all have been tried. */
 static bool
 next_url(struct sync *s, const char *why)
 {
@@ -216,7 +216,7 @@ next_url(struct sync *s, const char *why)
 	if (s->urls_left == 0)
 		return false;
 	s->urls_left--;
-	log_warn("manager does not answer: trying the next URL", LOG_STR("url", url_of(s)),
+	log_warn("manager did not respond: trying the next URL", LOG_STR("url", url_of(s)),
 	    LOG_STR("reason", why));
 	turn_to_url(s, (s->url + 1) % n);
 	begin(s);
@@ -288,7 +288,7 @@ ask_for_fewer_rows(struct sync *s)
 		    LIMIT_PAGE_BYTES / (1024 * 1024));
 }
 
-/* The rows of one page are in the builder. */
+/* Continues after the rows of a page have been added to the builder. */
 static void
 page_read(struct sync *s, const struct page_facts *f)
 {
@@ -328,7 +328,7 @@ on_page_built(void *env)
 		page_read(s, &b->facts);
 		return;
 	case -EEXIST:
-		begin_again(s, "the list names a key twice");
+		begin_again(s, "the list has two objects with the same key");
 		return;
 	case -E2BIG:
 		ask_for_fewer_rows(s);
@@ -356,8 +356,8 @@ on_list_page(struct sync *s, const struct fetch_result *f)
 	struct paging *p = &s->list[s->kind];
 
 	if (!f->content_type || !strcasestr(f->content_type, "json")) {
-		finish(s, SYNC_BAD, "the response is not JSON but %.80s",
-		    f->content_type ? f->content_type : "of no type");
+		finish(s, SYNC_BAD, "the response is not JSON: its Content-Type is %.80s",
+		    f->content_type ? f->content_type : "missing");
 		return;
 	}
 	paging_note_tag(p, f->etag);
@@ -372,7 +372,7 @@ tag_to_send(const struct sync *s)
 	return paging_tag_to_send(&s->list[s->kind], s->basis.current != NULL);
 }
 
-/* 304: the list is as it was; or page one is, and the list was whole. */
+/* 304 to the first request: the list has not changed. To the check of page one: it is complete. */
 static void
 on_not_modified(struct sync *s)
 {
@@ -380,7 +380,7 @@ on_not_modified(struct sync *s)
 	next_list(s);
 }
 
-/* 401: the token may have been renewed since it was read. True: it was, and is tried. */
+/* Starts over with the token file's new contents, if they have changed. False if they have not. */
 static bool
 try_new_token(struct sync *s)
 {
@@ -483,7 +483,7 @@ fetch_page(void *arg)
 	buf_fini(&url);
 }
 
-/* The next page, when the budget of calls allows it. */
+/* Requests the next page, once the call budget allows it. */
 static void
 ask(struct sync *s)
 {
@@ -495,7 +495,7 @@ ask(struct sync *s)
 		fetch_page(s);
 }
 
-/* --- birth, reload, end ------------------------------------------------------------------- */
+/* --- creation, reload, destruction -------------------------------------------------------- */
 
 int
 sync_new(struct sync **out, struct loop *loop, struct worker *worker,
@@ -532,10 +532,7 @@ sync_use(struct sync *s, const struct sync_source *source)
 	s->source = *source;
 	if (same)
 		return;
-	/*
-	 * Another manager, perhaps, or another view: nothing known of the old ones may be sent
-	 * there.
-	 */
+	/* ETags of the old manager or token must not be sent to the new one. */
 	s->url = 0;
 	forget_tags(s);
 	if (!s->running)

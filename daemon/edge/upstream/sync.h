@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One refresh: the lists of connections, Airflow variables and environment variables, page by page,
- * into a generation's builder; or the reason why not.
+ * One sync: fetches the lists of connections, Airflow variables and environment variables, page by
+ * page, and builds a new list for the replica, or reports why it cannot.
  *
- * Decides which URL is asked, and in which order. paging.h says when a list may be believed,
- * refusal.h what a status means. Whether a list is then served is the replica's decision.
+ * It chooses the URL and the order of the requests. paging.h checks that a list is complete,
+ * refusal.h interprets status codes, and the replica decides whether to serve the list.
  */
 #pragma once
 
@@ -21,7 +21,7 @@
 
 struct sync;
 
-/* Where the manager is, and how to ask it. Borrowed until the next sync_use() or sync_free(). */
+/* Where the manager is, and how to reach it. Borrowed until the next sync_use() or sync_free(). */
 struct sync_source {
 	const struct config *config;
 	const char *token_path;
@@ -29,27 +29,28 @@ struct sync_source {
 };
 
 /*
- * The end of a sync; result's list is taken. True: the list is being served from now on, so its
- * tags may be sent with the next (replica_sync_done() says so).
+ * Called at the end of a sync; takes the list of result. Returns what replica_sync_done() returns:
+ * true if the list is now served, so that the next sync may send its ETags.
  */
 typedef bool sync_done(void *env, const struct sync_result *result);
 
+/* Copies source; borrows loop and worker. 0 or -ENOMEM. */
 MUST_CHECK int sync_new(struct sync **out, struct loop *loop, struct worker *worker,
     const struct sync_source *source, sync_done *done, void *env);
 /*
- * On reload. Another [manager] section: a sync under way begins anew with the new source, and still
- * ends once. The same: it goes on, and the tags are kept, so that reloads in a row do not keep it
- * from ending.
+ * Applies a reload. If the [manager] section has changed, drops the ETags, and a running sync
+ * starts over with the new source; it still ends once. Otherwise a running sync continues, so that
+ * repeated reloads do not keep it from ending.
  */
 void sync_use(struct sync *s, const struct sync_source *source);
-/* Must not be running. done() is called once, later, not from within. */
+/* Starts a sync; none may be running. Calls done() once, later, not from within. */
 void sync_start(struct sync *s, const struct sync_basis *basis);
-const char *sync_url(const struct sync *s); /* the one in use */
+const char *sync_url(const struct sync *s); /* the URL in use */
 /*
- * The URL that answered last when its lists carry tags, so that it may know to wait for changes;
- * or NULL.
+ * Returns the URL in use if its lists carry ETags, so that it may support waiting for changes; else
+ * NULL.
  */
 const char *sync_watchable_url(const struct sync *s);
-/* What the token that was read last says of itself. */
+/* Returns the lifetime stated in the token that was read last. */
 struct token_life sync_token_life(const struct sync *s);
-struct sync *sync_free(struct sync *s); /* without done(); NULL is fine; returns NULL */
+struct sync *sync_free(struct sync *s); /* does not call done(); s may be NULL; returns NULL */

@@ -57,9 +57,9 @@ token_free(struct token *t)
 	*t = (struct token){ 0 };
 }
 
-/* --- what it says of itself ----------------------------------------------------------------- */
+/* --- claims --------------------------------------------------------------------------------- */
 
-/* 0 to 63, or -1. */
+/* Returns the value of a base64url digit, 0 to 63, or -1. */
 static int
 digit_of(char c)
 {
@@ -70,7 +70,7 @@ digit_of(char c)
 	return at ? (int)(at - digits) : -1;
 }
 
-/* False: it is not base64url. out has room for all. */
+/* Decodes base64url. False if text has other characters. out must have room for the result. */
 static bool
 decode(struct span text, struct buf *out)
 {
@@ -91,7 +91,7 @@ decode(struct span text, struct buf *out)
 	return buf_error(out) == 0;
 }
 
-/* The part between the two dots; absent when there are not two. */
+/* Returns the part between the first two dots; absent if there are fewer than two. */
 static struct span
 claims_of(struct span token)
 {

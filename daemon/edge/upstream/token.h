@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The token for the manager, in locked memory for as long as it is needed; and what it says of
- * itself.
- */
+/* The token for the manager, in locked memory while it is in use, and its claims. */
 #pragma once
 
 #include <stdint.h>
@@ -13,19 +10,19 @@
 #include "base/span.h"
 
 struct token {
-	struct arena *arena; /* NULL: there is none */
+	struct arena *arena; /* NULL: no token */
 	struct span text;
 };
 
-/* Reads it from its file; *out holds none before. 0, or -errno with a sentence in why. */
+/* Reads the token file into *out, which must be empty. 0, or -errno with a sentence in why. */
 MUST_CHECK int token_load(
     struct token *out, const char *path, enum arena_lock lock, char why[static FILE_WHY_SIZE]);
-void token_free(struct token *t); /* wipes; holds none afterwards */
+void token_free(struct token *t); /* wipes the token; *t is then empty */
 
-/* What a JWT says of its life. Unverified: for warnings and for people only. */
+/* The lifetime claims of a JWT. They are not verified: use them only for warnings and display. */
 struct token_life {
-	int64_t issued_s, expires_s; /* seconds since 1970; 0: it does not say */
-	int64_t family_ends_s;       /* no renewal of it lives longer; likewise */
+	int64_t issued_s, expires_s; /* seconds since 1970; 0: not stated */
+	int64_t family_ends_s;       /* the latest end of any renewal of it; 0: not stated */
 };
-/* All zero when the token is not a JWT. */
+/* Sets *out to zero if the token is not a JWT. */
 void token_read_life(struct token_life *out, struct span token);

@@ -49,7 +49,7 @@ credential_advice(char out[static CREDENTIAL_ADVICE_SIZE], const char *path)
 		    path);
 	else
 		(void)snprintf(out, CREDENTIAL_ADVICE_SIZE,
-		    "put a valid token into its file: it is read for every sync");
+		    "put a valid token into its file: connd reads it for every sync");
 }
 
 static bool
@@ -58,7 +58,7 @@ is_white(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Visible ASCII: anything else could end the header it is put into, or is a mistake in the file. */
+/* True for visible ASCII. Other bytes could end the header field, or are a mistake in the file. */
 static bool
 is_token(const char *p, size_t n)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The token for the manager. It is read from its file for each sync and wiped after it: a new token
- * is used as soon as it is there, and none lives in memory between.
+ * The file of the token for the manager. connd reads it for each sync and wipes the token
+ * afterwards, so that a new token is used at once, and no token stays in memory between syncs.
  */
 #pragma once
 
@@ -12,8 +12,8 @@
 #include "core/replica.h"
 
 /*
- * Where the token is: `configured`, or $CREDENTIALS_DIRECTORY/token when that is there; else NULL.
- * 0 or -ENOMEM.
+ * Sets *out to the path of the token file: `configured`, or $CREDENTIALS_DIRECTORY/token if that
+ * exists, else NULL. The caller frees it. 0 or -ENOMEM.
  */
 MUST_CHECK int credential_path(char **out, const char *configured);
 
@@ -21,18 +21,19 @@ MUST_CHECK int credential_path(char **out, const char *configured);
 
 /*
  * What a person does about a token that is refused, or ends. It depends on where the file is:
- * systemd copies a credential when it starts a service, and never again. path: of credential_path().
+ * systemd copies a credential when it starts a service, and never again. path: of
+ * credential_path().
  */
 void credential_advice(char out[static CREDENTIAL_ADVICE_SIZE], const char *path);
 
 /*
- * Appends the token to out (whose max must allow LIMIT_TOKEN), without the white space around it.
- * 0, or -errno with a sentence in why; -EINVAL: empty, or it holds what no header may.
+ * Appends the token, without surrounding white space, to out, whose max must be at least
+ * LIMIT_TOKEN. 0, or -errno with a sentence in why; -EINVAL if the file is empty or not a token.
  */
 MUST_CHECK int credential_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE]);
 
 /*
- * A digest of the manager's URLs and the token, as the next request would use them; all zero when
+ * Writes a digest of the manager's URLs and the token that the next request would use; all zero if
  * the token cannot be read.
  */
 void credential_digest(

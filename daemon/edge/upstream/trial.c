@@ -78,7 +78,8 @@ read_list(struct trial *t, struct payload *body, struct manager_page *page, char
 	struct buf text = BUF_INIT(LIMIT_PAGE_BYTES), scratch = BUF_INIT(MANAGER_SCRATCH);
 	int r = payload_unpack(body, &text);
 
-	(void)snprintf(why, MANAGER_WHY_SIZE, "its body is cut short, or not of its coding");
+	(void)snprintf(
+	    why, MANAGER_WHY_SIZE, "the body is truncated, or not in its Content-Encoding");
 	if (r == 0)
 		r = manager_page_read(span_of_buf(&text), MANAGER_CONNECTION,
 		    span_of(t->config->manager.deployment), on_row, t, &scratch, page, why);
@@ -97,7 +98,7 @@ on_list(struct trial *t, const struct fetch_result *f)
 		say(t, "status 200, but not a list: %s", why);
 		end(t, -EIO);
 	} else if (t->withheld) {
-		say(t, "it withholds secrets; the token needs the right to read them");
+		say(t, "the manager withholds secrets; the token needs the right to read them");
 		end(t, -EACCES);
 	} else {
 		say(t, "it gives %" PRId64 " connection%s and their secrets", page.total,
@@ -108,7 +109,7 @@ on_list(struct trial *t, const struct fetch_result *f)
 
 /* --- anything else ------------------------------------------------------------------------ */
 
-/* The next URL, as a sync would; false: there is none. */
+/* Tries the next URL, as a sync would. False if there is none. */
 static bool
 try_next(struct trial *t)
 {

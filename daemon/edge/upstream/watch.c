@@ -14,13 +14,13 @@
 #include "edge/upstream/token.h"
 
 #define MAX_URL        2048
-#define WAIT_S         60  /* the longest that a server may hold a request */
-#define PAUSE_MS       20  /* after a change, before the next request is held */
-#define BURST_PAUSE_MS 250 /* the same when the last change was less than QUICK_MS ago */
+#define WAIT_S         60  /* the longest wait to request */
+#define PAUSE_MS       20  /* between a change and the next held request */
+#define BURST_PAUSE_MS 250 /* the same, if the last change was less than QUICK_MS ago */
 #define QUICK_MS       1000
-#define POLLING_MS     600000 /* until a server that does not wait is asked again */
-#define SHORTER_MS     600000 /* how long a shorter wait is asked for after a cut */
-#define WORTH_IT_S     2      /* a held request that lives less is no gain over polling */
+#define POLLING_MS     600000 /* until a server that does not wait is tried again */
+#define SHORTER_MS     600000 /* how long to request a shorter wait after a cut */
+#define WORTH_IT_S     2      /* shorter waits are not better than polling */
 
 struct watch {
 	struct sync_source source;
@@ -29,19 +29,19 @@ struct watch {
 	struct alarm *alarm; /* the next request */
 	struct fetch *fetch;
 	char *url; /* NULL: resting */
-	char *tag; /* what the held request waits for a change of; NULL: not known yet */
+	char *tag; /* the ETag that the held request sends; NULL: not known yet */
 	int64_t asked_ms;
 	int64_t resting_until_ms;
 
 	enum watch_state state;
-	int64_t longest_s; /* a cut taught that no longer wait gets through; 0: no limit is known */
-	int64_t longest_until_ms; /* then a full wait is tried again */
+	int64_t longest_s;        /* the longest wait that is not cut; 0: no limit known */
+	int64_t longest_until_ms; /* when to try a full wait again */
 	int64_t cut_after_ms;
 };
 
 /* --- state -------------------------------------------------------------------------------- */
 
-/* The longest wait worth asking for: half of ttl at most, so that a response is never late. */
+/* Returns the wait to request: at most half of ttl, so that each response comes within ttl. */
 static int64_t
 wait_s(const struct watch *w)
 {
@@ -87,37 +87,37 @@ hold_in(struct watch *w, int64_t ms)
 	alarm_set(w->alarm, clock_boot_ms() + ms);
 }
 
-/* One line when it begins, not for each request. */
+/* Polls for a while. Logs only the change of state. */
 static void
 poll_for_now(struct watch *w)
 {
 	if (w->state != WATCH_POLLING)
 		log_info(
-		    "the manager does not wait for changes: it is polled", LOG_STR("url", w->url));
+		    "the manager does not wait for changes: polling it", LOG_STR("url", w->url));
 	w->state = WATCH_POLLING;
 	rest(w, POLLING_MS);
 }
 
 /* --- responses ---------------------------------------------------------------------------- */
 
-/* A burst of changes makes few syncs. */
+/* Waits longer after quick changes, so that a burst of them causes few syncs. */
 static int64_t
 pause_ms(const struct watch *w)
 {
 	return clock_boot_ms() - w->asked_ms < QUICK_MS ? BURST_PAUSE_MS : PAUSE_MS;
 }
 
-/* The server held a request and answered it. */
+/* The server has held a request and responded. */
 static void
 note_held(struct watch *w)
 {
 	if (w->state == WATCH_CUT && clock_boot_ms() < w->longest_until_ms)
-		return; /* with a shorter wait */
+		return; /* only shorter waits work for now */
 	w->state = WATCH_HOLDING;
 	w->longest_s = 0;
 }
 
-/* Something is new, or seen for the first time: what is served may be older than the tag. */
+/* A change, or the first response: the served list may be older than this ETag. */
 static void
 on_new_tag(struct watch *w, const struct fetch_result *f)
 {
@@ -144,14 +144,11 @@ on_unchanged(struct watch *w, bool held)
 		return;
 	}
 	note_held(w);
-	/* A server that says it waited and did not must not have us in a loop. */
+	/* A server that claims to have waited, but did not, must not cause a busy loop. */
 	hold_in(w, took_ms >= wait_s(w) * 500 ? 0 : refresh_ms(w));
 }
 
-/*
- * The token or the organization is refused: a sync finds out at once. Anything else is a failure.
- * /
- */
+/* True if the manager refuses the token or the organization: a sync then reports it at once. */
 static bool
 is_refusal(const struct fetch_result *f)
 {
@@ -159,7 +156,7 @@ is_refusal(const struct fetch_result *f)
 	       f->status != 408 && f->status != 425 && f->status != 429;
 }
 
-/* A proxy or a load balancer gave up on the held request, or the manager restarted. */
+/* A proxy or load balancer has cut the held request, or the manager has restarted. */
 static void
 on_cut(struct watch *w, const struct fetch_result *f)
 {
@@ -171,7 +168,7 @@ on_cut(struct watch *w, const struct fetch_result *f)
 	w->longest_s = s < 1 ? 1 : s;
 	w->longest_until_ms = clock_boot_ms() + SHORTER_MS;
 	if (!known)
-		log_warn("held request cut on its way: polling, then a shorter wait is tried",
+		log_warn("held request cut: polling, then trying a shorter wait",
 		    LOG_STR("url", w->url), LOG_INT("after_ms", took_ms),
 		    LOG_INT("status", f->status),
 		    LOG_STR("reason", f->end == FETCH_ANSWERED ? "" : f->reason));
@@ -179,9 +176,9 @@ on_cut(struct watch *w, const struct fetch_result *f)
 }
 
 /*
- * A connection that broke is not looked into by a sync at once: a manager that restarts has many of
- * them, and must not be stormed. A server that just answered a sync but not the first request here
- * does not know such lists.
+ * A broken connection does not cause a sync at once: a manager that restarts breaks many of them
+ * and must not be flooded. A failure of the first request, right after a good sync, means that the
+ * server does not support this list.
  */
 static void
 on_failure(struct watch *w, const struct fetch_result *f)
@@ -194,7 +191,7 @@ on_failure(struct watch *w, const struct fetch_result *f)
 		rest(w, refresh_ms(w));
 		w->changed(w->env);
 	} else if (f->end == FETCH_ANSWERED && f->retry_after_ms > 0) {
-		/* Only held requests are unwelcome: this holds for no other request. */
+		/* Applies only to held requests, not to syncs. */
 		rest(w, f->retry_after_ms > POLLING_MS ? POLLING_MS
 						       : f->retry_after_ms + refresh_ms(w));
 	} else {
@@ -260,7 +257,7 @@ on_alarm(void *arg)
 	token_free(&token);
 }
 
-/* --- beginning and end -------------------------------------------------------------------- */
+/* --- creation and destruction ------------------------------------------------------------- */
 
 int
 watch_new(struct watch **out, struct loop *loop, const struct sync_source *source,

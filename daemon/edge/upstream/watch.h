@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Push: one list request that the manager holds until something changes (`Prefer: wait` with
- * If-None-Match). Its response says that something changed; the next sync finds out what.
+ * If-None-Match). Its response says that something has changed; a sync then fetches what.
  *
- * Only an accelerator: syncs go on at their own pace, and freshness is theirs alone. A server that
- * does not wait is polled for a while; where a proxy cuts held requests, they ask for a shorter
- * wait.
+ * Push only makes syncs earlier: they also run at their usual times, and only they change the
+ * freshness. If the server does not wait, connd polls it for a while. If a proxy cuts held
+ * requests, connd requests a shorter wait.
  */
 #pragma once
 
@@ -18,29 +18,32 @@
 
 struct watch;
 
-/* changed(env): something has changed at the manager, so a sync is due. 0 or -ENOMEM. */
+/*
+ * Copies source; borrows loop. Calls changed(env) when something has changed at the manager, so
+ * that a sync is due. 0 or -ENOMEM.
+ */
 MUST_CHECK int watch_new(struct watch **out, struct loop *loop, const struct sync_source *source,
     void (*changed)(void *env), void *env);
-/* On reload: gives up the held request; the next watch_follow() begins anew. */
+/* Applies a reload: cancels the held request. The next watch_follow() starts a new one. */
 void watch_use(struct watch *w, const struct sync_source *source);
 /*
- * After each good sync: the URL that answered and gives tags, or NULL. Begins, moves or ends the
- * watch.
+ * Starts, moves or ends the watch. Call it after each successful sync with sync_watchable_url(),
+ * which may be NULL.
  */
 void watch_follow(struct watch *w, const char *url);
-struct watch *watch_free(struct watch *w); /* NULL is fine; returns NULL */
+struct watch *watch_free(struct watch *w); /* w may be NULL; returns NULL */
 
 enum watch_state {
-	WATCH_OFF,     /* not configured, or no manager with tags yet */
-	WATCH_HOLDING, /* changes are reported at once */
+	WATCH_OFF,     /* not configured, or no list with an ETag yet */
+	WATCH_HOLDING, /* changes arrive at once */
 	WATCH_POLLING, /* the manager does not wait for changes */
-	WATCH_CUT,     /* held requests are cut on their way; tried again with a shorter wait */
+	WATCH_CUT,     /* held requests are cut on the way; shorter waits are tried */
 };
 
 struct watch_status {
 	enum watch_state state;
-	bool holds;           /* a request is held now */
-	int64_t wait_s;       /* that the next held request asks for */
-	int64_t cut_after_ms; /* WATCH_CUT: how long the last one lived */
+	bool holds;           /* a request is being held */
+	int64_t wait_s;       /* the wait that the next request asks for */
+	int64_t cut_after_ms; /* WATCH_CUT: how long the last held request lasted */
 };
-void watch_status(const struct watch *w, struct watch_status *out); /* NULL: off */
+void watch_status(const struct watch *w, struct watch_status *out); /* w may be NULL: off */
