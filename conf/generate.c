@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * usage: generate bash|zsh|fish|man PROGRAM
- * Prints what a program's option table says as a completion script or as sections of its manual page.
- * generate.sh keeps the files that are checked in.
+ * Prints what a program's option table says as a completion script or as sections of its manual
+ * page. generate.sh keeps the files that are checked in.
  */
 #include <stdio.h>
 #include <string.h>

@@ -257,8 +257,8 @@ start_asking(struct app *a)
 }
 
 /*
- * The socket comes first, so that a second connd ends before it sends a request. Then the parts that
- * serve lookups, then those that sync.
+ * The socket comes first, so that a second connd ends before it sends a request. Then the parts
+ * that serve lookups, then those that sync.
  */
 static int
 start(struct app *a, struct passed *passed, char why[static SETTINGS_WHY_SIZE])

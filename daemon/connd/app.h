@@ -9,8 +9,8 @@
 
 /*
  * Would connd start with this configuration, and lack nothing? Prints OK, or each fault to stderr,
- * and the user it checked as. online: asks the manager, too, with one real list request. Returns the
- * exit code: 0 or 1.
+ * and the user it checked as. online: asks the manager, too, with one real list request. Returns
+ * the exit code: 0 or 1.
  */
 int app_check(const char *config_path, bool online);
 /* Serves until a signal ends it. Returns the exit code. */

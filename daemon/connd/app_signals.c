@@ -50,7 +50,9 @@ app_begin_to_stop(struct app *a)
 		loop_stop(a->loop);
 		return;
 	}
-	/* Lookups that wait fail now, unless a successor at the same socket may serve their retry. */
+	/*
+	 * Lookups that wait fail now, unless a successor at the same socket may serve their retry.
+	 */
 	if (a->state == APP_STOPPING && !listener_was_passed(a->listener))
 		replica_close(a->replica);
 	peers_drain(a->peers, on_drained, a);

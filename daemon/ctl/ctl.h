@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the verbs of connctl share: exit codes people script against, the options, and the one way to
- * say that something did not work. A verb prints only when everything it has to say is known, so that
- * standard output is empty whenever the exit code is not 0; only import, which goes on over what is
- * refused, prints its report whatever the exit code says.
+ * What the verbs of connctl share: exit codes people script against, the options, and the one way
+ * to say that something did not work. A verb prints only when everything it has to say is known, so
+ * that standard output is empty whenever the exit code is not 0; only import, which goes on over
+ * what is refused, prints its report whatever the exit code says.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls to a manager over HTTP, one after the other on one kept connection. Follows no redirect, reads no
- * .netrc, uses no proxy; bodies are capped, every call has a deadline, memory is wiped. The token goes
- * into a header and nowhere else.
+ * Calls to a manager over HTTP, one after the other on one kept connection. Follows no redirect,
+ * reads no .netrc, uses no proxy; bodies are capped, every call has a deadline, memory is wiped.
+ * The token goes into a header and nowhere else.
  */
 #pragma once
 
@@ -53,9 +53,10 @@ MUST_CHECK int http_send(struct http *h, const struct http_request *q, struct bu
     struct http_head *head, char why[static HTTP_WHY_SIZE]);
 
 /*
- * GET (body NULL) or POST of path, which begins with /v1. Returns the status, the answer in *answer (reset
- * first; its max is the cap), or -EIO with a sentence in why when there is no whole answer. A 429 is
- * tried again a few times, each as late as the server says, but not when that is later than a person waits.
+ * GET (body NULL) or POST of path, which begins with /v1. Returns the status, the answer in *answer
+ * (reset first; its max is the cap), or -EIO with a sentence in why when there is no whole answer.
+ * A 429 is tried again a few times, each as late as the server says, but not when that is later
+ * than a person waits.
  */
 MUST_CHECK int http_call(struct http *h, const char *path, const struct buf *body,
     struct buf *answer, char why[static HTTP_WHY_SIZE]);

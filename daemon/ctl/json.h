@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON as trees, for documents that are looked at more than once or changed. The trees are cJSON's; the reading is ours (scan.h), so a text is strict JSON
- * or refused, and numbers are kept as the text they were. Wiped when freed.
+ * JSON as trees, for documents that are looked at more than once or changed. The trees are cJSON's;
+ * the reading is ours (scan.h), so a text is strict JSON or refused, and numbers are kept as the
+ * text they were. Wiped when freed.
  */
 #pragma once
 
@@ -38,8 +39,8 @@ bool json_bool(const struct json *j, bool *out);   /* false when it is no boolea
 bool json_int(const struct json *j, int64_t *out); /* false when no integer of 64 bits */
 
 /*
- * Building. NULL or -ENOMEM when memory is out. json_take() and json_append() own child even when they
- * fail; a NULL child is a failure, so a chain is checked once.
+ * Building. NULL or -ENOMEM when memory is out. json_take() and json_append() own child even when
+ * they fail; a NULL child is a failure, so a chain is checked once.
  */
 MUST_CHECK struct json *json_new_object(void);
 MUST_CHECK struct json *json_new_array(void);

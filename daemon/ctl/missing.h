@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What connctl get says of a key that connd does not have: what it does have, and the nearest name. */
+/*
+ * What connctl get says of a key that connd does not have: what it does have, and the nearest name.
+ */
 #pragma once
 
 #include "base/attr.h"

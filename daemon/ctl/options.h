@@ -9,8 +9,8 @@
 #include "ctl/ctl.h"
 
 /*
- * getenv_socket: the value of CONND_SOCKET or NULL. With CLI_RUN *out is complete; its strings are argv's.
- * *line is what stood on the command line, for cli_write_help().
+ * getenv_socket: the value of CONND_SOCKET or NULL. With CLI_RUN *out is complete; its strings are
+ * argv's. *line is what stood on the command line, for cli_write_help().
  */
 MUST_CHECK enum cli_verdict options_read(int argc, char *const argv[], const char *getenv_socket,
     struct cli_line *line, struct ctl_options *out, char why[static CLI_WHY_SIZE]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What connctl prints: aligned rows for people, masked connections, colour only for a terminal that
- * wants it. Everything is put together in a buffer and written in one piece at the end; only how far a
- * long verb has come is told meanwhile.
+ * wants it. Everything is put together in a buffer and written in one piece at the end; only how
+ * far a long verb has come is told meanwhile.
  */
 #pragma once
 
@@ -19,8 +19,8 @@
 enum output_colour { COLOUR_NONE, COLOUR_GOOD, COLOUR_WARNING, COLOUR_BAD };
 
 /*
- * Appends text from elsewhere, for a terminal: control characters (C1 and DEL too) and marks that turn
- * the direction of writing are shown as \uXXXX.
+ * Appends text from elsewhere, for a terminal: control characters (C1 and DEL too) and marks that
+ * turn the direction of writing are shown as \uXXXX.
  */
 void output_safe(struct buf *out, struct span text);
 /* Columns of a terminal, taking every character for one wide. */
@@ -45,12 +45,15 @@ void output_rows(struct buf *out, const struct output_row *row, size_t n, bool c
 /* Does standard output want colours? */
 bool output_wants_colour(void);
 /*
- * One line on standard error in place of the one before, when that is a terminal; elsewhere nothing. It goes
- * when anything else is said, or at the end.
+ * One line on standard error in place of the one before, when that is a terminal; elsewhere
+ * nothing. It goes when anything else is said, or at the end.
  */
 void output_progress(const char *fmt, ...) PRINTF(1, 2);
 void output_progress_end(void);
 
-/* Writes it all to standard output. Returns the exit code: CTL_YES, or CTL_UNAVAILABLE, having said why. */
+/*
+ * Writes it all to standard output. Returns the exit code: CTL_YES, or CTL_UNAVAILABLE, having said
+ * why.
+ */
 MUST_CHECK int output_flush(const struct buf *out);
 MUST_CHECK int output_text(const char *text);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * connctl token renew: replaces the token in a file by a new one of the same rights, in one step, while
- * the old one is valid. Does nothing while more than half of the token's life is left, so that a timer
- * may run it often.
+ * connctl token renew: replaces the token in a file by a new one of the same rights, in one step,
+ * while the old one is valid. Does nothing while more than half of the token's life is left, so
+ * that a timer may run it often.
  */
 #include <errno.h>
 #include <limits.h>

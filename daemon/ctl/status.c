@@ -128,7 +128,10 @@ show(struct buf *out, struct span status)
 	struct span at = status, name, value;
 	size_t n = 0;
 
-	/* All the room at once: rows point into it. A label or value is never longer than 4 x its text. */
+	/*
+	 * All the room at once: rows point into it. A label or value is never longer than 4 x its
+	 * text.
+	 */
 	if (!buf_room(&cells, 4 * status.n + CELL_ROOM))
 		return ctl_fail(CTL_UNAVAILABLE, NULL, "the answer does not fit into memory");
 	while (n < MAX_MEMBERS && scan_member(&at, &name, &value))

@@ -12,14 +12,14 @@
 #define TOKEN_ID_SIZE 65 /* an id and its NUL */
 
 /*
- * Reads a token file that nobody else may read into *out. Returns the exit code, having said why; what is
- * the option, or whatever named the file.
+ * Reads a token file that nobody else may read into *out. Returns the exit code, having said why;
+ * what is the option, or whatever named the file.
  */
 MUST_CHECK int token_read(const char *what, const char *path, struct buf *out);
 /* Cuts white space off the end of *token. Is the rest a token: printable, without spaces? */
 bool token_trim(struct buf *token);
 /*
- * The organization that a JWT's permissions name. false: the token is not a JWT or names none. Nothing
- * is verified: the manager decides.
+ * The organization that a JWT's permissions name. false: the token is not a JWT or names none.
+ * Nothing is verified: the manager decides.
  */
 bool token_organization(struct span token, char out[static TOKEN_ID_SIZE]);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor a Unix-socket server can reach on this machine: epoll, recv, send, and no work in between.
+ * The floor a Unix-socket server can reach on this machine: epoll, recv, send, and no work in
+ * between.
  *
  *	floor SOCKET REPLY-FILE
  *
- * Answers every NUL in the input with the bytes of REPLY-FILE. It knows nothing of access, errors or
- * clients that do not read; it is here to be compared with.
+ * Answers every NUL in the input with the bytes of REPLY-FILE. It knows nothing of access, errors
+ * or clients that do not read; it is here to be compared with.
  */
 #include <errno.h>
 #include <stdio.h>

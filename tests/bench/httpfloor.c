@@ -4,8 +4,8 @@
  *
  *	httpfloor
  *
- * Listens on a free port of 127.0.0.1, prints it, and answers every request with an empty 304. It is here
- * to be compared with.
+ * Listens on a free port of 127.0.0.1, prints it, and answers every request with an empty 304. It
+ * is here to be compared with.
  */
 #include <event2/event.h>
 #include <event2/http.h>

@@ -4,9 +4,10 @@
  *
  *	load SOCKET REQUEST-FILE TERMINATOR CLIENTS DEPTH MILLISECONDS
  *
- * SOCKET is a path, or a port of 127.0.0.1. TERMINATOR is the text a reply ends with, "\0" for a NUL. CLIENTS connections each keep DEPTH requests
- * under way. Prints one JSON line: requests answered, seconds, and percentiles of the time from a
- * request's send to the end of its reply. One client with a depth of 1 blocks, as a worker would.
+ * SOCKET is a path, or a port of 127.0.0.1. TERMINATOR is the text a reply ends with, "\0" for a
+ * NUL. CLIENTS connections each keep DEPTH requests under way. Prints one JSON line: requests
+ * answered, seconds, and percentiles of the time from a request's send to the end of its reply. One
+ * client with a depth of 1 blocks, as a worker would.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -127,8 +128,8 @@ read_replies(struct client *c)
 	if (n <= 0)
 		die("recv");
 	/*
-	 * A terminator starts with a byte that is not repeated in it, or what comes before it has no such
-	 * byte alone (the end of an HTTP head): no backing up is needed.
+	 * A terminator starts with a byte that is not repeated in it, or what comes before it has
+	 * no such byte alone (the end of an HTTP head): no backing up is needed.
 	 */
 	for (const char *p = reply, *end = reply + n; p < end; p++) {
 		if (c->matched == 0) {

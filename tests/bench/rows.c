@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor of listing a Deployment's connections: the store reads and decrypts their rows, and nobody
- * is told.
+ * The floor of listing a Deployment's connections: the store reads and decrypts their rows, and
+ * nobody is told.
  *
  *	rows DIRECTORY DEPLOYMENT-ID MILLISECONDS
  *
- * DIRECTORY is a copy of a manager's data, which is opened directly. Prints one JSON line: rows of one walk,
- * bytes of their values (so that they are looked at), walks, seconds.
+ * DIRECTORY is a copy of a manager's data, which is opened directly. Prints one JSON line: rows of
+ * one walk, bytes of their values (so that they are looked at), walks, seconds.
  */
 #include <inttypes.h>
 #include <stdint.h>

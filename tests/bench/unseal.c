@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor of a start from a snapshot: pieces of 64 KiB decrypted and copied into locked memory, and
- * nothing else; same cipher, same number of bytes.
+ * The floor of a start from a snapshot: pieces of 64 KiB decrypted and copied into locked memory,
+ * and nothing else; same cipher, same number of bytes.
  *
  *	unseal make FILE BYTES    writes such a file
- *	unseal open FILE          decrypts and copies it; prints the microseconds from read to copied
+ *	unseal open FILE          decrypts and copies it; prints the microseconds from read to
+ *copied
  */
 #include <errno.h>
 #include <stdint.h>

@@ -4,12 +4,13 @@
  *
  *	waiters PORT CLIENTS UPDATES LIST-FILE TAG UPDATE-FILE TOKENS-FILE
  *
- * CLIENTS connections each send LIST-FILE, a list request without its last empty line, with one of the tokens in
- * TOKENS-FILE (a line each; everybody takes the next, then the first again), the TAG that its answer has now and
- * Prefer: wait. Prints "held" when the manager has them all and waits for a line on stdin; then
- * sends UPDATE-FILE ("########" in it becomes the round) UPDATES times, one after the other, each when everybody
- * waits again. For each it prints one JSON line: the median, the 99th percentile and the last of the times from
- * the update's 200 being read to a waiting client's whole answer being read, in microseconds.
+ * CLIENTS connections each send LIST-FILE, a list request without its last empty line, with one of
+ * the tokens in TOKENS-FILE (a line each; everybody takes the next, then the first again), the TAG
+ * that its answer has now and Prefer: wait. Prints "held" when the manager has them all and waits
+ * for a line on stdin; then sends UPDATE-FILE ("########" in it becomes the round) UPDATES times,
+ * one after the other, each when everybody waits again. For each it prints one JSON line: the
+ * median, the 99th percentile and the last of the times from the update's 200 being read to a
+ * waiting client's whole answer being read, in microseconds.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -169,7 +170,10 @@ hold(struct client *c)
 	ask(c, "Prefer: wait=60\r\n");
 }
 
-/* The manager has one loop: when it answers this it has taken what was sent before; nobody has an answer. */
+/*
+ * The manager has one loop: when it answers this it has taken what was sent before; nobody has an
+ * answer.
+ */
 static void
 settle(struct client *control, int ep)
 {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one thread needs at least to answer everybody who waits: an epoll loop that looks at nothing, knows all
- * answers beforehand and gives each to the kernel with one send(). What is above it is the manager's own work.
+ * What one thread needs at least to answer everybody who waits: an epoll loop that looks at
+ * nothing, knows all answers beforehand and gives each to the kernel with one send(). What is above
+ * it is the manager's own work.
  *
  *	waitfloor BODY-SIZE
  *
- * Prints its port. A request with a Prefer is held; one without is answered at once; a POST is answered, and then
- * everybody who is held, with a body of BODY-SIZE bytes.
+ * Prints its port. A request with a Prefer is held; one without is answered at once; a POST is
+ * answered, and then everybody who is held, with a body of BODY-SIZE bytes.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>

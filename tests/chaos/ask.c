@@ -4,15 +4,17 @@
  *
  *	ask SOCKET KEYS CLIENTS DEPTH LOOKUPS PER-SECOND HOW
  *
- * The variables k0 .. k<KEYS - 1> must be there, with values "k<i>=<turn>;", where a turn is a number; every
- * fourth question is for a key that is not there. CLIENTS threads send DEPTH questions at a time. It ends
- * after LOOKUPS answers (0: never) or on SIGTERM. PER-SECOND bounds the pace (0: none). HOW: "keep" one
- * connection as long as it is there, "fresh" a new one for each batch, "mixed" both; each with "+back" if
- * a turn may be lower than one seen before (after a restart from a snapshot).
+ * The variables k0 .. k<KEYS - 1> must be there, with values "k<i>=<turn>;", where a turn is a
+ * number; every fourth question is for a key that is not there. CLIENTS threads send DEPTH
+ * questions at a time. It ends after LOOKUPS answers (0: never) or on SIGTERM. PER-SECOND bounds
+ * the pace (0: none). HOW: "keep" one connection as long as it is there, "fresh" a new one for each
+ * batch, "mixed" both; each with "+back" if a turn may be lower than one seen before (after a
+ * restart from a snapshot).
  *
- * Like the shim it asks once more when a kept connection ends before the first byte of a reply. Prints
- * one JSON line: what was answered, by kind; "wrong" is a value of another key, an older turn, a value
- * that is none, "not found" for a key that is there; "failed" is a question without an answer.
+ * Like the shim it asks once more when a kept connection ends before the first byte of a reply.
+ * Prints one JSON line: what was answered, by kind; "wrong" is a value of another key, an older
+ * turn, a value that is none, "not found" for a key that is there; "failed" is a question without
+ * an answer.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -120,7 +122,7 @@ dial(struct client *c)
 	return false;
 }
 
-/* --- questions and answers ----------------------------------------------------------------------- */
+/* --- questions and answers -------------------------------------------------------------------- */
 
 /* Which key the n-th question of a client is for; -1: one that is not there. */
 static int
@@ -305,7 +307,7 @@ run(void *arg)
 	return NULL;
 }
 
-/* --- the sum ------------------------------------------------------------------------------------ */
+/* --- the sum ---------------------------------------------------------------------------------- */
 
 static void
 report(const struct client *clients, unsigned n, double seconds)

@@ -177,8 +177,8 @@ static void
 what_is_wrong_is_said_with_its_place(void **state)
 {
 	static const struct {
-		const char *text,
-		    *says; /* says: a part of the message, from its start when it has a ":" */
+		/* says: a part of the message, from its start when it has a ":" */
+		const char *text, *says;
 	} rows[] = {
 		{ "", "c.conf: [manager] organization is missing" },
 		{ GOOD "refesh = 1\n",

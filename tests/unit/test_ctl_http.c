@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What connctl's HTTP client leaves in memory: nothing, since its libraries' blocks are ours to wipe. */
+/*
+ * What connctl's HTTP client leaves in memory: nothing, since its libraries' blocks are ours to
+ * wipe.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists that change while they are read, page by page, beside a model: what is believed never lacks a
- * key that was there all the time.
+ * Lists that change while they are read, page by page, beside a model: what is believed never lacks
+ * a key that was there all the time.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* edge/peer and edge/peers: real sockets and events, turns that the test takes, and a service that
- * answers what a frame says. */
+/*
+ * edge/peer and edge/peers: real sockets and events, turns that the test takes, and a service that
+ * answers what a frame says.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <setjmp.h>

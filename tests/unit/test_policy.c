@@ -67,7 +67,9 @@ names_go_both_ways(void **state)
 	assert_false(scope_from((struct span){ 0 }, &scope));
 }
 
-/* Each line: from this role up it is allowed in the Workspace of a Workspace token, below denied. */
+/*
+ * Each line: from this role up it is allowed in the Workspace of a Workspace token, below denied.
+ */
 static void
 roles_open_actions(void **state)
 {

@@ -209,7 +209,9 @@ static const struct text bad[] = {
 	TEXT("\"\0a\0\""),
 	TEXT("\xff\xfe\"\0\"\0"),
 	TEXT("\xfe\xff\0\"\0\""),
-	/* A byte order mark is not white space, though the RFC lets a reader skip it; nor is this. */
+	/*
+	 * A byte order mark is not white space, though the RFC lets a reader skip it; nor is this.
+	 */
 	TEXT("\xef\xbb\xbf{}"),
 	TEXT("\xef\xbb\xbf"),
 	TEXT("[\x0c]"),

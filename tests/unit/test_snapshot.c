@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When edge/snapshot writes what: on a clock that is told, to a disk that fails when told. No loop, no file
- * but the key's. */
+/*
+ * When edge/snapshot writes what: on a clock that is told, to a disk that fails when told. No loop,
+ * no file but the key's.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -510,7 +512,7 @@ status_tells_of_trouble_until_it_is_over(void **state)
 	assert_string_equal(st.error, "");
 }
 
-/* --- stamps -------------------------------------------------------------------------------------- */
+/* --- stamps ----------------------------------------------------------------------------------- */
 
 static void
 a_stamp_is_renewed_once_a_minute_at_most(void **state)

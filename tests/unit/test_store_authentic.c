@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What decides access cannot be edited in the file: a row whose MAC does not verify counts as absent,
- * is named in one log line, and takes nothing else away.
+ * What decides access cannot be edited in the file: a row whose MAC does not verify counts as
+ * absent, is named in one log line, and takes nothing else away.
  */
 #include "tests/unit/store_fixture.h"
 
@@ -164,7 +164,9 @@ an_edited_object_is_not_authenticated_by_a_later_change(void **state)
 	assert_list(f, &VIEW(f->dep[0]), 2, ">auto=2 >linked=1a");
 }
 
-/* The last line of the audit log that is not authenticated does not decide where an object returns. */
+/*
+ * The last line of the audit log that is not authenticated does not decide where an object returns.
+ */
 static void
 a_deleted_object_comes_back_where_it_was(void **state)
 {

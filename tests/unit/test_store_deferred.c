@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Revocations and the switch when the disk does not take them, and the space that is kept for them. */
+/*
+ * Revocations and the switch when the disk does not take them, and the space that is kept for them.
+ */
 #include "tests/unit/store_fixture.h"
 
 #include <errno.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads in the audit log: how many rows a family of tokens can make, and that no secret is missed. */
+/*
+ * Reads in the audit log: how many rows a family of tokens can make, and that no secret is missed.
+ */
 #include "tests/unit/store_fixture.h"
 
 #include <sqlite3.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A sync through the real libcurl from a real server, with each of its allocations failing in turn: it
- * ends, once, and the next one is good. Our own, libcurl's, libevent's and zlib's memory all come from
- * base/mem.
+ * A sync through the real libcurl from a real server, with each of its allocations failing in turn:
+ * it ends, once, and the next one is good. Our own, libcurl's, libevent's and zlib's memory all
+ * come from base/mem.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -660,7 +660,10 @@ start(void **state)
 	return base_init() == 0 && store_global_init() == 0 ? 0 : -1;
 }
 
-/* What calls that wait go by: it moves with whatever may take a right away, and costs nobody anything else. */
+/*
+ * What calls that wait go by: it moves with whatever may take a right away, and costs nobody
+ * anything else.
+ */
 static void
 rights_move_with_what_may_end_them(void **state)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* edge/upstream/probe against a manager that answers as a test says, and a worker that runs when told. */
+/*
+ * edge/upstream/probe against a manager that answers as a test says, and a worker that runs when
+ * told.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

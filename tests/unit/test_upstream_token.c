@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* edge/upstream/token: in locked memory, and what a JWT says of its own life; the digest of who asks. */
+/*
+ * edge/upstream/token: in locked memory, and what a JWT says of its own life; the digest of who
+ * asks.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

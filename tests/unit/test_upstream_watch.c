@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* edge/upstream/watch against a manager that answers as a test says: no socket, no loop, a clock that is told. */
+/*
+ * edge/upstream/watch against a manager that answers as a test says: no socket, no loop, a clock
+ * that is told.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -402,7 +405,9 @@ a_refused_token_has_a_sync_look_at_once(void **state)
 	assert_null(asked);
 }
 
-/* 503 with Retry-After: the manager sheds held requests. Syncs go on, and no sync is made for it. */
+/*
+ * 503 with Retry-After: the manager sheds held requests. Syncs go on, and no sync is made for it.
+ */
 static void
 a_manager_that_sheds_held_requests_is_left_alone_by_them_only(void **state)
 {

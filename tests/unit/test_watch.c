@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists that wait, between a real store and real sockets: who is told what, and that all is given back. */
+/*
+ * Lists that wait, between a real store and real sockets: who is told what, and that all is given
+ * back.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -200,7 +203,9 @@ tag_of(struct fixture *f, int dep, const char *more, char out[static 256])
 	close(fd);
 }
 
-/* N_CLIENTS that wait, by turns for one Deployment and the other, each as long as its number says. */
+/*
+ * N_CLIENTS that wait, by turns for one Deployment and the other, each as long as its number says.
+ */
 static void
 hold_all(struct fixture *f, int fds[static N_CLIENTS])
 {
@@ -233,7 +238,10 @@ struct waiters {
 	int fd[N_TOKENS];
 };
 
-/* The second one's token lives for expires_in_s (0: for ever), the fourth one's is the organization's. */
+/*
+ * The second one's token lives for expires_in_s (0: for ever), the fourth one's is the
+ * organization's.
+ */
 static void
 hold_tokens(struct fixture *f, struct waiters *w, int64_t expires_in_s)
 {
@@ -511,7 +519,9 @@ who_goes_gives_all_back(void **state)
 	turn(f);
 }
 
-/* Whatever allocation fails: nobody waits for ever, and nobody has half an answer as a whole one. */
+/*
+ * Whatever allocation fails: nobody waits for ever, and nobody has half an answer as a whole one.
+ */
 static void
 memory_that_is_out_ends_waits_all_the_same(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A server in a thread of its own, for tests of the HTTP client: it reads a request's head and hands it
- * to the test's handler, which writes what it wants.
+ * A server in a thread of its own, for tests of the HTTP client: it reads a request's head and
+ * hands it to the test's handler, which writes what it wants.
  */
 #pragma once
 

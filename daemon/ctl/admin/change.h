@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A change before it is made: its fields as a person reads them, the question whether to make it, and the
- * report afterwards. Secret values never come here; their fields say only that they are set or changed.
+ * A change before it is made: its fields as a person reads them, the question whether to make it,
+ * and the report afterwards. Secret values never come here; their fields say only that they are set
+ * or changed.
  */
 #pragma once
 
@@ -24,8 +25,8 @@ struct change {
 void change_field(struct change *c, const char *field, const char *from, const char *to);
 size_t change_count(const struct change *c);
 /*
- * Shows the change on standard error and asks, on a terminal; with --yes it does not ask. Should it be
- * made? Otherwise *code is the exit code: of --dry-run, which reports, or of a refusal.
+ * Shows the change on standard error and asks, on a terminal; with --yes it does not ask. Should it
+ * be made? Otherwise *code is the exit code: of --dry-run, which reports, or of a refusal.
  */
 MUST_CHECK bool change_agreed(struct session *s, struct change *c, int *code);
 /* Prints that it was made, with the id unless NULL, and frees it. Returns the exit code. */
@@ -33,7 +34,8 @@ MUST_CHECK int change_done(struct session *s, struct change *c, const char *id);
 void change_fini(struct change *c);
 
 /*
- * A secret for standard input, a file or a terminal: path is a file, "-" standard input, NULL a prompt
- * that does not show what is typed. One newline at the end is dropped. Returns the exit code.
+ * A secret for standard input, a file or a terminal: path is a file, "-" standard input, NULL a
+ * prompt that does not show what is typed. One newline at the end is dropped. Returns the exit
+ * code.
  */
 MUST_CHECK int secret_read(const char *path, const char *prompt, struct buf *out);

@@ -12,9 +12,9 @@
 #define CONTEXT_NAME_MAX 64
 
 /*
- * The file as a tree: {"current": "prod", "contexts": {"prod": {"manager", "organization", "workspace",
- * "caFile", "insecureHttp"}}}; an empty one when there is no file. Returns the exit code, having said
- * what is wrong. Free *out with json_free().
+ * The file as a tree: {"current": "prod", "contexts": {"prod": {"manager", "organization",
+ * "workspace", "caFile", "insecureHttp"}}}; an empty one when there is no file. Returns the exit
+ * code, having said what is wrong. Free *out with json_free().
  */
 MUST_CHECK int context_load(struct json **out);
 /* Replaces the file in one step. Returns the exit code, having said what is wrong. */

@@ -17,9 +17,9 @@ enum { PLACE_WORKSPACE, PLACE_DEPLOYMENT, PLACE_PROJECT, N_PLACES };
 extern const struct place_kind place_kinds[N_PLACES];
 
 /*
- * The one place of this kind whose id or name is text; in that Workspace only, unless "". Copies its id
- * and, unless NULL, hands out its row (free it with json_free()). Returns the exit code: CTL_NO when
- * there is none, CTL_USAGE when several have the name.
+ * The one place of this kind whose id or name is text; in that Workspace only, unless "". Copies
+ * its id and, unless NULL, hands out its row (free it with json_free()). Returns the exit code:
+ * CTL_NO when there is none, CTL_USAGE when several have the name.
  */
 MUST_CHECK int place_find(struct session *s, const struct place_kind *kind, const char *text,
     const char *workspace, char id[static TOKEN_ID_SIZE], struct json **row);

@@ -91,7 +91,10 @@ use_environment(struct session *s, const char *token)
 	return CTL_YES;
 }
 
-/* A token and the address it is for come from one place, so that no manager is shown another's token. */
+/*
+ * A token and the address it is for come from one place, so that no manager is shown another's
+ * token.
+ */
 static int
 find_manager(struct session *s)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One run of an administrative verb: which manager and organization, with which token, and the requests.
- * Every function that returns an exit code has said what is wrong when it is not CTL_YES.
+ * One run of an administrative verb: which manager and organization, with which token, and the
+ * requests. Every function that returns an exit code has said what is wrong when it is not CTL_YES.
  */
 #pragma once
 
@@ -29,9 +29,9 @@ struct session {
 };
 
 /*
- * Settles manager, token and organization: options first, then --context, then ASTRO_API_TOKEN (with
- * ASTRO_DOMAIN), then the current context. Sends nothing but, when the organization is not known
- * otherwise, the list of organizations.
+ * Settles manager, token and organization: options first, then --context, then ASTRO_API_TOKEN
+ * (with ASTRO_DOMAIN), then the current context. Sends nothing but, when the organization is not
+ * known otherwise, the list of organizations.
  */
 MUST_CHECK int session_open(struct session *s, const struct ctl_options *o);
 /* The same with a manager, token and options given by the caller: for connctl login. */
@@ -42,13 +42,12 @@ void session_close(struct session *s);
 void session_path(const struct session *s, struct buf *out, const char *fmt, ...) PRINTF(3, 4);
 void session_query(struct buf *path, const char *name, const char *value);
 
-/*
- * GET. *out is the body's object. Free it with json_free().
- */
+/* GET. *out is the body's object. Free it with json_free(). */
 MUST_CHECK int session_get(struct session *s, const struct buf *path, struct json **out);
 /*
- * POST or DELETE, with a body and an If-Match unless NULL. *out (may be NULL) is the response's object, NULL when
- * it has no body. A 412 is CTL_NO: somebody else changed it meanwhile, and nothing was changed here.
+ * POST or DELETE, with a body and an If-Match unless NULL. *out (may be NULL) is the response's
+ * object, NULL when it has no body. A 412 is CTL_NO: somebody else changed it meanwhile, and
+ * nothing was changed here.
  */
 MUST_CHECK int session_send(struct session *s, const char *method, const struct buf *path,
     const struct json *body, const char *if_match, struct json **out);

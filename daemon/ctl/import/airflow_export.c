@@ -17,7 +17,10 @@
 #define EXPORT_TIMEOUT_MS ((int64_t)10 * 60 * 1000)
 #define CAN_NOT_RUN       127
 
-/* In the child: what it prints is no part of our answer. Nobody else may read its file: the umask is ours. */
+/*
+ * In the child: what it prints is no part of our answer. Nobody else may read its file: the umask
+ * is ours.
+ */
 static _Noreturn void
 become(const char *command, enum import_kind kind, const char *path, const sigset_t *mask)
 {
@@ -33,7 +36,10 @@ become(const char *command, enum import_kind kind, const char *path, const sigse
 	_exit(CAN_NOT_RUN);
 }
 
-/* Until the child ends, a signal asks us to end, or time is up: then it is killed. Returns that signal or 0. */
+/*
+ * Until the child ends, a signal asks us to end, or time is up: then it is killed. Returns that
+ * signal or 0.
+ */
 static int
 child_wait(pid_t child, const sigset_t *set, int *status)
 {

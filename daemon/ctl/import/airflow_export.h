@@ -12,8 +12,8 @@
 #include "ctl/import/file.h"
 
 /*
- * Appends what "COMMAND connections export FILE" (or variables) writes to out, whose max is the cap.
- * What the command prints goes to standard error. 0, or -errno with a sentence in why.
+ * Appends what "COMMAND connections export FILE" (or variables) writes to out, whose max is the
+ * cap. What the command prints goes to standard error. 0, or -errno with a sentence in why.
  */
 MUST_CHECK int export_run(
     const char *command, enum import_kind kind, struct buf *out, char why[static FILE_WHY_SIZE]);

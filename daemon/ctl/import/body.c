@@ -95,7 +95,10 @@ note(char *why, const char *name)
 	(void)snprintf(why + n, IMPORT_WHY_SIZE - n, "%s%s", n ? ", " : "differs in ", name);
 }
 
-/* The id of the auth type that the connection keeps; NULL: it has none, or one that is for another type. */
+/*
+ * The id of the auth type that the connection keeps; NULL: it has none, or one that is for another
+ * type.
+ */
 static const char *
 kept_auth_type(const struct json *want, const struct json *have)
 {
@@ -252,8 +255,9 @@ write_place(struct buf *out, const char *scope, const char *id)
 }
 
 /*
- * As they are. One without a field may have secrets that are not shown: sent back like that it would clear them.
- * What changes nothing is to drop a field that it has not got, or a secret that is "".
+ * As they are. One without a field may have secrets that are not shown: sent back like that it
+ * would clear them. What changes nothing is to drop a field that it has not got, or a secret that
+ * is "".
  */
 static void
 keep_overrides(struct buf *out, const struct import_entry *e, const struct json *overrides)
@@ -329,7 +333,10 @@ keep_rest(struct buf *out, const struct json *row)
 	}
 }
 
-/* What the typed body of an update has besides: the auth type, and an `extra` that clears the one that is there. */
+/*
+ * What the typed body of an update has besides: the auth type, and an `extra` that clears the one
+ * that is there.
+ */
 static void
 write_typed_rest(struct buf *out, const struct import_entry *e, const struct json *row)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One entry of an import beside what the manager has under its key: is it the same, may it be changed,
- * and the body of the request that makes it so. Pure.
+ * One entry of an import beside what the manager has under its key: is it the same, may it be
+ * changed, and the body of the request that makes it so. Pure.
  */
 #pragma once
 
@@ -20,16 +20,18 @@ enum import_relation {
 };
 
 /*
- * row: an object of an unresolved list; hidden: it was read without its secrets. 0 with *relation and,
- * unless they are the same, why (names, never values); -EBADMSG: the row makes no sense; -ENOMEM.
+ * row: an object of an unresolved list; hidden: it was read without its secrets. 0 with *relation
+ * and, unless they are the same, why (names, never values); -EBADMSG: the row makes no sense;
+ * -ENOMEM.
  */
 MUST_CHECK int import_compare(const struct import_entry *e, const struct json *row,
     const struct ctl_import_options *o, bool hidden, enum import_relation *relation,
     char why[static IMPORT_WHY_SIZE]);
 
 /*
- * The request's body: a new object (row NULL), or the update of row, which keeps its links, overrides,
- * exclusions and auth type, and its description when the entry has none. Failures stick in out.
+ * The request's body: a new object (row NULL), or the update of row, which keeps its links,
+ * overrides, exclusions and auth type, and its description when the entry has none. Failures stick
+ * in out.
  */
 void import_body(const struct import_entry *e, const struct json *row,
     const struct ctl_import_options *o, struct buf *out);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What "airflow connections export" and "airflow variables export" write -> entries in the words of the
- * manager's API. Pure: text in, entries out. An entry that can not become an object stays in the list
- * with the reason, so that the others go on without it; it holds no reason that quotes a value.
+ * What "airflow connections export" and "airflow variables export" write -> entries in the words of
+ * the manager's API. Pure: text in, entries out. An entry that can not become an object stays in
+ * the list with the reason, so that the others go on without it; it holds no reason that quotes a
+ * value.
  */
 #pragma once
 
@@ -31,8 +32,9 @@ struct import_list {
 };
 
 /*
- * Appends the entries of one export file, a text that ends with a NUL. 0; -EBADMSG with a sentence in why when the text is no
- * such export as a whole; -ENOMEM. The list stays fit for import_list_fini() whatever happens.
+ * Appends the entries of one export file, a text that ends with a NUL. 0; -EBADMSG with a sentence
+ * in why when the text is no such export as a whole; -ENOMEM. The list stays fit for
+ * import_list_fini() whatever happens.
  */
 MUST_CHECK int import_read(struct import_list *list, enum import_kind kind, struct span text,
     char why[static IMPORT_WHY_SIZE]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * connctl import: reads what Airflow exports and what the manager has, decides for each key, does it, and
- * reports. A key that is refused does not stop the others; a manager that is gone or says no to all of
- * it does, and the report still says how far it went.
+ * connctl import: reads what Airflow exports and what the manager has, decides for each key, does
+ * it, and reports. A key that is refused does not stop the others; a manager that is gone or says
+ * no to all of it does, and the report still says how far it went.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -207,8 +207,8 @@ compare_rows(const void *a, const void *b)
 }
 
 /*
- * All pages of one kind. Secrets are asked for, since only so can be said that a key is unchanged; where
- * they are not to be had the list is read without.
+ * All pages of one kind. Secrets are asked for, since only so can be said that a key is unchanged;
+ * where they are not to be had the list is read without.
  */
 static int
 load_kind(struct import *im, enum import_kind kind)

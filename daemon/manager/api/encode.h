@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the store has -> the API's JSON. Pure. There is never a null: what is absent is left out. Secrets
- * are left out or blank unless they were asked for; setFields names them either way.
+ * What the store has -> the API's JSON. Pure. There is never a null: what is absent is left out.
+ * Secrets are left out or blank unless they were asked for; setFields names them either way.
  */
 #pragma once
 
@@ -30,7 +30,10 @@ struct encode_view {
 #define ENCODE_PAGE_MAX (6 * 1024 * 1024)
 int encode_page_is_full(const struct buf *out);
 
-/* Appends one EnvironmentObject. view may be NULL: as its own, without secrets. Failures stick in out. */
+/*
+ * Appends one EnvironmentObject. view may be NULL: as its own, without secrets. Failures stick in
+ * out.
+ */
 void encode_object(const struct store_object *o, const struct encode_view *view, struct buf *out);
 /* Appends an organization, Workspace, Deployment or project, as e->scope says. */
 void encode_entity(const struct store_entity *e, struct buf *out);

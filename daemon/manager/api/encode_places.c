@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Organizations, Workspaces, Deployments and projects as JSON. Stock clients are strict about members that mean
- * nothing here (what the hosted product runs, bills and enforces): each has the one value that claims least.
+ * Organizations, Workspaces, Deployments and projects as JSON. Stock clients are strict about
+ * members that mean nothing here (what the hosted product runs, bills and enforces): each has the
+ * one value that claims least.
  */
 #include "manager/api/encode.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GET .../environment-objects: which rows the token may have, streamed from one instant of the store.
+ * GET .../environment-objects: which rows the token may have, streamed from one instant of the
+ * store.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -480,7 +481,10 @@ list_objects(struct request *rq)
 		list_respond_unchanged(rq, &l, NULL);
 		return;
 	}
-	/* Without room to wait: never a 304 before its time, which would bring the client back at once. */
+	/*
+	 * Without room to wait: never a 304 before its time, which would bring the client back at
+	 * once.
+	 */
 	r = watch_hold(rq->api->watch, rq, &l, wait_s);
 	if (r < 0)
 		respond_internal_error(rq->conn, r);

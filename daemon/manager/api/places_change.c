@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making, changing and removing Workspaces, Deployments and projects; the organization's settings. */
+/*
+ * Making, changing and removing Workspaces, Deployments and projects; the organization's settings.
+ */
 #include <errno.h>
 
 #include "base/limits.h"
@@ -275,7 +277,9 @@ deployment_delete(struct request *rq)
 
 /* --- projects ------------------------------------------------------------------------- */
 
-/* The Deployment whose objects a project sees too: "" is none, absent (or null) says nothing of it. */
+/*
+ * The Deployment whose objects a project sees too: "" is none, absent (or null) says nothing of it.
+ */
 static int
 read_deployment(struct body *b, struct id *out, bool *given)
 {

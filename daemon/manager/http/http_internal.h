@@ -30,7 +30,9 @@ enum conn_state {
 	CONN_STREAMING, /* the response is being made in pieces */
 	CONN_RESPONDED, /* the response is made: conn_run() decides what is next */
 	CONN_FLUSHING,  /* the connection's last response is on its way */
-	/* It is sent; input is discarded, since a close with input unread takes the response back. */
+	/*
+	 * It is sent; input is discarded, since a close with input unread takes the response back.
+	 */
 	CONN_LINGERING,
 	CONN_CLOSED, /* freed in the server's next turn */
 	CONN_N_STATES,
@@ -48,8 +50,8 @@ struct whole {
 typedef void response_sender(struct http_conn *c, struct whole *w);
 
 struct http_conn {
-	struct http_conn *prev,
-	    *next; /* the server's list: the one longest without progress first */
+	/* the server's list: the one longest without progress first */
+	struct http_conn *prev, *next;
 	struct http_conn *ready_prev, *ready_next;
 	bool ready; /* in that list */
 	struct http_server *server;

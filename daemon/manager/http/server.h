@@ -38,7 +38,9 @@ struct http_handler {
 
 /* 0: the default in brackets. */
 struct http_options {
-	/* Clients [LIMIT_HTTP_CONNECTIONS, or what RLIMIT_NOFILE allows]; above it one gives way. */
+	/*
+	 * Clients [LIMIT_HTTP_CONNECTIONS, or what RLIMIT_NOFILE allows]; above it one gives way.
+	 */
 	size_t max_connections;
 	size_t max_input;  /* [LIMIT_HTTP_INPUT] bytes of incomplete requests, of all clients */
 	size_t max_output; /* [LIMIT_HTTP_OUTPUT] bytes of responses not yet taken, likewise */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The catalogue of connection auth types: for the common connection types, which fields there are, what
- * they mean, which of them are secret, and which provider package the connection needs. A connection
- * names one by authTypeId; what it says of `extra` decides what is masked there. Built in, so the ids
- * never change.
+ * The catalogue of connection auth types: for the common connection types, which fields there are,
+ * what they mean, which of them are secret, and which provider package the connection needs. A
+ * connection names one by authTypeId; what it says of `extra` decides what is masked there. Built
+ * in, so the ids never change.
  */
 #pragma once
 

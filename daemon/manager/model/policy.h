@@ -39,12 +39,13 @@ enum action {
 	ACTION_FETCH_SECRETS, /* objects with them */
 	ACTION_CREATE,        /* an object */
 	ACTION_UPDATE,
-	ACTION_LINK,    /* links, exclusions and overrides of a Workspace object */
-	ACTION_DELETE,  /* an object */
-	ACTION_HISTORY, /* who changed or read what; restoring is ACTION_UPDATE */
-	ACTION_MANAGE_ENTITIES, /* create, rename, delete Workspaces, Deployments, projects below the target */
-	ACTION_MANAGE_TOKENS, /* create, list, revoke tokens of the target's scope */
-	ACTION_SETTINGS,      /* of the organization */
+	ACTION_LINK,            /* links, exclusions and overrides of a Workspace object */
+	ACTION_DELETE,          /* an object */
+	ACTION_HISTORY,         /* who changed or read what; restoring is ACTION_UPDATE */
+	ACTION_MANAGE_ENTITIES, /* create, rename, delete Workspaces, Deployments, projects below
+				   the target */
+	ACTION_MANAGE_TOKENS,   /* create, list, revoke tokens of the target's scope */
+	ACTION_SETTINGS,        /* of the organization */
 	ACTION_N,
 };
 
@@ -57,8 +58,8 @@ struct subject {
 };
 
 /*
- * Where the action is aimed: workspace "" is the organization itself, deployment "" the Workspace itself.
- * The Workspace of a Deployment is always given.
+ * Where the action is aimed: workspace "" is the organization itself, deployment "" the Workspace
+ * itself. The Workspace of a Deployment is always given.
  */
 struct place {
 	struct id organization, workspace, deployment, project;
@@ -75,8 +76,8 @@ MUST_CHECK enum verdict policy_decide(
     const struct subject *who, enum action what, const struct place *where, bool secrets_fetching);
 
 /*
- * A token may hand out at most what it is: a role no higher, a scope inside its own. where: the place
- * the new token is for.
+ * A token may hand out at most what it is: a role no higher, a scope inside its own. where: the
+ * place the new token is for.
  */
 MUST_CHECK enum verdict policy_may_issue(
     const struct subject *who, enum role role, const struct place *where);

@@ -7,7 +7,8 @@
  *	AIRFLOW_VARIABLE,
  *	ENVIRONMENT_VARIABLE  value (string), isSecret (boolean, always there)
  *	METRICS_EXPORT        endpoint, exporterType, authType, basicToken, username, password,
- *	                      sigV4AssumeArn, sigV4StsRegion (strings), headers, labels (objects of strings)
+ *	                      sigV4AssumeArn, sigV4StsRegion (strings), headers, labels (objects of
+ *strings)
  *
  * An override document is the same, sparse, and without authTypeId and isSecret. Either may end
  * with a member of our own, which never leaves the manager: secretExtra, an object whose names are
@@ -49,7 +50,8 @@ enum value_secrecy {
 	VALUE_PLAIN,
 	VALUE_SECRET,
 	VALUE_BY_FLAG,      /* a variable's value: as isSecret says */
-	VALUE_BY_AUTH_TYPE, /* each member of extra: as the auth type says; secret where there is none */
+	VALUE_BY_AUTH_TYPE, /* each member of extra: as the auth type says; secret where there is
+			       none */
 };
 struct value_field {
 	const char *name;
@@ -77,9 +79,9 @@ struct value_secrets value_secrets(enum manager_type type, struct span doc);
 /* ---- reading ---- */
 
 /*
- * Appends a JSON array of the names of all fields of doc that hold something (a string that is not "",
- * a number, a map member whatever it holds but ""): `host`, `password`, `extra.aws_secret`. isSecret
- * and authTypeId are no fields. Failures stick in out.
+ * Appends a JSON array of the names of all fields of doc that hold something (a string that is not
+ * "", a number, a map member whatever it holds but ""): `host`, `password`, `extra.aws_secret`.
+ * isSecret and authTypeId are no fields. Failures stick in out.
  */
 void value_set_fields(enum manager_type type, struct span doc, struct buf *out);
 
@@ -136,7 +138,10 @@ struct value_transition value_transition(
  */
 #define VALUE_EMPTY_OVERRIDE "{ }"
 
-/* How one link entry of an update speaks of its overrides; see the table in value_override_update(). */
+/*
+ * How one link entry of an update speaks of its overrides; see the table in
+ * value_override_update().
+ */
 struct override_change {
 	bool given;         /* `overrides` was there (and not null) */
 	bool whole;         /* the client states the whole object: what it leaves out is gone */

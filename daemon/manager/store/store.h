@@ -545,8 +545,8 @@ MUST_CHECK int store_sync_in_thread(struct store *s);
 /*
  * For a server. Keeps disk space for changes that must not fail: revocations, and fetching secrets
  * switched off. When they cannot be written all the same, they take effect in memory, for as long
- * as the store is open, and store_tidy() writes them when it can: STORE_NOT_DURABLE. While the space
- * is used up, other changes are -ENOSPC.
+ * as the store is open, and store_tidy() writes them when it can: STORE_NOT_DURABLE. While the
+ * space is used up, other changes are -ENOSPC.
  */
 void store_keep_reserve(struct store *s);
 /* Becomes readable when more is on disk, or could not be written; -1: no thread syncs. */

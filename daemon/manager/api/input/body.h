@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A JSON body that is an object with a few plain members. Pure. As everywhere in the API, null equals
- * absent and members that are not asked for are ignored.
+ * A JSON body that is an object with a few plain members. Pure. As everywhere in the API, null
+ * equals absent and members that are not asked for are ignored.
  */
 #pragma once
 
@@ -30,12 +30,18 @@ MUST_CHECK int body_text(struct body *b, const char *name, bool needed, struct s
 MUST_CHECK int body_bool(struct body *b, const char *name, bool *out, bool *given);
 MUST_CHECK int body_int(
     struct body *b, const char *name, int64_t least, int64_t most, int64_t *out);
-/* A name for people: 1 to most characters, none of them a control character, no blank at either end. */
+/*
+ * A name for people: 1 to most characters, none of them a control character, no blank at either
+ * end.
+ */
 MUST_CHECK int body_name(
     struct body *b, const char *name, bool needed, size_t most, struct span *out);
 
 /* A text of so many characters at most, "" too. */
 MUST_CHECK int body_prose(struct body *b, const char *name, size_t most, struct span *out);
 
-/* A strict JSON object, no member twice; what reading any body begins with. 0; -EINVAL with *f; -ENOMEM. */
+/*
+ * A strict JSON object, no member twice; what reading any body begins with. 0; -EINVAL with *f;
+ * -ENOMEM.
+ */
 MUST_CHECK int body_check(struct span json, struct span *object, struct fault *f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is wrong with one field of a request, for the client to read. Stock clients show nothing but a
- * message, so the message always names the field.
+ * What is wrong with one field of a request, for the client to read. Stock clients show nothing but
+ * a message, so the message always names the field.
  */
 #pragma once
 
@@ -19,8 +19,8 @@ struct fault {
 
 /*
  * field: its path in the body ("connection.port") or the name of a query parameter. what: how the
- * sentence goes on ("must be ..."); foreign text only at its end, where it may be cut. Returns -EINVAL, so that a check can end
- * with it.
+ * sentence goes on ("must be ..."); foreign text only at its end, where it may be cut. Returns
+ * -EINVAL, so that a check can end with it.
  */
 int fault_set(struct fault *f, const char *code, const char *field, const char *what, ...)
     PRINTF(4, 5);

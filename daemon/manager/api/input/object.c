@@ -211,7 +211,10 @@ begin(struct object_body **out, struct span json, struct span *object, struct fa
 	b = mem_zalloc(sizeof *b);
 	if (!b)
 		return -ENOMEM;
-	/* Twice: a text may be there decoded and as part of a document; and a little for what we add. */
+	/*
+	 * Twice: a text may be there decoded and as part of a document; and a little for what we
+	 * add.
+	 */
 	buf_init(&b->text, 2 * json.n + 4096);
 	if (!buf_room(&b->text, 2 * json.n + 4095)) {
 		object_body_free(b);

@@ -2,7 +2,8 @@
 /*
  * The JSON bodies that create and update environment objects -> what the store is asked for. All
  * rules that need no database are applied here: types, required and immutable members, keys, sizes,
- * sets against each other. Pure. `null` equals absent for the API's own members, never inside extra.
+ * sets against each other. Pure. `null` equals absent for the API's own members, never inside
+ * extra.
  */
 #pragma once
 

@@ -30,8 +30,8 @@ struct query {
 };
 
 /*
- * "/v1/organizations/x" -> its segments, in scratch, which must stay as it is while they are used. 0;
- * -EINVAL: malformed; -ENOENT: no such path can exist (an empty segment, too many); -ENOMEM.
+ * "/v1/organizations/x" -> its segments, in scratch, which must stay as it is while they are used.
+ * 0; -EINVAL: malformed; -ENOENT: no such path can exist (an empty segment, too many); -ENOMEM.
  */
 MUST_CHECK int path_read(struct path *p, struct span raw, struct buf *scratch);
 /* raw may be absent. 0; -EINVAL with *f; -ENOMEM. */

@@ -395,7 +395,9 @@ store_list_next(struct store_cursor *c, struct store_object *out)
 	while ((r = db_row(c->st)) == 1) {
 		c->last = sqlite3_column_int64(c->st, OBJECT_COL_N);
 		r = read_row(c, out);
-		/* One damaged value must not take the others away; but a key may have gone by now. */
+		/*
+		 * One damaged value must not take the others away; but a key may have gone by now.
+		 */
 		if (r == -EBADMSG && c->reader->as_of >= c->store->rewrapped)
 			r = authentic_refuse(c->store, "OBJECT", &out->id,
 			    "a value does not open: its object counts as absent in lists");

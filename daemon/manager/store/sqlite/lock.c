@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One process has a data directory. Two locks say so, and go with the process however it ends:
- * DIR/manager.lock, which every version of this program takes, and the database file itself, so that a
- * lock file that was deleted lets nobody in. flock() and SQLite's own (POSIX) locks do not see each other,
- * but closing a descriptor of the database drops SQLite's: it stays open as long as the store.
+ * DIR/manager.lock, which every version of this program takes, and the database file itself, so
+ * that a lock file that was deleted lets nobody in. flock() and SQLite's own (POSIX) locks do not
+ * see each other, but closing a descriptor of the database drops SQLite's: it stays open as long as
+ * the store.
  */
 #include "manager/store/sqlite/sqlite.h"
 

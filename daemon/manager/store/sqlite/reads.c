@@ -112,7 +112,9 @@ describe(struct store *s, const struct store_actor *by, const struct store_query
 
 /* ---- what is counted ---- */
 
-/* Whether the family may have one more row of its own. Families that share a slot share its rows. */
+/*
+ * Whether the family may have one more row of its own. Families that share a slot share its rows.
+ */
 static bool
 has_row_left(struct store *s, const struct id *family, int64_t at_ms)
 {
