@@ -11,6 +11,7 @@
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -45,6 +46,17 @@ static void PRINTF(2, 3) fault(struct check *k, const char *fmt, ...)
 	k->faults++;
 }
 
+/* Only processes of the service itself see the credentials that its unit loads. */
+static void
+hint_at_credentials(const struct settings *s)
+{
+	if (!s->token_path && !getenv("CREDENTIALS_DIRECTORY"))
+		(void)fputs("connd: warning: a credential of the unit is not seen here; to check "
+			    "with it: systemd-run --pipe --wait -p User=" SERVICE_USER
+			    " -p LoadCredential=token:FILE connd --check\n",
+		    stderr);
+}
+
 static void
 check_settings(struct check *k)
 {
@@ -54,6 +66,7 @@ check_settings(struct check *k)
 		(void)fprintf(stderr, "connd: warning: %.*s\n", (int)(end - line), line);
 	for (line = buf_str(&k->settings->faults); (end = strchr(line, '\n')); line = end + 1)
 		fault(k, "%.*s", (int)(end - line), line);
+	hint_at_credentials(k->settings);
 }
 
 /* --- the socket, and who listens there --------------------------------------------------- */

@@ -246,6 +246,18 @@ def test_a_start_that_fails_is_tried_until_it_can_work(installed: Installed) -> 
     assert shows(box, "connd-manager.service", "StartLimitIntervalUSec") == "0"
 
 
+def test_a_check_outside_of_the_unit_says_how_to_give_it_the_credential(
+    installed: Installed,
+) -> None:
+    box = installed.box
+    box.run("systemctl", "start", "connd.socket")
+    done = box.run("connd", "--check", user="connd", check=False)
+    assert done.returncode == 1
+    (hint,) = [line for line in done.stderr.splitlines() if "systemd-run" in line]
+    command = hint.split("with it: ")[1].replace("FILE", "/etc/connd/token").split()
+    assert box.run(*command).stdout == "OK\n"
+
+
 def test_a_token_file_serves_as_well_as_a_credential(installed: Installed) -> None:
     box = installed.box
     (box.root / "etc/systemd/system/connd.service.d/token.conf").unlink()
