@@ -113,7 +113,8 @@ app_check_room(const struct app *a, const struct config *c, char why[static SETT
 void
 app_enter(struct app *a, enum app_state state)
 {
-	static const char *const name[] = { "starting", "serving", "upgrading", "stopping" };
+	static const char *const name[] = { "starting", "serving", "upgrading", "lingering",
+		"stopping" };
 
 	log_debug("state", LOG_STR("from", name[a->state]), LOG_STR("to", name[state]));
 	a->state = state;
@@ -216,7 +217,8 @@ start_serving(struct app *a, char why[static SETTINGS_WHY_SIZE])
 	if (r < 0)
 		return r;
 	a->drain_timer = evtimer_new(loop_base(a->loop), app_on_drain_over, a);
-	if (!a->drain_timer)
+	a->linger.timer = event_new(loop_base(a->loop), -1, EV_PERSIST, app_on_linger, a);
+	if (!a->drain_timer || !a->linger.timer)
 		return -ENOMEM;
 	r = ready_new(&a->ready, a->loop, a->replica, a->settings->config);
 	a->service.ready = a->ready;
@@ -313,6 +315,8 @@ stop(struct app *a)
 	a->replica = replica_free(a->replica);
 	if (a->drain_timer)
 		event_free(a->drain_timer);
+	if (a->linger.timer)
+		event_free(a->linger.timer);
 	if (a->loop) {
 		loop_forget(a->loop, &a->turn);
 		loop_forget(a->loop, &a->idle);

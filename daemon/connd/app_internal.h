@@ -31,6 +31,7 @@ enum app_state {
 	APP_STARTING,  /* the parts are made */
 	APP_SERVING,   /* the loop turns */
 	APP_UPGRADING, /* begun requests are finished, then this process becomes a newer program */
+	APP_LINGERING, /* the loop turns, and the end is near: [socket] linger */
 	APP_STOPPING,  /* begun requests are finished, then it ends */
 };
 
@@ -70,6 +71,11 @@ struct app {
 	struct later refusal; /* ends a sync that could not begin */
 	char refusal_why[SETTINGS_WHY_SIZE];
 	struct event *drain_timer;
+	struct {
+		struct event *timer;
+		int idle_looks; /* in a row, without a client */
+		int64_t until_ms;
+	} linger;
 	struct reexec_check *check; /* of the program to become; NULL: none runs */
 	struct {
 		bool unlocked;             /* the warning that memory is not locked */
@@ -127,6 +133,13 @@ MUST_CHECK int app_hear_signals(struct app *a);
 void app_on_drain_over(evutil_socket_t fd, short what, void *arg);
 /* Accepts no more clients and finishes begun requests. The state is UPGRADING or STOPPING. */
 void app_begin_to_stop(struct app *a);
+
+/* app_linger.c: between SIGTERM and the end */
+
+/* False: there is no such time. True: the state is LINGERING, until app_end_linger(). */
+MUST_CHECK bool app_begin_to_linger(struct app *a);
+void app_on_linger(evutil_socket_t fd, short what, void *arg);
+void app_end_linger(struct app *a);
 
 /* app_upgrade.c: SIGUSR2 */
 

@@ -111,7 +111,7 @@ app_on_library(void *env, const char *why)
 	struct replica_status st;
 	struct app *a = env;
 
-	if (a->state != APP_SERVING)
+	if (a->state != APP_SERVING && a->state != APP_LINGERING)
 		return;
 	ready_begin(a->ready);
 	replica_status(a->replica, clock_boot_ms(), &st);

@@ -69,7 +69,13 @@ on_terminate(void *arg)
 		return;
 	}
 	notify_stopping();
+	if (was == APP_SERVING && app_begin_to_linger(a))
+		return;
 	notify_status("stopping");
+	if (was == APP_LINGERING) {
+		app_end_linger(a); /* the second signal: no more waiting for clients */
+		return;
+	}
 	app_enter(a, APP_STOPPING);
 	if (was != APP_UPGRADING)
 		app_begin_to_stop(a);

@@ -84,6 +84,7 @@ presets_are_what_is_documented(void **state)
 	assert_int_equal(c->socket.max_connections, 4096);
 	assert_int_equal(c->socket.max_connections_per_uid, 0);
 	assert_int_equal(c->socket.max_frame, 65536);
+	assert_int_equal(c->socket.linger_ms, 0);
 	assert_false(c->access.present);
 	assert_false(c->access.teams);
 	assert_int_equal(c->memory.lock, ARENA_LOCK_PREFER);
@@ -115,7 +116,7 @@ everything_can_be_said(void **state)
 		 "deletion_guard = 100%\ncold_wait = 0.25s\n"
 		 "[socket]\n"
 		 "path = /s\ngroup = g\nmode = 600\nmax_connections = 1\n"
-		 "max_connections_per_uid = 2\nmax_frame = 1M\n"
+		 "max_connections_per_uid = 2\nmax_frame = 1M\nlinger = 5m\n"
 		 "[access]\n"
 		 "allow = user:a conn:x\n"
 		 "   conn:y ; more of it\n"
@@ -149,6 +150,7 @@ everything_can_be_said(void **state)
 	assert_string_equal(c->socket.group, "g");
 	assert_int_equal(c->socket.mode, 0600);
 	assert_int_equal(c->socket.max_frame, 1 << 20);
+	assert_int_equal(c->socket.linger_ms, 300000);
 	assert_true(c->access.present);
 	assert_true(c->access.teams);
 	assert_int_equal(c->access.n_rules, 3);

@@ -67,6 +67,7 @@ struct config {
 		uint32_t max_connections;
 		uint32_t max_connections_per_uid; /* 0: three quarters of max_connections */
 		size_t max_frame;
+		int64_t linger_ms; /* 0: SIGTERM stops at once */
 	} socket;
 	struct {
 		struct config_rule *rule;

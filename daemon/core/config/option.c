@@ -63,6 +63,7 @@ const struct option options[] = {
 	NUMBER("socket", "max_connections_per_uid", COUNT, LIVE, socket.max_connections_per_uid, NULL,
 	    1, 1000000),
 	NUMBER("socket", "max_frame", SIZE, LIVE, socket.max_frame, "64K", 1024, 16 << 20),
+	NUMBER("socket", "linger", MS, LIVE, socket.linger_ms, "0", 0, DAY),
 	OPTION("access", "allow", ALLOW, LIVE, access.rule, NULL),
 	OPTION("access", "deny", DENY, LIVE, access.rule, NULL),
 	OPTION("access", "admin", ADMIN, LIVE, access.rule, NULL),
