@@ -198,7 +198,7 @@ static const struct parameter generic[] = {
 	END,
 };
 
-/* Ids are what clients keep: 'c', "auth", a name, and zeros up to 25 characters. */
+/* Clients store the ids, so they never change: "cauth", a name, and zeros up to 25 characters. */
 static const struct auth_type types[] = {
 	{ "cauthpostgres000000000000", "postgres", "postgres", "Login and password",
 	    "apache-airflow-providers-postgres", "PostgreSQL", postgres },

@@ -16,7 +16,7 @@ static const char *const role_names[ROLE_N] = {
 	[ROLE_OWNER] = "OWNER",
 };
 
-/* The lowest role that may. Owners and Operators create and link; Authors and Members use. */
+/* The lowest role that may do each action. */
 static const enum role least_role[ACTION_N] = {
 	[ACTION_VIEW] = ROLE_MEMBER,
 	[ACTION_FETCH_SECRETS] = ROLE_MEMBER,
@@ -106,7 +106,7 @@ role_from(struct span name, enum role *out)
 	return true;
 }
 
-/* An id that is there and the same: "" covers nothing. */
+/* True if the ids are equal and not "". */
 static bool
 same_place(const struct id *a, const struct id *b)
 {
@@ -140,7 +140,7 @@ policy_decide(
 
 	if (!covers(who, where))
 		return POLICY_OUT_OF_SCOPE;
-	/* Workspaces themselves are made and unmade by the organization's owners. */
+	/* Only owners of the organization create and delete Workspaces. */
 	if (what == ACTION_MANAGE_ENTITIES && id_is_none(&where->workspace))
 		least = ROLE_OWNER;
 	if (who->role < least)

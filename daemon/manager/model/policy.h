@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may do what: a token's role and scope against an action and the place it is aimed at, and the
+ * The permissions: decides by a token's role and scope, the action and its place, and the
  * organization's switch for fetching secrets. Pure; knows neither HTTP nor the store.
  */
 #pragma once
@@ -10,13 +10,13 @@
 #include "base/attr.h"
 #include "base/span.h"
 
-/* CUID-shaped: 'c' and 24 lower-case letters or digits. "" is: none. */
+/* An id in the form of a CUID: 'c' and 24 lower-case letters or digits. "": no id. */
 #define ID_LENGTH 25
 struct id {
 	char s[ID_LENGTH + 1];
 };
-bool id_is_valid(struct span text); /* shape only */
-/* Copies a text of the right shape; else *out is "" and the answer false. */
+bool id_is_valid(struct span text); /* checks the form only */
+/* Copies text if it has the form of an id. Otherwise returns false and sets *out to "". */
 bool id_from(struct span text, struct id *out);
 bool id_equal(const struct id *a, const struct id *b);
 static inline bool
@@ -25,7 +25,7 @@ id_is_none(const struct id *a)
 	return a->s[0] == '\0';
 }
 
-/* Places, from wide to narrow. Objects live at WORKSPACE, DEPLOYMENT or PROJECT. */
+/* Scopes, from wide to narrow. Objects have the scope WORKSPACE, DEPLOYMENT or PROJECT. */
 enum scope { SCOPE_ORGANIZATION, SCOPE_WORKSPACE, SCOPE_DEPLOYMENT, SCOPE_PROJECT, SCOPE_N };
 const char *scope_name(enum scope s);               /* "ORGANIZATION", ... */
 bool scope_from(struct span name, enum scope *out); /* exact, upper case */
@@ -35,21 +35,21 @@ const char *role_name(enum role r); /* "MEMBER", ... */
 bool role_from(struct span name, enum role *out);
 
 enum action {
-	ACTION_VIEW, /* objects without their secrets; organizations, Workspaces, Deployments */
-	ACTION_FETCH_SECRETS, /* objects with them */
+	ACTION_VIEW,          /* objects without secrets; organizations, Workspaces, Deployments */
+	ACTION_FETCH_SECRETS, /* objects with secrets */
 	ACTION_CREATE,        /* an object */
 	ACTION_UPDATE,
-	ACTION_LINK,            /* links, exclusions and overrides of a Workspace object */
-	ACTION_DELETE,          /* an object */
-	ACTION_HISTORY,         /* who changed or read what; restoring is ACTION_UPDATE */
-	ACTION_MANAGE_ENTITIES, /* create, rename, delete Workspaces, Deployments, projects below
-				   the target */
-	ACTION_MANAGE_TOKENS,   /* create, list, revoke tokens of the target's scope */
-	ACTION_SETTINGS,        /* of the organization */
+	ACTION_LINK,    /* links, exclusions and overrides of a Workspace object */
+	ACTION_DELETE,  /* an object */
+	ACTION_HISTORY, /* list changes and reads; restoring is ACTION_UPDATE */
+	/* create, rename, delete Workspaces, Deployments and projects inside the place */
+	ACTION_MANAGE_ENTITIES,
+	ACTION_MANAGE_TOKENS, /* create, list, revoke tokens for the place */
+	ACTION_SETTINGS,      /* of the organization */
 	ACTION_N,
 };
 
-/* What a token is. scope_id: the organization, Workspace or Deployment it is for. */
+/* The rights of a token. scope_id: its organization, Workspace or Deployment. */
 struct subject {
 	struct id organization;
 	enum scope scope; /* ORGANIZATION, WORKSPACE or DEPLOYMENT */
@@ -58,8 +58,8 @@ struct subject {
 };
 
 /*
- * Where the action is aimed: workspace "" is the organization itself, deployment "" the Workspace
- * itself. The Workspace of a Deployment is always given.
+ * The place of an action. workspace "": the organization itself; deployment "": the Workspace
+ * itself. For a Deployment its Workspace is always set, too.
  */
 struct place {
 	struct id organization, workspace, deployment, project;
@@ -67,17 +67,18 @@ struct place {
 
 enum verdict {
 	POLICY_ALLOWED,
-	POLICY_OUT_OF_SCOPE, /* the token does not cover the place: for it the thing is not there */
-	POLICY_DENIED,       /* covers it, but the role is too low */
-	POLICY_SECRETS_OFF,  /* the organization does not allow fetching secrets */
+	/* the token does not cover the place; the response is as if it did not exist */
+	POLICY_OUT_OF_SCOPE,
+	POLICY_DENIED,      /* the token covers the place, but its role is too low */
+	POLICY_SECRETS_OFF, /* the organization does not allow fetching secrets */
 };
-/* secrets_fetching: the organization's switch; looked at for ACTION_FETCH_SECRETS alone. */
+/* secrets_fetching: the organization's switch; matters only for ACTION_FETCH_SECRETS. */
 MUST_CHECK enum verdict policy_decide(
     const struct subject *who, enum action what, const struct place *where, bool secrets_fetching);
 
 /*
- * A token may hand out at most what it is: a role no higher, a scope inside its own. where: the
- * place the new token is for.
+ * Decides whether a token may create another one with this role for the place `where`: the role
+ * must not be higher than its own, and the place must be inside its scope.
  */
 MUST_CHECK enum verdict policy_may_issue(
     const struct subject *who, enum role role, const struct place *where);

@@ -42,10 +42,7 @@ resolve_fields(
 int
 resolve_value(enum manager_type type, struct span doc, struct span override, struct buf *out)
 {
-	/*
-	 * Secret before, secret after: what is secret in a Deployment is what is secret in the
-	 * object.
-	 */
+	/* The same members are secret in a Deployment's view as in the object. */
 	struct value_transition t = value_transition(type, doc, doc);
 	int r;
 

@@ -66,7 +66,7 @@ value_field(enum manager_type type, struct span name)
 _Static_assert(FITS(connection_fields) && FITS(variable_fields) && FITS(export_fields),
     "a document has room for every field of its type");
 
-/* ---- what is in a document ---- */
+/* ---- reading documents ---- */
 
 void
 value_doc_read(struct value_doc *d, enum manager_type type, struct span doc)
@@ -119,7 +119,7 @@ value_is_secret(struct span doc)
 	return flag.p && scan_bool(flag);
 }
 
-/* The auth type a connection's document names, when the catalogue knows it. */
+/* Returns the auth type that a connection's document names; NULL if it is not in the catalogue. */
 static const struct auth_type *
 auth_type_of(struct span doc)
 {
@@ -196,7 +196,7 @@ struct change_report {
 	void *arg;
 };
 
-/* The members of one map that the other has not, or (values: true) has with another value. */
+/* Reports the members of `of` that are missing in `other`, or, with `values`, differ there. */
 static void
 report_members(const struct change_report *to, const char *field, const struct json_members *of,
     const struct json_members *other, bool values)
@@ -253,7 +253,7 @@ value_changes(enum manager_type type, struct span was, struct span now,
 	return r;
 }
 
-/* ---- what is shown ---- */
+/* ---- writing documents ---- */
 
 void
 value_put(struct buf *out, const char *name, struct span value)
@@ -276,7 +276,7 @@ value_write(enum manager_type type, struct span doc, struct buf *out)
 	}
 }
 
-/* An object keeps the names of its secrets, blank; an override says nothing of them. */
+/* Writes extra without secrets: "" in an object; left out of an override. */
 static int
 mask_extra(const struct value_doc *d, struct span extra, const struct value_secrets *s,
     bool override, struct buf *out)

@@ -99,7 +99,7 @@ value_map_end(struct value_map_writer *w, bool even_empty)
 	return r < 0 ? r : buf_error(w->out);
 }
 
-/* Both maps go on as they are: neither's auth type changes. */
+/* Keeps the secrecy of all members: the auth type does not change. */
 static void
 lay(struct value_map_writer *w, const struct json_members *base, const struct json_members *over)
 {

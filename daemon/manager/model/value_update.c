@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an update makes of a document, of a link's overrides, and of a version that is restored. */
+/* Applies updates to a document and to a link's overrides, and restores earlier versions. */
 #include "manager/model/value_internal.h"
 
 #include <errno.h>
@@ -8,19 +8,19 @@
 #include "base/json/scan.h"
 #include "base/json/write.h"
 
-/* One field of the document that is there and of the one that comes. */
+/* One field in the stored document and in the new one. */
 struct pair {
 	const struct value_field *f;
 	struct span was, now;
 	struct span was_secret_extra, now_secret_extra;
 	const struct value_transition *t;
-	const struct override_change *change; /* NULL: no override */
+	const struct override_change *change; /* NULL: not an override */
 };
 
-/* Appends what becomes of a field; arg is each_field()'s. 0 or -errno. */
+/* Appends the new value of a field; arg is that of each_field(). 0 or -errno. */
 typedef int field_fn(const struct pair *p, const void *arg, struct buf *out);
 
-/* Appends a document: what write() makes of each field of the two. 0 or -errno. */
+/* Appends a document by calling write() for each field of the two. 0 or -errno. */
 static int
 each_field(const struct value_transition *t, struct span was, struct span now, field_fn *write,
     const void *arg, struct buf *out)
@@ -70,7 +70,7 @@ mark_unset(const struct override_change *c, const char *field, struct json_membe
 	}
 }
 
-/* Update by update a stored map would outgrow what may come in at once. */
+/* Refuses a map that many updates have made larger than one request may. */
 static int
 end_stored_map(struct value_map_writer *w, bool even_empty)
 {
@@ -91,7 +91,7 @@ write_map(const struct pair *p, lay_fn *lay, bool even_empty, struct buf *out)
 		r = value_map_read(&now, p->now, p->now_secret_extra);
 	if (r == 0 && p->change)
 		mark_unset(p->change, p->f->name, &was);
-	/* Nothing in headers and labels is secret. */
+	/* headers and labels have no secrets. */
 	value_map_begin(&w, out, p->f->name, is_extra(p->f) ? p->t : NULL);
 	if (r == 0)
 		lay(&w, &was, &now);
@@ -103,7 +103,7 @@ write_map(const struct pair *p, lay_fn *lay, bool even_empty, struct buf *out)
 	return r;
 }
 
-/* Every member stays but those that are unset. */
+/* Keeps all members except those in unsetFields. */
 static void
 lay_kept(struct value_map_writer *w, struct json_members *was, struct json_members *now)
 {
@@ -114,7 +114,7 @@ lay_kept(struct value_map_writer *w, struct json_members *was, struct json_membe
 	}
 }
 
-/* An object's extra: a member that is not named, or sent as "", stays. */
+/* Updates the extra of an object: members that are absent or "" keep their values. */
 static void
 lay_update(struct value_map_writer *w, struct json_members *was, struct json_members *now)
 {
@@ -132,9 +132,7 @@ lay_update(struct value_map_writer *w, struct json_members *was, struct json_mem
 	}
 }
 
-/*
- * An override's extra: plain members as they were sent; secret ones that were not, or as "", stay.
- */
+/* Updates the extra of an override: plain members as sent; secret ones absent or "" are kept. */
 static void
 lay_override(struct value_map_writer *w, struct json_members *was, struct json_members *now)
 {
@@ -160,7 +158,7 @@ lay_override(struct value_map_writer *w, struct json_members *was, struct json_m
 	}
 }
 
-/* A version's extra: as it was then, but a value that is secret now stays so. */
+/* Restores the extra of an earlier version: a value that is secret now stays secret. */
 static void
 lay_restored(struct value_map_writer *w, struct json_members *was, struct json_members *now)
 {
@@ -180,7 +178,7 @@ lay_restored(struct value_map_writer *w, struct json_members *was, struct json_m
 
 /* ---- an object's own document ---- */
 
-/* A secret that is absent or "" keeps what is stored: a "" never blanks one. */
+/* A secret that is absent or "" in the update keeps its stored value. */
 static struct span
 secret_after(const struct pair *p)
 {
@@ -197,7 +195,7 @@ plain_after(const struct pair *p)
 	return patch && !p->now.p ? p->was : p->now;
 }
 
-/* An absent extra keeps all of it, {} clears it. */
+/* For extra: absent keeps all members, {} clears them. */
 static int
 update_field(const struct pair *p, const void *arg, struct buf *out)
 {
@@ -226,11 +224,11 @@ value_update(enum manager_type type, struct span stored, struct span sent, struc
 
 /* ---- overrides ---- */
 
-/* What becomes of the stored fields; the table is at value_override_update(). */
+/* What happens to the stored fields; see the table at value_override_update(). */
 enum outcome {
 	CLEAR,
-	KEEP, /* but for those in unsetFields */
-	LAY,  /* plain ones become what was sent, secret ones that were not sent are kept */
+	KEEP, /* except those in unsetFields */
+	LAY,  /* plain fields are replaced by those sent; secret ones not sent are kept */
 };
 
 static enum outcome
@@ -292,7 +290,7 @@ laid_field(const struct pair *p, const void *arg, struct buf *out)
 	return buf_error(out);
 }
 
-/* Whether an override that holds nothing is there all the same: as an object that was given. */
+/* True if an override without fields must be stored as VALUE_EMPTY_OVERRIDE. */
 static bool
 is_there_when_empty(const struct value_transition *t, enum outcome outcome, struct span stored,
     const struct override_change *c)
@@ -301,7 +299,7 @@ is_there_when_empty(const struct value_transition *t, enum outcome outcome, stru
 		return !c->n_unset && span_is(stored, VALUE_EMPTY_OVERRIDE);
 	if (!c->fields.p)
 		return false;
-	/* A variable's override is its value: `{"value": ""}` of a secret one holds nothing. */
+	/* The override of a secret variable may be `{"value": ""}`, which has no value either. */
 	return t->type == MANAGER_CONNECTION || t->type == MANAGER_METRICS_EXPORT ||
 	       scan_get(c->fields, "value").p;
 }
@@ -331,7 +329,7 @@ value_override_update(const struct value_transition *t, struct span stored,
 	return buf_error(out);
 }
 
-/* ---- versions that come back ---- */
+/* ---- restoring a version ---- */
 
 static int
 restored_field(const struct pair *p, const void *arg, struct buf *out)
