@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the world keeps from one run to the next: the snapshot, its stamp, the clocks. */
+/* What survives a restart in a scenario: the snapshot, its stamp, the clocks. */
 #include "tests/sim/world.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ owner_of(const struct world *w)
 	return (struct snap_owner){ .organization = "org", .deployment = w->deployment };
 }
 
-/* Keys are made of their number; 0 is none. The arrays live as long as the program. */
+/* Returns the key of a number; NULL for 0. The arrays are static. */
 static struct snap_keys
 keys_of(const struct world *w)
 {
@@ -62,7 +62,7 @@ world_stamp(struct world *w)
 	w->stamp = b;
 }
 
-/* A snapshot that can not be made leaves the one before as it is. */
+/* If the snapshot cannot be made, the one before stays. */
 void
 world_write(struct world *w)
 {
@@ -143,7 +143,7 @@ world_damage(struct world *w, const char *which, const char *how)
 	struct buf *b = strcmp(which, "stamp") == 0 ? &w->stamp : &w->snapshot;
 
 	if (b->len == 0 && w->ran_short)
-		return; /* there was no memory to make it */
+		return; /* out of memory when it was made */
 	if (b->len == 0)
 		world_broken(w, "there is no such file");
 	else if (strcmp(how, "truncate") == 0)

@@ -6,10 +6,9 @@
  *	sim --torture FILE...	each again and again, failing the 1st, 2nd, 3rd ... allocation until
  *a run completes; only the invariants count until then
  *
- * A line is a step: [number] command words [-> what happens, and what else]. Everything that
- * happens in a step and may matter to somebody (a sync begins, a generation is published, a
- * question is answered) must be named on its line; notes for the log may be. tests/sim/README.md
- * has the words.
+ * A line is a step: [number] command words [-> event, event]. All important events of a step (a
+ * sync starts, a generation is published, a lookup gets its result) must be named on its line; log
+ * notes may be. tests/sim/README.md lists the commands and events.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,15 +20,16 @@
 #include "tests/sim/world.h"
 
 #define MAX_FILE (64 * 1024)
-#define EACH     300 /* allocations that fail one by one; a day of refreshes has thousands alike */
+/* Allocations to fail one by one. A day of syncs has thousands of similar ones. */
+#define EACH 300
 
 static struct world world;
 
 struct run {
 	const char *file;
 	int line;
-	bool check;  /* hold what happens against what is expected */
-	bool failed; /* a line said so already */
+	bool check;  /* compare the events with those expected */
+	bool failed; /* a line has already been reported */
 };
 
 static void
@@ -40,7 +40,7 @@ complain(struct run *run, const char *what, const char *text)
 	run->failed = true;
 }
 
-/* The next of the expectations, ended by a comma and a blank outside quotes; NULL at the end. */
+/* Returns the next expectation; they are separated by ", " outside quotes. NULL at the end. */
 static char *
 next_phrase(char **rest)
 {
@@ -56,7 +56,7 @@ next_phrase(char **rest)
 	return start;
 }
 
-/* Each phrase matches the next event it can; what is jumped over must not be required. */
+/* Each expectation matches the next event that fits; events skipped must be optional. */
 static void
 compare(struct run *run, char *expected)
 {
@@ -111,7 +111,7 @@ expect_status(struct run *run, const struct words *args)
 	}
 }
 
-/* Everything behind the first word. */
+/* Returns the text after the first word. */
 static const struct words *
 arguments(const struct words *line, size_t skip)
 {
@@ -206,7 +206,7 @@ step(struct run *run, const struct words *line)
 		complain(run, "there is no such command", command);
 }
 
-/* One line; false when it is the last that can be run. */
+/* Runs one line. False if the scenario cannot continue. */
 static bool
 run_line(struct run *run, char *text)
 {
@@ -236,13 +236,13 @@ run_line(struct run *run, char *text)
 	if (world.broken)
 		complain(run, world.broken, "");
 	else if (!world.replica && world.ran_short)
-		return false; /* it said that it can not start: fine */
+		return false; /* connd could not start, and has said so */
 	else if (run->check)
 		compare(run, arrow && arrow[2 + strspn(arrow + 2, " \t")] ? arrow + 2 : NULL);
 	return !run->failed;
 }
 
-/* Runs text once. True: all as it should be. */
+/* Runs a scenario once. True if it passes. */
 static bool
 run_text(struct run *run, const char *text)
 {
@@ -275,7 +275,9 @@ mem_there(void)
 	return p != NULL;
 }
 
-/* False: the invariants did not hold. *complete: no allocation failed. */
+/*
+ * Runs a scenario with failing allocations. False if an invariant failed. *complete: none failed.
+ */
 static bool
 run_short_of_memory(const char *file, const char *text, int64_t n, bool *complete)
 {
@@ -294,8 +296,8 @@ run_short_of_memory(const char *file, const char *text, int64_t n, bool *complet
 }
 
 /*
- * The n-th allocation and all after it fail until the replica could not do something for it; from
- * then on memory is there again, and the rest of the scenario must be survived.
+ * The n-th allocation and all later ones fail until an operation of the replica has failed. Then
+ * allocations succeed again, and the replica must survive the rest of the scenario.
  */
 static bool
 torture(const char *file, const char *text)
@@ -338,7 +340,7 @@ main(int argc, char **argv)
 		bool good = false;
 
 		if (!read_whole(argv[i], text))
-			printf("%s: can not be read\n", argv[i]);
+			printf("%s: cannot be read\n", argv[i]);
 		else
 			good = tortured ? torture(argv[i], text) : run_text(&run, text);
 		passed += good;

@@ -108,7 +108,7 @@ word_matches(const char *expected, const struct words *happened)
 		return false;
 	if (expected[key] == '=')
 		return value_matches(expected + key + 1, value);
-	snprintf(part, sizeof part, "%s", expected + key + 2); /* behind ~" */
+	snprintf(part, sizeof part, "%s", expected + key + 2); /* after ~" */
 	part[strcspn(part, "\"")] = '\0';
 	return strstr(value, part) != NULL;
 }

@@ -43,7 +43,7 @@ static void PRINTF(3, 4) happened(struct world *w, bool required, const char *fm
 	w->n_events++;
 }
 
-/* The text with plain quotes, so that it can stand between double ones. */
+/* Replaces double quotes, so that the text can be put in double quotes. */
 static const char *
 unquoted(const char *text, char room[static MAX_TEXT])
 {
@@ -54,7 +54,7 @@ unquoted(const char *text, char room[static MAX_TEXT])
 	return room;
 }
 
-/* --- what the replica asks of its world ---------------------------------------------- */
+/* --- struct replica_ops -------------------------------------------------------------- */
 
 static void
 on_start_sync(void *env)
@@ -190,7 +190,7 @@ world_pass(struct world *w, int64_t ms)
 	w->now_ms = end;
 }
 
-/* --- questions ----------------------------------------------------------------------- */
+/* --- lookups ----------------------------------------------------------------------- */
 
 static void
 write_answer(struct world *w, const char *who, const struct replica_result *a)
@@ -231,13 +231,13 @@ write_answer(struct world *w, const char *who, const struct replica_result *a)
 static void
 on_answer(struct waiter *waiter)
 {
-	struct question *q = (struct question *)waiter; /* its first member */
+	struct lookup *q = (struct lookup *)waiter; /* its first member */
 	struct world *w = q->world;
 	struct replica_result a;
 
 	replica_lookup_now(w->replica, w->now_ms, q->kind, span_of(*q->team ? q->team : NULL),
 	    span_of(q->key), w->hide_teams, &a);
-	q->n_answers++;
+	q->n_results++;
 	write_answer(w, q->name, &a);
 	if (a.missed)
 		replica_missed(w->replica, w->now_ms, q->kind, span_of(*q->team ? q->team : NULL),
@@ -247,16 +247,16 @@ on_answer(struct waiter *waiter)
 void
 world_ask(struct world *w, const struct words *args)
 {
-	struct question *q = &w->question[w->n_questions];
+	struct lookup *q = &w->lookup[w->n_lookups];
 	const char *key = args->n >= 2 ? kind_split(args->word[1], &q->kind) : NULL;
 	const char *team = words_value(args, "team=");
 	struct replica_result a;
 
-	if (!key || w->n_questions == MAX_QUESTIONS || !w->replica) {
+	if (!key || w->n_lookups == MAX_LOOKUPS || !w->replica) {
 		world_broken(w, "ask WHO conn:KEY|var:KEY|env:KEY [team=T], after start");
 		return;
 	}
-	w->n_questions++;
+	w->n_lookups++;
 	snprintf(q->name, sizeof q->name, "%s", args->word[0]);
 	snprintf(q->key, sizeof q->key, "%s", key);
 	snprintf(q->team, sizeof q->team, "%s", team ? team : "");
@@ -265,7 +265,7 @@ world_ask(struct world *w, const struct words *args)
 	q->asked = true;
 	if (replica_lookup(w->replica, w->now_ms, q->kind, span_of(*q->team ? q->team : NULL),
 		span_of(q->key), w->hide_teams, &a)) {
-		q->n_answers++;
+		q->n_results++;
 		write_answer(w, q->name, &a);
 		if (a.missed)
 			replica_missed(w->replica, w->now_ms, q->kind,
@@ -274,7 +274,7 @@ world_ask(struct world *w, const struct words *args)
 		happened(w, true, "%s waits", q->name);
 		replica_wait(w->replica, w->now_ms, &q->waiter);
 	}
-	if (w->woken || !q->n_answers)
+	if (w->woken || !q->n_results)
 		turn(w);
 	w->woken = false;
 }
@@ -282,11 +282,11 @@ world_ask(struct world *w, const struct words *args)
 void
 world_forget(struct world *w, const char *name)
 {
-	for (size_t i = 0; i < w->n_questions; i++)
-		if (strcmp(w->question[i].name, name) == 0 && !w->question[i].n_answers) {
-			replica_forget(&w->question[i].waiter);
-			replica_forget(&w->question[i].waiter); /* twice is fine */
-			w->question[i].forgotten = true;
+	for (size_t i = 0; i < w->n_lookups; i++)
+		if (strcmp(w->lookup[i].name, name) == 0 && !w->lookup[i].n_results) {
+			replica_forget(&w->lookup[i].waiter);
+			replica_forget(&w->lookup[i].waiter); /* twice is fine */
+			w->lookup[i].forgotten = true;
 		}
 	turn(w);
 }
@@ -311,7 +311,7 @@ add_one(struct world *w, struct generation_builder *b, enum record_kind kind, co
 	return generation_builder_add(b, kind, state, span_of(key), text);
 }
 
-/* conn:a="1", or conn:c{1..20}="x" for twenty of them. */
+/* Adds conn:a="1", or twenty records for conn:c{1..20}="x". */
 static int
 add_rows(struct world *w, struct generation_builder *b, const char *word)
 {
@@ -395,7 +395,7 @@ smaller(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* The ruling on Retry-After, less the jitter that its caps may take away. */
+/* Returns the shortest wait for a Retry-After: at a cap, jitter is subtracted. */
 static void
 told_to_wait(struct world *w, int64_t ms)
 {
@@ -419,7 +419,8 @@ world_sync_ends(struct world *w, const struct words *args)
 {
 	struct sync_result result = { .reason = args->n ? args->word[0] : NULL };
 	const char *after = words_value(args, "retry_after="), *why = words_value(args, "reason=");
-	static const char out_of_memory[] = "out of memory for the list"; /* the replica's words */
+	static const char out_of_memory[] =
+	    "out of memory for the list"; /* the text of the replica */
 	struct generation_builder *b;
 	struct replica_status status;
 	struct sync_basis basis;
@@ -432,7 +433,7 @@ world_sync_ends(struct world *w, const struct words *args)
 		return;
 	}
 	if (after && !words_number(after, &result.retry_after_ms))
-		world_broken(w, "retry_after= is no time");
+		world_broken(w, "retry_after= is not a time");
 	if (why) {
 		snprintf(reason, sizeof reason, "%.*s", (int)strcspn(why + 1, "\""), why + 1);
 		result.reason = reason;
@@ -496,7 +497,7 @@ void
 world_token(struct world *w, const char *number)
 {
 	w->token = (uint8_t)atoi(number);
-	w->floor_ms = 0; /* the scenario says when that is noticed */
+	w->floor_ms = 0; /* the scenario decides when it is noticed */
 }
 
 /* --- beginning and end --------------------------------------------------------------- */
@@ -505,7 +506,7 @@ void
 world_init(struct world *w)
 {
 	memset(w, 0, sizeof *w);
-	w->now_ms = 1000000; /* the machine has been up for a while */
+	w->now_ms = 1000000; /* some uptime */
 	w->wall_ahead_ms = 1800000000000;
 	w->key = w->token = 1;
 	w->deployment = "dep";
@@ -531,9 +532,9 @@ world_fini(struct world *w)
 	w->replica = replica_free(w->replica);
 	buf_fini(&w->snapshot);
 	buf_fini(&w->stamp);
-	for (size_t i = 0; i < w->n_questions; i++)
-		if (w->question[i].n_answers + w->question[i].forgotten != 1)
-			world_broken(w, "a question was left without its one answer at the end");
+	for (size_t i = 0; i < w->n_lookups; i++)
+		if (w->lookup[i].n_results + w->lookup[i].forgotten != 1)
+			world_broken(w, "a lookup had no result at the end");
 }
 
 static void
@@ -649,7 +650,7 @@ world_restart(struct world *w, const struct words *args)
 		world_stamp(w);
 	if (!w->keeps_snapshot || w->ran_short || words_has(args, "crash") ||
 	    words_has(args, "reboot"))
-		/* not known, or on another clock: the scenario says what it expects */
+		/* unknown, or on another clock: the scenario states it */
 		w->floor_ms = 0;
 	w->replica = replica_free(w->replica);
 	w->syncing = w->probing = false;
@@ -663,7 +664,7 @@ world_restart(struct world *w, const struct words *args)
 	start(w, w->published + 1000);
 }
 
-/* --- what holds after each step ------------------------------------------------------ */
+/* --- invariants after each step ------------------------------------------------------ */
 
 void
 world_status(struct world *w, char text[static MAX_TEXT])
@@ -673,8 +674,8 @@ world_status(struct world *w, char text[static MAX_TEXT])
 	char error[MAX_TEXT];
 
 	replica_status(w->replica, w->now_ms, &s);
-	for (size_t i = 0; i < w->n_questions; i++)
-		n_waiting += w->question[i].waiter.at != NULL;
+	for (size_t i = 0; i < w->n_lookups; i++)
+		n_waiting += w->lookup[i].waiter.at != NULL;
 	snprintf(text, MAX_TEXT,
 	    "state=%s generation=%" PRIu64 " age=%" PRId64
 	    "ms conn=%zu var=%zu env=%zu withheld=%zu invalid=%zu syncs_in_flight=%d waiters=%zu "
@@ -689,17 +690,17 @@ world_status(struct world *w, char text[static MAX_TEXT])
 void
 world_check(struct world *w)
 {
-	for (size_t i = 0; i < w->n_questions; i++) {
-		const struct question *q = &w->question[i];
+	for (size_t i = 0; i < w->n_lookups; i++) {
+		const struct lookup *q = &w->lookup[i];
 		bool waits = q->waiter.at != NULL;
 
-		if (q->n_answers > 1)
-			world_broken(w, "a question had more than one answer");
-		else if (q->n_answers == 1 && waits)
-			world_broken(w, "a question that was answered still waits");
-		else if (q->n_answers == 0 && !waits && !q->forgotten)
-			world_broken(w, "a question was forgotten by the replica");
+		if (q->n_results > 1)
+			world_broken(w, "a lookup had more than one result");
+		else if (q->n_results == 1 && waits)
+			world_broken(w, "a lookup that has its result still waits");
+		else if (q->n_results == 0 && !waits && !q->forgotten)
+			world_broken(w, "the replica has lost a waiting lookup");
 		else if (waits && !w->syncing)
-			world_broken(w, "a question waits, but no sync is in flight");
+			world_broken(w, "a lookup waits, but no sync is running");
 	}
 }
