@@ -19,12 +19,13 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 SHELL = ("sh", "console")
 Runner = Callable[[str], "subprocess.CompletedProcess[str]"]
 
 _FENCE = re.compile(r"^( *)```(\w+)?[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 # Everything that a shell would have kept is written down when a block ends, and read by the next.
 _SESSION = """\
@@ -41,6 +42,7 @@ set -e -o pipefail
 class Block:
     page: Path
     line: int
+    heading: str
     language: str
     text: str
 
@@ -56,20 +58,23 @@ class Block:
 def blocks(page: Path, *languages: str) -> list[Block]:
     """The fenced blocks of a page, of these languages or of all, without their indentation."""
     text = page.read_text()
-    found = []
+    found: list[Block] = []
+    heading, end = "", 0
     for match in _FENCE.finditer(text):
         indent, language, inside = match.groups()
+        headings = _HEADING.findall(text[end : match.start()])
+        heading, end = headings[-1] if headings else heading, match.end()
         inside = re.sub(f"^{indent}", "", inside, flags=re.MULTILINE)
         line = text.count("\n", 0, match.start()) + 2
-        found.append(Block(page, line, language or "", inside))
+        found.append(Block(page, line, heading, language or "", inside))
     return [block for block in found if not languages or block.language in languages]
 
 
 @dataclass
 class Script:
-    """How a page is run. not_run and before name a block by the beginning of its first line; files
-    says where a file lies that the page names without a directory; session is where what lasts is
-    kept."""
+    """How a page is run. not_run names blocks by the beginning of their first line. before has what is
+    done before the first block under a heading. files says where a file lies that the page names
+    without a directory; session is where what lasts is kept."""
 
     page: Path
     run: Runner
@@ -81,20 +86,16 @@ class Script:
     def play(self) -> None:
         """Runs the page; the first block that does not do what the page says is an AssertionError.
         What every block printed is on stdout."""
-        unused = {*self.not_run, *self.before}
+        unused, heading = {*self.not_run, *self.before}, None
         for block in blocks(self.page):
-            unused -= {name for name in unused if block.first.startswith(name)}
-            if self._named(self.not_run, block):
-                continue
-            prepare = self._named(self.before, block)
-            if prepare:
-                prepare()
-            self._play(block)
-        assert not unused, f"{self.page.name}: no block begins with {sorted(unused)}"
-
-    @staticmethod
-    def _named(names: Mapping[str, Any], block: Block) -> Any:
-        return next((names[name] for name in names if block.first.startswith(name)), None)
+            names = {name for name in self.not_run if block.first.startswith(name)}
+            unused -= {*names, block.heading}
+            if heading != block.heading and block.heading in self.before:
+                self.before[block.heading]()
+            heading = block.heading
+            if not names:
+                self._play(block)
+        assert not unused, f"{self.page.name}: no block or heading is called {sorted(unused)}"
 
     def _play(self, block: Block) -> None:
         if block.language == "sh":

@@ -92,6 +92,38 @@ def packages_to_come_and_go(box: Box) -> None:
         shutil.copy(newer(name, box.directory), box.root / "root/new" / f"{name}_next.deb")
 
 
+def shell(script: str) -> Callable[[Box], object]:
+    return lambda box: box.run("bash", "-c", f"set -e; {script}")
+
+
+CONF = "/etc/connd/connd.conf"
+TOKEN = "/etc/connd/token"
+MANAGER = "runuser -u connd-manager -- connd-manager"
+NO_DATA = f"echo gone >{TOKEN}; systemctl stop connd; rm -f /var/lib/connd/snapshot*; systemctl start connd"
+
+# What is made wrong before the first block under a heading of docs/troubleshooting.md. What the page
+# does not mend the next one does.
+TROUBLES = {
+    "No response from connd: Connection refused": shell(
+        "systemctl stop connd.socket connd.service"
+    ),
+    "Permission denied": shell("gpasswd -d airflow connd-clients"),
+    "connd does not allow this user to read it": shell(
+        f"printf '\n[access]\nallow = user:root\n' >>{CONF}; systemctl reload connd"
+    ),
+    "connd has no data yet": shell(f"sed -i '/^.access/,$d' {CONF}; {NO_DATA}"),
+    "The token's file cannot be read": shell(f"chmod 0600 {TOKEN}"),
+    "status 403: Environment Secrets Fetching is off": shell(
+        f"{MANAGER} organization set --data /var/lib/connd-manager --secrets-fetching off"
+    ),
+    "status 404: The Deployment was not found": shell(
+        f"cp {CONF} /root/good; sed -i 's/^deployment = .*/deployment = {'c' + '0' * 24}/' {CONF}"
+    ),
+    "connd does not start": shell(f"cp /root/good {CONF}; sed -i 's/^url/urll/' {CONF}"),
+    "An old value": shell(f"cp /root/good {CONF}"),
+}
+
+
 README = Page(
     "README.md",
     machine_with_airflow,
@@ -99,8 +131,13 @@ README = Page(
 )
 PAGES = [
     README,
-    Page("docs/deploy.md", packages_to_come_and_go),
+    Page(
+        "docs/deploy.md",
+        packages_to_come_and_go,
+        not_run={"make build-deps": "test_units.py installs so; here are the packages"},
+    ),
     Page("docs/outages.md", after_the_readme),
+    Page("docs/troubleshooting.md", after_the_readme, before=TROUBLES),
 ]
 
 # Pages whose commands another test runs.
@@ -121,6 +158,20 @@ def test_links_lead_somewhere(page: str) -> None:
     links = re.findall(r"\]\(([^)#]+)", path.read_text())
     gone = [link for link in links if "://" not in link and not (path.parent / link).exists()]
     assert not gone
+
+
+def anchors(page: Path) -> set[str]:
+    """What a link may name behind "#": the headings as GitHub spells them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_anchors_are_headings() -> None:
+    pages = [REPO / page for page in ("README.md", *ELSEWHERE, *map(str, PAGES[1:]))]
+    for page in pages:
+        for link, anchor in re.findall(r"\]\(([^)#]*)#([^)]+)\)", page.read_text()):
+            there = page.parent / link if link else page
+            assert anchor in anchors(there), f"{page.name}: {link}#{anchor}"
 
 
 LIMITS = {
@@ -187,7 +238,11 @@ def test_a_page_is_one_session(workdir: Path) -> None:
     [
         ("\n```sh\ntrue\nfalse | true\n```\n", {}, "page.md:3: exit status 1"),
         ("```console\n$ echo one\ntwo\n```\n", {}, "the page\ntwo\n--- the command\none"),
-        ("```sh\ntrue\n```\n", {"not_run": {"false": "gone"}}, r"no block begins with \['false'\]"),
+        (
+            "```sh\ntrue\n```\n",
+            {"not_run": {"false": "gone"}},
+            r"no block or heading is called \['false'\]",
+        ),
     ],
 )
 def test_a_page_that_is_wrong_fails(workdir: Path, text: str, lists: dict, said: str) -> None:
