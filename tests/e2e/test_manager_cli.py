@@ -545,6 +545,27 @@ def test_a_long_list_is_shown_whole(made: Manager) -> None:
     made.stop()
 
 
+def test_max_lifetime_ends_a_family(made: Manager) -> None:
+    made.serve("--max-lifetime", "15m")
+    data = ["--data", str(made.data)]
+    token = made.command(
+        "token", "create", *data, "--name", "worker", "--scope", "organization", "--scope-id",
+        made.organization, "--role", "MEMBER", "--expires-in", "600",
+    )["token"]  # fmt: skip
+    first = claims(token)
+    assert first["exp"] - first["iat"] == 600
+    assert first["family_exp"] - first["iat"] == 900
+    path = f"/v1/organizations/{made.organization}/tokens/self/renew"
+    renewed = claims(made.request("POST", path, {}, token)[1]["token"])
+    assert renewed["family_exp"] == first["family_exp"]
+    made.stop()
+    # What counts is how the manager runs, not how the token was made.
+    made.serve("--max-lifetime", "30s")
+    shortened = claims(made.request("POST", path, {}, token)[1]["token"])
+    assert shortened["exp"] == shortened["family_exp"] == first["exp"]
+    made.stop()
+
+
 # --- a token into a file -----------------------------------------------------------------------
 
 

@@ -256,6 +256,28 @@ def test_nothing_is_kept_of_what_went_with_its_place(manager: Manager) -> None:
         assert db.execute("SELECT count(*) FROM version").fetchone() == (1,)
 
 
+def test_old_records_are_deleted_and_the_log_says_how_many(manager: Manager) -> None:
+    object_id = manager.create_variable("v", "1")
+    for value in ("2", "3"):
+        manager.update(object_id, airflowVariable={"value": value})
+    manager.stop()
+    with contextlib.closing(sqlite3.connect(manager.data / "manager.db")) as db:
+        # A hundred days ago; what `init` has done was just now.
+        db.execute(
+            "UPDATE audit SET at_ms = at_ms - 8640000000 WHERE action IN ('CREATE', 'UPDATE')"
+        )
+        db.commit()
+    manager.serve("--audit-days", "120")
+    assert [r["action"] for r in history(manager, object_id)].count("UPDATE") == 2
+    manager.stop()
+    manager.serve()
+    log = (manager.directory / "manager.log").read_text()
+    (line,) = [part for part in log.splitlines() if "old records deleted" in part]
+    assert "audit_rows=3" in line and "object_versions=2" in line
+    assert not [r for r in history(manager, object_id) if r["action"] in ("CREATE", "UPDATE")]
+    assert secret(manager, "v")["airflowVariable"]["value"] == "3"
+
+
 def test_a_key_that_is_too_long_to_be_noted_is_cut_between_two_characters(
     manager: Manager,
 ) -> None:
