@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/json/write.h"
 #include "base/limits.h"
-#include "manager/program/workshop.h"
+#include "manager/program/staging.h"
 
 /* How long a subcommand waits for a server that is starting or stopping. */
 #define SETTLE_MS 5000
@@ -175,18 +175,18 @@ command_restore(const struct options *o, struct buf *out, char why[static COMMAN
 {
 	struct keys *keys = NULL;
 	struct store *s = NULL;
-	struct workshop w;
-	int r = workshop_open(&w, o->data, false, why);
+	struct staging stage;
+	int r = staging_open(&stage, o->data, false, why);
 
 	if (r == 0)
 		r = keys_load(&keys, o->data, o->key_file, why);
 	if (r == 0)
-		r = store_restore(&s, w.path, o->file, keys, why);
+		r = store_restore(&s, stage.path, o->file, keys, why);
 	(void)store_close(s);
 	(void)keys_free(keys);
 	if (r == 0)
-		r = workshop_finish(&w, why);
-	workshop_close(&w);
+		r = staging_finish(&stage, why);
+	staging_close(&stage);
 	if (r < 0)
 		return -1;
 	buf_addc(out, '{');

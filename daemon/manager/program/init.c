@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/json/write.h"
 #include "base/limits.h"
-#include "manager/program/workshop.h"
+#include "manager/program/staging.h"
 #include "manager/store/keys.h"
 
 static const struct store_actor command_line;
@@ -116,13 +116,13 @@ fill(struct making *m, struct buf *out)
 }
 
 static int
-make_all(struct making *m, struct workshop *w, struct keys *keys, struct buf *out)
+make_all(struct making *m, struct staging *stage, struct keys *keys, struct buf *out)
 {
-	int r = store_create(&m->store, w->path, keys, m->why) == 0 ? fill(m, out) : -1;
+	int r = store_create(&m->store, stage->path, keys, m->why) == 0 ? fill(m, out) : -1;
 
 	m->tokens = token_authority_free(m->tokens);
 	m->store = store_close(m->store);
-	return r == 0 ? workshop_finish(w, m->why) : r;
+	return r == 0 ? staging_finish(stage, m->why) : r;
 }
 
 int
@@ -130,19 +130,19 @@ command_init(const struct options *o, struct buf *out, char why[static COMMAND_W
 {
 	struct making m = { .o = o, .why = why };
 	struct keys *keys = NULL;
-	struct workshop w;
+	struct staging stage;
 	bool had_key = true;
-	int r = workshop_open(&w, o->data, true, why);
+	int r = staging_open(&stage, o->data, true, why);
 
 	if (r == 0) {
 		had_key = is_there(o->data, "manager.key");
 		r = keys_make(&keys, o->data, o->key_file, why);
 	}
 	if (r == 0)
-		r = make_all(&m, &w, keys, out);
+		r = make_all(&m, &stage, keys, out);
 	(void)keys_free(keys);
 	if (r != 0 && !had_key && !is_there(o->data, "manager.db"))
 		remove_file(o->data, "manager.key");
-	workshop_close(&w);
+	staging_close(&stage);
 	return r == 0 ? 0 : -1;
 }

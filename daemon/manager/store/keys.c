@@ -131,7 +131,7 @@ read_key(const char *path, struct key *out, char *why)
 		    path);
 	else if (r < 0)
 		snprintf(
-		    why, FILE_WHY_SIZE, "the key-encryption key can not be read: %.400s", reason);
+		    why, FILE_WHY_SIZE, "the key-encryption key cannot be read: %.400s", reason);
 	else
 		set_key(out, bytes);
 	mem_wipe(bytes, sizeof bytes);

@@ -312,7 +312,7 @@ db_run(sqlite3_stmt *st)
 		rc = sqlite3_step(st);
 	while (rc == SQLITE_ROW);
 	(void)sqlite3_reset(st);          /* reports rc again */
-	(void)sqlite3_clear_bindings(st); /* can not fail */
+	(void)sqlite3_clear_bindings(st); /* cannot fail */
 	if (rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY)
 		return STORE_CONFLICT;
 	return db_error(rc);

@@ -115,7 +115,7 @@ keep_version(struct store *s, const struct store_object *o)
 		r = db_run(db_query(&s->db, "INSERT INTO version VALUES (?, ?, ?)", "tib", o->id.s,
 		    o->version, span_of_buf(&sealed)));
 	else if (r == -EMSGSIZE)
-		r = 0; /* the object is what counts; this version of it can not be gone back to */
+		r = 0; /* the object is what counts; this version of it cannot be gone back to */
 	if (r == 0)
 		r = db_run(
 		    db_query(&s->db, "DELETE FROM version WHERE object_id = ? AND version <= ?",

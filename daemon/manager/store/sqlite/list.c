@@ -138,7 +138,7 @@ leave_statement(struct reader *r, sqlite3_stmt *st)
 	if (!st)
 		return;
 	(void)sqlite3_reset(st);          /* its last step told */
-	(void)sqlite3_clear_bindings(st); /* can not fail */
+	(void)sqlite3_clear_bindings(st); /* cannot fail */
 	(void)sqlite3_finalize(*slot);    /* was reset */
 	*slot = st;
 }

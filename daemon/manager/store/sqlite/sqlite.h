@@ -192,7 +192,7 @@ int db_error(int rc); /* SQLite's code -> -errno */
 /* absent: what is_absent() looks at; borrowed. 0 or -errno. */
 MUST_CHECK int db_open(struct db *db, const char *path, int flags, struct absent *absent);
 void db_close(struct db *db);
-/* NULL when it can not be prepared: memory. sql must be a literal. Comes reset. */
+/* NULL when it cannot be prepared: memory. sql must be a literal. Comes reset. */
 sqlite3_stmt *db_statement(struct db *db, const char *sql);
 /*
  * Prepares (kept), and binds by a letter each: t C string, s span as text, b span as blob (absent:

@@ -267,7 +267,7 @@ store_tidy(struct store *s)
 		sync_tidy(s);
 		return;
 	}
-	/* With a list being read it can not be done now, and must not be waited for. */
+	/* With a list being read it cannot be done now, and must not be waited for. */
 	(void)sqlite3_busy_timeout(s->db.h, 0);
 	if (sqlite3_wal_checkpoint_v2(s->db.h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
 	    SQLITE_OK)

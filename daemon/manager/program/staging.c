@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "manager/program/workshop.h"
+#include "manager/program/staging.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -24,18 +24,19 @@ refuse(int r, const char *what, char why[static COMMAND_WHY_SIZE])
 	return r;
 }
 
-/* Removes the workshop with all that a process may have left in it, SQLite's own files too. */
+/* Removes the staging directory with all that a process may have left in it, SQLite's own files
+ * too. */
 static void
-clear(const struct workshop *w)
+clear(const struct staging *stage)
 {
-	DIR *d = opendir(w->path);
+	DIR *d = opendir(stage->path);
 	const struct dirent *e;
 
 	while (d && (e = readdir(d)))
 		(void)unlinkat(dirfd(d), e->d_name, 0); /* of "." and ".." this fails */
 	if (d)
 		(void)closedir(d);
-	(void)rmdir(w->path); /* may never have been there */
+	(void)rmdir(stage->path); /* may never have been there */
 }
 
 static bool
@@ -48,13 +49,13 @@ has_database(const char *dir)
 }
 
 static int
-take_directory(struct workshop *w, bool make)
+take_directory(struct staging *stage, bool make)
 {
 	int fd, err;
 
-	if (make && mkdir(w->dir, 0700) < 0 && errno != EEXIST)
+	if (make && mkdir(stage->dir, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	fd = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open(stage->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -62,44 +63,44 @@ take_directory(struct workshop *w, bool make)
 		(void)close(fd); /* only opened */
 		return -err;
 	}
-	w->lock_fd = fd;
+	stage->lock_fd = fd;
 	return 0;
 }
 
 int
-workshop_open(struct workshop *w, const char *dir, bool make, char why[static COMMAND_WHY_SIZE])
+staging_open(struct staging *stage, const char *dir, bool make, char why[static COMMAND_WHY_SIZE])
 {
 	int r;
 
-	*w = (struct workshop){ .dir = dir, .lock_fd = -1 };
-	if (snprintf(w->path, sizeof w->path, "%s/" NAME, dir) >= (int)sizeof w->path)
+	*stage = (struct staging){ .dir = dir, .lock_fd = -1 };
+	if (snprintf(stage->path, sizeof stage->path, "%s/" NAME, dir) >= (int)sizeof stage->path)
 		return refuse(-ENAMETOOLONG, dir, why);
 	r = command_check_owner(dir, why);
 	if (r < 0)
 		return r;
-	r = take_directory(w, make);
+	r = take_directory(stage, make);
 	if (r == 0) {
-		clear(w); /* of one that was killed */
+		clear(stage); /* of one that was killed */
 		r = has_database(dir) ? -EEXIST : 0;
 	}
 	if (r < 0)
 		return refuse(r, dir, why);
-	if (mkdir(w->path, 0700) == 0)
+	if (mkdir(stage->path, 0700) == 0)
 		return 0;
 	r = -errno;
-	snprintf(why, COMMAND_WHY_SIZE, "%.300s: %s", w->path, strerror(-r));
+	snprintf(why, COMMAND_WHY_SIZE, "%.300s: %s", stage->path, strerror(-r));
 	return r;
 }
 
 int
-workshop_finish(struct workshop *w, char why[static COMMAND_WHY_SIZE])
+staging_finish(struct staging *stage, char why[static COMMAND_WHY_SIZE])
 {
 	char from[4096 + 32], to[4096];
 	int r;
 
-	(void)snprintf(from, sizeof from, "%s/manager.db", w->path);
-	if (snprintf(to, sizeof to, "%s/manager.db", w->dir) >= (int)sizeof to)
-		return refuse(-ENAMETOOLONG, w->dir, why);
+	(void)snprintf(from, sizeof from, "%s/manager.db", stage->path);
+	if (snprintf(to, sizeof to, "%s/manager.db", stage->dir) >= (int)sizeof to)
+		return refuse(-ENAMETOOLONG, stage->dir, why);
 	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) < 0)
 		return refuse(-errno, to, why);
 	r = file_sync_name(to);
@@ -107,10 +108,10 @@ workshop_finish(struct workshop *w, char why[static COMMAND_WHY_SIZE])
 }
 
 void
-workshop_close(struct workshop *w)
+staging_close(struct staging *stage)
 {
-	if (w->lock_fd < 0)
+	if (stage->lock_fd < 0)
 		return;
-	clear(w);
-	(void)close(w->lock_fd); /* only locked */
+	clear(stage);
+	(void)close(stage->lock_fd); /* only locked */
 }

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where `init` and `restore` make a database: a directory inside the data directory. The database
+ * has its own name when it is whole, never before, whenever the program is killed.
+ */
+#pragma once
+
+#include "base/attr.h"
+#include "manager/program/command.h"
+
+struct staging {
+	const char *dir; /* the data directory */
+	char path[4096]; /* the staging directory */
+	int lock_fd;     /* of the data directory: one init or restore at a time */
+};
+
+/*
+ * Takes the data directory and empties its staging directory. make: makes the data directory if it
+ * does not exist. -EEXIST: it has a database already, and nothing was changed. 0 or -errno with
+ * `why`.
+ */
+MUST_CHECK int staging_open(
+    struct staging *stage, const char *dir, bool make, char why[static COMMAND_WHY_SIZE]);
+/* Gives the database, which is closed, its place. 0 or -errno with `why`. */
+MUST_CHECK int staging_finish(struct staging *stage, char why[static COMMAND_WHY_SIZE]);
+void staging_close(struct staging *stage); /* removes what is left in it */
