@@ -24,6 +24,9 @@
 #define LIMIT_VALUE (1024 * 1024)
 /* The stored overrides of all links of one object together. */
 #define LIMIT_OVERRIDES (2 * LIMIT_VALUE)
+/* First-level members of extra, headers or labels, in a request and after an update. */
+#define LIMIT_MEMBERS 1000
+#define LIMIT_UNSET   100 /* fields named in one unsetFields, as in the hosted API */
 /* A bearer token: as much as common servers allow in a header. */
 #define LIMIT_TOKEN (16 * 1024)
 
@@ -61,6 +64,7 @@
 /* Whatever the manager stores can be listed, read by connd, and served. */
 _Static_assert(
     LIMIT_ROW >= 2 * LIMIT_VALUE + 64 * 1024, "a row holds a value, its override, and more");
+_Static_assert(LIMIT_ROW_NAMES >= 2 * LIMIT_MEMBERS + 32, "setFields names what may be set");
 _Static_assert(LIMIT_PAGE_BYTES >= 2 * LIMIT_ROW + 4096, "a page holds at least two rows");
 _Static_assert(LIMIT_SYNC_BYTES >= LIMIT_PAGE_BYTES, "a sync holds at least one page");
 _Static_assert(LIMIT_REPLY >= LIMIT_RECORD + 64 * 1024, "a response holds a record");

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,60 @@ def test_a_map_that_grows_too_wide_is_named(manager: Manager) -> None:
     )  # fmt: skip
     reply.error(413, "links[0].overrides and what is stored", "1000 members")
     assert manager.api("GET", f"/{object_id}") == before
+
+
+TOP = Path(__file__).parents[2]
+DOCUMENTED = {
+    "docs/deploy.md": [
+        "| a key | {LIMIT_KEY} characters |",
+        "| one connection or variable | {LIMIT_VALUE} |",
+        "| all overrides of one object | {LIMIT_OVERRIDES} |",
+        "| {LIMIT_DESCRIPTION}; {LIMIT_PLACE_NAME} characters |",
+        "| {LIMIT_MEMBERS} in an object, {LIMIT_MEMBERS} in an override |",
+        "| {LIMIT_HTTP_BODY}, {LIMIT_HTTP_HEADERS}, {LIMIT_HTTP_URI} |",
+        "| {LIMIT_PAGE_ROWS}; fewer when the page would be over {LIMIT_PAGE_BYTES} |",
+        "| {LIMIT_OBJECTS}; {LIMIT_SYNC_BYTES} |",
+        "| {LIMIT_FRAME} (`max_frame`); {LIMIT_REPLY} |",
+        "| the socket's path | {LIMIT_SOCKET_PATH} bytes |",
+        "| an API token | {LIMIT_TOKEN} |",
+    ],
+    "proto/MANAGER.md": [
+        "page of more than {LIMIT_PAGE_BYTES}",
+        "longer than {LIMIT_ROW}, or `extra` has more than {LIMIT_ROW_NAMES} members",
+        "{LIMIT_OBJECTS} rows and {LIMIT_SYNC_PAGES} pages each; {LIMIT_SYNC_BYTES} for the three",
+        "trailers of one response {LIMIT_RESPONSE_HEAD};",
+        "incomplete requests ({LIMIT_HTTP_INPUT}) and bytes of responses not yet taken ({LIMIT_HTTP_OUTPUT})",
+        "1 to {LIMIT_KEY} characters of Airflow's conn-id set",
+        "at most {LIMIT_DESCRIPTION} characters; `extra`, `headers` and `labels` have at most {LIMIT_MEMBERS}",
+        "`unsetFields` {LIMIT_UNSET} names; `name` of a place is 1 to {LIMIT_PLACE_NAME}",
+        "body is at most {LIMIT_HTTP_BODY} (413 above)",
+        "together are at most {LIMIT_OVERRIDES}",
+        "target is at most {LIMIT_HTTP_URI} (414), its header {LIMIT_HTTP_HEADERS} and {LIMIT_HTTP_FIELDS}",
+        "nests {LIMIT_JSON_DEPTH} levels",
+    ],
+}
+
+
+def limits_of_the_code() -> dict[str, int]:
+    text = (TOP / "daemon/base/limits.h").read_text()
+    text = re.sub(r"/\*.*?\*/", "", text.replace("\\\n", " "), flags=re.DOTALL)
+    known: dict[str, int] = {}
+    for name, value in re.findall(r"^#define (LIMIT_\w+)\s+(.+)$", text, re.MULTILINE):
+        known[name] = eval(value, {}, known)  # sums and products of numbers
+    return known
+
+
+def written(value: int) -> str:
+    for unit, name in ((MIB, "MiB"), (1024, "KiB")):
+        if value >= unit and value % unit == 0:
+            return f"{value // unit} {name}"
+    return str(value)
+
+
+@pytest.mark.parametrize("document", DOCUMENTED)
+def test_documents_state_the_limits_of_the_code(document: str) -> None:
+    known = {name: written(value) for name, value in limits_of_the_code().items()}
+    text = re.sub(r"(?<=\d)[, ](?=\d{3}\b)", "", (TOP / document).read_text())
+    text = re.sub(r"\s+", " ", text)
+    for sentence in DOCUMENTED[document]:
+        assert sentence.format(**known) in text, sentence

@@ -38,7 +38,7 @@ check_request(const struct store_object_request *q, bool create)
 		must(id_is_valid(span_of(q->links[i].entity.s)));
 		if (q->links[i].override.fields.p)
 			check_document(q->links[i].override.fields);
-		must(q->links[i].override.n_unset <= VALUE_MAX_UNSET);
+		must(q->links[i].override.n_unset <= LIMIT_UNSET);
 	}
 	for (size_t i = 0; i < q->n_excludes; i++)
 		must(id_is_valid(span_of(q->excludes[i].entity.s)));

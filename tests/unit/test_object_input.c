@@ -399,7 +399,7 @@ static void
 maps_have_a_most(void **state)
 {
 	(void)state;
-	for (size_t n = VALUE_MAX_MEMBERS; n <= VALUE_MAX_MEMBERS + 1; n++) {
+	for (size_t n = LIMIT_MEMBERS; n <= LIMIT_MEMBERS + 1; n++) {
 		struct buf json = BUF_INIT(100000);
 		struct object_body *b = NULL;
 		struct fault f;
@@ -409,7 +409,7 @@ maps_have_a_most(void **state)
 			buf_addf(&json, "%s\"k%zu\":1", i ? "," : "", i);
 		buf_adds(&json, "}}}");
 		assert_int_equal(object_body_create(&b, span_of_buf(&json), &f),
-		    n == VALUE_MAX_MEMBERS ? 0 : -EINVAL);
+		    n == LIMIT_MEMBERS ? 0 : -EINVAL);
 		object_body_free(b);
 		buf_fini(&json);
 	}

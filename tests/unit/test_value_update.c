@@ -323,8 +323,8 @@ members_add_up_to_what_one_request_may_have(void **state)
 	static const struct {
 		int first, n, want;
 	} sent[] = {
-		{ 0, VALUE_MAX_MEMBERS, 0 },
-		{ VALUE_MAX_MEMBERS, 1, -E2BIG },
+		{ 0, LIMIT_MEMBERS, 0 },
+		{ LIMIT_MEMBERS, 1, -E2BIG },
 	};
 	struct buf stored = BUF_INIT(LIMIT_VALUE), now = BUF_INIT(LIMIT_VALUE);
 	struct buf out = BUF_INIT(LIMIT_VALUE);
@@ -332,7 +332,7 @@ members_add_up_to_what_one_request_may_have(void **state)
 	    value_transition(CONN, SPAN_LITERAL(NO_AUTH), SPAN_LITERAL(NO_AUTH));
 
 	(void)state;
-	wide_connection(&stored, 0, VALUE_MAX_MEMBERS);
+	wide_connection(&stored, 0, LIMIT_MEMBERS);
 	for (size_t i = 0; i < N_ELEMENTS(sent); i++) {
 		struct override_change c = { .given = true };
 

@@ -202,7 +202,7 @@ respond_outgrown(
 	else if (r == -E2BIG)
 		buf_addf(&text,
 		    " and what is stored of it have together more than %d members in one map",
-		    VALUE_MAX_MEMBERS);
+		    LIMIT_MEMBERS);
 	else
 		buf_adds(&text, " and what is stored of it are together larger than 1 MiB");
 	respond_error(rq->conn, 413, buf_str(&text));

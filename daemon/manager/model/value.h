@@ -30,13 +30,9 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/limits.h"
 #include "base/span.h"
 #include "proto/page.h"
-
-/* First-level members of extra, headers or labels, in a request and after an update. */
-#define VALUE_MAX_MEMBERS 1000
-/* Names in one unsetFields, as in the hosted API. */
-#define VALUE_MAX_UNSET 100
 
 enum value_kind {
 	VALUE_STRING,
@@ -116,7 +112,7 @@ MUST_CHECK int value_changes(enum manager_type type, struct span was, struct spa
  * A secret stays secret: if a member of extra was secret under the old auth type and keeps its
  * value, it stays secret under the new one. Its name is stored in secretExtra.
  *
- * 0, -E2BIG for more than VALUE_MAX_MEMBERS in a map, -ENOMEM, or out's error.
+ * 0, -E2BIG for more than LIMIT_MEMBERS in a map, -ENOMEM, or out's error.
  */
 MUST_CHECK int value_update(
     enum manager_type type, struct span stored, struct span sent, struct buf *out);

@@ -77,7 +77,7 @@ end_stored_map(struct value_map_writer *w, bool even_empty)
 	size_t n = w->n;
 	int r = value_map_end(w, even_empty);
 
-	return r == 0 && n > VALUE_MAX_MEMBERS ? -E2BIG : r;
+	return r == 0 && n > LIMIT_MEMBERS ? -E2BIG : r;
 }
 
 static int

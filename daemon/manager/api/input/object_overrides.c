@@ -96,9 +96,9 @@ read_unset_names(struct reader *r, struct span list, const char *field,
 	int e = 0;
 
 	while (e == 0 && scan_element(&at, &one)) {
-		if (change->n_unset == VALUE_MAX_UNSET)
-			return fault_set(r->fault, "invalid", field, "must name at most %d fields",
-			    VALUE_MAX_UNSET);
+		if (change->n_unset == LIMIT_UNSET)
+			return fault_set(
+			    r->fault, "invalid", field, "must name at most %d fields", LIMIT_UNSET);
 		e = array_room((void **)&b->unset, &b->unset_room, b->n_unset, sizeof *b->unset);
 		if (e < 0)
 			return e;

@@ -92,9 +92,9 @@ check_map(const struct value_field *field, struct span value, const char *path, 
 	if (scan_type(value) != SCAN_OBJECT)
 		return fault_set(f, "invalid", path, "must be an object");
 	while (scan_member(&at, &name, &member)) {
-		if (++n > VALUE_MAX_MEMBERS)
+		if (++n > LIMIT_MEMBERS)
 			return fault_set(
-			    f, "invalid", path, "must have at most %d members", VALUE_MAX_MEMBERS);
+			    f, "invalid", path, "must have at most %d members", LIMIT_MEMBERS);
 		if (field->kind == VALUE_STRING_MAP && scan_type(member) != SCAN_STRING)
 			return fault_set(f, "invalid", path, "must be an object of strings");
 	}
