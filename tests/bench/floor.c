@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor a Unix-socket server can reach on this machine: epoll, recv, send, and no work in
- * between.
+ * The baseline of a Unix-socket server on this machine: epoll, recv, send, and no work in between.
  *
  *	floor SOCKET REPLY-FILE
  *
- * Answers every NUL in the input with the bytes of REPLY-FILE. It knows nothing of access, errors
- * or clients that do not read; it is here to be compared with.
+ * Sends the bytes of REPLY-FILE for every NUL in the input. It has no access rules, error handling
+ * or limits; it exists only for comparison.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -59,7 +58,7 @@ listen_at(const char *path)
 	return fd;
 }
 
-/* Blocking sends: its clients read. 0, or -1 when the client is gone. */
+/* Sends, blocking: these clients read. 0, or -1 when the client has closed. */
 static int
 answer(int fd)
 {

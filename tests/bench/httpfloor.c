@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor of an HTTP round trip with libevent: evhttp and a handler that does nothing.
+ * The baseline of an HTTP round trip with libevent: evhttp and an empty handler.
  *
  *	httpfloor
  *
- * Listens on a free port of 127.0.0.1, prints it, and answers every request with an empty 304. It
- * is here to be compared with.
+ * Listens on a free port of 127.0.0.1, prints it, and responds to every request with an empty 304.
+ * It exists only for comparison.
  */
 #include <event2/event.h>
 #include <event2/http.h>

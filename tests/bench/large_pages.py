@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much lookups wait while connd reads what is large: a page of 30 MiB, the same compressed, a gzip
-bomb, and a probe that a server without filters answers with its whole list.
+"""How long lookups wait while connd reads something large: a page of 30 MiB, the same compressed, a
+gzip bomb, and a probe to which a server without filters responds with its whole list.
 
     large_pages.py [--rounds N] [--seconds S]
 
-One lookup every 2 ms, each timed from the moment it was due: a daemon that stands still for 200 ms
-makes a hundred of them late. Rounds are interleaved; medians (min - max), and ratios to quiet rounds.
+One lookup every 2 ms, each timed from when it was due: a daemon that blocks for 200 ms delays a
+hundred of them. Rounds are interleaved; medians (min - max), and ratios to quiet rounds.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ LOOKUP = Varlink.frame("io.connd.secrets.GetConnection", {"conn_id": "db"})
 
 
 def probe_daemon(socket: str, seconds: float) -> None:
-    """A process of its own: the manager's threads must not take its time. Prints p99 and maximum."""
+    """Runs in a process of its own, so that the manager's threads do not delay it. Prints p99 and
+    maximum."""
     late: list[float] = []
     favour(0)
     with Varlink(socket) as client:
@@ -62,7 +63,7 @@ def large_list(deployment: str) -> bytes:
 
 
 class Served:
-    """What the manager answers; the small lists are honest."""
+    """The manager's responses; the small lists are real."""
 
     def __init__(self, faulty: FaultyManager) -> None:
         self.plain = large_list(faulty.deployment)
@@ -89,7 +90,7 @@ class Served:
 
 
 def keep_busy(connd: Connd, served: Served, over: threading.Event) -> None:
-    """One sync after the other, or one miss after the other."""
+    """Causes one sync after the other, or one miss after the other."""
     n = 0
     with connd.client() as client:
         while not over.is_set():
@@ -107,7 +108,8 @@ def keep_busy(connd: Connd, served: Served, over: threading.Event) -> None:
 
 
 def favour(pid: int) -> None:
-    """The other load of this machine must not decide: this thread comes before it, if we may say so."""
+    """Gives this thread priority, where allowed, so that other load on the machine does not
+    decide."""
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(5))
 

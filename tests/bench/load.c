@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A load generator for anything that answers one request with one terminated reply.
+ * A load generator for any server that sends one terminated reply per request.
  *
  *	load SOCKET REQUEST-FILE TERMINATOR CLIENTS DEPTH MILLISECONDS
  *
- * SOCKET is a path, or a port of 127.0.0.1. TERMINATOR is the text a reply ends with, "\0" for a
- * NUL. CLIENTS connections each keep DEPTH requests under way. Prints one JSON line: requests
- * answered, seconds, and percentiles of the time from a request's send to the end of its reply. One
- * client with a depth of 1 blocks, as a worker would.
+ * SOCKET is a path, or a port of 127.0.0.1. TERMINATOR is the text at the end of a reply, "\0" for
+ * a NUL. CLIENTS connections each keep DEPTH requests in flight. Prints one JSON line: the number
+ * of replies, seconds, and percentiles of the time from sending a request to the end of its reply.
+ * One client with a depth of 1 blocks, as a worker would.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,7 +26,7 @@
 
 #define BUFFER    (1 << 20)
 #define MAX_DEPTH 1024
-/* Latencies are kept in classes of 0.1 us up to 0.1 s; the last class holds all beyond. */
+/* Latencies are counted in classes of 0.1 us up to 0.1 s; the last class has all above. */
 #define CLASS_NS  100
 #define N_CLASSES 1000000
 
@@ -35,7 +35,7 @@ struct client {
 	int depth;
 	uint64_t sent_ns[MAX_DEPTH]; /* a ring: replies come in order */
 	unsigned first, under_way;
-	size_t matched; /* how much of the terminator was seen at the end of the last read */
+	size_t matched; /* how much of the terminator the last read ended with */
 };
 
 static char request[65536], batch[BUFFER], reply[BUFFER], terminator[16];
@@ -117,7 +117,7 @@ one_answered(struct client *c, uint64_t now)
 	answered++;
 }
 
-/* Reads once; returns how many replies ended. */
+/* Reads once. Returns the number of replies that ended. */
 static int
 read_replies(struct client *c)
 {
@@ -128,8 +128,8 @@ read_replies(struct client *c)
 	if (n <= 0)
 		die("recv");
 	/*
-	 * A terminator starts with a byte that is not repeated in it, or what comes before it has
-	 * no such byte alone (the end of an HTTP head): no backing up is needed.
+	 * No backtracking: the first byte of a terminator does not occur again in it, or does not
+	 * occur alone before it (the end of an HTTP head).
 	 */
 	for (const char *p = reply, *end = reply + n; p < end; p++) {
 		if (c->matched == 0) {

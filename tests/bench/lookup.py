@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast connd answers, beside the floor of this machine (floor.c: epoll, recv, send) and
-memcached when it is installed. All are measured in the same run, interleaved, so that the ratios
-hold; the figures themselves are this machine's.
+"""How fast connd responds, compared with the baseline of this machine (floor.c: epoll, recv, send)
+and with memcached if it is installed. All are measured in the same run, interleaved, so that the
+ratios are comparable; the absolute numbers depend on the machine.
 
     lookup.py DIRECTORY [--rounds N] [--milliseconds MS]
 
-DIRECTORY holds the built `load` and `floor`. One CPU: server and client pinned to it, which is
-where ratios between designs hold. Unpinned: what a user sees, wake-ups and all. Throughput: server
-on the first CPU, load on the second.
+DIRECTORY contains the built `load` and `floor`. One CPU: server and client pinned to it, which
+gives comparable ratios. Unpinned: what a user sees, including wake-ups. Throughput: the server on
+the first CPU, the load on the second.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast the manager answers, beside floors of this machine: an evhttp server with an empty
-handler (httpfloor.c), the store read and decrypted without HTTP (rows.c), and one thread that sends
-a thousand answers it has ready (waitfloor.c). What is compared is measured in the same run,
-interleaved, so that the ratios hold.
+"""How fast the manager responds, compared with baselines of this machine: an evhttp server with an
+empty handler (httpfloor.c), the store read and decrypted without HTTP (rows.c), and one thread that
+sends a thousand prepared responses (waitfloor.c). What is compared is measured in the same run,
+interleaved, so that the ratios are comparable.
 
     manager.py DIRECTORY [--rounds N] [--milliseconds MS] [--rows N] [--waiting N]
 
-DIRECTORY holds the built helpers. Servers and what they are compared with run on the first CPU; the
-clients share it where a round trip is measured and have the last one where a list is.
+DIRECTORY contains the built helpers. Servers and baselines run on the first CPU. The clients share
+it for round trips, and use the last CPU for lists.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ IDLE_SECONDS = 3.0
 
 
 def on(cpu: int) -> Callable[[], None]:
-    """For a child: its CPU, and before others' work where that is allowed."""
+    """For a child process: pins it to a CPU, with priority where allowed."""
 
     def settle() -> None:
         os.sched_setaffinity(0, {cpu})
@@ -71,7 +71,7 @@ class Bench:
         self.manager = Manager(work)
         self.prod = self.manager.deployment_ids["prod"]
         self.dev = self.manager.deployment_ids["dev"]
-        self.idle_ms: float | None = None  # CPU of the manager while everybody waits
+        self.idle_ms: float | None = None  # CPU time of the manager while all clients wait
 
     # --- requests and helpers ---------------------------------------------------------------
 
@@ -153,7 +153,7 @@ class Bench:
             assert reply.status == 200, reply.raw[:500]
         over.close()
 
-    # --- the bars ---------------------------------------------------------------------------
+    # --- the limits -------------------------------------------------------------------------
 
     def unmodified(self) -> None:
         path = self.view(self.prod, PAGE)
@@ -231,7 +231,7 @@ class Bench:
         return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
     def own_tokens(self) -> list[str]:
-        """One for each who waits, as good as the one they could share."""
+        """One token for each waiting client, with the same rights as the shared one."""
         over = connection(self.manager)
         path = f"/v1/organizations/{self.manager.organization}/tokens"
         body = {"scope": "DEPLOYMENT", "scopeEntityId": self.dev, "role": "MEMBER"}
@@ -244,8 +244,8 @@ class Bench:
         return made
 
     def told(self, port: int, requests: Requests, tag: str) -> list[dict[str, float]]:
-        """Some updates: when those who wait have their answers. IDLE_SECONDS of waiting come first
-        the first time."""
+        """Measures some updates: when the waiting clients have their responses. The first call
+        begins with IDLE_SECONDS of waiting."""
         process = subprocess.Popen(
             [
                 self.directory / "waiters", str(port), str(self.options.waiting), str(UPDATES),
@@ -265,7 +265,7 @@ class Bench:
 
     def waiting(self) -> None:
         variable = self.manager.create_variable("waited_for", "00000000", self.dev)
-        # One CPU for the manager, one for the clients: otherwise they would wait for each other.
+        # One CPU for the manager, one for the clients, so that they do not wait for each other.
         path = self.view(self.dev, PAGE).replace("CONNECTION", "AIRFLOW_VARIABLE")
         body = json.dumps({"airflowVariable": {"value": "########"}})
         update = self.head(
@@ -343,7 +343,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10000)
     parser.add_argument("--waiting", type=int, default=1000)
     options = parser.parse_args()
-    # In memory where there is such a place: no bar is about the disk, and it is filled sooner.
+    # In memory if possible: no limit depends on the disk, and filling is faster.
     shm = Path("/dev/shm")
     with tempfile.TemporaryDirectory(
         prefix="connd-bench-", dir=shm if os.access(shm, os.W_OK) else None

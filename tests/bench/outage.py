@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two bars: how much a lookup's p99 grows while a generation of 10 000 objects is rebuilt and its
-snapshot written, and how long a start from such a snapshot takes beside decrypting and copying it.
+"""Two limits: how much the p99 of lookups grows while a generation of 10,000 objects is rebuilt and
+its snapshot written, and how long a start from such a snapshot takes, compared with decrypting and
+copying it.
 
     outage.py DIRECTORY [--rounds N] [--milliseconds MS]
 
-DIRECTORY holds the built `load` and `unseal`. Nothing is pinned: connd's threads and the manager's
-share the CPUs with the load, as they would. Rounds are interleaved; medians (min - max).
+DIRECTORY contains the built `load` and `unseal`. Nothing is pinned: the threads of connd and of the
+manager share the CPUs with the load, as in practice. Rounds are interleaved; medians (min - max).
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ Figures = dict[str, list[float]]
 
 
 class Prepared:
-    """Pages made beforehand: the manager costs the machine as little as it can. Two sets take turns
-    while `changing`, so every list is another generation."""
+    """Prepared pages, so that the manager uses little CPU. While `changing`, two sets take turns,
+    so that every list is another generation."""
 
     def __init__(self, faulty: FaultyManager) -> None:
         self.pages: list[dict[tuple[str, int], bytes]] = [{}, {}]
@@ -70,7 +71,7 @@ def load(directory: Path, connd: Connd, request: Path, milliseconds: int) -> flo
 
 
 def rebuilding(connd: Connd, over: threading.Event) -> None:
-    """A reload syncs at once: one rebuild after the other."""
+    """Causes one rebuild after the other: each reload starts a sync."""
     with connd.client() as client:
         while not over.is_set():
             generation = client.status()["generation"]

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor of listing a Deployment's connections: the store reads and decrypts their rows, and
- * nobody is told.
+ * The baseline of listing a Deployment's connections: the store reads and decrypts their rows,
+ * without sending them.
  *
  *	rows DIRECTORY DEPLOYMENT-ID MILLISECONDS
  *
- * DIRECTORY is a copy of a manager's data, which is opened directly. Prints one JSON line: rows of
- * one walk, bytes of their values (so that they are looked at), walks, seconds.
+ * DIRECTORY is a copy of a manager's data, opened directly. Prints one JSON line: rows of one pass,
+ * bytes of their values (so that they are read), passes, seconds.
  */
 #include <inttypes.h>
 #include <stdint.h>
@@ -83,7 +83,7 @@ main(int argc, char *argv[])
 		die("memory");
 	if (keys_load(&k, argv[1], NULL, why) < 0 || store_open(&s, argv[1], k, why) < 0)
 		die(why);
-	(void)walk(s, &q); /* warms up, as a server that runs is */
+	(void)walk(s, &q); /* warms up, like a running server */
 	began = now_s();
 	until = began + atoi(argv[3]) / 1e3;
 	do {

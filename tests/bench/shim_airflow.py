@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a lookup through the shim costs inside Airflow, beside a backend that is a dict.
+"""What a lookup through the shim costs inside Airflow, compared with a backend that is a dict.
 
     .venvs/airflow33/bin/python tests/bench/shim_airflow.py [--rounds 9] [--calls 300]
 
-Run by the Python of the Airflow to measure (3.3 or 2.11). Starts a manager and a connd of
-$CONND_BUILD (build/). All in one run, interleaved, pinned to one CPU and unpinned: the median of the
-rounds' medians, with the lowest and the highest. A dict costs nothing, so the ratio says what connd
-adds to Airflow's own work. Exit 1 if a pinned ratio, or a time, is over its bar.
+Run it with the Python of the Airflow to measure (3.3 or 2.11). Starts a manager and a connd of
+$CONND_BUILD (build/). All in one run, interleaved, pinned to one CPU and unpinned: the median of
+the rounds' medians, with the lowest and the highest. A dict costs almost nothing, so the ratio is
+what connd adds to Airflow's own work. Exit 1 if a pinned ratio, or a time, is above its limit.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Call = Callable[[], Any]
 
 
 def prepare_airflow(home: str) -> None:
-    """An Airflow that encrypts, as every real one does, and whose masker costs nothing."""
+    """Sets up an Airflow that encrypts, as real ones do, and whose secrets masker does nothing."""
     os.environ.update(
         AIRFLOW_HOME=home,
         AIRFLOW__CORE__LOAD_EXAMPLES="False",
@@ -51,7 +51,8 @@ def prepare_airflow(home: str) -> None:
     import airflow.models
 
     assert airflow.models.Connection
-    # It recompiles its pattern for every secret that a process learns; here that is always the same.
+    # It recompiles its pattern for every new secret in a process; here the secret is always the
+    # same.
     for name, module in list(sys.modules.items()):
         if name.endswith("secrets_masker") and hasattr(module, "SecretsMasker"):
             module.SecretsMasker.add_mask = lambda *_, **__: None
@@ -106,7 +107,7 @@ def sides() -> dict[str, tuple[Any, Callable[[Any], Call]]]:
 
 
 def candidates(path: str) -> dict[str, dict[str, Call]]:
-    """What is measured -> the call with connd's backend, and the same with the dict's."""
+    """Name -> (the call with connd's backend, the same call with the dict's)."""
     from airflow_connd import ConndBackend
 
     found: dict[str, dict[str, Call]] = {}
@@ -175,11 +176,12 @@ print((time.process_time() - start) * 1e3)
 
 
 def fresh(code: str, path: str, cache: str) -> list[float]:
-    """Milliseconds that an interpreter of its own measured, several times. `cache`: for bytecode."""
+    """Milliseconds that an interpreter of its own measured, several times. `cache`: for
+    bytecode."""
     command = [sys.executable, "-c", code, path]
     environment = {**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONPYCACHEPREFIX": cache}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    subprocess.check_output(command, env=environment)  # as an installation, it is compiled already
+    subprocess.check_output(command, env=environment)  # like an installation, already compiled
     return [
         float(subprocess.check_output(command, env=environment)) for _ in range(FRESH_PROCESSES)
     ]

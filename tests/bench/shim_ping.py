@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a warm lookup through the shim costs, beside a bare socket ping-pong of the same sizes.
+"""What a warm lookup through the shim costs, compared with a bare socket ping-pong of the same
+size.
 
     shim_ping.py [--real | --socket PATH --conn-id ID] [--rounds 7] [--calls 3000] [--bar 2.0]
 
-Interleaved in one run, pinned to one CPU and unpinned, the median of the rounds' medians with the
-lowest and the highest. Both sides of the bare ping-pong are Python, the server's response is canned.
-With --real a manager and a connd are started from $CONND_BUILD (build/), with --socket a running
-connd is used: then the shim asks that connd, and so does a bare client with the same bytes.
-Exit 1 if the shim's pinned median is over --bar times the bare ping-pong's.
+Interleaved in one run, pinned to one CPU and unpinned: the median of the rounds' medians, with the
+lowest and the highest. Both sides of the bare ping-pong are Python; the server's response is fixed.
+--real starts a manager and a connd of $CONND_BUILD (build/); --socket uses a running connd. Then
+both the shim and a bare client with the same bytes send their requests to that connd. Exit 1 if the
+shim's pinned median is above --bar times that of the bare ping-pong.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def canned_reply() -> bytes:
 
 @contextlib.contextmanager
 def real_connd(directory: str):
-    """Socket and pid of a connd that has the connection from a manager of its own."""
+    """Starts a manager and a connd that has the connection. Returns connd's socket and pid."""
     from connd_testing import Manager
 
     with Manager(Path(directory), deployments=("prod",)) as manager:
@@ -64,8 +65,8 @@ def real_connd(directory: str):
 def undisturbed(*pids: int):
     """Real-time priority for these processes (0: this one), where that is allowed.
 
-    A lookup sleeps until connd responds. On a busy machine an ordinary process then waits its turn,
-    which says nothing about the lookup.
+    A lookup sleeps until connd responds. On a busy machine an ordinary process then also waits for
+    a CPU, which is not part of the lookup.
     """
     raised = []
     try:
@@ -182,7 +183,7 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=3000)
     parser.add_argument("--bar", type=float, default=2.0)
     arguments = parser.parse_args()
-    arguments.pid = 0  # a connd that was running already is left where it is
+    arguments.pid = 0  # do not pin a connd that was already running
     print(
         f"CPython {platform.python_version()}, {arguments.rounds} rounds of {arguments.calls}"
         f" calls, load {os.getloadavg()[0]:.1f}"

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What a lookup costs in a real task of Airflow 3: by connd, and by Airflow's own way.
+"""What a lookup costs in a real task of Airflow 3: through connd, and through Airflow's own way.
 
     .venvs/airflow33/bin/python tests/bench/shim_task.py [--bar 50]
 
 Starts a manager, a connd and `airflow standalone` (a minute or two). One task looks up a connection
 that connd has, and one that only Airflow's database has: its supervisor asks the api-server for it.
-Both through BaseHook.get_connection, in turn in the same process. Exit 1 if connd's median is less
+Both use BaseHook.get_connection, in turn in the same process. Exit 1 if connd's median is less
 than --bar times faster.
 """
 
@@ -29,7 +29,7 @@ from shim_ping import CONNECTION  # noqa: E402
 
 
 def times(directory: Path) -> dict[str, list[float]]:
-    """Microseconds of each lookup in the task, by whom it was answered."""
+    """Microseconds of each lookup in the task, by the source of the value."""
     dags = {"AIRFLOW__CORE__DAGS_FOLDER": str(HERE / "dags")}
     with Manager(directory, deployments=("prod",)) as manager:
         manager.create_connection("warehouse", manager.deployment_ids["prod"], **CONNECTION)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor of a start from a snapshot: pieces of 64 KiB decrypted and copied into locked memory,
- * and nothing else; same cipher, same number of bytes.
+ * The baseline of a start from a snapshot: pieces of 64 KiB are decrypted and copied into locked
+ * memory, with the same cipher and the same number of bytes.
  *
  *	unseal make FILE BYTES    writes such a file
  *	unseal open FILE          decrypts and copies it; prints the microseconds from read to

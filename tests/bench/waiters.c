@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long after an update's answer those who wait for the change have theirs.
+ * How long after the response to an update the clients that wait for the change get theirs.
  *
  *	waiters PORT CLIENTS UPDATES LIST-FILE TAG UPDATE-FILE TOKENS-FILE
  *
  * CLIENTS connections each send LIST-FILE, a list request without its last empty line, with one of
- * the tokens in TOKENS-FILE (a line each; everybody takes the next, then the first again), the TAG
- * that its answer has now and Prefer: wait. Prints "held" when the manager has them all and waits
- * for a line on stdin; then sends UPDATE-FILE ("########" in it becomes the round) UPDATES times,
- * one after the other, each when everybody waits again. For each it prints one JSON line: the
- * median, the 99th percentile and the last of the times from the update's 200 being read to a
- * waiting client's whole answer being read, in microseconds.
+ * the tokens in TOKENS-FILE (one per line, used in turn), the current ETag TAG, and Prefer: wait.
+ * Prints "held" when the manager holds all requests, and waits for a line on stdin. Then sends
+ * UPDATE-FILE ("########" in it becomes the round) UPDATES times, each when all clients wait again.
+ * For each update it prints one JSON line: the median, the 99th percentile and the maximum of the
+ * times from reading the update's 200 to reading a waiting client's whole response, in
+ * microseconds.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,8 +32,8 @@
 
 struct client {
 	int fd;
-	size_t got;   /* of the reply's head, kept; of its body, counted */
-	size_t whole; /* how long the reply is; 0: its head has not ended */
+	size_t got;   /* the head of the response, kept; its body, counted */
+	size_t whole; /* length of the response; 0: its head has not ended */
 	char head[2048];
 	char tag[TAG];
 	const char *token; /* and its line's end */
@@ -106,7 +106,7 @@ take_tag(struct client *c)
 	c->tag[n] = '\0';
 }
 
-/* The head may have come; then it is known how long the reply is. */
+/* Once the head has come, computes the length of the response. */
 static void
 look_at_head(struct client *c)
 {
@@ -125,7 +125,7 @@ look_at_head(struct client *c)
 	c->whole += strtoul(length + 18, NULL, 10);
 }
 
-/* Reads once. True: the reply is whole. */
+/* Reads once. True if the response is complete. */
 static bool
 read_some(struct client *c)
 {
@@ -171,8 +171,8 @@ hold(struct client *c)
 }
 
 /*
- * The manager has one loop: when it answers this it has taken what was sent before; nobody has an
- * answer.
+ * The manager has one loop: when it responds to this request, it has read all that was sent before.
+ * No waiting client may have a response yet.
  */
 static void
 settle(struct client *control, int ep)
@@ -212,7 +212,10 @@ change(struct client *control, int ep, int round, char *mark)
 	read_reply(control);
 	began = now_us();
 	while (left) {
-		/* Awake: a client that sleeps in between makes the manager pay for each wake-up. */
+		/*
+		 * Polls without sleeping: a sleeping client would add the cost of its wake-up to
+		 * the manager.
+		 */
 		int ready = epoll_wait(ep, events, 256, 0);
 
 		if (ready < 0 || now_us() - began > 10e6)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one thread needs at least to answer everybody who waits: an epoll loop that looks at
- * nothing, knows all answers beforehand and gives each to the kernel with one send(). What is above
- * it is the manager's own work.
+ * The baseline of responding to all waiting clients from one thread: an epoll loop that sends
+ * prepared responses, each with one send(). What the manager needs more is its own work.
  *
  *	waitfloor BODY-SIZE
  *
- * Prints its port. A request with a Prefer is held; one without is answered at once; a POST is
- * answered, and then everybody who is held, with a body of BODY-SIZE bytes.
+ * Prints its port. Holds requests with Prefer, and responds to those without at once. Responds to a
+ * POST, and then to all held requests, with a body of BODY-SIZE bytes.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -94,7 +93,7 @@ forget(int fd)
 	(void)close(fd);
 }
 
-/* A client sends a request with one call and waits for its answer: it is here whole. */
+/* Clients send a request with one call and wait for the response, so it arrives complete. */
 static void
 serve(int fd)
 {

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asks connd without a pause and checks every answer.
+ * Sends lookups to connd without a pause and checks every response.
  *
  *	ask SOCKET KEYS CLIENTS DEPTH LOOKUPS PER-SECOND HOW
  *
- * The variables k0 .. k<KEYS - 1> must be there, with values "k<i>=<turn>;", where a turn is a
- * number; every fourth question is for a key that is not there. CLIENTS threads send DEPTH
- * questions at a time. It ends after LOOKUPS answers (0: never) or on SIGTERM. PER-SECOND bounds
- * the pace (0: none). HOW: "keep" one connection as long as it is there, "fresh" a new one for each
- * batch, "mixed" both; each with "+back" if a turn may be lower than one seen before (after a
- * restart from a snapshot).
+ * The variables k0 .. k<KEYS - 1> must exist, with values "k<i>=<turn>;", where a turn is a number.
+ * Every fourth lookup is for a key that does not exist. CLIENTS threads send DEPTH lookups at a
+ * time. It ends after LOOKUPS responses (0: never) or on SIGTERM. PER-SECOND limits the rate (0: no
+ * limit). HOW: "keep" uses one connection as long as it lasts, "fresh" a new one for each batch,
+ * "mixed" both; "+back" allows a turn to be lower than one seen before (after a restart from a
+ * snapshot).
  *
- * Like the shim it asks once more when a kept connection ends before the first byte of a reply.
- * Prints one JSON line: what was answered, by kind; "wrong" is a value of another key, an older
- * turn, a value that is none, "not found" for a key that is there; "failed" is a question without
- * an answer.
+ * Like the shim it repeats a lookup once when an open connection ends before the first byte of a
+ * response. Prints one JSON line with the responses by kind. "wrong" counts values of other keys,
+ * older turns, malformed values, and "not found" for existing keys. "failed" counts lookups without
+ * a response.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -35,7 +35,7 @@
 #define MAX_KEYS    100000
 #define FRAME_SIZE  128
 #define REPLY_SIZE  65536
-#define REPLY_MS    20000 /* without a reply for so long the question has failed */
+#define REPLY_MS    20000 /* a lookup without a response for this long has failed */
 
 enum kind {
 	RIGHT,
@@ -62,7 +62,7 @@ struct client {
 	pthread_t thread;
 	unsigned number;
 	int fd;
-	bool keep, kept; /* kept: it has answered before */
+	bool keep, kept; /* kept: it has had a response before */
 	char in[REPLY_SIZE];
 	size_t n_in;
 	long long *turns; /* the latest seen of each key */
@@ -122,9 +122,9 @@ dial(struct client *c)
 	return false;
 }
 
-/* --- questions and answers -------------------------------------------------------------------- */
+/* --- lookups and responses -------------------------------------------------------------------- */
 
-/* Which key the n-th question of a client is for; -1: one that is not there. */
+/* Returns the key of a client's n-th lookup; -1: one that does not exist. */
 static int
 key_of(const struct client *c, uint64_t n)
 {
@@ -192,7 +192,10 @@ note(struct client *c, enum kind kind, const char *reply)
 			c->first_bad[i] = reply[i] == '"' || reply[i] == '\\' ? '\'' : reply[i];
 }
 
-/* One reply, NUL-terminated, into out; false: the connection has ended, *begun: within a reply. */
+/*
+ * Reads one response with its NUL. False if the connection has ended; *begun: in the middle of a
+ * response.
+ */
 static bool
 next_reply(struct client *c, char out[static REPLY_SIZE], bool *begun)
 {
@@ -208,7 +211,8 @@ next_reply(struct client *c, char out[static REPLY_SIZE], bool *begun)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			*begun = *begun || (n < 0 && errno == EAGAIN); /* too late is no end */
+			*begun =
+			    *begun || (n < 0 && errno == EAGAIN); /* a time-out counts as begun */
 			return false;
 		}
 		c->n_in += (size_t)n;
@@ -240,7 +244,7 @@ send_questions(const struct client *c, uint64_t first, unsigned n)
 	return true;
 }
 
-/* How many of n questions were answered; *again: the rest may be asked once more. */
+/* Returns how many of n lookups got a response. *again: the others may be repeated. */
 static unsigned
 try_batch(struct client *c, uint64_t first, unsigned n, bool *again)
 {
@@ -252,7 +256,7 @@ try_batch(struct client *c, uint64_t first, unsigned n, bool *again)
 	if (c->fd < 0 && !dial(c))
 		return 0;
 	sent = send_questions(c, first, n);
-	/* What came before the connection ended is read, even if not all could be sent. */
+	/* Read the responses that came before the connection ended, even if sending failed. */
 	while (got < n && next_reply(c, reply, &begun)) {
 		note(c, judge(c, key_of(c, first + got), reply), reply);
 		got++;
@@ -280,7 +284,7 @@ ask_batch(struct client *c)
 	}
 	(void)snprintf(why, sizeof why, "no answer: %s", strerror(errno));
 	if (got < depth)
-		(void)usleep(1000); /* nobody there: do not spin */
+		(void)usleep(1000); /* connd is not there: do not spin */
 	for (; got < depth; got++)
 		note(c, FAILED, why);
 	took = now_us() - began;
@@ -307,7 +311,7 @@ run(void *arg)
 	return NULL;
 }
 
-/* --- the sum ---------------------------------------------------------------------------------- */
+/* --- the summary ------------------------------------------------------------------------------ */
 
 static void
 report(const struct client *clients, unsigned n, double seconds)

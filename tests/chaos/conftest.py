@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fault matrix: each test that hands a Row to the fixture `row` is a line of the table that is
-printed at the end (--markdown: as docs/outages.md has it)."""
+"""The fault matrix: each test that calls the fixture `row` adds a line to the table that is printed
+at the end (--markdown: in the form of docs/outages.md)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 def row(record_property: Callable[[str, Any], None]) -> Row:
-    """row(table, **columns): a line of that table, shown if the test passes."""
+    """row(table, **columns): adds a line to that table, shown if the test passes."""
 
     def give(table: str, **columns: str) -> None:
         record_property("row", [table, columns])

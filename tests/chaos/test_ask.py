@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The judge of the other tests is judged: what it must not let pass, it does not."""
+"""Tests the lookup client that checks the responses in the other tests: it must report every
+fault."""
 
 from __future__ import annotations
 

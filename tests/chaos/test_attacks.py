@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Somebody attacks, or what everything stands on goes: hostile tenants, a slow disk, a list without
-an end, memory that is gone. Sidecars serve on, and changes arrive."""
+"""Attacks and exhausted resources: hostile tenants, a slow disk, an endless list, no memory. The
+sidecars continue to serve, and changes arrive."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def a_change_arrives(manager: Manager, connd: Connd, ids: list[str], turn: int) 
 
 
 def test_hostile_tenants(workdir: Path, manager: Manager, row: Row) -> None:
-    """Held requests, lists that are not read, bodies that never end, and strangers, all at once, from
+    """Held requests, unread lists, endless bodies and unauthenticated clients, all at once, from
     another address."""
     ids = fill_manager(manager)
     for i in range(200):
@@ -99,7 +99,8 @@ def test_hostile_tenants(workdir: Path, manager: Manager, row: Row) -> None:
                 s = socket.create_connection(("127.0.0.1", manager.port), 5, ("127.0.0.2", 0))
                 open_sockets.append(s)
                 s.sendall(next(texts))
-                time.sleep(0.002)  # the attack is what they hold, not this machine's CPU
+                # the attack uses connections and memory, not the CPU of this machine
+                time.sleep(0.002)
             if len(open_sockets) > 400:
                 open_sockets.pop(0).close()
 
@@ -147,9 +148,9 @@ def test_slow_fsync(workdir: Path, row: Row) -> None:
     line(row, "fsync takes 2 s", tally, f"changes arrive within {max(took):.1f} s")
 
 
-# --- the manager's places, taken ---
+# --- another process at the manager's address ---
 
-# Serves on a port and a socket path, as a user of its own: writes down the bytes it gets.
+# Serves on a port and a socket path, as another user, and records the bytes that it receives.
 SQUATTER = """\
 import os, selectors, socket, sys
 os.setgid(4242), os.setuid(4242)
@@ -191,7 +192,7 @@ def squatter(port: int, path: Path, log: Path) -> Iterator[None]:
 
 @as_root
 def test_squatted_port(workdir: Path, manager: Manager, row: Row) -> None:
-    """While the manager is down, another user serves on its port, and at its socket's path."""
+    """While the manager is down, another user serves on its port and at its socket path."""
     ids = fill_manager(manager)
     token = member(manager, "sidecar")["token"]
     manager.stop()
@@ -227,7 +228,7 @@ def test_squatted_port(workdir: Path, manager: Manager, row: Row) -> None:
 
 
 def test_endless_trailers(workdir: Path, faulty: FaultyManager, row: Row) -> None:
-    """A list in chunks whose trailer never ends."""
+    """A chunked list with an endless trailer."""
     fill_faulty(faulty)
     sent = 0
 
@@ -258,12 +259,12 @@ def test_endless_trailers(workdir: Path, faulty: FaultyManager, row: Row) -> Non
     line(row, "endless trailers", tally, f"given up, {grown} KiB at most")
 
 
-# --- memory -----------------------------------------------------------------------------------------
+# --- memory ---------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def no_more_memory(pid: int) -> Iterator[None]:
-    """The process gets no further page: its limit of address space is what it has."""
+    """Limits the address space to the present size, so that the process gets no further memory."""
     used = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     before = resource.prlimit(pid, resource.RLIMIT_AS)
     resource.prlimit(pid, resource.RLIMIT_AS, (used, before[1]))
@@ -275,7 +276,7 @@ def no_more_memory(pid: int) -> Iterator[None]:
 
 @as_root
 def test_memory_gone(workdir: Path, manager: Manager, row: Row) -> None:
-    """connd, then the manager, gets no memory for some seconds, again and again."""
+    """connd, then the manager, cannot allocate memory for some seconds, again and again."""
     ids = fill_manager(manager)
     prod = manager.deployment_ids["prod"]
     for i in range(300):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The machine goes wrong: its disk, its clock, its limits, and the daemon killed while it writes."""
+"""Faults of the machine: its disk, its clock, its limits, and a daemon killed while it writes."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def has_turn(connd: Connd, turn: int) -> bool:
     return connd.variable("k0") == value(0, turn)
 
 
-# --- the disk -----------------------------------------------------------------------------------------
+# --- the disk -------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def small_disk(faulty: FaultyManager, workdir: Path) -> Iterator[tuple[Connd, Path]]:
-    """connd with its snapshot on 64 KiB of its own, and the way there from here."""
+    """connd with its snapshot on a file system of 64 KiB, and the path to it from outside."""
     fill_faulty(faulty)
     section = snapshot_section(workdir)
     connd = faulty.connd(workdir, {"manager": FAST, "snapshot": section})
@@ -127,8 +127,8 @@ def named(fault: str, cells: tuple[str, str, str, str]) -> dict[str, str]:
     return {"fault": fault, **dict(zip(heads, cells, strict=True))}
 
 
-# Each call of the thread that replaces the files takes this much longer, so that an instant drawn
-# at random falls into any gap between two of them.
+# Delays each system call of the thread that replaces the files, so that a random moment can fall
+# between any two of them.
 SLOWER_US = 20_000
 SLOWED = "fsync,rename,link,unlink"
 
@@ -138,7 +138,7 @@ def child_of(pid: int) -> int:
 
 
 def test_killed_while_it_writes(workdir: Path, faulty: FaultyManager, row: Row) -> None:
-    """connd starts, sees news, begins to write them and is killed; what is left must be whole."""
+    """connd is killed at a random moment while it writes a snapshot: the files must stay usable."""
     seed = random.randrange(1 << 32)
     draw = random.Random(seed)
     fill_faulty(faulty)
@@ -175,7 +175,7 @@ def test_killed_while_it_writes(workdir: Path, faulty: FaultyManager, row: Row) 
             kept = turn
             said = [e["event"] for e in connd.events("warn", "error") if "snapshot" in e["event"]]
             assert said == [], f"{said}, seed {seed}"
-    # The instants were not all before the writing, nor all after it.
+    # Some kills came before the write and some after it.
     assert 0 < written < KILLS or cut > 0, f"{cut} cut, {written} written"
     row(
         MATRIX,
@@ -189,12 +189,12 @@ def test_killed_while_it_writes(workdir: Path, faulty: FaultyManager, row: Row) 
     )  # fmt: skip
 
 
-# --- the clock ----------------------------------------------------------------------------------------
+# --- the clock ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("days", ["+1", "-1"])
 def test_wall_clock_jumps(workdir: Path, faulty: FaultyManager, row: Row, days: str) -> None:
-    """By a day, while it runs; then it is started again, by that clock, without a manager."""
+    """The wall clock jumps by a day while connd runs; then connd restarts without a manager."""
     fill_faulty(faulty)
     offset = workdir / "offset"
     offset.write_text("0")
@@ -226,7 +226,7 @@ def test_wall_clock_jumps(workdir: Path, faulty: FaultyManager, row: Row, days: 
     row(MATRIX, **named(f"wall clock jumps by {days} day", cells))
 
 
-# --- limits -------------------------------------------------------------------------------------------
+# --- limits ---------------------------------------------------------------------------------------
 
 
 @as_root
@@ -238,7 +238,8 @@ def test_out_of_descriptors(workdir: Path, faulty: FaultyManager, row: Row) -> N
         connd.client() as early,
     ):
         pid = connd.running.pid
-        # Two answers later every client that has gone is gone for connd too, and is not counted.
+        # Two responses later connd has noticed that the closed clients are gone, and does not count
+        # them.
         eventually(
             lambda: early.status() and early.status() and connd.accepted() >= 5,
             "four that ask and this one are there",
@@ -266,7 +267,8 @@ def test_out_of_descriptors(workdir: Path, faulty: FaultyManager, row: Row) -> N
 
 
 def test_more_clients_than_descriptors(workdir: Path, faulty: FaultyManager, row: Row) -> None:
-    """The limit is known from the start: it never takes more clients than leave room for the rest."""
+    """connd knows its limit from the start, and accepts only as many clients as leave descriptors
+    free."""
     fill_faulty(faulty)
     connd = faulty.connd(workdir, {"manager": FAST})
     with (
@@ -291,7 +293,7 @@ def test_more_clients_than_descriptors(workdir: Path, faulty: FaultyManager, row
 
 
 def closed(client: Varlink) -> bool:
-    """The daemon ended this connection without a word."""
+    """True if the daemon has closed this connection without sending anything."""
     client.sock.settimeout(0.5)
     try:
         return client.sock.recv(1) == b""
@@ -304,7 +306,7 @@ def closed(client: Varlink) -> bool:
 @as_root
 @pytest.mark.parametrize("lock", ["prefer", "require"])
 def test_memory_lock_refused(workdir: Path, faulty: FaultyManager, row: Row, lock: str) -> None:
-    """Not root, and no byte may be locked."""
+    """As another user than root, with a limit of 0 bytes of locked memory."""
     fill_faulty(faulty)
     connd = faulty.connd(workdir, {"manager": FAST, "memory": {"lock": lock}})
     nobody = 65534

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manager goes wrong: lookups do not notice, one line says what is wrong, and it ends by itself."""
+"""Faults of the manager: lookups are not affected, one log line names the fault, and connd
+recovers."""
 
 from __future__ import annotations
 
@@ -52,7 +53,7 @@ def test_down(workdir: Path, manager: Manager, row: Row) -> None:
 
 
 def test_hung(workdir: Path, manager: Manager, row: Row) -> None:
-    """Its port accepts, nobody answers; what a black hole behind a proxy looks like."""
+    """The port accepts connections, but no response comes, like a proxy with a dead backend."""
     fill_manager(manager)
     assert manager.program
     pid = manager.program.pid
@@ -67,11 +68,11 @@ def test_hung(workdir: Path, manager: Manager, row: Row) -> None:
     line(row, "manager hung", cells)
 
 
-# --- what only a fake does --------------------------------------------------------------------------
+# --- faults that need a fake manager --------------------------------------------------------------
 
 
 def reset(x: Exchange) -> None:
-    """The head and half a body, then RST instead of the rest."""
+    """Sends the head and half of the body, then RST."""
     body = json.dumps(x.page()).encode()
     x.head(200, "application/json", Content_Length=str(len(body)))
     x.write(body[: len(body) // 2])
@@ -158,11 +159,11 @@ def test_faked(workdir: Path, faulty: FaultyManager, row: Row, fault: str) -> No
     line(row, fault, cells)
 
 
-# --- TLS ----------------------------------------------------------------------------------------------
+# --- TLS ------------------------------------------------------------------------------------------
 
 
 class Authority:
-    """Makes certificates as it is told."""
+    """A certificate authority for these tests."""
 
     def __init__(self, directory: Path, name: str) -> None:
         self.directory, self.name = directory, name
@@ -187,7 +188,8 @@ class Authority:
 
 
 def closing(x: Exchange) -> None:
-    """An honest answer; the next request is a new handshake."""
+    """A good response that closes the connection, so that the next request needs a new
+    handshake."""
     x.reply(x.page(), Connection="close")
     x.hang_up()
 
@@ -224,12 +226,12 @@ def test_tls(workdir: Path, faulty: FaultyManager, row: Row, fault: str, says: s
     line(row, fault, cells)
 
 
-# --- DNS ----------------------------------------------------------------------------------------------
+# --- DNS ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="makes a mount namespace")
 def test_dns_gone(workdir: Path, faulty: FaultyManager, row: Row) -> None:
-    """The name does not resolve when connd is started again: the snapshot answers."""
+    """The name does not resolve when connd restarts: connd serves the snapshot."""
     fill_faulty(faulty)
     hosts, resolv = workdir / "hosts", workdir / "resolv.conf"
     hosts.write_text("127.0.0.1 manager.connd.example\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manager's own machine goes wrong: nothing that cannot be undone rests on it."""
+"""Faults of the manager's machine: they cause no loss that cannot be undone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ YEAR_S = 365 * 86400
 
 
 def records(manager: Manager) -> tuple[list[Any], list[Any]]:
-    """What pruning deletes: audit rows but those of reads, and tokens."""
+    """The numbers of rows that pruning may delete: audit rows except those of reads, and tokens."""
     path = f"/v1/organizations/{manager.organization}/audit-log?limit=1000"
     rows = manager.request("GET", path)[1]["history"]
     tokens = manager.command("token", "list", "--data", str(manager.data))["tokens"]
@@ -47,13 +47,13 @@ def test_a_start_with_the_clock_a_year_ahead_deletes_nothing(workdir: Path) -> N
     log = manager.directory / "manager.log"
     eventually(lambda: "nothing old is deleted for a day" in log.read_text(), "a line says so")
     assert records(manager) == before
-    # What was written since makes the clock look right.
+    # Rows written since make the clock look right.
     manager.create_variable("ahead", "1")
     before = records(manager)
     manager.stop()
     manager.launch(*ahead, env=wall_clock(offset))
     assert records(manager) == before
-    # It has expired, as far as this clock can tell; and is not lost.
+    # By this clock the token has expired; its row must not be deleted.
     assert manager.request("GET", "/v1/organizations", token=worker["token"])[0] == 401
     manager.stop()
     with manager:
@@ -67,7 +67,7 @@ def test_a_start_with_the_clock_a_year_ahead_deletes_nothing(workdir: Path) -> N
 
 
 def on_a_small_disk(manager: Manager) -> Path:
-    """The manager with its data on 16 MiB of its own. Returns the way there from here."""
+    """The manager with its data on a file system of 16 MiB. Returns the path to it from outside."""
     data = manager.data
     setup = (
         f"cp -a {data} {data}.src; mount -t tmpfs -o size=16m,mode=700 none {data}; "
@@ -121,7 +121,7 @@ def test_rights_are_taken_though_the_disk_is_full(workdir: Path) -> None:
         assert status == 204 or "restart" in reply["message"]
         return status
 
-    # Space is kept for what must not fail, and for nothing else.
+    # The reserved space is used only for changes that must not fail.
     fill(filler)
     status, reply = change()
     assert (status, "disk is full" in reply["message"]) == (500, True)
@@ -129,7 +129,7 @@ def test_rights_are_taken_though_the_disk_is_full(workdir: Path) -> None:
     eventually(lambda: fill(filler) or revoke(workers.pop()) == 202, "the space is used up")
     assert not (inside / "manager.reserve").exists()
     assert change()[0] == 500
-    # Beyond it: in memory.
+    # When it is used up, changes are kept in memory.
     fill(filler)
     off = subprocess.run(
         [MANAGER, "organization", "set", "--data", inside, "--secrets-fetching", "off"],
@@ -140,7 +140,7 @@ def test_rights_are_taken_though_the_disk_is_full(workdir: Path) -> None:
     shown = f"{objects}?workspaceId={manager.workspace}&showSecrets=true"
     assert manager.request("GET", shown)[0] == 403
     assert reads(manager, workers[0]) == 200
-    # Written as soon as there is room, and the space is kept again.
+    # They are written as soon as there is space, and the reserve is made again.
     filler.unlink()
     eventually((inside / "manager.reserve").exists, "housekeeping has room")
     tokens = manager.command("token", "list", "--data", str(inside))["tokens"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Long rounds: connd replaced again and again under load, and a day of faults in a few minutes."""
+"""Long runs: connd restarts again and again under load; a day of faults in a few minutes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def upgrade(connd: Connd) -> None:
 
 
 def restart(connd: Connd, passed: socket.socket) -> None:
-    """What systemd does with connd.socket."""
+    """Restarts connd as systemd does with connd.socket."""
     before = serves(connd)
     connd.stop()
     start_with_socket(connd, passed)
@@ -90,7 +90,7 @@ def test_restarts_under_load(workdir: Path, faulty: FaultyManager, row: Row, how
     bad = {k: tally[k] for k in ("wrong", "failed", "not_ready", "expired", "other_error")}
     assert not any(bad.values()), tally
     assert tally["right"] > RESTARTS * 10 and tally["longest_ms"] < 5000
-    # A round in which no client met a restart would show nothing.
+    # At least one client must have met a restart, or the test shows nothing.
     assert tally["asked_again"] >= RESTARTS // 2, tally
     row(
         TABLE, round=f"{RESTARTS} restarts by {how}",
@@ -105,7 +105,8 @@ def hang(x: Exchange) -> None:
 
 
 class Flapper(threading.Thread):
-    """Good for a moment, then one fault or another; the values change all the time."""
+    """A manager that works for a moment, then has a random fault, and changes its values all the
+    time."""
 
     def __init__(self, faulty: FaultyManager, keys: int) -> None:
         super().__init__(daemon=True)

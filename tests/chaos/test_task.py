@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a task sees: the shim's get_conn_value while the manager is up, hung, down, and connd restarted."""
+"""The shim's get_conn_value in a task, while the manager works, hangs or is down, or connd
+restarts."""
 
 from __future__ import annotations
 

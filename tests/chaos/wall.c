@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Preloaded: a wall clock that is as many seconds off as the file $WALL_OFFSET says just now. Every
- * other clock, and every timer, stays what it is; as when somebody sets the machine's clock.
+ * A library to preload: shifts the wall clock by the number of seconds in the file $WALL_OFFSET.
+ * All other clocks and timers stay as they are, as when a person sets the clock of the machine.
  */
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the rows of the matrix share: a small data set whose values tell what they are, the client
-that checks every answer (ask.c), and one course for all faults."""
+"""Shared by the rows of the matrix: a small data set whose values identify their key and version,
+the client that checks every response (ask.c), and one procedure for all faults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from faulty_manager import FaultyManager, variable_row
 
 ASK = BUILD / "release/tests/chaos/ask"
 KEYS = 10
-# Far below the manager's time-out here, far above what a busy machine adds.
+# Far below the time-out of requests to the manager, far above the delays of a busy machine.
 LONGEST_MS = 500.0
 MATRIX = "What an outage looks like"
 IS_ROOT = os.geteuid() == 0
@@ -32,12 +32,12 @@ SOAK = os.environ.get("CHAOS") == "soak"
 
 
 def value(i: int, turn: int) -> str:
-    """What ask.c expects of k<i>."""
+    """The value of k<i> that ask.c expects."""
     return f"k{i}={turn};"
 
 
 class Ask:
-    """ask.c beside a test: asks all the time, and sums up."""
+    """Runs ask.c beside a test and returns its summary."""
 
     def __init__(
         self, socket: Path, keys: int = KEYS, clients: int = 4, depth: int = 1, lookups: int = 0,
@@ -97,7 +97,7 @@ FAST = {"refresh": "1s", "timeout": "1s"}
 
 
 def all_right(tally: dict[str, Any], longest_ms: float = LONGEST_MS) -> str:
-    """Every question had its right answer, soon. Returns the table's words for it."""
+    """Asserts that every lookup had the right response in time. Returns the text for the table."""
     bad = {k: tally[k] for k in ("wrong", "failed", "not_ready", "expired", "other_error")}
     assert not any(bad.values()), tally
     assert tally["right"] > 100 and tally["not_found"] > 30, tally
@@ -110,12 +110,12 @@ def ms(tally: dict[str, Any]) -> str:
 
 
 def wall_clock(offset: Path) -> dict[str, str]:
-    """An environment in which the wall clock is as many seconds off as the file says (wall.c)."""
+    """An environment that shifts the wall clock by the seconds in the file (wall.c)."""
     return {"LD_PRELOAD": str(ASK.with_name("wall.so")), "WALL_OFFSET": str(offset)}
 
 
 def complaints(connd: Connd, says: str, event: str = "") -> list[dict[str, Any]]:
-    """The warnings and errors that speak of this."""
+    """The warnings and errors in the log that contain this text."""
     return [
         e for e in connd.events("warn", "error")
         if re.search(says, e.get("reason", "") + e["event"]) and event in e["event"]
@@ -123,7 +123,7 @@ def complaints(connd: Connd, says: str, event: str = "") -> list[dict[str, Any]]
 
 
 def in_words(event: dict[str, Any], *private: str) -> str:
-    """A log line for the table, without what is only this run's."""
+    """A log line for the table, without numbers that differ from run to run."""
     text = event["event"] + (f": {event['reason']}" if event.get("reason") else "")
     for word in private:
         text = text.replace(word, "...")
@@ -136,8 +136,8 @@ def course(
     connd: Connd, says: str, begin: Callable[[], object], end: Callable[[], object],
     syncs: int = 2,
 ) -> tuple[str, str, str, str]:  # fmt: skip
-    """A fault of the manager's: begins, is noticed and logged once, lasts for some syncs, ends.
-    Lookups go on all the while. Returns the four cells."""
+    """Runs one fault of the manager: it starts, is logged once, lasts for some syncs, and ends,
+    while lookups continue. Returns the four cells of its row."""
     assert connd.events("warn", "error") == []
     with Ask(connd.socket) as ask:
         begin()
@@ -158,13 +158,13 @@ def course(
 
 
 def in_namespace(setup: str, argv: list[str | Path]) -> list[str | Path]:
-    """argv in a mount namespace of its own, after setup (shell)."""
+    """The command that runs the shell text `setup`, then argv, in a new mount namespace."""
     return ["unshare", "-m", "sh", "-ec", setup + '\nexec "$@"', "sh", *argv]
 
 
 @contextlib.contextmanager
 def running(connd: Connd, **start: Any) -> Iterator[Connd]:
-    """connd.start() with options, and stopped at the end."""
+    """Starts connd with options, and stops it at the end of the block."""
     connd.start(**start)
     try:
         yield connd

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every fuzzer has. */
+/* Shared by all fuzzers. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Ends the program when what must hold does not: the fuzzer's way to report a finding. */
+/* Aborts when a condition is false: that is how a fuzzer reports a finding. */
 #define must(truth) fuzz_must((truth), #truth, __FILE__, __LINE__)
 
 static inline void
@@ -20,5 +20,5 @@ fuzz_must(bool truth, const char *text, const char *file, int line)
 	abort();
 }
 
-/* libFuzzer's entry point, or that of run_inputs.c. Returns 0. */
+/* The entry point for libFuzzer and run_inputs.c. Returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

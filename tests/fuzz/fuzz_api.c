@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The manager's whole API in process: requests that are cut out of the input, sent over a socket to
- * a new manager with a few objects. Each gets one response with a status that its description
- * knows, and a body that is JSON; never a 500. Nobody without a token is served, and a token of one
- * Deployment never sees what belongs to another alone.
+ * The manager's whole API in process: sends the requests in the input over a socket to a new
+ * manager with a few objects. Each must get one response with a documented status and a JSON body;
+ * never a
+ * 500. Requests without a token are refused, and the token of one Deployment never reads objects of
+ * another.
  *
- * An input is requests, separated by 0x1e: a letter for the method (see verb()), one for the token
- * (o: OWNER, m: MEMBER, n: none), the target, and behind a line feed the body. `$o` and the like in
- * either stand for ids, see expand().
+ * An input is a list of requests, separated by 0x1e: a letter for the method (see verb()), one for
+ * the token (o: OWNER, m: MEMBER, n: none), the target, and after a line feed the body. `$o` and
+ * the like in target and body stand for ids, see expand().
  */
 #include <errno.h>
 #include <event2/event.h>
@@ -41,8 +42,9 @@ struct world {
 	struct api *api;
 	struct http_server *server;
 	struct id org, workspace, deployment[2], project, object[3];
-	struct id made;      /* by the last response that had an id */
-	struct buf token[2]; /* of the organization's OWNER, of the first Deployment's MEMBER */
+	struct id made; /* the id in the last response that had one */
+	/* tokens of an OWNER of the organization and of a MEMBER of the first Deployment */
+	struct buf token[2];
 	struct sockaddr_un address;
 	socklen_t address_n;
 };
@@ -117,7 +119,8 @@ open_world(struct world *w)
 }
 
 /*
- * $o organization, $w Workspace, $d $e Deployments, $p project, $1 $2 $3 objects, $m the last made.
+ * $o organization, $w Workspace, $d $e Deployments, $p project, $1 $2 $3 objects, $m the last one
+ * created.
  */
 static void
 expand(struct world *w, struct span text, struct buf *out)
@@ -164,7 +167,8 @@ exchange(struct world *w, const struct buf *request, struct buf *reply)
 			if (n > 0)
 				sent += (size_t)n;
 			else if (errno != EAGAIN)
-				sent = request->len; /* it has refused the rest */
+				/* the manager has closed the connection after a refusal */
+				sent = request->len;
 		}
 		(void)event_base_loop(w->base, EVLOOP_NONBLOCK);
 		must(buf_room(reply, 65536) != NULL);
@@ -195,7 +199,7 @@ unchunk(struct span text, struct buf *out)
 	must(false); /* no last chunk */
 }
 
-/* Exactly one response; its body, in out when it came in chunks. head: to a HEAD. */
+/* Checks for exactly one response. Returns its body; decoded in out if chunked. head: of a HEAD. */
 static struct response
 read_response(struct buf *reply, bool head, struct buf *out)
 {
@@ -205,7 +209,7 @@ read_response(struct buf *reply, bool head, struct buf *out)
 	must(end && sscanf(text, "HTTP/1.1 %3d ", &r.status) == 1);
 	r.body = (struct span){ end + 4, reply->len - (size_t)(end + 4 - text) };
 	field = strstr(text, "\r\nTransfer-Encoding: chunked\r\n");
-	if (head) { /* of a request that cannot be read the method is not known */
+	if (head) { /* the method of an unreadable request is unknown */
 		must(r.body.n == 0 || r.status == 400);
 		return r;
 	}
@@ -318,7 +322,7 @@ fill(struct world *w)
 	}
 }
 
-/* A request: method, token, target LF body. True when it may have changed something. */
+/* Sends one request: method, token, target LF body. True if it may have changed something. */
 static bool
 ask_as_given(struct world *w, struct span text)
 {
@@ -334,7 +338,7 @@ ask_as_given(struct world *w, struct span text)
 	return ask(w, text.p[0], text.p[1], target, body) < 300 && strchr("pdcu", text.p[0]);
 }
 
-/* The requests of one input. True when one may have changed something. */
+/* Sends the requests of one input. True if one may have changed something. */
 static bool
 ask_all(struct world *w, struct span left)
 {
@@ -352,15 +356,15 @@ ask_all(struct world *w, struct span left)
 }
 
 /*
- * A new manager costs more than the requests: the next input gets the same one, unless it was
- * changed.
+ * Starting a manager costs more than the requests, so the next input uses the same one unless it
+ * was changed.
  */
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static struct world w;
 	static int64_t before = -1;
-	static int inputs; /* of this world; 0: there is none */
+	static int inputs; /* of this manager; 0: none */
 
 	if (before < 0 && !inputs) {
 		must(base_init() == 0);
@@ -375,7 +379,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		close_world(&w);
 		inputs = 0;
 		if (before < 0)
-			before = mem_live(); /* what libraries keep from their first use */
+			before = mem_live(); /* libraries keep memory from their first use */
 		must(mem_live() == before);
 	}
 	return 0;

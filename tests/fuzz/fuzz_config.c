@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a configuration: read, or refused with a sentence that names the file. */
+/* Any bytes as a configuration file: it is read, or refused with a sentence that names the file. */
 #include <errno.h>
 #include <string.h>
 

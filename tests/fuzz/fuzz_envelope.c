@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any frame closes the connection, is a request whose key and team are within their caps and can be
- * written again, or is refused with a reply that a strict client accepts.
+ * Any bytes as a frame: it closes the connection; or it is a request whose key and team are within
+ * their limits and can be written again; or it is refused with a valid error reply.
  */
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first byte is the cap, the second the size of the pieces the rest comes in. In pieces or
- * whole, the same frames are cut, none is longer than the cap or holds a NUL.
+ * The first byte is the limit of a frame, the second the size of the pieces in which the rest
+ * arrives. In pieces or at once, the frames are the same; none is above the limit or contains a
+ * NUL.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,7 +11,7 @@
 #include "proto/frame.h"
 #include "tests/fuzz/fuzz.h"
 
-/* The sizes of the frames, folded into one number; reading ends at the first that is too long. */
+/* Returns a hash of the sizes of the frames, up to the first one that is too long. */
 static uint64_t
 cut(const char *data, size_t n, size_t max, size_t piece)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first two bytes say where the rest is cut; whole or cut, the outcome must be the same. */
+/*
+ * The first two bytes say where the rest is split in two. Split or not, the result must be the
+ * same.
+ */
 #include <string.h>
 
 #include "base/mem.h"

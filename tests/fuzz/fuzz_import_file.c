@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as an export file of Airflow: entries that are whole objects or refused with a reason,
- * or a sentence on why the file is no export. The first byte says which kind.
+ * Any bytes as an export file of Airflow. The result is a list of entries, each a complete object
+ * or refused with a reason; or a sentence why the file is not an export. The first byte is the
+ * kind.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bodies that create or update an object. What is taken is a document that the store may rely on:
- * strict JSON, a key of its type, links that name somebody; what is refused names a field, in
- * UTF-8.
+ * Bodies that create or update an object. An accepted body gives a document on which the store may
+ * rely: strict JSON, a valid key, links with an id. A refusal names a field, in UTF-8.
  */
 #include <errno.h>
 #include <string.h>

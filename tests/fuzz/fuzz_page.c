@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first byte is the type asked for, the rest the page. Whatever it is: each row has a usable
- * key, and what is good of it is text that renders to strict JSON.
+ * The first byte is the requested type, the rest is the page. Each row must have a valid key, and
+ * each valid row must render to strict JSON.
  */
 #include <errno.h>
 #include <string.h>
@@ -31,7 +31,7 @@ check_connection(const struct manager_row *row, struct buf *out)
 	must(!row->password.p || row->password.n);
 	build_render(KIND_CONNECTION, row, out);
 	check_json(out, SCAN_STRING);
-	/* The string holds JSON in its turn: what Airflow parses. */
+	/* The string contains the JSON text that Airflow parses. */
 	must(scan_string(span_of_buf(out), &text) == 0);
 	check_json(&text, SCAN_OBJECT);
 	buf_fini(&text);

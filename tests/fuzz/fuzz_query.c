@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a path, a query string and a Prefer field. What is decoded is UTF-8 without NUL; a
- * query encoded again from what was read is read as the same.
+ * Any bytes as a path, a query string and a Prefer field. Decoded text is UTF-8 without NUL. A
+ * query that is encoded again from its decoded form decodes to the same.
  */
 #include <errno.h>
 #include <string.h>
@@ -121,7 +121,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		return 0;
 	switch (data[0] % 3) {
 	case 0:
-		if (raw.p[0] == '/') /* the request line's parser lets no other in */
+		if (raw.p[0] == '/') /* the parser of the request line refuses all others */
 			read_path(raw);
 		break;
 	case 1:

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any text: what is accepted can be walked to its last member, compacted (to a text that is the
- * same again), and read as a tree, unless a name is there twice; the tree writes a text it reads
- * again.
+ * Any text: accepted JSON can be walked to its last member, compacted (compacting again changes
+ * nothing), and, unless it has a duplicate name, read as a tree, whose text can be read again.
  */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a snapshot and as a stamp: refused with words. Nothing passes but what was sealed
- * with the key, so the sealed part is never reached by chance; the first byte says whether the rest
- * is a file, or the plain text of a piece that is sealed here.
+ * Any bytes as a snapshot and as a stamp: refused with a reason. Only bytes sealed with the key are
+ * accepted, so random input never reaches the sealed part; therefore the first byte says whether
+ * the rest is a file, or the plain text of a piece that is sealed here.
  */
 #include <string.h>
 
@@ -37,7 +37,7 @@ read_file(struct span file)
 	must(stamp_read(&stamp, file, &owner, &keys, why) == 0 || *why);
 }
 
-/* A file of one piece whose plain text is data. */
+/* Makes a file of one piece with data as its plain text. */
 static void
 read_plain(const uint8_t *data, size_t n)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any text as an API token: no other text than the issued one is good. The first byte says whether
- * the rest is a whole token, or edits to the issued one in steps of three bytes: what, where, with
- * what.
+ * Any text as an API token: only the issued one is accepted. The first byte says whether the rest
+ * is a whole token, or a list of edits of the issued one, three bytes each: operation, position,
+ * byte.
  */
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Documents of one type, as routes let them in: a first byte says which, then lines are the stored
- * document, what an update sends, an override, what its update sends. Whatever they hold, what
- * comes out is a document again; an update keeps to its rules; a mask leaves no secret; a version
- * decodes to itself.
+ * Documents of one type, as the API accepts them. The first byte is the type; the lines are the
+ * stored document, the body of an update, an override, and the body of its update. The result must
+ * be a document again; an update follows its rules; masking leaves no secret; a version decodes to
+ * itself.
  */
 #include <string.h>
 
@@ -39,7 +39,8 @@ kind_fits(const struct value_field *f, struct span value)
 }
 
 /*
- * What the routes check: strict, no name twice, known members of the right kind; made: or our own.
+ * Checks what the API checks: strict JSON, no duplicate names, only known members of the right
+ * kind. made: secretExtra is allowed, too.
  */
 static bool
 is_document(enum manager_type type, struct span line, bool made, struct span *doc)
@@ -100,11 +101,11 @@ updates(enum manager_type type, struct span stored, struct span sent)
 	struct span doc, flag, at = sent, name, value;
 	size_t n = 0;
 
-	if (!scan_member(&at, &name, &value)) /* routes demand a field */
+	if (!scan_member(&at, &name, &value)) /* the API requires a field */
 		return;
 	must(value_update(type, stored, sent, &once) == 0);
 	doc = made(type, &once);
-	/* The same again changes nothing more. */
+	/* The same update again changes nothing. */
 	must(value_update(type, doc, sent, &twice) == 0);
 	must(span_equal(doc, made(type, &twice)));
 	must(scan_find(stored, "isSecret", &flag) == 0);
@@ -163,7 +164,7 @@ overrides(enum manager_type type, struct span stored, struct span over, struct s
 	doc = made(type, &now);
 	must(scan_find(doc, "password", &value) == 0 && !value.p);
 	must(scan_find(doc, "headers", &value) == 0 && !value.p);
-	/* Nothing laid over it is the object itself, to the letter. */
+	/* Without overrides the result is the object itself, byte for byte. */
 	must(resolve_value(type, stored, SPAN_LITERAL("{}"), &seen) == 0);
 	must(span_equal(stored, made(type, &seen)));
 	buf_fini(&now);

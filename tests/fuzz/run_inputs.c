@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A fuzzer without libFuzzer: runs it once on each file named, or on each file of a directory
- * named. For inputs that are kept, with any compiler.
+ * Runs a fuzzer without libFuzzer, with any compiler, once on each named file, or on each file of a
+ * named directory. For the inputs that are kept.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ run_file(const char *path)
 	}
 	n = fread(data, 1, sizeof data, f);
 	(void)fclose(f);
-	/* A copy of exactly this size: a sanitizer sees a read behind its end. */
+	/* Uses a copy of exact size, so that a sanitizer detects a read past its end. */
 	exact = malloc(n ? n : 1);
 	must(exact != NULL);
 	memcpy(exact, data, n);

@@ -20,7 +20,7 @@ VALUES = [
 {"headers":{"B":"2"}}
 {"headers":{"A":""}}""",
 ]
-# where it is cut, then a request
+# where it is split, then a request
 REQUESTS = [
     b"\0\12POST /a?b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"3;x=1\r\nabc\r\n0\r\nT: x\r\n\r\n",
@@ -56,7 +56,7 @@ EXPORTS = [
 "n":{"conn_type":null}}""",
     b"""\1{"v":"text","n":1,"o":{"value":{"a":[1,2]},"description":"d"},"t":true,"z":null}""",
 ]
-# whole texts, and edits to the one that was issued: what, where, with what
+# whole texts, and edits of the issued token: operation, position, byte
 TOKENS = [
     b"\0eyJhbGciOiJFZERTQSJ9.e30.AAAA",
     b"\1\0\0x",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""connctl's administrative verbs against a real manager, as one person with a configuration of its own."""
+"""connctl's administrative verbs against a real manager, for a person with a home directory."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class Admin:
         return json.loads(self.run(*args, "--json", **run).stdout)
 
     def change(self, *args: str, **run: Any) -> Any:
-        """A change that is made; its fields by name: (from, to)."""
+        """A change that was made. Its fields by name: (from, to)."""
         report = self.json(*args, "--yes", **run)
         assert report["made"] is True
         self.id = report.get("id")
         return {c["field"]: (c.get("from"), c.get("to")) for c in report["changes"]}
 
     def answer(self, text: str, *args: str) -> tuple[int, str]:
-        """Runs it on a terminal where a person types text. The exit code and all that was shown."""
+        """Runs it on a terminal and types text. Returns the exit code and the output."""
         pid, terminal = pty.fork()
         if pid == 0:
             os.execve(CONNCTL, [str(CONNCTL), *args], self.env)

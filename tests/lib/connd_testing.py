@@ -35,7 +35,7 @@ CONNCTL = BUILD / "connctl"
 MANAGER = BUILD / "connd-manager"
 
 SANITIZED = CONND.exists() and b"__asan_init" in CONND.read_bytes()
-# A sanitizer makes everything a few times slower; deadlines are for hangs, not for speed.
+# A sanitizer makes everything a few times slower. Deadlines detect hangs, not slowness.
 PATIENCE = 30.0 if SANITIZED else 15.0
 
 _SANITIZER = re.compile(r"Sanitizer|runtime error:|^==\d+==", re.MULTILINE)
@@ -62,9 +62,9 @@ _held: list[socket.socket] = []
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that belongs to this process until it ends. A socket that is bound and
-    never listens holds it: a program that sets SO_REUSEADDR may listen on it, stop and come back,
-    and the kernel gives the port to nobody else."""
+    """A port of 127.0.0.1 that is reserved until this process ends. A socket that is bound and
+    never listens reserves it: programs that set SO_REUSEADDR may still listen on the port, again
+    and again, and the kernel assigns it to no other process."""
     holder = socket.socket()
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     holder.bind(("127.0.0.1", 0))
@@ -73,18 +73,18 @@ def free_port() -> int:
 
 
 def _waited(pids: Iterable[int]) -> float:
-    """Seconds that the threads of these processes were ready to run and no CPU was free."""
+    """Seconds for which threads of these processes were runnable, but had no CPU."""
     total = 0
     for pid in pids:
-        with contextlib.suppress(OSError):  # it has ended, or a thread of it
+        with contextlib.suppress(OSError):  # the process, or a thread of it, has ended
             for task in Path(f"/proc/{pid}/task").iterdir():
                 total += int((task / "schedstat").read_text().split()[1])
     return total / 1e9
 
 
 class Stopwatch:
-    """Wall-clock time less what this process and the given ones spent waiting for a CPU: with it a
-    test may say how long something takes at most, and load does not decide."""
+    """Measures wall-clock time minus the time that this process and the given ones waited for a
+    CPU. A test can use it to limit a duration, and does not fail under load."""
 
     def __init__(self, *pids: int) -> None:
         self.pids = (os.getpid(), *pids)
@@ -97,7 +97,7 @@ class Stopwatch:
 
 
 def _state(task: Path) -> str:
-    """Of a thread: R runs or wants to, S sleeps, D waits for a disk; X has ended."""
+    """The state of a thread: R running or runnable, S sleeping, D waiting for a disk, X ended."""
     try:
         return (task / "stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -127,9 +127,8 @@ class Program:
         return self.stderr_path.read_text(errors="replace")
 
     def _wait_for_log(self) -> None:
-        """A thread of the program writes its log: whatever was logged before the response that the
-        test has seen is in the file once that thread sleeps again. Gives up silently: a thread may
-        be busy."""
+        """Waits until the thread that writes the log sleeps again: all lines logged before the last
+        response are then in the file. Stops waiting silently: the thread may be busy."""
 
         def others_sleep() -> bool:
             tasks = [
@@ -148,7 +147,8 @@ class Program:
             raise AssertionError(f"{self.argv[0]} ended with {code}:\n{self.stderr_text()[-4000:]}")
 
     def stop(self, sig: int = signal.SIGTERM, within: float = 5.0) -> float:
-        """Ends it and asserts how it ended. Returns the seconds that took, by a Stopwatch."""
+        """Ends the program and checks how it ended. Returns the seconds that took, by a
+        Stopwatch."""
         watch = Stopwatch(self.pid)
         took = 0.0
         end = time.monotonic() + within + (20 if SANITIZED else 0)
@@ -177,8 +177,8 @@ class Program:
 
 
 class InBlock(abc.ABC):
-    """What a with-block starts, and stops. After a failure it is killed: that failure is the one to
-    be told."""
+    """A program that a with-block starts and stops. After a failure in the block it is killed, so
+    that this failure is reported, and not one of stopping."""
 
     program: Program | None = None
 
@@ -216,12 +216,12 @@ class VarlinkError(Exception):
 
 
 class Varlink:
-    """One connection to connd; also for sending it what no client should."""
+    """One connection to connd. It can also send invalid data."""
 
     def __init__(self, path: str | Path, timeout: float = PATIENCE) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(None)
-        self.sock.connect(str(path))  # blocking: waits while the accept queue is full
+        self.sock.connect(str(path))  # blocks while the accept queue is full
         self.sock.settimeout(timeout)
         self.pending = b""
 
@@ -245,7 +245,7 @@ class Varlink:
         self.sock.sendall(data)
 
     def receive(self) -> dict[str, Any] | None:
-        """The next reply, or None when the daemon closed."""
+        """The next reply, or None if connd has closed the connection."""
         while b"\0" not in self.pending:
             try:
                 data = self.sock.recv(65536)
@@ -323,7 +323,8 @@ class Connd(InBlock):
         self.write_config()
 
     def write_token(self, token: str, mode: int = 0o600) -> None:
-        """In one step, as a renewal does it: connd may look at any moment."""
+        """Replaces the file in one step, as a renewal does, because connd may read it at any
+        time."""
         new = self.token_file.with_suffix(".new")
         new.unlink(missing_ok=True)
         new.write_text(token + "\n")
@@ -335,7 +336,7 @@ class Connd(InBlock):
         for section, keys in self.sections.items():
             lines.append(f"[{section}]")
             for key, value in keys.items():
-                # A repeated key is a value of several lines.
+                # A list becomes a repeated key.
                 lines.extend(f"{key} = {one}" for one in value.split("\n"))
         return "\n".join(lines) + "\n"
 
@@ -354,8 +355,8 @@ class Connd(InBlock):
         wrap: Callable[[list[str | Path]], list[str | Path]] | None = None,
         **popen: Any,
     ) -> Connd:
-        """wait: "ready" (it has data), "listening" (it answers) or "" (not at all). wrap: the command
-        that runs it, made from its own; it must exec."""
+        """wait: "ready" (it has data), "listening" (it responds) or "" (do not wait). wrap: makes
+        the command to run from connd's command; it must exec connd."""
         argv: list[str | Path] = [CONND, "--config", self.config]
         self.program = Program(wrap(argv) if wrap else argv, self.stderr_path, **popen)
         if wait:
@@ -417,8 +418,8 @@ class Connd(InBlock):
         )  # fmt: skip
 
     def events(self, *levels: str) -> list[dict[str, Any]]:
-        """The log, one object a line; only these levels when some are named. Without the warning that
-        the managers of these tests listen on loopback addresses."""
+        """The log as objects, one per line; only these levels if some are named. Without the
+        warning that the managers of these tests listen on loopback addresses."""
         lines = []
         for line in self.running.stderr_text().splitlines():
             try:
@@ -432,7 +433,8 @@ class Connd(InBlock):
         return lines
 
     def accepted(self) -> int:
-        """How many clients it has: its sockets that bear the listening one's name, but that one."""
+        """The number of clients: connd's sockets with the name of the listening one, minus that
+        one."""
         table = Path("/proc/net/unix").read_text().splitlines()
         named_so = {f"socket:[{row.split()[6]}]" for row in table if str(self.socket) in row}
         found = -1
@@ -480,7 +482,7 @@ class Manager(InBlock):
 
     directory: Path
     deployments: Sequence[str] = ("prod", "dev")
-    port: int = 0  # held while the manager is down: connd comes back to it
+    port: int = 0  # reserved while the manager is down, because connd connects to it again
 
     def __post_init__(self) -> None:
         self.data = self.directory / "manager"
@@ -513,8 +515,8 @@ class Manager(InBlock):
         wrap: Callable[[list[str | Path]], list[str | Path]] | None = None,
         **popen: Any,
     ) -> dict[str, Any]:
-        """Starts it with these options alone. Returns what it prints once it serves: where. wrap: as
-        of Connd.start()."""
+        """Starts it with only these options. Returns the line that it prints when it serves: where.
+        wrap: as for Connd.start()."""
         argv: list[str | Path] = [MANAGER, "--data", self.data, *args]
         places = self.directory / "manager.out"
         with places.open("wb") as out:
@@ -553,7 +555,7 @@ class Manager(InBlock):
     def request(
         self, method: str, path: str, body: Any = None, token: str | None = None
     ) -> tuple[int, Any]:
-        """Status and parsed body, whatever the status."""
+        """Returns status and parsed body, for any status."""
         headers = {"Authorization": f"Bearer {token or self.token}"}
         data = None
         if body is not None:
@@ -568,7 +570,7 @@ class Manager(InBlock):
         return status, json.loads(raw) if raw else None
 
     def api(self, method: str, path: str = "", body: Any = None) -> Any:
-        """One call below .../environment-objects; HttpError unless it succeeded."""
+        """One request below .../environment-objects. Raises HttpError unless it succeeds."""
         status, reply = self.request(
             method, f"/v1/organizations/{self.organization}/environment-objects{path}", body
         )
@@ -584,7 +586,8 @@ class Manager(InBlock):
         deployment: str = "",
         **more: Any,
     ) -> str:
-        """An object of a Deployment (its id), or of the Workspace without one. Returns the id."""
+        """Creates an object in a Deployment, or in the Workspace if it is None. Returns the
+        object's id."""
         member = {
             "CONNECTION": "connection",
             "AIRFLOW_VARIABLE": "airflowVariable",
@@ -602,7 +605,7 @@ class Manager(InBlock):
         return object_id
 
     def create_connection(self, key: str, deployment: str = "", **fields: Any) -> str:
-        """Fields of the connection; links, excludeLinks and the like stand beside it."""
+        """fields: of the connection, and links, excludeLinks and the like of the object."""
         beside = {
             name: fields.pop(name)
             for name in ("links", "excludeLinks", "autoLinkDeployments", "description")
@@ -637,7 +640,7 @@ class Manager(InBlock):
 
 @contextlib.contextmanager
 def limited_files(n: int) -> Iterator[None]:
-    """Raises this process's own limit of open files to n, for tests that hold many sockets."""
+    """Raises the limit of open files of this process to n, for tests that hold many sockets."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands of a Markdown page, run in the order in which a reader would type them.
 
-What a fenced block means is said by its language:
+The language of a fenced block says what it is:
 
     ```sh        commands. The block runs in one shell and must end with 0.
-    ```console   lines after "$ " are commands, the others are what they print, exit codes aside.
+    ```console   lines after "$ " are commands, the others their output. Exit codes do not matter.
                  "..." stands for any text, on one line or over several.
     ```ini       and other configuration: when the first line is "# PATH", the rest is appended to it.
 
 Variables, the directory and the umask last from block to block, as in a reader's shell. Where a
-block runs is the test's choice: it passes run(script), which returns what bash did with that script.
+block runs is the test's choice: it passes run(script), which returns what bash did with that
+script.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _FENCE = re.compile(r"^( *)```(\w+)?[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOT
 
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
-# Everything that a shell would have kept is written down when a block ends, and read by the next.
+# The state of the shell is saved at the end of a block and restored for the next one.
 _SESSION = """\
 set -a
 state={session}
@@ -51,7 +52,7 @@ class Block:
 
     @property
     def first(self) -> str:
-        """The first line, by which a test's lists name the block."""
+        """The first line, which identifies the block in the lists of a test."""
         return self.text.splitlines()[0].removeprefix("$ ") if self.text else ""
 
 
@@ -72,9 +73,9 @@ def blocks(page: Path, *languages: str) -> list[Block]:
 
 @dataclass
 class Script:
-    """How a page is run. not_run names blocks by the beginning of their first line. before has what is
-    done before the first block under a heading. files says where a file lies that the page names
-    without a directory; session is where what lasts is kept."""
+    """How to run a page. not_run identifies blocks by the beginning of their first line. before has
+    what to do before the first block under a heading. files gives the paths of files that the page
+    names without a directory. session is the directory for the state of the shell."""
 
     page: Path
     run: Runner
@@ -84,8 +85,8 @@ class Script:
     session: str = "/run/doc-session"
 
     def play(self) -> None:
-        """Runs the page; the first block that does not do what the page says is an AssertionError.
-        What every block printed is on stdout."""
+        """Runs the page. Raises AssertionError for the first block that does not do what the page
+        says. The output of every block is on stdout."""
         unused, heading = {*self.not_run, *self.before}, None
         for block in blocks(self.page):
             names = {name for name in self.not_run if block.first.startswith(name)}
@@ -128,7 +129,7 @@ def _said(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def _commands(block: Block) -> list[tuple[str, str]]:
-    """(command, what it prints) of a console block. A command goes on behind a backslash."""
+    """(command, output) of a console block. A backslash continues a command on the next line."""
     found: list[tuple[str, str]] = []
     for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
         command, _, printed = re.sub(r"\\\n *", "", part).partition("\n")
@@ -137,6 +138,6 @@ def _commands(block: Block) -> list[tuple[str, str]]:
 
 
 def matches(printed: str, said: str) -> bool:
-    """Whether a command said what the page prints, where "..." is any text."""
+    """True if the output of a command is the text of the page, where "..." matches any text."""
     pattern = re.escape(printed.strip()).replace(re.escape("..."), ".*?")
     return re.fullmatch(pattern, said.strip(), re.DOTALL) is not None

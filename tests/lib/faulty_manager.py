@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A manager that misbehaves on order: FaultyManager answers lists over HTTP, honestly until it is
-given a fault, and then by what that does with the Exchange."""
+"""A manager with faults: FaultyManager serves lists over HTTP. If a fault is set, the fault handles
+the Exchange instead."""
 
 from __future__ import annotations
 
@@ -62,14 +62,14 @@ class _Server(ThreadingHTTPServer):
     faulty: FaultyManager
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away in the middle is what many of these tests are about."""
+        """Ignores errors: in many of these tests the client closes the connection early."""
 
 
 Fault = Callable[["Exchange"], object]
 
 
 class Exchange:
-    """One request to FaultyManager and the ways to answer it."""
+    """One request to FaultyManager, and ways to respond to it."""
 
     def __init__(self, manager: FaultyManager, handler: BaseHTTPRequestHandler) -> None:
         self.manager = manager
@@ -82,7 +82,7 @@ class Exchange:
         self.limit = int(self.query.get("limit", "20"))
 
     def page(self) -> dict[str, Any]:
-        """The honest answer."""
+        """The correct response."""
         rows = self.manager.rows.get(self.type, [])
         key = self.query.get("objectKey")
         if key is not None:
@@ -120,7 +120,8 @@ class Exchange:
         self.handler.wfile.flush()
 
     def drip(self) -> None:
-        """The honest answer, a byte at a time: no time-out between two bytes sees it."""
+        """Sends the correct response one byte at a time, so that no time-out between two bytes
+        expires."""
         body = json.dumps(self.page()).encode()
         self.head(200, "application/json", Content_Length=str(len(body)))
         for byte in body:
@@ -133,9 +134,9 @@ class Exchange:
 
 
 class FaultyManager:
-    """An HTTP server that answers lists from `rows` until `fault` is set; then that answers.
+    """An HTTP server that serves lists from `rows`. If `fault` is set, it handles the requests.
 
-    served counts the answers given while the present fault (or none) was in force.
+    served counts the responses since `fault` was last set.
     """
 
     organization = "cmgr0000000000000000000org"[:25]

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How the manager reads HTTP requests, for comparing with other parsers. stdin: each time four
- * bytes of length, little endian, and so many bytes. stdout: a line each. `DONE used http10
- * keep_alive method path query body [name value]...` with texts in hex, "-" for an absent one and
- * "." for an empty one; `BAD status` or `MORE`.
+ * Prints how the manager parses HTTP requests, to compare it with other parsers. stdin: a sequence
+ * of requests, each a length of four bytes, little endian, and its bytes. stdout: one line per
+ * request. `DONE used http10 keep_alive method path query body [name value]...`, with texts in hex,
+ * "-" for an absent one and "." for an empty one; `BAD status`; or `MORE`.
  */
 #include <stdint.h>
 #include <stdio.h>

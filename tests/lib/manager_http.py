@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manager's HTTP API at arm's length: whole replies with their headers, and bare sockets for
-sending what no client library would."""
+"""Low-level access to the manager's HTTP API: whole responses with their headers, and bare sockets
+to send data that no client library would send."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class Reply:
         return json.loads(self.raw)
 
     def error(self, status: int, *words: str) -> Any:
-        """Asserts that this is one of our refusals and that its message has these words."""
+        """Asserts that this is one of the manager's error responses and that its message has these
+        words."""
         assert self.status == status, (self.status, self.raw[:500])
         assert self.headers["content-type"] == "application/json"
         body = self.body
@@ -58,7 +59,8 @@ def send(
     token: str | None = None,
     over: http.client.HTTPConnection | None = None,
 ) -> Reply:
-    """One request. body: bytes as they are, anything else as JSON. token "": without one."""
+    """Sends one request. body: bytes are sent unchanged, anything else as JSON. token "": no
+    token."""
     head = dict(headers or {})
     if token != "":
         head.setdefault("Authorization", f"Bearer {token or manager.token}")
@@ -88,7 +90,7 @@ def request_text(manager: Manager, method: str, path: str, *headers: str, body: 
 
 
 def read_reply(sock: socket.socket, method: str = "GET") -> Reply:
-    """The next reply on a bare socket (and nothing of the one behind it)."""
+    """Reads the next response from a bare socket, and no byte of the one after it."""
     reply = http.client.HTTPResponse(_Unbuffered(sock), method=method)  # type: ignore[arg-type]
     reply.begin()
     raw = reply.read()
@@ -108,7 +110,7 @@ def read_to_end(sock: socket.socket) -> bytes:
 
 
 class _Unbuffered:
-    """What HTTPResponse wants of a socket, without reading ahead."""
+    """The file that HTTPResponse reads from, without reading ahead."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small model of the manager's environment objects, in dictionaries, from the rules of
-proto/MANAGER.md ("Reading", "Updating") alone: what an update makes of an object, and what each
-Deployment sees of it."""
+"""A small model of the manager's environment objects, in dictionaries, based only on the rules of
+proto/MANAGER.md ("Reading", "Updating"): the effect of an update on an object, and each
+Deployment's view of it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ def told(members: Members) -> Members:
 
 
 def is_plain(auth: str | None, name: str) -> bool:
-    """What the auth type says of a member of extra; without one each is secret."""
+    """True if the auth type says that a member of extra is not secret. Without one, all are
+    secret."""
     return auth == POSTGRES_AUTH and name in PLAIN_EXTRA
 
 
 class Typed(dict[str, Any]):
-    """A typed body or override as it is stored. hidden: members of extra that stay secret although
-    the auth type calls them plain."""
+    """A stored typed body or override. hidden: members of extra that stay secret although the auth
+    type says they are not."""
 
     hidden: frozenset[str] = frozenset()
 
@@ -38,7 +39,7 @@ class Typed(dict[str, Any]):
         return name in self.hidden or not is_plain(auth, name)
 
     def having(self, was: Typed, before: str | None, after: str | None, kept: set[str]) -> Typed:
-        """Once secret, secret: of the members that kept their value."""
+        """Members that were secret and kept their value stay secret."""
         self.hidden = frozenset(
             n for n in kept & set(self.get("extra", {}))
             if was.secret(before, n) and is_plain(after, n)
@@ -51,11 +52,11 @@ class Object:
     id: str
     kind: str
     key: str
-    deployment: int | None  # None: the Workspace's
+    deployment: int | None  # None: of the Workspace
     typed: Typed
     description: str | None = None
     auto: bool = False
-    links: dict[int, Typed] = dataclasses.field(default_factory=dict)  # the overrides of each
+    links: dict[int, Typed] = dataclasses.field(default_factory=dict)  # the overrides of each link
     excluded: set[int] = dataclasses.field(default_factory=set)
 
     @property
@@ -67,8 +68,8 @@ class Object:
         return self.typed.get("authTypeId")
 
     def update(self, body: Members) -> None:
-        """body: as the API has it, but the typed member is "typed", and links and exclusions are by
-        the number of the Deployment. null equals absent."""
+        """body: as in the API, but the typed member is "typed", and links and exclusions name the
+        number of the Deployment. null equals absent."""
         stated = body.get("description") is not None
         before = self.auth
         self.typed = self.updated(told(body["typed"]))
@@ -103,7 +104,7 @@ class Object:
     def overridden(
         self, was: Typed, overrides: Members | None, stated: bool, before: str | None
     ) -> Typed:
-        """What becomes of a link's overrides. stated: the client says all there is to say."""
+        """The new overrides of a link. stated: the client sends the whole object."""
         unset = (overrides or {}).get("unsetFields") or []
         typed = (overrides or {}).get("typed")
         same = set(was.get("extra", {}))
@@ -127,7 +128,7 @@ class Object:
         return Typed(now).having(was, before, self.auth, same)
 
     def laid(self, was: Typed, sent: Members, stated: bool, before: str | None) -> Members:
-        """A typed object: plain ones exactly as sent, secret ones not named are kept."""
+        """A typed object: plain members exactly as sent; secret ones not sent are kept."""
         if self.kind == VARIABLE:
             value = sent.get("value")
             return told({"value": (value or was.get("value") or None) if self.secret else value})
@@ -143,7 +144,7 @@ class Object:
         return told(now)
 
     def blank(self, now: Members, typed: Members | None) -> Members:
-        """A secret variable's override that was given as "" is there though it holds nothing."""
+        """The override of a secret variable sent as "" exists, although it has no value."""
         given = self.kind == VARIABLE and self.secret and "value" in told(typed or {})
         return {"value": ""} if given and not now else now
 
@@ -164,7 +165,7 @@ class Object:
         return now
 
     def shown(self, typed: Typed, secrets: bool, override: bool = False) -> Members:
-        """Without secrets an override says nothing of them: sparse, as Terraform compares it."""
+        """Without secrets, an override leaves them out, because Terraform compares it sparsely."""
         if secrets:
             return typed
         now = {name: value for name, value in typed.items() if name != "password"}
@@ -181,7 +182,7 @@ class Object:
 
 
 def set_fields(typed: Members) -> list[str]:
-    """What is there and not empty; secrets too, whether shown or not."""
+    """The members that are present and not empty, including secrets, shown or not."""
     others = ("extra", "isSecret", "authTypeId")
     names = [n for n, v in typed.items() if n not in others and v != ""]
     extra = typed.get("extra", {})
@@ -214,7 +215,7 @@ class Model:
             one.excluded.discard(number)
 
     def effective(self, number: int) -> list[Object]:
-        """The Deployment's own object before the Workspace's of the same name; by type and key."""
+        """By type and key; the Deployment's own object comes before that of the Workspace."""
         seen = [o for o in self.objects if o.seen_by(number)]
         seen.sort(key=lambda o: (o.kind, o.key, o.deployment is None))
         groups = itertools.groupby(seen, lambda o: (o.kind, o.key))
@@ -239,7 +240,7 @@ class Model:
         return rows
 
     def own(self, deployment: int | None, secrets: bool) -> list[Members]:
-        """The objects of a place, as who changes them sees them."""
+        """The objects of a place, as shown to a client that changes them."""
         mine = [o for o in self.objects if o.deployment == deployment]
         mine.sort(key=lambda o: (o.kind, o.key))
         return [self.whole(o, secrets) for o in mine]
@@ -256,7 +257,7 @@ class Model:
         return row
 
     def answers(self, number: int) -> tuple[dict[str, Members], dict[str, str]]:
-        """What Airflow is given: connections and variables."""
+        """The connections and variables for Airflow."""
         connections, variables = {}, {}
         for one in self.effective(number):
             typed = one.merged(number)
@@ -266,19 +267,19 @@ class Model:
             described = {"conn_type": typed["type"], "description": one.description}
             names = ("host", "login", "password", "schema", "port", "extra")
             fields = {**described, **{name: typed.get(name) for name in names}}
-            for name in ("password", "extra"):  # empty they are none
+            for name in ("password", "extra"):  # empty ones count as absent
                 fields[name] = fields[name] or None
             connections[one.key] = told(fields)
         return connections, variables
 
 
 def canonical(rows: list[Members]) -> str:
-    """For comparing: True is not 1, and a difference is shown line by line."""
+    """JSON text to compare: True differs from 1, and a difference is shown line by line."""
     return "\n".join(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows)
 
 
 def shown(row: Members) -> Members:
-    """A row of the manager in the model's words."""
+    """A row of the manager, in the form of the model."""
     row = {n: v for n, v in row.items() if n[:7] not in ("created", "updated")}
     row["setFields"] = sorted(row["setFields"])
     auth_type = row.get("connection", {}).pop("connectionAuthType", None)

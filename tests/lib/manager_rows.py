@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the manager's objects and lists share."""
+"""Shared by the tests of the manager's objects and lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from manager_http import objects, send
 CUID = re.compile(r"^c[a-z0-9]{24}$")
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
 NOWHERE = "c" + "0" * 24
-# A create, but for its scopeEntityId.
+# The body of a create, without its scopeEntityId.
 GOOD: dict[str, Any] = {
     "objectKey": "k",
     "objectType": "CONNECTION",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A snapshot's bytes in memory, as what content_read() reads from. */
+/* A content_source for content_read() that reads from memory. */
 #pragma once
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 
 #include "core/snapshot/content.h"
 
-/* env: the struct span of what is left. */
+/* env: a struct span of the bytes not read yet. */
 static inline int
 memory_source_read(void *env, void *to, size_t n)
 {
@@ -22,7 +22,7 @@ memory_source_read(void *env, void *to, size_t n)
 	return 0;
 }
 
-/* left: is moved along; what it stands for is borrowed. */
+/* Borrows the bytes of `left`, and advances it. */
 static inline struct content_source
 memory_source(struct span *left)
 {

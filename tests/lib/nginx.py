@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real nginx in front of a manager: it compresses, and cuts what takes too long."""
+"""A real nginx in front of a manager: it compresses responses, and cuts requests that take too
+long."""
 
 from __future__ import annotations
 
@@ -74,6 +75,6 @@ class Nginx(InBlock):
         self.program.stop()
 
     def statuses(self, target: str = "") -> list[int]:
-        """Of the requests so far, those whose target has such a part."""
+        """The statuses of the requests so far whose target contains this part."""
         lines = (self.directory / "nginx.access").read_text().splitlines()
         return [int(line.split('" ')[1].split()[0]) for line in lines if target in line]

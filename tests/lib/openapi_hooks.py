@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What schemathesis loads in test_manager_openapi.py.
+"""Hooks that schemathesis loads in test_manager_openapi.py.
 
-A schema says what an id looks like, not which ids there are; and not that a Deployment may be named once
-only, that an update is of its object's type, or that no field is both set and unset. Requests that are
-meant to be valid are given ids that exist and the rest of that sense; those meant to be invalid stay as
-they are, save that valid parts of them lead somewhere too. No request, operation or check is left out.
+The schema describes the form of an id, but not which ids exist; nor that a Deployment may be named
+only once, that an update must have the type of its object, or that a field cannot be both set and
+unset. The hooks give requests that are meant to be valid existing ids, and make them consistent.
+Requests meant to be invalid stay invalid, but their valid parts get existing ids, too. No request,
+operation or check is left out.
 
-One more check: an answer has no members but those described.
+One more check: a response has only members that the schema describes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ with open(os.environ["CONND_OPENAPI_WORLD"]) as file:
 with open(WORLD["description"]) as file:
     DESCRIPTION: dict[str, Any] = yaml.safe_load(file)
 
-# Operations that are not for every object.
+# Operations that only some objects allow.
 PARTICULAR = (
     "UpdateEnvironmentObject",
     "ExcludeLinkingEnvironmentObject",
@@ -52,11 +53,11 @@ turns = itertools.count()
 pool: dict[str, str] = {}  # member of the typed body: an object of that type
 
 
-# --- the manager, behind schemathesis' back --------------------------------------------------
+# --- direct requests to the manager ----------------------------------------------------------
 
 
 def call(method: str, path: str, body: Any = None) -> Any:
-    """The answer's body; None unless it succeeded with one."""
+    """The body of the response; None unless it succeeded with one."""
     url = f"{WORLD['url']}/v1/organizations/{WORLD['organization']}{path}"
     request = urllib.request.Request(url, method=method)
     request.add_header("Authorization", f"Bearer {WORLD['token']}")
@@ -107,7 +108,7 @@ def deleted_object() -> str:
 
 
 def an_object(member: str = "connection") -> str:
-    """One that is there, whoever else uses it."""
+    """An existing object, which other requests may use as well."""
     if get_object(pool.get(member, "")) is None:
         pool[member] = new_object(member)
     return pool[member]
@@ -141,7 +142,7 @@ THERE = {
     "deploymentId": lambda: WORLD["deployments"][0],
     "tokenId": lambda: "self",
 }
-# What the run itself stands on is not deleted.
+# Objects that the run needs are not deleted.
 KEPT = {
     WORLD["workspace"],
     *WORLD["deployments"],
@@ -151,11 +152,11 @@ KEPT = {
 }
 
 
-# --- sense ------------------------------------------------------------------------------------
+# --- consistency ------------------------------------------------------------------------------
 
 
 def without_nul(value: Any) -> Any:
-    """A schema can not say what a member's name may hold."""
+    """Removes NUL from names of members, which a schema cannot describe."""
     if isinstance(value, list):
         return [without_nul(v) for v in value]
     if isinstance(value, dict):
@@ -164,7 +165,7 @@ def without_nul(value: Any) -> Any:
 
 
 def sense_of_links(body: dict[str, Any]) -> None:
-    """Every Deployment and project once; nothing set and unset at once."""
+    """Names each Deployment and project once, and no field as both set and unset."""
     deployments = iter(WORLD["deployments"])
     for name, ids in (
         ("links", deployments),
@@ -188,7 +189,7 @@ def sense_of_body(name: str, sent: dict[str, Any]) -> dict[str, Any]:
     body: dict[str, Any] = without_nul(sent)
     if name in ("CreateEnvironmentObject", "CreateToken"):
         body["scopeEntityId"] = place(body["scope"])
-    # A key or name twice is sometimes a conflict, but not nearly always.
+    # A duplicate key or name is a conflict; allow it sometimes, but rarely.
     for member in ("objectKey", "name"):
         if member in body:
             if body[member] in seen and next(turns) % 8:
@@ -210,7 +211,7 @@ def sense_of_body(name: str, sent: dict[str, Any]) -> dict[str, Any]:
 
 
 def object_for(name: str, identifier: str, body: Any) -> str:
-    """For an operation that is not for every object: the given one if it will do."""
+    """An object for an operation that only some objects allow: the given one if possible."""
     there = get_object(identifier) or {}
     if name == "ExcludeLinkingEnvironmentObject":
         return identifier if there.get("scope") == "WORKSPACE" else an_object()
@@ -234,7 +235,7 @@ def sense_of_path(name: str, case: Any, body: Any) -> None:
         elif name == "RestoreEnvironmentObject":
             path[parameter] = (
                 new_object()
-            )  # of one that was changed often the first version is gone
+            )  # the first version of an object that was changed often is gone
         elif name in PARTICULAR:
             path[parameter] = object_for(name, identifier, body)
         elif not linked:
@@ -259,7 +260,7 @@ def before_call(_: Any, case: Any, **__: Any) -> None:
             query[parameter] = THERE[parameter]()
 
 
-# --- what came of it --------------------------------------------------------------------------
+# --- checking responses -----------------------------------------------------------------------
 
 
 @schemathesis.hook

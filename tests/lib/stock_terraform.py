@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model of the vendor's Terraform provider: which members it sends when an attribute is set,
-unset or computed; what of a response becomes state; and Terraform's two rules, that what was
-planned is what comes back, and that a second plan is empty.
+unset or computed; which parts of a response become state; and Terraform's two rules: the response
+must match the plan, and a second plan must be empty.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ MEMBER = {
     "ENVIRONMENT_VARIABLE": "environmentVariable",
     "METRICS_EXPORT": "metricsExport",
 }
-# Sent as their zero when they are not configured: to the provider, what Terraform does not know yet
-# is "" or false.
+# Sent as "" or false if they are not configured: that is how the provider sees a value that
+# Terraform does not know yet.
 COMPUTED = {
     "CONNECTION": ("host", "login", "schema"),
     "AIRFLOW_VARIABLE": (),
     "ENVIRONMENT_VARIABLE": (),
     "METRICS_EXPORT": ("username",),
 }
-# Left out when they are not configured.
+# Left out if they are not configured.
 OPTIONAL = {
     "CONNECTION": ("type", "password", "port", "authTypeId"),
     "AIRFLOW_VARIABLE": ("value",),
@@ -59,7 +59,7 @@ State = dict[str, Any]
 
 
 class ProviderError(AssertionError):
-    """What Terraform would end with."""
+    """The error that Terraform would report."""
 
 
 @dataclasses.dataclass
@@ -72,7 +72,7 @@ class Terraform:
     state: State = dataclasses.field(default_factory=dict)
 
     def known(self, config: Config) -> Config:
-        """What this release knows of it: v1beta1 has no description."""
+        """The attributes that this release knows: v1beta1 has no description."""
         if "v1beta1" not in self.base:
             return config
         return {name: value for name, value in config.items() if name != "description"}
@@ -143,7 +143,8 @@ class Terraform:
     # --- answers ----------------------------------------------------------------------------
 
     def read(self, answer: Any, known: Config) -> State:
-        """State, with what is known and never told put back; None: null."""
+        """The state, completed with known values that the API never returns. None stands for
+        null."""
         kind = answer["objectType"]
         value = answer[MEMBER[kind]]
         state: State = {name: answer[name] for name in ("id", *IDENTITY, "createdAt", "updatedAt")}
@@ -205,8 +206,8 @@ class Terraform:
         ]
 
     def difference(self, config: Config, state: State) -> dict[str, Any]:
-        """Attributes that are configured and not so, and those that must be null when they are not
-        configured."""
+        """Attributes that differ from the configuration, including those that are not configured
+        and not null."""
         kind = config["objectType"]
         found = {}
         for name in config:
@@ -226,7 +227,7 @@ class Terraform:
         if different:
             raise ProviderError(f"Provider produced inconsistent result after apply: {different}")
 
-    # --- what a person does -----------------------------------------------------------------
+    # --- commands ---------------------------------------------------------------------------
 
     def apply(self, config: Config) -> None:
         """Creates or updates, and plans again."""
@@ -241,7 +242,7 @@ class Terraform:
         assert self.plan(config) == {}
 
     def plan(self, config: Config) -> dict[str, Any]:
-        """What it would change; {"id": ...} when it would create the object."""
+        """The changes it would make; {"id": ...} if it would create the object."""
         reply = self.call("GET", f"/{self.id}")
         if reply.status == 404:
             return {"id": (self.id, None)}
