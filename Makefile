@@ -324,7 +324,7 @@ APT_BUILD := gcc make pkg-config libc6-dev \
 APT_TEST := libcmocka-dev clang libclang-rt-CLANG-dev clang-format clang-tidy cppcheck shellcheck \
 	mandoc varlink-go zsh fish \
 	systemd dbus libnss-systemd prometheus procps util-linux strace gdb binutils nginx \
-	podman runc qemu-user-static \
+	podman runc catatonit qemu-user-static \
 	python3 python3-venv python3-dev git curl ca-certificates openssl
 
 .PHONY: build-deps deps

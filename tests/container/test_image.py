@@ -46,7 +46,9 @@ class Sidecar:
     def start(
         self, *options: str, uid: int = IMAGE_UID, gid: int = IMAGE_UID, command: str = "connd"
     ) -> None:
-        os.chown(self.sockets, uid, gid)
+        # As kubelet makes an emptyDir: root's, open to all, of the group fsGroup.
+        os.chown(self.sockets, 100000 if uid > 100000 and gid else 0, gid)
+        self.sockets.chmod(0o2777)
         self.podman(
             *("run", "--detach", "--name=connd", f"--network=ns:{self.managed.network}"),
             *(*RESTRICTED, *self.managed.environment()),
