@@ -315,6 +315,12 @@ chaos: deps all asker ## every fault in turn: what lookups got, what was said (S
 lint: deps ## the static checks
 	@tests/lint/run.sh $(CHECKS)
 
+.PHONY: format
+format: ## bring C and Python into the house style
+	@git ls-files -co --exclude-standard -- '*.[ch]' | while read -r f; do [ ! -f "$$f" ] || echo "$$f"; done | \
+		xargs clang-format -i
+	@.venvs/dev/bin/ruff format -q . && .venvs/dev/bin/ruff check -q --fix .
+
 # --- the rest ------------------------------------------------------------------------
 
 # Debian packages. CLANG in a name stands for the major version of the clang that is installed.

@@ -132,6 +132,15 @@ README = Page(
 PAGES = [
     README,
     Page(
+        "docs/contributing.md",
+        not_run={
+            "make deps": "runs before every suite, and asks the network",
+            "make fuzz-inputs": "stage inputs",
+            "make all && tests/airflow": "stages airflow33, system and chaos",
+            "make lint": "this suite is a part of it",
+        },
+    ),
+    Page(
         "docs/deploy.md",
         packages_to_come_and_go,
         not_run={"make build-deps": "test_units.py installs so; here are the packages"},
