@@ -68,6 +68,7 @@ app_use_source(struct app *a, const struct settings *s, struct upstream *u)
 
 	watch_use(a->watch, &source);
 	probing_use(a->probing, &source);
+	names_use(a->names, &source);
 	sync_use(a->sync, &source);
 }
 
@@ -251,6 +252,8 @@ start_asking(struct app *a)
 		r = watch_new(&a->watch, a->loop, &source, app_on_changed, a);
 	if (r == 0)
 		r = probing_new(&a->probing, a->loop, a->worker, &source, app_on_probe_done, a);
+	if (r == 0)
+		r = names_new(&a->names, &source);
 	if (r < 0)
 		return r;
 	library_init(&a->library, a->worker, app_on_library, a);
@@ -301,6 +304,7 @@ static void
 stop(struct app *a)
 {
 	a->check = reexec_check_free(a->check);
+	a->names = names_free(a->names);
 	a->probing = probing_free(a->probing);
 	a->watch = watch_free(a->watch);
 	a->sync = sync_free(a->sync);

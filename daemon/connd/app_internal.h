@@ -21,6 +21,7 @@
 #include "edge/socket/peer.h"
 #include "edge/socket/serve.h"
 #include "edge/upstream/fetch.h"
+#include "edge/upstream/names.h"
 #include "edge/upstream/probe.h"
 #include "edge/upstream/sync.h"
 #include "edge/upstream/trial.h"
@@ -56,6 +57,7 @@ struct app {
 	struct sync *sync;
 	struct watch *watch;
 	struct probing *probing;
+	struct names *names;
 	struct snapshot *snapshot;              /* NULL: there is none */
 	char snapshot_why[SNAPSHOT_ERROR_SIZE]; /* why, though one is configured; else "" */
 	struct listener *listener;

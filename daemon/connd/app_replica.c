@@ -312,6 +312,8 @@ app_on_sync_done(void *env, const struct sync_result *result)
 	a->logged.outcome = false;
 	taken = replica_sync_done(a->replica, clock_boot_ms(), result);
 	peers_generation_changed(a->peers);
+	if (taken)
+		names_ask(a->names, sync_url(a->sync), clock_boot_ms());
 	say_outcome(a, result);
 	warn_of_the_tokens_end(a);
 	warn_of_the_familys_end(a);

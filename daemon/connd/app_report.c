@@ -11,6 +11,11 @@ report_manager(const struct app *a, struct report *out)
 	const struct config *c = a->settings->config;
 
 	out->manager.url = a->sync ? sync_url(a->sync) : c->manager.url.item[0];
+	if (!a->names)
+		return;
+	out->manager.organization_name = names_organization(a->names);
+	out->manager.deployment_name = names_deployment(a->names);
+	out->manager.workspace_name = names_workspace(a->names);
 }
 
 static void

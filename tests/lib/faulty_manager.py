@@ -146,6 +146,8 @@ class FaultyManager:
     def __init__(self) -> None:
         self.rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in TYPES}
         self.requests: list[tuple[str, dict[str, str], dict[str, str]]] = []
+        # "organizations", "deployments" or "workspaces": the body that describes the one there is.
+        self.places: dict[str, str] = {}
         self.served = 0
         self.closing = threading.Event()
         self._fault: Fault | None = None
@@ -184,8 +186,16 @@ class FaultyManager:
             directory, self.url, self.organization, self.deployment, "demo-token", sections
         )
 
+    def _serve_place(self, exchange: Exchange) -> None:
+        """Names, which nothing depends on: no fault, and not counted."""
+        body = self.places.get(exchange.path.rsplit("/", 2)[1])
+        exchange.reply(body or "{}", 200 if body else 404)
+
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         exchange = Exchange(self, handler)
+        if not exchange.path.endswith("/environment-objects"):
+            self._serve_place(exchange)
+            return
         self.requests.append((exchange.path, exchange.query, dict(handler.headers.items())))
         fault = self._fault
         try:

@@ -31,12 +31,29 @@ list_socket(const char *base)
 	return strncmp(base, "unix:", 5) == 0 ? base + 5 : NULL;
 }
 
+static void
+add_organization(struct buf *out, const struct config *config, const char *base)
+{
+	buf_adds(out, list_socket(base) ? "http://localhost" : base);
+	buf_adds(out, "/v1/organizations/");
+	add_escaped(out, config->manager.organization);
+}
+
+void
+place_url(struct buf *out, const struct config *config, const char *base, enum place place)
+{
+	add_organization(out, config, base);
+	if (place == PLACE_ORGANIZATION)
+		return;
+	buf_adds(out, place == PLACE_DEPLOYMENT ? "/deployments/" : "/workspaces/");
+	add_escaped(out,
+	    place == PLACE_DEPLOYMENT ? config->manager.deployment : config->manager.workspace);
+}
+
 void
 list_url(struct buf *out, const struct config *config, const struct list_query *q)
 {
-	buf_adds(out, list_socket(q->base) ? "http://localhost" : q->base);
-	buf_adds(out, "/v1/organizations/");
-	add_escaped(out, config->manager.organization);
+	add_organization(out, config, q->base);
 	buf_adds(out, "/environment-objects?");
 	add_parameter(out, "objectType", q->type);
 	add_parameter(out, "objectKey", q->key);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The URLs of list requests to the manager. */
+/* The URLs of requests to the manager. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,8 +19,11 @@ struct list_query {
 
 /* Appends the URL of a list of the configured Deployment or Workspace, resolved, sorted by key. */
 void list_url(struct buf *out, const struct config *config, const struct list_query *q);
+enum place { PLACE_ORGANIZATION, PLACE_DEPLOYMENT, PLACE_WORKSPACE, N_PLACES };
+/* Appends the URL of the configured organization, Deployment or Workspace, which must be set. */
+void place_url(struct buf *out, const struct config *config, const char *base, enum place place);
 /*
  * Returns the socket path of a base "unix:PATH", or NULL for any other base. With a socket path,
- * list_url() gives an http: URL to request over that socket.
+ * list_url() and place_url() give an http: URL to request over that socket.
  */
 const char *list_socket(const char *base);
