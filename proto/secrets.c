@@ -13,12 +13,13 @@
 #define SERVICE "org.varlink.service"
 
 /*
- * The methods and their parameters: at most a key, which each method names differently, and a team.
+ * The methods and their parameters: at most a key, which each method names differently, a team, and
+ * a number to go on after.
  */
 static const struct method {
 	struct span name;
 	const char *key; /* the parameter's name; NULL: no key */
-	bool team;
+	bool team, after;
 } methods[] = {
 	[SECRETS_GET_CONNECTION] = { SPAN_LITERAL(SECRETS ".GetConnection"), "conn_id", true },
 	[SECRETS_GET_VARIABLE] = { SPAN_LITERAL(SECRETS ".GetVariable"), "key", true },
@@ -26,6 +27,7 @@ static const struct method {
 	[SECRETS_LIST] = { SPAN_LITERAL(SECRETS ".List"), NULL, false },
 	[SECRETS_STATUS] = { SPAN_LITERAL(SECRETS ".Status"), NULL, false },
 	[SECRETS_REFRESH] = { SPAN_LITERAL(SECRETS ".Refresh"), NULL, false },
+	[SECRETS_TRACE] = { SPAN_LITERAL(SECRETS ".Trace"), .after = true },
 	[SERVICE_GET_INFO] = { SPAN_LITERAL(SERVICE ".GetInfo"), NULL, false },
 	[SERVICE_GET_INTERFACE_DESCRIPTION] = { SPAN_LITERAL(SERVICE ".GetInterfaceDescription"),
 	    "interface", false },
@@ -117,37 +119,66 @@ foreign_name(struct span raw, char *frame_base)
 	return name;
 }
 
+/* A member that may occur once. false: this is its second time. */
+static bool
+first_time(bool *seen)
+{
+	bool first = !*seen;
+
+	*seen = true;
+	return first;
+}
+
+/* null and "" mean no team. false: not a text. */
+static bool
+take_team(struct span value, char *frame_base, struct secrets_request *out)
+{
+	if (scan_type(value) == SCAN_NULL)
+		return true;
+	if (!take_text(value, frame_base, &out->team))
+		return false;
+	if (!out->team.n)
+		out->team.p = NULL;
+	return true;
+}
+
+/* null means 0. false: not an integer from 0 up. */
+static bool
+take_after(struct span value, struct secrets_request *out)
+{
+	if (scan_type(value) == SCAN_NULL)
+		return true;
+	return scan_type(value) == SCAN_NUMBER && scan_int(value, &out->after) == 0 &&
+	       out->after >= 0;
+}
+
 /*
- * Fills key and team. A string is decoded in place only after scan_member() has moved past it, so
- * text that is still to be scanned does not change.
+ * Fills key, team and after. A string is decoded in place only after scan_member() has moved past
+ * it, so text that is still to be scanned does not change.
  */
 static enum secrets_verdict
 take_parameters(const struct method *m, struct span object, char *frame_base,
     struct secrets_request *out, struct span *parameter)
 {
+	bool team_seen = false, after_seen = false, good;
 	struct span name, value;
-	bool team_seen = false;
 
 	while (scan_member(&object, &name, &value)) {
 		if (m->key && scan_name_is(name, m->key)) {
 			*parameter = span_of(m->key);
-			if (out->key.p || !take_text(value, frame_base, &out->key))
-				return SECRETS_BAD_PARAMETER;
+			good = !out->key.p && take_text(value, frame_base, &out->key);
 		} else if (m->team && scan_name_is(name, "team")) {
 			*parameter = SPAN_LITERAL("team");
-			if (team_seen)
-				return SECRETS_BAD_PARAMETER;
-			team_seen = true;
-			if (scan_type(value) == SCAN_NULL)
-				continue;
-			if (!take_text(value, frame_base, &out->team))
-				return SECRETS_BAD_PARAMETER;
-			if (!out->team.n)
-				out->team.p = NULL;
+			good = first_time(&team_seen) && take_team(value, frame_base, out);
+		} else if (m->after && scan_name_is(name, "after")) {
+			*parameter = SPAN_LITERAL("after");
+			good = first_time(&after_seen) && take_after(value, out);
 		} else {
 			*parameter = foreign_name(name, frame_base);
-			return SECRETS_BAD_PARAMETER;
+			good = false;
 		}
+		if (!good)
+			return SECRETS_BAD_PARAMETER;
 	}
 	if (m->key && !out->key.p) {
 		*parameter = span_of(m->key);
@@ -312,22 +343,31 @@ secrets_write_description(struct buf *out, struct span interface)
 
 /* --- writing calls -------------------------------------------------------------------- */
 
-void
-secrets_write_call(
-    struct buf *out, enum secrets_method method, struct span key, struct span team, bool more)
+static void
+write_call_parameters(struct buf *out, const struct method *m, const struct secrets_request *q)
 {
-	const struct method *m = &methods[method];
+	buf_addc(out, '{');
+	if (m->key)
+		jtext_member_string(out, m->key, q->key);
+	if (m->team)
+		jtext_member_string(out, "team", q->team);
+	if (m->after && q->after)
+		jtext_member_int(out, "after", q->after);
+	buf_addc(out, '}');
+}
+
+void
+secrets_write_call(struct buf *out, const struct secrets_request *q)
+{
+	const struct method *m = &methods[q->method];
 
 	buf_adds(out, "{\"method\":");
 	jtext_string(out, m->name);
-	if (m->key) {
-		buf_adds(out, ",\"parameters\":{");
-		jtext_member_string(out, m->key, key);
-		if (m->team)
-			jtext_member_string(out, "team", team);
-		buf_addc(out, '}');
+	if (m->key || (m->after && q->after)) {
+		buf_adds(out, ",\"parameters\":");
+		write_call_parameters(out, m, q);
 	}
-	if (more)
+	if (q->more)
 		jtext_member_bool(out, "more", true);
 	buf_add(out, "}", sizeof "}");
 }

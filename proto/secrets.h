@@ -20,6 +20,7 @@ enum secrets_method {
 	SECRETS_LIST,
 	SECRETS_STATUS,
 	SECRETS_REFRESH,
+	SECRETS_TRACE,
 	SERVICE_GET_INFO,
 	SERVICE_GET_INTERFACE_DESCRIPTION,
 };
@@ -28,7 +29,9 @@ struct secrets_request {
 	enum secrets_method method;
 	struct span key;  /* conn_id, key or interface: at most LIMIT_KEY_BYTES */
 	struct span team; /* absent when it is missing, null or "" */
+	int64_t after;    /* 0 when it is missing or null */
 	bool more, oneway;
+	struct span trace; /* the caller's id of the request, or absent; set by its reader */
 };
 
 enum secrets_verdict {
@@ -82,6 +85,5 @@ void secrets_write_info(struct buf *out, const char *version);
 /* Writes the definition of an interface, or InvalidParameter if it is not one of ours. */
 void secrets_write_description(struct buf *out, struct span interface);
 
-/* Writes a call. key and team are ignored if the method does not take them. */
-void secrets_write_call(
-    struct buf *out, enum secrets_method method, struct span key, struct span team, bool more);
+/* Writes a call. Members that the method does not take are ignored; an `after` of 0 is left out. */
+void secrets_write_call(struct buf *out, const struct secrets_request *q);

@@ -35,7 +35,7 @@ _connctl()
 	(--limit) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  get import list refresh status token wait login context workspace deployment project organization audit; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  get import list refresh status token top trace wait login context workspace deployment project organization audit; fi ;;
 	("token  ") compadd --  renew ;;
 	("context  ") compadd --  list use delete ;;
 	("workspace  ") compadd --  list create rename delete ;;
@@ -74,6 +74,16 @@ _connctl()
 	("token renew "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --timeout --manager --organization --token-file --ca-file --insecure-http --json --help
+		fi
+		;;
+	("top "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --socket --timeout --json --help
+		fi
+		;;
+	("trace "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --follow --socket --timeout --json --help
 		fi
 		;;
 	("wait "*)

@@ -283,10 +283,17 @@ client_call(const struct ctl_options *o, const struct client_call *call)
 	CLEANUP(buf_fini) struct buf in = BUF_INIT(LIMIT_REPLY + 2 * READ_SIZE);
 	CLEANUP(close_fd) int fd = -1;
 	int64_t deadline_ms = clock_boot_ms() + o->timeout_ms;
+	struct secrets_request request = {
+		.method = call->method,
+		.key = call->key,
+		.team = call->team,
+		.after = call->after,
+		.more = call->method == SECRETS_LIST,
+	};
 	int r;
 
 	/* more: a long list comes in several replies; other methods send one. */
-	secrets_write_call(&out, call->method, call->key, call->team, call->method == SECRETS_LIST);
+	secrets_write_call(&out, &request);
 	if (buf_error(&out) < 0)
 		return ctl_fail(CTL_USAGE, NULL, "this key is too long");
 	fd = dial(o->socket, deadline_ms);

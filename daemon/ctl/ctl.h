@@ -70,6 +70,8 @@ MUST_CHECK int ctl_list(const struct ctl_options *o);
 MUST_CHECK int ctl_refresh(const struct ctl_options *o);
 MUST_CHECK int ctl_status(const struct ctl_options *o);
 MUST_CHECK int ctl_token_renew(const struct ctl_options *o);
+MUST_CHECK int ctl_top(const struct ctl_options *o);
+MUST_CHECK int ctl_trace(const struct ctl_options *o);
 MUST_CHECK int ctl_wait(const struct ctl_options *o);
 MUST_CHECK int ctl_audit(const struct ctl_options *o);
 MUST_CHECK int ctl_context(const struct ctl_options *o); /* and login */

@@ -25,6 +25,14 @@ static const struct cli_option get_options[] = {
 };
 const struct cli_group group_get = { NULL, get_options };
 
+static const struct cli_option trace_options[] = {
+	{ "follow", OPT_FOLLOW, 0, NULL, NULL,
+	    "Begins with the last ten, and prints further ones as they come, until it is "
+	    "interrupted." },
+	{ 0 },
+};
+const struct cli_group group_trace = { NULL, trace_options };
+
 static const struct cli_option wait_options[] = {
 	{ "socket", OPT_SOCKET, 0, "PATH", CTL_DEFAULT_SOCKET, SOCKET_HELP },
 	{ "timeout", OPT_TIMEOUT, 0, "TIME", "60s", "How long the whole wait may take." },

@@ -6,6 +6,7 @@
 
 extern const struct cli_group group_socket;
 extern const struct cli_group group_get;
+extern const struct cli_group group_trace;
 extern const struct cli_group group_wait;
 extern const struct cli_group group_import;
 extern const struct cli_group group_manager;

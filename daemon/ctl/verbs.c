@@ -31,7 +31,11 @@
 static const struct cli_verb verbs[] = {
 	{ "get", VERB_GET, "conn|var KEY", "one connection or variable, its secrets masked",
 	    "Shows one connection (conn) or Airflow variable (var) as connd serves it. Secrets are "
-	    "shown as ***: the password, every value of extra, a variable's value.\n\n"
+	    "shown as ***: the password, every value of extra, a variable's value. If the key is "
+	    "not "
+	    "there, the error says how many keys connd holds, of which Deployment and how fresh, "
+	    "and "
+	    "names the nearest key that this user may read.\n\n"
 	    "Exit code: 0 found, 1 not found, 2 usage, 3 connd cannot say (unreachable, not ready, "
 	    "expired, withheld, invalid), 4 denied.",
 	    GROUPS(&group_get, &group_socket) },
@@ -64,9 +68,13 @@ static const struct cli_verb verbs[] = {
 	    "asked, or not in time, 4 denied.",
 	    GROUPS(&group_socket) },
 	{ "status", VERB_STATUS, "", "what connd holds and how fresh it is",
-	    "Shows what connd holds and how fresh it is. The exit code is 0 whenever connd "
-	    "answers, "
-	    "whatever its state.",
+	    "Shows what connd holds and how fresh it is, the manager's URL, ids with their names "
+	    "where "
+	    "those are known, the socket, when the token expires, whether changes are pushed, and "
+	    "the "
+	    "snapshot. Counts are of the keys that this user may read; root and connd's own user "
+	    "see "
+	    "all. The exit code is 0 whenever connd answers, whatever its state.",
 	    GROUPS(&group_socket) },
 	{ "token renew", VERB_TOKEN_RENEW, "", "replace the token in a file before it expires",
 	    "Replaces the token in --token-file by a new one with the same rights and length of "
@@ -77,6 +85,24 @@ static const struct cli_verb verbs[] = {
 	    "Exit code: 0 the file holds a token with more than half of its life left, 2 usage, 3 "
 	    "the manager cannot be reached or the file not be written, 4 the manager refuses.",
 	    GROUPS(&group_renew, &group_manager) },
+	{ "top", VERB_TOP, "", "what is looked up most, and by which users",
+	    "Counts the last lookups (1024 at most): by key, by user and by how they ended, the "
+	    "most "
+	    "first, with their rate. --json prints all rows, the text ten of each.\n\n"
+	    "Permitted to root, connd's own user, and users named by admin rules in [access] of "
+	    "connd.conf.",
+	    GROUPS(&group_socket) },
+	{ "trace", VERB_TRACE, "", "the last lookups, one by one",
+	    "Prints the last lookups (1024 at most), the oldest first: when, uid and pid of the "
+	    "client, how it ended, how many microseconds it took, how old the data was, the key, "
+	    "the "
+	    "team, the generation that it was answered from, and the trace id. Airflow's task log "
+	    "has "
+	    "the same id behind a lookup that failed. Keys that are most likely values are "
+	    "shortened; values are never kept. --json prints one object a line.\n\n"
+	    "Permitted to root, connd's own user, and users named by admin rules in [access] of "
+	    "connd.conf.",
+	    GROUPS(&group_trace, &group_socket) },
 	{ "wait", VERB_WAIT, "", "wait until connd is ready",
 	    "Waits until connd is ready: with [require] in connd.conf, until those keys are there "
 	    "and "

@@ -38,7 +38,7 @@ check_request(const struct secrets_request *q)
 	must(q->key.n <= LIMIT_KEY_BYTES && q->team.n <= LIMIT_KEY_BYTES);
 	must(!q->key.p || !memchr(q->key.p, '\0', q->key.n));
 	must(!q->team.p || q->team.n);
-	secrets_write_call(&out, q->method, q->key, q->team, q->more);
+	secrets_write_call(&out, q);
 	must(buf_error(&out) == 0);
 	must(envelope_call((struct span){ out.data, out.len - 1 }, &call, &why) == 0);
 	must(secrets_read(&call, out.data, &again, &parameter) == SECRETS_OK);

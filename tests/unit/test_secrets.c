@@ -320,8 +320,10 @@ calls_come_back_as_requests(void **state)
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
 		buf_reset(&out);
-		secrets_write_call(&out, rows[i].method, span_of(rows[i].key),
-		    span_of(rows[i].team), rows[i].more);
+		secrets_write_call(&out, &(struct secrets_request){ .method = rows[i].method,
+					     .key = span_of(rows[i].key),
+					     .team = span_of(rows[i].team),
+					     .more = rows[i].more });
 		assert_int_equal(out.len, strlen(rows[i].frame) + 1);
 		assert_string_equal(buf_str(&out), rows[i].frame);
 		assert_int_equal(ask(buf_str(&out), &frame, &call, &q, &parameter), SECRETS_OK);

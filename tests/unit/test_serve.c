@@ -435,6 +435,37 @@ refresh_is_done_once_a_second_at_most(void **state)
 }
 
 static void
+trace_is_for_administrators_and_shows_lookups(void **state)
+{
+	struct world *w = *state;
+	static const struct acl_lookup lookup = { no_user, no_group };
+	char why[ACL_WHY_SIZE];
+	char traced[] = "{\"method\":\"io.connd.secrets.GetConnection\",\"parameters\":"
+			"{\"conn_id\":\"open\",\"team\":\"red\"},\"io.connd.trace\":\"ab12\"}";
+
+	load(w);
+	assert_int_equal(trace_new(&w->service.trace), 0);
+	buf_reset(&w->reply);
+	w->service.now_ms = clock_boot_ms();
+	assert_int_equal(
+	    serve_call(&w->service, &w->alice, traced, strlen(traced), &w->reply, &w->progress),
+	    SERVE_DONE);
+	REPLY(alice, "GetVariable", "\"key\":\"postgres://u:p@h/d\"", NOT_FOUND);
+	assert_string_equal(reply_to(w, &w->alice, "Trace", ""), DENIED);
+	assert_int_equal(acl_add(w->acl, ACL_ADMIN, "uid:1000", &lookup, why), 0);
+	REPLY(alice, "Trace", "",
+	    "\"key\":\"open\",\"team\":\"red\",\"result\":\"value\",\"age_ms\":");
+	REPLY(alice, "Trace", "\"after\":0", "\"trace\":\"ab12\"}");
+	REPLY(alice, "Trace", "\"after\":1", "\"result\":\"not-found\"");
+	assert_null(strstr(buf_str(&w->reply), "u:p@h"));
+	REPLY(alice, "Trace", "\"after\":2", "{\"lookups\":[],\"next\":2}");
+	REPLY(alice, "Trace", "\"after\":-1", "InvalidParameter");
+	REPLY(alice, "Trace", "\"after\":\"1\"", "InvalidParameter");
+	REPLY(alice, "Trace", "\"after\":null", "\"next\":2");
+	w->service.trace = trace_free(w->service.trace);
+}
+
+static void
 no_memory_to_count_is_overloaded(void **state)
 {
 	struct world *w = *state;
@@ -720,6 +751,7 @@ main(void)
 		TEST(status_names_a_missing_key_only_to_those_who_may_read_it),
 		TEST(refresh_is_for_administrators),
 		TEST(refresh_is_done_once_a_second_at_most),
+		TEST(trace_is_for_administrators_and_shows_lookups),
 		TEST(no_memory_to_count_is_overloaded),
 		TEST(a_list_looks_at_a_bounded_number_of_keys_and_rules_in_a_turn),
 		TEST(a_list_in_several_replies_has_none_that_is_empty_but_the_last),

@@ -112,6 +112,7 @@ method_in(const struct json *c)
 		[SECRETS_LIST] = "List",
 		[SECRETS_STATUS] = "Status",
 		[SECRETS_REFRESH] = "Refresh",
+		[SECRETS_TRACE] = "Trace",
 		[SERVICE_GET_INFO] = "GetInfo",
 		[SERVICE_GET_INTERFACE_DESCRIPTION] = "GetInterfaceDescription",
 	};
@@ -143,7 +144,7 @@ check_call(const struct json *c)
 	assert_int_equal(q.more, true_in(c, "more"));
 	assert_int_equal(q.oneway, true_in(c, "oneway"));
 	if (true_in(c, "c")) {
-		secrets_write_call(&out, q.method, q.key, q.team, q.more);
+		secrets_write_call(&out, &q);
 		assert_frame(&out, text_in(c, "frame"));
 	}
 	buf_fini(&out);

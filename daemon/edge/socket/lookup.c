@@ -17,6 +17,7 @@
 struct lookup {
 	enum record_kind kind;
 	struct span team, key; /* team: absent when there is none */
+	struct span trace;     /* the caller's id of the request; may be absent */
 };
 
 /* What the caller may read of the two names a lookup is for. */
@@ -70,22 +71,40 @@ kind_name(const struct lookup *l)
 	return secrets_kind_name(wire_kind(l->kind));
 }
 
-/* Counts and logs how a lookup ended. */
 static void
-note(struct service *s, const struct caller *c, const struct lookup *l, enum lookup_result result)
+log_lookup(const struct caller *c, const struct lookup *l, struct span key, const char *result)
 {
-	struct buf room = BUF_INIT(SHOWN_BYTES);
 	char text[LIMIT_KEY_BYTES + 1];
-	struct span key;
 
-	tally_count(&s->tally, l->kind, result);
-	if (!log_enabled(LOG_DEBUG))
-		return;
-	key = shown_key(l, &room);
 	(void)snprintf(text, sizeof text, "%.*s", (int)key.n, key.p);
 	log_debug("lookup", LOG_INT("uid", c->uid), LOG_INT("pid", c->pid),
-	    LOG_STR("kind", kind_name(l)), LOG_STR("key", text),
-	    LOG_STR("verdict", lookup_result_name(result)));
+	    LOG_STR("kind", kind_name(l)), LOG_STR("key", text), LOG_STR("verdict", result));
+}
+
+/* Counts, keeps and logs how a lookup ended. a: what decided; NULL: the caller was refused. */
+static void
+note(struct service *s, const struct caller *c, const struct lookup *l, enum lookup_result result,
+    const struct replica_result *a)
+{
+	bool from_data = a && a->generation && a->age_ms >= 0;
+	struct buf room = BUF_INIT(SHOWN_BYTES);
+	struct trace_lookup kept = {
+		.now_ms = s->now_ms,
+		.uid = c->uid,
+		.pid = c->pid,
+		.kind = l->kind,
+		.result = result,
+		.key = shown_key(l, &room),
+		.team = l->team,
+		.id = l->trace,
+		.generation = from_data ? a->generation : 0,
+		.age_ms = from_data ? a->age_ms : -1,
+	};
+
+	tally_count(&s->tally, l->kind, result);
+	trace_add(s->trace, &kept);
+	if (log_enabled(LOG_DEBUG))
+		log_lookup(c, l, kept.key, lookup_result_name(result));
 	buf_fini(&room);
 }
 
@@ -96,7 +115,7 @@ refuse(struct service *s, const struct caller *c, const struct lookup *l,
 	struct buf room = BUF_INIT(SHOWN_BYTES);
 
 	service_refuse(s, c, permission, kind_name(l), shown_key(l, &room), out);
-	note(s, c, l, permission == PERMISSION_DENIED ? LOOKUP_DENIED : LOOKUP_OVERLOADED);
+	note(s, c, l, permission == PERMISSION_DENIED ? LOOKUP_DENIED : LOOKUP_OVERLOADED, NULL);
 	buf_fini(&room);
 }
 
@@ -193,7 +212,7 @@ finish(struct service *s, struct caller *c, const struct lookup *l, const struct
 		return;
 	}
 	write_answer(out, l, a);
-	note(s, c, l, result_of(a->verdict));
+	note(s, c, l, result_of(a->verdict), a);
 }
 
 /* --- waiting for the first data ------------------------------------------------------------ */
@@ -239,10 +258,23 @@ waiting_drop(struct pending *p)
 	mem_free(w);
 }
 
+/* Copies s to *at, which moves behind it. */
+static struct span
+copy_to(char **at, struct span s)
+{
+	struct span copy = { *at, s.n };
+
+	if (!s.p)
+		return s;
+	memcpy(*at, s.p, s.n);
+	*at += s.n;
+	return copy;
+}
+
 static struct waiting_lookup *
 waiting_new(struct service *s, struct caller *c, const struct lookup *l)
 {
-	struct waiting_lookup *w = mem_zalloc(sizeof *w + l->team.n + l->key.n);
+	struct waiting_lookup *w = mem_zalloc(sizeof *w + l->team.n + l->key.n + l->trace.n);
 	char *text;
 
 	if (!w)
@@ -251,13 +283,9 @@ waiting_new(struct service *s, struct caller *c, const struct lookup *l)
 	w->service = s;
 	w->caller = c;
 	w->lookup = *l;
-	if (l->team.p) {
-		memcpy(text, l->team.p, l->team.n);
-		w->lookup.team.p = text;
-		text += l->team.n;
-	}
-	memcpy(text, l->key.p, l->key.n);
-	w->lookup.key.p = text;
+	w->lookup.team = copy_to(&text, l->team);
+	w->lookup.key = copy_to(&text, l->key);
+	w->lookup.trace = copy_to(&text, l->trace);
 	w->waiter.ready = on_data_or_end;
 	w->pending = (struct pending){ .write = waiting_write, .drop = waiting_drop };
 	return w;
@@ -310,7 +338,7 @@ serve_config(struct service *s, struct caller *c, const struct secrets_request *
     struct serve_progress *progress)
 {
 	char key[sizeof CONFIG_PREFIX + LIMIT_KEY_BYTES]; /* no key is longer: see secrets_read() */
-	struct lookup l = { .kind = KIND_VARIABLE, .team = q->team };
+	struct lookup l = { .kind = KIND_VARIABLE, .team = q->team, .trace = q->trace };
 
 	memcpy(key, CONFIG_PREFIX, sizeof CONFIG_PREFIX - 1);
 	memcpy(key + sizeof CONFIG_PREFIX - 1, q->key.p, q->key.n);
@@ -322,7 +350,9 @@ enum serve_outcome
 lookup_serve(struct service *s, struct caller *caller, const struct secrets_request *q,
     struct buf *out, struct serve_progress *progress)
 {
-	struct lookup l = { .kind = KIND_VARIABLE, .team = q->team, .key = q->key };
+	struct lookup l = {
+		.kind = KIND_VARIABLE, .team = q->team, .key = q->key, .trace = q->trace
+	};
 
 	if (q->method == SECRETS_GET_CONFIG)
 		return serve_config(s, caller, q, out, progress);

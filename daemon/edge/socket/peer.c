@@ -176,6 +176,7 @@ peer_overload(struct peer *p, size_t before)
 	buf_truncate(&p->set->out, before);
 	secrets_write_overloaded(&p->set->out, SERVICE_RETRY_MS);
 	tally_overload(&p->set->service->tally);
+	trace_overload(p->set->service->trace);
 	p->set->stats.overloaded++;
 }
 
@@ -408,6 +409,7 @@ peer_end(struct peer *p)
 
 	p->usage->spent_us += us;
 	tally_sent(&p->set->service->tally, us);
+	trace_sent(p->set->service->trace, us);
 }
 
 static void
@@ -452,6 +454,7 @@ peer_go_on(struct later *job)
 	if (p->state == PEER_WAITING && p->answer_ready) {
 		p->answer_ready = false;
 		tally_begin(&p->set->service->tally);
+		trace_begin(p->set->service->trace);
 		p->progress.pending->write(p->progress.pending, &p->set->out);
 		drop_progress(p);
 		peer_limit(p, 0);

@@ -292,7 +292,8 @@ peers_new(struct peers **out, struct loop *loop, struct service *service,
 	buf_init(&ps->out, LIMIT_REPLY + FLUSH_BYTES);
 	peers_limit(ps, limits);
 	ps->sweep = evtimer_new(loop_base(loop), on_sweep, ps);
-	if (!ps->sweep || denials_new(&service->denials, loop) < 0) {
+	if (!ps->sweep || denials_new(&service->denials, loop) < 0 ||
+	    trace_new(&service->trace) < 0) {
 		peers_free(ps);
 		return -ENOMEM;
 	}
@@ -391,6 +392,7 @@ peers_free(struct peers *ps)
 	if (ps->sweep)
 		event_free(ps->sweep);
 	ps->service->denials = denials_free(ps->service->denials);
+	ps->service->trace = trace_free(ps->service->trace);
 	buf_fini(&ps->in);
 	buf_fini(&ps->out);
 	mem_free(ps);

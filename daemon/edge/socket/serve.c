@@ -22,6 +22,26 @@ service_refuse(struct service *s, const struct caller *c, enum permission permis
 	denials_note(s->denials, c, what, key, s->now_ms);
 }
 
+static void
+serve_trace(struct service *s, struct caller *caller, int64_t after, struct buf *out)
+{
+	enum permission may = caller_may_administer(caller, s->acl);
+	struct buf params = BUF_INIT(LIMIT_REPLY);
+
+	if (may != PERMISSION_ALLOWED) {
+		service_refuse(s, caller, may, "trace", (struct span){ 0 }, out);
+		return;
+	}
+	buf_addc(&params, '{');
+	trace_write(s->trace, after, s->now_ms, &params);
+	buf_addc(&params, '}');
+	if (buf_error(&params))
+		secrets_write_overloaded(out, SERVICE_RETRY_MS);
+	else
+		envelope_write_reply(out, span_of_buf(&params), false);
+	buf_fini(&params);
+}
+
 static enum serve_outcome
 dispatch(struct service *s, struct caller *caller, const struct secrets_request *q, struct buf *out,
     struct serve_progress *progress)
@@ -37,6 +57,9 @@ dispatch(struct service *s, struct caller *caller, const struct secrets_request 
 		return status_serve(s, caller, out, progress);
 	case SECRETS_REFRESH:
 		refresh_serve(s, caller, out);
+		return SERVE_DONE;
+	case SECRETS_TRACE:
+		serve_trace(s, caller, q->after, out);
 		return SERVE_DONE;
 	case SERVICE_GET_INFO:
 		secrets_write_info(out, CONND_VERSION);
@@ -71,6 +94,7 @@ serve_call(struct service *s, struct caller *caller, char *frame, size_t len, st
 	const char *why;
 
 	tally_begin(&s->tally);
+	trace_begin(s->trace);
 	if (envelope_call((struct span){ frame, len }, &call, &why) < 0) {
 		log_debug("not varlink", LOG_INT("uid", caller->uid), LOG_INT("pid", caller->pid),
 		    LOG_STR("reason", why));
@@ -81,6 +105,7 @@ serve_call(struct service *s, struct caller *caller, char *frame, size_t len, st
 		serve_oneway(s, caller, v, &q);
 		return SERVE_DONE;
 	}
+	q.trace = call.trace;
 	if (v == SECRETS_OK)
 		return dispatch(s, caller, &q, out, progress);
 	secrets_write_refusal(out, v, &call, parameter);

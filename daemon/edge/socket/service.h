@@ -17,6 +17,7 @@
 #include "edge/socket/caller.h"
 #include "edge/socket/denials.h"
 #include "edge/socket/tally.h"
+#include "edge/socket/trace.h"
 
 #define SERVICE_RETRY_MS 1000 /* in an Overloaded response */
 
@@ -37,6 +38,7 @@ struct service {
 	void *env;
 	struct denials *denials; /* of the connections; NULL: none are logged */
 	struct tally tally;
+	struct trace *trace; /* the last lookups; NULL: none are kept */
 };
 
 /* How a request ended, or what it left behind. */
