@@ -19,6 +19,7 @@
 #include "base/attr.h"
 #include "base/base.h"
 #include "base/mem.h"
+#include "core/retry_after.h"
 #include "edge/upstream/fetch.h"
 #include "edge/upstream/libcurl.h"
 #include "tests/unit/check.h"
@@ -313,7 +314,7 @@ retry_after_is_read_with_care(void **state)
 	} rows[] = {
 		{ "7", 7000 },
 		{ "0", 0 },
-		{ "99999999", 86400000 },
+		{ "99999999", RETRY_AFTER_MAX_CAP_MS },
 		{ "Thu, 01 Jan 1998 00:00:00 GMT", 0 },
 		{ "soon", 0 },
 		{ "-5", 0 },

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "core/retry_after.h"
 
 /* libcurl's own time-out has the better reason, so it must come first. */
-#define DEADLINE_SLACK_MS  1000
-#define RETRY_AFTER_MAX_MS 86400000
+#define DEADLINE_SLACK_MS 1000
 
 /* --- the end of a fetch ------------------------------------------------------------------- */
 
@@ -96,10 +96,11 @@ fetch_end(struct fetch *f, CURLcode code)
 	(void)libcurl.easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &content_type);
 	r.status = (int)status;
 	r.content_type = content_type;
-	if (retry_after_s > 0) /* negative for a date in the past */
-		r.retry_after_ms = retry_after_s < RETRY_AFTER_MAX_MS / 1000
+	/* A date in the past reads as a negative time; newer versions of libcurl cap at six hours. */
+	if (retry_after_s > 0)
+		r.retry_after_ms = retry_after_s < RETRY_AFTER_MAX_CAP_MS / 1000
 				       ? (int64_t)retry_after_s * 1000
-				       : RETRY_AFTER_MAX_MS;
+				       : RETRY_AFTER_MAX_CAP_MS;
 	r.etag = *f->head.etag ? f->head.etag : NULL;
 	f->body.coding = f->head.coding;
 	r.body = &f->body;
