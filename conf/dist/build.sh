@@ -11,7 +11,9 @@ export SOURCE_DATE_EPOCH
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 rm -f "$out"/*.whl "$out"/*.tar.gz "$out"/*.spdx.json "$out"/SHA256SUMS
 (cd python-shim && "$python" -m hatchling build -d "$out" >/dev/null 2>&1)
-"$python" conf/dist/sbom.py "$version" "$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)" "$out" >"$out/connd-$version.spdx.json"
-.venvs/dev/bin/pyspdxtools -i "$out/connd-$version.spdx.json"
+created=$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)
+sbom=$out/connd-$version.spdx.json
+"$python" conf/dist/sbom.py "$version" "$created" "$out" >"$sbom"
+.venvs/dev/bin/pyspdxtools -i "$sbom"
 (cd "$out" && sha256sum -- * >SHA256SUMS)
 ls -l "$out"

@@ -4,10 +4,10 @@
 
 usage: conf/dist/sbom.py VERSION CREATED DIR >sbom.spdx.json
 
-Every Debian package in DIR is unpacked; of each program in it, the libraries that the dynamic linker
-loads (NEEDED) and those that the program loads itself (a "libX.so.N" among its strings) are looked up
-in this machine's package database. A library that no installed package owns ends the run: the document
-would be incomplete. CREATED is an ISO 8601 time in UTC, so that the same release gives the same bytes.
+Every Debian package in DIR is unpacked. The libraries that its programs are linked with (NEEDED), or
+load by name (a "libX.so.N" among their strings), are looked up in this machine's package database. A
+library that no installed package owns ends the run: the document would be incomplete. CREATED is an
+ISO 8601 time in UTC, so that the same release gives the same bytes.
 """
 
 from __future__ import annotations

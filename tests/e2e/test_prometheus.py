@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""conf/prometheus with the real programs: Prometheus scrapes connd and connd-manager, loads the alert
-rules, and knows every metric that a rule or a panel of the dashboard names."""
+"""conf/prometheus with the real programs: Prometheus scrapes connd and connd-manager, loads the
+alert rules, and knows every metric that a rule or a panel of the dashboard names."""
 
 from __future__ import annotations
 
@@ -153,7 +153,8 @@ def test_prometheus_scrapes_both_and_knows_every_metric(server: tuple[Server, Ma
     }
     assert loaded == {rule["alert"] for rule in rules()}
     manager.stop()
-    eventually(
-        lambda: any(a["labels"]["alertname"] == "ConndOffline" for a in prometheus.get("alerts")["alerts"]),
-        "the alert is pending", PATIENCE * 2,
-    )  # fmt: skip
+
+    def pending() -> set[str]:
+        return {alert["labels"]["alertname"] for alert in prometheus.get("alerts")["alerts"]}
+
+    eventually(lambda: "ConndOffline" in pending(), "the alert is pending", PATIENCE * 2)

@@ -96,7 +96,7 @@ fetch_end(struct fetch *f, CURLcode code)
 	(void)libcurl.easy_getinfo(f->easy, CURLINFO_CONTENT_TYPE, &content_type);
 	r.status = (int)status;
 	r.content_type = content_type;
-	/* A date in the past reads as a negative time; newer versions of libcurl cap at six hours. */
+	/* Negative for a date in the past; newer versions of libcurl cap it at six hours. */
 	if (retry_after_s > 0)
 		r.retry_after_ms = retry_after_s < RETRY_AFTER_MAX_CAP_MS / 1000
 				       ? (int64_t)retry_after_s * 1000

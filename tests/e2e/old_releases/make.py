@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """usage: make.py TREE OUT.tar.gz
 
-Packs what the release that is built in TREE leaves on a worker: the configuration, the snapshot with
-its key and stamp, the shim; and what its connd answered. test_old_releases.py hands that to the
+Packs what the release that is built in TREE leaves on a worker: the configuration, the snapshot
+with its key and stamp, the shim; and what its connd answered. test_old_releases.py hands that to the
 programs of today. To be run once for each release, on its own tree. What its manager leaves is in
 old_databases.
 """
