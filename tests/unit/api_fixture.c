@@ -110,10 +110,10 @@ dial(struct api_fixture *f)
 	return fd;
 }
 
-/* Neither request nor response is in memory of base/mem: a test may let that fail. */
+/* The buffers here do not use base/mem, because a test may make that fail. */
 static char request[4 << 20], response[8 << 20];
 
-/* Appends text to the request, with the ids that $o and so on stand for. */
+/* Appends text to the request, and replaces $o and so on by ids. */
 static size_t
 write_text(struct api_fixture *f, size_t at, const char *text)
 {
@@ -161,7 +161,7 @@ write_request(
 static void
 turn(struct api_fixture *f)
 {
-	/* ONCE, too: without memory to read into, libevent would go on by itself. */
+	/* ONCE, too: without memory to read into, libevent would loop. */
 	assert_true(event_base_loop(f->base, EVLOOP_ONCE | EVLOOP_NONBLOCK) >= 0);
 }
 
@@ -172,14 +172,14 @@ send_request(struct api_fixture *f, int fd, size_t n)
 		ssize_t r = send(fd, request + sent, n - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (r < 0 && errno != EAGAIN)
-			return; /* refused at its head: there may be a response */
+			return; /* refused after its head: there may be a response */
 		sent += r > 0 ? (size_t)r : 0;
 		if (sent < n)
 			turn(f);
 	}
 }
 
-/* Until the server ends the connection. Returns the length. */
+/* Reads until the server closes the connection. Returns the length. */
 static size_t
 receive(struct api_fixture *f, int fd)
 {
@@ -203,7 +203,7 @@ receive(struct api_fixture *f, int fd)
 	return n;
 }
 
-/* Takes the chunks of a body together, in its own place. */
+/* Joins the chunks of a body in place. */
 static void
 join_chunks(char *body)
 {

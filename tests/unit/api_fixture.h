@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The manager's API in process: a real store in a directory of its own, a real server on a port of
- * the loopback, and one client that makes whole requests. For the tests of the API's handlers.
+ * The manager's API in process: a real store in its own directory, a real server on a loopback
+ * port, and a client that sends complete requests. For the tests of the API's handlers.
  */
 #pragma once
 
@@ -22,23 +22,23 @@ struct api_fixture {
 	struct api *api;
 	struct http_server *http;
 	struct id org, ws, dep[2], project;
-	/* A token of the organization's OWNER, sent unless another one is given. */
+	/* A token of an OWNER of the organization, sent by default. */
 	struct buf owner;
-	/* The client ends a connection that is silent so long; 0: that is a failure. */
+	/* The client closes a connection that is silent for this long; 0: the test fails. */
 	int64_t give_up_ms;
 	int status;              /* of the last response */
-	const char *head, *body; /* of it, each ending with a NUL; head: the field lines */
+	const char *head, *body; /* of the response, with a NUL each; head: the field lines */
 };
 
 /* For cmocka's setup and teardown. */
 int api_set_up(void **state);
 int api_tear_down(void **state);
 
-/* A token with this role at a place; the text is appended to out. */
+/* Creates a token with this role for a place. Appends its text to out. */
 void api_token(
     struct api_fixture *f, enum scope scope, const struct id *id, enum role role, struct buf *out);
 
-/* What differs from a request of the OWNER's without a body. */
+/* The differences from a request of the OWNER without a body. */
 struct api_ask {
 	const char *token;  /* NULL: the owner's */
 	const char *fields; /* more header fields, each ending with CRLF; NULL: none */
@@ -53,7 +53,7 @@ int api_call(
     struct api_fixture *f, const char *method, const char *path, const struct api_ask *ask);
 #define API(f, method, path, ...) api_call((f), (method), (path), &(struct api_ask){ __VA_ARGS__ })
 
-/* The same in two steps: sends the request on a connection of its own, which is returned; */
+/* The same in two steps: sends the request on a new connection, which is returned; */
 int api_begin(
     struct api_fixture *f, const char *method, const char *path, const struct api_ask *ask);
 /* waits for its response, and closes the connection. */
@@ -63,7 +63,7 @@ int api_end(struct api_fixture *f, int fd);
 /* Runs the loop n times without waiting. */
 void api_turns(struct api_fixture *f, int n);
 
-/* The first string member of this name in the last body, copied to out; "" when it has none. */
+/* Copies the first string member of this name in the last body to out; "" if there is none. */
 void api_string(struct api_fixture *f, const char *name, char *out, size_t size);
-/* A header field of the last response (name with its colon), or "". */
+/* Returns a header field of the last response (name with its colon), or "". */
 const char *api_field(struct api_fixture *f, const char *name);

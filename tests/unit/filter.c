@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Linked into every unit test: $TEST_FILTER runs the tests whose names match it (* and ?). */
+/* Linked into every unit test: $TEST_FILTER selects the tests to run by name (* and ?). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -10,11 +10,11 @@
 #include <cmocka.h>
 
 #ifdef __SANITIZE_ADDRESS__
-#define LOCKED " dd" /* its mlock() does nothing */
+#define LOCKED " dd" /* mlock() of a sanitizer does nothing */
 #else
 #define LOCKED " lo"
 #endif
-#define LARGEST (256UL * 1024 * 1024) /* a sanitizer's own are larger */
+#define LARGEST (256UL * 1024 * 1024) /* mappings of a sanitizer are larger */
 
 void
 secret_turn(uint8_t out[static SECRET_SIZE], const void *secret)
@@ -25,7 +25,7 @@ secret_turn(uint8_t out[static SECRET_SIZE], const void *secret)
 		out[i] = from[i] ^ 0xff;
 }
 
-/* How often it begins between two addresses. Looks where a sanitizer would not. */
+/* Counts its occurrences between two addresses. Reads memory that a sanitizer forbids. */
 static size_t __attribute__((no_sanitize("address", "undefined")))
 count_in(const uint8_t *from, const uint8_t *to, const uint8_t turned[static SECRET_SIZE])
 {

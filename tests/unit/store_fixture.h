@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A store with an organization, two Workspaces and four Deployments, and short forms of what tests
- * ask of it. Every function fails the test when its step fails, unless it returns the store's
+ * A store with an organization, two Workspaces and four Deployments, and short forms of the calls
+ * that tests make. A function fails the test if its step fails, unless it returns the store's
  * result.
  */
 #pragma once
@@ -30,14 +30,14 @@ struct fixture {
 	struct keys *keys;
 	struct store *s;
 	struct id org, ws, ws2, dep[3], far; /* far: in the second Workspace */
-	struct id project;                   /* made by tests that want one */
+	struct id project;                   /* created by the tests that need one */
 	struct store_holder *h;
 	struct store_event events[64];
 	size_t n_events;
-	int64_t numbers[9]; /* as moved() saw them last */
+	int64_t numbers[9]; /* at the last call of moved() */
 };
 
-/* cmocka's: of the group, of each test. */
+/* For cmocka: of the group, of each test. */
 int store_start(void **state);
 int store_set_up(void **state);
 int store_tear_down(void **state);
@@ -47,7 +47,7 @@ void reopen(struct fixture *f);
 /* For store_watch(): appends to f->events. */
 void on_event(void *arg, const struct store_event *e);
 
-/* A test leaves members out of its requests on purpose. */
+/* Tests leave out members of requests on purpose. */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 struct given {
@@ -62,7 +62,7 @@ struct given {
 	bool auto_link_projects;
 };
 
-/* Creates or updates. expect: of an update, may be NULL. */
+/* Creates or updates. expect: the expected state for an update, or NULL. */
 int ask(struct fixture *f, const struct given *g, struct id *id, bool update,
     const struct store_version *expect, struct store_fault *fault);
 #define CREATE(f, id, ...)                                                                         \
@@ -71,7 +71,7 @@ int ask(struct fixture *f, const struct given *g, struct id *id, bool update,
 	ask((f), &(struct given){ __VA_ARGS__ }, (id), true, NULL, &(struct store_fault){ 0 })
 void get(struct fixture *f, const struct id *id, struct store_object *o);
 
-/* The rows of a query as "key=value key=value ..."; a linked row's key has a '>' before it. */
+/* Returns the rows of a query as "key=value key=value ..."; '>' marks a linked row. */
 void assert_list(
     struct fixture *f, const struct store_query *q, int64_t want_total, const char *want);
 #define VIEW(d)                                                                                    \
@@ -83,12 +83,12 @@ struct store_version version_of(
 int64_t number_of(
     struct fixture *f, enum scope scope, struct id id, unsigned types, bool whole_workspace);
 /*
- * The view numbers that moved since the last call, as letters: O organization, W its first
- * Workspace, w that with its Deployments, abc variables of dep[0..2], A connections of dep[0], X
- * the second Workspace, f far.
+ * Returns the views whose numbers have changed since the last call, as letters: O organization, W
+ * its first Workspace, w that with its Deployments, abc variables of dep[0..2], A connections of
+ * dep[0], X the second Workspace, f far.
  */
 const char *moved(struct fixture *f);
 
-/* The audit log, newest first, as "ACTION key version[+ if restorable] fields actor; ...". */
+/* Returns the audit log, newest first: "ACTION key version[+ if restorable] fields actor; ...". */
 void assert_audit(struct fixture *f, const struct id *subject, const char *want);
 int note_audit(void *arg, const struct store_audit *a); /* one such line; arg is a struct buf */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where the objects of a test live. */
+/* The places of a test's objects. */
 #pragma once
 
 #include "manager/store/store.h"
 
-/* An organization (parent: an empty id), Workspace, Deployment or project that must come to be. */
+/* Creates an organization (parent: an empty id), Workspace, Deployment or project. */
 struct id test_place(struct store *s, enum scope scope, const struct id *parent, const char *name);

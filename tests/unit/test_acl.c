@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* core/acl: who may ask for what. */
+/* core/acl: which caller may read which key. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,13 +83,13 @@ first_match_wins_and_no_match_is_no(void **state)
 		{ { "+uid:1001 conn:a*" }, &bob, KIND_CONNECTION, "ab", true },
 		{ { "+uid:1001 conn:a*" }, &alice, KIND_CONNECTION, "ab", false },
 		{ { "+gid:1001" }, &bob, KIND_CONNECTION, "x", true }, /* the main group */
-		{ { "+gid:7" }, &bob, KIND_CONNECTION, "x", true },    /* a further one */
+		{ { "+gid:7" }, &bob, KIND_CONNECTION, "x", true },    /* a supplementary group */
 		{ { "+group:airflow" }, &bob, KIND_CONNECTION, "x", true },
 		{ { "+group:airflow" }, &alice, KIND_CONNECTION, "x", false },
 		{ { "+  user:alice \t conn:x  " }, &alice, KIND_CONNECTION, "x", true },
 		/*
-		 * A team's glob does not allow what another team spells as well; it still denies
-		 * it.
+		 * A team's glob does not allow a key that can belong to another team as well; it
+		 * still denies it.
 		 */
 		{ { "+conn:red___*" }, &bob, KIND_CONNECTION, "red___x", true },
 		{ { "+conn:red___*" }, &bob, KIND_CONNECTION, "red____x", false },
@@ -193,7 +193,7 @@ what_makes_no_sense_is_refused_with_a_sentence(void **state)
 		if (!strstr(why, rows[i].says))
 			fail_msg("\"%s\" said: %s", rows[i].text, why);
 	}
-	assert_true(acl_is_empty(a)); /* none of them left a trace */
+	assert_true(acl_is_empty(a)); /* no refused rule was added */
 	acl_free(a);
 }
 
@@ -256,7 +256,7 @@ admin_rules_name_administrators_and_nothing_else(void **state)
 	assert_true(acl_has_admins(a));
 	assert_true(acl_is_admin(a, &bob));
 	assert_false(acl_is_admin(a, &alice));
-	/* No key is opened or closed by them. */
+	/* They do not change access to any key. */
 	assert_true(acl_is_empty(a));
 	assert_int_equal(acl_cost(a), 0);
 	assert_true(acl_allows(a, &alice, KIND_CONNECTION, span_of("x")));

@@ -20,7 +20,7 @@
 #define CONN      "\"objectType\":\"CONNECTION\",\"objectKey\":\"c\""
 #define WAREHOUSE "\"connection\":{\"type\":\"postgres\",\"host\":\"db\",\"password\":\"hunter2\"}"
 
-/* Where an object is, and below it. */
+/* The path of an object, and paths below it. */
 static char path[256];
 
 static const char *
@@ -218,7 +218,7 @@ what_refers_to_nothing_is_named(void **state)
 	}
 }
 
-/* The n-th allocation of a request and all behind it fail: it is refused, nothing is lost. */
+/* The n-th allocation of a request and all later ones fail: it is refused, and nothing is lost. */
 static void
 requests_survive_without_memory(void **state)
 {

@@ -145,7 +145,7 @@ a_token_sees_and_changes_what_it_covers(void **state)
 	assert_int_equal(API(f, "GET", ORG "/deployments", .token = buf_str(&member)), 200);
 	assert_has(f, "\"totalCount\":1");
 	assert_int_equal(API(f, "GET", ORG "/deployments/$e", .token = buf_str(&member)), 404);
-	/* It must be able to name the Workspace it is in. */
+	/* A Deployment's token must be able to read its Workspace. */
 	assert_int_equal(API(f, "GET", ORG "/workspaces/$w", .token = buf_str(&member)), 200);
 	assert_int_equal(API(f, "POST", ORG "/deployments/$d", .token = buf_str(&member),
 			     .body = "{\"name\":\"x\"}"),

@@ -52,7 +52,10 @@ a_token_lives_from_create_to_revocation(void **state)
 	api_string(f, "token", renewed, sizeof renewed);
 	assert_string_not_equal(renewed_id, id);
 	assert_int_equal(API(f, "GET", below("self"), .token = renewed), 200);
-	/* A token may not manage others; it may end itself, and its renewals go with it. */
+	/*
+	 * Such a token may not manage others. It may revoke itself, which revokes its renewals,
+	 * too.
+	 */
 	assert_int_equal(API(f, "GET", TOKENS, .token = text), 403);
 	assert_int_equal(API(f, "DELETE", below("self"), .token = text), 204);
 	assert_int_equal(API(f, "GET", below("self"), .token = text), 401);

@@ -17,7 +17,7 @@
 #include "tests/unit/api_fixture.h"
 
 #define OBJECTS "/v1/organizations/$o/environment-objects"
-#define TURNS   20 /* of the loop: enough for any request that does not wait */
+#define TURNS   20 /* turns of the loop: enough for any request that does not wait */
 
 static bool
 has_response(int fd)
@@ -51,7 +51,7 @@ a_request_above_the_rate_waits_and_a_stop_serves_it(void **state)
 		assert_int_equal(api_end(f, waiting[i]), 200);
 }
 
-/* The first five may wait; of so many the last one is refused, however slow this machine is. */
+/* The first five may wait. Of so many, the last one is refused, even on a slow machine. */
 static void
 one_that_would_wait_too_long_is_refused(void **state)
 {
@@ -88,7 +88,7 @@ a_token_that_is_revoked_while_it_waits_is_refused(void **state)
 	assert_int_equal(api_end(f, waiting), 401);
 }
 
-/* The first round leaves libevent and SQLite with what they keep. */
+/* In the first round libevent and SQLite allocate memory that they keep. */
 static void
 a_client_that_goes_gives_its_memory_back(void **state)
 {
@@ -110,7 +110,7 @@ a_client_that_goes_gives_its_memory_back(void **state)
 	assert_int_equal(mem_live(), live);
 }
 
-/* All of them come in one turn of the loop: the first is served, the others in later turns. */
+/* All arrive in one turn of the loop: the first is served, the others in later turns. */
 static void
 lists_take_turns_and_each_is_served(void **state)
 {

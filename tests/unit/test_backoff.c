@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* core/backoff: how long a retry waits, at both ends of the jitter. */
+/* core/backoff: retry delays, at both ends of the jitter. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,7 +37,7 @@ delays_grow_up_to_the_cap(void **state)
 	for (size_t i = 0; i < N_ELEMENTS(want); i++)
 		assert_int_equal(backoff_next(&b, BACKOFF_CAP_MS, highest, NULL), want[i]);
 	assert_int_equal(backoff_next(&b, BACKOFF_CAP_MS, lowest, NULL), BACKOFF_BASE_MS);
-	/* The next one's range follows from the last delay, not from the number of failures. */
+	/* The range of the next delay depends on the last delay, not on the number of failures. */
 	assert_int_equal(backoff_next(&b, BACKOFF_CAP_MS, highest, NULL), 3000);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base: memory that is wiped, buffers with caps, the arena, hashes, sealing, secret files. */
+/* base: wiped memory, buffers with a cap, the arena, hashes, sealing, secret files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@
 #include "base/seal.h"
 #include "base/utf8.h"
 
-/* This program is linked with --wrap=free: every block on its way back to libc passes here. */
+/* This program is linked with --wrap=free, so every freed block passes through here. */
 void __real_free(void *p);
 void __wrap_free(void *p);
 
@@ -117,10 +117,10 @@ buffer_stops_at_its_cap_and_the_failure_sticks(void **state)
 	buf_addc(&b, 'x');
 	assert_int_equal(buf_error(&b), -EMSGSIZE);
 	buf_consume(&b, 4);
-	buf_adds(&b, "y"); /* would fit now, but the text has a hole */
+	buf_adds(&b, "y"); /* would fit, but the error is sticky: a piece is missing */
 	assert_int_equal(buf_error(&b), -EMSGSIZE);
 	assert_string_equal(buf_str(&b), "456789");
-	assert_memory_equal(b.data + b.len, "\0\0\0\0\0", 5); /* nothing of it stays behind */
+	assert_memory_equal(b.data + b.len, "\0\0\0\0\0", 5); /* the freed bytes are wiped */
 	assert_null(buf_take(&b, &len));
 	buf_reset(&b);
 	buf_addf(&b, "%d-%s", 42, "ab");
@@ -310,7 +310,7 @@ sealed_arena_is_read_only_and_not_inherited(void **state)
 	assert_int_equal(arena_seal(a), 0);
 	assert_null(arena_alloc(a, 1, 1));
 	assert_int_equal(p[4999], 'x');
-	assert_true(dies_writing(p)); /* the child, which has not inherited it */
+	assert_true(dies_writing(p)); /* the child has not inherited it */
 	zero = open("/dev/zero", O_RDONLY);
 	assert_true(zero >= 0);
 	assert_int_equal(read(zero, p, 1), -1);
@@ -424,7 +424,7 @@ key_files_are_refused_when_others_may_read_them(void **state)
 	snprintf(path, sizeof path, "%s/key", dir);
 	assert_int_equal(read_key_of(path, hex, 0600, key), 0);
 	assert_int_equal(key[31], 0x1f);
-	assert_int_equal(read_key_of(path, hex, 0440, key), 0); /* as systemd gives credentials */
+	assert_int_equal(read_key_of(path, hex, 0440, key), 0); /* as systemd creates credentials */
 	for (mode_t mode = 0601; mode <= 0604; mode = (mode - 0600) * 2 + 0600)
 		assert_int_equal(read_key_of(path, hex, mode, key), -EACCES);
 	assert_int_equal(read_key_of(path, hex, 0620, key), -EACCES);

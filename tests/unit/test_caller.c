@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* edge/socket/caller: every permission, from both sides and when it cannot be told. */
+/* edge/socket/caller: every permission, granted, denied, and when it cannot be determined. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Command lines read by a table, and the tables of the programs themselves. */
+/* base/cli: reading command lines by a table, and the tables of the programs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -248,7 +248,7 @@ help_is_wrapped_and_complete(void **state)
 
 static const struct cli_program *const programs[] = { &program, &unnamed, &ctl_program };
 
-/* Also: an option that takes a value with one verb and none with another could not be read. */
+/* An option that takes a value with one verb and none with another could not be parsed. */
 static void
 check_option(const struct cli_program *p, const struct cli_verb *v, const struct cli_option *o)
 {

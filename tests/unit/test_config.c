@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* core/config: what a file and the environment say, and what is refused with which words. */
+/* core/config: options from the file and the environment, and the errors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@
 #define DAY ((int64_t)24 * 60 * 60 * 1000)
 
 static char *const no_env[] = { NULL };
-static char warning[1024]; /* of the text read last, one a line */
+static char warning[1024]; /* of the text read last, one per line */
 
 static int
 read_bytes(struct config **out, struct span text, char *const *env, char *why)
@@ -589,7 +589,7 @@ test_a_reload_names_the_option_it_cannot_change(void **state)
 {
 	static const struct {
 		const char *from, *to, *want;
-		bool restart; /* SIGUSR2 cannot change it either */
+		bool restart; /* a re-execution cannot change it either */
 	} rows[] = {
 		{ "organization = org", "organization = other", "[manager] organization", false },
 		{ "deployment = dep", "deployment = other", "[manager] deployment", false },
@@ -623,7 +623,7 @@ test_a_reload_names_the_option_it_cannot_change(void **state)
 	}
 }
 
-/* A value that differs from the one of GOOD; NULL: the option is never compared. */
+/* A value different from that in GOOD; NULL: the option is not compared. */
 static const char *
 another_value(const struct option *o)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What connctl's HTTP client leaves in memory: nothing, since its libraries' blocks are ours to
- * wipe.
+ * connctl's HTTP client leaves no secrets in memory: its libraries use our allocator, which wipes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,7 +22,7 @@ blocks_of_openssl_come_from_base_mem(void **state)
 	char *bytes;
 
 	(void)state;
-	/* Not where libcurl brings libssh, which uses OpenSSL before main(). */
+	/* Skipped if libcurl links libssh, which uses OpenSSL before main(). */
 	CRYPTO_get_mem_functions(&in_use, NULL, NULL);
 	if (in_use != mem_alloc_at)
 		skip();
@@ -59,7 +58,7 @@ main(void)
 		cmocka_unit_test(blocks_of_libcurl_come_from_base_mem),
 	};
 
-	/* As in connctl: before anything else uses them. */
+	/* As in connctl: before anything else uses the libraries. */
 	if (http_start_libraries() < 0)
 		return 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);

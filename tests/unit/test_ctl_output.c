@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What connctl prints: masking, and making foreign text harmless. */
+/* ctl/output: masking secrets, and escaping text from outside. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +31,7 @@ secrets_are_masked_and_the_rest_is_as_it_was(void **state)
 		/* A name written with escapes is the same name. */
 		{ "{\"p\\u0061ssword\":\"secret\"}", "{\"p\\u0061ssword\":\"***\"}" },
 		{ "{\"ext\\u0072a\":{\"k\":\"secret\"}}", "{\"ext\\u0072a\":{\"k\":\"***\"}}" },
-		/* What nobody said to be harmless is not shown. */
+		/* Members that are not known to be public are masked. */
 		{ "{\"private_key\":\"secret\"}", "{\"private_key\":\"***\"}" },
 	};
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * edge/socket/denials: what of denied requests is logged. stderr goes to a file, time is the
- * test's.
+ * edge/socket/denials: which denied requests are logged. stderr goes to a file; the clock is fake.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +48,7 @@ tear_down(void **state)
 	return 0;
 }
 
-/* The lines logged so far that hold `text`. */
+/* Counts the log lines so far that contain `text`. */
 static int
 lines(const char *text)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* edge/disk on a real loop and a real directory, with system calls that fail when told. */
+/* edge/disk on a real loop and a real directory, with system calls that fail on request. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -24,11 +24,11 @@
 #include "edge/disk/disk.h"
 #include "tests/unit/check.h"
 
-/* --- system calls, as the disk thread sees them ------------------------------------------ */
+/* --- system calls of the disk thread ----------------------------------------------------- */
 
 static struct {
-	bool in_pieces; /* write() takes few bytes, and is interrupted before each time */
-	ssize_t room;   /* bytes until write() fails; < 0: no end */
+	bool in_pieces; /* write() takes few bytes, and is interrupted before each call */
+	ssize_t room;   /* bytes until write() fails; < 0: never */
 	int write_error, rename_error, link_error;
 	int fsync_error[2]; /* of the next file, of the next directory */
 	bool stops;         /* the first fsync waits for `go` */
@@ -254,7 +254,7 @@ short_and_interrupted_writes_make_a_whole_file(void **state)
 	check_file(w, "", text);
 }
 
-/* Whatever fails before the new name: the old file as it was, and nothing else. */
+/* Any failure before the rename leaves the old file unchanged, and no other file. */
 static void
 the_old_one_stays(struct world *w, int error)
 {
@@ -283,7 +283,7 @@ what_fails_leaves_the_old_one(void **state)
 		the_old_one_stays(w, ENOSPC);
 	}
 	fault.room = 3;
-	fault.write_error = 0; /* nothing written, and no error either */
+	fault.write_error = 0; /* write() returns 0 */
 	the_old_one_stays(w, EIO);
 	fault.room = 3;
 	fault.write_error = EDQUOT;
@@ -332,14 +332,14 @@ what_a_crash_left_is_in_nobodys_way(void **state)
 	assert_int_equal(chmod(tmp, 0666), 0);
 	assert_int_equal(put(w, "one"), 0);
 	check_file(w, "", "one");
-	/* What can not be removed is an error, not a place to write to. */
+	/* An old temporary file that cannot be removed is an error; it is not written to. */
 	assert_int_equal(mkdir(tmp, 0700), 0);
 	assert_int_equal(put(w, "two"), -EEXIST);
 	check_file(w, "", "one");
 	assert_int_equal(rmdir(tmp), 0);
 }
 
-/* Lets the thread begin with `text`, and holds it at the disk. */
+/* Lets the thread start writing `text`, and blocks it there. */
 static void
 hold_with(struct world *w, const char *text)
 {
@@ -362,7 +362,7 @@ while_the_disk_is_busy_only_the_newest_waits(void **state)
 	(void)sem_post(&go);
 	while (w->n[DISK_STAMP] < 1)
 		await(w, 1);
-	assert_in_range(w->n[DISK_CONTENT], 1, 2); /* two outcomes may be told as one */
+	assert_in_range(w->n[DISK_CONTENT], 1, 2); /* two outcomes may be reported as one */
 	check_file(w, "", "three");
 	check_file(w, ".prev", "one");
 	check_file(w, ".stamp", "of three");
@@ -426,7 +426,7 @@ try_path(struct world *w, const char *path)
 	return disk_new(&w->disk, w->loop, path, on_written, w);
 }
 
-/* No name is ever cut: a cut one would be somebody else's file, and unlinked. */
+/* Names are never truncated: a truncated name could be another file, which would be unlinked. */
 static void
 a_path_is_used_whole_or_refused(void **state)
 {

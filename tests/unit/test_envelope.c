@@ -36,9 +36,9 @@ calls_are_read(void **state)
 		{ "{\"method\":\"a.B\",\"io.connd.trace\":7}", "a.B", NULL, NULL, false, false },
 		{ "{\"method\":\"a.B\",\"org.x\":{\"y\":[]},\"org.x\":1}", "a.B", NULL, NULL, false,
 		    false },
-		/* Not a method's name, but a string: answered, not closed. */
+		/* Not a method name, but a string: gets an error response, not a close. */
 		{ "{\"method\":\"\"}", "", NULL, NULL, false, false },
-		/* A key that can not be is the handler's to refuse. */
+		/* The handler refuses an invalid key. */
 		{ "{\"method\":\"a.B\",\"parameters\":{\"k\":\"\\u0000\"}}", "a.B",
 		    "{\"k\":\"\\u0000\"}", NULL, false, false },
 	};

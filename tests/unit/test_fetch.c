@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * edge/upstream/fetch on a real loop and the real libcurl, from real servers; names are looked up
- * here.
+ * edge/upstream/fetch on a real loop and the real libcurl, against real servers. Name resolution is
+ * replaced.
  */
 #include <netdb.h>
 #include <setjmp.h>
@@ -27,7 +27,7 @@
 
 static atomic_int n_lookups, n_that_hear_signals;
 
-/* Exported: libcurl's calls come here too. */
+/* Exported, so that libcurl calls it, too. */
 __attribute__((visibility("default"))) int
 getaddrinfo(const char *restrict name, const char *restrict service,
     const struct addrinfo *restrict hints, struct addrinfo **restrict out)
@@ -59,9 +59,9 @@ struct world {
 	struct fetch *fetch;
 	struct fetch_request request;
 	struct later next;
-	int more; /* of the same, in a row */
+	int more; /* equal ones in a row */
 	char url[128];
-	/* What the server sends behind the head of a request, then `endless`. */
+	/* What the server sends after it has read a request, then `endless`. */
 	const char *response;
 	const char *endless; /* NULL: nothing */
 	char head[4096];     /* of the last request */
@@ -123,7 +123,7 @@ on_next(struct later *job)
 	assert_int_equal(upstream_fetch(w->upstream, &w->request, on_fetched, w, &w->fetch), 0);
 }
 
-static int64_t live_before; /* libcurl and OpenSSL keep some for good */
+static int64_t live_before; /* libcurl and OpenSSL keep some memory */
 
 static int
 set_up(void **state)
@@ -195,7 +195,7 @@ fetch_with(struct world *w, const struct fetch_request *more)
 
 /* --- tests -------------------------------------------------------------------------------- */
 
-/* A signal that one of its threads took at the end of a program would end the next one, too. */
+/* A signal delivered to a libcurl thread before exec would end the next program. */
 static void
 a_resolver_thread_blocks_signals(void **state)
 {
@@ -225,7 +225,7 @@ a_request_says_what_it_wants(void **state)
 	assert_int_equal(w->end, FETCH_ANSWERED);
 	assert_int_equal(w->status, 200);
 	assert_string_equal(w->etag, "\"1\"");
-	/* Not unpacked here: that is the worker's. */
+	/* Not unpacked here; the worker does that. */
 	assert_int_equal(w->body_n, 4);
 	assert_int_equal(w->coding, PAYLOAD_GZIP);
 }
@@ -280,7 +280,7 @@ a_body_that_is_not_wanted_is_not_kept(void **state)
 	assert_int_equal(w->body_n, 5);
 }
 
-/* libcurl keeps each line: without an end of ours it grows until the time-out. */
+/* libcurl keeps each line: without our limit, memory would grow until the time-out. */
 static void
 endless_heads_and_trailers_end_at_their_cap(void **state)
 {
@@ -348,7 +348,7 @@ say_nothing(CURLM *multi, curl_socket_t fd, int mask, int *running)
 	return CURLM_OK;
 }
 
-/* As after a moment without memory: it never reports an end, nor a time-out. */
+/* As after a failed allocation: libcurl reports neither an end nor a time-out. */
 static void
 a_fetch_ends_even_when_libcurl_says_nothing(void **state)
 {
@@ -429,7 +429,7 @@ a_unix_socket_of_our_own_user_is_asked(void **state)
 	struct unix_world u;
 
 	serve_at_socket(&u, w);
-	w->more = 2; /* on the connection that is kept */
+	w->more = 2; /* on the same connection */
 	fetch_with(
 	    w, &(struct fetch_request){ .url = "http://localhost/list", .socket_path = u.path });
 	if (w->end != FETCH_ANSWERED)
@@ -439,7 +439,7 @@ a_unix_socket_of_our_own_user_is_asked(void **state)
 	end_of_socket(&u, w);
 }
 
-/* Not a byte is sent: the token is in the first ones. Nor is the connection kept for the next. */
+/* No byte is sent, because the first ones contain the token; and the connection is not reused. */
 static void
 a_unix_socket_of_another_user_is_not_asked(void **state)
 {

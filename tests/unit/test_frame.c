@@ -59,7 +59,7 @@ one_byte_at_a_time_is_searched_once(void **state)
 	assert_int_equal(len, 6);
 	assert_int_equal(seen, 0);
 
-	/* What was said to be searched is not looked at again. */
+	/* Bytes that *seen covers are not searched again. */
 	seen = 2;
 	assert_int_equal(frame_cut("a\0b", 3, MAX, &seen, &len), FRAME_MORE);
 	assert_int_equal(seen, 3);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* core/generation: building, finding, listing, comparing, carrying withheld values. */
+/* core/generation: building, finding, listing, comparing, held values. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -104,7 +104,7 @@ what_does_not_belong_is_refused(void **state)
 	assert_null(generation_unref(NULL));
 }
 
-/* 10 000 connections of about 400 bytes: little more than their bytes, and each is found. */
+/* 10,000 connections of about 400 bytes: little overhead, and each is found. */
 static void
 ten_thousand_cost_little_more_than_their_bytes(void **state)
 {
@@ -265,14 +265,14 @@ a_withheld_record_keeps_the_value_held_before_with_its_time(void **state)
 
 	(void)state;
 	first = withheld_after(g, 500, 500);
-	generation_unref(g); /* nothing of the old one is needed any more */
+	generation_unref(g); /* the old generation is no longer needed */
 	assert_span(held_of(first)->text, "\"1\"");
 	assert_span(held_of(first)->key, "a");
 	assert_int_equal(held_of(first)->state, RECORD_VALUE);
 	assert_int_equal(held_of(first)->confirmed_ms, 500);
 	assert_int_equal(generation_count_state(first, RECORD_WITHHELD), 1);
 
-	second = withheld_after(first, 900, 500); /* still its own time, not 900 */
+	second = withheld_after(first, 900, 500); /* keeps its own time, not 900 */
 	assert_int_equal(held_of(second)->confirmed_ms, 500);
 	assert_true(generation_equal(first, second));
 	late = withheld_after(second, 900, 501);
@@ -378,7 +378,7 @@ order_of_arrival_does_not_matter_and_drops_are_counted(void **state)
 	}
 }
 
-/* Enough records that both tables grow; every allocation fails once. */
+/* Enough records to make both tables grow; every allocation fails once. */
 static int
 build_with_little_memory(const struct generation *from)
 {

@@ -40,7 +40,7 @@ static const struct row rows[] = {
 	{ "CONNECT www.example.com:80 HTTP/1.1\r\nHost: www.example.com\r\n\r\n", 501, 0, 0, 0, 0 },
 	{ "OPTIONS * HTTP/1.1\r\n" H "\r\n", 501, 0, 0, 0, 0 },
 	{ "OPTIONS http://www.example.org:8001 HTTP/1.1\r\n" H "\r\n", 0, "/", NULL, "", true },
-	/* A target has one reading: the query of an absolute form is not its path. */
+	/* The query of an absolute form is not part of its path. */
 	{ "GET http://any?x=/v1/a HTTP/1.1\r\n" H "\r\n", 0, "/", "x=/v1/a", "", true },
 	{ "GET http://x:80?/v1 HTTP/1.1\r\n" H "\r\n", 0, "/", "/v1", "", true },
 	{ "GET HTTPS://[::1]:8888/a/?b HTTP/1.1\r\n" H "\r\n", 0, "/a/", "b", "", true },
@@ -160,7 +160,7 @@ static const struct row rows[] = {
 	{ CHUNKED "0\r\nA\r\n\r\n", 400, 0, 0, 0, 0 },
 };
 
-/* What came of a text: the status, or one line that says all of a good request. */
+/* The result of parsing a text: the status of an error, or one line describing the request. */
 struct outcome {
 	int result;
 	int status;
@@ -343,7 +343,7 @@ pipelined_requests_come_one_at_a_time(void **state)
 	at += used;
 	assert_true(span_is(p.request.path, "/1"));
 	assert_true(span_is(p.request.body, "xy"));
-	/* It stays what it is until it was dealt with. */
+	/* The result stays the same until the caller has handled it. */
 	assert_int_equal(
 	    http_parser_feed(&p, text + at, sizeof text - 1 - at, &used), HTTP_PARSE_DONE);
 	assert_int_equal(used, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server on a real loop, with deadlines of some tens of milliseconds. */
+/* manager/http/server on a real loop, with deadlines of some tens of milliseconds. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ struct fixture {
 	struct http_server *server;
 	struct http_conn *held;
 	int n_gone, n_done, n_stopped, n_admitted, n_responded, last_status;
-	int pieces; /* that a stream has to give */
+	int pieces; /* bytes that a stream produces */
 	int fail_at;
 };
 
@@ -65,12 +65,12 @@ static void
 hold_long(struct http_conn *conn)
 {
 	if (http_conn_hold_long(conn, on_gone, NULL) == 0)
-		fx.held = conn; /* after another one gave way */
+		fx.held = conn; /* after another one was closed */
 	else
 		http_respond(conn, 503, NULL, "text/plain", SPAN_LITERAL("full"));
 }
 
-/* What a token would say, in a field of its own. */
+/* The token family, in a header field of the test. */
 static void
 identify(struct http_conn *conn)
 {
@@ -202,7 +202,7 @@ say(int fd, const char *text)
 	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 }
 
-/* Runs the loop until the client has read all there is and the end of it, or `until` is in it. */
+/* Runs the loop until the client has read to the end of the connection, or has read `until`. */
 static char *
 hear(int fd, const char *until)
 {
@@ -374,7 +374,7 @@ a_stream_that_fails_is_cut_so_that_it_shows(void **state)
 	assert_null(strstr(text, "\r\n0\r\n\r\n"));
 	assert_int_equal(fx.n_done, 1);
 	close(fd);
-	/* In its first piece there is still time to say so. */
+	/* An error in the first piece can still become an error response. */
 	fd = dial();
 	fx.pieces = 5;
 	say(fd, "GET /stream" H "\r\n");
@@ -405,7 +405,7 @@ a_held_call_is_answered_when_it_is_time(void **state)
 
 	(void)state;
 	say(fd, "GET /hold" H "\r\nPOST /echo" H "Content-Length: 4\r\n\r\nnext");
-	later = clock_boot_ms() + 200; /* longer than an idle connection may be */
+	later = clock_boot_ms() + 200; /* longer than a connection may be idle */
 	while (clock_boot_ms() < later || !fx.held)
 		(void)event_base_loop(fx.base, EVLOOP_NONBLOCK);
 	assert_int_equal(fx.n_gone, 0);
@@ -582,7 +582,7 @@ skip_head(int fd)
 	}
 }
 
-/* What the socket does not take at once comes behind it, in order, while others are served. */
+/* What the socket does not accept at once is sent later, in order, while others are served. */
 static void
 a_shared_answer_waits_for_who_is_slow(void **state)
 {
@@ -692,7 +692,7 @@ the_heaviest_family_gives_way_and_is_told(void **state)
 	assert_non_null(strstr(hear(heavy[0], NULL), "HTTP/1.1 503 "));
 	close(heavy[0]);
 	turns(5);
-	/* The one that has most gets no more, and nobody gives way for it. */
+	/* The caller with the most connections gets no more, and no other is closed for it. */
 	heavy[0] = dial();
 	say(heavy[0], "GET /hold" H "X-Family: heavy\r\n\r\n");
 	(void)hear(heavy[0], "HTTP/1.1 503 ");
@@ -724,7 +724,7 @@ a_new_client_gets_in_and_the_heaviest_caller_goes(void **state)
 	fd = dial();
 	say(fd, "POST /echo" H "Content-Length: 2\r\n\r\nhi");
 	(void)hear(fd, "hi");
-	assert_int_equal(fx.n_gone, 1); /* the idle ones of others stay, though they are idle */
+	assert_int_equal(fx.n_gone, 1); /* idle connections of others stay */
 	assert_non_null(strstr(hear(heavy[0], NULL), "HTTP/1.1 503 "));
 	assert_int_equal(http_server_connections(fx.server), 8);
 	close(fd);
@@ -788,13 +788,13 @@ a_withheld_response_is_sent_when_it_is_released(void **state)
 	http_conn_release(conn);
 	(void)hear(fd, "withheld");
 	run_until(&fx.n_responded, 2);
-	/* Or another one is sent in its place. */
+	/* Or another response is sent in its place. */
 	say(fd, "GET /withheld" H "\r\n");
 	turns(10);
 	http_conn_discard(fx.held);
 	http_respond(fx.held, 500, NULL, "text/plain", SPAN_LITERAL("instead"));
 	assert_null(strstr(hear(fd, "instead"), "withheld"));
-	/* Or its client goes. */
+	/* Or its client closes the connection. */
 	say(fd, "GET /withheld" H "\r\n");
 	turns(10);
 	assert_int_equal(fx.n_gone, 0);
@@ -803,7 +803,7 @@ a_withheld_response_is_sent_when_it_is_released(void **state)
 	close(fd);
 }
 
-/* The conversations above that have the most in them, with the n-th allocation failing. */
+/* The most complex exchanges above, with the n-th allocation failing. */
 static void
 memory_that_is_out_ends_connections_and_nothing_else(void **state)
 {

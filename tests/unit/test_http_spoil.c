@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client gets of a response that is to be spoiled. */
+/* manager/http: what a client receives of a response that fault injection damages. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,8 +31,8 @@ static struct {
 	enum http_spoil how;
 	int pieces, n_done;
 	char body[BODY_SIZE];
-	char text[8192]; /* what the client got, to the end of the connection */
-	int error;       /* how that ended; 0: in order */
+	char text[8192]; /* what the client received, to the end of the connection */
+	int error;       /* how the connection ended; 0: in order */
 } fx;
 
 static int
@@ -111,7 +111,7 @@ dial(void)
 	return fd;
 }
 
-/* Sends a request that would keep its connection, and reads to that connection's end. */
+/* Sends a request on a keep-alive connection, and reads to the end of the connection. */
 static const char *
 get(const char *path, enum http_spoil how)
 {
@@ -155,7 +155,7 @@ a_reset_connection_had_no_byte(void **state)
 	assert_int_equal(fx.error, ECONNRESET);
 }
 
-/* Whatever is wrong with the bytes, the head promises what a good response would have. */
+/* Whatever is wrong with the body, the head is that of a good response. */
 static void
 has_head_of(size_t length)
 {
@@ -192,7 +192,7 @@ a_dripping_body_comes_whole(void **state)
 	has_head_of(BODY_SIZE);
 }
 
-/* One piece is as good as the whole; its source is done with. */
+/* One piece suffices; then the source is released. */
 static void
 a_stream_is_spoiled_in_its_first_piece(void **state)
 {

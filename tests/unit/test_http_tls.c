@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificate and key from files, and what a client may speak. */
+/* manager/http/tls: certificate and key files, and the protocols that a client may use. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +27,7 @@
 #include "tests/unit/check.h"
 
 #define PATH_SIZE (TEST_DIR_SIZE + 32)
-#define TURNS     200 /* of both sides of a handshake: a dozen are needed */
+#define TURNS     200 /* steps of both sides of a handshake; a dozen are needed */
 
 static struct {
 	char dir[TEST_DIR_SIZE];
@@ -186,7 +186,7 @@ struct client {
 	int most;         /* version; 0: any */
 };
 
-/* True when the handshake is done; *alpn is what was agreed on. */
+/* True if the handshake succeeds; *alpn is the agreed protocol. */
 static bool
 shakes_hands(const struct client *want, const char **alpn)
 {
@@ -204,7 +204,7 @@ shakes_hands(const struct client *want, const char **alpn)
 	bev = tls_accept(t, fx.base, fds[0]);
 	assert_non_null(bev);
 	assert_int_equal(bufferevent_enable(bev, EV_READ | EV_WRITE), 0);
-	SSL_CTX_set_security_level(ctx, 0); /* of the client: it may offer what is old */
+	SSL_CTX_set_security_level(ctx, 0); /* of the client, so that it can offer old versions */
 	ssl = SSL_new(ctx);
 	assert_int_equal(SSL_set_fd(ssl, fds[1]), 1);
 	if (want->most)

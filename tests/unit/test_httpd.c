@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* edge/process/httpd: requests as clients and probes send them, and clients that only take room. */
+/* edge/process/httpd: requests of clients and probes, and clients that only hold connections. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -212,7 +212,8 @@ clients_that_stay_silent_keep_nobody_from_a_response(void **state)
 	say(fd, "GET /ok HTTP/1.1\r\n\r\n", 20);
 	read_all(w, fd, got, sizeof got);
 	assert_non_null(strstr(got, "\r\n\r\nok\n"));
-	assert_int_equal(recv(silent[0], got, 1, MSG_DONTWAIT), 0); /* it gave way */
+	assert_int_equal(
+	    recv(silent[0], got, 1, MSG_DONTWAIT), 0); /* it was closed for a new one */
 	assert_int_equal(recv(silent[MANY - 1], got, 1, MSG_DONTWAIT), -1);
 	for (int i = 0; i < MANY; i++)
 		close(silent[i]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Airflow's export files as connctl import reads them. */
+/* ctl/import/file: reading Airflow's export files. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

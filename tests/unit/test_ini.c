@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* core/config/ini: what each line of a text is. */
+/* core/config/ini: the kind of each line. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include "base/attr.h"
 #include "core/config/ini.h"
 
-/* All items of a text, as one text: "1[section] 2key=value 3+more 4!" (! is a bad line). */
+/* Returns all items of a text as one line: "1[section] 2key=value 3+more 4!" (!: a bad line). */
 static const char *
 items_of(struct span text)
 {

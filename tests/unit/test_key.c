@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base/key, core/kind, core/team: which texts are names, what is shown of others, whose they are.
+ * base/key, core/kind, core/team: which texts are keys, what is shown of others, and which team
+ * they belong to.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -143,7 +144,7 @@ a_teams_key_is_as_long_as_a_key_may_be_and_no_longer(void **state)
 	assert_null(own.p);
 }
 
-/* Every split of a text, tried one by one. */
+/* Tries every split of a text. */
 static size_t
 n_splits(const char *text, size_t n)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The key-encryption key: where it comes from, what its envelopes open as, how it is changed. */
+/* manager/store/keys: where the key comes from, opening its envelopes, and rotation. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -161,7 +161,7 @@ a_credential_or_a_named_file_is_used_instead(void **state)
 	credential = make(f);
 	assert_int_equal(open_text(credential, AD, &envelope), 0);
 	assert_false(is_there(f, "manager.key"));
-	/* It is not ours to change without saying which one comes. */
+	/* A key that is passed in cannot be rotated without the new one. */
 	assert_int_equal(keys_rotate(credential, NULL, f->why), -EINVAL);
 	assert_non_null(strstr(f->why, "--new-key-file"));
 	unsetenv("CREDENTIALS_DIRECTORY");
@@ -210,7 +210,10 @@ two_envelopes_of_a_text_share_nothing(void **state)
 	assert_memory_not_equal(
 	    a.data + 1 + KEYS_ID_SIZE, b.data + 1 + KEYS_ID_SIZE, a.len - 1 - KEYS_ID_SIZE);
 	assert_false(keys_is_first(span_of_buf(&a)));
-	/* What is of the present kind is not of the first, whatever its first byte says. */
+	/*
+	 * An envelope of the present format is not taken for one of the first, whatever its first
+	 * byte.
+	 */
 	a.data[0] = 1;
 	assert_true(keys_is_first(span_of_buf(&a)));
 	buf_reset(&b);
@@ -278,7 +281,7 @@ a_rotation_that_fails_is_undone(void **state)
 	buf_fini(&envelope);
 }
 
-/* However a rotation was cut short, the envelope of the state says which key is the one. */
+/* However a rotation was interrupted, the envelope of the state tells which key is valid. */
 static void
 what_was_cut_short_is_settled_by_an_envelope(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * edge/socket/listener, passed and socket_file: sockets that were passed (in a child, where
- * descriptors 3 and up are ours to choose), sockets of our own with their lock, a socket file that
- * goes, and a process that has no descriptor left.
+ * edge/socket/listener, passed and socket_file: sockets passed by the service manager (in a child,
+ * which can set descriptors 3 and up), sockets that connd makes, with their lock, a socket file
+ * that is removed, and a process without free descriptors.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,8 +37,8 @@ struct world {
 	struct listener *listener;
 	int accepted[8], n;
 	char why[LISTENER_WHY_SIZE];
-	char trouble[LISTENER_WHY_SIZE]; /* the sentence said last; "": none, or it is over */
-	int troubles;                    /* how often one was said */
+	char trouble[LISTENER_WHY_SIZE]; /* the last sentence; "": none, or the problem is over */
+	int troubles;                    /* number of sentences */
 };
 
 static int
@@ -151,9 +151,9 @@ loop_until(struct world *w, int n)
 	assert_int_equal(w->n, n);
 }
 
-/* --- passed sockets: what a child finds -------------------------------------------------- */
+/* --- passed sockets ---------------------------------------------------------------------- */
 
-/* Descriptors 3 and up become these, and the variables say so. For children only. */
+/* Sets descriptors 3 and up, and the environment variables. Only in a child. */
 static void
 pass(const int *fd, int n, const char *names, pid_t pid)
 {
@@ -172,7 +172,7 @@ pass(const int *fd, int n, const char *names, pid_t pid)
 		(void)setenv("LISTEN_FDNAMES", names, 1);
 }
 
-/* Runs it in a child; it returns 0 when all was so. */
+/* Runs fn in a child; it returns 0 on success. */
 static void
 in_child(struct world *w, int (*child)(struct world *w))
 {
@@ -288,7 +288,7 @@ a_path_that_was_ours_is_still_ours_in_the_next_program(void **state)
 	in_child(*state, child_of_itself);
 }
 
-/* Of a connd that had no lock yet. */
+/* As left by an older connd, which made no lock. */
 static int
 child_without_lock(struct world *w)
 {
@@ -366,7 +366,7 @@ a_path_is_bound_with_its_mode_and_removed_at_the_end(void **state)
 	assert_int_equal(begin(w), 0);
 	assert_int_equal(stat(w->path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0660);
-	/* What tools look for: the kernel knows it by the name at which clients find it. */
+	/* Tools such as ss show the socket by the path at which clients find it. */
 	assert_int_equal(
 	    getsockname(listener_shows(w->listener).socket, (struct sockaddr *)&a, &size), 0);
 	assert_string_equal(a.sun_path, w->path);
@@ -411,7 +411,7 @@ test_one_lock_has_one_holder(void **state)
 	fd = socket_file_lock(w->path, w->why);
 	assert_true(fd >= 0);
 	assert_true(socket_file_is_locked(w->path, fd));
-	assert_int_equal(unlink(lock), 0); /* as tmpfiles does with what looks old */
+	assert_int_equal(unlink(lock), 0); /* as systemd-tmpfiles does with old files */
 	assert_false(socket_file_is_locked(w->path, fd));
 	close(fd);
 }
@@ -431,7 +431,7 @@ test_a_lock_that_was_removed_is_taken_again(void **state)
 	assert_int_equal(w->troubles, 0);
 }
 
-/* --- a file that goes -------------------------------------------------------------------- */
+/* --- a removed socket file --------------------------------------------------------------- */
 
 static void
 test_a_socket_file_that_has_gone_is_made_again(void **state)
@@ -445,7 +445,7 @@ test_a_socket_file_that_has_gone_is_made_again(void **state)
 	waiting = connected_to(w->path);
 	assert_int_equal(unlink(w->path), 0);
 	listener_look(w->listener);
-	assert_int_equal(w->n, 1); /* who waited in the old socket's queue is not lost */
+	assert_int_equal(w->n, 1); /* a client in the queue of the old socket is still served */
 	assert_int_equal(stat(w->path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0660);
 	late = connected_to(w->path);
@@ -494,7 +494,7 @@ test_the_file_of_another_program_is_trouble(void **state)
 	listener_look(w->listener);
 	assert_int_equal(w->troubles, 1);
 	assert_non_null(strstr(w->trouble, "another process listens at"));
-	close(other); /* it has ended: the path is ours, as the lock says */
+	close(other); /* the other connd has ended, and the lock is free: take the path */
 	listener_look(w->listener);
 	assert_string_equal(w->trouble, "");
 	close(connected_to(w->path));
@@ -622,7 +622,8 @@ without_descriptors_one_is_refused_and_it_goes_on_when_there_are_some(void **sta
 	(void)event_base_loop(loop_base(w->loop), EVLOOP_ONCE | EVLOOP_NONBLOCK);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
 	assert_int_equal(w->n, 0);
-	assert_int_equal(recv(first, &byte, 1, MSG_DONTWAIT), 0); /* it is told, not left hanging */
+	assert_int_equal(recv(first, &byte, 1, MSG_DONTWAIT),
+	    0); /* its connection is closed, so that it does not hang */
 	assert_int_equal(connect(second, (struct sockaddr *)&a, sizeof a), 0);
 	loop_until(w, 1); /* after the pause */
 	close(first);

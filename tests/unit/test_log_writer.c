@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* base/log_writer: a pipe that is not read stops nobody, and each line is written or counted. */
+/* base/log_writer: an unread pipe does not block callers; each line is written or counted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,11 +19,11 @@
 #include "base/log_writer.h"
 #include "base/mem.h"
 
-#define A_MINUTE_MS (60 * 1000) /* for what must happen, however busy the machine is */
+#define A_MINUTE_MS (60 * 1000) /* how long to wait for expected events on a busy machine */
 
 struct world {
 	struct log_writer *writer;
-	int out, in; /* the ends of the pipe: ours, and the writer's */
+	int out, in; /* the ends of the pipe: of the test, and of the writer */
 	char text[1 << 20];
 	size_t n;
 };
@@ -85,7 +85,7 @@ read_until(struct world *w, const char *end)
 	}
 }
 
-/* Puts numbered lines until one was dropped. Returns the number of lines that were not. */
+/* Writes numbered lines until one is dropped. Returns the number of lines before it. */
 static int
 fill(struct world *w)
 {
@@ -138,7 +138,9 @@ test_an_unread_pipe_blocks_nobody_and_the_missing_lines_are_counted(void **state
 	expect_lines(w->text, taken, "dropped 10\n");
 	w->n = 0;
 	w->text[0] = '\0';
-	/* The writer may not know yet that the note is written: until then it counts. */
+	/*
+	 * The writer may not have noticed yet that the note is written; until then it drops lines.
+	 */
 	while (!strstr(w->text, "again\n")) {
 		put(w, "again\n");
 		if (poll(&(struct pollfd){ .fd = w->out, .events = POLLIN }, 1, 10) == 1)

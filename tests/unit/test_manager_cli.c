@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line of connd-manager: verbs, the shape of options, sentences about what is wrong. */
+/* The command line of connd-manager: verbs, options, and error messages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

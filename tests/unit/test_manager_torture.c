@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A day's requests to the whole manager, each with its 1st, 2nd, 3rd ... allocation failing and all
- * that follow it, until it needs no more. Whatever a request gets then, the manager goes on, and
- * nothing is left behind.
+ * Typical requests to the whole manager. Each is repeated with its 1st, 2nd, 3rd ... allocation and
+ * all later ones failing, until it completes. Whatever the response, the manager continues to work,
+ * and no memory leaks.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +30,7 @@
 
 #define PATIENCE_MS   10000
 #define MOST          20000 /* allocations of one request */
-#define TURNS         12    /* of the loop, in which nothing has come: there is no more to come */
+#define TURNS         12    /* idle turns of the loop after which nothing more is expected */
 #define HEALTHY_EVERY 64
 
 static const struct store_actor nobody;
@@ -101,7 +101,7 @@ set_up(void **state)
 	return start(false);
 }
 
-/* As in the program: a thread brings changes to the disk, and needs memory too. */
+/* As in the program: a thread writes changes to the disk, which allocates, too. */
 static int
 set_up_threaded(void **state)
 {
@@ -153,7 +153,7 @@ is_whole(const char *text, size_t n)
 }
 
 /*
- * Turns the loop until the response is whole, the connection has ended, or nothing comes any more.
+ * Runs the loop until the response is complete, the connection has ended, or nothing more arrives.
  */
 static void
 hear(int fd)
@@ -260,7 +260,7 @@ say(int fd, const struct step *s)
 	buf_fini(&text);
 }
 
-/* With all the memory there is: the response must be a good one. */
+/* Without failing allocations the response must be good. */
 static void
 ask(const struct step *s)
 {
@@ -294,7 +294,7 @@ make_object(void)
 	(void)snprintf(fx.object, sizeof fx.object, "%.25s", id + 6);
 }
 
-/* --- the day -------------------------------------------------------------------------- */
+/* --- the requests --------------------------------------------------------------------- */
 
 static const struct step day[] = {
 	{ "GET", "/healthz", NULL, NULL, false, 200 },
@@ -355,7 +355,7 @@ is_healthy(void)
 	ask(&look);
 }
 
-/* Once with n allocations. False: it did not need more. */
+/* Runs a request with n allocations. False if it did not need more. */
 static bool
 attempt(int64_t n, const struct buf *text)
 {
@@ -459,7 +459,7 @@ a_held_list_without_memory_and_a_thread(void **state)
 	a_held_list_without_memory(state);
 }
 
-/* The server, the API and what they begin with. */
+/* Starts the server and the API. */
 static void
 a_start_without_memory(void **state)
 {

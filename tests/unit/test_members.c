@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The members of a JSON object by name, names that are there twice, and how far names are apart. */
+/* base/json/members and names, base/distance: finding members, duplicate names, name distances. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -21,7 +21,7 @@
 #define VAR        "\"objectKey\":\"v\",\"objectType\":\"AIRFLOW_VARIABLE\"," WS
 #define TARGET(id) "\"scope\":\"DEPLOYMENT\",\"scopeEntityId\":\"" id "\""
 
-/* The field a refused body names, or the document of a good one. */
+/* The field that the refusal of a body names, or the document of an accepted body. */
 static const struct {
 	const char *json;
 	const char *field; /* NULL: good */
@@ -77,7 +77,7 @@ static const struct {
 	{ "{" CONN ",\"airflowVariable\":{\"value\":\"\"}}", "airflowVariable", NULL },
 	{ "{" CONN ",\"links\":[{" TARGET(D1) "}]}", NULL, VALUE_NONE },
 	{ "{" CONN ",\"links\":[{" TARGET(D1) ",\"overrides\":{}}]}", "links[0].overrides", NULL },
-	/* an auth type of nobody is kept; one of the catalogue must fit */
+	/* an unknown auth type is kept; one of the catalogue must fit the connection type */
 	{ "{" CONN ",\"connection\":{\"type\":\"p\",\"authTypeId\":\"snowflake-password\"}}", NULL,
 	    "{\"type\":\"p\",\"authTypeId\":\"snowflake-password\"}" },
 	{ "{" CONN ",\"connection\":{\"type\":\"p\",\"authTypeId\":\"\"}}", NULL,
@@ -415,7 +415,7 @@ maps_have_a_most(void **state)
 	}
 }
 
-/* The value of the Warning header that goes with this create; "" for none. */
+/* Returns the Warning header of the response to this create; "" if there is none. */
 static const char *
 warning_of(const char *json)
 {
@@ -454,7 +454,7 @@ members_that_mean_nothing_are_named(void **state)
 										      "}"),
 	    WARNING("links[0].override (nearest: overrides), links[1].overrides.unset, "
 		    "links[1].overrides.connection.nothing, excludeLinks[0].x"));
-	/* Nothing that would end the header, and no end of names. */
+	/* No characters that would end the header, and a limited number of names. */
 	assert_string_equal(
 	    warning_of("{" CONN ",\"a\\r\\n\\\"b\xc3\xbc\":1}"), WARNING("a?r?n??b??"));
 	assert_string_equal(warning_of("{" CONN ",\"a1\":1,\"a2\":1,\"a3\":1,\"a4\":1,\"a5\":1,"

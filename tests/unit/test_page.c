@@ -55,7 +55,7 @@ read_page(const char *text, enum manager_type type, const char *deployment, stru
     struct manager_page *page)
 {
 	struct buf scratch = BUF_INIT(MANAGER_SCRATCH);
-	/* Of just its size, so that reading beyond it shows under a sanitizer. */
+	/* In a block of exact size, so that a sanitizer detects a read past its end. */
 	size_t n = strlen(text);
 	char *copy = malloc(n ? n : 1);
 	int r;
@@ -118,7 +118,7 @@ connections_keep_every_field(void **state)
 		      "\"extra\":{\"a\": 1}}")),
 		    "good k type=postgres description=d host=h login=l password=p schema=s "
 		    "port=5432 extra={\"a\":1};" },
-		/* null is absent; "" is not, but for a password. */
+		/* null counts as absent; "" does not, except for a password. */
 		{ PAGE(CONN("{\"type\":\"t\",\"host\":null,\"login\":null,\"password\":null,"
 			    "\"schema\":null,\"port\":null,\"extra\":null}")),
 		    "good k type=t;" },
@@ -128,7 +128,7 @@ connections_keep_every_field(void **state)
 		{ PAGE(OBJECT("\"k\"", "CONNECTION",
 		      ",\"description\":null,\"connection\":{\"type\":\"t\"}")),
 		    "good k type=t;" },
-		/* extra to the letter, null inside it too */
+		/* extra is copied exactly, null included */
 		{ PAGE(CONN("{\"type\":\"t\",\"extra\":{ \"n\" : 9007199254740993, \"f\": 1.50, "
 			    "\"x\": null, \"o\": {\"a b\": [ 1 , {} ]}, \"e\": \"\\u00e9\\n\"}}")),
 		    "good k type=t extra={\"n\":9007199254740993,\"f\":1.50,\"x\":null,"
@@ -207,7 +207,7 @@ what_can_not_be_is_refused_alone(void **state)
 		{ PAGE(OBJECT(
 		      "\"k\"", "CONNECTION", ",\"description\":7,\"connection\":{\"type\":\"t\"}")),
 		    "invalid k bad=description;" },
-		/* Invalid goes before withheld: there is nothing to carry over. */
+		/* Invalid takes precedence over withheld: there is no value to hold. */
 		{ PAGE(CONN_SET("[\"password\"]", "{\"type\":\"t\",\"port\":-1}")),
 		    "invalid k bad=port;" },
 		{ PAGE(CONN_SET("7", "{\"type\":\"t\"}")), "invalid k bad=setFields;" },
@@ -235,16 +235,16 @@ a_secret_that_is_not_there_is_withheld(void **state)
 		{ PAGE(
 		      CONN_SET("[\"host\",\"passw\\u006frd\"]", "{\"type\":\"t\",\"host\":\"h\"}")),
 		    "withheld k missing=[\"passw\\u006frd\"];" },
-		/* Not named, or nothing named: there is none. */
+		/* Not in setFields, or no setFields: the field has no value. */
 		{ PAGE(CONN_SET("[\"host\"]", "{\"type\":\"t\",\"password\":\"\"}")),
 		    "good k type=t;" },
 		{ PAGE(CONN_SET("[]", "{\"type\":\"t\"}")), "good k type=t;" },
 		{ PAGE(CONN_SET("null", "{\"type\":\"t\"}")), "good k type=t;" },
-		/* No secrets, and names that we do not know. */
+		/* Fields that are not secrets, and unknown names. */
 		{ PAGE(CONN_SET(
 		      "[\"host\",\"login\",\"extra\",\"extrap\",\"x\",\"\"]", "{\"type\":\"t\"}")),
 		    "good k type=t;" },
-		/* extra, one first-level key by another */
+		/* extra, each first-level key by itself */
 		{ PAGE(CONN_SET("[\"extra.a\"]", "{\"type\":\"t\",\"extra\":{\"a\":\"x\"}}")),
 		    "good k type=t extra={\"a\":\"x\"};" },
 		{ PAGE(CONN_SET("[\"extra.a\"]", "{\"type\":\"t\",\"extra\":{\"a\":\"\"}}")),
@@ -258,7 +258,7 @@ a_secret_that_is_not_there_is_withheld(void **state)
 		{ PAGE(CONN_SET("[\"password\",\"extra.a\",\"host\",\"extra.b\"]",
 		      "{\"type\":\"t\",\"extra\":{\"a\":\"x\",\"b\":\"\"}}")),
 		    "withheld k missing=[\"password\",\"extra.b\"];" },
-		/* Values of other types are there: null, 0, false and {} are what they are. */
+		/* null, 0, false and {} count as values. */
 		{ PAGE(CONN_SET("[\"extra.a\",\"extra.b\",\"extra.c\",\"extra.d\"]",
 		      "{\"type\":\"t\",\"extra\":{\"a\":null,\"b\":0,\"c\":false,\"d\":{}}}")),
 		    "good k type=t extra={\"a\":null,\"b\":0,\"c\":false,\"d\":{}};" },
@@ -306,7 +306,7 @@ variables_are_read(void **state)
 		{ PAGE(VAR_SET("[]", "{\"value\":\"\",\"isSecret\":true}")), "good k value=;" },
 		{ PAGE(VAR_SET("[\"password\",\"extra.a\"]", "{\"value\":\"\",\"isSecret\":true}")),
 		    "good k value=;" },
-		/* what can not be */
+		/* invalid rows */
 		{ PAGE(OBJECT("\"k\"", "AIRFLOW_VARIABLE", "")), "invalid k bad=airflowVariable;" },
 		{ PAGE(VAR("{}")), "invalid k bad=value;" },
 		{ PAGE(VAR("{\"value\":null}")), "invalid k bad=value;" },
@@ -453,10 +453,10 @@ rows_come_in_order_and_scopes_are_checked(void **state)
 	assert_int_equal(page.n_rows, 3);
 	assert_int_equal(page.total, 4);
 
-	/* A Workspace's list: nobody's Deployment is foreign. */
+	/* A Workspace's list accepts rows of any Deployment. */
 	assert_int_equal(read_page(text, MANAGER_CONNECTION, NULL, &out, &page), 0);
 	assert_int_equal(page.n_rows, 3);
-	/* Another Deployment's rows in ours. */
+	/* Rows of another Deployment in a Deployment's list. */
 	assert_int_equal(read_page(text, MANAGER_CONNECTION, "de", &out, &page), -EBADMSG);
 	assert_int_equal(read_page(text, MANAGER_CONNECTION, "depp", &out, &page), -EBADMSG);
 
@@ -553,7 +553,7 @@ long_rows_have_a_cap(void **state)
 	buf_fini(&out);
 }
 
-/* Every allocation may fail: then that is what is said, and nothing stays behind. */
+/* Any allocation may fail: that is reported, and nothing leaks. */
 static void
 memory_may_run_out_anywhere(void **state)
 {
@@ -565,7 +565,7 @@ memory_may_run_out_anywhere(void **state)
 	int r = -ENOMEM, n = 0;
 
 	(void)state;
-	buf_adds(&out, "x"); /* has its room before the counting starts */
+	buf_adds(&out, "x"); /* allocated before the counting starts */
 	for (; r == -ENOMEM; n++) {
 		buf_reset(&out);
 		mem_fail_after(n);

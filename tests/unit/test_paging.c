@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists that change while they are read, page by page, beside a model: what is believed never lacks
- * a key that was there all the time.
+ * edge/upstream/paging: lists that change while they are read, compared with a model. An accepted
+ * list never lacks a key that existed all the time.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@
 
 #define KEYS    200 /* that there may be */
 #define ROUNDS  4000
-#define MAX_ASK 200 /* pages of one list before it is given up */
+#define MAX_ASK 200 /* most pages of one list */
 
 enum tags { TAGS_NONE, TAGS_OF_THE_LIST, TAGS_OF_EACH_PAGE, TAGS_WEAK_AND_STRONG, N_TAGS };
 
@@ -28,7 +28,7 @@ struct model {
 	bool there[KEYS];
 	unsigned version; /* of the whole list */
 	enum tags tags;
-	int most; /* rows a page has, whatever is asked */
+	int most; /* rows per page, whatever the request */
 };
 
 struct page {
@@ -43,7 +43,7 @@ change(struct model *m)
 	int i = rand() % KEYS, j = rand() % KEYS;
 
 	m->there[i] = !m->there[i];
-	/* Half the time two changes at once keep the count. */
+	/* In half of the cases two changes at once keep the count. */
 	if (rand() % 2 && m->there[j] == m->there[i])
 		m->there[j] = !m->there[j];
 	m->version++;
@@ -85,7 +85,7 @@ serve(const struct model *m, int64_t offset, int limit, struct page *out)
 		snprintf(out->tag, sizeof out->tag, "%s\"%u\"", offset ? "" : "W/", m->version);
 }
 
-/* Reads one list while it changes `often` times in a hundred requests. True: it was believed. */
+/* Reads one list that changes `often` times in a hundred requests. True if it was accepted. */
 static bool
 read_list(struct paging *p, struct model *m, int often, bool got[static KEYS],
     bool always[static KEYS], int *n_asked)
@@ -108,7 +108,7 @@ read_list(struct paging *p, struct model *m, int often, bool got[static KEYS],
 			return false;
 		for (size_t i = skip; step != PAGE_CHECK && i < page.facts.n_rows; i++) {
 			if (got[page.key[i]])
-				return false; /* the builder refuses a key that comes twice */
+				return false; /* the builder refuses a duplicate key */
 			got[page.key[i]] = true;
 		}
 		if (v == PAGING_DONE)
@@ -153,7 +153,7 @@ what_is_believed_lacks_no_key_that_was_there_all_the_time(void **state)
 	assert_int_equal(mem_live(), 0);
 }
 
-/* What a list that stays as it is costs. */
+/* The number of requests for a list that does not change. */
 static void
 a_list_that_stays_is_believed_and_costs_a_page_more_without_one_tag(void **state)
 {

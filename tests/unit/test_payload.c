@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bodies in pieces, and what they are unpacked to; the header fields that say how. */
+/* edge/upstream/payload and response_head: bodies in pieces, unpacking, and the header fields. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 
 #define MIB ((size_t)1024 * 1024)
 
-/* A text that compresses somewhat. */
+/* A text that can be compressed a little. */
 static char *
 make_text(size_t n)
 {
@@ -99,7 +99,7 @@ a_gzip_is_unpacked_however_it_is_cut(void **state)
 	(void)state;
 	packed_n = gzip(text, n, &packed);
 	for (size_t i = 0; i < N_ELEMENTS(parts); i++) {
-		/* Just as many as may be. */
+		/* Exactly at the limit. */
 		struct buf out = BUF_INIT(n);
 		struct payload b;
 
@@ -160,7 +160,7 @@ what_is_no_gzip_is_refused(void **state)
 	assert_int_equal(mem_live(), 0);
 }
 
-/* A megabyte of zeros takes a kilobyte: what it is unpacked to counts. */
+/* A megabyte of zeros takes a kilobyte compressed: the unpacked size counts. */
 static void
 a_bomb_ends_at_the_cap(void **state)
 {
@@ -278,7 +278,7 @@ codings_are_told_apart(void **state)
 	}
 }
 
-/* Interim responses, header fields and trailers: all of it has one cap. */
+/* Interim responses, header fields and trailers have one common limit. */
 static void
 every_byte_of_head_and_trailers_counts(void **state)
 {

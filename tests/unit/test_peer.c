@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * edge/peer and edge/peers: real sockets and events, turns that the test takes, and a service that
- * answers what a frame says.
+ * edge/socket/peer and peers: real sockets and events, a loop driven by the test, and a fake
+ * service that does what the request says.
  */
 #include <errno.h>
 #include <limits.h>
@@ -29,7 +29,7 @@
 #define MAX_FRAME 1024
 #define ROOM      ((size_t)10 * BIG) /* for unread responses of all */
 
-/* --- the loop: a turn when the test says so ------------------------------------------------ */
+/* --- a loop driven by the test ------------------------------------------------------------- */
 
 static struct event_base *base;
 static struct later *put_off;
@@ -116,7 +116,7 @@ turn(void)
 	}
 }
 
-/* Until nothing moves any more. */
+/* Runs turns until nothing happens any more. */
 static void
 turns(void)
 {
@@ -283,7 +283,7 @@ tear_down(void **state)
 	return 0;
 }
 
-/* A client's end. */
+/* The client's end of a connection. */
 static int
 connected(struct world *w)
 {
@@ -303,7 +303,7 @@ say(int fd, const char *bytes, size_t n)
 }
 #define SAY(fd, text) say(fd, text, sizeof(text) - 1)
 
-/* Just these bytes have come since. */
+/* Checks that exactly these bytes have arrived since. */
 static void
 hear(int fd, const char *bytes, size_t n)
 {
@@ -444,7 +444,7 @@ a_list_comes_in_pieces_and_then_what_is_behind_it(void **state)
 
 /* --- clients that do not read -------------------------------------------------------------- */
 
-/* Reads what there is, until nothing more comes. */
+/* Reads until nothing more comes. */
 static size_t
 drain_client(int fd)
 {
@@ -514,7 +514,7 @@ half_a_frame_and_a_full_socket_are_not_kept_for_ever(void **state)
 	ahead_ms = 25000;
 	for (int64_t until_us = clock_monotonic_us() + 1200000; clock_monotonic_us() < until_us;)
 		turn();
-	assert_int_equal(peers_count(w->peers), 3); /* a sweep has been, too early */
+	assert_int_equal(peers_count(w->peers), 3); /* a sweep has run, too early */
 	SAY(half, "ame\0");
 	HEAR(half, "half a frame\0");
 	ahead_ms = 31000;
@@ -580,7 +580,7 @@ a_list_may_read_a_replaced_generation_for_ten_seconds(void **state)
 	ahead_ms = 5000;
 	for (int64_t until_us = clock_monotonic_us() + 1200000; clock_monotonic_us() < until_us;)
 		turn();
-	assert_int_equal(peers_count(w->peers), 2); /* a sweep has been, too early */
+	assert_int_equal(peers_count(w->peers), 2); /* a sweep has run, too early */
 	ahead_ms = 11000;
 	wait_for_the_sweep(w, 1);
 	while (n_pieces_at(old) > 0)
@@ -605,7 +605,7 @@ lists_may_not_pin_more_than_three_generations(void **state)
 	}
 	assert_int_equal(live, 4);
 	assert_int_equal(peers_count(w->peers), 3);
-	next_generation(w, 4); /* a fifth one, which something else holds */
+	next_generation(w, 4); /* a fifth one, held by something else */
 	assert_int_equal(peers_count(w->peers), 2);
 	live--;
 	next_generation(w, 5);
@@ -731,7 +731,7 @@ a_response_without_room_among_the_unread_is_overloaded(void **state)
 		SAY(deaf2, "big\0big\0");
 	turns();
 	assert_true(stats(w).buffered_bytes > ROOM / 4);
-	set_room(w, stats(w).buffered_bytes); /* all of it is taken now */
+	set_room(w, stats(w).buffered_bytes); /* all bytes have been sent */
 	SAY(fd, "big\0");
 	turns();
 	n = recv(fd, got, sizeof got, MSG_DONTWAIT);
@@ -779,7 +779,7 @@ a_drain_finishes_what_was_begun(void **state)
 	turns();
 	peers_drain(w->peers, on_drained, w);
 	hear_the_end(asked);
-	HEAR(waits, "waited\0"); /* it has its one answer now, whatever that is */
+	HEAR(waits, "waited\0"); /* it has its one response, of any kind */
 	hear_the_end(waits);
 	HEAR(half, "");
 	assert_int_equal(w->n_drained, 0);

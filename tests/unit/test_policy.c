@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* policy: ids, names, and who may do what, both sides of each line. */
+/* manager/model/policy: ids, names, and permissions, on both sides of each limit. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,9 +67,7 @@ names_go_both_ways(void **state)
 	assert_false(scope_from((struct span){ 0 }, &scope));
 }
 
-/*
- * Each line: from this role up it is allowed in the Workspace of a Workspace token, below denied.
- */
+/* Each line: allowed from this role on in the Workspace of a Workspace token; denied below. */
 static void
 roles_open_actions(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* core/probe: which of the missing keys is asked for, and that a storm of them costs nothing. */
+/* core/probe: which of the missing keys is probed, and that many of them cost little. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -104,10 +104,10 @@ a_list_settles_what_was_missed_before_it(void **state)
 	probes_settle(&probes, before);
 	assert_string_equal(take(NOW), "late");
 	assert_string_equal(take(NOW), "");
-	assert_true(note(NOW, "early")); /* it was not probed, only answered for */
+	assert_true(note(NOW, "early")); /* not probed: a list has settled it */
 }
 
-/* A million unknown keys, and as many probes as there may be: each key once, none too many. */
+/* A million unknown keys and as many probes as allowed: each key at most once. */
 static void
 a_storm_is_bounded(void **state)
 {
@@ -122,7 +122,7 @@ a_storm_is_bounded(void **state)
 		if (i % 10 == 0)
 			n += *take(NOW + i / 1000) != '\0';
 	}
-	assert_int_equal(n, PROBE_REMEMBERED); /* more could not be remembered */
+	assert_int_equal(n, PROBE_REMEMBERED); /* no more can be remembered */
 	assert_true(probes_wait(&probes));
 	assert_string_equal(take(NOW + PROBE_AGAIN_MS - 1), "");
 	assert_string_equal(take(NOW + PROBE_AGAIN_MS), "unknown_99999");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pruning trusts no clock that jumped. */
+/* manager/store: pruning does not trust a clock that has jumped. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,13 +74,14 @@ a_jump_while_it_runs_deletes_nothing_for_a_day(void **state)
 		assert_true(begin(&p, NOW, 0));
 		assert_false(pruning_look(&p, wall, UP + HOUR));
 		assert_false(pruning_is_due(&p, wall, UP + HOUR, &before));
-		assert_true(pruning_look(&p, wall + HOUR, UP + 2 * HOUR)); /* it runs on as it is */
+		assert_true(pruning_look(
+		    &p, wall + HOUR, UP + 2 * HOUR)); /* the clock continues as it is */
 		assert_false(pruning_is_due(&p, wall + HOUR, UP + 2 * HOUR, &before));
 		assert_true(pruning_is_due(&p, wall + DAY, UP + HOUR + DAY, &before));
 	}
 }
 
-/* The records of a run whose clock was wrong make it look right to the next one. */
+/* Rows written with a wrong clock make it look right to the next run. */
 static void
 what_one_run_has_yet_to_wait_the_next_one_waits(void **state)
 {
@@ -96,12 +97,12 @@ what_one_run_has_yet_to_wait_the_next_one_waits(void **state)
 	assert_false(pruning_is_due(&p, NOW, UP + 4 * HOUR - 1, &before));
 	assert_true(pruning_is_due(&p, NOW, UP + 4 * HOUR, &before));
 	assert_int_equal(pruning_wait_ms(&p, UP + 4 * HOUR), 0);
-	/* And a whole day when its clock is far again. */
+	/* And a whole day if the clock is far off again. */
 	assert_false(begin(&p, NOW + 365 * DAY, 4 * HOUR));
 	assert_int_equal(pruning_wait_ms(&p, UP), DAY);
 }
 
-/* As NTP sets it, or leap seconds, or a daylight saving rule that was wrong. */
+/* Small steps, as from NTP, leap seconds, or a wrong daylight saving rule. */
 static void
 small_steps_do_not_count(void **state)
 {

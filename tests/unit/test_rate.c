@@ -24,14 +24,14 @@ a_second_s_worth_goes_at_once_then_each_waits_its_turn(void **state)
 		assert_int_equal(rate_ask(r, &one, 1000), 0);
 	for (int i = 1; i <= 50; i++)
 		assert_int_equal(rate_ask(r, &one, 1000), 100 * i);
-	/* Five seconds are as long as a request waits. */
+	/* A request waits five seconds at most. */
 	assert_int_equal(rate_ask(r, &one, 1000), -100);
 	assert_int_equal(rate_ask(r, &one, 1000), -100);
 	assert_int_equal(rate_ask(r, &one, 1099), -1);
 	assert_int_equal(rate_ask(r, &one, 1100), 5000);
-	/* Nobody else is held up by that. */
+	/* Other callers are not delayed. */
 	assert_int_equal(rate_ask(r, &two, 1000), 0);
-	/* After a quiet while it is as at the beginning. */
+	/* After a pause the full rate is available again. */
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(rate_ask(r, &one, 100000), 0);
 	assert_int_equal(rate_ask(r, &one, 100000), 100);

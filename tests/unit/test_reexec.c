@@ -56,7 +56,7 @@ tear_down(void **state)
 	return 0;
 }
 
-/* The program at the path is a shell script from now on. */
+/* Replaces the program at the path by a shell script. */
 static void
 write_program(struct world *w, const char *commands)
 {

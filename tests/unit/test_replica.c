@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * core/replica: what the scenarios in tests/sim do not reach: callbacks that call back, counts,
- * memory.
+ * core/replica: what the scenarios in tests/sim do not cover: callbacks that call the replica,
+ * counts, memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,7 +84,7 @@ started(struct world *w)
 	return r;
 }
 
-/* Ends the sync with what b was filled with. */
+/* Ends the sync with the records in b. */
 static bool
 done_with(struct replica *r, int64_t now_ms, struct generation_builder *b)
 {
@@ -176,7 +176,7 @@ status_and_records_say_what_is_there(void **state)
 struct client {
 	struct waiter waiter; /* first */
 	struct replica *replica;
-	struct client *other; /* forgotten from within the answer */
+	struct client *other; /* forgotten from within ready() */
 	bool ask_again;
 	int n_answers;
 	enum verdict verdict;
@@ -232,7 +232,7 @@ an_answer_may_forget_others_and_wait_again(void **state)
 	assert_int_equal(second.n_answers, 1);
 	assert_int_equal(third.n_answers, 0); /* its client left in time */
 	assert_null(third.waiter.at);
-	(void)replica_turn(r, NOW); /* the one that waits again brings a sync */
+	(void)replica_turn(r, NOW); /* the lookup that waits again starts a sync */
 	assert_int_equal(w.n_syncs, 2);
 	assert_true(listed(r, NOW));
 	assert_int_equal(second.n_answers, 2);
@@ -268,7 +268,7 @@ turns_come_when_something_is_due(void **state)
 	struct replica *r = started(&w);
 
 	(void)state;
-	assert_int_equal(replica_turn(r, NOW), INT64_MAX); /* the sync will say */
+	assert_int_equal(replica_turn(r, NOW), INT64_MAX); /* the sync reports that itself */
 	wait_for(r, &first);
 	assert_int_equal(replica_turn(r, NOW), NOW + 2000);
 	assert_false(replica_sync_done(r, NOW, &failed));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* value and resolve: what a document shows, and one Deployment's view of it. */
+/* manager/model value and resolve: writing documents, and a Deployment's view of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,7 +64,7 @@ overrides_lie_over_the_object(void **state)
 		    "{\"type\":\"http\",\"host\":\"b\",\"login\":\"u\",\"port\":1}" },
 		{ CONN, "{\"type\":\"http\",\"host\":\"a\"}", "{\"host\":\"\"}",
 		    "{\"type\":\"http\",\"host\":\"\"}" },
-		/* member by member, a nested value whole, every digit kept */
+		/* member by member; nested values are replaced whole; all digits are kept */
 		{ CONN,
 		    "{\"type\":\"x\",\"extra\":{\"a\":{\"p\":1,\"q\":2},\"n\":9223372036854775807}"
 		    "}",
@@ -76,7 +76,7 @@ overrides_lie_over_the_object(void **state)
 		{ CONN, "{\"type\":\"x\",\"extra\":{\"a\":\"s\"}}",
 		    "{\"extra\":{\"\\u0061\":null}}",
 		    "{\"type\":\"x\",\"extra\":{\"\\u0061\":null}}" },
-		/* each member brings its own secrecy along */
+		/* each member keeps its own secrecy */
 		{ CONN,
 		    "{" AWS ",\"extra\":{\"role_arn\":\"a\",\"region_name\":\"b\"},"
 		    "\"secretExtra\":{\"role_arn\":true,\"region_name\":true}}",
@@ -90,7 +90,7 @@ overrides_lie_over_the_object(void **state)
 		/* an object without a value has none in a Deployment either */
 		{ CONN, VALUE_NONE, "{\"type\":\"x\",\"host\":\"h\"}", VALUE_NONE },
 		{ CONN, "{\"type\":\"x\"}", VALUE_EMPTY_OVERRIDE, "{\"type\":\"x\"}" },
-		/* what can not be overridden is the object's */
+		/* fields that cannot be overridden come from the object */
 		{ CONN, "{\"type\":\"x\",\"authTypeId\":\"t\"}",
 		    "{\"type\":\"y\",\"authTypeId\":\"u\"}",
 		    "{\"type\":\"y\",\"authTypeId\":\"t\"}" },
@@ -152,7 +152,7 @@ masking_leaves_no_secret(void **state)
 	static const struct {
 		enum manager_type type;
 		bool override;
-		const char *object; /* whose secrets they are; NULL: doc itself */
+		const char *object; /* the document that decides what is secret; NULL: doc */
 		const char *doc, *want;
 	} table[] = {
 		/* no auth type: every member of extra is secret */
@@ -163,7 +163,7 @@ masking_leaves_no_secret(void **state)
 		{ CONN, false, NULL,
 		    "{\"authTypeId\":\"of nobody\",\"extra\":{\"region_name\":\"s\"}}",
 		    "{\"extra\":{\"region_name\":\"\"}}" },
-		/* an auth type: what it calls secret, and what it does not know */
+		/* with an auth type: members it calls secret, and unknown ones */
 		{ CONN, false, NULL,
 		    "{" AWS ",\"extra\":{\"k\":\"s\",\"\\u0072egion_name\":\"eu\","
 		    "\"aws_session_token\":\"t\"}}",
@@ -171,7 +171,7 @@ masking_leaves_no_secret(void **state)
 		    "\"aws_session_token\":\"\"}}" },
 		{ CONN, true, "{" AWS "}", "{\"extra\":{\"k\":\"s\",\"region_name\":\"eu\"}}",
 		    "{\"extra\":{\"region_name\":\"eu\"}}" },
-		/* what was secret once */
+		/* members that were secret before */
 		{ CONN, false, NULL,
 		    "{" AWS ",\"extra\":{\"role_arn\":\"s\",\"region_name\":\"eu\"},"
 		    "\"secretExtra\":{\"r\\u006fle_arn\":true}}",

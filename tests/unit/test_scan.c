@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "tests/unit/check.h"
 
-/* A copy in a block of just its size: a read beyond the end shows under a sanitizer. */
+/* A copy in a block of exact size, so that a sanitizer detects a read past its end. */
 static char *
 exact(const char *p, size_t n)
 {
@@ -33,7 +33,7 @@ check_n(const char *text, size_t n, enum scan_mode mode, size_t *at)
 	return r;
 }
 
-/* Walks everything, so that a text that was accepted is also one that can be read. */
+/* Walks over everything: an accepted text must be readable. */
 static size_t
 walk(struct span value)
 {
@@ -231,7 +231,7 @@ refuses_what_is_not(void **state)
 		{ "\"\xf8\x88\x80\x80\x80\"", 1 },
 		{ "\"\xfe\"", 1 },
 		{ "\"\xff\"", 1 },
-		/* what others take for white space, comments, a byte order mark */
+		/* other white space, comments, a byte order mark */
 		{ "\xef\xbb\xbf{}", 0 },
 		{ "\f1", 0 },
 		{ "\v1", 0 },
@@ -251,7 +251,7 @@ refuses_what_is_not(void **state)
 			if (at != bad[i].at)
 				fail_msg("%s: at %zu", bad[i].text, at);
 		}
-	/* A NUL is no white space, wherever it stands. */
+	/* NUL is not white space anywhere. */
 	assert_int_equal(check_n("\0", 1, SCAN_STRICT, NULL), -EBADMSG);
 	assert_int_equal(check_n("1\0", 2, SCAN_STRICT, NULL), -EBADMSG);
 	assert_int_equal(check_n("[\0]", 3, SCAN_STRICT, NULL), -EBADMSG);
@@ -312,7 +312,7 @@ depth_has_an_edge(void **state)
 		memset(text + depth, ']', depth);
 		assert_int_equal(check_n(text, 2 * depth, SCAN_STRICT, NULL), want);
 
-		/* Objects and arrays in turn: each level remembers what it is. */
+		/* Objects and arrays in turn: each level keeps its kind. */
 		for (int i = 0; i < depth; i++) {
 			const char *opens = i % 2 ? "[" : "{\"\":";
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is JSON by RFC 8259 and what only looks like it: the corners where parsers are known to
- * differ, each as one text. Where the RFC leaves a choice, the choice of scan.h is stated.
+ * Texts that are JSON by RFC 8259, and texts that only look like it, in the cases where parsers are
+ * known to differ. Where the RFC leaves a choice, the tests state that of scan.h.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -69,7 +69,9 @@ static const struct text good[] = {
 	TEXT("\"\\ufeff\""),
 	TEXT("\"\\\\u0000\""),
 	TEXT("\"'#,:[]{}\""),
-	/* Objects and arrays. A name may be empty or escaped; twice is not the grammar's affair. */
+	/*
+	 * Objects and arrays. A name may be empty or escaped. The grammar allows duplicate names.
+	 */
 	TEXT("{\"\":0}"),
 	TEXT("{\"a\":{\"b\":[]},\"c\":{}}"),
 	TEXT("{\"a\":1,\"a\":2}"),
@@ -186,7 +188,10 @@ static const struct text bad[] = {
 	     "a\xe2\x80\x9d"),
 	TEXT("\"\" \"\""),
 	TEXT("\\u0022a\""),
-	/* Strings that are not UTF-8: cut, alone, overlong, surrogates, too high, other codes. */
+	/*
+	 * Strings that are not UTF-8: truncated, stray bytes, overlong, surrogates, too high, other
+	 * codes.
+	 */
 	TEXT("\"\xe2\x82\""),
 	TEXT("\"\xf0\x9d\x84\""),
 	TEXT("\"\x80\""),
@@ -223,7 +228,7 @@ static const struct text bad[] = {
 	TEXT("[]\0"),
 	TEXT("[\0]"),
 	TEXT("\x1b"),
-	/* Escapes that the grammar has and text has not: U+0000 and half a surrogate pair. */
+	/* Escapes that the grammar allows and text cannot contain: U+0000 and a lone surrogate. */
 	TEXT("\"\\u0000\""),
 	TEXT("{\"\\u0000\":1}"),
 	TEXT("\"\\ud800\""),
@@ -330,7 +335,7 @@ what_only_looks_like_json_is_refused_at_an_offset_within_it(void **state)
 	}
 }
 
-/* What a list may hold in one row without the whole list being refused. */
+/* What SCAN_LENIENT accepts, so that one row does not refuse the whole list. */
 static void
 lenient_differs_in_escapes_alone(void **state)
 {

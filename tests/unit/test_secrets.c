@@ -13,7 +13,7 @@
 #include "proto/secrets.h"
 #include "tests/unit/check.h"
 
-/* Reads a frame out of a copy of its own, which is written to. The caller frees *frame. */
+/* Reads a frame from a writable copy. The caller frees *frame. */
 static enum secrets_verdict
 ask(const char *text, char **frame, struct call *call, struct secrets_request *q,
     struct span *parameter)
@@ -167,7 +167,7 @@ refusals_name_what_was_wrong(void **state)
 		secrets_write_refusal(&out, v, &call, parameter);
 		assert_int_equal(out.len, strlen(rows[i].reply) + 1);
 		assert_string_equal(buf_str(&out), rows[i].reply);
-		/* Stock clients refuse a reply that is not strict. */
+		/* Stock clients refuse replies that are not strict JSON. */
 		assert_int_equal(
 		    scan_check((struct span){ out.data, out.len - 1 }, SCAN_STRICT, &value, NULL),
 		    0);
@@ -286,7 +286,7 @@ interfaces_are_described_in_full(void **state)
 	buf_fini(&text);
 }
 
-/* What one end writes the other reads. */
+/* connd reads what connctl writes. */
 static void
 calls_come_back_as_requests(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * edge/socket/serve, lookup, list, status: what each caller gets, by the rules, on a real replica.
- * Ready is faked; what the replica asks the manager for is counted.
+ * edge/socket/serve, lookup, list, status: the responses to each caller by the access rules, on a
+ * real replica. Readiness is faked; requests of the replica to the manager are counted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,7 +43,7 @@ struct world {
 	struct serve_progress progress;
 	struct report report;
 	int n_refreshes, n_ready, n_waits, n_released, n_pieces;
-	size_t budget; /* of a piece */
+	size_t budget; /* bytes of a piece */
 	struct buf reply;
 	char probed[N_PROBES][64];
 	size_t n_probed;
@@ -255,7 +255,7 @@ call(struct world *w, struct caller *c, const char *method, const char *paramete
 	return serve_call(&w->service, c, frame, (size_t)n, &w->reply, &w->progress);
 }
 
-/* The reply of a call that ends at once, or whose stream is read to its end. */
+/* Returns the reply of a call that ends at once, or of a stream read to its end. */
 static const char *
 reply_to(struct world *w, struct caller *c, const char *method, const char *parameters)
 {
@@ -289,7 +289,7 @@ check_reply(struct world *w, struct caller *c, const char *method, const char *p
 #define OVERLOADED "io.connd.secrets.Overloaded"
 #define NOT_FOUND  "io.connd.secrets.NotFound"
 
-/* One probe: the replica takes one a millisecond, and waits for its end. */
+/* Runs one probe: the replica allows one per millisecond. */
 static void
 probe(struct world *w)
 {
@@ -422,7 +422,7 @@ refresh_is_done_once_a_second_at_most(void **state)
 
 	w->alice.uid = 0;
 	assert_string_equal(reply_to(w, &w->alice, "Refresh", ""), "{}");
-	w->service.refreshed_ms += 3600000; /* whatever the clock says, it was a moment ago */
+	w->service.refreshed_ms += 3600000; /* a moment ago, whatever the clock says */
 	REPLY(alice, "Refresh", "", "\"retry_ms\":360");
 	assert_int_equal(w->n_refreshes, 1);
 	w->service.refreshed_ms -= 2 * 3600000;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who uses how much, and which caller gives way. */
+/* manager/http/share: usage per caller, and which caller is closed first. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,7 +79,7 @@ the_more_is_used_the_more_it_weighs(void **state)
 	share_add(a, SHARE_HELD, 5);
 	share_add(b, SHARE_HELD, 6);
 	assert_true(weighs(b) > weighs(a));
-	/* With one more they would be equal: neither speaks against the other. */
+	/* With one more they would be equal; then neither is closed for the other. */
 	assert_int_equal(share_weight(a, SHARE_HELD, 1, ROOM), weighs(b));
 	share_sub(a, SHARE_HELD, 5);
 	share_sub(b, SHARE_HELD, 6);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When edge/snapshot writes what: on a clock that is told, to a disk that fails when told. No loop,
- * no file but the key's.
+ * edge/disk/snapshot: what is written when, with a fake clock and a fake disk that fails on
+ * request. No loop; the only file is the key.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -103,14 +103,14 @@ loop_forget(struct loop *l, struct later *job)
 	put_off = NULL;
 }
 
-/* A disk that is done at once, and the times at which it was handed what. */
+/* A disk that writes at once, and the times of its writes. */
 static struct {
 	disk_written *written;
 	void *env;
 	int error;
 	int n[DISK_N_FILES];
 	int64_t last_ms, shortest_ms, longest_ms; /* contents: between two */
-	FILE *kept;                               /* the last content, when there is to be one */
+	FILE *kept;                               /* the last content, if one is expected */
 } the_disk;
 
 int
@@ -141,7 +141,7 @@ forget_times(void)
 	the_disk.longest_ms = 0;
 }
 
-static bool written[DISK_N_FILES]; /* and not yet told */
+static bool written[DISK_N_FILES]; /* and not reported yet */
 
 void
 disk_write(struct disk *d, enum disk_file file, void *bytes, size_t n)
@@ -191,7 +191,7 @@ disk_open(
 	if (!the_disk.kept)
 		return -ENOENT;
 	*size = (size_t)ftell(the_disk.kept);
-	/* The newest can not be read: nor can a directory. */
+	/* The newest file cannot be read, because it is a directory. */
 	if (strcmp(suffix, ".prev") != 0)
 		return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	rewind(the_disk.kept);
@@ -242,7 +242,7 @@ static const struct replica_ops ops = { .identity = same_identity,
 	.note = no_note,
 	.jitter = low };
 
-/* What is due up to then, in its order. */
+/* Runs what is due until then, in order. */
 static void
 pass(int64_t ms)
 {
@@ -359,7 +359,7 @@ change(struct world *w)
 	snapshot_changed(w->snapshot, "https://m");
 }
 
-/* A first content is there. */
+/* Writes a first content. */
 static void
 begun(struct world *w)
 {
@@ -401,7 +401,7 @@ a_disk_that_fails_is_tried_again_with_longer_pauses(void **state)
 	change(w);
 	pass(60 * M);
 	assert_false(snapshot_is_current(w->snapshot));
-	/* An hour of pauses of a minute at most, the first ones short. */
+	/* For an hour, with pauses of a minute at most; the first ones are short. */
 	assert_in_range(the_disk.n[DISK_CONTENT], 60, 400);
 	assert_true(the_disk.shortest_ms >= 1 * S);
 	assert_in_range(the_disk.longest_ms, 20 * S, 60 * S);
@@ -410,7 +410,7 @@ a_disk_that_fails_is_tried_again_with_longer_pauses(void **state)
 	assert_true(snapshot_is_current(w->snapshot));
 }
 
-/* As long as it takes until the next try is a while away. */
+/* Fails until the next attempt is some time away. */
 static void
 wait_for_a_long_pause(void)
 {
@@ -438,7 +438,7 @@ new_content_does_not_wait_for_the_long_pause(void **state)
 	change(w);
 	pass(10 * S);
 	assert_true(snapshot_is_current(w->snapshot));
-	/* And then it is as it was. */
+	/* Then the state is as before. */
 	change(w);
 	pass(2 * S);
 	assert_true(snapshot_is_current(w->snapshot));
@@ -598,7 +598,8 @@ what_the_disk_can_not_bring_back_is_replaced_by_the_one_before(void **state)
 	the_disk.kept = NULL;
 	assert_non_null(replica_current(w->replica));
 	pass(10 * S);
-	assert_int_equal(the_disk.n[DISK_CONTENT], 1); /* written anew: the newest is to be whole */
+	assert_int_equal(
+	    the_disk.n[DISK_CONTENT], 1); /* written again, so that the newest file is valid */
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)

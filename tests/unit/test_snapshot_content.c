@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * core/snapfmt, core/snapstamp, core/moment: to bytes and back, and everything that must be
- * refused.
+ * core/snapshot: content, stamp and moment, to bytes and back, and everything that must be refused.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -115,7 +114,10 @@ what_was_written_is_read(void **state)
 	assert_memory_equal(&about.written.boot_id, &wrote.boot_id, sizeof wrote.boot_id);
 	generation_unref(back);
 
-	/* In another boot, a wall clock hour later: the held value moves onto that boot's clock. */
+	/*
+	 * After a reboot, an hour later by wall time: the held value's time moves to the new boot
+	 * clock.
+	 */
 	assert_int_equal(read_with(&back, &about, span_of_buf(&file), &owner, &keys,
 			     &(struct moment){ .boot_ms = 5000,
 				 .wall_ms = 1001 * HOUR,
@@ -184,7 +186,7 @@ no_secret_is_in_the_bytes(void **state)
 	buf_fini(&file);
 }
 
-/* One flipped bit anywhere, and every length: refused with words, and nothing is left behind. */
+/* One flipped bit anywhere, and every length: refused with a reason, without a leak. */
 static void
 every_damage_is_seen(void **state)
 {
@@ -227,7 +229,7 @@ pieces_keep_their_places(void **state)
 
 	(void)state;
 	memset(text, 't', sizeof text);
-	for (int i = 100; i < 300; i++) { /* all of one size: the pieces are, too */
+	for (int i = 100; i < 300; i++) { /* records of one size, so that the pieces are, too */
 		snprintf(key, sizeof key, "key_%d", i);
 		assert_int_equal(generation_builder_add(b, KIND_ENV, RECORD_VALUE, span_of(key),
 				     (struct span){ text, sizeof text }),
@@ -305,7 +307,7 @@ each_refusal_has_its_own_words(void **state)
 	buf_fini(&file);
 }
 
-/* Who may write the file may write its header: none of it is believed before a piece opens. */
+/* An attacker who can write the file controls its header: nothing in it is trusted early. */
 static void
 a_header_of_nonsense_is_damage(void **state)
 {
@@ -325,7 +327,7 @@ a_header_of_nonsense_is_damage(void **state)
 	char why[SNAP_WHY_SIZE];
 
 	(void)state;
-	memset(file.data + RECORDS, 0xff, 4); /* no room is made for four thousand million */
+	memset(file.data + RECORDS, 0xff, 4); /* no memory is reserved for 4,000,000,000 records */
 	assert_int_equal(
 	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why), -EBADMSG);
 	assert_string_equal(why, "it is damaged or was tampered with");
@@ -354,7 +356,7 @@ a_header_of_nonsense_is_damage(void **state)
 	buf_fini(&file);
 }
 
-/* A file of which only the first bytes can be had, and then `error`. */
+/* A file of which only the first bytes can be read; then reading fails with `error`. */
 struct failing {
 	struct span file;
 	size_t good;
@@ -459,7 +461,7 @@ a_stamp_is_no_snapshot_and_the_reverse(void **state)
 	    read_with(&back, &about, span_of_buf(&small), &owner, &keys, &wrote, why), -EBADMSG);
 	assert_int_equal(stamp_read(&read, span_of_buf(&file), &owner, &keys, why), -EBADMSG);
 	assert_string_equal(why, "it is not a connd stamp");
-	/* Not even under the other's name. */
+	/* Not even with the magic of the other kind. */
 	memcpy(small.data, file.data, 8);
 	assert_true(read_with(&back, &about, span_of_buf(&small), &owner, &keys, &wrote, why) < 0);
 	assert_int_equal(stamp_read(&read, span_of_buf(&small), &owner, &keys, why), -EBADMSG);
@@ -507,7 +509,7 @@ recall_takes_the_youngest_word_and_the_oldest_refusal(void **state)
 	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 24 * HOUR, why), 0);
 	assert_int_equal(m.confirmed_ms, wrote.boot_ms - HOUR);
 	assert_true(m.refused);
-	/* One that was confirmed after the first refusal: a good list, which ended it. */
+	/* A content confirmed after the first refusal: the refusal has ended. */
 	assert_int_equal(stamp_recall(&m, &good, &stamp, &now, 24 * HOUR, why), 0);
 	assert_int_equal(m.confirmed_ms, wrote.boot_ms - 59999);
 	assert_false(m.refused);
@@ -546,7 +548,7 @@ what_is_filled_in_is_relative_and_has_its_own_id(void **state)
 	assert_int_equal(stamp.due_in_ms, 300);
 	assert_int_equal(stamp.floor_in_ms, 700);
 	m.refused = false;
-	m.confirmed_ms = wrote.boot_ms + 1; /* a confirmation that seems to come later is now */
+	m.confirmed_ms = wrote.boot_ms + 1; /* a confirmation in the near future counts as now */
 	stamp_fill(&stamp, first.id, &m, &wrote);
 	assert_int_equal(stamp.confirmed_ago_ms, 0);
 	assert_int_equal(stamp.refused_ago_ms, -1);
@@ -569,7 +571,8 @@ ages_are_told_across_boots(void **state)
 		{ { 10, 300000, true, { 1 } }, { 900000, 0, true, { 2 } }, 0 },
 		{ { 10, 300001, true, { 1 } }, { 900000, 0, true, { 2 } }, -300001 },
 		/*
-		 * No id on one side: one boot when wall less boot is the same, within five seconds.
+		 * An id is missing: the same boot if wall minus boot time differs by five seconds
+		 * at most.
 		 */
 		{ { 100, 1000100, false, { 0 } }, { 200, 1000200, true, { 2 } }, 100 },
 		{ { 100, 1000100, true, { 1 } }, { 200, 1005200, false, { 0 } }, 100 },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Objects and lists, through store.h alone: another engine passes the same tests. */
+/* Objects and lists, through store.h only, so that any engine must pass these tests. */
 #include "tests/unit/store_fixture.h"
 
 #include <errno.h>
@@ -74,7 +74,7 @@ what_a_request_refers_to_must_be_there(void **state)
 	store_new_id(&nowhere);
 	assert_int_equal(ask(f, &g, &id, false, NULL, &fault), STORE_NO_ENTITY);
 	assert_int_equal(fault.part, FAULT_SCOPE);
-	g.at = &f->dep[0]; /* a Deployment is no Workspace */
+	g.at = &f->dep[0]; /* the id of a Deployment, not of a Workspace */
 	assert_int_equal(ask(f, &g, &id, false, NULL, &fault), STORE_NO_ENTITY);
 	g.at = &f->ws;
 	g.link[0] = &f->dep[0];
@@ -88,7 +88,7 @@ what_a_request_refers_to_must_be_there(void **state)
 	assert_int_equal(fault.part, FAULT_EXCLUDE);
 	assert_int_equal(fault.index, 0);
 	g.exclude[0] = NULL;
-	/* Nothing of the refused ones is there. */
+	/* The refused ones were not stored. */
 	assert_list(f, &VIEW(f->dep[0]), 0, "");
 	assert_int_equal(ask(f, &g, &id, false, NULL, &fault), 0);
 	g.link[0] = &f->far;
@@ -114,7 +114,7 @@ an_update_replaces_links_and_keeps_the_description(void **state)
 		{ "{\"password\":\"q\"}", "{\"host\":\"i\"}" }, { &f->dep[2] }),
 	    0);
 	/*
-	 * No description: that link's overrides are kept; the other link is gone, the rest
+	 * No description: the overrides of that link are kept; the other link is removed, the rest
 	 * cleared.
 	 */
 	assert_int_equal(
@@ -126,7 +126,7 @@ an_update_replaces_links_and_keeps_the_description(void **state)
 	assert_int_equal(o.n_links, 1);
 	assert_span(o.links[0].override, "{\"password\":\"q\"}");
 	assert_int_equal(o.n_excludes, 0);
-	/* A link that comes back starts without overrides. */
+	/* A link that is added again has no overrides. */
 	assert_int_equal(UPDATE(f, &id, CONN, NULL, "{\"type\":\"x\"}", NULL,
 			     .link = { &f->dep[1], &f->dep[0] }),
 	    0);
@@ -134,7 +134,7 @@ an_update_replaces_links_and_keeps_the_description(void **state)
 	assert_true(id_equal(&o.links[0].entity, &f->dep[1]));
 	assert_span(o.links[0].override, "{}");
 	assert_span(o.links[1].override, "{\"password\":\"q\"}");
-	/* With a description the whole object is stated. */
+	/* With a description the request states the whole object. */
 	assert_int_equal(
 	    UPDATE(f, &id, CONN, NULL, "{\"type\":\"x\"}", "", .link = { &f->dep[0] }), 0);
 	get(f, &id, &o);
@@ -142,7 +142,7 @@ an_update_replaces_links_and_keeps_the_description(void **state)
 	assert_span(o.links[0].override, "{}");
 }
 
-/* Each function that takes an expected state, by its result. */
+/* The functions that take an expected state, with their results. */
 static void
 assert_all_stale(struct fixture *f, const struct id *id, const struct store_version *expect)
 {
@@ -206,7 +206,7 @@ a_view_is_its_own_and_what_is_linked(void **state)
 	assert_list(f, &VIEW(f->dep[1]), 2, ">auto=3 >own=4");
 	assert_list(f, &VIEW(f->dep[2]), 1, ">own=4");
 	assert_list(f, &VIEW(f->far), 0, "");
-	/* An exclusion takes it away; a link wins over an exclusion. */
+	/* An exclusion removes it; a link takes precedence over an exclusion. */
 	assert_int_equal(store_object_exclude(f->s, &automatic, &b, NULL, &nobody), 0);
 	assert_int_equal(store_object_exclude(f->s, &automatic, &b, NULL, &nobody), 0);
 	assert_list(f, &VIEW(f->dep[1]), 1, ">own=4");
@@ -219,7 +219,7 @@ a_view_is_its_own_and_what_is_linked(void **state)
 			     &(struct store_target){ SCOPE_DEPLOYMENT, f->far }, NULL, &nobody),
 	    STORE_NO_ENTITY);
 	assert_int_equal(store_object_exclude(f->s, &f->ws, &b, NULL, &nobody), STORE_NOT_FOUND);
-	/* Gone with the own object, the linked one of that key shows. */
+	/* After the own object is deleted, the linked one with that key is visible. */
 	assert_int_equal(store_object_delete(f->s, &own, NULL, &nobody), 0);
 	assert_list(f, &VIEW(f->dep[0]), 3, ">auto=3 >link=2a >own=4");
 }
@@ -293,7 +293,7 @@ a_list_is_of_one_instant(void **state)
 	assert_int_equal(store_list_next(later, &o), 1);
 	assert_int_equal(store_list_next(later, &o), 1);
 	assert_span(o.value, V("2"));
-	store_tidy(f->s); /* can not, and must not wait */
+	store_tidy(f->s); /* cannot, and must not wait */
 	store_list_close(c);
 	store_list_close(later);
 	assert_list(f, &q, 2, "a=1 b=2");
@@ -309,7 +309,7 @@ cursors_are_bounded_and_none_is_lost(void **state)
 	size_t n = 0;
 	struct id id;
 
-	/* As many as one likes of one instant, few of different ones. */
+	/* Many readers of one version, few of different ones. */
 	for (size_t i = 0; i < 32; i++)
 		assert_int_equal(store_list(f->s, &q, &c[n++], &version), 0);
 	for (int i = 0; n < N_ELEMENTS(c); i++) {
@@ -344,7 +344,7 @@ numbers_move_for_who_may_see_a_change(void **state)
 	assert_string_equal(moved(f), "OWw");
 	assert_int_equal(UPDATE(f, &id, VAR, NULL, V("1"), NULL, .link = { &f->dep[1] }), 0);
 	assert_string_equal(moved(f), "OWwb");
-	/* Restricted to another Deployment: both notice. */
+	/* Restricted to another Deployment: the views of both change. */
 	assert_int_equal(UPDATE(f, &id, VAR, NULL, V("1"), NULL, .link = { &f->dep[2] }), 0);
 	assert_string_equal(moved(f), "OWwbc");
 	assert_int_equal(UPDATE(f, &id, VAR, NULL, V("1"), NULL, .auto_link = true), 0);
@@ -357,7 +357,7 @@ numbers_move_for_who_may_see_a_change(void **state)
 	assert_string_equal(moved(f), "OWwbc");
 	assert_int_equal(store_object_delete(f->s, &id, NULL, &nobody), 0);
 	assert_string_equal(moved(f), "OWwbc");
-	/* What failed moved nothing. */
+	/* Failed changes do not change a view number. */
 	assert_int_equal(
 	    CREATE(f, &id, VAR, "o", V("1"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), STORE_CONFLICT);
 	assert_string_equal(moved(f), "");

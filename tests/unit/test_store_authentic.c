@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What decides access cannot be edited in the file: a row whose MAC does not verify counts as
- * absent, is named in one log line, and takes nothing else away.
+ * Rows that decide access cannot be edited in the file: a row whose MAC does not verify counts as
+ * absent and is named in one log line; other rows are served.
  */
 #include "tests/unit/store_fixture.h"
 
@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "manager/api/token.h"
 
-/* Edits the file while no manager runs. */
+/* Edits the database file while no manager runs. */
 static void
 edit(struct fixture *f, const char *sql)
 {
@@ -43,7 +43,7 @@ look(struct fixture *f, const struct id *id)
 
 /* ---- objects ---- */
 
-/* Three objects of the Workspace: linked to a and b, linked to all but c, linked to none. */
+/* Three objects of the Workspace: linked to a and b, to all but c, and to none. */
 static void
 make_objects(struct fixture *f, struct id *linked, struct id *automatic, struct id *closed)
 {
@@ -57,12 +57,12 @@ make_objects(struct fixture *f, struct id *linked, struct id *automatic, struct 
 	    CREATE(f, closed, VAR, "closed", V("3"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
 }
 
-/* Each edit gives somebody an object that is not his, or another content under its key. */
+/* Each edit would give a Deployment a foreign object, or other content under its key. */
 static void
 an_edited_object_is_absent_and_the_others_are_served(void **state)
 {
 	static const struct {
-		const char *sql, *in_a, *left; /* by an edit; what a and the Workspace have then */
+		const char *sql, *in_a, *left; /* an edit, and what a and the Workspace then have */
 		int64_t n_in_a, n;
 	} edits[] = {
 		{ "INSERT INTO link VALUES ((SELECT n FROM object WHERE key = 'closed'), "
@@ -107,7 +107,7 @@ an_edited_object_is_absent_and_the_others_are_served(void **state)
 		assert_list(f, &VIEW(f->dep[0]), 2, ">auto=2 >linked=1a");
 		print_message("%s\n", edits[i].sql);
 		edit(f, edits[i].sql);
-		for (int again = 0; again < 2; again++) { /* the second time it is known */
+		for (int again = 0; again < 2; again++) { /* logged only once */
 			assert_list(f, &VIEW(f->dep[0]), edits[i].n_in_a, edits[i].in_a);
 			assert_list(f, &WORKSPACE_LIST(f), edits[i].n, edits[i].left);
 		}
@@ -132,13 +132,13 @@ an_absent_object_is_in_nobodys_way(void **state)
 		"UPDATE object SET auto_link_projects = 1 WHERE scope = 'DEPLOYMENT'");
 	before = version_of(f, SCOPE_DEPLOYMENT, f->dep[0], STORE_ALL_TYPES, false);
 	assert_int_equal(look(f, &own), STORE_NOT_FOUND);
-	/* The one it hid shows, under another version: who saw neither must look again. */
+	/* The hidden object becomes visible; the version differs, so that clients fetch it. */
 	after = version_of(f, SCOPE_DEPLOYMENT, f->dep[0], STORE_ALL_TYPES, false);
 	assert_false(store_version_equal(&before, &after));
 	assert_list(f, &VIEW(f->dep[0]), 1, ">k=2");
 	assert_int_equal(UPDATE(f, &own, VAR, NULL, V("3"), NULL), STORE_NOT_FOUND);
 	assert_int_equal(store_object_delete(f->s, &own, NULL, &nobody), STORE_NOT_FOUND);
-	/* Its key is free. */
+	/* Its key can be used again. */
 	assert_int_equal(
 	    CREATE(f, &again, VAR, "k", V("4"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
 	assert_list(f, &VIEW(f->dep[0]), 1, "k=4");
@@ -157,16 +157,14 @@ an_edited_object_is_not_authenticated_by_a_later_change(void **state)
 		"(SELECT id FROM deployment WHERE name = 'a'), 'DEPLOYMENT', 0, 1, NULL), "
 		"((SELECT n FROM object WHERE key = 'closed'), "
 		"(SELECT id FROM deployment WHERE name = 'b'), 'DEPLOYMENT', 0, 1, NULL)");
-	/* With b goes the link to b, and what is left of the object would be written. */
+	/* Deleting b removes the link to b, which would write the object again. */
 	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep[1], &nobody), 0);
 	assert_list(f, &VIEW(f->dep[0]), 2, ">auto=2 >linked=1a");
 	reopen(f);
 	assert_list(f, &VIEW(f->dep[0]), 2, ">auto=2 >linked=1a");
 }
 
-/*
- * The last line of the audit log that is not authenticated does not decide where an object returns.
- */
+/* Where a deleted object is restored is not decided by an audit row that does not verify. */
 static void
 a_deleted_object_comes_back_where_it_was(void **state)
 {
@@ -258,7 +256,7 @@ a_project_sees_no_other_deployment(void **state)
 	assert_list(f, &view, 0, "");
 }
 
-/* Its project keeps a MAC that verifies. */
+/* The MAC of its project still verifies. */
 static void
 a_deployment_leaves_its_projects(void **state)
 {
@@ -317,7 +315,7 @@ an_edited_token_is_absent(void **state)
 		"WHERE name = 'member'",
 		"UPDATE token SET family_expires_ms = 0 WHERE name = 'member'",
 		"UPDATE token SET role = 'NONSENSE' WHERE name = 'member'",
-		/* whose text a member has becomes the owner's */
+		/* gives a member's token the row of an owner */
 		"CREATE TABLE kept AS SELECT jti_hash FROM token WHERE name = 'member'; "
 		"UPDATE token SET jti_hash = randomblob(32) WHERE name = 'member'; "
 		"UPDATE token SET jti_hash = (SELECT jti_hash FROM kept) WHERE name = 'owner'",

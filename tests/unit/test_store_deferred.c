@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Revocations and the switch when the disk does not take them, and the space that is kept for them.
- */
+/* Revocations and the switch when the disk is full, and the space reserved for them. */
 #include "tests/unit/store_fixture.h"
 
 #include <errno.h>
@@ -14,7 +12,7 @@
 
 #define NOW INT64_C(1700000000000)
 
-/* The disk takes nothing, or as many pages more as that. */
+/* Runs a pragma that limits the size of the database, which acts like a full disk. */
 static void
 set_disk(struct fixture *f, const char *pragma)
 {
@@ -102,7 +100,7 @@ a_revocation_that_cannot_be_written_is_in_effect(void **state)
 	assert_int_equal(f->events[0].kind, STORE_EVENT_TOKEN);
 	assert_true(id_equal(&f->events[0].id, &id));
 	assert_int_equal(in_memory(f), 1);
-	/* Housekeeping tries again, and writes it when it can, as if it had been written then. */
+	/* Housekeeping tries again, and writes the change with its original time. */
 	store_tidy(f->s);
 	assert_int_equal(in_memory(f), 1);
 	set_disk(f, "PRAGMA query_only = OFF");
@@ -125,7 +123,7 @@ the_switch_that_cannot_be_written_is_off(void **state)
 	store_keep_reserve(f->s);
 	assert_true(fetches_secrets(f));
 	set_disk(f, "PRAGMA query_only = ON");
-	/* Only what must not fail does not. */
+	/* Only changes that must not fail succeed. */
 	assert_int_equal(
 	    store_entity_update(f->s, SCOPE_ORGANIZATION, &f->org, &both, &nobody), -EROFS);
 	assert_true(fetches_secrets(f));
@@ -193,7 +191,7 @@ memory_takes_no_more_than_it_can_hold(void **state)
 		assert_int_equal(deferred_run(f->s, &d, &nobody), want);
 	}
 	assert_null(deferred_find(f->s, STORE_EVENT_TOKEN, &last));
-	/* Those tokens are not there (any more): nothing is left to be written. */
+	/* Those tokens do not exist (any more), so nothing is left to write. */
 	set_disk(f, "PRAGMA query_only = OFF");
 	store_tidy(f->s);
 	assert_int_equal(in_memory(f), 0);
@@ -218,7 +216,7 @@ space_is_kept_and_used_for_what_must_not_fail(void **state)
 	assert_int_equal(reserve_bytes(f), -1);
 	store_keep_reserve(f->s);
 	assert_true(reserve_bytes(f) >= 4 * 1024 * 1024);
-	/* The database is as large as it may be: nothing is written, and the space is given up. */
+	/* The database has reached its limit: nothing is written, and the reserve is released. */
 	set_disk(f, "PRAGMA max_page_count = 1");
 	for (int i = 0; i < 300; i++)
 		if (store_entity_create(f->s, SCOPE_DEPLOYMENT, &f->ws,
@@ -233,7 +231,7 @@ space_is_kept_and_used_for_what_must_not_fail(void **state)
 	while (reserve_bytes(f) > 0)
 		assert_int_not_equal(store_token_revoke(f->s, &id, NOW, &nobody), -ENOSPC);
 	assert_true(is_revoked(f, &id));
-	/* There is room: it is kept again, before anything else is changed. */
+	/* There is space again: the reserve is made first. */
 	set_disk(f, "PRAGMA max_page_count = 100000");
 	assert_int_equal(
 	    store_entity_create(f->s, SCOPE_DEPLOYMENT, &f->ws, NAMED("taken"), &nobody, &dep), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is in the data directory: opening it, kills, no value in the clear; and memory that runs
- * out.
+ * The data directory: opening it, kills during writes, no value in plain text; and failing
+ * allocations.
  */
 #include "tests/unit/store_fixture.h"
 
@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include "base/mem.h"
 
-/* Whether any file of the directory holds these bytes. */
+/* True if a file of the directory contains these bytes. */
 static bool
 on_disk(const char *dir, const char *needle)
 {
@@ -58,7 +58,7 @@ the_disk_holds_no_value(void **state)
 	    0);
 	assert_int_equal(store_secret_put(f->s, "seed", SPAN_LITERAL("findsecret")), 0);
 	for (int closed = 0; closed < 2; closed++) {
-		assert_true(on_disk(f->dir, "findkey")); /* the search itself works */
+		assert_true(on_disk(f->dir, "findkey")); /* proves that the search works */
 		assert_false(on_disk(f->dir, "findtype"));
 		assert_false(on_disk(f->dir, "findhost"));
 		assert_false(on_disk(f->dir, "findpass"));
@@ -105,8 +105,8 @@ opening_says_why_not(void **state)
 }
 
 /*
- * A child writes and is killed at a random instant; what it said was done is there, whole, and the
- * store opens.
+ * A child writes and is killed at a random moment. Everything that it reported as done must be
+ * stored, and the store must open.
  */
 static void
 a_kill_loses_nothing_that_was_acknowledged(void **state)
@@ -132,7 +132,8 @@ a_kill_loses_nothing_that_was_acknowledged(void **state)
 		assert_int_equal(pipe(fds), 0);
 		pid = fork();
 		if (pid == 0) {
-			f->keys = keys_from_bytes(test_kek); /* a parent's are not in its child */
+			f->keys =
+			    keys_from_bytes(test_kek); /* a child has no threads of its parent */
 			if (!f->keys || store_open(&f->s, f->dir, f->keys, why) != 0)
 				_exit(2);
 			for (long i = acked + 1;; i++) {
@@ -169,7 +170,7 @@ a_kill_loses_nothing_that_was_acknowledged(void **state)
 	}
 }
 
-/* What a copied file, a virtual machine that was set back, or a killed restore does. */
+/* As after copying an old file, resetting a virtual machine, or a killed restore. */
 static void
 a_store_that_was_set_back_repeats_no_version(void **state)
 {
@@ -189,7 +190,7 @@ a_store_that_was_set_back_repeats_no_version(void **state)
 	f->s = store_close(f->s);
 	assert_int_equal(rename(copy, database), 0);
 	assert_int_equal(store_open(&f->s, f->dir, f->keys, why), 0);
-	/* Nothing has changed since: what a client has of it is right. */
+	/* Nothing has changed since, so the client's version is current. */
 	other = version_of(f, SCOPE_WORKSPACE, f->ws, STORE_ALL_TYPES, false);
 	assert_true(store_version_equal(&before, &other));
 	assert_int_equal(UPDATE(f, &id, VAR, NULL, V("other"), NULL), 0);
@@ -228,7 +229,7 @@ out_of_memory_changes_nothing(void **state)
 		mem_fail_after(-1);
 		assert_list(f, &VIEW(f->dep[0]), 2, r == 0 ? ">v=6 >w=4" : ">v=2 >w=4");
 	}
-	/* What is kept of places is not what could not be written. */
+	/* The cached places do not contain a change that could not be written. */
 	r = -ENOMEM;
 	for (int n = 0; r != 0; n++) {
 		struct store_entity e;

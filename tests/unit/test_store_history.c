@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* History and the audit log, through store.h; one look at a table that no function shows. */
+/* History and the audit log, through store.h, except one query of a table. */
 #include "tests/unit/store_fixture.h"
 
 #include <sqlite3.h>
@@ -86,7 +86,7 @@ an_object_goes_back_to_what_it_was(void **state)
 	    UPDATE(f, &id, CONN, NULL, "{\"type\":\"y\",\"password\":\"r\"}", "second"), 0);
 	assert_int_equal(store_object_restore(f->s, &id, 9, NULL, &nobody), STORE_NOT_FOUND);
 	assert_int_equal(store_object_restore(f->s, &f->ws, 1, NULL, &nobody), STORE_NOT_FOUND);
-	/* One of its Deployments is gone meanwhile. */
+	/* One of its Deployments has been deleted meanwhile. */
 	assert_int_equal(store_entity_delete(f->s, SCOPE_DEPLOYMENT, &f->dep[1], &nobody), 0);
 	moved(f);
 	assert_int_equal(store_object_restore(f->s, &id, 1, NULL, &nobody), 0);
@@ -142,7 +142,7 @@ a_deleted_object_comes_back(void **state)
 	assert_int_equal(o.n_links, 1);
 	assert_span(o.links[0].override, "{\"password\":\"q\"}");
 	assert_int_equal(o.n_excludes, 1);
-	/* Again, and from another's place; then nothing is known of it any more. */
+	/* Again, and from another place; then it is no longer known. */
 	assert_int_equal(store_object_delete(f->s, &id, NULL, &nobody), 0);
 	assert_int_equal(
 	    CREATE(f, &other, CONN, "c", "{\"type\":\"z\"}", NULL, SCOPE_WORKSPACE, &f->ws), 0);
@@ -158,7 +158,7 @@ a_deleted_object_comes_back(void **state)
 	assert_int_equal(store_object_revive(f->s, &id, 2, &nobody), STORE_NOT_FOUND);
 }
 
-/* How many rows of `version` there are, whosever. */
+/* Returns the number of rows in table `version`. */
 static int
 versions(struct fixture *f)
 {
@@ -185,7 +185,7 @@ a_version_is_kept_from_the_change_that_ended_it(void **state)
 	struct id id;
 
 	assert_int_equal(CREATE(f, &id, VAR, "v", V("0"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
-	/* However long ago it was made: it has been changed just now. */
+	/* Counts from its last change, not from its creation. */
 	assert_int_equal(prune_audit(f, INT64_MAX), 0);
 	assert_int_equal(UPDATE(f, &id, VAR, NULL, V("1"), NULL), 0);
 	assert_int_equal(prune_audit(f, 1), 0);
@@ -215,7 +215,7 @@ old_records_go_in_pieces(void **state)
 		assert_int_equal(UPDATE(f, &id, VAR, NULL, V("1"), NULL), 0);
 	assert_int_equal(store_newest_record(f->s, &newest), 0);
 	assert_true(newest > clock_wall_ms() - 60000 && newest <= clock_wall_ms());
-	/* The first change ended no version. */
+	/* The first change has no earlier version. */
 	assert_int_equal(store_audit_prune(f->s, INT64_MAX, 4, &some), 0);
 	assert_int_equal(some.audit, 4);
 	assert_int_equal(some.versions, 3);
@@ -241,7 +241,7 @@ old_versions_make_room(void **state)
 		assert_int_equal(UPDATE(f, &id, VAR, NULL, V("1"), NULL), 0);
 	assert_int_equal(store_object_restore(f->s, &id, 1, NULL, &nobody), STORE_NOT_FOUND);
 	assert_int_equal(store_object_restore(f->s, &id, 2, NULL, &nobody), 0);
-	/* Retention: lines and versions go, the present one stays. */
+	/* Retention: old rows and versions are deleted; the present version stays. */
 	assert_int_equal(prune_audit(f, INT64_MAX), 0);
 	assert_audit(f, NULL, "");
 	assert_int_equal(store_object_restore(f->s, &id, 51, NULL, &nobody), STORE_NOT_FOUND);
@@ -271,7 +271,7 @@ a_read_is_noted_once_a_token_view_and_state(void **state)
 	assert_audit(f, &id, "READ v 1+ [] jo");
 	assert_audit(f, NULL,
 	    "READ v 1+ [] jo; READ  0 [] jo; READ_SECRETS  0 [] jo; READ_SECRETS  0 [] jo");
-	/* More than wait at one time are written; what waits when it closes too. */
+	/* More rows than the queue holds are written at once; the rest when the store closes. */
 	for (int64_t i = 0; i < 1500; i++) {
 		store_new_id(&jo.token);
 		store_audit_read(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Places, through store.h alone: another engine passes the same tests. */
+/* Places, through store.h only, so that any engine must pass these tests. */
 #include "tests/unit/store_fixture.h"
 
 #include <stdio.h>
@@ -71,7 +71,7 @@ assert_said(struct fixture *f, enum scope scope, const struct id *id, const char
 {
 	struct store_entity e;
 
-	for (int i = 0; i < 2; i++) { /* the second time from memory */
+	for (int i = 0; i < 2; i++) { /* the second time from the cache */
 		assert_int_equal(store_entity_get(f->s, scope, id, &e), 0);
 		assert_span(e.description, description);
 		assert_int_equal(e.cicd_enforced, cicd_enforced);
@@ -94,7 +94,7 @@ what_is_said_of_a_place_is_kept(void **state)
 	assert_int_equal(
 	    store_entity_create(f->s, SCOPE_WORKSPACE, &f->org, &set, &nobody, &ws), 0);
 	assert_said(f, SCOPE_WORKSPACE, &ws, "what for", true);
-	/* A Deployment begins as its Workspace has it, unless it is told. */
+	/* A new Deployment takes the setting of its Workspace, unless the request has it. */
 	dep = test_place(f->s, SCOPE_DEPLOYMENT, &ws, "begins");
 	assert_said(f, SCOPE_DEPLOYMENT, &dep, NULL, true);
 	set.cicd_enforced = false;
@@ -102,7 +102,7 @@ what_is_said_of_a_place_is_kept(void **state)
 	assert_said(f, SCOPE_DEPLOYMENT, &dep, "what for", false);
 	assert_int_equal(store_entity_create(f->s, SCOPE_PROJECT, &ws, &set, &nobody, &project), 0);
 	assert_said(f, SCOPE_PROJECT, &project, "what for", false);
-	/* What is not told stays. */
+	/* Absent members do not change. */
 	set = (struct store_entity_set){ .has_cicd = true, .cicd_enforced = true };
 	assert_int_equal(store_entity_update(f->s, SCOPE_DEPLOYMENT, &dep, &set, &nobody), 0);
 	assert_said(f, SCOPE_DEPLOYMENT, &dep, "what for", true);
@@ -112,7 +112,7 @@ what_is_said_of_a_place_is_kept(void **state)
 	assert_int_equal(store_entity_update(f->s, SCOPE_PROJECT, &project, &set, &nobody), 0);
 	assert_int_equal(
 	    store_entity_update(f->s, SCOPE_PROJECT, &dep, &set, &nobody), STORE_NOT_FOUND);
-	/* The longest there may be, beside its name and its Workspace's. */
+	/* The longest allowed, together with the names. */
 	for (size_t i = 0; i < LIMIT_DESCRIPTION; i++)
 		buf_adds(&longest, "\xf0\x9f\x98\x80");
 	set = (struct store_entity_set){ .description = span_of_buf(&longest) };
@@ -129,7 +129,7 @@ what_is_said_of_a_place_is_kept(void **state)
 		.description = SPAN_LITERAL("what for"),
 		.has_cicd = true,
 		.cicd_enforced = true };
-	for (int i = 0; i < 2; i++) /* the second time nothing is another */
+	for (int i = 0; i < 2; i++) /* the second time nothing changes */
 		assert_int_equal(store_entity_update(f->s, SCOPE_WORKSPACE, &ws, &set, &nobody), 0);
 	assert_audit(f, &ws,
 	    "UPDATE_ENTITY third 0 [] ; UPDATE_ENTITY third 0 [\"name\"] ; CREATE_ENTITY said 0 "
@@ -151,7 +151,7 @@ assert_sorted(struct fixture *f, const struct store_entity_order *order, const c
 	buf_fini(&names);
 }
 
-/* What is done next has a later time than what was. */
+/* Each change has a later time than the one before. */
 static void
 pass_time(void)
 {
@@ -233,17 +233,17 @@ a_project_sees_its_own_its_links_and_its_deployments(void **state)
 	assert_int_equal(set_deployment(f->s, &f->dep[0], &f->dep[0]), STORE_NOT_FOUND);
 	assert_int_equal(set_deployment(f->s, &f->project, &f->dep[0]), 0);
 	assert_list(f, &view, 4, ">a=1p >b=2d >c=3 >d=4");
-	/* the project's own wins over all, and a linked one over the Deployment's own */
+	/* the project's own object comes first, then one linked to it, then the Deployment's own */
 	assert_int_equal(CREATE(f, &own, VAR, "b", V("5"), NULL, SCOPE_PROJECT, &f->project), 0);
 	assert_int_equal(CREATE(f, &e, VAR, "c", V("6"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
 	assert_list(f, &view, 4, ">a=1p b=5 >c=3 >d=4");
 	assert_list(f, &VIEW(f->dep[0]), 4, ">a=1d >b=2d c=6 d=4");
-	/* excluded from the project, the Deployment's own shows */
+	/* excluded from the project: the Deployment's own object is visible */
 	assert_int_equal(UPDATE(f, &c, VAR, NULL, V("3"), NULL, .auto_link_projects = true,
 			     .exclude = { &f->project }),
 	    0);
 	assert_list(f, &view, 4, ">a=1p b=5 >c=6 >d=4");
-	/* a Workspace with a project is not empty; the project goes alone */
+	/* a Workspace with a project is not empty; the project can be deleted */
 	assert_int_equal(store_entity_delete(f->s, SCOPE_PROJECT, &f->project, &nobody), 0);
 	assert_list(f, &view, 0, "");
 	assert_list(f, &VIEW(f->dep[0]), 4, ">a=1d >b=2d c=6 d=4");

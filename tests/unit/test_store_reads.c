@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads in the audit log: how many rows a family of tokens can make, and that no secret is missed.
+ * Reads in the audit log: how many rows a token family can cause, and that no secret read is
+ * missing.
  */
 #include "tests/unit/store_fixture.h"
 
@@ -28,7 +29,7 @@ number(struct fixture *f, const char *sql)
 	return n;
 }
 
-/* A fresh family of tokens, with one of its tokens. */
+/* Makes a new token family with one token. */
 static struct store_actor
 family(void)
 {
@@ -39,7 +40,7 @@ family(void)
 	return a;
 }
 
-/* Reads a view by n keys that nobody has asked for before. */
+/* Reads a view by n new keys. */
 static void
 read_keys(struct fixture *f, const struct store_actor *by, const struct id *deployment, int n,
     bool secrets)
@@ -72,7 +73,7 @@ read_without_end(struct fixture *f)
 	struct store_actor jo = family();
 
 	read_keys(f, &jo, &f->dep[0], READS / 2, false);
-	store_new_id(&jo.token); /* a renewal has no rows of its own */
+	store_new_id(&jo.token); /* a renewal shares the rows of its family */
 	read_keys(f, &jo, &f->dep[1], READS / 2, false);
 }
 
@@ -138,7 +139,7 @@ read_what_cannot_be_written(struct fixture *f)
 	    sqlite3_exec(f->s->db.h, "PRAGMA query_only = OFF", NULL, NULL, NULL), SQLITE_OK);
 }
 
-/* The disk is full: what fits is kept as it is, the rest is counted. */
+/* The disk is full: rows that fit are kept, the rest is counted. */
 static void
 reads_that_cannot_be_written_are_kept(void **state)
 {

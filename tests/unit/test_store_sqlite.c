@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What only SQLite has: a sealed value opens in its own place alone, whatever is done to the file,
- * and lists are read by an index.
+ * Properties of the SQLite engine: a sealed value can be opened only in its own row, whatever is
+ * done to the file; and lists use an index.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,7 +85,7 @@ tear_down(void **state)
 	return 0;
 }
 
-/* What somebody does to the file while no manager runs. */
+/* Changes to the file while no manager runs. */
 static void
 tamper(struct fixture *f, const char *sql)
 {
@@ -138,7 +138,7 @@ an_older_value_put_back_does_not_open(void **state)
 	assert_int_equal(read_object(f, &f->a), -EBADMSG);
 }
 
-/* The plan's lines, for a page of a Workspace's own list. */
+/* Returns the query plan for a page of a Workspace's list. */
 static void
 explain(struct fixture *f, const struct store_query *q, bool behind, struct buf *plan)
 {
@@ -160,7 +160,7 @@ explain(struct fixture *f, const struct store_query *q, bool behind, struct buf 
 	buf_fini(&sql);
 }
 
-/* Nothing but rows of the same time is sorted, and the page begins where it begins. */
+/* Only rows of the same time are sorted, and the page starts at its offset. */
 static void
 a_list_by_time_goes_by_an_index(void **state)
 {
@@ -193,7 +193,7 @@ a_list_by_time_goes_by_an_index(void **state)
 	buf_fini(&plan);
 }
 
-/* Each is found by the address of its text, however many there are. */
+/* Each statement is found by the address of its text. */
 static void
 there_may_be_any_number_of_statements(void **state)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Commits that a thread brings to the disk, and the log that is copied and emptied meanwhile. */
+/* Commits that a thread syncs to the disk, and checkpoints of the write-ahead log meanwhile. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,9 +13,9 @@
 #include "tests/unit/store_fixture.h"
 
 #define PATIENCE_MS 10000
-#define HEAD_SIZE   32 /* of the log's file */
+#define HEAD_SIZE   32 /* bytes of the log file */
 
-/* As the API does: turns the store whenever its descriptor is readable, until done(f). */
+/* Runs the store like the API, whenever its descriptor is readable, until done(f). */
 static void
 turn_until(struct fixture *f, bool (*done)(struct fixture *f))
 {
@@ -111,8 +111,8 @@ the_log_is_emptied_at_a_quiet_moment(void **state)
 }
 
 /*
- * When all of the log is copied and a list still reads it, it cannot be emptied; and when the list
- * ends, the next change must not be written over what the log has.
+ * A log that is fully copied cannot be reset while a list reads it. When the list ends, the next
+ * change must not overwrite what the log contains.
  */
 static void
 the_log_never_begins_anew_with_old_frames_in_it(void **state)
@@ -131,7 +131,7 @@ the_log_never_begins_anew_with_old_frames_in_it(void **state)
 		assert_int_equal(store_list(f->s, &q, &c, &version), 0);
 		turn_until(f, all_synced);
 		store_tidy(f->s);
-		usleep(5000); /* for the copy: what matters holds whenever it comes */
+		usleep(5000); /* time for the copy; the test passes whenever it happens */
 		size = log_size(f);
 		c = store_list_close(c);
 		(void)snprintf(key, sizeof key, "k%02d", i);

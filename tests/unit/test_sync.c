@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One refresh against a manager that says what a row of a test says: no socket, no loop. */
+/* edge/upstream/sync against a fake manager that responds as the test says: no socket, no loop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "edge/upstream/sync.h"
 
-#define START_MS 2000 /* from one sync to the next: the calls of a short one need not wait */
+#define START_MS 2000 /* between syncs, so that the requests of a short one need not wait */
 
 static int64_t now_ms = 1000;
 
@@ -74,7 +74,7 @@ alarm_set(struct alarm *a, int64_t boot_ms)
 	a->at_ms = boot_ms;
 }
 
-/* Time passes until then. True: the alarm rang. */
+/* Advances the clock. True if the alarm went off. */
 static bool
 rang_by(int64_t ms)
 {
@@ -96,10 +96,10 @@ struct fetch {
 	void *env;
 };
 
-static struct fetch *asked; /* the one in flight */
+static struct fetch *asked; /* the running request */
 static struct later *put_off;
 static int n_asked;
-static struct work *working; /* handed to the worker, which has not got to it */
+static struct work *working; /* queued for the worker, not run yet */
 
 int
 upstream_fetch(struct upstream *u, const struct fetch_request *q, fetch_done *done, void *env,
@@ -200,8 +200,8 @@ struct world {
 	struct config config, reloaded;
 	struct sync *sync;
 	char token_path[64];
-	bool take;                  /* what the replica says to a good list */
-	struct generation *current; /* what it serves */
+	bool take;                  /* the result of replica_sync_done() */
+	struct generation *current; /* the served generation */
 	int n_done;
 	enum sync_outcome outcome;
 	int64_t retry_after_ms, asked_ms;
@@ -297,7 +297,7 @@ struct response {
 	int64_t retry_after_ms;
 };
 
-/* A response that the worker has not read yet. */
+/* Passes a response that the worker has not read yet. */
 static void
 arrive(const struct response *r)
 {
@@ -357,9 +357,7 @@ too_big(void)
 	answer(&(struct response){ .end = FETCH_TOO_BIG, .status = 200, .reason = "big" });
 }
 
-/*
- * Rows [from, to) of a list of variables (or connections without anything) that has total of them.
- */
+/* Responds with rows [from, to) of a list of `total` variables, or of empty connections. */
 static const char *
 rows(const char *type, int from, int to, int total)
 {
@@ -395,7 +393,7 @@ finish(struct world *w, enum sync_outcome outcome)
 	assert_int_equal(w->n_done, 0);
 	put_off = NULL;
 	job->run(job);
-	work(); /* what is old is wiped */
+	work(); /* wipes the old generations */
 	assert_int_equal(w->n_done, 1);
 	if (w->outcome != outcome)
 		fail_msg("outcome %d: %s", (int)w->outcome, w->reason);
@@ -484,7 +482,7 @@ a_row_too_large_to_serve_is_refused_alone(void **state)
 	    "\"big\",\"objectType\":\"CONNECTION\",\"scope\":\"DEPLOYMENT\",\"scopeEntityId\":"
 	    "\"dep\",\"setFields\":[],\"connection\":{\"type\":\"http\",\"extra\":{\"a\":\"");
 
-	/* Each quote takes two bytes here, and four in a reply. */
+	/* Each quote takes two bytes here, and four in a record. */
 	for (size_t k = 0; k < n; k += 2)
 		memcpy(body + at + k, "\\\"", 2);
 	strcpy(body + at + n, "\"}}}]}");
@@ -600,7 +598,7 @@ a_count_that_changes_between_pages_begins_anew(void **state)
 	assert_int_equal(generation_count(w->current, KIND_CONNECTION), 5);
 }
 
-/* A proxy that compresses makes some tags weak: they are the same. */
+/* A proxy that compresses makes some ETags weak; they still match. */
 static void
 tags_compare_weakly(void **state)
 {
@@ -616,7 +614,7 @@ tags_compare_weakly(void **state)
 	assert_string_equal(asked->if_none_match, "W/\"a\"");
 }
 
-/* Page one is read again at the end; its 304 proves nothing of the others in the next sync. */
+/* Page one is read again at the end. In the next sync its 304 does not cover the other pages. */
 static void
 pages_with_tags_of_their_own_are_a_list_when_page_one_stays(void **state)
 {
@@ -663,7 +661,7 @@ page_one_that_changed_meanwhile_begins_anew(void **state)
 	start(w);
 	page_with(rows("CONNECTION", 0, 2, 4), NULL);
 	page_with(rows("CONNECTION", 1, 4, 4), NULL);
-	page_with(rows("CONNECTION", 1, 3, 4), NULL); /* a row went, and another came */
+	page_with(rows("CONNECTION", 1, 3, 4), NULL); /* one row was deleted and another created */
 	assert_non_null(strstr(asked->url, "&offset=0&"));
 	page_with(rows("CONNECTION", 0, 4, 4), NULL);
 	answer_rest();
@@ -671,7 +669,7 @@ page_one_that_changed_meanwhile_begins_anew(void **state)
 	assert_int_equal(generation_count(w->current, KIND_CONNECTION), 4);
 }
 
-/* A row that slips from page two to page one would be lost. */
+/* A row that moves from page two to page one would be lost. */
 static void
 pages_that_do_not_overlap_begin_anew(void **state)
 {
@@ -701,14 +699,14 @@ a_page_too_large_is_asked_for_with_fewer_rows(void **state)
 	too_big();
 	assert_non_null(strstr(asked->url, "&limit=62&offset=2&"));
 	page_with(rows("CONNECTION", 2, 5, 5), NULL);
-	/* Page one again, as it was asked for. */
+	/* Page one again, with the same limit. */
 	assert_non_null(strstr(asked->url, "&limit=250&offset=0&"));
 	page_with(rows("CONNECTION", 0, 3, 5), NULL);
 	assert_non_null(strstr(asked->url, "&limit=1000&offset=0&"));
 	answer_rest();
 	finish(w, SYNC_OK);
 	assert_int_equal(generation_count(w->current, KIND_CONNECTION), 5);
-	/* The next sync begins with what worked, and grows while pages are small. */
+	/* The next sync starts with the limit that worked, and raises it while pages are small. */
 	start(w);
 	assert_non_null(strstr(asked->url, "&limit=124&offset=0&"));
 	page_with(rows("CONNECTION", 0, 5, 5), NULL);
@@ -736,7 +734,7 @@ two_rows_too_large_are_bad(void **state)
 	assert_string_equal(w->reason, "https://one: a page of 2 rows is larger than 32 MiB");
 }
 
-/* A server that gives one row a page cannot make its pages overlap. */
+/* With one row per page, pages cannot overlap. */
 static void
 one_row_a_page_is_read_without_overlap(void **state)
 {
@@ -751,7 +749,7 @@ one_row_a_page_is_read_without_overlap(void **state)
 	assert_int_equal(generation_count(w->current, KIND_CONNECTION), 3);
 }
 
-/* What it says was so when the first request was sent; an earlier beginning does not count. */
+/* The list is as old as the first request of the last attempt. */
 static void
 a_list_is_of_the_time_it_was_asked_for(void **state)
 {
@@ -763,7 +761,7 @@ a_list_is_of_the_time_it_was_asked_for(void **state)
 	page_with(rows("CONNECTION", 0, 2, 4), NULL);
 	now_ms += 1000;
 	again_ms = now_ms;
-	page_with(rows("CONNECTION", 1, 3, 3), NULL); /* begun anew */
+	page_with(rows("CONNECTION", 1, 3, 3), NULL); /* starts over */
 	now_ms += 1000;
 	page_with(rows("CONNECTION", 0, 3, 3), NULL);
 	now_ms += 1000;
@@ -790,7 +788,8 @@ a_list_that_never_holds_still_is_bad(void **state)
 	start(w);
 	for (int i = 0; i < 3; i++) {
 		page_with(rows("CONNECTION", 0, 2, 4), NULL);
-		page_with(rows("CONNECTION", 2, 2, 4), NULL); /* empty, and two are missing */
+		page_with(rows("CONNECTION", 2, 2, 4),
+		    NULL); /* an empty page, but two rows are missing */
 	}
 	finish(w, SYNC_BAD);
 	assert_non_null(strstr(w->reason, "not complete"));
@@ -823,7 +822,7 @@ a_key_twice_is_bad(void **state)
 	assert_non_null(strstr(w->reason, "the same key"));
 }
 
-/* --- what must not be believed, and what a status means --------------------------------------- */
+/* --- invalid responses, and status codes ------------------------------------------------------ */
 
 static void
 html_is_bad(void **state)
@@ -914,10 +913,9 @@ foreign_text_reaches_the_reason_as_plain_ascii(void **state)
 				       "right to read these objects and their secrets");
 }
 
-/* --- tokens and URLs
- * --------------------------------------------------------------------------------- */
+/* --- tokens and URLs -------------------------------------------------------------------------- */
 
-/* The same but for one setting that stands for another manager. */
+/* The same configuration, except one setting that makes it another manager. */
 static struct sync_source
 other_source(struct world *w)
 {
@@ -974,13 +972,13 @@ the_next_url_is_tried_when_the_first_fails(void **state)
 	status(500, "", 0);
 	finish(w, SYNC_UNREACHABLE);
 	assert_string_equal(w->reason, "https://two: status 500");
-	sync_once(w, "\"c2\""); /* stays with the second */
+	sync_once(w, "\"c2\""); /* stays with the second URL */
 	start(w);
 	assert_memory_equal(asked->url, "https://two/", 12);
 	assert_string_equal(asked->if_none_match, "\"c2\"");
 }
 
-/* After five minutes, and what is known of the second is not sent there. */
+/* After five minutes; the ETag of the second URL is not sent to the first. */
 static void
 the_first_url_is_preferred_again_later(void **state)
 {
@@ -1033,7 +1031,7 @@ each_refusal_has_its_advice(void **state)
 	assert_string_equal(w->reason, "https://one: status 500: broken");
 }
 
-/* However short the pages, however fast they come: the API counts calls. */
+/* The rate of requests is limited, however short and fast the pages are. */
 static void
 many_pages_do_not_use_up_the_tokens_calls(void **state)
 {
@@ -1057,7 +1055,7 @@ many_pages_do_not_use_up_the_tokens_calls(void **state)
 			in_a_second++;
 		assert_in_range(in_a_second, 0, 24);
 	}
-	assert_int_equal(at_ms[11], began_ms); /* a list of usual size is not slowed */
+	assert_int_equal(at_ms[11], began_ms); /* a list of usual size is not delayed */
 	assert_in_range(now_ms - began_ms, 20000, 26000);
 }
 
@@ -1126,7 +1124,7 @@ a_reload_of_the_same_manager_lets_a_running_sync_go_on(void **state)
 	start(w);
 	assert_string_equal(asked->if_none_match, "\"c1\"");
 	sync_use(w->sync, &source);
-	memset(&w->config, 0xff, sizeof w->config); /* the old one is freed */
+	memset(&w->config, 0xff, sizeof w->config); /* the old upstream is freed */
 	page_with(rows("CONNECTION", 0, 2, 4), "\"c2\"");
 	source.config = &w->reloaded;
 	sync_use(w->sync, &source);
@@ -1136,7 +1134,7 @@ a_reload_of_the_same_manager_lets_a_running_sync_go_on(void **state)
 	    .text = rows("CONNECTION", 1, 4, 4),
 	    .etag = "\"c2\"" });
 	sync_use(w->sync, &source);
-	assert_non_null(working); /* the worker is not waited for either */
+	assert_non_null(working); /* does not wait for the worker either */
 	work();
 	answer_rest();
 	finish(w, SYNC_OK);

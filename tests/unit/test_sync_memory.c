@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A sync through the real libcurl from a real server, with each of its allocations failing in turn:
- * it ends, once, and the next one is good. Our own, libcurl's, libevent's and zlib's memory all
- * come from base/mem.
+ * it ends once, and the next one succeeds. libcurl, libevent and zlib allocate from base/mem, too.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,7 +36,7 @@ on_request(void *env, int fd, const char *head)
 	const char *type = strstr(head, "objectType=");
 	char body[1024], answer[2048];
 
-	if (!type) { /* it asks another question */
+	if (!type) { /* it requests another list */
 		*(atomic_bool *)env = true;
 		return tiny_print(fd, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
 	}
@@ -66,7 +65,7 @@ struct world {
 	struct event *memory_back, *patience;
 	struct later again;
 	int n_done;
-	enum sync_outcome outcome[2]; /* of the one without memory, and the one after it */
+	enum sync_outcome outcome[2]; /* of the sync with failures, and of the next one */
 	char reason[REPLICA_REASON_SIZE];
 };
 
@@ -186,7 +185,7 @@ free_parts(struct world *w)
 	w->loop = loop_free(w->loop);
 }
 
-/* True: the sync was good all the same. */
+/* True if the sync succeeded in spite of the failure. */
 static bool
 survives(struct world *w, int64_t n, int64_t count)
 {
@@ -213,7 +212,7 @@ torture(struct world *w, int64_t count)
 	int good_in_a_row = 0;
 	int64_t n;
 
-	/* Some failures do no harm: libcurl does without a cache. */
+	/* Some failures do no harm, such as those of libcurl's caches. */
 	for (n = 0; good_in_a_row < 60; n++)
 		good_in_a_row = survives(w, n, count) ? good_in_a_row + 1 : 0;
 	assert_true(n > 200);

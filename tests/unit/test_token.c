@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* token: what is issued is accepted, and nothing else is. */
+/* manager/api/token: issued tokens are accepted, and nothing else is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -65,7 +65,7 @@ tear_down(void **state)
 	return 0;
 }
 
-/* A manager that was started again, with or without what it remembered. */
+/* Restarts the manager, with or without its cache of verified tokens. */
 static void
 restart(struct fixture *f)
 {
@@ -195,7 +195,10 @@ other_spellings_are_refused(void **state)
 	char last;
 
 	issue(f, SCOPE_WORKSPACE, &f->ws, ROLE_OWNER, 0, &text);
-	/* 64 bytes are 86 characters with four bits to spare: 16 last ones would decode alike. */
+	/*
+	 * 64 bytes are 86 characters with four unused bits: 16 last characters would decode
+	 * equally.
+	 */
 	last = text.data[text.len - 1];
 	for (size_t i = 0; alphabet[i]; i++) {
 		text.data[text.len - 1] = alphabet[i];
@@ -212,7 +215,7 @@ other_spellings_are_refused(void **state)
 	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_MALFORMED);
 	text.data[text.len - 1] = '\n';
 	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW, &who), TOKEN_MALFORMED);
-	for (size_t n = 0; n < text.len - 1; n++) /* cut off anywhere */
+	for (size_t n = 0; n < text.len - 1; n++) /* truncated anywhere */
 		assert_int_not_equal(
 		    token_check(f->a, (struct span){ text.data, n }, NOW, &who), TOKEN_GOOD);
 	assert_int_equal(token_check(f->a, SPAN_LITERAL("opaque"), NOW, &who), TOKEN_MALFORMED);
@@ -252,7 +255,7 @@ expiry_counts_to_the_millisecond(void **state)
 	assert_int_equal(token_check(f->a, span_of_buf(&text), end - 1, &who), TOKEN_GOOD);
 	assert_int_equal(who.expires_ms, end);
 	assert_int_equal(token_check(f->a, span_of_buf(&text), end, &who), TOKEN_EXPIRED);
-	/* Not only the remembered one. */
+	/* Not only the cached one. */
 	assert_int_equal(token_check(f->a, span_of_buf(&text), end, &who), TOKEN_EXPIRED);
 	assert_int_equal(token_recheck(f->a, &id, end - 1, &who), TOKEN_GOOD);
 	assert_int_equal(token_recheck(f->a, &id, end, &who), TOKEN_EXPIRED);
@@ -302,7 +305,7 @@ more_tokens_than_are_remembered_all_work(void **state)
 			    token_check(f->a, span_of_buf(&texts[i]), NOW + (int)i, &who),
 			    TOKEN_GOOD);
 	}
-	/* That one made room for another does not lose when it was used. */
+	/* Removing a token from the cache does not lose its time of last use. */
 	token_flush(f->a);
 	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
 		assert_int_equal(store_token_get(f->s, &ids[i], &row), 0);
@@ -327,7 +330,7 @@ last_use_is_written_when_told(void **state)
 	assert_int_equal(store_token_get(f->s, &id, &row), 0);
 	assert_int_equal(row.last_used_ms, NOW + 5);
 	assert_int_equal(token_check(f->a, span_of_buf(&text), NOW + 9, &who), TOKEN_GOOD);
-	restart(f); /* stopping writes it out too */
+	restart(f); /* stopping writes it, too */
 	assert_int_equal(store_token_get(f->s, &id, &row), 0);
 	assert_int_equal(row.last_used_ms, NOW + 9);
 	buf_fini(&text);
@@ -393,7 +396,7 @@ a_family_has_one_revocation(void **state)
 		who = check_good(f, &text[i], NOW);
 		assert_true(id_equal(&who.family, &id[0]));
 	}
-	/* Whichever is named: those before it and those after it end. */
+	/* Revoking any token of a family revokes those before and after it. */
 	assert_int_equal(token_revoke(f->a, &id[1], NOW, &nobody), 0);
 	for (int again = 0; again < 2; again++) {
 		for (int i = 0; i < 3; i++)
@@ -411,7 +414,7 @@ a_family_has_one_revocation(void **state)
 #define DAY_S  INT64_C(86400)
 #define DAY_MS (1000 * DAY_S)
 
-/* Renewed again and again, each time at its last moment; when the last one ends, in days. */
+/* Renews again and again, each at the last moment. Returns when the last one ends, in days. */
 static int64_t
 days_of_a_family(struct fixture *f, int64_t life_s)
 {
@@ -429,7 +432,8 @@ days_of_a_family(struct fixture *f, int64_t life_s)
 		if (r == 0) {
 			who = check_good(f, &text, now);
 			assert_true(who.expires_ms <= now + 1000 * life_s);
-			if (who.expires_ms == end) /* it got no longer life than the one before */
+			if (who.expires_ms ==
+			    end) /* its lifetime is not longer than that of the one before */
 				r = token_renew(f->a, &id, end, &nobody, &id, &text);
 			end = who.expires_ms;
 		}
@@ -449,11 +453,11 @@ no_renewal_outlives_its_family(void **state)
 	struct id id;
 
 	assert_int_equal(days_of_a_family(f, DAY_S), 90);
-	assert_int_equal(days_of_a_family(f, 100 * DAY_S), 100); /* its own life is longer */
+	assert_int_equal(days_of_a_family(f, 100 * DAY_S), 100); /* its own lifetime is longer */
 	token_set_max_lifetime(f->a, 10 * DAY_S);
 	assert_int_equal(days_of_a_family(f, DAY_S), 10);
 	assert_int_equal(days_of_a_family(f, 7 * DAY_S), 10);
-	/* One that never expires has renewals that never do. */
+	/* Renewals of a token that never expires do not expire either. */
 	id = issue(f, SCOPE_ORGANIZATION, &f->org, ROLE_OWNER, 0, &text);
 	buf_reset(&text);
 	assert_int_equal(token_renew(f->a, &id, NOW + 1000 * DAY_MS, &nobody, &id, &text), 0);
@@ -464,7 +468,7 @@ no_renewal_outlives_its_family(void **state)
 	buf_fini(&text);
 }
 
-/* Of the families that end within two weeks those count that somebody can use. */
+/* Counts the usable families that end within two weeks. */
 static void
 families_that_end_soon_are_counted(void **state)
 {
@@ -485,7 +489,7 @@ families_that_end_soon_are_counted(void **state)
 		assert_int_equal(
 		    token_renew(f->a, &id, NOW + day * DAY_MS, &nobody, &fresh, &text), 0);
 	}
-	/* The one that is renewed and, until it expires, the one that is not. */
+	/* The renewed family, and, until it expires, the other one. */
 	token_watch_families(f->a, NOW + 77 * DAY_MS);
 	assert_int_equal(token_families_ending(f->a), 2);
 	token_watch_families(f->a, NOW + 82 * DAY_MS);
@@ -548,13 +552,13 @@ tokens_are_listed_by_place_and_pruned(void **state)
 	assert_string_equal(buf_str(&got), buf_str(&want));
 	assert_int_equal(store_token_get(f->s, &low, &row), 0);
 	assert_true(id_equal(&row.workspace, &f->ws));
-	/* Dead long enough: gone. */
+	/* Revoked long enough ago: deleted. */
 	assert_int_equal(token_revoke(f->a, &mid, NOW, &nobody), 0);
 	assert_int_equal(prune_tokens(f, NOW), 0);
 	assert_int_equal(store_token_get(f->s, &mid, &row), 0);
 	assert_int_equal(prune_tokens(f, NOW + 1), 0);
 	assert_int_equal(store_token_get(f->s, &mid, &row), STORE_NOT_FOUND);
-	/* By the clock alone no other one goes, however late it seems to be. */
+	/* No token is deleted by the clock alone, however late it seems. */
 	assert_int_equal(prune_tokens(f, INT64_MAX), 0);
 	assert_int_equal(store_token_get(f->s, &low, &row), 0);
 	assert_int_equal(store_token_get(f->s, &top, &row), 0);
@@ -563,7 +567,7 @@ tokens_are_listed_by_place_and_pruned(void **state)
 	buf_fini(&want);
 }
 
-/* It has expired, and its holder has gone on with the renewal. */
+/* It has expired, and its renewal is in use. */
 static void
 an_expired_token_goes_when_its_renewal_was_used(void **state)
 {
@@ -588,7 +592,7 @@ an_expired_token_goes_when_its_renewal_was_used(void **state)
 	buf_fini(&fresh);
 }
 
-/* A part of one of the manager's own secrets, turned. */
+/* A part of one of the manager's own secrets, inverted. */
 static void
 read_turned(struct fixture *f, const char *name, size_t at, uint8_t turned[static SECRET_SIZE])
 {
@@ -661,8 +665,8 @@ start(void **state)
 }
 
 /*
- * What calls that wait go by: it moves with whatever may take a right away, and costs nobody
- * anything else.
+ * The number that held requests compare: it changes with everything that may remove a right, and
+ * with nothing else.
  */
 static void
 rights_move_with_what_may_end_them(void **state)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * token_body: both shapes of a token's create. unserved: paths of the hosted API that are not
+ * manager/api: both forms of the body that creates a token; paths of the hosted API that are not
  * served.
  */
 #include <setjmp.h>

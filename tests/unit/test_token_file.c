@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* edge/credential: what a token file may hold, and what is taken of it. */
+/* edge/upstream/token_file: valid and invalid token files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,7 +45,7 @@ tear_down(void **state)
 	return 0;
 }
 
-/* Puts the bytes into the file and reads them as a token. */
+/* Writes the bytes to the file and reads it as a token. */
 static int
 read_of(struct fixture *f, struct span bytes, struct buf *out, char why[static FILE_WHY_SIZE])
 {
@@ -118,7 +118,7 @@ without_token_file_systemds_credential_is_taken(void **state)
 
 	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", f->dir, 1), 0);
 	assert_int_equal(credential_path(&path, NULL), 0);
-	assert_null(path); /* none was passed */
+	assert_null(path); /* no credential was passed */
 	assert_int_equal(file_create(f->path, "t", 1, why), 0);
 	assert_int_equal(credential_path(&path, NULL), 0);
 	assert_string_equal(path, f->path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * edge/upstream/probe against a manager that answers as a test says, and a worker that runs when
- * told.
+ * edge/upstream/probe against a fake manager that responds as the test says, and a fake worker that
+ * runs on request.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,10 +25,10 @@ struct fetch {
 	fetch_done *done;
 	void *env;
 };
-static struct fetch *asked; /* the one in flight */
+static struct fetch *asked; /* the running request */
 static int fetch_error;
 static struct later *put_off;
-static struct work *working; /* handed to the worker, which has not got to it */
+static struct work *working; /* queued for the worker, not run yet */
 
 int
 upstream_fetch(struct upstream *u, const struct fetch_request *q, fetch_done *done, void *env,
@@ -183,7 +183,7 @@ arrive(enum fetch_end end, int status, const char *text, int64_t retry_after_ms)
 	payload_fini(&body);
 }
 
-/* Runs what was handed to the worker, or what was put off. */
+/* Runs the work queued for the worker, or the job queued in the loop. */
 static void
 go_on(void)
 {
@@ -241,7 +241,7 @@ only_the_very_key_counts(void **state)
 	start(w);
 	arrive(FETCH_ANSWERED, 200, LIST(""), 0);
 	ends(w, false);
-	/* A server that does not know the filter. */
+	/* A server that ignores the filter. */
 	start(w);
 	arrive(FETCH_ANSWERED, 200, LIST(ROW("new") "," ROW("new one too")), 0);
 	ends(w, false);
@@ -250,7 +250,7 @@ only_the_very_key_counts(void **state)
 	ends(w, true);
 }
 
-/* What must not be believed of a list is not believed of a probe. */
+/* A response that is invalid as a list is invalid for a probe, too. */
 static void
 a_bad_list_has_found_nothing(void **state)
 {
@@ -310,7 +310,7 @@ a_reload_ends_it_once(void **state)
 	probing_use(w->probing, &source);
 	assert_null(asked);
 	ends(w, false);
-	/* While the worker reads, it goes on. */
+	/* While the worker reads the response, the probe continues. */
 	start(w);
 	arrive(FETCH_ANSWERED, 200, LIST(ROW("new one")), 0);
 	probing_use(w->probing, &source);

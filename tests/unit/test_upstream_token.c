@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * edge/upstream/token: in locked memory, and what a JWT says of its own life; the digest of who
- * asks.
+ * edge/upstream/token and token_file: locked memory, the lifetime claims of a JWT, and the digest
+ * of URL and token.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,7 +71,8 @@ a_token_is_kept_in_an_arena_and_wiped(void **state)
 	assert_int_equal(token_load(&t, f->path, ARENA_LOCK_PREFER, why), 0);
 	assert_true(span_is(t.text, "secret"));
 	assert_int_equal(arena_used(t.arena), 6);
-	assert_int_equal(mem_live(), 1); /* the arena's own description, and no copy */
+	assert_int_equal(
+	    mem_live(), 1); /* only the struct of the arena, and no copy of the token */
 	token_free(&t);
 	assert_null(t.text.p);
 	token_free(&t); /* twice is fine */
@@ -100,7 +101,7 @@ memory_may_end_anywhere(void **state)
 	}
 }
 
-/* --- what it says of itself --------------------------------------------------------------- */
+/* --- claims ------------------------------------------------------------------------------- */
 
 #define HEAD "eyJhbGciOiJFZERTQSJ9." /* {"alg":"EdDSA"} */
 
@@ -115,16 +116,16 @@ a_jwt_says_when_it_ends(void **state)
 		{ HEAD "eyJleHAiOjIwMDAsImZhbWlseV9leHAiOjMwMDB9.sig", 0, 2000, 3000 },
 		/* {"iat":1000,"exp":2000} */
 		{ HEAD "eyJpYXQiOjEwMDAsImV4cCI6MjAwMH0.sig", 1000, 2000, 0 },
-		/* {"exp":2000,"sub":"~~~???"}: base64url's own digits */
+		/* {"exp":2000,"sub":"~~~???"}: has the digits special to base64url */
 		{ HEAD "eyJleHAiOjIwMDAsInN1YiI6In5-fj8_PyJ9.sig", 0, 2000, 0 },
-		/* {}, [], {"exp":"soon"}, {"exp":-1}, {"exp":1.5}, and what is no JSON */
+		/* {}, [], {"exp":"soon"}, {"exp":-1}, {"exp":1.5}, and text that is not JSON */
 		{ HEAD "e30.sig", 0, 0, 0 },
 		{ HEAD "W10.sig", 0, 0, 0 },
 		{ HEAD "eyJleHAiOiJzb29uIn0.sig", 0, 0, 0 },
 		{ HEAD "eyJleHAiOi0xfQ.sig", 0, 0, 0 },
 		{ HEAD "eyJleHAiOjEuNX0.sig", 0, 0, 0 },
 		{ HEAD "aGVsbG8.sig", 0, 0, 0 },
-		{ HEAD "eyJleHAiOjIwMDB9", 0, 0, 0 }, /* one dot only */
+		{ HEAD "eyJleHAiOjIwMDB9", 0, 0, 0 }, /* only one dot */
 		{ HEAD ".sig", 0, 0, 0 },
 		{ HEAD "e!0.sig", 0, 0, 0 },
 		{ HEAD "e30=.sig", 0, 0, 0 },
@@ -158,7 +159,7 @@ the_largest_token_is_read(void **state)
 	assert_int_equal(life.expires_s, 0);
 }
 
-/* --- the digest of who asks --------------------------------------------------------------- */
+/* --- the digest of URL and token ---------------------------------------------------------- */
 
 static void
 the_digest_changes_with_the_token_and_the_urls(void **state)

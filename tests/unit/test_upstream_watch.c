@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * edge/upstream/watch against a manager that answers as a test says: no socket, no loop, a clock
- * that is told.
+ * edge/upstream/watch against a fake manager that responds as the test says: no socket, no loop, a
+ * fake clock.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -87,7 +87,7 @@ struct fetch {
 	fetch_done *done;
 	void *env;
 };
-static struct fetch *asked; /* the one in flight */
+static struct fetch *asked; /* the running request */
 
 int
 upstream_fetch(struct upstream *u, const struct fetch_request *q, fetch_done *done, void *env,
@@ -175,7 +175,7 @@ tear_down(void **state)
 	return 0;
 }
 
-/* Time passes; a request that falls due meanwhile is sent then, and stays unanswered. */
+/* Advances the clock. A request due meanwhile is sent, and gets no response. */
 static void
 pass(int64_t ms)
 {
@@ -218,7 +218,7 @@ cut(void)
 	end(&(struct fetch_result){ .end = FETCH_UNREACHABLE, .reason = "connection reset" });
 }
 
-/* A sync was good: the watch is told of the manager. */
+/* A sync has succeeded: the watch gets the URL of the manager. */
 static void
 follow(struct world *w)
 {
@@ -226,7 +226,7 @@ follow(struct world *w)
 	pass(0);
 }
 
-/* A request is held. */
+/* Checks that a request is held. */
 static void
 held(struct world *w)
 {
@@ -264,7 +264,7 @@ a_change_is_reported_and_the_next_request_held(void **state)
 	assert_int_equal(state_of(w), WATCH_HOLDING);
 	pass(50);
 	assert_string_equal(asked->tag, "\"2\"");
-	/* Nothing has changed: it is held again at once. */
+	/* Nothing has changed: the next request is held at once. */
 	pass(60 * S);
 	answer(304, NULL, true);
 	assert_int_equal(w->n_changed, 1);
@@ -313,7 +313,7 @@ a_server_that_does_not_wait_is_polled_for_ten_minutes(void **state)
 	assert_non_null(asked);
 }
 
-/* One that answers each held request with a new tag at once, as a proxy that rewrites tags does. */
+/* A server with a new ETag in each response, at once, like a proxy that rewrites ETags. */
 static void
 a_server_whose_tags_never_match_is_polled(void **state)
 {
@@ -354,7 +354,7 @@ a_request_cut_on_its_way_is_tried_again_with_a_shorter_wait(void **state)
 	assert_int_equal(st.state, WATCH_CUT);
 	assert_in_range(st.cut_after_ms, 4 * S, 5 * S);
 	assert_int_equal(st.wait_s, 3);
-	/* A refresh later, so that a manager that restarts is not stormed. */
+	/* A refresh later, so that a restarting manager is not flooded. */
 	follow(w);
 	assert_null(asked);
 	pass(40 * S);
@@ -406,7 +406,8 @@ a_refused_token_has_a_sync_look_at_once(void **state)
 }
 
 /*
- * 503 with Retry-After: the manager sheds held requests. Syncs go on, and no sync is made for it.
+ * 503 with Retry-After: the manager sheds held requests. Syncs continue, and none is started for
+ * it.
  */
 static void
 a_manager_that_sheds_held_requests_is_left_alone_by_them_only(void **state)

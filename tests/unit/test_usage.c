@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* edge/socket/usage: who may hold how much of what all share. */
+/* edge/socket/usage: the share of each user in common resources. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * value: what updates make of a document, of a link's overrides, and of a version that comes back.
- */
+/* manager/model/value: updates of a document and of overrides, and restored versions. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,7 +37,7 @@ an_update_is_not_a_patch_but_keeps_secrets(void **state)
 		enum manager_type type;
 		const char *stored, *sent, *want;
 	} table[] = {
-		/* plain fields as sent: absent is cleared, "" stays "" */
+		/* plain fields as sent: absent ones are cleared, "" stays "" */
 		{ CONN,
 		    "{\"type\":\"a\",\"authTypeId\":\"t\",\"host\":\"h\",\"login\":\"l\","
 		    "\"schema\":\"s\",\"port\":1}",
@@ -53,7 +51,7 @@ an_update_is_not_a_patch_but_keeps_secrets(void **state)
 		    "{\"type\":\"a\",\"password\":\"q\"}", "{\"type\":\"a\",\"password\":\"q\"}" },
 		{ CONN, "{\"type\":\"a\"}", "{\"type\":\"a\",\"password\":\"\"}",
 		    "{\"type\":\"a\"}" },
-		/* extra: members not named, or "", are kept; {} clears */
+		/* extra: members absent or "" are kept; {} clears all */
 		{ CONN, "{\"type\":\"a\",\"extra\":{\"x\":1,\"y\":\"s\"}}", "{\"type\":\"a\"}",
 		    "{\"type\":\"a\",\"extra\":{\"x\":1,\"y\":\"s\"}}" },
 		{ CONN, "{\"type\":\"a\",\"extra\":{\"x\":1,\"y\":\"s\"}}",
@@ -69,7 +67,7 @@ an_update_is_not_a_patch_but_keeps_secrets(void **state)
 		    "{\"type\":\"a\",\"password\":\"\"}" },
 		{ VAR, VALUE_NONE, "{\"value\":\"\",\"isSecret\":true}",
 		    "{\"value\":\"\",\"isSecret\":true}" },
-		/* once secret, secret: the auth type calls region_name plain */
+		/* a secret stays secret: the auth type says region_name is not one */
 		{ CONN, "{\"type\":\"aws\",\"extra\":{\"region_name\":\"s\",\"x\":1}}", "{" AWS "}",
 		    "{" AWS ",\"extra\":{\"region_name\":\"s\",\"x\":1},"
 		    "\"secretExtra\":{\"region_name\":true}}" },
@@ -88,7 +86,7 @@ an_update_is_not_a_patch_but_keeps_secrets(void **state)
 		    "{" AWS ",\"extra\":{\"role_arn\":\"new\"}}",
 		    "{" AWS ",\"extra\":{\"region_name\":\"s\",\"role_arn\":\"new\"},"
 		    "\"secretExtra\":{\"region_name\":true}}" },
-		/* and by way of another auth type */
+		/* and after another auth type */
 		{ CONN,
 		    "{" AWS ",\"extra\":{\"region_name\":\"s\"},"
 		    "\"secretExtra\":{\"region_name\":true}}",
@@ -136,7 +134,7 @@ a_link_entry_says_what_becomes_of_its_overrides(void **state)
 #define OPEN    "{\"value\":\"\",\"isSecret\":false}"
 	static const struct {
 		enum manager_type type;
-		const char *object; /* the object's own document: what is secret */
+		const char *object; /* the object's own document, which decides what is secret */
 		const char *stored;
 		enum { ABSENT, GIVEN = 1, WHOLE = 2 } how;
 		const char *fields;
@@ -176,7 +174,7 @@ a_link_entry_says_what_becomes_of_its_overrides(void **state)
 		    "{\"password\":\"p\",\"extra\":{\"m\":1}}" },
 		{ CONN, NO_AUTH, stored, GIVEN | WHOLE, "{}", { "extra.k" },
 		    "{\"password\":\"p\",\"extra\":{\"m\":1}}" },
-		/* of extra, what the auth type calls plain is as it was sent */
+		/* members of extra that are not secret are as sent */
 		{ CONN, "{" AWS "}", plain, GIVEN, "{\"login\":\"l\"}", { 0 },
 		    "{\"login\":\"l\",\"extra\":{\"k\":\"s\"}}" },
 		{ CONN, "{" AWS "}", plain, GIVEN, "{\"extra\":{\"role_arn\":\"new\"}}", { 0 },
@@ -185,19 +183,19 @@ a_link_entry_says_what_becomes_of_its_overrides(void **state)
 		    { 0 }, "{\"extra\":{\"region_name\":\"\",\"k\":\"s\"}}" },
 		{ CONN, "{" AWS "}", plain, GIVEN, "{}", { 0 }, "{\"extra\":{\"k\":\"s\"}}" },
 		{ CONN, "{" AWS "}", plain, ABSENT, NULL, { 0 }, plain },
-		/* an object that was given is there, whatever is left in it */
+		/* an override object that was sent exists, even if empty */
 		{ CONN, NO_AUTH, "{}", GIVEN, "{}", { 0 }, VALUE_EMPTY_OVERRIDE },
 		{ CONN, NO_AUTH, VALUE_EMPTY_OVERRIDE, ABSENT, NULL, { 0 }, VALUE_EMPTY_OVERRIDE },
 		{ CONN, NO_AUTH, VALUE_EMPTY_OVERRIDE, GIVEN, NULL, { 0 }, "{}" },
 		{ CONN, NO_AUTH, VALUE_EMPTY_OVERRIDE, WHOLE, NULL, { 0 }, "{}" },
 		{ EXPORT, "{}", "{}", GIVEN, "{\"headers\":{}}", { 0 }, "{\"headers\":{}}" },
-		/* nothing but secrets is still an override; "" sets no secret */
+		/* an override may have only secrets; "" sets no secret */
 		{ CONN, NO_AUTH, "{}", GIVEN, "{\"password\":\"\",\"extra\":{\"a\":\"\"}}", { 0 },
 		    VALUE_EMPTY_OVERRIDE },
 		{ CONN, NO_AUTH, "{}", GIVEN, "{\"host\":\"\"}", { 0 }, "{\"host\":\"\"}" },
 		/*
-		 * variables: a secret "" keeps; where there is nothing to keep, it is there and
-		 * holds nothing
+		 * variables: "" keeps a secret value; without one, the override exists and has no
+		 * value
 		 */
 		{ VAR, SECRET, var, GIVEN, "{\"value\":\"\"}", { 0 }, var },
 		{ VAR, SECRET, var, GIVEN, NULL, { 0 }, var },
@@ -257,7 +255,7 @@ overrides_stay_secret_when_the_auth_type_changes(void **state)
 	assert_string_equal(buf_str(&out),
 	    "{\"extra\":{\"region_name\":\"s\",\"k\":\"t\",\"role_arn\":\"u\"},"
 	    "\"secretExtra\":{\"region_name\":true,\"role_arn\":true}}");
-	/* It is a secret that was not named: kept. What is replaced is as the auth type says. */
+	/* A secret that was not sent is kept. A replaced value is secret as the auth type says. */
 	assert_int_equal(value_override_update(&back, span_of_buf(&out), &replace, &again), 0);
 	assert_string_equal(buf_str(&again),
 	    "{\"extra\":{\"region_name\":\"s\",\"k\":\"t\",\"role_arn\":\"new\"},"
@@ -272,7 +270,7 @@ a_version_that_comes_back_shows_nothing_that_is_secret(void **state)
 	static const struct {
 		const char *was, *former, *want;
 	} table[] = {
-		/* the same value was secret at last */
+		/* the same value was secret in the last version */
 		{ "{\"type\":\"aws\",\"extra\":{\"region_name\":\"s\",\"role_arn\":\"t\"}}",
 		    "{" AWS ",\"extra\":{\"region_name\":\"s\",\"role_arn\":\"u\"}}",
 		    "{" AWS ",\"extra\":{\"region_name\":\"s\",\"role_arn\":\"u\"},"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads proto/vectors, which proto/README.md describes. CONND_SRC: the tree's top; "." when not
- * set.
+ * Runs the cases of proto/vectors, which proto/README.md describes. $CONND_SRC: the top of the
+ * source tree; default ".".
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -70,7 +70,7 @@ true_in(const struct json *j, const char *name)
 	return v;
 }
 
-/* Calls check() for every case; says which one it was when a comparison fails. */
+/* Calls check() for every case, and names the case when a comparison fails. */
 static void
 each_case(const char *file, void (*check)(const struct json *c))
 {
@@ -295,7 +295,7 @@ replies(void **state)
 
 /* --- pages.json ------------------------------------------------------------------------ */
 
-/* The text Airflow is given, which a record holds as a JSON string. */
+/* The text for Airflow, which a record stores as a JSON string. */
 static void
 record_text(const struct manager_row *row, enum manager_type type, struct buf *text)
 {
@@ -340,7 +340,7 @@ check_row(void *arg, const struct manager_row *row)
 	return 0;
 }
 
-/* A list that is not believed may have shown rows before it failed. */
+/* A refused list may have had rows before the error. */
 static int
 ignore_row(void *arg, const struct manager_row *row)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists that wait, between a real store and real sockets: who is told what, and that all is given
- * back.
+ * Held list requests, between a real store and real sockets: which clients get a response when, and
+ * that no memory leaks.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +33,7 @@
 static const struct store_actor nobody;
 static const uint8_t kek[SEAL_KEY_SIZE] = { 9 };
 
-/* An organization with two Deployments, and for each a token of its own. */
+/* An organization with two Deployments, and a token for each. */
 struct fixture {
 	char dir[TEST_DIR_SIZE];
 	struct event_base *base;
@@ -44,7 +44,7 @@ struct fixture {
 	struct http_server *http;
 	struct id org, ws, dep[2], token[2];
 	struct buf text[2];
-	int made; /* objects, for keys of their own */
+	int made; /* number of objects, to make unique keys */
 };
 
 static void
@@ -154,7 +154,7 @@ turn(struct fixture *f)
 	assert_true(event_base_loop(f->base, EVLOOP_NONBLOCK) >= 0);
 }
 
-/* One whole answer, or what came before the end: "" when it just ended. */
+/* Reads one complete response, or what came before the connection ended ("": nothing). */
 static const char *
 hear(struct fixture *f, int fd)
 {
@@ -188,7 +188,7 @@ is_silent(int fd)
 	return recv(fd, &c, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-/* If-None-Match with the tag of now, and what else there is. */
+/* If-None-Match with the current ETag, and further fields. */
 static void
 tag_of(struct fixture *f, int dep, const char *more, char out[static 256])
 {
@@ -203,9 +203,7 @@ tag_of(struct fixture *f, int dep, const char *more, char out[static 256])
 	close(fd);
 }
 
-/*
- * N_CLIENTS that wait, by turns for one Deployment and the other, each as long as its number says.
- */
+/* N_CLIENTS wait, alternately for one Deployment and the other, each for as long as its number. */
 static void
 hold_all(struct fixture *f, int fds[static N_CLIENTS])
 {
@@ -231,7 +229,7 @@ close_all(const int fds[static N_CLIENTS])
 }
 
 #define N_TOKENS 5
-/* Who wait for the view of Deployment 0, each with a token of its own. */
+/* Clients that wait for the view of Deployment 0, each with its own token. */
 struct waiters {
 	struct id token[N_TOKENS];
 	struct buf text[N_TOKENS];
@@ -239,8 +237,8 @@ struct waiters {
 };
 
 /*
- * The second one's token lives for expires_in_s (0: for ever), the fourth one's is the
- * organization's.
+ * The token of the second expires in expires_in_s (0: never); that of the fourth is for the
+ * organization.
  */
 static void
 hold_tokens(struct fixture *f, struct waiters *w, int64_t expires_in_s)
@@ -277,7 +275,7 @@ waiters_fini(struct waiters *w)
 	}
 }
 
-/* All but one of them get the change; that one, what is expected. */
+/* All but one of them get the change; that one gets what is expected. */
 static void
 assert_all_but(struct fixture *f, struct waiters *w, int odd, const char *status, const char *words)
 {
@@ -289,7 +287,7 @@ assert_all_but(struct fixture *f, struct waiters *w, int odd, const char *status
 	}
 }
 
-/* How often that token's reading the secrets of a list is in the audit log. */
+/* Counts the reads of secrets by that token in the audit log. */
 struct reads {
 	const struct id *token;
 	int n;
@@ -315,7 +313,7 @@ reads_of(struct fixture *f, const struct id *token)
 	return reads.n;
 }
 
-/* A variable of that Deployment. */
+/* Creates a variable in that Deployment. */
 static void
 change(struct fixture *f, int dep)
 {
@@ -363,7 +361,7 @@ each_is_told_of_its_own_view(void **state)
 	close_all(fds);
 }
 
-/* What one token may have is no reason to give it to another, however alike they ask. */
+/* A response for one token is not given to another without the right, even for the same request. */
 static void
 a_token_that_is_revoked_meanwhile_gets_nothing(void **state)
 {
@@ -380,7 +378,7 @@ a_token_that_is_revoked_meanwhile_gets_nothing(void **state)
 	close_all(fds);
 }
 
-/* Others have what it asked for in the same turn, before it and behind it. */
+/* Others get the same response in the same turn, before and after it. */
 static void
 among_many_tokens_only_the_revoked_one_gets_nothing(void **state)
 {
@@ -391,7 +389,7 @@ among_many_tokens_only_the_revoked_one_gets_nothing(void **state)
 	change(f, 0);
 	assert_int_equal(token_revoke(f->a, &w.token[1], clock_wall_ms(), &nobody), 0);
 	assert_all_but(f, &w, 1, "HTTP/1.1 401 ", "revoked");
-	/* Each has read it, whoever made the answer. */
+	/* The audit log has a read of each client, although they share a response. */
 	for (int i = 0; i < N_TOKENS; i++)
 		assert_int_equal(reads_of(f, &w.token[i]), i == 1 ? 0 : 1);
 	waiters_fini(&w);
@@ -406,8 +404,8 @@ among_many_tokens_only_the_expired_one_gets_nothing(void **state)
 	struct waiters w;
 
 	hold_tokens(f, &w, 2);
-	while (
-	    clock_wall_ms() < end_ms) { /* the loop stands: its own timer does not end the call */
+	while (clock_wall_ms() <
+	       end_ms) { /* the loop is blocked: its timer does not end the request */
 		assert_true(clock_boot_ms() < deadline);
 		(void)nanosleep(&nap, NULL);
 	}
@@ -455,7 +453,7 @@ a_deployment_that_goes_takes_its_tokens_along(void **state)
 	waiters_fini(&w);
 }
 
-/* What was found before does not stand any more; it is found again. */
+/* The earlier result is no longer valid; the token is looked up again. */
 static void
 a_place_that_is_renamed_meanwhile_takes_nothing_away(void **state)
 {
@@ -482,7 +480,7 @@ a_change_that_is_none_for_it_leaves_it_waiting(void **state)
 	int fds[N_CLIENTS];
 
 	hold_all(f, fds);
-	/* What a token may have is asked anew; there is nothing new. */
+	/* The rights of the token are checked again; nothing has changed. */
 	assert_int_equal(store_organization_set_secrets(f->s, &f->org, true, &nobody), 0);
 	for (int i = 0; i < 10; i++)
 		turn(f);
@@ -509,7 +507,7 @@ who_goes_gives_all_back(void **state)
 	before = mem_live();
 	hold_all(f, fds);
 	assert_true(mem_live() > before);
-	change(f, 0); /* some are due when they go */
+	change(f, 0); /* some are due when their clients close */
 	close_all(fds);
 	while (http_server_connections(f->http) > 0) {
 		assert_true(clock_boot_ms() < deadline);
@@ -520,7 +518,8 @@ who_goes_gives_all_back(void **state)
 }
 
 /*
- * Whatever allocation fails: nobody waits for ever, and nobody has half an answer as a whole one.
+ * Whichever allocation fails: no client waits for ever, and none gets an incomplete response as a
+ * complete one.
  */
 static void
 memory_that_is_out_ends_waits_all_the_same(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* edge/process/worker: work runs elsewhere, in order, and its end is reported in the loop. */
+/* edge/process/worker: work runs in a thread, in order, and its end is reported in the loop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -118,7 +118,7 @@ let_go(void *arg)
 	return NULL;
 }
 
-/* Waiting for it, in the middle of a run, does not report its end. */
+/* worker_forget() during a run waits for it, and does not report its end. */
 static void
 what_is_forgotten_has_run_and_is_not_reported(void **state)
 {
@@ -135,7 +135,7 @@ what_is_forgotten_has_run_and_is_not_reported(void **state)
 	worker_forget(w->worker, &w->job[0].work); /* twice is fine */
 	pthread_join(helper, NULL);
 	assert_int_equal(w->n_done, 0);
-	/* It may be handed over again. */
+	/* It may be queued again. */
 	w->job[1].number = 2;
 	worker_do(w->worker, &w->job[1].work);
 	worker_forget(w->worker, &w->job[1].work);

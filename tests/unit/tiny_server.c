@@ -49,7 +49,7 @@ tiny_print(int fd, const char *text)
 	return tiny_write(fd, text, strlen(text));
 }
 
-/* False: the client has gone. */
+/* False if the client has closed. */
 static bool
 read_head(int fd, char head[static HEAD_BYTES])
 {
