@@ -210,6 +210,22 @@ without_a_ring_nothing_is_kept(void **state)
 	assert_int_equal(mem_live(), 0);
 }
 
+static void
+without_memory_there_is_an_error(void **state)
+{
+	struct buf params = BUF_INIT(MAX_REPLY);
+	struct trace *t = fresh();
+
+	(void)state;
+	add(t, "k");
+	mem_fail_after(0);
+	trace_write(t, 0, clock_boot_ms(), &params);
+	mem_fail_after(-1);
+	assert_int_not_equal(buf_error(&params), 0);
+	buf_fini(&params);
+	trace_free(t);
+}
+
 int
 main(void)
 {
@@ -219,6 +235,7 @@ main(void)
 		cmocka_unit_test(long_texts_are_cut_between_characters),
 		cmocka_unit_test(an_overloaded_response_is_that_of_the_request_being_served),
 		cmocka_unit_test(without_a_ring_nothing_is_kept),
+		cmocka_unit_test(without_memory_there_is_an_error),
 	};
 
 	if (base_init() < 0)

@@ -179,11 +179,10 @@ trace_write(const struct trace *t, int64_t after, int64_t now_ms, struct buf *pa
 		number = first_after(t, after);
 		last = t->n < number + TRACE_REPLY ? t->n : number + TRACE_REPLY - 1;
 	}
-	for (; number && number <= last; number++) {
-		if (params->data[params->len - 1] != '[')
+	for (int64_t i = number; i && i <= last; i++) {
+		if (i > number)
 			buf_addc(params, ',');
-		write_lookup(
-		    params, &t->entry[(number - 1) % TRACE_LOOKUPS], number, wall_ahead_ms);
+		write_lookup(params, &t->entry[(i - 1) % TRACE_LOOKUPS], i, wall_ahead_ms);
 	}
 	buf_addc(params, ']');
 	jtext_member_int(params, "next", last);
