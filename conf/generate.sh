@@ -1,8 +1,8 @@
 #!/bin/bash
 # usage: conf/generate.sh GENERATE [--check]
 # Writes what the programs' option tables say into conf/completions/ and between the marks of the
-# manual pages; with --check, says which of these files are not as they would be written. GENERATE is
-# the program built from conf/generate.c.
+# manual pages; with --check, says which of these files are not as they would be written. GENERATE
+# is the program built from conf/generate.c.
 set -eu
 generate=$(realpath "$1") check=${2-}
 cd "$(dirname "$0")"
@@ -14,7 +14,10 @@ bad=0
 
 put() { # FILE: takes $new
 	if [ "$check" = --check ]; then
-		cmp -s "$new" "$1" || { echo "conf/$1 is not what the option table says: run make generated" && bad=1; }
+		cmp -s "$new" "$1" || {
+			echo "conf/$1 is not what the option table says: run make generated"
+			bad=1
+		}
 	else
 		cmp -s "$new" "$1" || cat "$new" >"$1"
 	fi

@@ -12,7 +12,7 @@ _connctl()
 	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--team | --socket | --timeout | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --description | --name | --secrets-fetching | --limit)
+		--team | --socket | --timeout | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit)
 			[[ ${COMP_WORDS[i + 1]-} != = ]] || ((i++))
 			((i++))
 			;;
@@ -35,17 +35,40 @@ _connctl()
 	(--ca-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--context) :; return ;;
 	(--description) :; return ;;
+	(--type) :; return ;;
+	(--host) :; return ;;
+	(--login) :; return ;;
+	(--schema) :; return ;;
+	(--port) :; return ;;
+	(--password-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	(--extra-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	(--auth-type) :; return ;;
+	(--link) :; return ;;
+	(--auto-link) mapfile -t COMPREPLY < <(compgen -W "yes no" -- "$cur"); return ;;
+	(--unset) :; return ;;
+	(--to-version) :; return ;;
+	(--value-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	(--value) :; return ;;
+	(--endpoint) :; return ;;
+	(--username) :; return ;;
+	(--basic-token-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	(--headers-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	(--labels-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--name) :; return ;;
 	(--secrets-fetching) mapfile -t COMPREPLY < <(compgen -W "on off" -- "$cur"); return ;;
 	(--limit) :; return ;;
 	esac
 	case "${given[0]-} ${given[1]-} " in
-	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " get import list refresh status token top trace wait login context workspace deployment project organization audit" -- "$cur"); fi ;;
+	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " get import list refresh status token top trace wait login context workspace deployment project connection variable env-var metrics-export organization audit" -- "$cur"); fi ;;
 	("token  ") mapfile -t COMPREPLY < <(compgen -W " renew" -- "$cur") ;;
 	("context  ") mapfile -t COMPREPLY < <(compgen -W " list use delete" -- "$cur") ;;
 	("workspace  ") mapfile -t COMPREPLY < <(compgen -W " list create rename delete" -- "$cur") ;;
 	("deployment  ") mapfile -t COMPREPLY < <(compgen -W " list create rename delete" -- "$cur") ;;
 	("project  ") mapfile -t COMPREPLY < <(compgen -W " list create rename delete" -- "$cur") ;;
+	("connection  ") mapfile -t COMPREPLY < <(compgen -W " list get create set delete link unlink exclude override promote history restore" -- "$cur") ;;
+	("variable  ") mapfile -t COMPREPLY < <(compgen -W " list get create set delete link unlink exclude override promote history restore" -- "$cur") ;;
+	("env-var  ") mapfile -t COMPREPLY < <(compgen -W " list get create set delete link unlink exclude override promote history restore" -- "$cur") ;;
+	("metrics-export  ") mapfile -t COMPREPLY < <(compgen -W " list get create set delete link unlink exclude override promote history restore" -- "$cur") ;;
 	("organization  ") mapfile -t COMPREPLY < <(compgen -W " show set" -- "$cur") ;;
 	("get "*)
 		if [[ $cur == -* ]]; then
@@ -202,6 +225,334 @@ _connctl()
 	("project delete "*)
 		if [[ $cur == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "--workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("connection list "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("connection get "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("connection create "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--type --host --login --schema --port --password --password-file --extra-file --auth-type --link --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("connection set "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--type --host --login --schema --port --password --password-file --extra-file --auth-type --unset --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("connection delete "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("connection link "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("connection unlink "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("connection exclude "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("connection override "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --type --host --login --schema --port --password --password-file --extra-file --unset --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("connection promote "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("connection history "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("connection restore "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--to-version --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("variable list "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("variable get "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("variable create "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--plain --value-file --value --link --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("variable set "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--value-file --value --unset --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("variable delete "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("variable link "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("variable unlink "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("variable exclude "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("variable override "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --value-file --value --unset --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("variable promote "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("variable history "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("variable restore "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--to-version --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("env-var list "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("env-var get "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("env-var create "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--plain --value-file --value --link --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("env-var set "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--value-file --value --unset --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("env-var delete "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("env-var link "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("env-var unlink "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("env-var exclude "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("env-var override "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --value-file --value --unset --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("env-var promote "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("env-var history "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("env-var restore "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--to-version --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("metrics-export list "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("metrics-export get "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("metrics-export create "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--endpoint --auth-type --username --password --password-file --basic-token-file --headers-file --labels-file --link --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("metrics-export set "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--endpoint --auth-type --username --password --password-file --basic-token-file --headers-file --labels-file --unset --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("metrics-export delete "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("metrics-export link "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("metrics-export unlink "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("metrics-export exclude "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("metrics-export override "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --endpoint --auth-type --username --password --password-file --basic-token-file --headers-file --labels-file --unset --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("metrics-export promote "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("metrics-export history "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 2)); then
+			:
+		fi
+		;;
+	("metrics-export restore "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--to-version --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
 		elif ((${#given[@]} == 2)); then
 			:
 		fi

@@ -10,7 +10,7 @@ _connctl()
 	fi
 	for ((i = 2; i < CURRENT; i++)); do
 		case ${words[i]} in
-		(--team | --socket | --timeout | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --description | --name | --secrets-fetching | --limit) ((i++)) ;;
+		(--team | --socket | --timeout | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit) ((i++)) ;;
 		(-*) ;;
 		(*) given+=(${words[i]}) ;;
 		esac
@@ -30,17 +30,40 @@ _connctl()
 	(--ca-file) _files; return ;;
 	(--context) _message value; return ;;
 	(--description) _message value; return ;;
+	(--type) _message value; return ;;
+	(--host) _message value; return ;;
+	(--login) _message value; return ;;
+	(--schema) _message value; return ;;
+	(--port) _message value; return ;;
+	(--password-file) _files; return ;;
+	(--extra-file) _files; return ;;
+	(--auth-type) _message value; return ;;
+	(--link) _message value; return ;;
+	(--auto-link) compadd -- yes no; return ;;
+	(--unset) _message value; return ;;
+	(--to-version) _message value; return ;;
+	(--value-file) _files; return ;;
+	(--value) _message value; return ;;
+	(--endpoint) _message value; return ;;
+	(--username) _message value; return ;;
+	(--basic-token-file) _files; return ;;
+	(--headers-file) _files; return ;;
+	(--labels-file) _files; return ;;
 	(--name) _message value; return ;;
 	(--secrets-fetching) compadd -- on off; return ;;
 	(--limit) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  get import list refresh status token top trace wait login context workspace deployment project organization audit; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  get import list refresh status token top trace wait login context workspace deployment project connection variable env-var metrics-export organization audit; fi ;;
 	("token  ") compadd --  renew ;;
 	("context  ") compadd --  list use delete ;;
 	("workspace  ") compadd --  list create rename delete ;;
 	("deployment  ") compadd --  list create rename delete ;;
 	("project  ") compadd --  list create rename delete ;;
+	("connection  ") compadd --  list get create set delete link unlink exclude override promote history restore ;;
+	("variable  ") compadd --  list get create set delete link unlink exclude override promote history restore ;;
+	("env-var  ") compadd --  list get create set delete link unlink exclude override promote history restore ;;
+	("metrics-export  ") compadd --  list get create set delete link unlink exclude override promote history restore ;;
 	("organization  ") compadd --  show set ;;
 	("get "*)
 		if [[ $cur == -* ]]; then
@@ -197,6 +220,334 @@ _connctl()
 	("project delete "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("connection list "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		fi
+		;;
+	("connection get "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("connection create "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --type --host --login --schema --port --password --password-file --extra-file --auth-type --link --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("connection set "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --type --host --login --schema --port --password --password-file --extra-file --auth-type --unset --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("connection delete "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("connection link "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("connection unlink "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("connection exclude "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("connection override "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --type --host --login --schema --port --password --password-file --extra-file --unset --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("connection promote "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("connection history "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("connection restore "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --to-version --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("variable list "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		fi
+		;;
+	("variable get "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("variable create "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --plain --value-file --value --link --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("variable set "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --value-file --value --unset --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("variable delete "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("variable link "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("variable unlink "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("variable exclude "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("variable override "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --value-file --value --unset --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("variable promote "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("variable history "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("variable restore "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --to-version --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("env-var list "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		fi
+		;;
+	("env-var get "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("env-var create "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --plain --value-file --value --link --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("env-var set "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --value-file --value --unset --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("env-var delete "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("env-var link "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("env-var unlink "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("env-var exclude "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("env-var override "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --value-file --value --unset --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("env-var promote "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("env-var history "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("env-var restore "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --to-version --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("metrics-export list "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		fi
+		;;
+	("metrics-export get "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("metrics-export create "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --endpoint --auth-type --username --password --password-file --basic-token-file --headers-file --labels-file --link --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("metrics-export set "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --endpoint --auth-type --username --password --password-file --basic-token-file --headers-file --labels-file --unset --description --auto-link --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("metrics-export delete "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("metrics-export link "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("metrics-export unlink "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("metrics-export exclude "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("metrics-export override "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --endpoint --auth-type --username --password --password-file --basic-token-file --headers-file --labels-file --unset --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("metrics-export promote "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("metrics-export history "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("metrics-export restore "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --to-version --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
 		elif ((${#given[@]} == 2)); then
 			_message value
 		fi

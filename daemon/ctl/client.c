@@ -19,8 +19,9 @@
 #include "proto/envelope.h"
 #include "proto/frame.h"
 
-#define READ_SIZE        ((size_t)64 * 1024)
-#define BACKLOG_RETRY_MS 10 /* a full accept queue empties within one turn of the daemon's loop */
+#define READ_SIZE ((size_t)64 * 1024)
+/* a full accept queue empties within one turn of the daemon's loop */
+#define BACKLOG_RETRY_MS 10
 
 static void
 close_fd(int *fd)

@@ -25,7 +25,8 @@ enum ctl_exit {
 #define CTL_DEFAULT_SOCKET "/run/connd/connd.sock"
 /* Above the daemon's cold_wait, which is how long a question may rightly take. */
 #define CTL_DEFAULT_TIMEOUT_MS 10000
-#define CTL_WAIT_TIMEOUT_MS    60000 /* of connctl wait: a start, a login, a first list */
+/* of connctl wait: a start, a login, a first list */
+#define CTL_WAIT_TIMEOUT_MS 60000
 
 #define CTL_MAX_DEPLOYMENTS 32
 /* A write of many objects may wait for the manager's disk now and then. */
@@ -75,5 +76,7 @@ MUST_CHECK int ctl_trace(const struct ctl_options *o);
 MUST_CHECK int ctl_wait(const struct ctl_options *o);
 MUST_CHECK int ctl_audit(const struct ctl_options *o);
 MUST_CHECK int ctl_context(const struct ctl_options *o); /* and login */
+MUST_CHECK int ctl_object(
+    const struct ctl_options *o); /* connections, variables, metrics exports */
 MUST_CHECK int ctl_organization(const struct ctl_options *o);
 MUST_CHECK int ctl_place(const struct ctl_options *o); /* Workspaces, Deployments, projects */

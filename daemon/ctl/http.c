@@ -17,9 +17,10 @@
 #include "base/span.h"
 
 #define CONNECT_TIMEOUT_MS 5000
-#define TRIES_WHEN_BUSY    5   /* answers of 429 to one call */
-#define LONGEST_PAUSE_S    300 /* between two of them; who asks for more is not asked again */
-#define URL_SIZE           ((size_t)LIMIT_HTTP_URI)
+#define TRIES_WHEN_BUSY    5 /* answers of 429 to one call */
+/* between two of them; who asks for more is not asked again */
+#define LONGEST_PAUSE_S 300
+#define URL_SIZE        ((size_t)LIMIT_HTTP_URI)
 
 struct http {
 	CURL *easy;

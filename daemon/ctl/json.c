@@ -228,6 +228,12 @@ json_member(struct json *object, const char *name)
 	return json(cJSON_GetObjectItemCaseSensitive(tree(object), name));
 }
 
+struct json *
+json_at(struct json *array, size_t i)
+{
+	return json(cJSON_GetArrayItem(tree(array), (int)i));
+}
+
 const struct json *
 json_first(const struct json *container)
 {

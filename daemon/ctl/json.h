@@ -31,6 +31,7 @@ const struct json *json_get(const struct json *object, const char *name); /* NUL
 const struct json *json_first(const struct json *container);
 const struct json *json_next(const struct json *child);
 struct json *json_member(struct json *object, const char *name); /* to be changed; NULL: absent */
+struct json *json_at(struct json *array, size_t i);              /* the same of an element */
 const char *json_name(const struct json *child);                 /* of an object's member */
 size_t json_count(const struct json *container);
 

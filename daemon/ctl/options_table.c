@@ -191,3 +191,108 @@ const struct cli_group group_json = { NULL, json_options };
 
 static const struct cli_option no_options[] = { { 0 } };
 const struct cli_group group_none = { NULL, no_options };
+
+/* --- environment objects ---------------------------------------------------------------- */
+
+static const struct cli_option where_options[] = {
+	{ "deployment", OPT_TARGET, 0, "NAME", NULL,
+	    "The Deployment, by id or name, in place of the Workspace: its own objects. In a list, "
+	    "also those "
+	    "that are linked to it." },
+	{ "workspace", OPT_IN_WORKSPACE, 0, "NAME", NULL,
+	    "The Workspace, by id or name. Without it: the context's, or the only one there is." },
+	{ 0 },
+};
+const struct cli_group group_where = { "Where the object is", where_options };
+
+static const struct cli_option target_options[] = {
+	{ "deployment", OPT_TARGET, CLI_NEEDED, "NAME", NULL, "The Deployment, by id or name." },
+	{ 0 },
+};
+const struct cli_group group_target = { "Which Deployment", target_options };
+
+static const struct cli_option connection_options[] = {
+	{ "type", OPT_TYPE, 0, "TYPE", NULL, "The connection's type, like postgres." },
+	{ "host", OPT_HOST, 0, "TEXT", NULL, "The host." },
+	{ "login", OPT_LOGIN, 0, "TEXT", NULL, "The login." },
+	{ "schema", OPT_SCHEMA, 0, "TEXT", NULL, "The schema." },
+	{ "port", OPT_PORT, 0, "N", NULL, "The port." },
+	{ "password", OPT_PASSWORD, 0, NULL, NULL, "Asks for the password on the terminal." },
+	{ "password-file", OPT_PASSWORD_FILE, 0, "FILE", NULL,
+	    "The password, in a file; - is standard input." },
+	{ "extra-file", OPT_EXTRA_FILE, 0, "FILE", NULL,
+	    "A JSON object; - is standard input. Its members are set, other members of extra "
+	    "stay." },
+	{ 0 },
+};
+const struct cli_group group_connection = { "Fields of a connection", connection_options };
+
+static const struct cli_option auth_type_options[] = {
+	{ "auth-type", OPT_AUTH_TYPE, 0, "ID", NULL,
+	    "How the connection authenticates: an id of the manager's catalogue, or any other." },
+	{ 0 },
+};
+const struct cli_group group_auth_type = { NULL, auth_type_options };
+
+static const struct cli_option variable_options[] = {
+	{ "value-file", OPT_VALUE_FILE, 0, "FILE", NULL,
+	    "The value, in a file; - is standard input. One newline at its end is dropped." },
+	{ "value", OPT_VALUE, 0, "TEXT", NULL, "The value of a variable that is not secret." },
+	{ 0 },
+};
+const struct cli_group group_variable = { "The value of a variable", variable_options };
+
+static const struct cli_option plain_options[] = {
+	{ "plain", OPT_PLAIN, 0, NULL, NULL,
+	    "Makes a variable whose value may be shown. Without it, the value is a secret, for "
+	    "good." },
+	{ 0 },
+};
+const struct cli_group group_plain = { NULL, plain_options };
+
+static const struct cli_option metrics_options[] = {
+	{ "endpoint", OPT_ENDPOINT, 0, "URL", NULL, "Where metrics are sent." },
+	{ "auth-type", OPT_AUTH_TYPE, 0, "BASIC|AUTH_TOKEN|SIGV4", NULL, "How it authenticates." },
+	{ "username", OPT_USERNAME, 0, "TEXT", NULL, "The user's name." },
+	{ "password", OPT_PASSWORD, 0, NULL, NULL, "Asks for the password on the terminal." },
+	{ "password-file", OPT_PASSWORD_FILE, 0, "FILE", NULL,
+	    "The password, in a file; - is standard input." },
+	{ "basic-token-file", OPT_BASIC_TOKEN_FILE, 0, "FILE", NULL,
+	    "The token, in a file; - is standard input." },
+	{ "headers-file", OPT_HEADERS_FILE, 0, "FILE", NULL, "Headers to send, as a JSON object." },
+	{ "labels-file", OPT_LABELS_FILE, 0, "FILE", NULL, "Labels to add, as a JSON object." },
+	{ 0 },
+};
+const struct cli_group group_metrics = { "Fields of a metrics export", metrics_options };
+
+static const struct cli_option unset_options[] = {
+	{ "unset", OPT_UNSET, CLI_REPEATS, "FIELD", NULL,
+	    "Clears a field. An object's secret cannot be cleared; an override of one can, and "
+	    "then the "
+	    "Workspace's value holds again." },
+	{ 0 },
+};
+const struct cli_group group_unset = { "Clearing fields", unset_options };
+
+static const struct cli_option about_options[] = {
+	{ "description", OPT_DESCRIPTION, 0, "TEXT", NULL, "What it is for." },
+	{ "auto-link", OPT_AUTO_LINK, 0, "yes|no", NULL,
+	    "Whether a Workspace's object is linked to every Deployment, present and future." },
+	{ 0 },
+};
+const struct cli_group group_about = { "About the object", about_options };
+
+static const struct cli_option link_options[] = {
+	{ "link", OPT_LINK, CLI_REPEATS, "NAME", NULL,
+	    "A Deployment to link the Workspace's object to." },
+	{ 0 },
+};
+const struct cli_group group_link = { NULL, link_options };
+
+static const struct cli_option version_options[] = {
+	{ "to-version", OPT_VERSION, 0, "N", NULL,
+	    "The version, as the history shows it. Of a deleted object, without it: the last "
+	    "one." },
+	{ 0 },
+};
+const struct cli_group group_version = { NULL, version_options };

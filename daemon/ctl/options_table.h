@@ -21,3 +21,14 @@ extern const struct cli_group group_audit;
 extern const struct cli_group group_login;
 extern const struct cli_group group_json;
 extern const struct cli_group group_none; /* no options */
+extern const struct cli_group group_where;
+extern const struct cli_group group_target;
+extern const struct cli_group group_connection;
+extern const struct cli_group group_auth_type;
+extern const struct cli_group group_variable;
+extern const struct cli_group group_plain;
+extern const struct cli_group group_metrics;
+extern const struct cli_group group_unset;
+extern const struct cli_group group_about;
+extern const struct cli_group group_link;
+extern const struct cli_group group_version;

@@ -28,6 +28,67 @@
 		    GROUPS(in, &group_change, &group_session)                                      \
 	}
 
+/* FIELDS: the groups of the kind's fields; CREATE: what create takes besides. */
+#define OBJECT_VERBS(noun, title, fields, more, create)                                            \
+	{ noun " list", VERB_OBJECT_LIST, "", "list them",                                         \
+		"Lists the Workspace's " title                                                     \
+		"s, or with --deployment those that it gets. Secrets are "                         \
+		"not shown.",                                                                      \
+		GROUPS(&group_where, &group_session) },                                            \
+	    { noun " get", VERB_OBJECT_GET, "KEY", "show one",                                     \
+		    "Shows one " title                                                             \
+		    ": its fields, links and overrides. Secrets are shown as ***.",                \
+		    GROUPS(&group_where, &group_session) },                                        \
+	    { noun " create", VERB_OBJECT_CREATE, "KEY", "make one", "Makes a " title ".",         \
+		    GROUPS(create, fields, more, &group_link, &group_about, &group_where,          \
+			&group_change, &group_session) },                                          \
+	    { noun " set", VERB_OBJECT_SET, "KEY", "change fields of one",                         \
+		    "Changes the fields that are named; everything else stays: other fields, "     \
+		    "secrets, links, "                                                             \
+		    "overrides and exclusions.",                                                   \
+		    GROUPS(fields, more, &group_unset, &group_about, &group_where, &group_change,  \
+			&group_session) },                                                         \
+	    { noun " delete", VERB_OBJECT_DELETE, "KEY", "remove one",                             \
+		    "Removes the " title                                                           \
+		    ", for every Deployment that it is linked to. With connd-manager, "            \
+		    "restore brings it back.",                                                     \
+		    GROUPS(&group_where, &group_change, &group_session) },                         \
+	    { noun " link", VERB_OBJECT_LINK, "KEY", "link one to a Deployment",                   \
+		    "Links the Workspace's " title " to one more Deployment.",                     \
+		    GROUPS(&group_target, &group_in_workspace, &group_change, &group_session) },   \
+	    { noun " unlink", VERB_OBJECT_UNLINK, "KEY", "end the link to a Deployment",           \
+		    "Ends the link of the Workspace's " title                                      \
+		    " to a Deployment. The link's overrides go.",                                  \
+		    GROUPS(&group_target, &group_in_workspace, &group_change, &group_session) },   \
+	    { noun " exclude", VERB_OBJECT_EXCLUDE, "KEY", "leave a Deployment out",               \
+		    "Leaves a Deployment out of those that the " title                             \
+		    " is linked to because it is linked to "                                       \
+		    "every one.",                                                                  \
+		    GROUPS(&group_target, &group_in_workspace, &group_change, &group_session) },   \
+	    { noun " override", VERB_OBJECT_OVERRIDE, "KEY", "give a Deployment other values",     \
+		    "Gives one Deployment other values for the fields that are named, and links "  \
+		    "it when it is "                                                               \
+		    "not linked. Other overrides stay.",                                           \
+		    GROUPS(&group_target, fields, &group_unset, &group_in_workspace,               \
+			&group_change, &group_session) },                                          \
+	    { noun " promote", VERB_OBJECT_PROMOTE, "KEY", "move one up to the Workspace",         \
+		    "Makes a Deployment's own " title                                              \
+		    " the Workspace's, linked to that Deployment, with its id. "                   \
+		    "connd-manager alone has it.",                                                 \
+		    GROUPS(&group_target, &group_in_workspace, &group_change, &group_session) },   \
+	    { noun " history", VERB_OBJECT_HISTORY, "KEY", "who changed or read one",              \
+		    "Shows who changed or read the " title                                         \
+		    ", oldest first: the fields, never a value. "                                  \
+		    "connd-manager alone has it.",                                                 \
+		    GROUPS(&group_where, &group_session) },                                        \
+	{                                                                                          \
+		noun " restore", VERB_OBJECT_RESTORE, "KEY", "make one what it was",               \
+		    "Makes the " title                                                             \
+		    " what it was at a version, as a new version; one that was deleted comes "     \
+		    "back with its id and links. connd-manager alone has it.",                     \
+		    GROUPS(&group_version, &group_where, &group_change, &group_session)            \
+	}
+
 static const struct cli_verb verbs[] = {
 	{ "get", VERB_GET, "conn|var KEY", "one connection or variable, its secrets masked",
 	    "Shows one connection (conn) or Airflow variable (var) as connd serves it. Secrets are "
@@ -126,6 +187,10 @@ static const struct cli_verb verbs[] = {
 	PLACE_VERBS("workspace", "Workspace", &group_none, &group_place),
 	PLACE_VERBS("deployment", "Deployment", &group_in_workspace, &group_place),
 	PLACE_VERBS("project", "project", &group_in_workspace, &group_project),
+	OBJECT_VERBS("connection", "connection", &group_connection, &group_auth_type, &group_none),
+	OBJECT_VERBS("variable", "variable", &group_variable, &group_none, &group_plain),
+	OBJECT_VERBS("env-var", "environment variable", &group_variable, &group_none, &group_plain),
+	OBJECT_VERBS("metrics-export", "metrics export", &group_metrics, &group_none, &group_none),
 	{ "organization show", VERB_ORGANIZATION_SHOW, "", "show the organization",
 	    "Shows the organization, and whether secrets may be read over the API.",
 	    GROUPS(&group_session) },

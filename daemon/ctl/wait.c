@@ -14,8 +14,9 @@
 #include "ctl/output.h"
 
 #define ONE_CALL_MS 2000 /* Status is answered at once, whatever connd is doing */
-#define PAUSE_MS    100  /* between two calls; up to twice that, so that many waiters spread */
-#define MAX_TEXT    ((size_t)64 * 1024)
+/* between two calls; up to twice that, so that many waiters spread */
+#define PAUSE_MS 100
+#define MAX_TEXT ((size_t)64 * 1024)
 
 struct readiness {
 	bool ready;

@@ -48,6 +48,13 @@ class Admin:
             assert done.stdout == "" and "connctl: " in done.stderr, done
         return done
 
+    def run_any(self, *args: str) -> subprocess.CompletedProcess[str]:
+        """Whatever the exit code."""
+        return subprocess.run(
+            [CONNCTL, *args], capture_output=True, text=True, timeout=PATIENCE * 2, check=False,
+            env=self.env, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
     def json(self, *args: str, **run: Any) -> Any:
         return json.loads(self.run(*args, "--json", **run).stdout)
 

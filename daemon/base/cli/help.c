@@ -5,8 +5,9 @@
 #include "base/cli/cli.h"
 #include "base/cli/words.h"
 
-#define WIDTH       80
-#define FEW_VERBS   3  /* of a noun that are listed one by one in the program's help */
+#define WIDTH 80
+/* of a noun that are listed one by one in the program's help */
+#define FEW_VERBS   3
 #define HELP_COLUMN 26 /* where the text beside an option or a verb begins */
 
 static const struct cli_option standard[] = {

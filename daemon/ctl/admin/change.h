@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A change before it is made: its fields as a person reads them, the question whether to make it,
+ * A change before it is made: its fields as a person reads them, asking whether to make it,
  * and the report afterwards. Secret values never come here; their fields say only that they are set
  * or changed.
  */

@@ -7,6 +7,8 @@
 
 /* One entry on one line, without its newline. */
 void entries_line(struct buf *out, const struct json *entry);
-/* An array of them, newest first as the manager gives them, oldest first as they are read; with
- * --json as they came. Returns the exit code. */
+/*
+ * An array of them, newest first as the manager gives them, oldest first as they are read; with
+ * --json as they came. Returns the exit code.
+ */
 MUST_CHECK int entries_print(struct session *s, const struct json *entries);

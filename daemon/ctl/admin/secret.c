@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secret_read(): never from the command line, which other users can read. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -9,24 +10,41 @@
 #include "base/file.h"
 #include "ctl/admin/change.h"
 
-/* One line from the terminal with its echo off. */
+/* A line, until Enter or the character that interrupts. Was it interrupted? */
+static bool
+line_read(struct buf *out, int interrupt)
+{
+	int c;
+
+	while ((c = getchar()) != EOF && c != '\n' && c != interrupt)
+		buf_addc(out, (char)c);
+	return c == interrupt;
+}
+
+/*
+ * One line from the terminal with its echo off. The terminal's own signals are off, too: an
+ * interrupt must not leave it without echo.
+ */
 static int
 prompt_read(const char *prompt, struct buf *out)
 {
 	struct termios old, quiet;
-	int c = 0;
+	bool interrupted;
 
 	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &old) < 0)
 		return ctl_fail(CTL_USAGE, "Pass a file, or - for standard input.",
 		    "%s is asked for on a terminal, and there is none here", prompt);
-	(void)fprintf(stderr, "%s: ", prompt);
 	quiet = old;
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
+	quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+	quiet.c_cc[VEOL] = old.c_cc[VINTR]; /* delivered at once, as Enter is */
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	while ((c = getchar()) != EOF && c != '\n')
-		buf_addc(out, (char)c);
+	/* From here on what is typed counts. */
+	(void)fprintf(stderr, "%s: ", prompt);
+	interrupted = line_read(out, old.c_cc[VINTR]);
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
 	(void)fputc('\n', stderr);
+	if (interrupted)
+		return ctl_fail(CTL_NO, NULL, "interrupted; nothing was changed");
 	return CTL_YES;
 }
 
