@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One connection: its states, and what moves it from one to the next. */
+/* One connection: its states and the transitions between them. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,15 +18,14 @@
 #include "manager/http/http_internal.h"
 #include "manager/http/tls.h"
 
-#define TURN_REQUESTS 16 /* pipelined requests of one client before others have a turn */
-#define DISCARD_MAX                                                                                \
-	(64 * 1024) /* of what a client sends behind a response that ends its connection */
+#define TURN_REQUESTS 16          /* pipelined requests of one client before others have a turn */
+#define DISCARD_MAX   (64 * 1024) /* bytes that a client sends after the last response */
 
 /* --- state ---------------------------------------------------------------------------- */
 
 #define TO(state) (1U << CONN_##state)
 
-/* The whole machine: row may become column. */
+/* The transition table: row may become column. */
 static const unsigned may_become[CONN_N_STATES] = {
 	[CONN_IDLE] = TO(RECEIVING) | TO(HANDLING) | TO(FLUSHING) | TO(CLOSED),
 	[CONN_RECEIVING] = TO(HANDLING) | TO(FLUSHING) | TO(CLOSED),
@@ -167,14 +166,14 @@ conn_refuse(struct http_conn *c, int status, const char *why)
 	must_have_ended(c);
 }
 
-/* The head is complete and a body follows: a client that may not send it gets its refusal now. */
+/* The head is complete and a body follows: a refusal is sent before the body is read. */
 static void
 head_parsed(struct http_conn *c)
 {
 	const struct http_handler *h = &c->server->handler;
 
 	request_begin(c);
-	c->keep_alive = false; /* of a refusal: what follows it is the body */
+	c->keep_alive = false; /* for a refusal: the body follows, which is not read */
 	if (h->admit && !h->admit(h->arg, c)) {
 		must_have_ended(c);
 		return;
@@ -213,7 +212,7 @@ parsed(struct http_conn *c, int result)
 	case HTTP_PARSE_BAD:
 		conn_refuse(c, c->parser.status, c->parser.why);
 		break;
-	default: /* out of memory: nothing can be said */
+	default: /* out of memory: no response can be made */
 		conn_close(c);
 		break;
 	}
@@ -221,7 +220,7 @@ parsed(struct http_conn *c, int result)
 
 /* --- steps ---------------------------------------------------------------------------- */
 
-/* Writes at once, as far as the socket takes it: a turn of the loop costs more than the request. */
+/* Writes at once what the socket takes: a turn of the loop costs more than the request. */
 static void
 push(struct http_conn *c)
 {
@@ -230,7 +229,7 @@ push(struct http_conn *c)
 	if (!c->direct || !evbuffer_get_length(out))
 		return;
 	(void)evbuffer_unfreeze(out, 1);
-	(void)evbuffer_write(out, bufferevent_getfd(c->bev)); /* an error comes again by the loop */
+	(void)evbuffer_write(out, bufferevent_getfd(c->bev)); /* the loop reports an error again */
 	(void)evbuffer_freeze(out, 1);
 }
 
@@ -238,7 +237,7 @@ static bool
 output_is_full(struct http_conn *c)
 {
 	if (conn_output_length(c) > OUTPUT_HIGH)
-		push(c); /* what goes out at once calls nobody back */
+		push(c); /* no event follows what is written at once */
 	return conn_output_length(c) > OUTPUT_HIGH;
 }
 
@@ -266,7 +265,7 @@ step_input(struct http_conn *c, int *turns)
 	return true;
 }
 
-/* One piece a turn. */
+/* One piece in each turn of the loop. */
 static bool
 step_stream(struct http_conn *c)
 {
@@ -289,7 +288,7 @@ step_responded(struct http_conn *c)
 	}
 }
 
-/* Everything is written: our side is closed, and theirs is awaited for a moment. */
+/* Everything is written: closes our half and waits briefly for the client to close its own. */
 static bool
 step_flush(struct http_conn *c)
 {
@@ -318,7 +317,7 @@ step_linger(struct http_conn *c)
 		conn_close(c);
 }
 
-/* True: there may be another. */
+/* True: another step may follow. */
 static bool
 step(struct http_conn *c, int *turns)
 {
@@ -358,7 +357,7 @@ want(struct http_conn *c, short what, bool wanted)
 	return (wanted ? bufferevent_enable(c->bev, what) : bufferevent_disable(c->bev, what)) == 0;
 }
 
-/* A held request's client is read from as long as it sends nothing: so its end is seen. */
+/* While a request is held, reading goes on until the client sends something: EOF is noticed. */
 static bool
 wants_input(const struct http_conn *c)
 {
@@ -394,7 +393,7 @@ restart_deadline(struct http_conn *c)
 	return (deadline ? event_add(&c->deadline, deadline) : event_del(&c->deadline)) == 0;
 }
 
-/* What the socket took at once calls nobody back. */
+/* No event follows what the socket took at once. */
 static bool
 goes_on(const struct http_conn *c)
 {
@@ -406,7 +405,7 @@ goes_on(const struct http_conn *c)
 }
 
 /*
- * A connection whose events could not be asked for would be there for ever: out of memory ends it.
+ * Out of memory closes the connection: without its events it would stay for ever.
  */
 static void
 settle(struct http_conn *c)
@@ -466,7 +465,7 @@ on_written(struct bufferevent *bev, void *arg)
 	conn_run(arg);
 }
 
-/* A client may close its half and still wait for what it asked; of a long wait it has gone. */
+/* A client that closes its half may still read a response, but not after a long hold. */
 static void
 on_event(struct bufferevent *bev, short what, void *arg)
 {
@@ -501,7 +500,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	/* A long response to a slow client: that it stands still is seen elsewhere. */
+	/* A long response to a slow client: the write time-out notices when it stops reading. */
 	if ((c->state == CONN_IDLE || c->state == CONN_FLUSHING) && conn_output_length(c) &&
 	    clock_boot_ms() - c->since_ms < c->server->options.stream_ms) {
 		(void)event_add(&c->deadline, c->server->deadlines[CONN_FLUSHING]);
@@ -546,7 +545,7 @@ conn_new(struct http_server *s, int fd, struct share *address, bool tls)
 	c->direct = !tls;
 	c->send = response_send;
 	http_parser_init(&c->parser);
-	(void)evtimer_assign(&c->deadline, s->base, on_deadline, c); /* its arguments are good */
+	(void)evtimer_assign(&c->deadline, s->base, on_deadline, c); /* its arguments are valid */
 	(void)event_assign(&c->hangup, s->base, fd, EV_CLOSED, on_hangup, c); /* so are these */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* not TCP: no matter */
 	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);

@@ -2,11 +2,11 @@
 /*
  * One client connection, as the handlers of its requests see it.
  *
- * A connection's requests are handled one at a time, in order; while one is handled nothing more is
- * read from its client. Each ends exactly once: a handler responds, or the client goes. A handler
- * responds before it returns, or it holds the request and responds later. A response only marks the
- * connection; what follows happens behind the handler's return, so a connection is good until its
- * handler returns.
+ * The requests of a connection are handled one at a time, in order; while one is handled, nothing
+ * more is read from its client. Each request ends exactly once: with a response, or when the client
+ * disconnects. A handler responds before it returns, or it holds the request and responds later. A
+ * response only marks the connection; the rest happens after the handler has returned, so a
+ * connection stays valid until its handler returns.
  */
 #pragma once
 
@@ -24,27 +24,27 @@ struct http_conn;
 
 #define HTTP_REQUEST_ID_SIZE 33
 
-/* Of a refused request only what was read. Lives until there is a response or the client goes. */
+/* Of a refused request, only what was read. Lives until the response or until the client goes. */
 const struct http_request *http_conn_request(const struct http_conn *conn);
 /* Random; also sent as X-Request-Id. */
 const char *http_conn_request_id(const struct http_conn *conn);
 
 /* --- who it is ------------------------------------------------------------------------ */
 
-/* A good token was shown: what the connection uses counts as this family's from now on. */
+/* A valid token was shown: from now on the connection's use counts for this token family. */
 void http_conn_identify(struct http_conn *conn, enum share_caller what, const char *family);
-/* The token shown is not good: the connection counts as its address's again. */
+/* The token is not valid: the connection's use counts for its address again. */
 void http_conn_forget(struct http_conn *conn);
 /* Borrowed; of the connection's caller. */
 struct share *http_conn_share(const struct http_conn *conn);
 
 /*
- * Counts and logs (once in a while) that a caller gave way in what the server does not count
- * itself.
+ * Counts that this caller gave way in a resource that the server does not count itself; logs it
+ * once in ten seconds.
  */
 void http_conn_note_gave_way(struct http_conn *conn, enum share_kind kind);
 
-/* What a handler notes of a request for the log and the counters; empty when the request begins. */
+/* What a handler records for the log and the counters; empty when the request begins. */
 struct http_label {
 	unsigned route;
 	char who[32];
@@ -59,17 +59,17 @@ struct http_header {
 };
 
 /*
- * The whole response. headers may be NULL; content_type NULL and an absent body: none is sent.
- * Copies all. For HEAD the body is only counted.
+ * Sends the whole response; copies everything. headers may be NULL. With content_type NULL and an
+ * absent body, neither is sent. For HEAD only the length of the body is sent.
  */
 void http_respond(struct http_conn *conn, int status, const struct http_header *headers,
     const char *content_type, struct span body);
 
-/* One response for many requests: made and kept once, however many clients are slow to take it. */
+/* One response for many requests: there is one copy, however many slow clients read it. */
 struct http_shared;
 /*
- * Takes what is in body, copies the rest. NULL: out of memory, or body had failed; it is empty
- * then, too.
+ * Takes the content of body and copies the rest. NULL: out of memory, or body had failed. body is
+ * empty afterwards in every case.
  */
 MUST_CHECK struct http_shared *http_shared_new(
     int status, const struct http_header *headers, const char *content_type, struct buf *body);
@@ -78,62 +78,61 @@ struct http_shared *http_shared_unref(struct http_shared *s); /* NULL is fine; r
 void http_respond_shared(
     struct http_conn *conn, struct http_shared *s, const struct http_header *more);
 
-/* A body that is made in pieces, as fast as the client takes them. */
+/* A body that is made in pieces, as fast as the client reads them. */
 struct http_source {
 	/*
-	 * Appends some bytes (tens of KiB). 1: more to come; 0: that was all; -errno: the response
-	 * is cut off, which the client can tell.
+	 * Appends some bytes (tens of KiB). 1: more will follow; 0: the end; -errno: the response
+	 * is cut off, which the client notices.
 	 */
 	int (*more)(void *arg, struct buf *out);
-	/* Called exactly once, at the end or when the client has gone. */
+	/* Called exactly once: at the end, or when the client has gone. */
 	void (*done)(void *arg);
 	void *arg;
 };
-/* Copies headers. A source that ends with its first piece goes out with a Content-Length. */
+/* Copies headers. If the first piece is the last, the response has a Content-Length. */
 void http_respond_stream(struct http_conn *conn, int status, const struct http_header *headers,
     const char *content_type, const struct http_source *source);
 /*
- * Ends a response that is being made in pieces before its end: the client can tell. done() is
- * called.
+ * Cuts off a response that is being made in pieces, which the client notices. done() is called.
  */
 void http_conn_cut(struct http_conn *conn);
 
 /* --- later ---------------------------------------------------------------------------- */
 
 /*
- * There will be a response later. gone() is called at once when the client goes first, or when its
- * request gives way to others' (then the server responds); never after a response. Only before the
- * handler returns.
+ * The handler will respond later; called before it returns. gone() is called if the client
+ * disconnects first, or if the request gives way to others (the server responds then); never after
+ * a response.
  *
- * The first is for a moment: a client that closes its half may still read the response. The second
- * is for a long time: one that closes its half has gone. -EBUSY: there is no room for it, and no
- * caller has more than this one.
+ * The first is for a moment: a client that closes its sending half can still read the response. The
+ * second is for a long time: a client that closes its half has gone. -EBUSY: there is no room, and
+ * no other caller uses more of it.
  */
 void http_conn_hold(struct http_conn *conn, void (*gone)(void *arg), void *arg);
 MUST_CHECK int http_conn_hold_long(struct http_conn *conn, void (*gone)(void *arg), void *arg);
-/* Zeroes a field of a request that is held and does not need it again; name is in lower case. */
+/* Zeroes a header field that a held request does not need again; name is in lower case. */
 void http_conn_wipe_field(struct http_conn *conn, const char *name);
-/* A held request is to be served now: it is as a handler got it. */
+/* Ends the hold: the request is as when its handler was called. */
 void http_conn_resume(struct http_conn *conn);
 
 /*
- * The next response, a whole one, is kept back: the request is held (briefly) from then on, until
- * one of the two below. gone() as above.
+ * Withholds the next response, a whole one: the request is held (briefly) from then on, until one
+ * of the two functions below is called. gone() as above.
  */
 void http_conn_withhold(struct http_conn *conn, void (*gone)(void *arg), void *arg);
-/* Whether a response is kept back. */
+/* Whether a response is withheld. */
 bool http_conn_is_withheld(const struct http_conn *conn);
-void http_conn_release(struct http_conn *conn); /* it is sent */
-void http_conn_discard(struct http_conn *conn); /* it is forgotten: respond again */
+void http_conn_release(struct http_conn *conn); /* sends it */
+void http_conn_discard(struct http_conn *conn); /* drops it: respond again */
 
 /* --- fault injection ------------------------------------------------------------------ */
 
-/* What becomes of the bytes of this request's response, and then of its connection. */
+/* What happens to the bytes of this request's response; then the connection is closed. */
 enum http_spoil {
 	HTTP_SPOIL_NONE,
-	HTTP_SPOIL_RESET,     /* none are sent: the connection is reset */
-	HTTP_SPOIL_TRUNCATE,  /* half of the body, then the end */
-	HTTP_SPOIL_MALFORMED, /* all of it, the second half something else */
+	HTTP_SPOIL_RESET,     /* no byte is sent: the connection is reset */
+	HTTP_SPOIL_TRUNCATE,  /* half of the body, then the end of the connection */
+	HTTP_SPOIL_MALFORMED, /* whole, with garbage in its second half */
 	HTTP_SPOIL_DRIP,      /* a few bytes at a time */
 };
 void http_conn_spoil(struct http_conn *conn, enum http_spoil how);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All connections together: how much they may use, and who gives way when that runs short. */
+/* All connections: how much they may use, and which gives way when that runs short. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "manager/http/http_internal.h"
 
-#define HELD_PART    8 /* of the connections so many are never held */
+#define HELD_PART    8 /* one in so many connections is never held */
 #define LOG_EVERY_MS 10000
 
 /* --- the list ------------------------------------------------------------------------- */
@@ -71,7 +71,7 @@ conns_remove(struct http_conn *c)
 
 /* --- who a connection is -------------------------------------------------------------- */
 
-/* What a connection has of what is short. */
+/* How much a connection uses of what runs short. */
 static size_t
 has(const struct http_conn *c, enum share_kind kind)
 {
@@ -125,7 +125,7 @@ http_conn_identify(struct http_conn *c, enum share_caller what, const char *fami
 		return;
 	to = share_of(c->server->shares, what, &key);
 	if (to)
-		move_to(c, to); /* else it counts as what it was */
+		move_to(c, to); /* out of memory: it still counts for its address */
 }
 
 void
@@ -138,9 +138,8 @@ http_conn_forget(struct http_conn *c)
 /* --- room ----------------------------------------------------------------------------- */
 
 /*
- * Of one caller's connections, which is missed least. Of those that have shown no token all are
- * alike: one that has only just come must not go before one that stands still in the middle of its
- * request.
+ * Which of a caller's connections is closed first. Those that have shown no token rank alike: a new
+ * one must not go before one that has stopped in the middle of its request.
  */
 static size_t
 ease(const struct http_conn *c, enum share_kind kind)
@@ -173,7 +172,7 @@ room_of(const struct http_server *s, enum share_kind kind)
 	return SIZE_MAX;
 }
 
-/* The heaviest caller's connection that is missed least, the one longest without progress first. */
+/* A connection of the heaviest caller, by the rank above, then the longest without progress. */
 static struct http_conn *
 pick(const struct http_server *s, enum share_kind kind)
 {
@@ -223,7 +222,7 @@ http_conn_note_gave_way(struct http_conn *c, enum share_kind kind)
 }
 
 /*
- * A request that has begun gets a response that says so; a connection that has to go goes with it.
+ * A request that has begun gets a 503; if a whole connection is needed, it ends with that.
  */
 static void
 give_way(struct http_conn *c, enum share_kind kind)

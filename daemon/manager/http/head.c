@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The head of a response as text, and head and body on their way to the client. */
+/* The head of a response as text; writing head and body to the client. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,7 +67,7 @@ date_now(struct http_server *s)
 
 /* --- the text ------------------------------------------------------------------------- */
 
-/* What does not fit leaves n above the size: nothing of it is sent then. */
+/* If the text does not fit, n is above the size, and nothing is sent. */
 static void
 add(struct http_head *h, const char *text, size_t n)
 {
@@ -153,8 +153,8 @@ http_head_append(const struct http_head *h, struct evbuffer *out)
 /* --- on its way ----------------------------------------------------------------------- */
 
 /*
- * What the socket takes at once of a response that is the only one under way. An error counts as
- * nothing: it comes again by the loop.
+ * The bytes that the socket takes at once, if no other response is queued. An error counts as 0:
+ * the loop reports it again.
  */
 static size_t
 write_now(struct http_conn *c, struct span head, struct span body)

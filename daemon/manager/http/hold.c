@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests whose response comes later, and responses that are made and not sent yet. */
+/* Requests whose response comes later, and responses that are withheld. */
 #include <errno.h>
 
 #include "base/mem.h"
@@ -96,8 +96,7 @@ kept_new(const struct whole *w)
 }
 
 /*
- * Without memory the response is lost, and the connection with it: nothing else may be said
- * instead.
+ * Out of memory closes the connection: the change was made, so no other response would be true.
  */
 void
 kept_take(struct http_conn *c, const struct whole *w)

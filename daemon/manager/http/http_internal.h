@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of this folder share; nobody else includes it. */
+/* What the files of this folder share; no other file includes it. */
 #pragma once
 
 #include <sys/time.h>
@@ -14,7 +14,7 @@
 
 #define OUTPUT_LOW (64 * 1024) /* a streamed response goes on below this */
 #define OUTPUT_HIGH                                                                                \
-	(256 * 1024) /* responses that wait for their client: above it nothing is read */
+	(256 * 1024) /* unread responses of a connection: above it nothing more is read */
 
 struct bufferevent;
 struct evbuffer;
@@ -31,7 +31,8 @@ enum conn_state {
 	CONN_RESPONDED, /* the response is made: conn_run() decides what is next */
 	CONN_FLUSHING,  /* the connection's last response is on its way */
 	/*
-	 * It is sent; input is discarded, since a close with input unread takes the response back.
+	 * The response is sent, and input is discarded: closing with unread input would reset the
+	 * connection, and the client could lose the response.
 	 */
 	CONN_LINGERING,
 	CONN_CLOSED, /* freed in the server's next turn */
@@ -45,7 +46,7 @@ struct whole {
 	int status;
 	const struct http_head *head;
 	struct span body;
-	struct http_shared *shared; /* whose body it is; NULL: the caller's */
+	struct http_shared *shared; /* owner of the body; NULL: the caller owns it */
 };
 typedef void response_sender(struct http_conn *c, struct whole *w);
 
@@ -55,17 +56,17 @@ struct http_conn {
 	struct http_conn *ready_prev, *ready_next;
 	bool ready; /* in that list */
 	struct http_server *server;
-	struct share *address;   /* the caller as long as no good token is shown */
-	struct share *share;     /* the caller: what is used counts there */
+	struct share *address;   /* the caller until a valid token is shown */
+	struct share *share;     /* the caller that its use counts for */
 	struct bufferevent *bev; /* NULL once it is closed */
 	struct event deadline;
-	struct event hangup; /* the client has closed its half; for when nothing is read */
+	struct event hangup; /* the client has closed its half; used while nothing is read */
 	struct http_parser parser;
 	enum conn_state state;
-	int64_t since_ms; /* it is in this state (boot time) */
-	int64_t begun_ms; /* the request's head was complete */
-	bool moved; /* has made progress that its deadline and place in the list do not show yet */
-	bool running; /* in conn_run(), which settles */
+	int64_t since_ms; /* when it entered this state (boot time) */
+	int64_t begun_ms; /* when the request's head was complete */
+	bool moved;       /* deadline and place in the list are to be renewed */
+	bool running;     /* in conn_run(), which settles */
 	bool eof, hung_up;
 	bool begun;      /* the request has its id */
 	bool direct;     /* its socket may be written to past libevent: no TLS, not slowed down */
@@ -124,18 +125,18 @@ struct http_server {
 /* Takes fd and a reference to the address's share. 0 or -ENOMEM. */
 MUST_CHECK int conn_new(struct http_server *s, int fd, struct share *address, bool tls);
 void conn_free(struct http_conn *c); /* a closed one */
-/* The only assignment to the state, but for birth. */
+/* The only assignment to the state but for the first. */
 void conn_become(struct http_conn *c, enum conn_state next);
-/* The only place where a connection goes on; settles what it waits for. */
+/* The only function that moves a connection on; then settles what it waits for. */
 void conn_run(struct http_conn *c);
 /*
- * A response was made, or there is more to do: conn_run() comes, if it is not on the stack already.
+ * Schedules conn_run() after a response was made, unless conn_run() is on the stack already.
  */
 void conn_mark(struct http_conn *c);
-/* Calls gone() or done() of a response that was to come. The memory goes in the next turn. */
+/* Calls gone() or done() of an unfinished response. The memory is freed in the next turn. */
 void conn_close(struct http_conn *c);
 /*
- * A response of the server's own, from whatever state a request is in; the connection ends with it.
+ * Sends the server's own refusal, in any state of a request; the connection ends with it.
  */
 void conn_refuse(struct http_conn *c, int status, const char *why);
 size_t conn_output_length(const struct http_conn *c);
@@ -154,15 +155,15 @@ void kept_forget(struct http_conn *c);
 void conns_add(struct http_conn *c);
 void conns_remove(struct http_conn *c);
 void conns_touch(struct http_conn *c); /* it has made progress: to the end of the list */
-/* While more is used than there may be, the heaviest caller gives way. */
+/* While the limit is exceeded, the heaviest caller gives way. */
 void conns_keep_room(struct http_server *s, enum share_kind kind);
-/* The same for one more long hold of c's caller: false when c has to do without. */
+/* The same for one more long hold by c's caller. False: there is no room for c. */
 MUST_CHECK bool conns_room_to_hold(struct http_conn *c);
-/* One connection ends so that another can be accepted. */
+/* Closes one connection so that another can be accepted. */
 void conns_make_room(struct http_server *s);
 void conns_close_idle(struct http_server *s);
 void conns_close_all(struct http_server *s);
-void conn_charge(struct http_conn *c); /* what its buffers hold, to its share */
+void conn_charge(struct http_conn *c); /* counts what its buffers hold in its share */
 
 /* --- server.c ------------------------------------------------------------------------- */
 
@@ -181,15 +182,15 @@ const char *listener_address(const struct listener *l);
 
 /* --- head.c --------------------------------------------------------------------------- */
 
-/* The head of a response. Made in one piece: many small ones cost more than all that is in them. */
+/* The head of a response, as one text: many small appends cost more than their content. */
 struct http_head {
 	size_t n;
-	char text[4096]; /* more than any of ours; one that is longer is not sent */
+	char text[4096]; /* more than any of ours; a longer one is not sent */
 };
 
 /*
- * In this order. The last adds what is this connection's own: what was begun can be copied for
- * others.
+ * Called in this order. http_head_end() adds the connection's own fields; what was made before it
+ * can be copied for other connections.
  */
 void http_head_begin(
     struct http_head *h, int status, const struct http_header *headers, const char *content_type);
@@ -207,10 +208,9 @@ MUST_CHECK int http_head_write(struct http_conn *c, const struct whole *w);
 
 /* --- response.c, stream.c ------------------------------------------------------------- */
 
-response_sender response_send;            /* as it is */
-void response_begin(struct http_conn *c); /* checks that one is due */
-void response_end(
-    struct http_conn *c, int status, int r); /* r < 0: the connection is of no use any more */
+response_sender response_send;                             /* unspoiled */
+void response_begin(struct http_conn *c);                  /* checks that one is due */
+void response_end(struct http_conn *c, int status, int r); /* r < 0: closes the connection */
 MUST_CHECK int http_shared_append(struct http_shared *s, struct evbuffer *out, struct span part);
 
-void stream_piece(struct http_conn *c); /* one more of a streamed response */
+void stream_piece(struct http_conn *c); /* sends one more piece */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sockets that are listened on: TCP, and Unix sockets with a lock that tells whose they are. */
+/* Listening sockets: TCP, and Unix sockets with a lock file beside them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -34,7 +34,7 @@ struct listener {
 
 /* --- addresses as text ---------------------------------------------------------------- */
 
-/* getaddrinfo() takes any number, and cuts it. */
+/* getaddrinfo() accepts any number and truncates it. */
 static bool
 is_port(const char *text)
 {
@@ -106,7 +106,7 @@ http_address_is_valid(const char *where, char why[static HTTP_WHY_SIZE])
 
 /* --- accepting ------------------------------------------------------------------------ */
 
-/* What counts as one address: of IPv6 a /64, which one customer has; on a Unix socket a user. */
+/* What counts as one address: an IPv4 address, an IPv6 /64 (one customer), a Unix user. */
 static void
 address_key(int fd, const struct sockaddr *from, struct share_key *key)
 {
@@ -171,7 +171,7 @@ listener_free(struct listener *l)
 		evconnlistener_free(l->socket);
 	if (l->lock_fd >= 0) {
 		if (stat(l->path, &st) == 0 && st.st_ino == l->inode)
-			(void)unlink(l->path); /* gone already is as good */
+			(void)unlink(l->path); /* it may be gone already */
 		(void)close(l->lock_fd);       /* nothing was written to it */
 	}
 	mem_free(l);
@@ -179,7 +179,7 @@ listener_free(struct listener *l)
 
 /* --- sockets -------------------------------------------------------------------------- */
 
-/* What is known of a socket from the kernel: its address as text, and who can reach it. */
+/* Asks the kernel for the socket's address, and notes whether other machines can reach it. */
 static void
 note_address(struct http_server *s, struct listener *l, int fd)
 {
@@ -207,7 +207,7 @@ note_address(struct http_server *s, struct listener *l, int fd)
 		    at.ss_family == AF_INET6 ? "[%s]:%d" : "%s:%d", host, s->port);
 }
 
-/* Takes fd; l is the server's with 0, freed else. */
+/* Takes fd. 0: the server owns l; else l is freed. */
 static int
 adopt(struct http_server *s, struct listener *l, int fd)
 {
@@ -282,7 +282,7 @@ listen_tcp(struct http_server *s, const char *where, char *why)
 	int r;
 
 	if (!split_address(where, host, &port))
-		return -EINVAL; /* why is set: the text was looked at before */
+		return -EINVAL; /* why is set: the text was checked before */
 	r = getaddrinfo(host, port, &hints, &found);
 	if (r) {
 		(void)bad_address(why, where, gai_strerror(r));
@@ -318,7 +318,7 @@ take_lock(const char *path)
 			(void)close(fd); /* r tells */
 			return r;
 		}
-		/* A lock on a file that somebody took away meanwhile keeps nobody out. */
+		/* If the file was removed meanwhile, its lock excludes nobody. */
 		if (stat(lock, &there) == 0 && there.st_ino == ours.st_ino &&
 		    there.st_dev == ours.st_dev)
 			return fd;
@@ -326,7 +326,7 @@ take_lock(const char *path)
 	}
 }
 
-/* The lock is ours: a socket that is there is a dead server's. Anything else is not touched. */
+/* We hold the lock, so an existing socket is a dead server's. Other files are not touched. */
 static int
 remove_stale(const char *path)
 {

@@ -7,12 +7,12 @@
 #include "base/mem.h"
 #include "manager/http/request_line.h"
 
-/* Around the target in a request line: the longest method, the version, two blanks. */
+/* In a request line beside the target: the longest method, the version, two spaces. */
 #define LINE_SLACK 64
-/* Chunk lines and trailers of one request: small chunks are allowed, endless ones are not. */
+/* Chunk lines and trailers of one request: small chunks are allowed, endless overhead is not. */
 #define OVERHEAD_MAX   (64 * 1024)
 #define CHUNK_LINE_MAX 256
-#define KEEP_HEAD      4096 /* of a connection's room for heads, between two requests */
+#define KEEP_HEAD      4096 /* buffer for heads that a connection keeps between two requests */
 
 static int
 refuse(struct http_parser *p, int status, const char *why)
@@ -302,7 +302,7 @@ read_head(struct http_parser *p)
 	return p->state == HTTP_STATE_DONE ? HTTP_PARSE_DONE : HTTP_PARSE_HEAD;
 }
 
-/* A byte that comes behind `before` (0: none) in a place where lines end by CR LF and only so. */
+/* Checks c after `before` (0: none): lines end with CR LF only. NULL, or what is wrong. */
 static const char *
 line_fault(char before, char c)
 {
@@ -315,7 +315,7 @@ line_fault(char before, char c)
 	return NULL;
 }
 
-/* One blank line may stand in front: some clients send one behind their last body. */
+/* One empty line may come first: some clients send one after their last body. */
 static int
 end_request_line(struct http_parser *p)
 {
@@ -432,7 +432,7 @@ read_chunk_end(struct http_parser *p)
 }
 
 /*
- * Trailer fields must be well-formed, and are ignored. One that would have decided something is
+ * Trailer fields must be well-formed and are ignored. A field that has an effect in a head is
  * refused.
  */
 static int

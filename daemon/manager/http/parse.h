@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1.1 requests out of a stream of bytes. Pure: no socket, no clock.
+ * Reads HTTP/1.1 requests from a stream of bytes. Pure: no socket, no clock.
  *
- * Strict on purpose: where RFC 9112 leaves two readings (both Content-Length and
- * Transfer-Encoding, a folded field, a bare LF) a proxy in front may choose the other one, and what
- * it thinks is a body becomes a request here. Such a message is refused and its connection ended.
- * However the bytes are cut into pieces, the outcome is the same.
+ * Strict on purpose: where RFC 9112 allows two readings (Content-Length and Transfer-Encoding, a
+ * folded field, a bare LF), a proxy in front may choose the other one and take for a body what is a
+ * request here. Such a message is refused and its connection closed. The result does not depend on
+ * how the bytes are cut into pieces.
  */
 #pragma once
 
@@ -46,7 +46,7 @@ struct http_request {
 	struct span body; /* "" when there is none */
 };
 
-/* The value of a field; absent when it is not there. *again (may be NULL): it was sent twice. */
+/* The value of a field, or absent. *again (may be NULL): whether it was sent more than once. */
 struct span http_request_field(const struct http_request *r, const char *name, bool *again);
 /* Without regard to ASCII case. */
 bool http_span_is(struct span a, const char *lower);
@@ -59,7 +59,7 @@ enum http_parse {
 	HTTP_PARSE_MORE, /* all bytes were used; feed more */
 	HTTP_PARSE_HEAD, /* the header is complete (request: all but the body); feed the rest */
 	HTTP_PARSE_DONE, /* the request is complete */
-	HTTP_PARSE_BAD,  /* refused with ->status and ->why; the stream can not be read on */
+	HTTP_PARSE_BAD,  /* refused with ->status and ->why; the stream cannot be read further */
 };
 
 enum http_parse_state {
@@ -94,10 +94,10 @@ void http_parser_fini(struct http_parser *p);
 void http_parser_wipe_field(struct http_parser *p, const char *name);
 /* Ready for the next request on the same connection; wipes this one. */
 void http_parser_reset(struct http_parser *p);
-/* False when a request has begun and is not complete. */
+/* False while a request has begun and is not complete. */
 bool http_parser_idle(const struct http_parser *p);
 
-/* Memory its buffers take. */
+/* Bytes of memory that its buffers use. */
 size_t http_parser_bytes(const struct http_parser *p);
 
 /* *used: how many of the n bytes were taken. An enum http_parse, or -ENOMEM. */

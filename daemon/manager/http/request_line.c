@@ -68,7 +68,7 @@ is_port(struct span s)
 	return s.n <= 5;
 }
 
-/* An address of IPv6. Of later versions there are none. */
+/* An IPv6 address; IPvFuture has no version in use. */
 static bool
 is_ip_literal(struct span s)
 {
@@ -82,7 +82,7 @@ is_ip_literal(struct span s)
 	return inet_pton(AF_INET6, text, &address) == 1;
 }
 
-/* Splits host [ ":" port ]; port is absent without a colon. False when neither can be derived. */
+/* Splits host [ ":" port ]; port is absent without a colon. False: s is neither. */
 static bool
 split_host(struct span s, struct span *host, struct span *port)
 {
@@ -119,7 +119,7 @@ host_is_valid(struct span s)
 
 /* --- the four forms of a target ------------------------------------------------------- */
 
-/* *( "/" segment ) [ "?" query ] behind whatever came before. */
+/* *( "/" segment ) [ "?" query ], the rest of the target. */
 static bool
 read_path(struct span t, struct http_request *r)
 {
@@ -130,7 +130,7 @@ read_path(struct span t, struct http_request *r)
 	return is_made_of(r->path, ":@/") && is_made_of(r->query, ":@/?");
 }
 
-/* "http://" authority *( "/" segment ) [ "?" query ]; the host is as good as any: we serve one. */
+/* "http://" authority *( "/" segment ) [ "?" query ]; the host does not matter: we serve one. */
 static bool
 read_absolute(struct span t, size_t scheme, struct http_request *r)
 {

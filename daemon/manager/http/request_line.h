@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The request line of RFC 9112, section 3, and the URI grammar of RFC 3986 behind it, to the
- * letter. Pure.
+ * The request line of RFC 9112, section 3, with the URI grammar of RFC 3986, applied literally.
+ * Pure.
  *
- * A request target has one reading here. What the grammar does not derive is refused, also where
- * another server would guess: an unescaped '"', a '%' without two hex digits, user information, a
- * port that is not a number.
+ * A request target has one reading here. What the grammar does not allow is refused, also where
+ * other servers guess: an unescaped '"', a '%' without two hex digits, user information, a port
+ * that is not a number.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole responses: of one request, or shared by many. */
+/* Whole responses: for one request, or shared by many. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +17,10 @@ response_begin(struct http_conn *c)
 {
 	if (c->state != CONN_HANDLING && c->state != CONN_HELD)
 		abort();
-	c->gone = NULL; /* the holder knows: it responds */
+	c->gone = NULL; /* the holder is the one that responds */
 }
 
-/* Out of memory leaves a hole in the output: the client must not take it for a response. */
+/* Out of memory leaves the output incomplete: the client must not take it for a response. */
 void
 response_end(struct http_conn *c, int status, int r)
 {
@@ -76,7 +76,7 @@ http_respond(struct http_conn *c, int status, const struct http_header *headers,
 struct http_shared {
 	unsigned refs;
 	int status;
-	struct http_head head; /* as far as it is the same for all */
+	struct http_head head; /* the part that is the same for all */
 	struct span body;
 };
 

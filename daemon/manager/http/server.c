@@ -15,7 +15,7 @@
 #define FD_RESERVE      256 /* the database and its readers, the control socket, other listeners */
 #define TURN_MS         3   /* for connections that have more to do, in one turn of the loop */
 #define LINGER_MS       1000
-#define TRIM_BYTES      (4 * 1024 * 1024) /* memory is given back after so much was buffered */
+#define TRIM_BYTES      (4 * 1024 * 1024) /* memory is returned after so much was buffered */
 
 static void *
 event_mem_realloc(void *p, size_t n)
@@ -32,8 +32,8 @@ http_global_init(void)
 /* --- turns ---------------------------------------------------------------------------- */
 
 /*
- * By a timer of no time: an event made active in a callback would come before the sockets are
- * looked at.
+ * By a timer of 0 ms: an event that is made active in a callback runs before the sockets are
+ * polled.
  */
 static void
 come_back(struct http_server *s)
@@ -41,7 +41,7 @@ come_back(struct http_server *s)
 	static const struct timeval at_once = { 0 };
 
 	if (event_add(s->turn, &at_once) < 0)
-		event_active(s->turn, EV_TIMEOUT, 0); /* takes no memory */
+		event_active(s->turn, EV_TIMEOUT, 0); /* allocates nothing */
 }
 
 void
@@ -93,8 +93,8 @@ free_closed(struct http_server *s)
 }
 
 /*
- * Connections take turns: a hundred clients that list everything must not keep one waiting that
- * asks for little.
+ * Connections take turns: a hundred clients with long lists must not delay one with a short
+ * request.
  */
 static void
 on_turn(evutil_socket_t fd, short what, void *arg)
@@ -132,7 +132,7 @@ connection_cap(size_t wanted)
 	if (getrlimit(RLIMIT_NOFILE, &rl) < 0)
 		return cap;
 	rl.rlim_cur = rl.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &rl); /* what we have is what we count with */
+	(void)setrlimit(RLIMIT_NOFILE, &rl); /* if it fails, the present limit counts */
 	if (getrlimit(RLIMIT_NOFILE, &rl) < 0 || rl.rlim_cur == RLIM_INFINITY)
 		return cap;
 	if (rl.rlim_cur < 2 * FD_RESERVE)
@@ -167,8 +167,7 @@ on_grace(evutil_socket_t fd, short what, void *arg)
 }
 
 /*
- * Every connection has one of a few deadlines at any time: lists of them, in which one is moved
- * without looking at the others.
+ * libevent's common time-outs: a queue for each duration, so that renewing a deadline costs O(1).
  */
 static void
 set_deadlines(struct http_server *s)
@@ -181,7 +180,7 @@ set_deadlines(struct http_server *s)
 		[CONN_STREAMING] = o->stream_ms,
 		[CONN_FLUSHING] = o->write_ms,
 		[CONN_LINGERING] = LINGER_MS,
-	}; /* the holder of a request has one of its own */
+	}; /* a held request has a deadline of its holder */
 
 	for (size_t i = 0; i < CONN_N_STATES; i++) {
 		s->own_deadlines[i].tv_sec = ms[i] / 1000;
@@ -190,7 +189,7 @@ set_deadlines(struct http_server *s)
 			s->deadlines[i] =
 			    event_base_init_common_timeout(s->base, &s->own_deadlines[i]);
 		if (ms[i] && !s->deadlines[i])
-			s->deadlines[i] = &s->own_deadlines[i]; /* dearer, else the same */
+			s->deadlines[i] = &s->own_deadlines[i]; /* costs more, works the same */
 	}
 }
 

@@ -2,8 +2,8 @@
 /*
  * The HTTP/1.1 server: listening sockets, connections, deadlines and back-pressure on libevent.
  *
- * Owns the sockets and every connection (conn.h). Knows nothing of paths, JSON or tokens: what a
- * request means, and the body of every refusal, is the handler's.
+ * Owns the sockets and every connection (conn.h). Knows nothing of paths, JSON or tokens: the
+ * handler decides what a request means, and writes the body of every refusal.
  */
 #pragma once
 
@@ -20,23 +20,23 @@ struct tls;
 
 struct http_handler {
 	/*
-	 * The head of a request with a body is complete. True: the body is read, and then comes
-	 * request(). False: a response was given; the body is not read, and the connection ends.
-	 * NULL: every body is read.
+	 * The head of a request with a body is complete. True: the body is read, then request() is
+	 * called. False: it has responded; the body is not read, and the connection ends. NULL:
+	 * every body is read.
 	 */
 	bool (*admit)(void *arg, struct http_conn *conn);
 	void (*request)(void *arg, struct http_conn *conn);
 	/* The request cannot be read or served: respond with this status; the connection ends. */
 	void (*refuse)(void *arg, struct http_conn *conn, int status, const char *why);
 	/*
-	 * Each response, once: for the log and counters. ms: since the head was complete. May be
-	 * NULL.
+	 * Called once for each response, for the log and counters. ms: since the head was complete.
+	 * May be NULL.
 	 */
 	void (*responded)(void *arg, struct http_conn *conn, int status, int64_t ms);
 	void *arg;
 };
 
-/* 0: the default in brackets. */
+/* 0 stands for the default in brackets. */
 struct http_options {
 	/*
 	 * Clients [LIMIT_HTTP_CONNECTIONS, or what RLIMIT_NOFILE allows]; above it one gives way.
@@ -47,9 +47,9 @@ struct http_options {
 	int64_t head_ms;   /* [10 s] from a request's first byte to the end of its head */
 	int64_t body_ms;   /* [30 s] for the body behind it */
 	int64_t idle_ms;   /* [120 s] between two requests */
-	int64_t write_ms;  /* [30 s] without a byte taken by a client that has a response coming */
+	int64_t write_ms;  /* [30 s] in which a client reads no byte of its response */
 	int64_t stream_ms; /* [300 s] for one streamed response */
-	int64_t grace_ms;  /* [5 s] for what is under way when the server stops */
+	int64_t grace_ms;  /* [5 s] for unfinished requests when the server stops */
 };
 
 #define HTTP_WHY_SIZE 256
@@ -76,29 +76,28 @@ void http_server_use_tls(struct http_server *s, struct tls *tls);
  * Takes a bound, listening stream socket (of whatever family); closed by the server. 0 or -errno.
  */
 MUST_CHECK int http_server_adopt(struct http_server *s, int fd);
-/* The i-th place that is listened on, as text with the real port; NULL: there are not as many. */
+/* The i-th address that is listened on, with the real port; NULL: there are fewer. */
 const char *http_server_address(const struct http_server *s, size_t i);
 /* The port of the socket listened on last; 0 when it has none. */
 int http_server_port(const struct http_server *s);
-/* Others than this machine can reach a socket that is listened on. */
+/* Whether other machines can reach a socket that is listened on. */
 bool http_server_is_exposed(const struct http_server *s);
 /*
- * Accepts nothing more, closes idle connections, lets the others finish their one request (held
- * ones are the handler's to answer); then, or after grace_ms, stopped() is called once.
+ * Accepts no more connections, closes idle ones and lets the others finish their one request (the
+ * handler responds to held ones). Then, or after grace_ms, stopped() is called once.
  */
 void http_server_stop(struct http_server *s, void (*stopped)(void *arg), void *arg);
-/* Closes whatever is left. NULL is fine; returns NULL. */
+/* Closes all connections. NULL is fine; returns NULL. */
 struct http_server *http_server_free(struct http_server *s);
 
 size_t http_server_connections(const struct http_server *s);
 
 struct http_stats {
 	size_t connections, held, input_bytes, output_bytes;
-	uint64_t gave_way[SHARE_N_KINDS]; /* so far: who made room for others */
+	uint64_t gave_way[SHARE_N_KINDS]; /* so far: callers that gave way to others */
 };
 void http_server_stats(const struct http_server *s, struct http_stats *out);
 /*
- * Gives memory back to the system when much of it was used and is not any more. Once in some
- * seconds.
+ * Returns memory to the system after much of it was used. To be called every few seconds.
  */
 void http_server_tidy(struct http_server *s);

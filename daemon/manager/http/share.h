@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who uses how much of what all callers share, and who gives way when it runs short. Pure: counts
- * only.
+ * How much each caller uses of what all callers share, and which one gives way when it runs short.
+ * Pure: counts only.
  *
- * A caller is a token family once its connection has shown a good token, and an address before that
- * (behind a load balancer everybody has the same one). A share is not a quota: while there is room,
- * a caller may have all of it.
+ * A caller is a token family once its connection has shown a valid token, and an address before
+ * that (behind a load balancer all clients have the same one). A share is not a quota: while there
+ * is room, one caller may use all of it.
  */
 #pragma once
 
@@ -29,7 +29,7 @@ struct share_key {
 	char bytes[SHARE_KEY_SIZE]; /* padded with zeros */
 };
 
-/* One caller. Lives as long as somebody has a reference to it. */
+/* One caller; reference-counted. */
 struct share;
 struct shares;
 
@@ -38,7 +38,7 @@ struct shares *shares_free(
     struct shares *s); /* after the last reference; NULL is fine; returns NULL */
 
 enum share_caller {
-	SHARE_ADDRESS, /* no good token was shown */
+	SHARE_ADDRESS, /* no valid token was shown */
 	SHARE_FAMILY,
 	/* A family of an organization's OWNERs: an eighth of the room is kept for it. */
 	SHARE_OWNER,
@@ -57,8 +57,7 @@ size_t share_used(const struct share *one, enum share_kind kind);
 size_t shares_used(const struct shares *s, enum share_kind kind); /* by all callers */
 
 /*
- * How much speaks for this caller giving way, if it used `more` than it does of a room of that
- * size: the heaviest is first. Addresses come before all families while they have more than a
- * quarter of the room together.
+ * The weight of this caller if it used `more` of a room of that size: the heaviest gives way first.
+ * Addresses weigh more than all families while they use more than a quarter of the room together.
  */
 size_t share_weight(const struct share *one, enum share_kind kind, size_t more, size_t room);

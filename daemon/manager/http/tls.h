@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * HTTPS: a certificate and its key from files, loaded again when they change. New connections get
- * the new ones; a pair that does not fit together, or cannot be read, is a line in the log, and the
- * old one stays.
+ * the new pair. A pair that does not fit together or cannot be read is logged, and the old one is
+ * kept.
  */
 #pragma once
 
@@ -18,14 +18,14 @@ struct tls;
 MUST_CHECK int tls_global_init(void);
 
 /*
- * cert: PEM, the certificate and what stands between it and the root; key: PEM, readable by nobody
- * else. Both paths are borrowed. 0 or -errno with a sentence in why.
+ * cert: PEM, the certificate and its chain up to the root; key: PEM, readable by its owner only.
+ * Both paths are borrowed. 0 or -errno with a sentence in why.
  */
 MUST_CHECK int tls_new(struct tls **out, struct event_base *base, const char *cert, const char *key,
     char why[static TLS_WHY_SIZE]);
 struct tls *tls_free(struct tls *t); /* connections go on; NULL is fine; returns NULL */
 
-/* A connection that speaks TLS on fd, which is closed with it. NULL: fd is the caller's still. */
+/* A connection that speaks TLS on fd and closes it. NULL: the caller still owns fd. */
 struct bufferevent *tls_accept(struct tls *t, struct event_base *base, int fd);
-/* Tells the other side that there is nothing more to come. */
+/* Sends the TLS close_notify. */
 void tls_goodbye(struct bufferevent *bev);
