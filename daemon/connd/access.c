@@ -3,10 +3,9 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <pthread.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,27 +14,49 @@
 #include "base/mem.h"
 
 #define LOOK_EVERY_S 10
-#define ENTRY_BYTES  (64 * 1024) /* of one user or group, its members included */
+/* Of one user or group, its members included. */
+#define ENTRY_MIN ((size_t)16 * 1024)
+#define ENTRY_MAX ((size_t)16 * 1024 * 1024)
+
+/* The functions below are reentrant, since several threads look names up. */
 
 static int
 user_id(const char *name, uid_t *uid)
 {
-	const struct passwd *p = getpwnam(name);
+	struct passwd user, *found = NULL;
+	int err = ERANGE;
+	char *room;
 
-	if (!p)
+	for (size_t n = ENTRY_MIN; err == ERANGE && n <= ENTRY_MAX; n *= 4) {
+		room = mem_alloc(n);
+		if (!room)
+			return -ENOMEM;
+		err = getpwnam_r(name, &user, room, n, &found);
+		mem_free(room);
+	}
+	if (err || !found)
 		return -ENOENT;
-	*uid = p->pw_uid;
+	*uid = user.pw_uid;
 	return 0;
 }
 
 static int
 group_id(const char *name, gid_t *gid)
 {
-	const struct group *g = getgrnam(name);
+	struct group group, *found = NULL;
+	int err = ERANGE;
+	char *room;
 
-	if (!g)
+	for (size_t n = ENTRY_MIN; err == ERANGE && n <= ENTRY_MAX; n *= 4) {
+		room = mem_alloc(n);
+		if (!room)
+			return -ENOMEM;
+		err = getgrnam_r(name, &group, room, n, &found);
+		mem_free(room);
+	}
+	if (err || !found)
 		return -ENOENT;
-	*gid = g->gr_gid;
+	*gid = group.gr_gid;
 	return 0;
 }
 
@@ -104,10 +125,11 @@ access_bind(struct acl **out, const struct config *config, const char *config_pa
 /* --- looking again ----------------------------------------------------------------------- */
 
 /*
- * One look-up of all names, in a detached thread: a name service may block it for longer than connd
- * runs. The loop and the thread each hold a reference; the last one frees it.
+ * One look-up of all names, in the background. The loop and the thread each hold a reference; the
+ * last one frees it.
  */
 struct look {
+	struct task task;
 	atomic_int holders;
 	atomic_bool over;
 	bool found; /* set before `over` */
@@ -116,6 +138,7 @@ struct look {
 
 struct access_lookup {
 	struct event *timer;
+	struct background *background;
 	void (*found)(void *env);
 	void *env;
 	char *names; /* NULL: nothing is awaited */
@@ -132,57 +155,45 @@ let_go(struct look *k)
 }
 
 static bool
-is_known(const char *who, char room[static ENTRY_BYTES])
+is_known(const char *who)
 {
-	struct passwd user, *p = NULL;
-	struct group group, *g = NULL;
+	uid_t uid;
+	gid_t gid;
 
 	if (strncmp(who, "user:", 5) == 0)
-		return getpwnam_r(who + 5, &user, room, ENTRY_BYTES, &p) == 0 && p;
-	return strncmp(who, "group:", 6) == 0 &&
-	       getgrnam_r(who + 6, &group, room, ENTRY_BYTES, &g) == 0 && g;
+		return user_id(who + 5, &uid) == 0;
+	return strncmp(who, "group:", 6) == 0 && group_id(who + 6, &gid) == 0;
 }
 
-static void *
-look_all_up(void *arg)
+static void
+look_all_up(struct task *t)
 {
-	struct look *k = arg;
-	char *room = mem_alloc(ENTRY_BYTES), *rest = NULL, *name;
+	struct look *k = (struct look *)((char *)t - offsetof(struct look, task));
+	char *rest = NULL, *name;
 
-	for (name = strtok_r(k->names, "\n", &rest); name && room;
-	     name = strtok_r(NULL, "\n", &rest))
-		k->found = k->found || is_known(name, room);
-	mem_free(room);
+	for (name = strtok_r(k->names, "\n", &rest); name; name = strtok_r(NULL, "\n", &rest))
+		k->found = k->found || is_known(name);
 	atomic_store(&k->over, true);
 	let_go(k);
-	return NULL;
 }
 
-/* The thread blocks all signals. NULL: no memory or no thread; the timer tries again. */
+/* NULL: out of memory; the timer tries again. */
 static struct look *
-start_look(const char *names)
+start_look(struct background *background, const char *names)
 {
 	struct look *k = mem_zalloc(sizeof *k);
-	sigset_t all, old;
-	pthread_t thread;
-	int err = -1;
 
 	if (!k)
 		return NULL;
 	k->names = mem_strdup(names);
-	atomic_init(&k->holders, 2);
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	if (k->names)
-		err = pthread_create(&thread, NULL, look_all_up, k);
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (err == 0) {
-		(void)pthread_detach(thread);
-		return k;
+	if (!k->names) {
+		mem_free(k);
+		return NULL;
 	}
-	mem_free(k->names);
-	mem_free(k);
-	return NULL;
+	k->task.run = look_all_up;
+	atomic_init(&k->holders, 2);
+	background_do(background, &k->task);
+	return k;
 }
 
 static void
@@ -201,17 +212,18 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 			l->found(l->env); /* may await others */
 	}
 	if (!l->look && l->names)
-		l->look = start_look(l->names);
+		l->look = start_look(l->background, l->names);
 }
 
 int
-access_lookup_new(
-    struct access_lookup **out, struct loop *loop, void (*found)(void *env), void *env)
+access_lookup_new(struct access_lookup **out, struct loop *loop, struct background *background,
+    void (*found)(void *env), void *env)
 {
 	struct access_lookup *l = mem_zalloc(sizeof *l);
 
 	if (!l)
 		return -ENOMEM;
+	l->background = background;
 	l->found = found;
 	l->env = env;
 	l->timer = event_new(loop_base(loop), -1, EV_PERSIST, on_timer, l);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules of [access], bound to the users and groups of this machine. A rule that names somebody
- * who cannot be resolved matches nobody; such names are looked up again, in a thread of their own,
- * since a name service may take its time.
+ * who cannot be resolved matches nobody; such names are looked up again, in the background, since a
+ * name service may hang.
  */
 #pragma once
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "connd/background.h"
 #include "core/acl.h"
 #include "core/config/config.h"
 #include "edge/process/loop.h"
@@ -26,8 +27,8 @@ MUST_CHECK int access_bind(struct acl **out, const struct config *config, const 
 struct access_lookup;
 
 /* Calls found() from the loop whenever one of the awaited names can be resolved. 0 or -ENOMEM. */
-MUST_CHECK int access_lookup_new(
-    struct access_lookup **out, struct loop *loop, void (*found)(void *env), void *env);
+MUST_CHECK int access_lookup_new(struct access_lookup **out, struct loop *loop,
+    struct background *background, void (*found)(void *env), void *env);
 /* These names, as access_bind() lists them, instead of the earlier ones. "": none. */
 void access_lookup_await(struct access_lookup *l, const char *names);
 struct access_lookup *access_lookup_free(struct access_lookup *l); /* NULL is fine; returns NULL */

@@ -228,7 +228,7 @@ start_serving(struct app *a, char why[static SETTINGS_WHY_SIZE])
 	if (r == 0)
 		r = metrics_listen(a->metrics, &a->settings->config->metrics.listen, why);
 	if (r == 0)
-		r = access_lookup_new(&a->access, a->loop, on_name_found, a);
+		r = access_lookup_new(&a->access, a->loop, a->background, on_name_found, a);
 	if (r < 0)
 		return r;
 	access_lookup_await(a->access, buf_str(&a->settings->names));
@@ -282,6 +282,8 @@ start(struct app *a, struct passed *passed, char why[static SETTINGS_WHY_SIZE])
 		r = app_hear_signals(a);
 	if (r == 0)
 		r = alarm_new(&a->alarm, a->loop, app_on_alarm, a);
+	if (r == 0)
+		r = background_new(&a->background);
 	(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", r < 0 ? strerror(-r) : "");
 	if (r == 0)
 		r = listener_new(&a->listener, a->loop, a->settings->config, passed, why);
@@ -303,6 +305,8 @@ start(struct app *a, struct passed *passed, char why[static SETTINGS_WHY_SIZE])
 static void
 stop(struct app *a)
 {
+	a->reload = loading_free(a->reload);
+	a->upgrade = loading_free(a->upgrade);
 	a->check = reexec_check_free(a->check);
 	a->names = names_free(a->names);
 	a->probing = probing_free(a->probing);
@@ -312,6 +316,7 @@ stop(struct app *a)
 	a->upstream = upstream_free(a->upstream);
 	a->peers = peers_free(a->peers);
 	a->access = access_lookup_free(a->access);
+	a->background = background_free(a->background);
 	a->listener = listener_free(a->listener);
 	a->metrics = metrics_free(a->metrics);
 	a->ready = ready_free(a->ready);

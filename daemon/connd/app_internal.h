@@ -8,6 +8,7 @@
 
 #include "connd/access.h"
 #include "connd/library.h"
+#include "connd/loading.h"
 #include "connd/metrics.h"
 #include "connd/settings.h"
 #include "core/replica.h"
@@ -52,6 +53,7 @@ struct app {
 	struct service service;
 	struct upstream *upstream;
 	struct worker *worker;
+	struct background *background; /* for what may hang */
 	struct library library;
 	struct released released[APP_RELEASED];
 	struct sync *sync;
@@ -78,6 +80,9 @@ struct app {
 		int idle_looks; /* in a row, without a client */
 		int64_t until_ms;
 	} linger;
+	struct loading *reload;     /* the settings for SIGHUP; NULL: none are loaded now */
+	bool reload_again;          /* a SIGHUP came meanwhile */
+	struct loading *upgrade;    /* the settings for SIGUSR2; NULL: none are loaded now */
 	struct reexec_check *check; /* of the program to become; NULL: none runs */
 	struct {
 		bool unlocked;             /* the warning that memory is not locked */

@@ -163,26 +163,11 @@ check_reload(const struct app *a, const struct settings *s, char why[static SETT
 }
 
 static void
-on_reload(void *arg)
+end_reload(struct app *a, const char *refusal)
 {
-	char why[SETTINGS_WHY_SIZE];
-	struct app *a = arg;
-	struct settings *s;
-	int r;
-
-	if (a->state != APP_SERVING)
-		return;
-	notify_reloading();
-	r = settings_load(&s, a->config_path, why);
-	if (r == 0) {
-		r = check_reload(a, s, why);
-		if (r == 0)
-			r = apply(a, s, why);
-		if (r < 0)
-			settings_free(s);
-	}
-	if (r < 0) {
-		log_error("reload refused, the old configuration stays", LOG_STR("reason", why));
+	if (refusal) {
+		log_error(
+		    "reload refused, the old configuration stays", LOG_STR("reason", refusal));
 	} else {
 		log_info("reloaded");
 		replica_sync_now(a->replica, clock_boot_ms());
@@ -190,6 +175,58 @@ on_reload(void *arg)
 	app_turn(a);
 	if (ready_is(a->ready))
 		notify_ready();
+}
+
+static void begin_reload(struct app *a);
+
+static void
+on_settings(void *env, struct settings *s, const char *load_why)
+{
+	char why[SETTINGS_WHY_SIZE];
+	struct app *a = env;
+	int r = s ? 0 : -EINVAL;
+
+	a->reload = loading_free(a->reload);
+	if (a->state != APP_SERVING) {
+		settings_free(s);
+		return;
+	}
+	(void)snprintf(why, sizeof why, "%s", load_why);
+	if (r == 0)
+		r = check_reload(a, s, why);
+	if (r == 0)
+		r = apply(a, s, why);
+	if (r < 0)
+		settings_free(s);
+	end_reload(a, r < 0 ? why : NULL);
+	if (a->reload_again)
+		begin_reload(a);
+}
+
+static void
+begin_reload(struct app *a)
+{
+	int r;
+
+	a->reload_again = false;
+	notify_reloading();
+	r = loading_new(&a->reload, a->loop, a->background, a->config_path, on_settings, a);
+	if (r < 0)
+		end_reload(a, strerror(-r));
+}
+
+/* Several signals while settings are loaded are one more reload: the file may be newer. */
+static void
+on_reload(void *arg)
+{
+	struct app *a = arg;
+
+	if (a->state != APP_SERVING)
+		return;
+	if (a->reload)
+		a->reload_again = true;
+	else
+		begin_reload(a);
 }
 
 /* --- the signals ------------------------------------------------------------------------- */

@@ -85,6 +85,12 @@ announce(const struct app *a)
 }
 
 static void
+refuse(const char *why)
+{
+	log_error("upgrade refused", LOG_STR("reason", why));
+}
+
+static void
 on_program_checked(void *env, const char *why)
 {
 	struct app *a = env;
@@ -97,9 +103,13 @@ on_program_checked(void *env, const char *why)
 		    LOG_STR("reason", why));
 		return;
 	}
+	if (a->reload) { /* its thread reads the environment */
+		refuse("a reload still waits for a file or a name service");
+		return;
+	}
 	r = announce(a);
 	if (r < 0) {
-		log_error("upgrade refused", LOG_STR("reason", strerror(-r)));
+		refuse(strerror(-r));
 		return;
 	}
 	log_info("upgrading");
@@ -108,34 +118,57 @@ on_program_checked(void *env, const char *why)
 	app_begin_to_stop(a);
 }
 
-void
-app_on_upgrade(void *arg)
+static void
+check_program(struct app *a, bool online)
 {
-	char why[SETTINGS_WHY_SIZE];
-	struct app *a = arg;
-	struct settings *s;
-	bool online = false;
 	int r;
 
-	if (a->state != APP_SERVING)
-		return;
-	if (settings_load(&s, a->config_path, why) < 0) {
-		log_error("upgrade refused", LOG_STR("reason", why));
-		return;
-	}
-	r = app_check_room(a, s->config, why);
-	if (r == 0)
-		r = judge(a, s->config, &online, why);
-	settings_free(s);
-	if (r < 0) {
-		log_warn("upgrade refused", LOG_STR("reason", why));
-		return;
-	}
 	a->check = reexec_check_free(a->check);
 	r = reexec_check_new(&a->check, a->loop, a->config_path, online, on_program_checked, a);
 	if (r < 0)
 		log_error("upgrade refused: the new program cannot be started",
 		    LOG_STR("reason", strerror(-r)));
+}
+
+static void
+begin_upgrade(struct app *a, const struct config *new)
+{
+	char why[SETTINGS_WHY_SIZE];
+	bool online = false;
+	int r = app_check_room(a, new, why);
+
+	if (r == 0)
+		r = judge(a, new, &online, why);
+	if (r < 0)
+		log_warn("upgrade refused", LOG_STR("reason", why));
+	else
+		check_program(a, online);
+}
+
+static void
+on_settings(void *env, struct settings *s, const char *why)
+{
+	struct app *a = env;
+
+	a->upgrade = loading_free(a->upgrade);
+	if (a->state == APP_SERVING && s)
+		begin_upgrade(a, s->config);
+	else if (a->state == APP_SERVING)
+		refuse(why);
+	settings_free(s);
+}
+
+void
+app_on_upgrade(void *arg)
+{
+	struct app *a = arg;
+	int r;
+
+	if (a->state != APP_SERVING || a->upgrade)
+		return;
+	r = loading_new(&a->upgrade, a->loop, a->background, a->config_path, on_settings, a);
+	if (r < 0)
+		refuse(strerror(-r));
 }
 
 void
