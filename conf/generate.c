@@ -9,8 +9,9 @@
 
 #include "base/cli/cli.h"
 #include "ctl/verbs.h"
+#include "manager/program/table.h"
 
-static const struct cli_program *const programs[] = { &ctl_program };
+static const struct cli_program *const programs[] = { &ctl_program, &manager_program };
 
 static const struct {
 	const char *name;

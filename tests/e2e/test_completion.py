@@ -87,3 +87,13 @@ def test_a_file_is_completed_where_a_file_is_meant(shell: str, tmp_path: Path) -
     if shell == "fish":
         want = {"--token-file=some.token"}
     assert want <= complete(shell, "connctl import --token-file=", tmp_path)
+
+
+@shells
+def test_a_program_that_runs_without_a_verb_too(shell: str, tmp_path: Path) -> None:
+    assert {"init", "token", "backup"} <= complete(shell, "connd-manager ", tmp_path)
+    assert {"create", "list", "revoke"} == complete(shell, "connd-manager token ", tmp_path)
+    roles = complete(shell, "connd-manager token create --role ", tmp_path)
+    assert roles == {"OWNER", "OPERATOR", "AUTHOR", "MEMBER"}
+    assert {"--listen", "--data"} <= complete(shell, "connd-manager --", tmp_path)
+    assert "--listen" not in complete(shell, "connd-manager token list --", tmp_path)

@@ -27,7 +27,7 @@ manager/store          base base/json proto manager/model
 manager/store/sqlite   base base/json proto manager/model manager/store
 manager/api/input      base base/json proto manager/model manager/store
 manager/api            base base/json proto manager/http manager/model manager/store manager/api/input
-manager/program        base base/json proto manager/http manager/model manager/store manager/api manager/api/input
+manager/program        base base/cli base/json proto manager/http manager/model manager/store manager/api manager/api/input
 ctl                    base base/cli base/json proto
 ctl/admin              base base/cli base/json ctl
 ctl/import             base base/json proto ctl

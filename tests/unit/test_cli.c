@@ -12,6 +12,7 @@
 #include "base/cli/cli.h"
 #include "base/cli/words.h"
 #include "ctl/verbs.h"
+#include "manager/program/table.h"
 
 enum { TEST_FILE, TEST_MODE, TEST_NAME, TEST_BRIEF, TEST_COMMAND, TEST_PLAIN };
 
@@ -246,7 +247,8 @@ help_is_wrapped_and_complete(void **state)
 
 /* --- the tables of the programs -------------------------------------------------------- */
 
-static const struct cli_program *const programs[] = { &program, &unnamed, &ctl_program };
+static const struct cli_program *const programs[] = { &program, &unnamed, &ctl_program,
+	&manager_program };
 
 /* An option that takes a value with one verb and none with another could not be parsed. */
 static void

@@ -149,7 +149,10 @@ fetch(const struct options *o, size_t n, char *const *argv, int *file,
 	if (!words)
 		return -ENOMEM;
 	memcpy(words, argv, n * sizeof *words);
-	words[1] = to_stdout; /* behind the verb */
+	for (size_t i = 0; i < n; i++) {
+		if (words[i] == o->file) /* argv's own */
+			words[i] = to_stdout;
+	}
 	r = command_settle(ask_server, do_here, &s, NULL, why);
 	mem_free(words);
 	*file = s.file;

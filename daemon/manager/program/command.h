@@ -9,7 +9,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "manager/api/token.h"
-#include "manager/program/cli.h"
+#include "manager/program/arguments.h"
 #include "manager/store/store.h"
 
 #define COMMAND_WHY_SIZE 512

@@ -305,13 +305,14 @@ serve_request(struct peer *p, struct span line)
 	struct buf text = BUF_INIT(CONTROL_REQUEST), paths = BUF_INIT(CONTROL_REQUEST);
 	char why[COMMAND_WHY_SIZE] = "the request cannot be read";
 	char *argv[MAX_WORDS];
+	struct cli_line words;
 	struct options o;
 	size_t n;
 
 	/* The first word is the client's directory, from which its relative paths are meant. */
 	if (read_words(line, &text, &n, argv) < 0 || n == 0 ||
-	    cli_parse(n - 1, argv + 1, &o, why) != CLI_RUN ||
-	    !cli_resolve_paths(&o, argv[0], &paths, why))
+	    arguments_read((int)n, argv, &o, &words, why) != CLI_RUN ||
+	    !arguments_resolve_paths(&o, argv[0], &paths, why))
 		reply_error(p, why);
 	else if (o.verb == VERB_BACKUP)
 		begin_backup(p, &o);

@@ -6,14 +6,16 @@
 #include "base/log.h"
 #include "manager/http/server.h"
 #include "manager/http/tls.h"
+#include "manager/program/arguments.h"
 #include "manager/program/backup.h"
-#include "manager/program/cli.h"
 #include "manager/program/command.h"
 #include "manager/program/control.h"
 #include "manager/program/serve.h"
+#include "manager/program/table.h"
 #include "manager/program/tls_init.h"
 #include "manager/program/token_file.h"
 
+#define HELP_MAX   65536
 #define OUTPUT_MAX (64 * 1024 * 1024) /* a list of a hundred thousand tokens */
 
 enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -121,21 +123,43 @@ run(const struct options *o, size_t n, char *const *argv)
 	return r == 0 ? EXIT_DONE : complain(why);
 }
 
+static int
+help(const struct cli_line *line)
+{
+	struct buf text = BUF_INIT(HELP_MAX);
+	bool done;
+
+	cli_write_help(&manager_program, line, &text);
+	done = !buf_error(&text) && fputs(buf_str(&text), stdout) >= 0 && fflush(stdout) == 0;
+	buf_fini(&text);
+	return done ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int
+wrong_usage(const struct cli_line *line, const char *why)
+{
+	bool verb = line->verb && *line->verb->name;
+
+	fprintf(stderr, "connd-manager: %s\n\"connd-manager%s%s --help\" lists what %s.\n", why,
+	    verb ? " " : "", verb ? line->verb->name : "", verb ? "it takes" : "there is");
+	return EXIT_USAGE;
+}
+
 int
 main(int argc, char **argv)
 {
+	static struct cli_line line;
 	char why[CLI_WHY_SIZE];
 	struct options o;
 	int code;
 
-	switch (cli_parse((size_t)argc - 1, argv + 1, &o, why)) {
+	switch (arguments_read(argc, argv, &o, &line, why)) {
 	case CLI_HELP:
-		return fputs(cli_help, stdout) < 0 || fflush(stdout) != 0 ? EXIT_FAILED : EXIT_DONE;
+		return help(&line);
 	case CLI_VERSION:
 		return printf("connd-manager %s\n", CONND_VERSION) < 0 ? EXIT_FAILED : EXIT_DONE;
-	case CLI_USAGE:
-		fprintf(stderr, "connd-manager: %s; see connd-manager --help\n", why);
-		return EXIT_USAGE;
+	case CLI_WRONG:
+		return wrong_usage(&line, why);
 	case CLI_RUN:
 		break;
 	}

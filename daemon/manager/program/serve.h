@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/attr.h"
-#include "manager/program/cli.h"
+#include "manager/program/arguments.h"
 
 #define SERVE_WHY_SIZE 512
 /* 0 after SIGTERM or SIGINT; -1 with `why` when it could not start. */

@@ -4,7 +4,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
-#include "manager/program/cli.h"
+#include "manager/program/arguments.h"
 #include "manager/program/command.h"
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line of connd-manager, as values: which verb, its options checked for shape. Pure;
- * what the options mean is command.h's, serve.h's and init's.
+ * The command line of connd-manager, as values: read by its table (table.c), each checked for
+ * shape. Pure; what the options mean is command.h's, serve.h's and init's.
  */
 #pragma once
 
@@ -11,29 +11,15 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/cli/cli.h"
 #include "manager/api/fault_injection.h"
 #include "manager/model/policy.h"
+#include "manager/program/verbs.h"
 
-enum verb {
-	VERB_SERVE,
-	VERB_INIT,
-	VERB_DEPLOYMENT_CREATE,
-	VERB_DEPLOYMENT_LIST,
-	VERB_TOKEN_CREATE,
-	VERB_TOKEN_LIST,
-	VERB_TOKEN_REVOKE,
-	VERB_ORGANIZATION_SET,
-	VERB_ORGANIZATION_SHOW,
-	VERB_ROTATE_KEY,
-	VERB_BACKUP,
-	VERB_RESTORE,
-	VERB_TLS_INIT,
-};
-
-#define CLI_MAX_DEPLOYMENTS 100
-#define CLI_MAX_FAULTS      32
-#define CLI_MAX_LISTENS     4
-#define CLI_MAX_HOSTS       16
+#define ARGUMENTS_MAX_DEPLOYMENTS 100
+#define ARGUMENTS_MAX_FAULTS      32
+#define ARGUMENTS_MAX_LISTENS     4
+#define ARGUMENTS_MAX_HOSTS       16
 /* Strings are argv's own; NULL: not given. */
 struct options {
 	enum verb verb;
@@ -41,18 +27,18 @@ struct options {
 	const char *file; /* the backup; "-": stdout */
 	const char *token_out;
 	int64_t audit_days;
-	const char *listen[CLI_MAX_LISTENS];
+	const char *listen[ARGUMENTS_MAX_LISTENS];
 	size_t n_listens;    /* 0: the default */
 	const char *metrics; /* where they are served */
 	bool log_requests;
-	const char *tls_cert, *tls_key;   /* both or none */
-	const char *hosts[CLI_MAX_HOSTS]; /* names and addresses for a certificate */
+	const char *tls_cert, *tls_key;         /* both or none */
+	const char *hosts[ARGUMENTS_MAX_HOSTS]; /* names and addresses for a certificate */
 	size_t n_hosts;
-	struct injection faults[CLI_MAX_FAULTS];
+	struct injection faults[ARGUMENTS_MAX_FAULTS];
 	size_t n_faults;
 	unsigned rate_get, rate_post;         /* requests a second; 0: any number */
 	const char *organization, *workspace; /* names */
-	const char *deployments[CLI_MAX_DEPLOYMENTS];
+	const char *deployments[ARGUMENTS_MAX_DEPLOYMENTS];
 	size_t n_deployments;
 	const char *name;
 	struct id workspace_id, scope_id, id;
@@ -63,16 +49,16 @@ struct options {
 	bool secrets_fetching;
 };
 
-enum cli_verdict { CLI_RUN, CLI_HELP, CLI_VERSION, CLI_USAGE };
-#define CLI_WHY_SIZE 256
-/* argv without the program's name. CLI_USAGE: `why` is a sentence. */
-MUST_CHECK enum cli_verdict cli_parse(
-    size_t n, char *const *argv, struct options *out, char why[static CLI_WHY_SIZE]);
+/*
+ * Reads argv (argv[0] is the program, or stands for it) into *out, whose strings are argv's own;
+ * *line is what the table has of it, for help. CLI_WRONG: `why` says what is wrong.
+ */
+MUST_CHECK enum cli_verdict arguments_read(int argc, char *const argv[], struct options *out,
+    struct cli_line *line, char why[static CLI_WHY_SIZE]);
 /*
  * Makes the paths that an open store's owner is to use absolute, as seen from cwd; their text is
  * kept in room, which must not be touched while the options are in use. False with `why`: they are
  * too long.
  */
-MUST_CHECK bool cli_resolve_paths(
+MUST_CHECK bool arguments_resolve_paths(
     struct options *o, const char *cwd, struct buf *room, char why[static CLI_WHY_SIZE]);
-extern const char cli_help[];

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/program/arguments.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "manager/api/rate.h"
+#include "manager/api/token.h"
+#include "manager/http/server.h"
+#include "manager/program/table.h"
+
+/* A century: more than enough, and its milliseconds are far from their end. */
+#define MAX_DAYS           36500
+#define DEFAULT_AUDIT_DAYS 90
+#define MAX_SECONDS        (MAX_DAYS * INT64_C(86400))
+
+static bool PRINTF(2, 3) refuse(char *why, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(why, CLI_WHY_SIZE, format, ap);
+	va_end(ap);
+	return false;
+}
+
+static bool
+set_id(struct id *out, const char *text, const char *option, char *why)
+{
+	if (id_from(span_of(text), out))
+		return true;
+	return refuse(why, "%s takes an id: c and 24 lower-case letters or digits", option);
+}
+
+static bool
+set_name(const char **out, const char *text, const char *option, char *why)
+{
+	*out = text;
+	if (!text[0] || strlen(text) >= TOKEN_NAME_SIZE)
+		return refuse(why, "%s takes a name of 1 to 255 bytes", option);
+	if (!utf8_is_valid(span_of(text)))
+		return refuse(why, "%s takes a name in UTF-8", option);
+	return utf8_is_printable(span_of(text)) ||
+	       refuse(why, "%s takes a name without control characters", option);
+}
+
+/* One of the table's words. */
+static enum scope
+scope_of(const char *text)
+{
+	return strcmp(text, "organization") == 0 ? SCOPE_ORGANIZATION
+	       : strcmp(text, "workspace") == 0  ? SCOPE_WORKSPACE
+						 : SCOPE_DEPLOYMENT;
+}
+
+/* A whole number from 1 to max, in what the option counts. */
+static bool
+set_number(int64_t *out, const char *text, int64_t max, const char *option, char *why)
+{
+	char *end;
+	long long v = strtoll(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end || v < 1 || v > max)
+		return refuse(why, "%s takes a whole number from 1 to %lld, not %.60s", option,
+		    (long long)max, text);
+	*out = v;
+	return true;
+}
+
+/* In seconds: a whole number with s, m, h or d behind it, or alone. */
+static bool
+set_duration(int64_t *out, const char *text, const char *option, char *why)
+{
+	static const char units[] = "smhd";
+	static const int64_t seconds[] = { 1, 60, 3600, 86400 };
+	char *end;
+	long long v = strtoll(text, &end, 10);
+	const char *unit = *end ? strchr(units, *end) : units;
+	int64_t each = unit ? seconds[unit - units] : 1;
+
+	if (text[0] < '0' || text[0] > '9' || !unit || (*end && end[1]) || v < 1 ||
+	    v > MAX_SECONDS / each)
+		return refuse(
+		    why, "%s takes a duration such as 90d or 12h, not %.60s", option, text);
+	*out = v * each;
+	return true;
+}
+
+static bool
+set_text(const char **out, const char *text, const char *what, const char *option, char *why)
+{
+	*out = text;
+	return text[0] || refuse(why, "%s takes %s", option, what);
+}
+
+static bool
+set_address(const char **out, const char *text, const char *option, char *why)
+{
+	char reason[HTTP_WHY_SIZE];
+
+	*out = text;
+	return http_address_is_valid(text, reason) || refuse(why, "%s %s", option, reason);
+}
+
+/* A DNS name or an address, as it stands in a URL. */
+static bool
+set_host(const char **out, const char *text, const char *option, char *why)
+{
+	*out = text;
+	if (text[0] && strlen(text) <= 253 &&
+	    strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:") ==
+		strlen(text))
+		return true;
+	return refuse(why, "%s takes a DNS name or an address, not %.60s", option, text);
+}
+
+static bool
+set_rate(unsigned *out, const char *text, const char *option, char *why)
+{
+	*out = rate_read(text);
+	return *out || refuse(why, "%s takes a number from 1, or N/s", option);
+}
+
+/* Of an option that may be given again: its next place in all, of `size`. NULL with `why`. */
+static const char **
+next_of(const char **all, size_t *n, size_t size, const char *option, char *why)
+{
+	if (*n < size)
+		return &all[(*n)++];
+	(void)refuse(why, "%s may be given %zu times", option, size);
+	return NULL;
+}
+
+static bool
+add_listen(struct options *o, const char *v, const char *name, char *why)
+{
+	const char **at = next_of(o->listen, &o->n_listens, ARGUMENTS_MAX_LISTENS, name, why);
+
+	return at && set_address(at, v, name, why);
+}
+
+static bool
+add_deployment(struct options *o, const char *v, const char *name, char *why)
+{
+	const char **at =
+	    next_of(o->deployments, &o->n_deployments, ARGUMENTS_MAX_DEPLOYMENTS, name, why);
+
+	return at && set_name(at, v, name, why);
+}
+
+static bool
+add_host(struct options *o, const char *v, const char *name, char *why)
+{
+	const char **at = next_of(o->hosts, &o->n_hosts, ARGUMENTS_MAX_HOSTS, name, why);
+
+	return at && set_host(at, v, name, why);
+}
+
+static bool
+add_fault(struct options *o, const char *v, const char *name, char *why)
+{
+	_Static_assert(INJECTION_WHY_SIZE <= CLI_WHY_SIZE, "one buffer for both");
+	if (o->n_faults == ARGUMENTS_MAX_FAULTS)
+		return refuse(why, "%s may be given %d times", name, ARGUMENTS_MAX_FAULTS);
+	return injection_read(v, &o->faults[o->n_faults++], why) == 0;
+}
+
+/* name: with its dashes. What the table allows few words for is one of them. */
+static bool
+set_option(struct options *o, enum option_id id, const char *name, const char *v, char *why)
+{
+	switch (id) {
+	case OPT_DATA:
+		return set_text(&o->data, v, "a directory", name, why);
+	case OPT_KEY_FILE:
+		return set_text(&o->key_file, v, "a file", name, why);
+	case OPT_NEW_KEY_FILE:
+		return set_text(&o->new_key_file, v, "a file", name, why);
+	case OPT_LISTEN:
+		return add_listen(o, v, name, why);
+	case OPT_ORGANIZATION:
+		return set_name(&o->organization, v, name, why);
+	case OPT_WORKSPACE:
+		return set_name(&o->workspace, v, name, why);
+	case OPT_DEPLOYMENT:
+		return add_deployment(o, v, name, why);
+	case OPT_NAME:
+		return set_name(&o->name, v, name, why);
+	case OPT_WORKSPACE_ID:
+		return set_id(&o->workspace_id, v, name, why);
+	case OPT_SCOPE:
+		o->scope = scope_of(v);
+		return true;
+	case OPT_SCOPE_ID:
+		return set_id(&o->scope_id, v, name, why);
+	case OPT_ROLE:
+		return role_from(span_of(v), &o->role);
+	case OPT_EXPIRES_IN:
+		return set_number(&o->expires_in_s, v, MAX_SECONDS, name, why);
+	case OPT_AUDIT_DAYS:
+		return set_number(&o->audit_days, v, MAX_DAYS, name, why);
+	case OPT_ID:
+		return set_id(&o->id, v, name, why);
+	case OPT_SECRETS_FETCHING:
+		o->secrets_fetching = strcmp(v, "on") == 0;
+		return true;
+	case OPT_RATE_GET:
+		return set_rate(&o->rate_get, v, name, why);
+	case OPT_RATE_POST:
+		return set_rate(&o->rate_post, v, name, why);
+	case OPT_TLS_CERT:
+		return set_text(&o->tls_cert, v, "a file", name, why);
+	case OPT_TLS_KEY:
+		return set_text(&o->tls_key, v, "a file", name, why);
+	case OPT_FAULT:
+		return add_fault(o, v, name, why);
+	case OPT_METRICS:
+		return set_address(&o->metrics, v, name, why);
+	case OPT_LOG_REQUESTS:
+		o->log_requests = true;
+		return true;
+	case OPT_HOST:
+		return add_host(o, v, name, why);
+	case OPT_TOKEN_OUT:
+		return set_text(&o->token_out, v, "a file", name, why);
+	case OPT_MAX_LIFETIME:
+		return set_duration(&o->max_lifetime_s, v, name, why);
+	}
+	return false;
+}
+
+static bool
+set_given(struct options *o, const struct cli_given *g, char *why)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof name, "--%s", g->option->name);
+	return set_option(o, (enum option_id)g->option->id, name, g->value, why);
+}
+
+/* The verb's FILE; "-" is a backup's stdout. */
+static bool
+set_file(struct options *o, const struct cli_line *line, char *why)
+{
+	if (!line->n_operands)
+		return true;
+	o->file = line->operand[0];
+	if (!o->file[0] || (o->verb != VERB_BACKUP && strcmp(o->file, "-") == 0))
+		return refuse(why, "%s takes a FILE", line->verb->name);
+	return true;
+}
+
+static bool
+take(struct options *o, const struct cli_line *line, char *why)
+{
+	for (size_t i = 0; i < line->n_given; i++) {
+		if (!set_given(o, &line->given[i], why))
+			return false;
+	}
+	if (!o->tls_cert != !o->tls_key)
+		return refuse(why, "--tls-cert and --tls-key belong together");
+	return set_file(o, line, why);
+}
+
+enum cli_verdict
+arguments_read(int argc, char *const argv[], struct options *out, struct cli_line *line,
+    char why[static CLI_WHY_SIZE])
+{
+	enum cli_verdict v = cli_read(&manager_program, argc, argv, line, why);
+
+	*out = (struct options){ .verb = line->verb ? (enum verb)line->verb->id : VERB_SERVE,
+		.audit_days = DEFAULT_AUDIT_DAYS,
+		.max_lifetime_s = TOKEN_MAX_LIFETIME_S };
+	return v == CLI_RUN && !take(out, line, why) ? CLI_WRONG : v;
+}
+
+/* room is not moved by the second: it is made at once. */
+static void
+resolve_path(const char **path, const char *cwd, struct buf *room)
+{
+	size_t at = room->len;
+
+	if (!*path || **path == '/' || strcmp(*path, "-") == 0)
+		return;
+	buf_addf(room, "%s/%s", cwd, *path);
+	buf_addc(room, '\0');
+	*path = buf_error(room) ? NULL : room->data + at;
+}
+
+bool
+arguments_resolve_paths(
+    struct options *o, const char *cwd, struct buf *room, char why[static CLI_WHY_SIZE])
+{
+	if (!buf_room(room, 2 * (strlen(cwd) + 2) + (o->file ? strlen(o->file) : 0) +
+				(o->new_key_file ? strlen(o->new_key_file) : 0)))
+		return refuse(why, "a path is too long");
+	resolve_path(&o->file, cwd, room);
+	resolve_path(&o->new_key_file, cwd, room);
+	return true;
+}
