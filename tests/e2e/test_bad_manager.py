@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A manager that answers wrongly, slowly or not at all: the daemon keeps serving what it has, says
-so once, recovers by itself, and never serves an empty password."""
+"""A manager that responds wrongly, slowly or not at all: the daemon continues to serve its data,
+logs the fault once, recovers by itself, and never serves an empty password."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ FAULTS: list[Callable[[Exchange], None]] = [
     row_not_an_object, row_without_key, bad_utf8, deep, error_401, error_403, secrets_refused,
 ]  # fmt: skip
 
-# What stands beside a good set of rows in every test here.
+# The rest of a good page of rows in every test here.
 MARKER = "good-secret"
 
 
@@ -194,7 +194,7 @@ def test_it_serves_on_says_so_once_and_recovers(
         assert complaints(connd) == []
         faulty.fault = fault
         status = connd.wait_for(lambda s: s.get("last_error"), "the fault is noticed")
-        # It tries again: the same trouble, so there is no second line.
+        # It tries again; the same failure is not logged again.
         faulty.wait_served(faulty.served + 1)
         assert connd.connection("db")["password"] == MARKER
         assert connd.variable("v") == "1"
@@ -208,10 +208,10 @@ def test_it_serves_on_says_so_once_and_recovers(
         faulty.fault = None
         eventually(lambda: connd.variable("v") == "2", "it recovers", 60)
         assert not connd.status().get("last_error")
-        # The list that was being read when the fault ended may have been half of each.
+        # The list being read when the fault ended may have been a mix.
         half = "the list changed while it was read"
         assert not [c for c in complaints(connd)[1:] if half not in c["reason"]]
-        # A sanitizer keeps what was freed for a while.
+        # A sanitizer keeps freed memory for a while.
         assert connd.memory_peak_kib() < (400 if SANITIZED else 200) * 1024
 
 
@@ -236,7 +236,7 @@ def test_a_daemon_without_data_says_not_ready_and_recovers(
 
 
 def test_no_request_follows_a_redirect(workdir: Path, faulty: FaultyManager) -> None:
-    """The token must not go wherever an answer points."""
+    """The token must not be sent to wherever a redirect points."""
     with FaultyManager() as elsewhere, faulty.connd(workdir) as connd:
         faulty.fault = lambda x: x.head(
             307, "text/plain", Location=elsewhere.url + "/x", Content_Length="0"
@@ -351,7 +351,7 @@ def test_a_list_that_drops_much_is_believed_only_when_it_comes_twice(
     with faulty.connd(workdir) as connd:
         all_rows = faulty.rows["AIRFLOW_VARIABLE"]
 
-        # Once: nothing is dropped.
+        # Once: the list is held back.
         def once(x: Exchange) -> None:
             page = x.page()
             if x.type == "AIRFLOW_VARIABLE":
@@ -362,7 +362,7 @@ def test_a_list_that_drops_much_is_believed_only_when_it_comes_twice(
         faulty.fault = once
         eventually(lambda: faulty.fault is None and faulty.served > 6, "two syncs after it")
         assert connd.status()["variables"] == len(all_rows)
-        # For good: it is, and a line says so.
+        # Again: the list is served, and a line says so.
         faulty.rows["AIRFLOW_VARIABLE"] = []
         connd.wait_for(lambda s: s["variables"] == 0, "the second list")
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Marked secrets and tokens go through everything; then logs, command lines, environments, files,
-forced cores and memory are searched for them, in plain text and in the usual encodings."""
+"""Marked secrets and tokens pass through all programs. Then logs, command lines, environments,
+files, forced core dumps and memory are searched for them, in plain text and in common encodings."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ pytestmark = [
 
 
 def canary(name: str) -> str:
-    """Letters and digits only: every escape leaves it as it is."""
+    """Only letters and digits, so that no escaping changes it."""
     return f"canary{name}{secrets.token_hex(12)}"
 
 
 def forms(secret: bytes) -> dict[str, bytes]:
-    """The secret and what it looks like in base64 (at each of three offsets) and in hexadecimal."""
+    """The secret, and its base64 (at each of three offsets) and hexadecimal forms."""
     found = {"plain": secret, "hex": secret.hex().encode()}
     for shift in range(3):
         text = base64.b64encode(b"\0" * shift + secret)
-        # Without the characters that the bytes beside it have a part in.
+        # Without the characters that also depend on neighbouring bytes.
         found[f"base64+{shift}"] = text[(0, 2, 3)[shift] : len(text) - len(text) % 4 - 4]
     return found
 
@@ -72,7 +72,7 @@ class Mapping:
 
 
 def mappings(pid: int) -> list[Mapping]:
-    """What the process has mapped and no file stands behind."""
+    """The anonymous mappings of the process."""
     found: list[Mapping] = []
     for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
         head = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ (\d+) *(.*)", line)
@@ -88,14 +88,14 @@ def mappings(pid: int) -> list[Mapping]:
 
 
 def search_memory(pid: int, needles: dict[str, bytes]) -> list[tuple[str, Mapping]]:
-    """Where each needle stands, once for each occurrence."""
+    """The place of each occurrence of each needle."""
     found = []
     with open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for mapping in mappings(pid):
             if mapping.mode[0] != "r":
                 continue
             memory.seek(mapping.start)
-            with contextlib.suppress(OSError):  # gone meanwhile
+            with contextlib.suppress(OSError):  # unmapped meanwhile
                 data = memory.read(mapping.end - mapping.start)
                 for name, needle in needles.items():
                     found += [(name, mapping)] * data.count(needle)
@@ -106,8 +106,8 @@ def search_memory(pid: int, needles: dict[str, bytes]) -> list[tuple[str, Mappin
 
 
 class World:
-    """A manager and connd, at debug level, with a secret of each kind. Old secrets were replaced or
-    revoked, live ones are served."""
+    """A manager and connd, at debug level, with a secret of each kind. Old secrets have been
+    replaced or revoked; live ones are served."""
 
     def __init__(self, workdir: Path) -> None:
         self.dir = workdir
@@ -115,8 +115,8 @@ class World:
         self.tmp.mkdir()
         self.secrets: dict[str, bytes] = {}
         self.live: set[str] = set()
-        self.keep: set[Path] = set()  # files that hold a secret because they are for that
-        self.outputs: list[str] = []  # of programs that a person runs
+        self.keep: set[Path] = set()  # files that contain a secret on purpose
+        self.outputs: list[str] = []  # output of programs that a person runs
         self.manager = Manager(workdir)
         self.keep.add(self.manager.data / "manager.key")
         self.note("owner's token", self.manager.token, live=True)
@@ -156,7 +156,7 @@ class World:
         return made["id"], self.note(name, made["token"])
 
     def fill(self) -> None:
-        """Each value was another one before."""
+        """Each value replaces an older one."""
         old = {name: self.note(f"old {name}", canary("Old")) for name in self.values}
         for values, update in ((old, False), (self.values, True)):
             typed = {
@@ -211,7 +211,7 @@ class World:
         self.started = True
 
     def run(self, *argv: str | Path, shown: set[str] | None = None, **options: Any) -> str:
-        """A program that a person runs. What it prints is searched, but for what it shall show."""
+        """Runs a program as a person does. Its output is searched, except for what it must show."""
         done = subprocess.run(
             [*map(str, argv)], capture_output=True, text=True, timeout=PATIENCE * 2, check=False,
             env={**os.environ, "CONND_SOCKET": str(self.connd.socket), **options.pop("env", {})},
@@ -223,7 +223,7 @@ class World:
         return done.stdout
 
     def ask(self) -> None:
-        """As a person, as a program, and wrongly."""
+        """Looks up values as a person and as a program, correctly and wrongly."""
         for words in (["get", "conn", "db"], ["list"], ["status"], ["get", "conn", "absent"],
                       ["get", "var", "secret"], ["list", "--json"], ["status", "--json"]):  # fmt: skip
             self.run(CONNCTL, *words)
@@ -231,13 +231,14 @@ class World:
         with self.connd.client() as c:
             c.send(b'{"method":"io.connd.secrets.GetConnection","parameters":{"conn_id":1}}\0')
             c.receive()
-        # A value where a key belongs.
+        # A value in place of a key.
         dsn = self.note("a DSN as a key", canary("Dsn"))
         with self.connd.client() as c, pytest.raises(VarlinkError):
             c.connection(f"postgres://u:{dsn}@h/db")
 
     def shim(self) -> None:
-        """A program with every logger at DEBUG, that shows exceptions with all frames' locals."""
+        """A program with every logger at DEBUG that shows exceptions with the local variables of
+        all frames."""
         with self.half_a_response() as path:
             said = self.run(
                 sys.executable, "-c", SHIM, self.connd.socket, path,
@@ -247,7 +248,7 @@ class World:
 
     @contextlib.contextmanager
     def half_a_response(self) -> Iterator[Path]:
-        """A socket where each request gets the first half of connd's response, and the end."""
+        """A socket that sends the first half of connd's response to each request, and closes."""
         path = self.dir / "half.sock"
         with socket.socket(socket.AF_UNIX) as listener, self.connd.client() as c:
             c.send(c.frame("io.connd.secrets.GetConnection", {"conn_id": "db"}))
@@ -340,7 +341,7 @@ class World:
             self.outputs.append(json.dumps(body))
 
     def restart(self) -> None:
-        """From the snapshot, by SIGUSR2, and with a reload."""
+        """Restarts from the snapshot, upgrades with SIGUSR2, and reloads."""
         self.connd.send_signal(signal.SIGHUP)
         self.connd.stop()
         self.connd.start()
@@ -431,7 +432,7 @@ def processes(world: World) -> dict[str, Program]:
 
 
 def test_the_search_finds_what_is_there(world: World) -> None:
-    """Every search below, on something that it must find."""
+    """Proves that every search below finds what is there."""
     world.fill()
     served = search_memory(world.connd.running.pid, world.needles({"password"}))
     assert [name for name, _ in served] == ["password (plain)"]
@@ -478,7 +479,7 @@ def test_memory_holds_live_values_once_and_nothing_that_has_gone(used: World) ->
 
 
 def test_a_forced_core_holds_no_secret(used: World, workdir: Path) -> None:
-    """As root's debugger takes one; the kernel takes none, see below."""
+    """As a debugger of root makes one. The kernel makes none, see below."""
     for name, program in processes(used).items():
         prefix = workdir / f"core-{name}"
         done = subprocess.run(
@@ -494,14 +495,14 @@ def test_a_forced_core_holds_no_secret(used: World, workdir: Path) -> None:
 
 
 def test_a_crash_leaves_no_core(world: World, workdir: Path) -> None:
-    """Whatever the kernel would do with one."""
+    """Whatever core_pattern says."""
     ended: Callable[[Program], int] = lambda p: p.process.wait(PATIENCE)  # noqa: E731
     for name, program in processes(world).items():
         limits = Path(f"/proc/{program.pid}/limits").read_text()
         assert re.search(r"Max core file size\s+0\s+0\s", limits), name
         assert (
             Path(f"/proc/{program.pid}").stat().st_uid == 0
-        )  # root's own, as all of an undumpable one
+        )  # owned by root, as for every process that is not dumpable
         program.process.send_signal(signal.SIGSEGV)
         assert ended(program) == -signal.SIGSEGV
     assert not list(workdir.rglob("core*"))

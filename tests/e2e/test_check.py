@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""connd --check: it judges what a start would judge, names the user, and changes nothing."""
+"""connd --check: it checks what a start would check, names the user, and changes nothing."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def connd(faulty: FaultyManager, workdir: Path) -> Connd:
 
 
 def without_warnings(lines: list[str]) -> list[str]:
-    """Loopback http, which these tests use, is a warning and not a fault."""
+    """Removes the warning about loopback http, which these tests use."""
     return [line for line in lines if not line.startswith("connd: warning: ")]
 
 
 def faults(connd: Connd, **run: Any) -> list[str]:
-    """What the check has against the configuration, without the line that says for whom."""
+    """The faults that the check reports, without the line that names the user."""
     done = connd.check(**run)
     assert "Sanitizer" not in done.stderr
     who, *lines = without_warnings(done.stderr.splitlines())
@@ -72,7 +72,7 @@ def test_it_names_the_user_and_as_root_the_services_user(connd: Connd) -> None:
         assert (advice in who) == (os.geteuid() == 0)
 
 
-# --- what a start ends for -------------------------------------------------------------------
+# --- what ends a start -----------------------------------------------------------------------
 
 
 def file_at_path(connd: Connd) -> None:
@@ -195,7 +195,7 @@ def test_a_lock_that_is_held_without_a_socket_is_a_fault(connd: Connd) -> None:
     with connd:
         connd.socket.unlink()
         found = faults(connd)
-        if not connd.socket.exists():  # else it was made again meanwhile
+        if not connd.socket.exists():  # otherwise it was made again meanwhile
             assert f"process {connd.running.pid} holds the lock" in found[0]
 
 
@@ -214,7 +214,8 @@ def test_checks_never_keep_a_start_from_its_lock(connd: Connd) -> None:
 
 @pytest.fixture
 def service(connd: Connd, workdir: Path) -> dict[str, Any]:
-    """How to run connd as a user that is not root; the program where that user can reach it."""
+    """How to run connd as another user than root, with a copy of the program that this user can
+    reach."""
     program = Path(shutil.copy(CONND, workdir / "connd"))
     program.chmod(0o755)
     place = workdir / "run"
@@ -227,7 +228,7 @@ def service(connd: Connd, workdir: Path) -> dict[str, Any]:
 
 
 def check_as(service: dict[str, Any], connd: Connd, **more: Any) -> str:
-    """What it says; "OK" when it is content."""
+    """The output of the check; "OK" without faults."""
     done = subprocess.run(
         [connd.directory / "connd", "--check", "--config", connd.config],
         capture_output=True, text=True, timeout=PATIENCE, check=False, **service, **more,
@@ -241,7 +242,7 @@ def check_as(service: dict[str, Any], connd: Connd, **more: Any) -> str:
 def test_a_token_that_only_root_may_read(connd: Connd, service: dict[str, Any]) -> None:
     assert check_as(service, connd) == "OK"
     os.chown(connd.token_file, 0, 0)
-    assert faults(connd) == []  # root's eyes
+    assert faults(connd) == []  # as root
     assert f"{connd.token_file}: Permission denied" in check_as(service, connd)
 
 

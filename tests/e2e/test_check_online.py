@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""connd --check --online: one real list request, and a sentence on what the manager said."""
+"""connd --check --online: one real list request, and a sentence about the response."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_manager_that_gives_lists_is_good(manager: Manager) -> None:
     code, out, err = check(connd, "--online")
     assert (code, out) == (0, "OK\n")
     assert last_line(err) == f"connd: {manager.url}: it gives 2 connections and their secrets"
-    # Without --online nobody is asked.
+    # Without --online no request is sent.
     manager.stop()
     assert check(connd)[:2] == (0, "OK\n")
     code, out, err = check(connd, "--online")
@@ -101,7 +101,7 @@ def test_online_needs_check(workdir: Path) -> None:
     assert done.returncode == 2 and "--online needs --check" in done.stderr
 
 
-# --- becoming a newer program ----------------------------------------------------------------
+# --- upgrades --------------------------------------------------------------------------------
 
 
 def refusal(connd: Connd) -> str:
@@ -120,8 +120,8 @@ def served(connd: Connd) -> int:
 def test_an_upgrade_to_another_manager_asks_it_first(
     faulty: FaultyManager, workdir: Path, name: str
 ) -> None:
-    """Nothing is stopped: a mistyped URL would come up without data, and a snapshot is of one
-    Deployment."""
+    """An upgrade with a wrong URL would start without data, and a snapshot belongs to one
+    Deployment; so the manager is tried before anything is stopped."""
     faulty.add(connection_row("db", faulty.deployment), variable_row("v", faulty.deployment, "1"))
     with faulty.connd(workdir) as connd:
         connd.wait_for(lambda s: s["state"] == "fresh", "a list")
@@ -136,7 +136,7 @@ def test_an_upgrade_to_another_manager_asks_it_first(
         assert ("connect" in reason.lower()) if name == "url" else "scopeEntityId" in reason
         assert connd.variable("v") == "1"
         assert served(connd) == 1
-        # A manager that answers is fine.
+        # A manager that responds is accepted.
         with FaultyManager() as other:
             other.add(variable_row("v", other.deployment, "2"))
             manager.update(url=other.url, deployment=other.deployment)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The completion scripts, asked by the shells themselves."""
+"""The completion scripts, run by the real shells."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from connd_testing import PATIENCE, REPO
 
 COMPLETIONS = REPO / "conf" / "completions"
 
-# bash and zsh call the function with the words in these variables; zsh's own functions, which exist
-# only while a line is edited, print what they would offer.
+# bash and zsh call the function with the words in these variables. zsh's own functions exist only
+# while a line is edited; here they print what they would offer.
 BASH = """
 source "$1"; shift
 compopt() { :; }
@@ -41,7 +41,7 @@ def run(*argv: str | Path, cwd: Path) -> list[str]:
 
 
 def complete(shell: str, line: str, cwd: Path) -> set[str]:
-    """What the shell offers for the last word of line."""
+    """The completions that the shell offers for the last word of line."""
     words = line.split(" ")
     script = COMPLETIONS / f"{words[0]}.{shell}"
     if shutil.which(shell) is None:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that others wrote: Varlink's certification clients on our socket code, systemd's
-varlinkctl on connd itself."""
+"""Clients of others: Varlink's certification clients against our socket code, systemd's varlinkctl
+against connd."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def run(*argv: str | Path) -> subprocess.CompletedProcess[str]:
 
 def test_go_certification_client_passes(certification: str) -> None:
     done = run("varlink-go-certification", "--client", f"--varlink={certification}")
-    # It exits with 0 when a test fails, too.
+    # It exits with 0 even if a test fails.
     assert done.stdout.splitlines()[-1:] == ["End: 'true'"], (done.stdout, done.stderr)
 
 
@@ -51,7 +51,7 @@ def test_python_certification_client_passes(certification: str) -> None:
 
 
 def test_certification_refuses_wrong_parameters(certification: str) -> None:
-    """The test program itself can fail a client."""
+    """Proves that the test program reports a wrong client."""
     path = certification.removeprefix("unix:")
     connd = Connd(Path(path).parent, "http://127.0.0.1:1", "o", "d", "t")
     connd.socket = Path(path)

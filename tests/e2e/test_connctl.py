@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""connctl as people and scripts use it: output, exit codes, silence on stdout when it fails."""
+"""connctl as people and scripts use it: output, exit codes, and nothing on stdout when it fails."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ def test_counts_and_the_nearest_key_are_of_those_the_user_may_read(
     connd.write_config(
         connd.config_text() + "[access]\nallow = uid:65534 conn:m* conn:secre\nallow = uid:0\n"
     )
-    program = shutil.copy(CONNCTL, workdir / "connctl")  # where another uid can run it
+    program = shutil.copy(CONNCTL, workdir / "connctl")  # a copy that another uid can run
     other: dict[str, Any] = {"program": program, "user": 65534, "group": 65534, "extra_groups": []}
     with connd:
         done = connd.connctl("get", "conn", "secre", **other)
@@ -320,10 +320,10 @@ def test_withheld_and_invalid_are_3(workdir: Path, faulty: FaultyManager) -> Non
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="changes its uid")
 def test_denied_is_4(workdir: Path, manager: Manager) -> None:
-    """By the access rules, and by the socket's own mode."""
+    """By the access rules, and by the mode of the socket."""
     connd = manager.connd(sections={"socket": {"mode": "0666"}})
     connd.write_config(connd.config_text() + "[access]\nallow = uid:0\n")
-    program = shutil.copy(CONNCTL, workdir / "connctl")  # where another uid can run it
+    program = shutil.copy(CONNCTL, workdir / "connctl")  # a copy that another uid can run
     other: dict[str, Any] = {"program": program, "user": 65534, "group": 65534, "extra_groups": []}
     with connd:
         assert connd.connctl("list").returncode == 0

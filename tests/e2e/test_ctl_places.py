@@ -71,7 +71,7 @@ def test_options_and_the_environment_name_a_manager_with_its_own_token(
     person = Admin(workdir, manager)
     target = ["--manager", manager.url, "--token-file", str(person.token_file)]
     assert names(person.json("workspace", "list", *target)["workspaces"]) == {"Analytics"}
-    # A token from elsewhere is not sent to a manager that was named by an option.
+    # A token from a context is not sent to a manager named by an option.
     env = {"ASTRO_API_TOKEN": manager.token}
     person.run("workspace", "list", "--manager", manager.url, code=2, env=env)
     env["ASTRO_DOMAIN"] = "nowhere.invalid"
@@ -99,7 +99,7 @@ def test_a_deployment_from_beginning_to_end(admin: Admin) -> None:
 def test_workspaces_and_projects(admin: Admin) -> None:
     admin.change("workspace", "create", "Finance")
     workspace = admin.id
-    # Two Workspaces: a Deployment must say which.
+    # With two Workspaces, creating a Deployment must name one.
     admin.run("deployment", "create", "prod", "--yes", code=2)
     admin.change("deployment", "create", "prod", "--workspace", "Finance")
     done = admin.run("deployment", "delete", "prod", "--yes", code=2)

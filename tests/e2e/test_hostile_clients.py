@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that misbehave cost nobody but themselves."""
+"""Misbehaving clients do not affect other clients."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def connd(manager: Manager) -> Iterator[Connd]:
     manager.create_variable("big", BIG, prod)
     with manager.connd() as running:
         yield running
-        # Whatever the test did: it still serves.
+        # Whatever the test did, connd still serves.
         assert running.connection("db")["password"] == "secret"
 
 
@@ -133,14 +133,15 @@ def test_one_byte_at_a_time(connd: Connd) -> None:
 
 
 def test_one_who_never_reads_costs_no_memory(connd: Connd) -> None:
-    """200 kB replies to a client that only asks: its input is paused, others are served."""
+    """A client that requests 200 kB replies and never reads is paused; others are served."""
     frame = Varlink.frame("io.connd.secrets.GetVariable", {"key": "big"})
     before = connd.memory_peak_kib()
     with connd.client() as client:
         client.sock.setblocking(False)
         stuck_since = time.monotonic()
         sent = 0
-        # It stops taking calls when enough replies are unread; one second of silence shows that.
+        # connd stops reading requests when enough replies are unread: a second without progress
+        # shows that.
         while time.monotonic() - stuck_since < 1.0 and sent < 50_000:
             try:
                 sent += client.sock.send(frame * 10) // len(frame)
@@ -214,7 +215,7 @@ def test_five_hundred_that_come_and_go(connd: Connd) -> None:
 
 
 def test_out_of_files_it_neither_dies_nor_spins(manager: Manager) -> None:
-    """More clients than it may have files: the surplus waits, and is served when others leave."""
+    """With more clients than descriptors, the others wait, and are served when some leave."""
     manager.create_variable("v", "1", manager.deployment_ids["prod"])
     import resource
 
@@ -227,7 +228,7 @@ def test_out_of_files_it_neither_dies_nor_spins(manager: Manager) -> None:
         clients = [connd.client() for _ in range(120)]
         try:
             cpu_before = cpu_seconds(connd)
-            time.sleep(1.0)  # a window to measure over, not a wait for something
+            time.sleep(1.0)  # measures during this time; does not wait for an event
             assert cpu_seconds(connd) - cpu_before < 0.5, "it spins"
             assert len(connd.running.stderr_text().splitlines()) < 30
         finally:

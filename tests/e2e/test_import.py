@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""connctl import: from the files that Airflow writes, through a manager, to what connd serves."""
+"""connctl import: from files that Airflow writes, through a manager, to the values that connd
+serves."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ SECRET = "s3cr3t-p@ss"
 EXTRA_SECRET = "extra-s3cr3t"
 BIG = 9223372036854775807
 
-# As `airflow connections export` writes them: every field, extra as a text.
+# As `airflow connections export` writes them: every field, with extra as text.
 CONNECTIONS: dict[str, Any] = {
     "warehouse": {
         "conn_type": "postgres", "description": "The warehouse", "login": "etl",
@@ -81,7 +82,7 @@ class Importer:
     def report(
         self, code: int, *args: str, connections: Any = None, variables: Any = None
     ) -> dict[str, str]:
-        """What became of each key; the reasons are kept in self.reasons."""
+        """The outcome of each key; self.reasons has the reasons."""
         files = []
         if connections is not None:
             files += ["--connections", self.file("c.json", connections)]
@@ -191,13 +192,14 @@ KEYPAIR = "cauthsnowflakekeypair0000"
 
 
 def in_full(importer: Importer, object_id: str) -> dict[str, Any]:
-    """The object with its secrets, whoever changed it and when."""
+    """The object with its secrets, without the author and time of the last change."""
     [row] = [o for o in importer.objects() if o["id"] == object_id]
     return {name: row[name] for name in row if not name.startswith(("updated", "created"))}
 
 
 def rich_connection(importer: Importer, auth_type: str = KEYPAIR) -> str:
-    """With all that an object may have and Airflow's export does not speak of."""
+    """A connection with everything that an object may have and that Airflow's export does not
+    contain."""
     manager = importer.manager
     dev, test, bare = (manager.deployment_ids[name] for name in ("dev", "test", "bare"))
     project = manager.request(
@@ -223,7 +225,7 @@ def rich_connection(importer: Importer, auth_type: str = KEYPAIR) -> str:
 
 @pytest.fixture
 def roomy(workdir: Path) -> Iterator[Importer]:
-    """One whose manager has some more Deployments."""
+    """An importer whose manager has more Deployments."""
     with Manager(workdir, deployments=("prod", "dev", "test", "bare")) as manager:
         yield Importer(workdir, manager)
 
@@ -395,7 +397,7 @@ def test_an_import_that_was_killed_can_be_run_again(importer: Importer) -> None:
 
 
 class Busy:
-    """A manager that has nothing, and answers the first creations like this: status, Retry-After."""
+    """A manager without objects that responds to the first creations with (status, Retry-After)."""
 
     def __init__(self, *answers: tuple[int, str | None]) -> None:
         self.answers = list(answers)
@@ -476,7 +478,7 @@ def test_progress_is_for_terminals(importer: Importer) -> None:
         assert b"\033" not in done.stdout
         wait = "\rthe manager asks to wait 1 s\033[K"
         if shown:
-            # The line goes before anything else is said.
+            # The progress line is cleared before anything else is printed.
             assert told.startswith("\r0 of 2\033[K") and f"{wait}\r\033[Kconnctl: the" in told
         else:
             assert told.startswith("connctl: the manager answers 500")
@@ -551,7 +553,7 @@ def test_a_manager_that_is_gone_or_mad_is_3(importer: Importer, faulty: FaultyMa
 def test_a_manager_that_fails_in_the_middle_ends_it_with_a_report(
     importer: Importer, faulty: FaultyManager
 ) -> None:
-    # It knows no POST at all: 501.
+    # It does not support POST: 501.
     faulty.fault = lambda x: x.reply('{"totalCount":0,"environmentObjects":[]}')
     got = importer.report(3, "--manager", faulty.url, variables={"a": "1", "b": "2"})
     assert got == {"a": "refused", "b": "not_tried"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starting, reloading, stopping; configuration and token files; activation by socket."""
+"""Starting, reloading and stopping; configuration and token files; socket activation."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_started_before_its_manager_it_waits_and_recovers(workdir: Path) -> None
 
 
 def test_a_cold_question_waits_for_the_first_list(workdir: Path, faulty: FaultyManager) -> None:
-    """cold_wait: asked before the first list is there, it answers when it comes."""
+    """cold_wait: a lookup before the first list gets its response when the list comes."""
 
     def slow(x: Exchange) -> None:
         faulty.closing.wait(0.5)
@@ -90,7 +90,8 @@ def test_a_cold_question_waits_for_the_first_list(workdir: Path, faulty: FaultyM
 def test_64_callers_and_nothing_cached_are_one_list(
     workdir: Path, faulty: FaultyManager, answers: bool
 ) -> None:
-    """Half of them want the same key. All wait while the list is under way, and it answers them all."""
+    """Half of them look up the same key. All wait for the list, which gives all of them a
+    response."""
     faulty.add(*(variable_row(f"k{i}", faulty.deployment, f"value {i}") for i in range(32)))
     release = threading.Event()
 
@@ -138,7 +139,7 @@ def test_a_cold_question_waits_no_longer_than_told(workdir: Path, faulty: Faulty
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_with_0_whoever_is_attached(connd: Connd, sig: int) -> None:
     clients = [connd.client() for _ in range(20)]
-    clients[0].send(b'{"method":"io.')  # half a frame
+    clients[0].send(b'{"method":"io.')  # an incomplete frame
     clients[1].send(Varlink.frame("io.connd.secrets.Status") * 2000)  # and never reads
     for client in clients[2:10]:
         client.status()
@@ -170,7 +171,7 @@ def test_a_question_that_has_begun_is_answered_before_it_ends(connd: Connd) -> N
             client.status()
         begun.send(frame[:20])
         connd.send_signal(signal.SIGTERM)
-        assert done.receive() is None  # who has asked and had its answer goes at once
+        assert done.receive() is None  # a client that has its response is closed at once
         begun.send(frame[20:])
         reply = begun.receive()
         assert reply and reply["parameters"]["state"] == "fresh"
@@ -199,7 +200,7 @@ def test_a_stop_answers_whoever_waits(workdir: Path, faulty: FaultyManager) -> N
 
 
 def test_a_frame_begun_is_finished_when_it_stops(connd: Connd) -> None:
-    """The other connections, which asked before, are closed at once."""
+    """The other connections, which have had responses, are closed at once."""
     frame = Varlink.frame("io.connd.secrets.Status")
     with connd.client() as half, connd.client() as idle, connd.client() as fresh:
         assert idle.status()
@@ -441,7 +442,7 @@ def test_reload_keeps_all_of_the_old_when_it_must(
         assert connd.status()["state"] == "fresh"
 
 
-# --- who may ask -----------------------------------------------------------------------------
+# --- access rules ----------------------------------------------------------------------------
 
 
 def ask_as(
@@ -474,7 +475,7 @@ def test_rules_by_uid_gid_and_key(workdir: Path, faulty: FaultyManager) -> None:
         assert ask_as(connd, program, 3003, 3002, *get, "shut") == 4
         assert ask_as(connd, program, 3003, 3003, *get, "open/a", groups=(3002,)) == 0
         assert ask_as(connd, program, 3003, 3003, *get, "open/a") == 4
-        # What is not allowed is denied, not "not found": it must not tell what exists.
+        # What is not allowed is denied, whether it exists or not.
         assert ask_as(connd, program, 3003, 3003, *get, "nope") == 4
         assert ask_as(connd, program, 3003, 3003, "list") == 4
         listed = connd.connctl(
@@ -512,7 +513,7 @@ def test_no_secret_in_logs_environment_or_arguments(workdir: Path, manager: Mana
         assert secret not in connd.running.stderr_text()
         assert manager.program
         assert secret not in manager.program.stderr_text()
-    # At rest in the manager: sealed.
+    # The manager's files are sealed.
     for path in manager.data.rglob("*"):
         if path.is_file():
             assert marker.encode() not in path.read_bytes(), path

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""[socket] linger: SIGTERM and the clients."""
+"""[socket] linger: what happens to clients after SIGTERM."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def test_a_client_that_is_there_is_served_until_it_goes(
         assert client.variable("v") == "1"
         connd.send_signal(signal.SIGTERM)
         eventually(lambda: lingering(connd), "it lingers")
-        # The client, a new one, and what has changed in the manager meanwhile.
+        # Serves the client, a new client, and changes from the manager.
         assert client.variable("v") == "1"
         assert connd.variable("v") == "1"
         faulty.add(variable_row("new", faulty.deployment, "2"))
         eventually(lambda: connd.variable("new") == "2", "syncs go on")
-        connd.send_signal(signal.SIGHUP)  # changes nothing now
+        connd.send_signal(signal.SIGHUP)  # has no effect now
         assert client.variable("v") == "1"
     assert connd.running.process.wait(PATIENCE + 10) == 0
     connd.running.assert_no_report()

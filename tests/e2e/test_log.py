@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A log that nobody reads: the programs go on, end in time, and count what they did not write."""
+"""A log that nobody reads: the programs continue, stop in time, and count the dropped lines."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from connd_testing import PATIENCE, Connd, Manager, eventually
 from faulty_manager import FaultyManager, variable_row
 
 DEBUG = {"log": {"level": "debug"}}
-LOOKUPS = 4000  # some 150 bytes each: more than the pipe and the queue of the program hold
+LOOKUPS = 4000  # about 150 bytes each: more than the pipe and the program's queue hold
 
 
 class Pipe:
-    """What a program writes its log to: a FIFO of 4 KiB, of which this is the reading end."""
+    """The reading end of a FIFO of 4 KiB to which a program writes its log."""
 
     def __init__(self, path: Path) -> None:
         os.mkfifo(path)
@@ -66,7 +66,7 @@ def pipe(workdir: Path) -> Iterator[Pipe]:
 
 @contextlib.contextmanager
 def made(faulty: FaultyManager, workdir: Path, stderr: Path) -> Iterator[Connd]:
-    """Not started; whatever happens, it does not live on."""
+    """A program that is not started yet, and is killed at the end in any case."""
     faulty.add(variable_row("v", faulty.deployment, "1"))
     connd = faulty.connd(workdir, DEBUG)
     connd.stderr_path = stderr

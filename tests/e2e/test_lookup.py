@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is put in through the manager's API comes out of the socket, resolved for the Deployment."""
+"""Values set through the manager's API come out of the socket, resolved for the Deployment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FIELDS = {
 
 
 def wait_connection(connd: Connd, key: str, **fields: Any) -> dict[str, Any]:
-    """Until the connection is there with these fields."""
+    """Waits until the connection has these fields."""
 
     def there() -> dict[str, Any] | None:
         got = connd.connection(key)
@@ -50,7 +50,7 @@ def test_every_field_arrives_in_the_fixed_order(manager: Manager) -> None:
             "conn_type", "description", "host", "login", "password", "schema", "port", "extra",
         ]  # fmt: skip
         assert value == {"conn_type": "postgres", "description": "The warehouse", **FIELDS}
-        # Digit for digit: a double would have rounded them.
+        # All digits are kept: a double would round them.
         assert "9223372036854775807" in text and "-9223372036854775808" in text
         assert reply["state"] == "fresh" and reply["generation"] > 0 and reply["age_ms"] >= 0
 
@@ -83,7 +83,9 @@ def test_values_at_the_edges(
         got = connd.connection("edge")
         assert got.pop("conn_type") == "postgres"
         if "extra" in fields and not fields["extra"]:
-            got.pop("extra", None)  # an empty one may be there or not: Airflow sees none
+            got.pop(
+                "extra", None
+            )  # an empty one may be present or absent: Airflow treats both alike
         assert got == expected
 
 
@@ -168,7 +170,7 @@ def test_unchanged_content_keeps_its_generation(manager: Manager) -> None:
     manager.create_variable("v", "1", manager.deployment_ids["prod"])
     with manager.connd() as connd:
         first = connd.status()["generation"]
-        # Its age falls when a refresh confirms it: seen falling twice, two refreshes went by.
+        # The age falls when a sync confirms the data: after two falls, two syncs have run.
         for _ in range(2):
             age = connd.wait_for(lambda s: s["age_ms"] > 500, "it ages")["age_ms"]
             connd.wait_for(younger_than(age), "a refresh")
@@ -283,7 +285,7 @@ def test_wrong_questions_get_standard_errors(
         with pytest.raises(VarlinkError) as caught:
             client.call(method, parameters)
         assert caught.value.name == error
-        assert client.status()["state"] == "fresh"  # the connection goes on
+        assert client.status()["state"] == "fresh"  # the connection stays usable
 
 
 def test_oneway_calls_are_never_answered(connd: Connd) -> None:
@@ -296,7 +298,7 @@ def test_oneway_calls_are_never_answered(connd: Connd) -> None:
 
 
 def test_the_hosted_shape_is_enough(workdir: Path, faulty: FaultyManager) -> None:
-    """A server that knows neither ETag nor Prefer, and caps its pages, serves connd as well."""
+    """connd works with a server that supports neither ETag nor Prefer, and limits its pages."""
     deployment = faulty.deployment
     for i in range(25):
         faulty.add(connection_row(f"c{i:02}", deployment, host=f"h{i}", password=f"p{i}"))

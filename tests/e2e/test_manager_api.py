@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks, at which address, and one object: create, get, delete, validation."""
+"""Authentication, addresses, and one object: create, get, delete, validation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from connd_testing import Manager, link
 from manager_http import connection, objects, send
 from manager_rows import CUID, GOOD, NOWHERE, TIME, listing, one
 
-# --- who asks, and where ------------------------------------------------------------------------
+# --- authentication and addresses ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_request_ids_differ(manager: Manager) -> None:
     assert len(ids) == 5
 
 
-# --- what stock clients read first --------------------------------------------------------------
+# --- the first reads of stock clients ------------------------------------------------------------
 
 
 def test_organizations_workspaces_deployments(manager: Manager) -> None:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backup and restore: the whole manager in one file, which is there whole or not at all, and nobody
-waits while it is made."""
+"""Backup and restore: the whole manager in one file, which is complete or does not exist. Requests
+do not wait while it is made."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_backup_is_the_whole_manager(
     if serving:
         made.create_connection("later", host="h")
         made.stop()
-    # Not over a database that is there, and not without its key.
+    # Not over an existing database, and not without its key.
     done = run("restore", copy, "--data", made.data)
     assert done.returncode == 1
     assert "already" in done.stderr
@@ -87,7 +87,7 @@ def test_a_backup_is_the_whole_manager(
     made.command("restore", "copy.db", "--data", str(made.data))
     made.serve()
     assert made.request("GET", path) == before
-    # The same content, but nobody may take it for what they have seen of the other one.
+    # The same content, but with other ETags, so that clients do not confuse it with the original.
     assert etag(made, path) != tag
     made.stop()
 
@@ -164,13 +164,13 @@ def test_a_closed_pipe_is_an_error_and_leaves_nothing(made: Manager) -> None:
     made.stop()
 
 
-# --- nobody waits ------------------------------------------------------------------------------
+# --- requests do not wait -----------------------------------------------------------------------
 
 
 @pytest.mark.timeout(180)
 def test_requests_are_answered_while_a_backup_waits_for_the_disk(workdir: Path) -> None:
-    """Its sync takes three seconds: what is answered meanwhile does not depend on how fast
-    this machine is."""
+    """Its sync takes three seconds, so that the test does not depend on the speed of the
+    machine."""
     manager = Manager(workdir)
     strace: list[str | Path] = [
         "strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync",
@@ -213,7 +213,7 @@ def test_of_two_backups_at_once_the_second_says_so_or_waits_its_turn(made: Manag
             whole(copy)
 
 
-# --- killed at any instant ---------------------------------------------------------------------
+# --- killed at any moment ----------------------------------------------------------------------
 
 
 def seconds(*args: str | Path) -> float:
@@ -223,7 +223,7 @@ def seconds(*args: str | Path) -> float:
 
 
 def killed(delay: float, *args: str | Path) -> bool:
-    """Whether the command was still at work when it was killed."""
+    """True if the command was still running when it was killed."""
     process = subprocess.Popen([MANAGER, *args], stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)  # fmt: skip
     time.sleep(delay)  # varied on purpose: where it is hit

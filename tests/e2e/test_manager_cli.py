@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""connd-manager's command line: init, subcommands with and without a server, keys, what a thief of
-the data directory gets."""
+"""connd-manager's command line: init, subcommands with and without a server, keys, and what a
+stolen data directory reveals."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_init_killed_at_any_instant_can_be_done_again(workdir: Path) -> None:
         out = process.communicate()[0]
         again = run(*words, "--data", data)
         if again.returncode != 0:
-            # It was already made, and then it is whole.
+            # It was already complete.
             assert "already" in again.stderr
             done += 1
             settings = ["organization", "set", "--data", data, "--secrets-fetching", "on"]
@@ -290,7 +290,7 @@ def test_the_key_may_live_elsewhere(workdir: Path) -> None:
     assert run("organization", "set", "--data", data, "--secrets-fetching", "on").returncode == 1
     done = run("organization", "set", *named, "--secrets-fetching", "on")
     assert done.returncode == 0, done.stderr
-    # A systemd credential does as well.
+    # A systemd credential works, too.
     credentials = workdir / "credentials"
     credentials.mkdir()
     shutil.copy(key, credentials / "manager-key")
@@ -317,18 +317,18 @@ def test_a_stolen_directory_reveals_no_value_and_no_usable_token(made: Manager) 
         )  # fmt: skip
         made.create("AIRFLOW_VARIABLE", "alsofindable", {"value": "stolenplain", "isSecret": False})
         jti = claims(made.token)["jti"]
-        # With the server running the log is there too; then once more, after it stopped.
+        # While the server runs there is a log as well; then again after it has stopped.
         running = made.directory / "running"
         shutil.copytree(made.data, running, ignore=shutil.ignore_patterns("*.sock", "*.key"))
     stopped = made.directory / "stopped"
     shutil.copytree(made.data, stopped, ignore=shutil.ignore_patterns("*.key"))
     for copy in (running, stopped):
         content = b"\0".join(p.read_bytes() for p in sorted(copy.iterdir()) if p.is_file())
-        assert b"alsofindable" in content  # the search itself works
+        assert b"alsofindable" in content  # proves that the search works
         assert b"stolen" not in content
         for spelling in (jti.encode(), bytes.fromhex(jti), *made.token.encode().split(b".")):
             assert spelling not in content
-        # With a key of the thief's own it opens no more.
+        # Another key does not open it.
         (copy / "manager.key").write_text("ab" * 32)
         (copy / "manager.key").chmod(0o600)
         done = run("--data", copy, "--listen", "127.0.0.1:0")
@@ -367,7 +367,7 @@ def test_the_key_is_changed_under_everything(made: Manager, serving: bool) -> No
         assert made.request("GET", listing) == before
         made.stop()
     made.serve()
-    assert made.request("GET", listing) == before  # and the token of before
+    assert made.request("GET", listing) == before  # and an older token
     made.stop()
     (made.data / "manager.key").write_text(old)
     done = run("--data", made.data, "--listen", "127.0.0.1:0")
@@ -669,7 +669,7 @@ def test_a_deleted_lock_file_lets_nobody_in(made: Manager) -> None:
     done = run("token", "list", "--data", made.data)
     assert done.returncode == 1
     assert "another connd-manager" in done.stderr
-    # The refused process has not dropped SQLite's own locks: what is written stays.
+    # The refused process has not released SQLite's locks, so no write is lost.
     made.create_variable("v", "x")
     made.stop()
     made.serve()
@@ -683,7 +683,7 @@ def test_a_second_server_is_refused(made: Manager) -> None:
     assert done.returncode == 1
     assert "another connd-manager" in done.stderr
     assert status(made, made.token) == 200
-    # The refused one has not taken the socket away.
+    # The refused process has not removed the socket.
     made.command("organization", "set", "--data", str(made.data), "--secrets-fetching", "on")
     made.stop()
 
@@ -763,7 +763,8 @@ def test_sigterm_ends_it_whoever_is_attached(made: Manager) -> None:
         s.sendall(b"" if i % 2 else b"GET /v1/organizations HTTP/1.1\r\n")
     began = time.monotonic()
     made.stop()
-    assert time.monotonic() - began < 8 + PATIENCE - 15  # the promise; more under sanitizers
+    # the documented limit; more under sanitizers
+    assert time.monotonic() - began < 8 + PATIENCE - 15
     for s in held:
         s.close()
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No request costs more than its bytes times a small factor: the worst that the caps allow, each by
-the processor time that the manager's loop spends on it. A request is served in one go, so everybody
-else waits as long."""
+"""The cost of a request is linear in its bytes: the worst requests that the limits allow, measured
+by the CPU time that the manager's loop spends on them. A request is served in one turn, so all
+other clients wait for that long."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from manager_http import Reply, objects, send
 PLACES = 60
 MEMBERS = 1000
 MIB = 1024 * 1024
-# Without sanitizers the worst takes a tenth of a second; a merge that is quadratic took twelve.
+# Without sanitizers the worst takes a tenth of a second; a quadratic merge took twelve seconds.
 MOST_S = 3.0 if SANITIZED else 0.3
 
 
@@ -43,7 +43,7 @@ def cheap(manager: Manager, method: str, path: str, body: str = "") -> Reply:
 
 
 def extra(value: int) -> str:
-    """Every name has an escape, so no two are compared by their bytes."""
+    """Every name has an escape, so names cannot be compared by their bytes."""
     members = (f'"\\u006b{i:03}":{value}' for i in range(MEMBERS))
     return f'{{"type":"t","extra":{{{",".join(members)}}}}}'
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manager is killed at any instant under concurrent writes, again and again: every acknowledged
-write is there, nothing is half-written, and it starts at once."""
+"""The manager is killed again and again at any moment under concurrent writes: every acknowledged
+write is stored, nothing is half-written, and it starts at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ WRITERS = 3
 
 @dataclass
 class Writer:
-    """One thread's objects: a counter that is updated, and keys that come and go."""
+    """The objects of one thread: a counter that is updated, and keys that are created and
+    deleted."""
 
     manager: Manager
     name: str
@@ -30,7 +31,7 @@ class Writer:
     sent: int = 0
     acked: int = 0
     keys: dict[str, str] = field(default_factory=dict)  # acknowledged: key -> id
-    maybe: set[str] = field(default_factory=set)  # keys whose create or delete was not answered
+    maybe: set[str] = field(default_factory=set)  # keys whose create or delete got no response
     failures: list[str] = field(default_factory=list)
 
     @property
@@ -38,7 +39,7 @@ class Writer:
         return f"/v1/organizations/{self.manager.organization}/environment-objects"
 
     def counter(self, n: int) -> dict[str, Any]:
-        """One number in every part of an object that is stored apart."""
+        """An object with the same number in every part that is stored separately."""
         return {
             "connection": {"type": "t", "host": f"h{n}", "password": f"p{n}", "extra": {"n": n}},
             "description": f"d{n}",
@@ -99,7 +100,7 @@ class Writer:
             self.maybe.discard(key)
 
     def run(self) -> None:
-        """Until the manager is gone."""
+        """Writes until the manager is killed."""
         c = http.client.HTTPConnection("127.0.0.1", self.manager.port, timeout=PATIENCE)
         try:
             for turn in range(1_000_000):
@@ -107,7 +108,7 @@ class Writer:
                 if self.failures:
                     break
         except (OSError, http.client.HTTPException):
-            pass  # what was under way is neither acknowledged nor lost for certain
+            pass  # an unfinished write may be stored or not
         finally:
             c.close()
 
@@ -164,7 +165,7 @@ def test_a_kill_at_any_instant_loses_no_acknowledged_write(workdir: Path) -> Non
         threads = [threading.Thread(target=w.run) for w in writers]
         for t in threads:
             t.start()
-        # Not a wait for something: where in its writes it is hit is what is being varied.
+        # Does not wait for an event: varies the moment of the kill.
         time.sleep(rng.uniform(0.0, 0.06))
         assert manager.program
         manager.program.kill()
@@ -177,5 +178,5 @@ def test_a_kill_at_any_instant_loses_no_acknowledged_write(workdir: Path) -> Non
             check(writer, rows)
         assert not rows, f"nobody wrote {sorted(rows)}"
     print(f"acknowledged updates: {[w.acked for w in writers]}")
-    assert sum(w.acked for w in writers) > ROUNDS // 2  # it was hit at work, not at rest
+    assert sum(w.acked for w in writers) > ROUNDS // 2  # it was killed while writing
     manager.stop()

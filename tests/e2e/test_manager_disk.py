@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A slow disk: whoever changes something waits for it, nobody who reads does."""
+"""A slow disk: writes wait for it, reads do not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ SYNCS = "fsync,fdatasync,sync_file_range"
 
 @pytest.fixture
 def slow(workdir: Path) -> Manager:
-    """Each sync takes three seconds. strace is the manager's grandchild: the process is the manager."""
+    """Each sync takes three seconds. strace is the manager's grandchild: the process is the
+    manager."""
     manager = Manager(workdir)
     strace: list[str | Path] = [
         "strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={SYNCS}",
@@ -28,7 +29,7 @@ def slow(workdir: Path) -> Manager:
     manager.launch(
         "--listen", f"127.0.0.1:{manager.port}",
         wrap=lambda argv: [*strace, *argv],
-        # A leak is not looked for under a tracer.
+        # Leak detection does not work under a tracer.
         env={"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"},
     )  # fmt: skip
     return manager
@@ -63,12 +64,12 @@ def test_no_read_waits_for_the_disk(slow: Manager) -> None:
         writing = pool.submit(write)
         n = 0
         while not stop.is_set():
-            # Each read is of another key: each is noted for the audit log.
+            # Each read is of another key, so each makes an audit row.
             reads.append(timed(slow, "GET", f"{path}&objectKey=key_{n}"))
             n += 1
             time.sleep(0.005)
         writes = writing.result()
-    # What is answered is on disk: a write takes at least one sync, and none two of others' as well.
+    # A write responds after its sync; it does not also wait for two syncs of other writes.
     assert min(writes) >= SYNC_SECONDS * 0.9, writes
     reads.sort()
     assert len(reads) > 100
@@ -79,7 +80,7 @@ def test_no_read_waits_for_the_disk(slow: Manager) -> None:
 
 
 def test_a_key_is_changed_on_disk_before_the_old_one_goes(workdir: Path) -> None:
-    """A power failure between the two would leave a database that no key opens."""
+    """A power failure in between must not leave a database that no key opens."""
     manager = Manager(workdir)
     trace = workdir / "trace"
     strace: list[str | Path] = [
@@ -123,7 +124,7 @@ def test_a_change_is_seen_at_once_and_answered_when_it_is_on_disk(slow: Manager)
         slow.command("organization", "set", "--data", str(slow.data), "--secrets-fetching", "off")
         assert time.monotonic() - began > SYNC_SECONDS * 0.9 - 1  # the CLI waits, too
         assert writing.result(PATIENCE)
-    # Killed now, nothing that was answered is lost.
+    # After a kill, no acknowledged write is lost.
     assert slow.program
     slow.program.kill()
     slow.serve()

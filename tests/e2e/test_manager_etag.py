@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ETag of one object, and writes that depend on it: no writer undoes another's change."""
+"""The ETag of an object, and conditional writes: no writer overwrites the change of another."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_the_tag_moves_with_every_change_and_with_nothing_else(manager: Manager)
         seen.append(tag(manager, object_id))
     write(manager, object_id, "exclude", None)
     seen.append(tag(manager, object_id))
-    # A Deployment that is deleted takes its link along.
+    # Deleting a Deployment removes its link.
     deployments = f"/v1/organizations/{manager.organization}/deployments"
     assert send(manager, "DELETE", f"{deployments}/{prod}").status == 204
     seen.append(tag(manager, object_id))
@@ -104,7 +104,7 @@ def test_an_unchanged_object_is_a_304(manager: Manager) -> None:
             assert (reply.status, reply.raw, reply.headers["etag"]) == (304, b"", now)
     for tags in ('"x"', now[:-1], f'"a{now[1:]}'):
         assert send(manager, "GET", path, headers={"If-None-Match": tags}).status == 200
-    # A write is not a read: the tag there is no reason to say less.
+    # If-None-Match has no effect on a write.
     assert send(manager, "POST", path, TYPED, {"If-None-Match": now}).status == 200
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""--fault: a real manager that goes wrong on order, and connd in front of it."""
+"""--fault: a real manager with injected faults, and connd as its client."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from manager_http import connection, dial, objects, read_to_end, request_text, s
 
 @contextmanager
 def faulty(workdir: Path, *orders: str) -> Iterator[Manager]:
-    """A manager with some objects, made before anything goes wrong."""
+    """A manager with some objects, created before the faults start."""
     manager = Manager(workdir)
     manager.serve()
     for i in range(20):

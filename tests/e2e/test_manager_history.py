@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who changed or read what; going back to an earlier version; promoting a Deployment's object."""
+"""The history of changes and reads; restoring an earlier version; promoting a Deployment's
+object."""
 
 from __future__ import annotations
 
@@ -110,12 +111,12 @@ def test_promote(manager: Manager) -> None:
     page = manager.api("GET", f"?deploymentId={prod}&resolveLinked=true&showSecrets=true")
     assert page["environmentObjects"][0]["connection"]["password"] == "p"
     assert manager.api("GET", f"?deploymentId={dev}&resolveLinked=true")["totalCount"] == 0
-    # Only a Deployment's object has somewhere to go, and only if the key is free there.
+    # Only an object of a Deployment can be promoted, and only if the key is free in the Workspace.
     send(manager, "POST", f"{objects(manager)}/{object_id}/promote").error(400, "scope")
     other = manager.create_connection("c", dev)
     send(manager, "POST", f"{objects(manager)}/{other}/promote").error(409, "objectKey")
     send(manager, "POST", f"{objects(manager)}/c{'0' * 24}/promote").error(404)
-    # A Deployment's own token may not write to the Workspace.
+    # A token of a Deployment may not write to the Workspace.
     mine = manager.create_connection("d", dev)
     token = manager.command(
         "token", "create", "--data", str(manager.data), "--name", "t", "--scope", "deployment",
@@ -130,7 +131,7 @@ def come_back(manager: Manager, body: Any, token: str | None = None) -> Reply:
 
 
 def last_words(manager: Manager, key: str) -> dict[str, Any]:
-    """What the audit log says of the deletion: all that bringing it back needs."""
+    """The audit row of the deletion, which has everything that restoring needs."""
     path = f"/v1/organizations/{manager.organization}/audit-log?limit=100"
     rows = send(manager, "GET", path).body["history"]
     row = next(row for row in rows if row["action"] == "DELETE" and row["name"] == key)
@@ -164,7 +165,7 @@ def test_what_was_deleted_comes_back(manager: Manager) -> None:
     assert [(row["action"], row["version"]) for row in changes] == [
         ("RESTORE", 3), ("DELETE", 2), ("UPDATE", 2), ("CREATE", 1),
     ]  # fmt: skip
-    # It lives on like any other, and may go and come again; then as it was at first.
+    # It behaves like any other object, and can be deleted and restored again.
     manager.update(object_id, connection={"type": "x", "host": "again"}, links=[link(prod)])
     manager.delete(object_id)
     assert last_words(manager, "c")["version"] == 4
@@ -178,7 +179,7 @@ def test_a_deployment_s_variable_comes_back(manager: Manager) -> None:
     object_id = manager.create_variable("v", "hunter2", prod, secret=True)
     manager.delete(object_id)
     named = last_words(manager, "v")
-    # The first of several requests for it wins; the others see it is there.
+    # The first of several requests wins; the others find that it exists.
     assert come_back(manager, named).status == 200
     come_back(manager, named).error(404, "subjectId")
     got = secret(manager, "v")

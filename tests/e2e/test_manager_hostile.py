@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that mean harm, or are broken: the manager answers what can be answered, and goes on
-serving the others."""
+"""Malicious or broken clients: the manager responds where possible, and continues to serve the
+others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from manager_http import connection, dial, objects, read_reply, read_to_end, req
 
 @pytest.fixture(autouse=True)
 def others_go_on(manager: Manager) -> object:
-    """Whatever a test did to it, the manager still serves."""
+    """Checks at the end of a test that the manager still serves."""
     yield
     assert send(manager, "GET", objects(manager)).status == 200
     manager.create_variable("after", "all")
@@ -49,7 +49,7 @@ def test_a_request_that_could_be_read_in_two_ways(
         assert reply.status in (400, 501)
         reply.error(reply.status)
         assert reply.headers["connection"] == "close"
-        assert read_to_end(s) == b""  # what stood behind it is never taken for a request
+        assert read_to_end(s) == b""  # the bytes after it are never taken for a request
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_body_that_is_too_large_is_refused_though_it_keeps_coming(manager: Man
             for _ in range(40):
                 s.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
         except OSError:
-            pass  # it stopped listening, as it may
+            pass  # it has stopped reading, which is allowed
         read_reply(s).error(413)
 
 
@@ -112,7 +112,7 @@ def test_a_refusal_does_not_wait_for_the_body(
         reply = read_reply(s)
         reply.error(status)
         assert reply.headers["connection"] == "close"
-    # A client that sends its body first and looks then reads the refusal all the same.
+    # A client that first sends its whole body can still read the refusal.
     with dial(manager) as s:
         s.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         with contextlib.suppress(OSError):
@@ -154,7 +154,7 @@ def test_pipelined_requests_are_answered_in_their_order(manager: Manager) -> Non
 
 
 def test_a_connection_goes_on_behind_a_large_answer(manager: Manager) -> None:
-    value = "x" * 300_000  # more than is kept waiting for a client, less than its socket takes
+    value = "x" * 300_000  # more than the buffer for a client, less than its socket holds
     created = manager.create_variable("large", value)
     over = connection(manager)
     for _ in range(3):
@@ -180,7 +180,8 @@ def test_a_client_that_never_reads(manager: Manager) -> None:
 
 
 def test_many_that_never_read_leave_the_others_a_reason(manager: Manager) -> None:
-    """Each holds an instant of its own; once there are no more to be had, one is told to come back."""
+    """Each reads another version of the store; when there are too many, one gets a 503 with
+    Retry-After."""
     prod = manager.deployment_ids["prod"]
     for n in range(8):
         manager.create_variable(f"large_{n}", "x" * 900_000, prod)
@@ -225,7 +226,7 @@ def test_half_closed_input_is_still_answered(manager: Manager) -> None:
         for _ in range(3):
             assert read_reply(s).status == 200
         assert read_to_end(s) == b""
-    # Many at once: some of them wait for their turn.
+    # Many at once: some of them are delayed.
     sockets = [dial(manager) for _ in range(50)]
     for s in sockets:
         s.sendall(request_text(manager, "GET", objects(manager)) * 2)
@@ -295,7 +296,7 @@ def test_a_thousand_idle_connections(manager: Manager) -> None:
 
 
 def test_more_connections_than_there_may_be(manager: Manager) -> None:
-    """The idlest make room; nobody who asks is turned away."""
+    """The longest idle connections are closed; no request is refused."""
     with limited_files(8192):
         sockets = []
         try:
@@ -338,7 +339,7 @@ def test_many_long_lists_leave_room_for_a_small_question(manager: Manager) -> No
         assert send(manager, "GET", "/v1/organizations").status == 200
         took.append(watch.seconds())
     assert max(took) < 2, took
-    # And each of them gets all of its own, though others are served in between.
+    # And each of them gets its complete list, while others are served in between.
     for s in listers[::20]:
         assert len(read_reply(s).body["environmentObjects"]) == 1500
     for s in listers:

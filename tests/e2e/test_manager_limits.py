@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can be written can be listed, and what is refused is refused with a true sentence."""
+"""Everything that can be written can be listed; refusals state the right reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def post(manager: Manager, path: str, body: Any) -> Any:
 def test_overrides_of_one_object_are_bounded_together_and_listed_up_to_there(
     manager: Manager,
 ) -> None:
-    """Update by update they outgrow what one body may hold; the last one is refused."""
+    """Many updates together exceed the limit of one body; the last one is refused."""
     places = list(manager.deployment_ids.values())
     for key in ("a", "z"):
         manager.create_connection(key, host=key)
@@ -50,13 +50,13 @@ def test_overrides_of_one_object_are_bounded_together_and_listed_up_to_there(
     assert [row["objectKey"] for row in rows] == ["a", "wide", "z"]
     shown = [len(one["connectionOverrides"]["password"]) for one in rows[1]["links"]]
     assert shown == [400 * 1024] * 5
-    # What it was before can be gone back to.
+    # An earlier version can be restored.
     manager.update(object_id, connection={"type": "t"})
     assert len(manager.api("POST", f"/{object_id}/restore", {"version": n})["links"]) == n - 1
 
 
 def test_names_fill_a_row_most_and_the_row_is_listed(manager: Manager) -> None:
-    """A member's name stands in setFields once more: short values make the largest row."""
+    """Names of members are repeated in setFields, so many short values make the largest row."""
     object_id = manager.create_connection("wide")
     places = list(manager.deployment_ids.values())
     names = {f"{i:03}{'n' * 990}": 1 for i in range(1000)}
@@ -84,7 +84,7 @@ def test_many_changed_names_are_counted_and_the_write_stands(manager: Manager) -
 
 
 def test_a_long_history_comes_page_by_page(manager: Manager) -> None:
-    """A page ends early when it is large; the next one begins behind its rows."""
+    """A large page ends early; the next page begins after its rows."""
     extra = {f"{i:03}{'n' * 50}": i for i in range(1000)}
     object_id = manager.create_connection("c", extra=extra)
     for n in range(300):

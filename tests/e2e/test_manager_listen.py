@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where connd-manager serves: several addresses, Unix sockets, /healthz and /metrics, what it says of
-that; and the certificate that `tls init` makes."""
+"""Where connd-manager serves: several addresses, Unix sockets, /healthz and /metrics, and its log
+lines; and the certificate that `tls init` makes."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_dead_servers_socket_is_replaced_and_a_living_ones_is_not(
     done = refused("--data", other.data, "--listen", f"unix:{path}")
     assert done.returncode == 1 and "another connd-manager serves this socket" in done.stderr
     assert get(place, "/healthz") == (200, "ok\n")
-    # Its lock can be taken away; that the socket is another one's then is not undone.
+    # If its lock file is removed, another manager may take the socket; that is not undone.
     made.stop()
 
 
@@ -159,7 +159,7 @@ def test_metrics_have_a_place_of_their_own(made: Manager) -> None:
     place, at = said["listen"][0], said["metrics"]
     assert get(place, "/healthz") == (200, "ok\n")
     assert get(at, "/healthz") == (200, "ok\n")
-    assert get(place, "/metrics")[0] == 401  # not the API's
+    assert get(place, "/metrics")[0] == 401  # not a path of the API
     assert get(at, "/v1/organizations", made.token)[0] == 404
     for _ in range(3):
         assert get(place, objects(made), made.token)[0] == 200
@@ -193,7 +193,7 @@ def test_refused_requests_are_logged_with_their_id(made: Manager) -> None:
     (row,) = eventually(lambda: log_of(made), "a line for it")
     assert row["request"] == json.loads(text)["requestId"]
     assert (row["method"], row["status"], row["path"]) == ("GET", "401", objects(made))
-    # A client that is refused in a loop does not fill the log.
+    # A client that is refused again and again does not fill the log.
     host, port = place.split(":")
     with socket.create_connection((host, int(port)), PATIENCE) as s:
         s.sendall(f"GET {objects(made)} HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 200)
@@ -243,7 +243,7 @@ def test_sigterm_ends_it_within_eight_seconds(made: Manager) -> None:
     attached = [attach(said["listen"][0], made, i) for i in range(50)]
     attached.append(socket.create_connection(("127.0.0.1", int(said["metrics"].rsplit(":")[1]))))
     assert get(said["listen"][0], "/healthz")[0] == 200
-    made.stop()  # which asserts the eight seconds
+    made.stop()  # asserts the eight seconds
     for s in attached:
         s.close()
 
@@ -283,7 +283,7 @@ def test_tls_init_makes_what_manager_and_connd_take(made: Manager, workdir: Path
     }  # fmt: skip
     with made.connd(sections=sections) as connd:
         assert connd.status()["state"] == "fresh"
-    # Nothing is replaced.
+    # Existing files are not replaced.
     before = Path(out["key"]).read_bytes()
     done = refused("tls", "init", "--data", made.data)
     assert done.returncode == 1 and "tls.key" in done.stderr

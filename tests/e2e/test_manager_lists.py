@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists of environment objects: filters, pages, links, what is hidden, conditional requests."""
+"""Lists of environment objects: filters, pages, links, masking, conditional requests."""
 
 from __future__ import annotations
 
@@ -250,7 +250,7 @@ def test_a_link_and_an_exclusion_of_one_deployment(manager: Manager) -> None:
     body["excludeLinks"] = []
     body["links"] = [link(prod), link(prod)]
     send(manager, "POST", objects(manager), body).field_error("links[1].scopeEntityId")
-    # One after the other: the link wins.
+    # In separate requests: the link takes precedence.
     object_id = manager.create_connection("c", links=[link(prod)])
     manager.api(
         "POST", f"/{object_id}/exclude-linking", {"scope": "DEPLOYMENT", "scopeEntityId": prod}
@@ -331,7 +331,7 @@ def test_etag_and_304(manager: Manager) -> None:
 
 
 def test_many_rows_stream_whole(manager: Manager) -> None:
-    """Far more than one piece of output; one instant, though it is written to meanwhile."""
+    """Far more than one piece of output; the list shows one version, despite writes meanwhile."""
     for i in range(300):
         manager.create_variable(f"v{i:03}", "x" * 3000)
     conn = connection(manager)

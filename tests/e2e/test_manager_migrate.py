@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""connd-manager opens the databases of its earlier versions, which those versions made
-(old_databases/make.py), and never takes an authenticated one for one of them."""
+"""connd-manager migrates the databases of its earlier versions (made by old_databases/make.py), and
+never migrates an authenticated database as an unauthenticated one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from connd_testing import MANAGER, PATIENCE, Manager
 OLD = Path(__file__).parent / "old_databases"
 SCHEMAS = Path(__file__).parents[2] / "daemon/manager/store/sqlite"
 VERSIONS = [int(p.name[len("schema") :].split(".")[0]) for p in sorted(OLD.glob("*.tar.gz"))]
-KEEP = ("--audit-days", "36500")  # whenever the tests run
+KEEP = ("--audit-days", "36500")  # independent of when the tests run
 
 
 def run(*args: str | Path) -> subprocess.CompletedProcess[str]:
@@ -31,7 +31,7 @@ def run(*args: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 class Old(Manager):
-    """A data directory that an earlier version made, with what it answered."""
+    """A data directory made by an earlier version, with the responses of that version."""
 
     def __init__(self, directory: Path, version: int) -> None:
         super().__init__(directory)
@@ -64,7 +64,7 @@ def old(request: pytest.FixtureRequest, workdir: Path) -> Iterator[Old]:
 
 
 def covers(now: Any, then: Any, where: str = "") -> None:
-    """All that the old program said is said still; more may be."""
+    """Asserts that everything in the old response is still there; there may be more."""
     if isinstance(then, dict):
         for name in then.keys() - {"lastUsedAt"}:
             assert name in now, f"{where}.{name}"
@@ -112,7 +112,7 @@ def test_a_migrated_manager_works_as_any_other(old: Old) -> None:
             {"version": 1},
         )  # fmt: skip
         if VERSIONS[0] == 1 and "/audit-log?limit=1000" not in old.facts["answers"]:
-            assert status == 404  # no version was kept by that program
+            assert status == 404  # that program kept no versions
         else:
             assert (status, answer["connection"]["host"]) == (200, "h1")
             gone = {"subjectId": old.facts["gone"], "version": 1}
@@ -156,7 +156,7 @@ def test_old_tokens_go_on_and_renewals_become_one_family(old: Old) -> None:
 
 
 def set_back(old: Old) -> None:
-    """As an attacker would who wants its rows authenticated as edited."""
+    """Sets it back, as an attacker would to have edited rows authenticated."""
     with old.database() as db:
         for table in ("organization", "workspace", "deployment", "project", "object", "token"):
             db.execute("DROP VIEW IF EXISTS entity")
@@ -175,7 +175,7 @@ def set_back(old: Old) -> None:
 
 @pytest.fixture
 def migrated(workdir: Path) -> Iterator[Old]:
-    """Of schema 3, migrated; kept: the database of before."""
+    """A migrated database of schema 3; kept: the database before the migration."""
     manager = Old(workdir, 3)
     (manager.data / "kept.db").write_bytes((manager.data / "manager.db").read_bytes())
     settings = ["organization", "set", "--data", manager.data, "--secrets-fetching", "on"]

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random writes to the manager, and a small model of what each Deployment must see after every one.
+"""Random writes to the manager, and a small model of each Deployment's view after every write.
 
-The model says it with dictionaries, from the rules of proto/MANAGER.md ("Reading", "Updating") alone.
-After each step it is compared with the manager's lists: resolved with secrets (read as connd reads it,
-conditionally: a tag that stays while its view changes is found), resolved without them, and of each place
-what is its own. Now and then, and at the end, with what a connd of the first Deployment answers.
+The model uses dictionaries and only the rules of proto/MANAGER.md ("Reading", "Updating"). After
+each step it is compared with the manager's lists: resolved with secrets (read conditionally, as
+connd does, so that an unchanged ETag of a changed view is found), resolved without secrets, and the
+own objects of each place. Sometimes, and at the end, also with the values that a connd of the first
+Deployment serves.
 
-The same stories in each run; MODEL_EXAMPLES=1000 tells as many other ones, and makes a failing one small.
+The sequences are the same in each run. MODEL_EXAMPLES=1000 draws as many others, and shrinks a
+failing one.
 """
 
 from __future__ import annotations
@@ -93,7 +95,7 @@ def as_typed(typed: Members) -> Members:
 
 
 def unset_too(typed: Members, unset: list[str]) -> Members:
-    """What is set can not be unset in the same breath."""
+    """A field cannot be set and unset in the same request."""
     extra = typed.get("extra") or {}
     names = [n for n in unset if n not in told(typed) and n.removeprefix("extra.") not in extra]
     return {"typed": typed, "unsetFields": names} if names and told(typed) else {"typed": typed}
@@ -111,7 +113,7 @@ NUMBERS = st.integers(0, 2)
 
 
 def linked(overrides: st.SearchStrategy[Members | None]) -> st.SearchStrategy[Members]:
-    """Mostly to the first Deployment: to meet what is there already."""
+    """Mostly to the first Deployment, so that they meet existing links."""
     others = st.dictionaries(st.integers(1, 2), overrides, max_size=2)
     return st.fixed_dictionaries({0: overrides}, optional={1: overrides, 2: overrides}) | others
 
@@ -147,7 +149,7 @@ CHANGES = st.one_of(
     st.tuples(
         st.just(VARIABLE), bodies(st.fixed_dictionaries({"value": SECRETS}), VARIABLE_OVERRIDES)
     ),
-    # As the CLI does it: the typed body and nothing but the links.
+    # As the CLI does: the typed body and only the links.
     st.tuples(
         st.just(CONNECTION),
         st.fixed_dictionaries(
@@ -157,7 +159,7 @@ CHANGES = st.one_of(
             }
         ),
     ),
-    # As Terraform does: all there is to say.
+    # As Terraform does: the whole object.
     st.tuples(
         st.just(CONNECTION),
         st.fixed_dictionaries(
@@ -184,7 +186,7 @@ def no_unset(entry: Members | None) -> Members | None:
 
 
 class World:
-    """The manager that all stories share: each has a Workspace of its own in it."""
+    """The manager that all sequences share; each has its own Workspace."""
 
     def __init__(self, manager: Manager) -> None:
         self.manager = manager
@@ -207,11 +209,11 @@ class Story(RuleBasedStateMachine):
     def __init__(self, world: World) -> None:
         super().__init__()
         self.world = world
-        self.kept: dict[str, tuple[str, list[Members]]] = {}  # lists and their tags, by query
+        self.kept: dict[str, tuple[str, list[Members]]] = {}  # lists and their ETags, by query
         self.restarted = self.rotated = False
         self.writes = 0
         self.connd: Connd | None = None
-        self.checked: tuple[int, str, int] | None = None  # writes, answers, generation
+        self.checked: tuple[int, str, int] | None = None  # writes, values, generation
 
     @initialize(
         connections=st.tuples(*[FIRST_CONNECTIONS] * 2, *[CREATED_CONNECTIONS] * 2),
@@ -224,7 +226,8 @@ class Story(RuleBasedStateMachine):
         variables: tuple[Members, ...],
         changes: list[tuple[str, Members]],
     ) -> None:
-        """Two Deployments; objects of the Workspace and of the first, one name at both."""
+        """Two Deployments; objects of the Workspace and of the first Deployment, one key in
+        both."""
         name = f"w{next(self.world.numbers)}"
         self.model = Model(self.called("POST", "/workspaces", {"name": name})["id"])
         for _ in range(2):
@@ -248,7 +251,7 @@ class Story(RuleBasedStateMachine):
         self.model.live.append(number)
 
     def pick(self, which: int, kind: str | None = None, owned: bool | None = None) -> Object | None:
-        """One of those there are: of a kind; owned by a Deployment or not."""
+        """Picks an existing object: of a kind; owned by a Deployment or not."""
         some = [
             o for o in self.model.objects
             if kind in (None, o.kind) and owned in (None, o.deployment is not None)
@@ -256,8 +259,8 @@ class Story(RuleBasedStateMachine):
         return some[which % len(some)] if some else None
 
     def make_sense(self, body: Members, deployment: int | None) -> Members:
-        """Of Deployments that are gone nothing is said, nor two things of one; of a Deployment's own object
-        only what is empty."""
+        """Removes links to deleted Deployments and contradictions; and from the object of a
+        Deployment all that must be empty."""
         links, excluded = body.get("links"), body.get("excludeLinks")
         if deployment is not None:
             changes = {"links": links and {}, "excludeLinks": excluded and []}
@@ -272,7 +275,7 @@ class Story(RuleBasedStateMachine):
         return {**body, **{n: v for n, v in changes.items() if n in body}}
 
     def wire(self, kind: str, body: Members) -> Members:
-        """The model's body as it is sent."""
+        """The body of the model in the form of the API."""
         sent = {n: v for n, v in body.items() if n != "typed"}
         sent[MEMBER[kind]] = body["typed"]
         if body.get("links") is not None:
@@ -339,7 +342,7 @@ class Story(RuleBasedStateMachine):
             self.change(which, change)
 
     def change(self, which: int, change: tuple[str, Members]) -> None:
-        """Of the Workspace's mostly: a Deployment's has no links."""
+        """Mostly of Workspace objects, because those of a Deployment have no links."""
         kind, body = change
         if one := self.pick(which, kind, owned=None if which % 4 == 3 else False):
             self.update(one, body)
@@ -381,7 +384,7 @@ class Story(RuleBasedStateMachine):
     @precondition(lambda self: len(self.model.deployments) == 3)
     @rule(number=st.integers(1, 2))
     def delete_deployment(self, number: int) -> None:
-        """Not the first: connd's."""
+        """Not the first one, which connd serves."""
         if number in self.model.live:
             path = f"/deployments/{self.model.deployments[number]}"
             self.called("DELETE", path, status=204)
@@ -399,7 +402,7 @@ class Story(RuleBasedStateMachine):
         ),
     )  # fmt: skip
     def refused(self, which: int, wrong: tuple[str, Any]) -> None:
-        """All is new in it and one thing wrong: nothing of it may happen."""
+        """A request with one error and otherwise new values: it must change nothing."""
         one = self.pick(which)
         if not one:
             return
@@ -419,7 +422,7 @@ class Story(RuleBasedStateMachine):
     @precondition(lambda self: not self.restarted)
     @rule(really=st.booleans())
     def restart(self, really: bool) -> None:
-        """Seldom: connd waits a second before it asks again."""
+        """Rarely, because connd waits a second before it tries again."""
         if really:
             self.restarted = True
             self.world.restart()
@@ -431,10 +434,10 @@ class Story(RuleBasedStateMachine):
         manager = self.world.manager
         manager.command("rotate-key", "--data", str(manager.data))
 
-    # --- what must be so
+    # --- checks
 
     def rows(self, query: str) -> list[Members]:
-        """A list, read conditionally."""
+        """Reads a list conditionally."""
         tag, rows = self.kept.get(query, ("", []))
         headers = {"If_None_Match": tag} if tag else {}
         reply = self.world.send("GET", f"/environment-objects?limit=1000&{query}", **headers)
@@ -442,7 +445,7 @@ class Story(RuleBasedStateMachine):
             return rows
         assert reply.status == 200, (reply.status, reply.raw)
         if "showSecrets" not in query:
-            # Of a variable that is no secret the value is shown.
+            # The value of a variable that is not secret is shown.
             plain = any(o.kind == VARIABLE and not o.secret for o in self.model.objects)
             assert plain or b"hush" not in reply.raw
         page = reply.body
@@ -468,7 +471,7 @@ class Story(RuleBasedStateMachine):
 
     @rule()
     def connd_answers(self) -> None:
-        """Its generation moves with its content, and only then."""
+        """Its generation changes exactly when its content changes."""
         connd = self.started()
         connections, variables = self.model.answers(0)
         want = canonical([connections, variables])
@@ -530,7 +533,7 @@ def test_what_every_deployment_sees(world: World) -> None:
             max_examples=LONG or 30,
             stateful_step_count=25,
             derandomize=not LONG,
-            # To make a failure small takes minutes: what the gate finds, the long run shows small.
+            # Shrinking a failure takes minutes, so only the long run does it.
             phases=[Phase.generate, Phase.shrink] if LONG else [Phase.generate],
             report_multiple_bugs=False,
             deadline=None,

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""proto/openapi.yaml is what the manager serves, what its router knows, and what it does."""
+"""proto/openapi.yaml agrees with the file that the manager serves, with its routes, and with its
+responses."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ def documented(described: Any) -> Routes:
 
 
 def routed() -> Iterator[tuple[str, str]]:
-    """The route table of routes.c: string literals and the macros that stand for some."""
+    """The route table of routes.c: string literals and macros."""
     source = (TOP / "daemon/manager/api/routes.c").read_text()
     table = re.search(r"\broutes\[\] = {\n(.*?)\n};", source, re.DOTALL)
     assert table
@@ -70,7 +71,7 @@ def test_served_as_it_is_written(manager: Manager) -> None:
 
 
 def test_every_route_is_described_and_every_description_is_routed(described: Any) -> None:
-    # The description itself is served before there is a route: it needs no token.
+    # The description itself is served before routing: it needs no token.
     table = {*routed(), ("GET", "/v1/openapi.yaml")}
     assert table == documented(described)
 
@@ -87,7 +88,7 @@ def test_paths_have_the_methods_described(manager: Manager, described: Any) -> N
 
 
 def test_operations_are_complete(described: Any) -> None:
-    """What every operation must tell: a name of its own, a summary, the refusals that can meet it."""
+    """Every operation must have a unique name, a summary, and its possible error responses."""
     names = []
     for path, item in described["paths"].items():
         for method in METHODS & set(item):
@@ -103,8 +104,8 @@ def test_operations_are_complete(described: Any) -> None:
     assert len(names) == len(set(names))
 
 
-# What the hosted description has for these, by the names that clients are generated from: members that
-# are always in a response, and those that may be.
+# The members of the hosted description for these schemas, by the names that generated clients use:
+# members that are always in a response, and those that may be.
 HOSTED_RESPONSES = {
     "EnvironmentObjectsPaginated": ("environmentObjects limit offset totalCount", ""),
     "EnvironmentObject": (
@@ -148,7 +149,7 @@ HOSTED_RESPONSES = {
 
 
 def members(described: Any, name: str) -> tuple[set[str], set[str]]:
-    """Of a schema: those that are required, and all."""
+    """The required members of a schema, and all members."""
     schema = described["components"]["schemas"][name]
     if "$ref" in schema:
         return members(described, schema["$ref"].rsplit("/", 1)[1])
@@ -192,11 +193,11 @@ def test_the_catalogue_is_what_a_connection_may_name(manager: Manager, described
 EXAMPLES = 8  # a phase and operation: what fits into a minute with sanitizers
 
 
-# The ids it meets are drawn anew in each run, so what it tries is too: fuzzing, which has its own target.
+# The ids differ in each run, and so do the requests: this is fuzzing, which has its own target.
 @pytest.mark.skipif(not os.environ.get("SCHEMATHESIS"), reason="run by make fuzz")
 @pytest.mark.timeout(300)
 def test_schemathesis_finds_nothing(workdir: Path, described: Any) -> None:
-    """Every operation, every check, every phase, the stateful one too."""
+    """Every operation, every check, every phase, including the stateful one."""
     log = workdir / "calls"
     with Manager(workdir, [f"d{i}" for i in range(8)]) as manager:
         world = {
@@ -226,7 +227,7 @@ def test_schemathesis_finds_nothing(workdir: Path, described: Any) -> None:
         )  # fmt: skip
         assert done.returncode == 0, done.stdout[-20000:] + done.stderr[-5000:]
         assert send(manager, "GET", objects(manager)).status == 200
-    # It proves nothing unless it got behind the first refusal everywhere.
+    # Each operation must have succeeded at least once, or the test proves nothing.
     calls = Counter(tuple(line.split()) for line in log.read_text().splitlines())
     for item in described["paths"].values():
         for method in METHODS & set(item):

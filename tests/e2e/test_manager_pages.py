@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists in pages: put together they are the list, whoever asks for what and whatever is written."""
+"""Lists in pages: joined, the pages are the list, for every caller and query, despite writes."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ TYPES = {
     "CONNECTION": ("connection", {"type": "http", "host": "h", "password": "p"}),
     "ENVIRONMENT_VARIABLE": ("environmentVariable", {"value": "v", "isSecret": True}),
 }
-# Names that another order than that of their bytes would put elsewhere.
+# Names that are sorted differently in another order than by bytes.
 LETTERS = {"CONNECTION": "aBb_", "AIRFLOW_VARIABLE": "aBb_é", "ENVIRONMENT_VARIABLE": "ABC_"}
 FIELDS = ("objectType", "objectKey", "createdAt", "updatedAt")
 Row = dict[str, Any]
 
 
 class Data:
-    """Objects of all types at all places, and the views that somebody may have of them."""
+    """Objects of all types in all places, and all possible views of them."""
 
     def __init__(self, manager: Manager, rnd: random.Random) -> None:
         self.manager, self.rnd = manager, rnd
@@ -68,7 +68,7 @@ class Data:
         return token
 
     def in_order(self, rows: list[Row], sorts: list[str]) -> list[Row]:
-        """What the API promises: each sort, then type, key, narrower scope first, id."""
+        """The order that the API promises: each sort, then type, key, narrower scope first, id."""
         columns = "type, key, scope_id, id, created_ms, updated_ms"
         kept = {row[:3]: row[3:] for row in self.database.execute(f"SELECT {columns} FROM object")}
 
@@ -76,7 +76,7 @@ class Data:
             at = row.get("sourceScopeEntityId", row["scopeEntityId"])
             object_id, created, updated = kept[row["objectType"], row["objectKey"], at]
             assert row.get("id", object_id) == object_id
-            # What is shown of times are whole seconds.
+            # Times are shown in whole seconds.
             return {**row, "id": object_id, "createdAt": created, "updatedAt": updated}
 
         by = [f"{name}:asc" for name in ("objectType", "objectKey", "scope", "id")]
@@ -112,7 +112,7 @@ class Data:
             self.ids.append((reply.body["id"], kind))
 
     def write(self) -> None:
-        """One object comes, goes or changes."""
+        """Creates, deletes or changes one object."""
         what = self.rnd.choice(["create", "delete", "update"])
         if what == "create":
             self.create()
@@ -128,7 +128,7 @@ class Data:
             assert send(self.manager, "POST", path, body, over=self.over).status in (200, 400)
 
     def read(self, view: tuple[str, str], asks: list[str], limit: int, offset: int) -> Any:
-        """The rows, how many there are in all, the ETag."""
+        """The rows, totalCount, and the ETag."""
         query = "&".join([view[1], *asks, f"limit={limit}", f"offset={offset}"])
         path = f"{objects(self.manager)}?{query.lstrip('&')}"
         reply = send(self.manager, "GET", path, token=view[0], over=self.over)
@@ -138,7 +138,8 @@ class Data:
         return page["environmentObjects"], page["totalCount"], reply.headers["etag"]
 
     def walk(self) -> Iterator[None]:
-        """One list page by page; gives way after each, when others may read or write."""
+        """Reads one list page by page, and yields after each page, so that others can read or
+        write."""
         rnd = self.rnd
         view = rnd.choice(self.views)
         sorts = [f"{field}:{rnd.choice(['asc', 'desc'])}" for field in rnd.choices(FIELDS, k=4)]
@@ -159,7 +160,7 @@ class Data:
             assert page == (expected[offset : offset + limit], total, tag), (view, asks, offset)
             if offset >= total:
                 return
-            # Now and then not the page that follows.
+            # Sometimes not the next page.
             offset += limit if rnd.random() < 0.9 else rnd.randint(1, 20)
             yield
 
@@ -188,8 +189,8 @@ def test_a_page_is_of_the_list_as_it_is_now(manager: Manager) -> None:
 
 
 def test_connd_never_mixes_pages_of_two_moments(workdir: Path, manager: Manager) -> None:
-    """The first and the last of a list are changed, in this order, while it is being read: at no moment
-    is the last one the newer."""
+    """The first and the last row of a list are changed, in this order, while it is read: the last
+    must never be newer than the first."""
     prod = manager.deployment_ids["prod"]
     keys = [f"c{i}" for i in range(10)]
     ids = [manager.create_connection(key, prod, host="h", port=1) for key in keys]
@@ -204,11 +205,11 @@ def test_connd_never_mixes_pages_of_two_moments(workdir: Path, manager: Manager)
                 manager.update(object_id, connection=typed)
 
     def small_pages(exchange: Exchange) -> None:
-        """The manager's own answers, in pages of 3 rows."""
+        """The manager's responses, in pages of 3 rows."""
         nonlocal turns
         if exchange.type == "CONNECTION" and exchange.offset == 6:
             turns += 1
-            if turns % 3:  # the third beginning is let be
+            if turns % 3:  # the third attempt succeeds
                 disturb()
         query = urllib.parse.urlencode({**exchange.query, "limit": "3"})
         wanted = ("Authorization", "If-None-Match", "Prefer")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workspaces, Deployments and tokens over the API, and who may do what."""
+"""Workspaces, Deployments and tokens over the API, and permissions."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_deployment_goes_with_its_links_but_not_the_workspace_object(manager: 
     assert gone.value.status == 404
 
 
-# --- what is said of places ---------------------------------------------------------------------
+# --- attributes of places -----------------------------------------------------------------------
 
 
 def make(manager: Manager, kind: str, **body: Any) -> Any:
@@ -153,14 +153,14 @@ def test_whether_ci_cd_is_enforced(manager: Manager) -> None:
     assert make(manager, "workspaces", name="unsaid")["cicdEnforcedDefault"] is False
     inside = {"workspaceId": workspace["id"]}
     begins = make(manager, "deployments", name="begins", **inside)
-    assert begins["isCicdEnforced"] is True  # as its Workspace has it
+    assert begins["isCicdEnforced"] is True  # as in its Workspace
     told = make(manager, "deployments", name="told", isCicdEnforced=False, **inside)
     assert told["isCicdEnforced"] is False
     path = f"/workspaces/{workspace['id']}"
     changed = post(manager, path, {"name": "said", "cicdEnforcedDefault": False}).body
     assert changed["cicdEnforcedDefault"] is False
     assert post(manager, path, {"name": "said"}).body["cicdEnforcedDefault"] is False
-    # What was made before keeps what it began with.
+    # Existing Deployments keep their setting.
     assert get(manager, f"/deployments/{begins['id']}") == begins
     path = f"/deployments/{told['id']}"
     assert post(manager, path, {"name": "told", "isCicdEnforced": True}).body["isCicdEnforced"]
@@ -186,7 +186,7 @@ def test_the_history_names_what_became_another(manager: Manager) -> None:
     assert b"plan" not in reply.raw
 
 
-# --- in which order -----------------------------------------------------------------------------
+# --- sort orders --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["workspaces", "deployments", "projects"])
@@ -255,7 +255,7 @@ def test_a_token_s_life(manager: Manager) -> None:
     assert set(made) == {
         "id", "name", "scope", "scopeEntityId", "role", "createdAt", "expiresAt", "createdBy", "token",
         "familyId", "familyEndsAt",
-        # The hosted API's shape of the same.
+        # The same in the form of the hosted API.
         "type", "description", "shortToken", "roles", "startAt", "endAt", "updatedAt", "updatedBy",
     }  # fmt: skip
     assert made["familyId"] == made["id"]
@@ -364,7 +364,7 @@ def test_nobody_hands_out_more_than_it_has(manager: Manager) -> None:
         "role": "MEMBER",
     }
     assert post(manager, "/tokens", body, owner).status in (400, 403)
-    # Nor does it see, or end, what is above it.
+    # It can neither see nor revoke tokens with more rights.
     root = send(manager, "GET", base(manager) + "/tokens/self").body["id"]
     send(manager, "GET", f"{base(manager)}/tokens/{root}", token=owner).error(404)
     send(manager, "DELETE", f"{base(manager)}/tokens/{root}", token=owner).error(404)

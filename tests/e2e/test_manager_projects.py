@@ -107,7 +107,7 @@ def test_the_view_of_a_project(manager: Manager) -> None:
         "own": "project", "both": "project", "deployed": "deployment", "linked": "over",
         "all": "workspace", "through": "workspace",
     }  # fmt: skip
-    # Normal Deployments see nothing of it, nor do lists that name no place.
+    # Other Deployments do not see it, nor do lists without a place.
     page = manager.api("GET", "?limit=100")
     assert {r["scope"] for r in page["environmentObjects"]} == {"WORKSPACE", "DEPLOYMENT"}
     assert page["totalCount"] == len(page["environmentObjects"])

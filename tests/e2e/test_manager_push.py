@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists that wait for a change: Prefer: wait=N with If-None-Match."""
+"""Held lists: Prefer: wait=N with If-None-Match."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tag_of(manager: Manager, path: str) -> str:
 
 
 class Waiting:
-    """A held call on a socket of its own."""
+    """A held request on its own socket."""
 
     def __init__(
         self, manager: Manager, path: str, tag: str, wait: str = "wait=30", token: str | None = None
@@ -55,7 +55,7 @@ class Waiting:
 def held(manager: Manager, path: str, tag: str, **more: str) -> Iterator[Waiting]:
     waiting = Waiting(manager, path, tag, **more)
     try:
-        # The manager has one loop: when it answered this, it had taken the call before.
+        # The manager has one loop: when it responds to this, it has read the earlier request.
         for _ in range(3):
             send(manager, "GET", "/v1/organizations")
         waiting.assert_held()
@@ -80,7 +80,7 @@ def test_a_change_answers_at_once(manager: Manager) -> None:
         reply = waiting.reply()
         assert reply.status == 200 and reply.headers["preference-applied"] == "wait=30"
         assert [row["objectKey"] for row in reply.body["environmentObjects"]] == ["v"]
-        # The connection goes on.
+        # The connection stays usable.
         waiting.sock.sendall(
             request_text(
                 manager, "GET", path, f"If-None-Match: {reply.headers['etag']}", "Prefer: wait=30"
@@ -98,7 +98,7 @@ def test_what_was_missed_meanwhile_is_answered_at_once(manager: Manager) -> None
     manager.create_variable("v", "1", manager.deployment_ids["prod"])
     reply = send(manager, "GET", path, headers={"If-None-Match": tag, "Prefer": "wait=30"})
     assert reply.status == 200 and reply.body["totalCount"] == 1
-    # Without a tag there is nothing to wait for; the preference is understood all the same.
+    # Without an ETag there is nothing to wait for; the preference is still applied.
     reply = send(manager, "GET", path, headers={"Prefer": "wait=30"})
     assert reply.status == 200 and reply.headers["preference-applied"] == "wait=30"
     assert "preference-applied" not in send(manager, "GET", path).headers
@@ -175,7 +175,7 @@ def test_revocation_ends_a_held_call_at_once(manager: Manager) -> None:
 
 
 def test_among_many_tokens_each_has_its_own_end(manager: Manager) -> None:
-    """One view, one change: what one token may have is no reason to give it to another."""
+    """One view, one change: a response for one token is not given to another without the right."""
     prod = manager.deployment_ids["prod"]
     path = view(manager, more="&showSecrets=true")
     tag = tag_of(manager, path)
@@ -193,7 +193,7 @@ def test_among_many_tokens_each_has_its_own_end(manager: Manager) -> None:
         assert reply.status == 200 and reply.body["totalCount"] == 1
     for one in waiting:
         one.close()
-    # The Deployment goes, and its tokens with it.
+    # Deleting the Deployment revokes its tokens.
     path = view(manager)
     waiting = [Waiting(manager, path, reply.headers["etag"], token=t["token"]) for t in tokens[2:]]
     with held(manager, path, reply.headers["etag"]) as other:
@@ -264,7 +264,7 @@ def cpu_seconds(manager: Manager) -> float:
 
 
 def test_a_thousand_waiting_clients(manager: Manager) -> None:
-    """They cost nothing while nothing happens, and one change reaches them all."""
+    """They use no CPU while nothing happens, and one change reaches all of them."""
     path = view(manager)
     tag = tag_of(manager, path)
     n = 1000
@@ -274,7 +274,7 @@ def test_a_thousand_waiting_clients(manager: Manager) -> None:
             send(manager, "GET", "/v1/organizations")
             one.assert_held()
         spent = cpu_seconds(manager)
-        time.sleep(1)  # what is measured is that time passes and nothing happens
+        time.sleep(1)  # measures that nothing happens while time passes
         assert cpu_seconds(manager) - spent <= 0.02
 
         selector = selectors.DefaultSelector()

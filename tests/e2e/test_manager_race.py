@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Updates of one object at the same time: one wins or both apply, and nothing is ever a mix."""
+"""Concurrent updates of one object: one wins or both apply; the result is never a mix."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rate limits: what comes too fast waits its turn; only a client that does not let up is refused."""
+"""Rate limits: requests that come too fast are delayed; only a client that does not slow down is
+refused."""
 
 from __future__ import annotations
 
@@ -22,13 +23,13 @@ def limited(workdir: Path) -> Iterator[Manager]:
 
 
 def burst(manager: Manager, n: int) -> list[Reply]:
-    """n requests at once, each on a connection of its own, at most as many as the test waits for."""
+    """Sends n requests at once, each on its own connection."""
     with concurrent.futures.ThreadPoolExecutor(n) as pool:
         return list(pool.map(lambda _: send(manager, "GET", objects(manager)), range(n)))
 
 
 def test_a_burst_waits_its_turn(limited: Manager) -> None:
-    time.sleep(1.2)  # what starting the server has used up comes back
+    time.sleep(1.2)  # the budget used at start becomes available again
     assert limited.program
     began, watch = time.monotonic(), Stopwatch(limited.program.pid)
     replies = burst(limited, 25)

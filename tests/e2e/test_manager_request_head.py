@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the manager reads a request, beside llhttp (in httptools) and h11. What it accepts they must
-accept too, and read as the same method, target, fields, body and end; it may refuse more. Where two
-readings are possible, a proxy in front may have the other one."""
+"""How the manager parses requests, compared with llhttp (in httptools) and h11. They must accept
+what it accepts, with the same method, target, fields, body and end; it may refuse more. Where two
+readings are possible, a proxy in front may choose the other one."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def text_of(word: str) -> bytes | None:
 
 
 def read_all(requests: list[bytes]) -> list[Ours | int | None]:
-    """What the manager makes of each: a request, the status it refuses it with, or None: not whole."""
+    """The manager's reading of each: a request, the status of a refusal, or None if incomplete."""
     assert READER, "make tests builds it"
     data = b"".join(struct.pack("<I", len(r)) + r for r in requests)
     out = subprocess.run([READER], input=data, check=True, capture_output=True).stdout.decode()
@@ -101,14 +101,15 @@ class Collector:
 def llhttp(request: bytes) -> Read:
     seen = Collector()
     parser = seen.parser
-    with contextlib.suppress(httptools.HttpParserUpgrade):  # what follows is what Upgrade names
+    # what follows is in the protocol of Upgrade
+    with contextlib.suppress(httptools.HttpParserUpgrade):
         parser.feed_data(request)
     assert seen.whole, "not whole"
     return Read(parser.get_method(), seen.url, seen.fields, seen.body, seen.keep_alive)
 
 
 def python(request: bytes) -> tuple[Read, bytes]:
-    """And what is behind it."""
+    """And the bytes after it."""
     conn = h11.Connection(h11.SERVER)
     conn.receive_data(request)
     head: Any = conn.next_event()
@@ -127,7 +128,7 @@ def python(request: bytes) -> tuple[Read, bytes]:
 
 
 def target_of(read: Ours, sent: bytes) -> bytes:
-    """The target in the form in which it was sent, made of what was read of it."""
+    """The target as it was sent, rebuilt from its parsed form."""
     ours = read.path + (b"" if read.query is None else b"?" + read.query)
     if sent.startswith(b"/"):
         return ours
@@ -144,7 +145,7 @@ def compare_with_llhttp(request: bytes, ours: Ours) -> None:
     assert target_of(ours, theirs.target) == theirs.target
     assert theirs.fields == ours.fields
     upgrades = any(name.lower() == b"upgrade" for name, _ in ours.fields)
-    if not upgrades:  # to llhttp what follows is not HTTP then
+    if not upgrades:  # llhttp then takes what follows as another protocol
         assert theirs.body == ours.body
     assert theirs.keep_alive or not ours.keep_alive
 
@@ -162,11 +163,11 @@ def compare_with_h11(request: bytes, ours: Ours) -> None:
 def compare(request: bytes, ours: Ours) -> None:
     if ours.method in KNOWN:  # llhttp has a list of them, and knows no others
         compare_with_llhttp(request, ours)
-    if not request.startswith(b"\r\n"):  # h11 does not take that, as RFC 9112 advises to
+    if not request.startswith(b"\r\n"):  # h11 does not accept that, although RFC 9112 advises it
         compare_with_h11(request, ours)
 
 
-# --- requests, drawn ----------------------------------------------------------------------------
+# --- random requests ----------------------------------------------------------------------------
 
 KNOWN = (b"GET", b"POST", b"DELETE", b"HEAD", b"PATCH", b"PUT", b"OPTIONS")
 METHODS = [
@@ -222,7 +223,7 @@ def a_request(draw: random.Random) -> bytes:
     text = b"".join(line + end() for line in lines) + end() + draw.choice(BODIES)
     if draw.random() < 0.05:
         text = b"\r\n" + text
-    if draw.random() < 0.3:  # and one byte is another, missing or there twice
+    if draw.random() < 0.3:  # and one byte is changed, missing or doubled
         at = draw.randrange(len(text))
         middle = draw.choice(
             [b"", bytes([draw.randrange(256)]), text[at : at + 1] * 2, b" ", b"\r\n"]

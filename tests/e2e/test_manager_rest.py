@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is on the disk: no value and no token in any copy of it, nothing that still opens with a key of before,
-nothing that can be put where something else was; and another key under a manager that is busy."""
+"""Data at rest: no copy of the files contains a value or token; nothing opens with an old key;
+sealed values cannot be moved to another place; and a key rotation under a busy manager."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def made(workdir: Path) -> Iterator[Manager]:
 
 
 def content(directory: Path) -> bytes:
-    """Of all files but sockets and keys."""
+    """The contents of all files except sockets and keys."""
     files = [p for p in sorted(directory.iterdir()) if p.is_file() and ".key" not in p.name]
     assert files
     return b"\0".join(p.read_bytes() for p in files)
 
 
 def spellings(token: str) -> list[bytes]:
-    """What a token could be used or rebuilt from."""
+    """The forms from which a token could be used or rebuilt."""
     head, payload, signature = token.split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     jti = claims["jti"]
@@ -103,7 +103,8 @@ def test_no_copy_reveals_a_value_or_a_token_whatever_was_done(made: Manager) -> 
 
 
 def test_a_key_of_before_opens_nothing_that_is_left(made: Manager) -> None:
-    """Its id is in each envelope: none is left in the database, its free pages or its log."""
+    """Each envelope has the id of its key: the old id must not be in the database, its free pages
+    or log."""
     made.serve()
     data = ["--data", str(made.data)]
     for i in range(40):
@@ -121,7 +122,7 @@ def test_a_key_of_before_opens_nothing_that_is_left(made: Manager) -> None:
 
 
 def swap(database: Path, table: str, column: str, rows: list[Any]) -> None:
-    """Each of the two rows gets what is sealed in the other."""
+    """Swaps the sealed values of two rows."""
     with closing(sqlite3.connect(database, isolation_level=None)) as db:
         one, two = (
             db.execute(f"SELECT sealed FROM {table} WHERE {column} = ?", (row,)).fetchone()[0]
@@ -182,7 +183,7 @@ def test_what_is_moved_to_another_place_is_refused(made: Manager) -> None:
         swap(database, table, column, rows)
         made.serve()
         assert send(made, "GET", f"{objects(made)}{path}").status == 200
-    # Nor to another time: what was in this very place before is not what is there now.
+    # Nor to another time: an older value of the same place is refused, too.
     with closing(sqlite3.connect(database, isolation_level=None)) as db:
         now, was = (
             db.execute(

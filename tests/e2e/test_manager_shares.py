@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One caller's use is not another's outage: connections, held requests, open lists and buffered bytes
-have a share per caller. While one misbehaves none of the others is refused, and they are about as fast."""
+"""Shares: each caller has a share of connections, held requests, open lists and buffered bytes.
+While one caller misbehaves, none of the others is refused, and they are about as fast as before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from connd_testing import PATIENCE, SANITIZED, Manager, eventually, limited_files
 from manager_http import dial, objects, read_reply, read_to_end, request_text, send
 
-# Under sanitizers a smaller room, so that it is as full.
+# Smaller limits under sanitizers, so that they are reached as well.
 FILES = 768 if SANITIZED else 4096 + 256
 HELD = 700 if SANITIZED else 5000
 SIDECARS = 4
@@ -24,7 +24,7 @@ SAMPLES = 60
 
 
 def few_files() -> None:
-    """So many connections the manager takes are what its files allow, less a reserve."""
+    """The limit of descriptors with which the manager accepts this many connections."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
 
 
@@ -58,16 +58,16 @@ def as_token(manager: Manager, text: bytes, own: str) -> bytes:
 
 
 class Others:
-    """The OWNER and some sidecars, who go on asking: their requests as they come, each on a new
-    connection, and how long each took."""
+    """The OWNER and some sidecars, which continue to send requests, each on a new connection, and
+    measure their duration."""
 
     def __init__(self, manager: Manager) -> None:
         self.manager = manager
         self.tokens = [manager.token, *(token(manager, f"sidecar {i}") for i in range(SIDECARS))]
-        self.sample()  # each has shown its token once
+        self.sample()  # each has used its token once
 
     def sample(self) -> float:
-        """The 99th of a hundred, in seconds; asserts that none is refused."""
+        """The 99th percentile of a hundred requests, in seconds. Asserts that none is refused."""
         took = []
         for i in range(SAMPLES):
             own = self.tokens[i % len(self.tokens)]
@@ -88,7 +88,7 @@ class Others:
 
 @contextlib.contextmanager
 def going_on(work: Callable[[], None]) -> Iterator[None]:
-    """work() again and again in a thread."""
+    """Calls work() again and again in a thread."""
     ending = threading.Event()
 
     def run() -> None:
@@ -147,13 +147,13 @@ def test_held_requests_of_one_member_leave_the_others_served(crowded: Manager) -
             with contextlib.suppress(OSError):
                 attack()
         others.assert_served_while(attack)
-        # Those that gave way got a 503, never by a 304 before its time.
+        # Those that were closed got a 503, never an early 304.
         replies = [read_reply(s) for s in held if has_data(s)]
         assert len(replies) > HELD // 20
         for reply in replies:
             reply.error(503, "Retry-After")
             assert 1 <= int(reply.headers["retry-after"]) <= 5
-        # The one who was there before and has little is held still.
+        # An earlier request of a caller with few of them is still held.
         sidecar.setblocking(False)
         with pytest.raises(BlockingIOError):
             sidecar.recv(1)
@@ -187,7 +187,7 @@ def fill(manager: Manager, rows: int = 8) -> None:
 
 
 def slow_list(manager: Manager, own: str) -> socket.socket:
-    """A list whose client has read its first bytes, and reads no more."""
+    """A list whose client reads the first bytes and then stops."""
     s = socket.socket()
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     s.settimeout(PATIENCE)
@@ -224,7 +224,7 @@ def test_a_list_ends_when_its_token_is_revoked(manager: Manager) -> None:
     text = read_to_end(leaver)
     assert len(text) < 4_000_000 and not text.endswith(
         b"0\r\n\r\n"
-    )  # it can be told from a whole one
+    )  # it cannot be taken for a complete list
     assert b"totalCount" not in text
     while not text.endswith(b"\r\n0\r\n\r\n"):
         piece = stayer.recv(1 << 20)
@@ -275,7 +275,7 @@ def test_bodies_of_one_member_leave_the_others_served(manager: Manager) -> None:
         for _ in range(60):
             attack()
         others.assert_served_while(attack)
-        # A small change of another one gets through as well.
+        # A small write of another caller succeeds, too.
         manager.create_variable("small", "1")
     eventually(lambda: "request bytes" in gave_way(manager), "a line about it")
 
@@ -289,8 +289,8 @@ def rss_kib(manager: Manager, name: str = "VmRSS") -> int:
 @pytest.mark.skipif(SANITIZED, reason="a sanitizer's own memory is not the manager's")
 @pytest.mark.timeout(300)
 def test_bodies_cost_no_more_than_their_room_and_are_given_back(manager: Manager) -> None:
-    """Three thousand connections with bodies of a megabyte: without a token none is read; with one, 32
-    MiB of them in all."""
+    """Three thousand connections with bodies of a megabyte: without a token none is read; with one,
+    at most 32 MiB of them together."""
     member = token(manager, "hostile")
     head = request_text(manager, "POST", objects(manager), "Content-Length: 1000000")
     body = b"x" * 900_000
@@ -311,7 +311,7 @@ def test_bodies_cost_no_more_than_their_room_and_are_given_back(manager: Manager
 
 
 def test_the_room_is_what_the_files_allow(workdir: Path) -> None:
-    """More clients than descriptors: the kernel's queue waits, nobody is lost."""
+    """With more clients than descriptors, the others wait in the kernel's queue; none is lost."""
     manager = Manager(workdir)
     manager.launch("--listen", f"127.0.0.1:{manager.port}", preexec_fn=fewer_files)
     with contextlib.ExitStack() as stack:

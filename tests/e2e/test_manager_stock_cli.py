@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whole days of the vendor's CLI, played by what it sends and how it reads answers.
+"""Typical sessions of the vendor's CLI, by a model of its requests and of how it reads responses.
 
-A model of the client: the calls each command makes, what it echoes of the object it has read, what it believes of an
-answer. `/v1` is its release 1.43 and later; before that, `env` was at `/v1alpha1`, the rest at `/platform/v1beta1`,
-and an update echoed nothing.
+The model has the requests of each command, which parts of an object it sends back in an update, and
+which parts of a response it needs. `/v1` is its release 1.43 and later. Before that, `env` was at
+`/v1alpha1`, the rest at `/platform/v1beta1`, and an update sent nothing back.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ REGISTERED = {"HS256", "HS384", "HS512", "RS256", "ES256", "PS256", "EdDSA", "no
 
 
 class CliError(AssertionError):
-    """What it prints, alone, before it ends with 1."""
+    """The message that it prints before it exits with 1."""
 
 
 def parse_token(text: str) -> Any:
-    """As it looks at ASTRO_API_TOKEN before anything is sent; the signature is not its business."""
+    """Parses ASTRO_API_TOKEN before the first request. The CLI does not check the signature."""
     head, claims, _ = text.split(".")
 
     def part(encoded: str) -> Any:
@@ -52,7 +52,7 @@ def parse_token(text: str) -> Any:
     found = part(claims)
     assert isinstance(found["permissions"], list) and found["permissions"]
     for permission in found["permissions"]:
-        kind, identifier = permission.split(":")  # one without is a crash
+        kind, identifier = permission.split(":")  # the CLI crashes without it
         assert kind and identifier
     for name in ("iat", "exp"):
         assert isinstance(found.get(name, 0), int | float)
@@ -77,7 +77,7 @@ class Cli:
         return reply
 
     def env(self, method: str, path: str = "", body: Any = None) -> Any:
-        """A call of `astro env`: to what organization, login() has found out."""
+        """A request of `astro env`, to the organization that login() found."""
         base = "/v1alpha1" if self.old else "/v1"
         reply = self.call(
             method, f"/organizations/{self.organization}/environment-objects{path}", body, base
@@ -88,7 +88,7 @@ class Cli:
         return reply.body
 
     def login(self) -> Cli:
-        """What every command begins with when there is ASTRO_API_TOKEN."""
+        """The start of every command when ASTRO_API_TOKEN is set."""
         claims = parse_token(self.token or self.manager.token)
         rights = dict(permission.split(":") for permission in claims["permissions"])
         self.workspace = rights.get("workspaceId", "")
@@ -146,7 +146,7 @@ class Cli:
         return identifier
 
     def echo(self, body: dict[str, Any], current: Any) -> None:
-        """What an update must say again, or lose; overrides only of environment variables."""
+        """What an update must send back, or lose; overrides only of environment variables."""
         if "autoLinkDeployments" not in body and "autoLinkDeployments" in current:
             body["autoLinkDeployments"] = current["autoLinkDeployments"]
         body["links"] = [self.echo_link(link) for link in current.get("links") or ()]
@@ -168,7 +168,7 @@ class Cli:
     ) -> Any:
         current = self.get(what, scope, kind)
         if kind == "CONNECTION":
-            typed.setdefault("password", "")  # off a terminal there is nobody to ask
+            typed.setdefault("password", "")  # without a terminal there is no prompt
         body: dict[str, Any] = {MEMBER[kind]: typed}
         if auto_link is not None:
             body["autoLinkDeployments"] = auto_link
@@ -231,7 +231,8 @@ class Cli:
     # --- `astro dev start` ------------------------------------------------------------------
 
     def start(self, scope: str) -> dict[str, dict[str, Any]]:
-        """The connections it would make, as Airflow's API wants them; the last of a key wins."""
+        """The connections it would create, in the form of Airflow's API; the last one of a key
+        wins."""
         made = {}
         for row in self.list(scope, "CONNECTION", secrets=True):
             told = {n: v for n, v in row["connection"].items() if v not in ("", 0)}
@@ -285,7 +286,7 @@ def test_every_token_parses_and_finds_its_organization(manager: Manager, scope: 
         "--scope-id", ids[scope], "--role", "OPERATOR", "--expires-in", "3600",
     )["token"]  # fmt: skip
     cli = Cli(manager, token=token).login()
-    assert cli.workspace == manager.workspace  # what commands take when none is named
+    assert cli.workspace == manager.workspace  # the default of commands
     key = "workspaceId" if scope == "organization" else f"{scope}Id"
     place = f"{key}={manager.workspace if scope == 'organization' else ids[scope]}"
     cli.create(place, "ENVIRONMENT_VARIABLE", "V", value="x")
@@ -293,7 +294,8 @@ def test_every_token_parses_and_finds_its_organization(manager: Manager, scope: 
 
 
 def test_a_bad_token_is_told_at_the_path_without_an_organization(manager: Manager) -> None:
-    """It hides the refusal of its first call, and asks on without the id that this would have told."""
+    """The CLI hides the refusal of its first request, and continues without the organization's
+    id."""
     cli = Cli(manager, token="e30.e30.e30")
     for _ in range(2):
         with pytest.raises(CliError, match="token"):
@@ -302,7 +304,7 @@ def test_a_bad_token_is_told_at_the_path_without_an_organization(manager: Manage
 
 
 def test_organization_workspace_and_deployment_tables(cli: Cli, manager: Manager) -> None:
-    """What their columns are made of is there: a missing one ends it."""
+    """All members for the columns are present; the CLI crashes on a missing one."""
     base = "/platform/v1beta1" if cli.old else "/v1"
     path = f"/organizations/{manager.organization}"
     cli.call("GET", path, base=base)
@@ -324,11 +326,12 @@ def test_organization_workspace_and_deployment_tables(cli: Cli, manager: Manager
         assert isinstance(row["isDagDeployEnabled"], bool) and isinstance(
             row["isCicdEnforced"], bool
         )
-        assert row["type"] == "STANDARD"  # any other has a cluster with a name
+        assert row["type"] == "STANDARD"  # all others have a cluster with a name
 
 
 def test_workspace_create_and_update(cli: Cli, manager: Manager) -> None:
-    """`astro workspace create|update --description --enforce-cicd`: an update sends the whole Workspace."""
+    """`astro workspace create|update --description --enforce-cicd`: an update sends the whole
+    Workspace."""
     base = "/platform/v1beta1" if cli.old else "/v1"
     path = f"/organizations/{manager.organization}/workspaces"
 
@@ -366,7 +369,7 @@ def test_it_finds_the_description_of_the_api(manager: Manager) -> None:
         assert reply.status == 200 and b"operationId: ListEnvironmentObjects" in reply.raw
 
 
-# --- days ---------------------------------------------------------------------------------------
+# --- sessions ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("place", ["workspace", "deployment"])
@@ -391,7 +394,7 @@ def test_a_day_with_connections(cli: Cli, manager: Manager, prod: str, place: st
         assert started == {}
         cli.update(made, scope, "CONNECTION", type="postgres", host="db2", auto_link=True)
         started = cli.start(f"deploymentId={prod}")
-    # What was not said is gone, but for the password and what extra held.
+    # Fields that were not sent are cleared, except the password and members of extra.
     assert started == {
         "warehouse": {
             "type": "postgres", "host": "db2", "password": "hunter2",
@@ -458,10 +461,11 @@ def test_a_day_with_links(new_cli: Cli, workspace: str, prod: str, dev: str, sec
         return values(cli.list(scope, "ENVIRONMENT_VARIABLE", secrets=True))
 
     assert seen(prod) == {"V": "prod's"} and seen(dev) == {"V": "ws"}
-    # A value's update says the links again, with overrides as they were told; those of secrets were not.
+    # An update of a value sends the links back, with overrides as read; those of secrets were not
+    # shown.
     cli.update("V", workspace, "ENVIRONMENT_VARIABLE", value="ws 2")
     assert seen(prod) == {"V": "prod's"} and seen(dev) == {"V": "ws 2"}
-    # Linked again without a value: the override stays. To be rid of it, the link is made anew.
+    # Linked again without a value: the override stays. To remove it, the link is deleted and added.
     cli.link("V", workspace, prod)
     assert seen(prod) == {"V": "prod's"}
     cli.link("V", workspace, dev, "dev's")
@@ -470,14 +474,14 @@ def test_a_day_with_links(new_cli: Cli, workspace: str, prod: str, dev: str, sec
     assert seen(prod) == {} and seen(dev) == {"V": "dev's"}
     cli.link("V", workspace, prod)
     assert seen(prod) == {"V": "ws 2"}
-    # To all Deployments, but for one.
+    # To all Deployments except one.
     cli.unlink("V", workspace, prod)
     cli.update("V", workspace, "ENVIRONMENT_VARIABLE", value="ws 3", auto_link=True)
     assert seen(prod) == {"V": "ws 3"} and seen(dev) == {"V": "dev's"}
     cli.exclude("V", workspace, prod)
     cli.exclude("V", workspace, prod)
     assert seen(prod) == {}
-    cli.link("V", workspace, dev, "dev's 2")  # the exclusion and the flag are said again
+    cli.link("V", workspace, dev, "dev's 2")  # the exclusion and the flag are sent back
     assert seen(prod) == {} and seen(dev) == {"V": "dev's 2"}
     cli.unexclude("V", workspace, prod)
     assert seen(prod) == {"V": "ws 3"}
@@ -487,7 +491,7 @@ def test_a_day_with_links(new_cli: Cli, workspace: str, prod: str, dev: str, sec
 def test_an_update_keeps_overrides_that_it_does_not_know_to_say(
     new_cli: Cli, manager: Manager, workspace: str, prod: str
 ) -> None:
-    """Links of the other types are said again without overrides."""
+    """Links of the other types are sent back without overrides."""
     for kind, typed, override, change in (
         ("CONNECTION", {"type": "postgres", "host": "h"},
          {"host": "o", "password": "hunter2", "extra": {"k": "v"}},
@@ -508,7 +512,7 @@ def test_an_update_keeps_overrides_that_it_does_not_know_to_say(
 
 
 def test_before_1_43_an_update_loses_links(manager: Manager, workspace: str, prod: str) -> None:
-    """It says nothing of them, which means none: what the later releases say again for."""
+    """Without links in the update, all are removed; later releases therefore send them back."""
     old, new = Cli(manager, old=True).login(), Cli(manager).login()
     new.create(workspace, "ENVIRONMENT_VARIABLE", "V", value="a", auto_link=True)
     new.link("V", workspace, prod)
@@ -525,7 +529,7 @@ def test_lists_of_more_than_a_page(new_cli: Cli, manager: Manager, workspace: st
 
 
 def test_an_id_is_told_from_a_key_by_its_shape(new_cli: Cli, workspace: str) -> None:
-    """Every id that we make must look like one."""
+    """Every id of ours must have the form that the CLI expects."""
     for n in range(40):
         identifier = new_cli.create(workspace, "AIRFLOW_VARIABLE", f"k{n}", value="v")
         assert new_cli.get(identifier, workspace, "AIRFLOW_VARIABLE")["objectKey"] == f"k{n}"
@@ -545,7 +549,7 @@ def test_it_knows_the_organization_s_refusal(
         cli.start(workspace)
     text = str(refused.value).lower()
     assert "showsecrets" in text and "organization" in text and "not allowed" in text
-    # It changes and lists as before: it asks for no secrets to do that.
+    # Changes and lists work as before: they do not request secrets.
     cli.update("c", workspace, "CONNECTION", type="postgres", host="h")
     (row,) = cli.list(workspace, "CONNECTION")
     assert set(row["setFields"]) == {"type", "host", "password"}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A day of work with a client of the hosted API that others wrote: its generated Python package.
+"""A session with a client of the hosted API by others: its generated Python package.
 
-It is strict where it matters: a member that it must have and does not find, or a null, ends it.
+The client is strict: it fails on a missing required member, and on null.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def manager(workdir: Path) -> Iterator[Manager]:
 
 @pytest.fixture(params=["/v1", "/platform/v1beta1"])
 def client(manager: Manager, request: pytest.FixtureRequest) -> AuthenticatedClient:
-    """It was made for v1beta1, and its authors' examples name that address."""
+    """The client was made for v1beta1, and the examples of its authors use that address."""
     return AuthenticatedClient(
         base_url=manager.url + request.param, token=manager.token, raise_on_unexpected_status=True
     )
@@ -199,7 +199,7 @@ def test_variables_and_metrics_exports(client: AuthenticatedClient, manager: Man
 
 
 def test_v1beta1_lists_no_type_that_it_does_not_have(manager: Manager) -> None:
-    """The client ends on ENVIRONMENT_VARIABLE, which it has not heard of."""
+    """The client fails on ENVIRONMENT_VARIABLE, which it does not know."""
     manager.create_variable("region", "eu")
     manager.api("POST", "", {
         "objectKey": "REGION", "objectType": "ENVIRONMENT_VARIABLE", "scope": "WORKSPACE",
@@ -307,7 +307,7 @@ def test_it_reads_deployments(client: AuthenticatedClient, manager: Manager) -> 
         assert isinstance(got, models.Deployment)
         assert got == listed
         assert (got.workspace_id, got.workspace_name) == (manager.workspace, "Analytics")
-        # What is not known is said to be unknown, or is empty.
+        # Unknown values are stated as unknown, or are empty.
         assert got.status is models.DeploymentStatus.UNKNOWN
         assert got.astro_runtime_version == got.airflow_version == got.web_server_url == ""
         assert got.executor is models.DeploymentExecutor.CELERY

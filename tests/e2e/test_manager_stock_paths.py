@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What else stock clients ask for: a Deployment's members, and paths that are not served."""
+"""Further requests of stock clients: members of a Deployment, and paths that are not served."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from manager_http import send
 
 
 def test_a_deployment_has_what_inspecting_it_needs(manager: Manager) -> None:
-    """The CLI ends on a nil pointer when one of these is absent."""
+    """The CLI crashes with a nil pointer if one of these is absent."""
     path = f"/v1/organizations/{manager.organization}/deployments"
     one = send(manager, "GET", f"{path}/{manager.deployment_ids['prod']}").body
     for name in (
@@ -42,13 +42,13 @@ def test_a_path_that_is_not_served_says_so(
         body = {} if method == "POST" else None
         reply = send(manager, method, f"{base}/organizations/{manager.organization}/{where}", body)
         reply.error(404, "connd-manager", words)
-    # Without a good token it says no more than any other path.
+    # Without a valid token it responds like any other path.
     where = f"{base}/organizations/{manager.organization}/{where}"
     send(manager, "GET", where, token="x").error(401)
 
 
 def test_the_identity_api_is_served_at_its_own_address_too(manager: Manager) -> None:
-    """The Terraform provider asks for tokens there."""
+    """The Terraform provider requests tokens there."""
     path = f"/organizations/{manager.organization}/tokens"
     here, there = (send(manager, "GET", base + path).body for base in ("/v1", "/iam/v1beta1"))
     assert [one["id"] for one in here["tokens"]] == [one["id"] for one in there["tokens"]]

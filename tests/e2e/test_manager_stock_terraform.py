@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whole days of the vendor's Terraform provider, played by the model of it (stock_terraform)."""
+"""Typical sessions of the vendor's Terraform provider, by its model (stock_terraform)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def config_of(manager: Manager, kind: str, scope: str, **more: Any) -> Config:
     }  # fmt: skip
 
 
-# --- days ---------------------------------------------------------------------------------------
+# --- sessions ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("scope", ["WORKSPACE", "DEPLOYMENT"])
@@ -118,7 +118,8 @@ def test_create_plan_update_import_destroy(
 def test_the_least_that_can_be_configured(
     terraform: Terraform, manager: Manager, kind: str, scope: str
 ) -> None:
-    """Everything unset is sent as "" or false, at DEPLOYMENT scope too, and comes back so."""
+    """Everything unset is sent as "" or false, at DEPLOYMENT scope too, and is returned the
+    same."""
     least = ("type", "value", "endpoint", "exporterType")
     config = config_of(manager, kind, scope)
     config = {n: v for n, v in config.items() if n in IDENTITY or n in least}
@@ -154,7 +155,7 @@ OVERRIDE: dict[str, list[dict[str, Any]]] = {
         {},
     ],
     "AIRFLOW_VARIABLE": [{"value": "o"}, {"value": ""}],
-    "ENVIRONMENT_VARIABLE": [{"value": "o"}, {"value": "p"}],  # a secret one
+    "ENVIRONMENT_VARIABLE": [{"value": "o"}, {"value": "p"}],  # a secret variable
     "METRICS_EXPORT": [
         {"endpoint": "o", "authType": "AUTH_TOKEN"},
         {"basicToken": "hunter3", "password": "hunter4"},
@@ -170,7 +171,7 @@ OVERRIDE: dict[str, list[dict[str, Any]]] = {
 def test_links_and_overrides_come_and_go(
     terraform: Terraform, manager: Manager, prod: str, dev: str, kind: str
 ) -> None:
-    """Created with, changed, taken away and given again: no plan after an apply has anything to say."""
+    """Created with, changed, removed and added again: each plan after an apply is empty."""
     for first in OVERRIDE[kind]:
         config = config_of(
             manager, kind, "WORKSPACE", links=[{"scopeEntityId": prod, "overrides": first}]
@@ -190,7 +191,7 @@ def test_links_and_overrides_come_and_go(
                 expected["password"] = seen_by(manager, prod, "key")["password"]
             got = seen_by(manager, prod, "key")
             if overrides is None:
-                assert got == own  # secret ones are gone too
+                assert got == own  # secret ones are cleared, too
             for name in overrides or {}:
                 if name not in ("headers", "labels"):
                     assert got[name] == expected[name]
@@ -200,7 +201,7 @@ def test_links_and_overrides_come_and_go(
 def test_overrides_without_a_configured_object_are_cleared(
     terraform: Terraform, manager: Manager, prod: str
 ) -> None:
-    """`overrides` leaves the configuration: kept ones would be an inconsistent result."""
+    """`overrides` is removed from the configuration: kept ones would be an inconsistent result."""
     link = {"scopeEntityId": prod, "overrides": {"host": "o", "password": "hunter3"}}
     config = config_of(manager, "CONNECTION", "WORKSPACE", links=[link])
     terraform.apply(config)
@@ -228,7 +229,8 @@ def test_auto_link_and_exclusions(
 def test_links_that_others_made_are_seen_and_taken_away(
     terraform: Terraform, manager: Manager, prod: str
 ) -> None:
-    """Without links in its configuration it reads them quietly, and its next update has none."""
+    """Without links in the configuration the provider reads them silently, and removes them in its
+    next update."""
     config = config_of(manager, "AIRFLOW_VARIABLE", "WORKSPACE")
     terraform.apply(config)
     link = {"scope": "DEPLOYMENT", "scopeEntityId": prod}
@@ -273,14 +275,15 @@ def test_a_secret_stays_when_an_imported_object_is_applied_without_it(
 
 
 def test_a_workspace_does_not_drift(terraform: Terraform) -> None:
-    """`astro_workspace`: all three attributes are required, all are sent, and all must come back."""
+    """`astro_workspace`: all three attributes are required, all are sent, and all must be
+    returned."""
     path = f"{terraform.base}/organizations/{terraform.manager.organization}/workspaces"
 
     def call(method: str, below: str = "", body: Any = None) -> State:
         answer = terraform.good(
             send(terraform.manager, method, path + below, body, headers=HEADERS)
         )
-        described = {"description": "", **answer}  # absent is "" to the provider
+        described = {"description": "", **answer}  # the provider reads absent as ""
         names = ("id", "name", "description", "cicdEnforcedDefault")
         return {name: described[name] for name in names}
 
@@ -300,7 +303,7 @@ def test_a_workspace_does_not_drift(terraform: Terraform) -> None:
 def test_an_auth_type_that_the_catalogue_does_not_know_is_accepted(
     terraform: Terraform, manager: Manager
 ) -> None:
-    """The provider's published example names one, and two of its acceptance tests do."""
+    """The provider's published example and two of its acceptance tests use one."""
     config = config_of(manager, "CONNECTION", "WORKSPACE", authTypeId="snowflake-password")
     terraform.apply(config)
     assert terraform.state["authTypeId"] == "snowflake-password"
@@ -324,7 +327,8 @@ def test_a_refusal_is_told_with_its_field_and_leaves_nothing(
 def test_data_sources_list_everything_or_by_one_filter(
     terraform: Terraform, manager: Manager, prod: str
 ) -> None:
-    """`astro_environment_objects`: by Workspace alone every type, by key alone every place; pages as they come."""
+    """`astro_environment_objects`: by Workspace alone, all types; by key alone, all places; page by
+    page."""
     kinds = [k for k in TYPED if not (k == "ENVIRONMENT_VARIABLE" and "v1beta1" in terraform.base)]
     for kind in kinds:
         one = Terraform(manager, terraform.base)
@@ -352,7 +356,7 @@ def test_data_sources_list_everything_or_by_one_filter(
 
 @pytest.fixture
 def limited(workdir: Path) -> Iterator[Manager]:
-    """With the limits that the hosted API documents for one token."""
+    """A manager with the limits that the hosted API documents for one token."""
     manager = Manager(workdir)
     manager.serve("--rate-get", "25/s", "--rate-post", "10/s")
     yield manager
@@ -360,7 +364,8 @@ def limited(workdir: Path) -> Iterator[Manager]:
 
 
 def test_a_plan_of_many_is_delayed_and_never_refused(limited: Manager) -> None:
-    """Ten at once, every object read on each plan: two plans within the second are more than the limit."""
+    """Ten requests at once, reading every object on each plan: two plans within a second exceed the
+    limit."""
 
     def create(n: int) -> Terraform:
         terraform = Terraform(limited)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tokens as the hosted API's clients create, list and read them, at the path that is ours too."""
+"""Tokens as clients of the hosted API create, list and read them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def tokens(manager: Manager, method: str, below: str = "", body: Any = None, **h
 
 
 def printed(token: Any) -> list[str]:
-    """The row that the CLI prints; it ends on a member that is missing or null."""
+    """The row that the CLI prints; it fails on a member that is missing or null."""
     role = next(one["role"] for one in token["roles"])
     return [
         token["id"], token["name"], token["description"], token["type"], role,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stock clients write, as they send it: a create of four members, a free auth type, an update
-that echoes what was read, names that are misspelt. And whatever they write, a secret stays one.
+"""Writes in the form that stock clients send: a create with four members, a free auth type, an
+update that sends back what was read, misspelt names. Whatever they write, a secret stays secret.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from connd_testing import CONNCTL, PATIENCE, Connd, Manager, VarlinkError, event
 from manager_http import objects, send
 
 GENERIC = "cauthgeneric0000000000000"
-AWS_KEY = "cauthawsaccesskey00000000"  # calls region_name and role_arn plain
+AWS_KEY = "cauthawsaccesskey00000000"  # says that region_name and role_arn are not secret
 VALUES = {
     "CONNECTION": ("connection", {"type": "postgres", "host": "db"}),
     "AIRFLOW_VARIABLE": ("airflowVariable", {"value": "v", "isSecret": True}),
@@ -24,7 +24,7 @@ HIDDEN = {"value": "", "isSecret": True}
 
 
 def create(manager: Manager, kind: str, key: str, **more: Any) -> str:
-    """With the four members of the API reference's example, and what is given."""
+    """Creates an object with the four members of the API reference's example, and those given."""
     body = {
         "objectKey": key, "objectType": kind, "scope": "WORKSPACE",
         "scopeEntityId": manager.workspace, **more,
@@ -59,7 +59,7 @@ def test_four_members_create_an_object_that_an_update_gives_its_value(
     ):
         assert row["objectType"] == kind and row["setFields"] == []
         assert not {name for name, _ in VALUES.values()} & set(row)
-    # Without the typed body there is still nothing to store; with it, it is read like a create.
+    # Without a typed body there is nothing to store; with one, it is read like a create.
     send(manager, "POST", f"{objects(manager)}/{object_id}", {"description": "x"}).field_error(
         member
     )
@@ -91,7 +91,7 @@ def test_an_object_without_a_value_has_nothing_to_override(manager: Manager) -> 
 
 
 def test_its_life_goes_on_without_a_value(manager: Manager) -> None:
-    """Promoted, deleted and restored, and gone back to from a later version."""
+    """It can be promoted, deleted and restored, also from a later version."""
     body = {
         "objectKey": "k", "objectType": "CONNECTION", "scope": "DEPLOYMENT",
         "scopeEntityId": manager.deployment_ids["prod"],
@@ -149,7 +149,7 @@ def test_connd_answers_invalid_until_it_has_a_value(manager: Manager, connd: Con
 
 
 def test_an_auth_type_of_nobody_is_kept_and_given_back(manager: Manager) -> None:
-    """The provider's published example uses this one."""
+    """The provider's published example uses this auth type."""
     object_id = manager.create_connection(
         "s", type="snowflake", authTypeId="snowflake-password", extra={"account": "a"}
     )
@@ -158,7 +158,7 @@ def test_an_auth_type_of_nobody_is_kept_and_given_back(manager: Manager) -> None
     assert "connectionAuthType" not in got["connection"]
     assert got["connection"]["extra"] == {"account": ""}
     assert got["setFields"] == ["type", "extra.account"]
-    # Round trip: what was read is what is sent.
+    # Round trip: send back what was read.
     again = manager.update(object_id, connection=got["connection"])
     assert again["connection"] == got["connection"]
     assert one(manager, "s")["connection"]["extra"] == {"account": "a"}
@@ -173,7 +173,7 @@ def test_an_auth_type_of_the_catalogue_makes_the_round_trip_by_its_id(manager: M
     assert again["connectionAuthType"] == got["connectionAuthType"]
 
 
-# --- once secret, secret ------------------------------------------------------------------------
+# --- a secret stays secret ----------------------------------------------------------------------
 
 
 def test_another_auth_type_shows_nothing_that_was_secret(manager: Manager) -> None:
@@ -183,7 +183,7 @@ def test_another_auth_type_shows_nothing_that_was_secret(manager: Manager) -> No
         "a", type="aws", extra=secret,
         links=[link(prod, connection={"extra": secret}), link(dev)],
     )  # fmt: skip
-    # As an OPERATOR who may not read secrets would do it: a type, and nothing else.
+    # As an OPERATOR without the right to read secrets would do it: only a new auth type.
     got = manager.update(
         object_id, connection={"type": "aws", "authTypeId": AWS_KEY}, links=[link(prod), link(dev)]
     )
@@ -193,7 +193,7 @@ def test_another_auth_type_shows_nothing_that_was_secret(manager: Manager) -> No
         assert "hunter" not in str(row)
     assert got["links"][0]["connectionOverrides"] == {}
     assert one(manager, "a")["connection"]["extra"] == secret
-    # A new value is as the auth type says; so is a member's that was never secret.
+    # For new values the auth type decides, and for members that were never secret.
     extra = {"role_arn": "arn", "region_name": ""}
     got = manager.update(
         object_id, connection={"type": "aws", "authTypeId": AWS_KEY, "extra": extra},
@@ -208,7 +208,8 @@ def test_another_auth_type_shows_nothing_that_was_secret(manager: Manager) -> No
 
 
 def test_no_way_around_leads_to_what_was_secret(manager: Manager) -> None:
-    """By another type in between, by a type of nobody, by a restored version, by promotion."""
+    """Not through another auth type in between, an unknown one, a restored version, or
+    promotion."""
     prod = manager.deployment_ids["prod"]
     object_id = manager.create_connection(
         "a", prod, type="aws", authTypeId=AWS_KEY, extra={"region_name": "hunter2"}
@@ -229,11 +230,11 @@ def test_no_way_around_leads_to_what_was_secret(manager: Manager) -> None:
     assert got["connection"]["extra"] == {"region_name": ""}
 
 
-# --- an update that echoes what it read ---------------------------------------------------------
+# --- an update that sends back what it read -------------------------------------------------------
 
 
 def echo(manager: Manager, object_id: str) -> Any:
-    """As the CLI's next major version updates: overrides as GET showed them, no description."""
+    """An update of the CLI's next major version: overrides as GET returned them, no description."""
     got = manager.api("GET", f"/{object_id}")
     member, _ = VALUES[got["objectType"]]
     typed = {n: v for n, v in got[member].items() if n not in ("isSecret", "connectionAuthType")}
@@ -294,7 +295,7 @@ def test_a_secret_variables_blank_override_is_shown_and_overrides_nothing(manage
     assert one(manager, "k", resolved)["airflowVariable"]["value"] == "ws"
 
 
-# --- members that mean nothing ------------------------------------------------------------------
+# --- unknown members ----------------------------------------------------------------------------
 
 
 def test_misspelt_members_are_accepted_named_and_audited(manager: Manager) -> None:
@@ -349,7 +350,7 @@ def test_misspelt_members_of_tokens_and_places_are_named(
 
 
 def test_what_the_hosted_api_knows_of_a_place_gets_no_warning(manager: Manager) -> None:
-    """Its clients send a whole Deployment, of which little means anything here."""
+    """Its clients send a whole Deployment, most members of which have no meaning here."""
     body = {
         "name": "d", "workspaceId": manager.workspace, "isCicdEnforced": True, "type": "STANDARD",
         "executor": "CELERY", "isDagDeployEnabled": True, "schedulerSize": "SMALL",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTPS: a certificate from files, loaded again when they change."""
+"""HTTPS: a certificate from files, which are loaded again when they change."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class TlsManager(Manager):
         return self.context().wrap_socket(raw, server_hostname="127.0.0.1")
 
     def shown(self) -> bytes:
-        """The certificate the manager shows."""
+        """The certificate that the manager sends."""
         return ssl.get_server_certificate(("127.0.0.1", self.port)).encode()
 
 
@@ -82,7 +82,7 @@ def test_requests_over_tls(secure: TlsManager) -> None:
         s.sendall(request_text(secure, "GET", objects(secure)) * 20)
         for _ in range(20):
             assert read_reply(s).status == 200
-    # A body of a megabyte, and an answer of many pieces.
+    # A body of a megabyte, and a response in many pieces.
     body = json.dumps(
         {"objectKey": "big", "objectType": "AIRFLOW_VARIABLE", "scope": "WORKSPACE",
          "scopeEntityId": secure.workspace, "airflowVariable": {"value": "x" * 1000000}}
@@ -122,7 +122,7 @@ def test_a_new_certificate_is_used_and_old_connections_go_on(secure: TlsManager)
     old.sendall(request_text(secure, "GET", objects(secure)))
     assert read_reply(old).status == 200
     old.close()
-    # One that cannot be used changes nothing.
+    # An invalid pair changes nothing.
     (secure.directory / "cert.pem").write_text("nonsense")
     log = secure.directory / "manager.log"
     eventually(lambda: "the old one stays" in log.read_text(), "it says so")
@@ -149,7 +149,7 @@ def test_a_held_call_is_freed_and_answered(secure: TlsManager) -> None:
 
 
 def test_many_handshakes_at_once(secure: TlsManager) -> None:
-    """Half of them never finish theirs."""
+    """Half of them never finish."""
     idle = [socket.create_connection(("127.0.0.1", secure.port), PATIENCE) for _ in range(50)]
     statuses = []
     threads = [

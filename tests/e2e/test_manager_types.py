@@ -42,7 +42,7 @@ def test_an_auth_type_comes_back_as_what_it_stands_for(manager: Manager) -> None
     assert got["connectionAuthType"]["id"] == SNOWFLAKE_KEY
     assert got["connectionAuthType"]["providerPackageName"] == "apache-airflow-providers-snowflake"
     assert "authTypeId" not in got
-    # What the catalogue calls secret is hidden, and what it does not know.
+    # Members that are secret by the catalogue are hidden, and unknown ones.
     assert got["extra"] == {"account": "acme", "private_key_content": "", "other": ""}
     shown = row(manager, "s", "&showSecrets=true")
     assert shown["connection"]["extra"]["other"] == "hunter3"

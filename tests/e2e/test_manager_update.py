@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an update makes of an object: the traps that stock clients rely on."""
+"""Updates of an object, including the special cases that stock clients rely on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from manager_http import objects, send
 
 
 def secrets(manager: Manager, object_id: str) -> Any:
-    """The object with its secrets, by the list call: the only one that shows them."""
+    """The object with its secrets, from the list request, which is the only one that shows them."""
     key = manager.api("GET", f"/{object_id}")["objectKey"]
     rows = manager.api("GET", f"?objectKey={key}&showSecrets=true")["environmentObjects"]
     return next(row for row in rows if row["id"] == object_id)
@@ -72,7 +72,7 @@ def test_what_an_update_refuses(manager: Manager, body: dict[str, Any], field: s
 
 
 def test_what_never_changes_may_be_sent_back(manager: Manager) -> None:
-    """A client may send the object as it read it."""
+    """A client may send back the object as it read it."""
     object_id = manager.create_connection("c", host="a")
     before = manager.api("GET", f"/{object_id}")
     reply = send(manager, "POST", f"{objects(manager)}/{object_id}", before)
@@ -160,16 +160,17 @@ KEPT = {"password": "op", "extra": {"k": "ok"}}
 @pytest.mark.parametrize(
     ("entry", "more", "want"),
     [
-        # A link without overrides: kept, unless the client states the whole object.
+        # A link without overrides: kept, unless the client sends the whole object.
         ({}, {}, OVERRIDES),
         ({"overrides": None}, {}, OVERRIDES),
         ({}, {"description": ""}, {}),
-        # An empty one: the client echoes what it was shown, without secrets; or states the whole.
+        # An empty one: the client sends back what it read, without secrets; or sends the whole
+        # object.
         ({"overrides": {}}, {}, KEPT),
         ({"overrides": {"connection": {}}}, {}, KEPT),
         ({"overrides": {}}, {"description": "x"}, {}),
         ({"overrides": {"connection": {}}}, {"description": "x"}, {}),
-        # Plain ones as sent, secret ones that are not named are kept.
+        # Plain fields as sent; secret ones that are not sent are kept.
         ({"overrides": {"connection": {"login": "l"}}}, {}, {"login": "l", **KEPT}),
         ({"overrides": {"connection": {"login": "l", "password": ""}}}, {"description": "x"},
          {"login": "l", **KEPT}),
@@ -179,7 +180,7 @@ KEPT = {"password": "op", "extra": {"k": "ok"}}
         ({"overrides": {"connection": {"extra": {"k": ""}}}}, {}, KEPT),
         ({"overrides": {"connection": {"extra": {}}}}, {}, KEPT),
         ({"overrides": {"connection": {"extra": {}}}}, {"description": ""}, {"password": "op"}),
-        # unsetFields drops; alone it is a patch.
+        # unsetFields drops fields; alone it is a patch.
         ({"overrides": {"unsetFields": ["password"]}}, {}, {"host": "o", "extra": {"k": "ok"}}),
         ({"overrides": {"unsetFields": ["password"]}}, {"description": "x"},
          {"host": "o", "extra": {"k": "ok"}}),
@@ -263,7 +264,7 @@ def test_a_refused_link_changes_nothing(manager: Manager, prod: str, overridden:
 def test_at_v1beta1_a_link_without_overrides_has_none(
     manager: Manager, prod: str, overridden: str
 ) -> None:
-    """Its bodies have no description, by which the one who states the whole is known elsewhere."""
+    """Its bodies have no description, which elsewhere marks a request with the whole object."""
     path = objects(manager).replace("/v1/", "/platform/v1beta1/")
     body = {"connection": {"type": "postgres", "host": "h"}, "links": [link(prod)]}
     assert send(manager, "POST", f"{path}/{overridden}", body).status == 200

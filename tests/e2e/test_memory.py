@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What memory holds: ten thousand connections within the daemon's bar, and no secret for longer than it
-must."""
+"""Memory: ten thousand connections within the limit of the daemon, and no secret for longer than
+needed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def refill(faulty: FaultyManager, turn: int) -> None:
 
 
 def has_turn(connd: Connd, turn: int) -> bool:
-    """On the first page and on the last: a list may be under way while the rows change."""
+    """Checks the first and the last row: a list may be read while the rows change."""
     return all(password_of(connd, i).startswith(f"{turn}:{i}:") for i in (0, N - 1))
 
 
@@ -67,7 +67,7 @@ readable = pytest.mark.skipif(
 
 
 def copies(pid: int, needle: str) -> int:
-    """How often the text stands in the process's memory, files it has mapped left out."""
+    """Counts the text in the memory of the process, without mapped files."""
     n = 0
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
         for line in maps:
@@ -81,7 +81,7 @@ def copies(pid: int, needle: str) -> int:
 
 
 def locked_copies(pid: int, needle: str) -> tuple[int, int]:
-    """How often the text stands in locked memory, and elsewhere."""
+    """Counts the text in locked memory, and elsewhere."""
     locked = elsewhere = 0
     spans: list[tuple[int, int, bool]] = []
     with open(f"/proc/{pid}/smaps") as smaps:
@@ -106,7 +106,7 @@ def test_the_token_of_a_held_request_is_in_locked_memory_alone(manager: Manager)
     with manager.connd(sections={"manager": {"push": "yes", "refresh": "1h"}}) as connd:
         pid = connd.running.pid
         connd.wait_for(lambda s: s.get("push") == "held", "a request is held")
-        # The text of the header field; what libcurl made of it has been sent and wiped.
+        # The text of the header field; libcurl's request has been sent and wiped.
         eventually(lambda: locked_copies(pid, manager.token) == (1, 0), "one copy, locked", 10)
 
 
@@ -115,7 +115,7 @@ def test_the_manager_holds_no_value_once_it_has_answered(manager: Manager) -> No
     assert manager.program
     pid = manager.program.pid
     prod = manager.deployment_ids["prod"]
-    assert copies(pid, str(manager.data)) > 0  # the search itself works
+    assert copies(pid, str(manager.data)) > 0  # proves that the search works
     object_id = manager.create_connection("db", prod, password=MARKER, extra={"k": MARKER})
     list_path = f"?deploymentId={prod}&showSecrets=true&resolveLinked=true"
     steps = {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""/metrics: the format is strict, names and types are those that connd(8) lists, lookups are
-counted by result and timed. The listener answers also while others hold its connections."""
+"""/metrics: the format is strict; names and types are those in connd(8); lookups are counted by
+result and timed. The listener responds even while other clients hold its connections."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 def parse(text: str) -> tuple[dict[str, str], Samples]:
-    """Families with their types, and samples; anything out of form is an error."""
+    """The families with their types, and the samples. Raises an error for any malformed line."""
     lines = text.split("\n")
     assert lines[-2:] == ["# EOF", ""]
     types: dict[str, str] = {}
@@ -98,7 +98,7 @@ def test_names_and_types_are_those_of_the_manual(connd: Connd) -> None:
     page = (REPO / "conf/man/connd.8").read_text()
     listed = dict(re.findall(r"^\.It Va (connd[a-z_]*) No \((\w+)\)$", page, re.MULTILINE))
     assert types.items() <= listed.items()
-    # What depends on the configuration may be missing here.
+    # Metrics that depend on the configuration may be missing here.
     assert set(listed) - set(types) <= {
         "connd_token_expires_timestamp_seconds",
         "connd_token_family_ends_timestamp_seconds",
@@ -172,7 +172,7 @@ def test_lookups_are_timed(connd: Connd) -> None:
 
 
 def test_label_values_are_escaped(workdir: Path) -> None:
-    """An id is free text to connd; nothing in it may break a line."""
+    """connd accepts any text as an id; none of its characters may break a line."""
     with Manager(workdir) as manager:
         connd = manager.connd(sections=LISTEN)
         connd.sections["manager"]["deployment"] = 'a"b\\c'
@@ -186,8 +186,8 @@ def test_label_values_are_escaped(workdir: Path) -> None:
 
 
 def test_silent_connections_keep_nobody_from_a_probe(connd: Connd) -> None:
-    """Any local user may connect to the port: many silent connections cost neither probes nor
-    lookups anything."""
+    """Any local user may connect to the port: many silent connections affect neither probes nor
+    lookups."""
     where = ("127.0.0.1", port_of(connd))
     with limited_files(2000):
         silent = [socket.create_connection(where, timeout=PATIENCE) for _ in range(500)]

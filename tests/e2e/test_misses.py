@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A key that is not there: answered at once, and asked for behind the answer."""
+"""A missing key: the response comes at once, and a probe follows it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_denied_question_reveals_nothing_and_asks_nobody(
         before = len(faulty.requests)
         there, missing = denied(connd, "shut-there"), denied(connd, "shut-missing")
         assert there.args == missing.args
-        # A probe that comes later shows that there was time for one.
+        # A later probe proves that there was time for one.
         for n in range(3):
             with pytest.raises(VarlinkError, match="NotFound"):
                 connd.connection(f"open-{n}")
@@ -107,7 +107,7 @@ VALUES = ["postgres://user:s3cr3t@host/db", '{"password": "s3cr3t"}', "http://s3
 
 
 def test_a_value_in_place_of_a_key_goes_nowhere(faulty: FaultyManager, workdir: Path) -> None:
-    """Not to the manager, and not into the log, at debug and as a denial."""
+    """Not to the manager, and not into the log, neither at debug level nor as a denial."""
     level = {"log": {"format": "json", "level": "debug"}}
     connd = faulty.connd(workdir, {**sections("50ms"), **level})
     connd.write_config(connd.config_text() + "[access]\ndeny = * var:*\nallow = *\n")

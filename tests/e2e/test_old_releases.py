@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an earlier release left on a worker works with the programs of today: its configuration, its
-snapshot without a manager, its shim. old_releases/make.py packed it; the manager's databases are in
-test_manager_migrate.py."""
+"""The files that an earlier release left on a worker work with the present programs: its
+configuration, its snapshot without a manager, its shim. old_releases/make.py packed them.
+test_manager_migrate.py has the databases of the manager."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ print(json.dumps({
 
 
 class Left(Connd):
-    """The worker as that release left it, its paths moved to `directory`."""
+    """The files of that release, with paths moved to `directory`."""
 
     def __init__(self, directory: Path, release: Path) -> None:
         self.directory, self.name = directory, "connd"
@@ -46,7 +46,7 @@ class Left(Connd):
         self.stderr_path = directory / "connd.log"
         text = self.config.read_text()
         self.write_config(text.replace(self.facts["directory"], str(directory)))
-        # As if no time had passed.
+        # The clock as when the snapshot was written.
         offset = directory / "offset"
         offset.write_text(f"-{self.age_s()}")
         self.env = {**os.environ, "LD_PRELOAD": str(WALL), "WALL_OFFSET": str(offset)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the programs are built: what an exploit would meet, and that nothing is exported."""
+"""How the programs are built: hardening, and no exported symbols."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_is_a_position_independent_executable(program: Path) -> None:
 
 @program
 def test_relocations_are_read_only_after_start(program: Path) -> None:
-    """Full RELRO: the segment is there and every symbol is bound at start."""
+    """Full RELRO: the segment exists, and every symbol is bound at start."""
     assert "GNU_RELRO" in tool("readelf", "-lW", program)
     dynamic = tool("readelf", "-dW", program)
     assert re.search(r"FLAGS_1.*\bNOW\b", dynamic)
@@ -53,13 +53,13 @@ def test_stack_protector_and_fortified_calls(program: Path) -> None:
 
 @program
 def test_exports_no_symbol(program: Path) -> None:
-    """Variables of libc that the linker copies into a program bear libc's version."""
+    """Variables of libc that the linker copies into a program have libc's version."""
     symbols = tool("nm", "-D", "--defined-only", program).splitlines()
     assert [line for line in symbols if "@GLIBC_" not in line] == []
 
 
 def test_every_object_is_compiled_for_control_flow_integrity() -> None:
-    """The linked program bears the mark only where libc's start files do (not on Debian)."""
+    """The linked program is marked only if libc's start files are (not on Debian)."""
     marks = {"x86_64": r"IBT, SHSTK", "aarch64": r"BTI"}
     mark = marks.get(platform.machine())
     if mark is None:
@@ -68,7 +68,7 @@ def test_every_object_is_compiled_for_control_flow_integrity() -> None:
         c.relative_to(REPO) for part in ("daemon", "proto") for c in (REPO / part).rglob("*.c")
     ]
     objects = [(BUILD / "release" / c).with_suffix(".o") for c in sources]
-    # Its exit status is 1 for a note that it does not know (libcurl.c has one).
+    # It exits with 1 for an unknown note (libcurl.c has one).
     done = subprocess.run(["readelf", "-nW", *objects], capture_output=True, text=True, check=False)
     notes = done.stdout.split("\nFile: ")[1:]
     assert len(notes) == len(objects) > 50

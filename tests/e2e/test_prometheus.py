@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """conf/prometheus with the real programs: Prometheus scrapes connd and connd-manager, loads the
-alert rules, and knows every metric that a rule or a panel of the dashboard names."""
+alert rules, and has every metric that a rule or a panel of the dashboard uses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ALERTS = Path(__file__).parent / "prometheus/alerts.yml"
 PROMETHEUS = shutil.which("prometheus")
 METRIC = re.compile(r"\bconnd_[a-z_]+\b(?!=)")
 
-# Shown only by a program to which it happened.
+# Metrics that exist only after the event.
 SOMETIMES = {"connd_snapshot"}
 
 
@@ -43,7 +43,7 @@ def rules() -> list[dict[str, Any]]:
 
 
 def panels() -> list[str]:
-    """The queries of the dashboard, with what Grafana would put in for its variables."""
+    """The queries of the dashboard, with its variables replaced as Grafana would."""
     found = [
         target["expr"]
         for panel in json.loads(DASHBOARD.read_text())["panels"]
@@ -147,7 +147,7 @@ def test_prometheus_scrapes_both_and_knows_every_metric(server: tuple[Server, Ma
     for name in sorted(names - SOMETIMES):
         assert prometheus.query(f"count({name})"), f"{name}: no such metric"
     for expression in expressions:
-        prometheus.query(expression)  # or it would be a 400
+        prometheus.query(expression)  # otherwise the status is 400
     loaded = {
         rule["name"] for group in prometheus.get("rules")["groups"] for rule in group["rules"]
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ready by need: [require], connctl wait, and the listener for probes and monitoring."""
+"""Readiness: [require], connctl wait, and the listener for probes and monitoring."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REQUIRE = {"keys": "conn:warehouse var:region", "max_age": "1h"}
 
 @contextlib.contextmanager
 def running(connd: Connd) -> Iterator[Connd]:
-    """It listens; what it is ready for is the test's business."""
+    """Starts connd and waits until it listens, not until it is ready."""
     connd.start("listening")
     try:
         yield connd
@@ -186,7 +186,7 @@ def test_open_to_others_when_said_twice(workdir: Path) -> None:
 
 
 class Notified:
-    """What a service manager hears."""
+    """Receives the messages for a service manager."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

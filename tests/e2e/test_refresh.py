@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Refresh and connctl refresh: a sync now, for those who may, whatever the manager asked for."""
+"""Refresh and connctl refresh: an immediate sync, for permitted callers, despite a Retry-After."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_one_that_does_not_end_is_given_up(workdir: Path, faulty: FaultyManager)
 def test_it_is_for_whom_admin_rules_name(workdir: Path, faulty: FaultyManager) -> None:
     connd = faulty.connd(workdir, {**HOURLY, "socket": {"mode": "0666"}})
     plain = connd.config_text()
-    program = shutil.copy(CONNCTL, workdir / "connctl")  # where another uid can run it
+    program = shutil.copy(CONNCTL, workdir / "connctl")  # a copy that another uid can run
     other: dict[str, Any] = {"program": program, "user": 65534, "group": 65534, "extra_groups": []}
     connd.write_config(plain + "[access]\nallow = *\n")
     with connd:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""While one user misbehaves, the others' lookups are all answered, and hardly later than before.
+"""While one user misbehaves, all lookups of other users succeed, and are hardly slower than before.
 
-The misbehaving user is another uid, so these tests need root. The bar: no lookup of another user is
-refused, and their 99th percentile is at most three times the quiet one, or half a second."""
+The misbehaving user is another uid, so these tests need root. The limit: no lookup of another user
+is refused, and their 99th percentile is at most three times the quiet one, or half a second."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ P99_S = 0.5
 
 @contextlib.contextmanager
 def as_user(uid: int) -> Iterator[None]:
-    """Connections made meanwhile are this user's: the kernel records the effective uid."""
+    """Connections made in the block belong to this user: the kernel records the effective uid."""
     os.seteuid(uid)
     try:
         yield
@@ -58,7 +58,7 @@ def sections(**more: dict[str, str]) -> dict[str, dict[str, str]]:
 
 
 def p99_of_lookups(connd: Connd, n: int = 200) -> float:
-    """Root's lookups, by turns on a kept connection and on a new one. None may fail."""
+    """Lookups of root, alternately on an open connection and on a new one. None may fail."""
     took = []
     with connd.client() as kept:
         for i in range(n):
@@ -72,7 +72,7 @@ def p99_of_lookups(connd: Connd, n: int = 200) -> float:
 
 
 def assert_others_are_served(connd: Connd, quiet: float) -> None:
-    """Three tries: what else the machine does must not decide."""
+    """Three attempts, so that other load on the machine does not decide."""
     bar = max(3 * quiet, P99_S)
     got = []
     while len(got) < 3:
@@ -113,9 +113,9 @@ def test_responses_that_nobody_reads_take_64_mib_and_others_are_served(manager: 
         assert_others_are_served(connd, quiet)
         assert connd.variable("big") == BIG, "a large one, too"
         grown = (rss_kib(connd) - before) / 1024
-        # 48 MiB are this user's share; freed memory of a sanitizer is not given back at once.
+        # This user's share is 48 MiB; a sanitizer does not return freed memory at once.
         assert grown < (400 if SANITIZED else 80), f"{grown:.0f} MiB"
-        # The first ones are complete, the last ones were told to come again.
+        # The first ones are complete; the last ones are Overloaded.
         first, last = deaf[0].receive(), deaf[-1].receive()
         assert first and first["parameters"]["value"] == BIG
         assert last and last["error"] == "io.connd.secrets.Overloaded"
@@ -149,7 +149,7 @@ def test_half_requests_take_no_more_room_than_that(manager: Manager) -> None:
 
 
 def test_users_who_take_all_connections_give_way(manager: Manager) -> None:
-    """The room is full of two users' idle connections, and then of half requests."""
+    """Two users hold all connections, first idle, then with incomplete requests."""
     with served(manager, socket={"mode": "0666", "max_connections": "200"}) as connd:
         quiet = p99_of_lookups(connd)
         for begun in (b"", b'{"method":'):
@@ -208,7 +208,7 @@ def test_a_limit_of_1024_files_and_any_local_user_cost_no_lookup(manager: Manage
 
 @contextlib.contextmanager
 def child(uid: int, work: Callable[[], None]) -> Iterator[None]:
-    """Does this as that user, in a process of its own, until the block ends."""
+    """Runs work as that user, in its own process, until the block ends."""
     pid = os.fork()
     if pid == 0:
         try:
@@ -225,7 +225,7 @@ def child(uid: int, work: Callable[[], None]) -> Iterator[None]:
 
 
 def storm(connd: Connd, calls: bytes, connections: int) -> Callable[[], None]:
-    """Sends the calls on all of its connections, whenever they take them, and reads what comes."""
+    """Sends requests on all connections as fast as possible, and reads the responses."""
     socks: list[socket.socket] = []
 
     def work() -> None:
@@ -266,7 +266,7 @@ def test_a_storm_of_large_values(manager: Manager) -> None:
 
 @pytest.fixture
 def many(faulty: FaultyManager, workdir: Path) -> Iterator[Connd]:
-    """20 000 keys, and 40 rules that allow MALLORY none but one key that is not there."""
+    """20,000 keys, and 40 rules that allow MALLORY only one key, which does not exist."""
     for i in range(20_000):
         faulty.add(connection_row(f"key-{i:05}", faulty.deployment))
     faulty.add(variable_row("v", faulty.deployment, "1"))
@@ -301,7 +301,7 @@ def all_keys(client: Varlink) -> list[str]:
             return keys
 
 
-# --- generations that lists pin ------------------------------------------------------------
+# --- generations held by lists -------------------------------------------------------------
 
 
 def test_slow_lists_pin_few_generations_and_not_for_long(
@@ -321,7 +321,7 @@ def test_slow_lists_pin_few_generations_and_not_for_long(
             generation = connd.status()["generation"]
             row["airflowVariable"]["value"] = f"next-{n}"
             connd.wait_for(lambda s, g=generation: s["generation"] > g, "a new generation")
-            # Old ones are wiped by a thread of their own.
+            # A thread wipes old generations.
             eventually(lambda: locked_bytes(connd) <= 4.5 * size, "few generations are held")
         assert connd.variable("v") == "next-7"
         eventually(lambda: locked_bytes(connd) < 1.5 * size, "none is held for long", 15 + PATIENCE)
@@ -331,7 +331,8 @@ def test_slow_lists_pin_few_generations_and_not_for_long(
 
 
 def locked_bytes(connd: Connd) -> int:
-    """Memory of generations: locked, or where that is not allowed, the arenas' mappings."""
+    """The memory of generations: locked memory, or, where locking is not allowed, the arenas'
+    mappings."""
     total = 0
     size = 0
     for line in Path(f"/proc/{connd.running.pid}/smaps").read_text().splitlines():
@@ -342,11 +343,11 @@ def locked_bytes(connd: Connd) -> int:
     return total
 
 
-# --- nobody asks more than Status when all room is taken -----------------------------------
+# --- small responses while all space is used -----------------------------------------------
 
 
 def test_status_and_errors_are_answered_while_responses_wait(manager: Manager) -> None:
-    """The user that has used up its own share still gets small answers: Overloaded, at least."""
+    """A user that has used its share still gets small responses, such as Overloaded."""
     call = Varlink.frame("io.connd.secrets.GetVariable", {"key": "big"})
     with served(manager) as connd:
         deaf = [connect_as(MALLORY, connd) for _ in range(200)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sealed copy on disk: what a start without a manager is served from, and what is refused."""
+"""The snapshot: starts without a manager, and which snapshots are refused."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MARKER = "s3cr3t-marker-in-a-password"
 
 
 class World:
-    """A manager that can go away, a snapshot directory and a key elsewhere."""
+    """A manager that can be stopped, a snapshot directory, and a key in another directory."""
 
     def __init__(self, faulty: FaultyManager, workdir: Path) -> None:
         self.faulty, self.workdir = faulty, workdir
@@ -61,7 +61,7 @@ class World:
         self.faulty.fault = lambda x: x.reply(b"{}", 503)
 
     def write_one(self) -> None:
-        """Leaves a content and a stamp, of a run that saw the manager, and takes the manager away."""
+        """Makes a content and a stamp in a run with the manager, and stops the manager."""
         self.faulty.fault = None
         with self.connd() as connd:
             connd.wait_for(lambda s: s["state"] == "fresh", "a list")
@@ -76,7 +76,7 @@ def world(faulty: FaultyManager, workdir: Path) -> Iterator[World]:
 
 
 def refused(connd: Connd) -> str:
-    """Starts with a snapshot that may not be believed, and says why."""
+    """Starts with a snapshot that is refused. Returns the logged reason."""
     connd.write_config()
     connd.start(wait="listening")
     try:
@@ -95,7 +95,7 @@ def test_a_start_without_a_manager_is_served_at_once_as_offline(world: World) ->
         assert connd.variable("v") == "value"
         status = connd.status()
         assert status["state"] == "offline"
-        # The first run had no number to go on from.
+        # The first run had no generation number to continue.
         assert abs(status["generation"] - time.time() * 1000) < 600_000
         world.faulty.fault = None
         connd.wait_for(lambda s: s["state"] == "fresh", "the manager is back")
@@ -281,7 +281,7 @@ def test_an_upgrade_without_a_manager_is_served_from_the_snapshot(world: World) 
 
 
 def wait_held_off(connd: Connd) -> None:
-    """It knows that the manager does not want to be asked for a minute."""
+    """Waits until connd has a Retry-After of a minute."""
     connd.wait_for(
         lambda s: s.get("last_error") and s.get("next_sync_ms", 0) > 20000, "it was told to wait"
     )
@@ -332,7 +332,7 @@ def test_retry_after_holds_over_a_restart_without_data(world: World) -> None:
 
 
 def test_the_next_sync_is_due_when_it_was_before_a_restart(world: World) -> None:
-    """So that a rack that comes back does not ask as one."""
+    """So that many daemons that start together do not sync together."""
     slow = {"refresh": "10m"}
     connd = world.connd()
     connd.sections["manager"].update(slow)
@@ -354,7 +354,7 @@ def test_the_next_sync_is_due_when_it_was_before_a_restart(world: World) -> None
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a clock of its own")
 def test_age_runs_through_a_suspend(world: World) -> None:
-    """The boot clock is an hour ahead, and no other: as after an hour of sleep."""
+    """Only the boot clock is an hour ahead, as after an hour of suspend."""
     world.write_one()
     connd = world.connd()
     connd.start(wrap=lambda argv: ["unshare", "--time", "--boottime", "3600", *argv])

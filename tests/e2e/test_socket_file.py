@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The socket's file: its lock, group and mode, a socket from systemd, a file that goes."""
+"""The socket file: its lock, group and mode, a socket from systemd, a removed file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def faulty(faulty: FaultyManager) -> FaultyManager:
 
 
 def refused(connd: Connd) -> str:
-    """A start that ends with 1; the reason it logs."""
+    """Asserts that a start exits with 1. Returns the logged reason."""
     connd.start("")
     assert connd.running.process.wait(PATIENCE) == 1
     connd.running.assert_no_report()
@@ -40,7 +40,7 @@ def refused(connd: Connd) -> str:
     return str(event["reason"])
 
 
-# --- one connd a path ------------------------------------------------------------------------
+# --- one connd per path ----------------------------------------------------------------------
 
 
 def test_a_second_connd_ends_and_says_who_serves(connd: Connd) -> None:
@@ -52,7 +52,7 @@ def test_a_second_connd_ends_and_says_who_serves(connd: Connd) -> None:
 
 
 def started_at_once(connd: Connd, n: int) -> list[Program]:
-    """All of them wait for the same FIFO to be opened, then become connd."""
+    """All of them wait until the same FIFO is opened, then execute connd."""
     gate = connd.directory / "gate"
     os.mkfifo(gate)
     script = 'exec 9<"$0"; shift 0; exec "$@" 9<&-'
@@ -111,7 +111,7 @@ def test_the_lock_is_kept_over_an_upgrade(workdir: Path, faulty: FaultyManager) 
         eventually(
             lambda: sum(e["event"] == "connd serves" for e in connd.events()) == 2, "the upgrade"
         )
-        connd.socket.unlink()  # only the lock tells a second one
+        connd.socket.unlink()  # only the lock shows that another one runs
         second = Program([CONND, "--config", connd.config], workdir / "second.log")
         assert second.process.wait(PATIENCE) == 1
         assert "holds the lock" in second.stderr_text()
@@ -152,7 +152,7 @@ def test_a_missing_directory_is_named(workdir: Path, faulty: FaultyManager) -> N
 
 
 def test_the_kernel_knows_the_socket_by_its_path(connd: Connd) -> None:
-    """What `ss src unix:PATH` shows, and systemd-tmpfiles looks for before it removes a socket."""
+    """As `ss src unix:PATH` shows it, and as systemd-tmpfiles checks before it removes a socket."""
     table = Path("/proc/net/unix").read_text().splitlines()
     listening = [row for row in table if row.split()[3] == "00010000"]
     assert [row for row in listening if row.endswith(f" {connd.socket}")]
@@ -191,7 +191,7 @@ def test_a_group_that_is_none_stops_the_start_with_a_sentence(
     assert "No such file" not in reason
 
 
-# --- a file that goes ------------------------------------------------------------------------
+# --- a removed file --------------------------------------------------------------------------
 
 
 def readyz(connd: Connd) -> tuple[int, str]:
@@ -245,7 +245,7 @@ def test_readyz_tells_when_the_socket_cannot_be_made_again(
 
 @contextlib.contextmanager
 def activated(connd: Connd) -> Iterator[Program]:
-    """By the first connection, which is made here."""
+    """Starts connd by the first connection, which is made here."""
     program = Program(
         ["systemd-socket-activate", f"--listen={connd.socket}", CONND, "--config", connd.config],
         connd.stderr_path,
@@ -259,7 +259,8 @@ def activated(connd: Connd) -> Iterator[Program]:
 
 
 def own_events(connd: Connd, level: str) -> list[str]:
-    """Its lines of this level, without the warning about loopback http, which these tests use."""
+    """Its log lines of this level, without the warning about loopback http, which these tests
+    use."""
     lines = connd.stderr_path.read_text().splitlines()
     return [
         line
@@ -275,7 +276,7 @@ def test_it_takes_a_socket_that_is_passed(workdir: Path, faulty: FaultyManager) 
         inode = connd.socket.stat().st_ino
         assert own_events(connd, "warn") == [], "[socket] asks for what systemd made"
         assert not (workdir / f".{connd.socket.name}.lock").exists()
-    # The socket is not its own: it stays.
+    # A passed socket is not removed.
     assert connd.socket.exists() and connd.socket.stat().st_ino == inode
 
 

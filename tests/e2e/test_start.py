@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The order of a start: first what answers lookups, then libcurl and what it brings along."""
+"""The order of a start: first what serves lookups, then libcurl and its libraries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIBRARY = "libcurl.so.4"
 
 @pytest.fixture
 def first(workdir: Path) -> Path:
-    """Where the loader looks first."""
+    """The directory that the loader searches first."""
     path = workdir / "first"
     path.mkdir()
     return path
@@ -32,7 +32,7 @@ def environment(first: Path) -> dict[str, str]:
 
 @pytest.fixture
 def connd(faulty: FaultyManager, workdir: Path) -> Connd:
-    """With a snapshot of an earlier run."""
+    """connd with a snapshot of an earlier run."""
     (workdir / "snap").mkdir()
     content, key = workdir / "snap/content", workdir / "key"
     key.touch(0o600)
@@ -47,11 +47,11 @@ def connd(faulty: FaultyManager, workdir: Path) -> Connd:
 
 @pytest.fixture
 def slow(first: Path) -> Iterator[Path]:
-    """A library that the loader begins to read, and waits for until somebody writes."""
+    """A FIFO in place of a library: the loader waits until something is written to it."""
     path = first / LIBRARY
     os.mkfifo(path, 0o600)
     yield path
-    with contextlib.suppress(OSError):  # nobody waits any more
+    with contextlib.suppress(OSError):  # the loader no longer waits
         os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
 
 
@@ -79,7 +79,7 @@ def test_the_snapshot_is_served_before_the_library_is_there(
     assert "connd serves" in events(connd) and "ready" not in events(connd)
     assert len(faulty.requests) == asked
     slow.unlink()
-    os.close(writer)  # not a byte of it: no library
+    os.close(writer)  # no bytes: not a library
     eventually(lambda: "ready" in events(connd), "a snapshot is enough to be ready")
     failed = next(e for e in connd.events("warn") if e["event"].startswith("sync failed"))
     assert str(slow) in failed["reason"] and "install the package libcurl4" in failed["reason"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A start asks no more than a run: what does not end a running connd does not stop a start."""
+"""Faults at start: what does not stop a running connd does not stop a start either."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from connd_testing import Connd, VarlinkError, eventually
 from faulty_manager import FaultyManager, variable_row
 from test_manager_tls import TlsManager
 
-RECOVERY = 60  # a sync that failed is tried again with growing pauses
+RECOVERY = 60  # a failed sync is retried with growing pauses
 
 
 @dataclass
 class World:
-    """A manager that can go away, and what an earlier run left: a snapshot."""
+    """A manager that can be stopped, and the snapshot of an earlier run."""
 
     faulty: FaultyManager
     workdir: Path
@@ -44,7 +44,7 @@ class World:
         return path
 
     def connd(self) -> Connd:
-        """For the next run, which gets a log of its own."""
+        """connd for the next run, with its own log."""
         self.starts += 1
         connd = self.faulty.connd(self.workdir, self.sections)
         connd.stderr_path = self.workdir / f"{self.starts}.log"
@@ -68,7 +68,7 @@ def world(faulty: FaultyManager, workdir: Path) -> World:
 
 @dataclass
 class Fault:
-    """Something that is wrong at the start, what is said about it, and its repair."""
+    """A fault at the start, its message, and its repair."""
 
     break_it: Callable[[World, Connd], object]
     says: str

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""connctl token renew: the file is replaced in one step when it is time, and otherwise left alone."""
+"""connctl token renew: when it is time, the file is replaced in one step; else it is not
+changed."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ def token_file(workdir: Path) -> Path:
 
 
 def issue(manager: Manager, token_file: Path, seconds: int | None) -> str:
-    """A token of the Deployment, in the file."""
+    """Issues a token of the Deployment into the file."""
     command = [MANAGER, "token", "create", "--data", manager.data, "--name", "renewed"]
     command += ["--scope", "deployment", "--scope-id", manager.deployment_ids["prod"]]
     command += ["--role", "MEMBER"]
@@ -64,7 +65,7 @@ def test_a_token_is_replaced_when_half_of_its_life_is_over(
     assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
     assert link.is_symlink()
     assert sorted(p.name for p in token_file.parent.glob("renewed.token*")) == ["renewed.token"]
-    # The new one is good for a renewal of its own.
+    # The new token can be renewed, too.
     assert renew(manager, token_file).returncode == 0
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SIGUSR2: connd becomes the program at its path, in the same process, and loses no client."""
+"""SIGUSR2: connd executes the program at its path in the same process, and loses no client."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ UPGRADES = 10
 
 
 class Client(threading.Thread):
-    """Looks a connection up without a pause, over one kept connection or a new one each time. One that
-    ends before the first byte of a response is asked once more: an old connd gives a client 200 ms to
-    begin, and a busy machine may not."""
+    """Looks up a connection without a pause, over one open connection or a new one each time.
+    Repeats a lookup once if its connection ends before the first byte of a response: the old connd
+    gives a client 200 ms to start a request, and a busy machine may be slower."""
 
     def __init__(self, connd: Connd, keep: bool) -> None:
         super().__init__()
@@ -129,11 +129,11 @@ def test_without_data_for_the_new_one_there_is_no_upgrade(
         assert upgraded(connd) == 1
 
 
-# --- what the new program would end in, or lack -----------------------------------------------
+# --- refused upgrades -------------------------------------------------------------------------
 
 
 def refusal(connd: Connd) -> str:
-    """SIGUSR2 is refused, and all goes on as before; the reason."""
+    """Asserts that SIGUSR2 is refused and changes nothing. Returns the reason."""
     before = [e for e in connd.events() if "upgrade refused" in e["event"]]
     connd.send_signal(signal.SIGUSR2)
     refused = eventually(
@@ -221,7 +221,7 @@ def with_snapshot(connd: Connd) -> Path:
     return content
 
 
-NOWHERE = "http://127.0.0.1:1"  # a mistyped URL: nobody listens there
+NOWHERE = "http://127.0.0.1:1"  # a wrong URL: no server listens there
 
 
 def test_a_mistyped_url_refuses_an_upgrade_when_no_snapshot_helps(connd: Connd) -> None:
@@ -253,7 +253,7 @@ def test_with_a_snapshot_another_url_is_no_risk(connd: Connd) -> None:
 
 
 def test_a_program_that_cannot_be_executed_leaves_the_old_one(connd: Connd) -> None:
-    """It goes while the last request is finished, after it was checked."""
+    """The program is removed after the check, while the last request is served."""
     program = Path(shutil.copy(CONND, connd.directory / "connd"))
     frame = Varlink.frame("io.connd.secrets.GetConnection", {"conn_id": "warehouse"})
     connd.start(wrap=lambda argv: [program, *argv[1:]])
@@ -284,11 +284,11 @@ def test_a_program_that_cannot_be_executed_leaves_the_old_one(connd: Connd) -> N
 # --- without memory --------------------------------------------------------------------------
 
 with_strace = pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
-UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0"}  # the leak checker wants to trace, too
+UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0"}  # the leak checker needs to trace, too
 
 
 def start_under_strace(connd: Connd, call: str, fault: str = "") -> Path:
-    """Traces these system calls of connd; fault: which of them fails, and how."""
+    """Starts connd under strace with these system calls; fault: which of them fails, and how."""
     trace = connd.directory / "trace"
     rules = ["-e", f"trace={call}"]
     if fault:
@@ -300,11 +300,11 @@ def start_under_strace(connd: Connd, call: str, fault: str = "") -> Path:
 
 
 def start_short_of_memory(connd: Connd, call: str, times: int) -> None:
-    """These calls fail for want of memory, so many times: the first ones after the start. How many a
-    start makes is counted first."""
+    """The first n of these calls after the start fail for lack of memory. The calls of a start are
+    counted first."""
     trace = start_under_strace(connd, call)
     connd.stop()
-    made = trace.read_text().count(f"{call}(") - (call == "execve")  # the tracer's is not counted
+    made = trace.read_text().count(f"{call}(") - (call == "execve")  # without that of the tracer
     connd.stderr_path = connd.directory / "second.log"
     start_under_strace(connd, call, f"error=ENOMEM:when={made + 1}..{made + times}")
 
@@ -339,7 +339,7 @@ def test_the_new_program_waits_until_it_has_memory(connd: Connd) -> None:
 
 @with_strace
 def test_a_start_without_memory_ends(connd: Connd) -> None:
-    """systemd starts it again: only after an upgrade nobody would."""
+    """systemd starts it again, but not after an upgrade."""
     connd.start("", wrap=lambda argv: [
         "strace", "-D", "-qq", "-o", "/dev/null", "-e", "inject=timerfd_create:error=ENOMEM", *argv
     ], env=UNDER_STRACE)  # fmt: skip
@@ -374,7 +374,7 @@ def test_a_change_arrives_at_once_by_push_and_by_polling_without(manager: Manage
             sections={"manager": {"refresh": "60s", "push": "no"}}, name="polled"
         ) as polled,
     ):
-        # The watch begins after the first sync; its first answer brings a second one.
+        # The watch starts after the first sync; its first response causes a second sync.
         pushed.wait_for(lambda s: s["syncs_ok"] >= 2, "the watch")
         for n in range(5):
             manager.update(object_id, connection={"type": "http", "host": f"h{n}"})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""connd and other people's HTTP: proxies, large pages, lists that change while they are read, sockets."""
+"""connd as an HTTP client: proxies, large pages, lists that change while they are read, sockets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def requests_of(faulty: FaultyManager, kind: str = "CONNECTION") -> list[dict[st
 
 
 def tagged_by_bytes(x: Exchange) -> None:
-    """As a plain server does: each page has a tag of its own, and honours it."""
+    """Like a plain server: each page has its own ETag, and conditional requests work."""
     body = json.dumps(x.page()).encode()
     tag = '"' + hashlib.sha256(body).hexdigest()[:16] + '"'
     if x.handler.headers.get("If-None-Match") == tag:
@@ -49,7 +49,7 @@ def fill(manager: Manager, n: int) -> None:
 
 
 def test_more_than_a_page_behind_a_proxy_that_compresses(manager: Manager, workdir: Path) -> None:
-    """It makes the long page's tag weak, and leaves the short one's strong."""
+    """The proxy makes the ETag of the long page weak, and leaves that of the short page strong."""
     fill(manager, 1005)
     with Nginx(workdir, manager.url) as nginx:
         connd = manager.connd(
@@ -58,7 +58,7 @@ def test_more_than_a_page_behind_a_proxy_that_compresses(manager: Manager, workd
         with connd:
             connd.wait_for(lambda s: s["connections"] == 1005, "all are there", 60)
             assert connd.connection("c1004")["host"] == "host-1004"
-            # One tag, weakly compared: from now on a 304 to page one is enough.
+            # One ETag, compared weakly: from now on a 304 to page one suffices.
             eventually(lambda: 304 in nginx.statuses(), "nothing has changed")
             manager.create_connection("new", manager.deployment_ids["prod"], host="h")
             eventually(lambda: connd.connection("new")["host"] == "h", "a change is found", 60)
@@ -83,7 +83,7 @@ def test_a_held_request_that_a_proxy_cuts_asks_for_a_shorter_wait(
     prod = manager.deployment_ids["prod"]
     manager.create_variable("v", "1", prod)
     with Nginx(workdir, manager.url, timeout="4s") as nginx:
-        # A refresh so long that only push can bring what is new.
+        # A refresh so long that only push can bring changes.
         sections = {
             "manager": {"url": nginx.url, "push": "yes", "refresh": "4s"},
             "freshness": {"ttl": "2m"},
@@ -109,7 +109,7 @@ def test_a_held_request_that_a_proxy_cuts_asks_for_a_shorter_wait(
 def test_a_list_under_change_never_loses_what_was_there_all_the_time(
     faulty: FaultyManager, workdir: Path, tags: str
 ) -> None:
-    """Rows come and go between the pages; those that stay are found by every lookup."""
+    """Rows are created and deleted between the pages; those that stay are found by every lookup."""
     rows = [connection_row(f"k{i:04}", faulty.deployment, host=str(i)) for i in range(0, 4400, 2)]
     stay = [row["objectKey"] for row in rows if int(row["objectKey"][1:]) % 4 == 0]
     faulty.add(*rows)
@@ -171,7 +171,7 @@ def test_pages_with_tags_of_their_own_are_asked_for_in_full(
         connd.wait_for(lambda s: s["syncs_ok"] > 2, "two more syncs", 60)
         asked = [query["offset"] for query in requests_of(faulty)[before:]]
         assert asked[:3] == ["0", "999", "0"]
-        # A change on page two alone is seen: page one's tag stands for nothing else.
+        # A change only on page two is noticed: the ETag of page one does not cover it.
         faulty.rows["CONNECTION"][1400]["connection"]["host"] = "moved"
         eventually(lambda: connd.connection("k1400").get("host") == "moved", "it is found", 60)
 
@@ -183,7 +183,7 @@ def test_pages_with_tags_of_their_own_are_asked_for_in_full(
 def test_a_first_page_over_32_mib_is_read_with_fewer_rows(
     faulty: FaultyManager, workdir: Path
 ) -> None:
-    """40 variables of a megabyte, each within every limit."""
+    """40 variables of a megabyte, each within the limits."""
     for i in range(40):
         faulty.add(variable_row(f"v{i:02}", faulty.deployment, chr(97 + i % 26) * 1_000_000))
     sections = {"manager": {"timeout": "60s"}, "memory": {"max_bytes": "256M"}}
@@ -206,7 +206,7 @@ def test_a_gzip_bomb_is_one_error_and_costs_no_memory(faulty: FaultyManager, wor
         assert "larger than 32 MiB" in status["last_error"]
         assert connd.variable("v") == "1"
         assert connd.memory_peak_kib() < (400 if SANITIZED else 120) * 1024
-        # An honest one is read.
+        # A real one is read.
         faulty.rows["AIRFLOW_VARIABLE"] = [variable_row("v", faulty.deployment, "2")]
         faulty.fault = lambda x: x.reply(
             gzip.compress(json.dumps(x.page()).encode()), Content_Encoding="gzip"
@@ -279,7 +279,7 @@ class UnixFaultyManager(FaultyManager):
 
 @pytest.fixture
 def local(workdir: Path) -> Iterator[UnixFaultyManager]:
-    _Handler.disable_nagle_algorithm = False  # there is no such thing here
+    _Handler.disable_nagle_algorithm = False  # not available here
     with UnixFaultyManager(workdir / "manager.sock") as running:
         yield running
     _Handler.disable_nagle_algorithm = True
@@ -297,7 +297,7 @@ def test_the_managers_unix_socket(local: UnixFaultyManager, workdir: Path) -> No
 
 
 def test_connd_managers_own_unix_socket(workdir: Path) -> None:
-    """What one machine is set up with: no port that another program could take."""
+    """The set-up on one machine: no port that another program could take."""
     path = workdir / "manager.sock"
     manager = Manager(workdir)
     manager.serve("--listen", f"unix:{path}")
@@ -315,7 +315,7 @@ def test_connd_managers_own_unix_socket(workdir: Path) -> None:
 def test_a_unix_socket_of_another_user_gets_nothing(
     local: UnixFaultyManager, workdir: Path
 ) -> None:
-    """The owner of the path does not count; the user that serves it does."""
+    """The owner of the path does not matter; the user that serves it does."""
     local.add(variable_row("v", local.deployment, "1"))
     sections = {"manager": {"socket_user": "nobody 4242"}}
     connd = local.connd(workdir, sections).start("listening")
@@ -360,7 +360,8 @@ def pin_of(cert: Path) -> str:
 
 
 class TlsFront:
-    """A TLS server in front of a plain one, whose certificate can be changed between connections."""
+    """A TLS server in front of a plain one, whose certificate can be changed between
+    connections."""
 
     def __init__(self, faulty: FaultyManager, cert: Path, key: Path) -> None:
         import ssl
@@ -415,7 +416,7 @@ def test_a_replaced_ca_file_is_used_within_a_refresh(
     cert, key = make_certificate(workdir, "second")
     with over_tls(front, faulty, workdir, ca_file=str(ca), refresh="1s") as connd:
         connd.wait_for(lambda s: s["syncs_ok"] > 1, "a kept connection")
-        # Another authority: what the server still shows is not trusted any more.
+        # Another authority: the server's present certificate is no longer trusted.
         (workdir / "new.pem").write_bytes(cert.read_bytes())
         (workdir / "new.pem").replace(ca)
         status = connd.wait_for(lambda s: s.get("last_error"), "the old one is refused", 10)
@@ -442,11 +443,11 @@ def test_pins(front: TlsFront, faulty: FaultyManager, workdir: Path) -> None:
         connd.wait_for(lambda s: not s.get("last_error"), "one of two is enough")
 
 
-# --- Retry-After -----------------------------------------------------------------------------------
+# --- Retry-After ----------------------------------------------------------------------------------
 
 
 def test_a_new_token_ends_a_retry_after(faulty: FaultyManager, workdir: Path) -> None:
-    """Within a refresh, without a signal: the manager asked the old one to wait."""
+    """Within a refresh, without a signal, because the Retry-After was for the old token."""
     faulty.add(variable_row("v", faulty.deployment, "1"))
 
     def refuse_old(x: Exchange) -> None:

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """usage: make.py PROGRAM OUT.tar.gz
 
-Makes a data directory with the connd-manager of another day, fills it over its API, and packs it with
-what that program then answered: the databases that test_manager_migrate.py migrates. To be run once for
-each version of the schema, with the last program that wrote it.
+Makes a data directory with an earlier connd-manager, fills it over its API, and packs it together
+with the responses of that program. test_manager_migrate.py migrates these databases. Run it once
+for each version of the schema, with the last program that wrote it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Old:
         assert self.server.wait() == 0
 
     def call(self, method: str, path: str, body: Any = None, token: str = "") -> Any:
-        """None: this program does not have that yet."""
+        """Returns None if this program does not have the operation yet."""
         request = urllib.request.Request(
             self.url + path,
             None if body is None else json.dumps(body).encode(),
@@ -117,7 +117,7 @@ def fill_tokens(old: Old) -> None:
     old.command("token", "revoke", "--id", revoked["id"])
     renewed = old.call("POST", "/tokens/self/renew", {}, first["token"])
     if renewed:
-        time.sleep(1.1)  # a life is counted in whole seconds
+        time.sleep(1.1)  # lifetimes are counted in whole seconds
         again = old.call("POST", "/tokens/self/renew", {}, renewed["token"])
         old.facts.update(renewed=renewed, again=again)
     old.facts.update(worker=first, revoked=revoked)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """usage: make.py TREE OUT.tar.gz
 
-Packs what the release that is built in TREE leaves on a worker: the configuration, the snapshot
-with its key and stamp, the shim; and what its connd answered. test_old_releases.py hands that to the
-programs of today. To be run once for each release, on its own tree. What its manager leaves is in
+Packs what the release built in TREE leaves on a worker: the configuration, the snapshot with its
+key and stamp, the shim, and responses of its connd. test_old_releases.py runs the present programs
+on that. Run it once for each release, on its own tree. The databases of the manager are in
 old_databases.
 """
 
@@ -24,9 +24,9 @@ sys.path.insert(0, str(TREE / "tests/lib"))
 
 from connd_testing import Manager  # noqa: E402  # that release's own
 
-# The manager's; low, so that no test of today is given the same (needs root).
+# The port of the manager; low, so that no present test is given the same one (needs root).
 PORT = 787
-# The longest that may be; the test sets the clock back to when the snapshot was written.
+# The longest allowed; the test sets the clock back to the time of the snapshot.
 WINDOWS = {"max_stale": "365d"}
 
 
