@@ -151,7 +151,7 @@ BAD = [row["conn_id"] for row in REFUSED] + [*LOST]
 FROM_AIRFLOW = f"--from-airflow={BIN / 'airflow'}"
 
 
-def test_a_dry_run_tells_and_changes_nothing(source, target, migrate):
+def test_dry_run_reports_and_changes_nothing(source, target, migrate):
     before = source.result("stored", None)
     assert set(before["variables"]) == set(VARIABLES)
     report, got = actions(migrate(1, FROM_AIRFLOW, "--dry-run", "--json"))

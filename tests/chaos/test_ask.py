@@ -20,7 +20,7 @@ def filled(faulty: FaultyManager) -> None:
     fill_faulty(faulty)
 
 
-def test_a_sound_daemon_passes(workdir: Path, faulty: FaultyManager) -> None:
+def test_good_daemon_passes(workdir: Path, faulty: FaultyManager) -> None:
     with faulty.connd(workdir, {"manager": FAST}) as connd:
         tally = Ask(connd.socket, lookups=4000, per_second=0).wait(60)
     assert all_right(tally)
@@ -28,7 +28,7 @@ def test_a_sound_daemon_passes(workdir: Path, faulty: FaultyManager) -> None:
 
 
 @pytest.mark.parametrize("spoilt", ["another's value", "missing", "no number"])
-def test_a_wrong_answer_is_wrong(workdir: Path, faulty: FaultyManager, spoilt: str) -> None:
+def test_wrong_response_is_reported(workdir: Path, faulty: FaultyManager, spoilt: str) -> None:
     rows = faulty.rows["AIRFLOW_VARIABLE"]
     if spoilt == "missing":
         del rows[3]
@@ -42,7 +42,7 @@ def test_a_wrong_answer_is_wrong(workdir: Path, faulty: FaultyManager, spoilt: s
         all_right(tally)
 
 
-def test_going_back_is_wrong(workdir: Path, faulty: FaultyManager) -> None:
+def test_older_turn_is_reported(workdir: Path, faulty: FaultyManager) -> None:
     fill_faulty(faulty, 2)
     with faulty.connd(workdir, {"manager": FAST}) as connd, Ask(connd.socket) as ask:
         connd.wait_for(lambda s: s["syncs_ok"] >= 2, "some questions")
@@ -52,7 +52,7 @@ def test_going_back_is_wrong(workdir: Path, faulty: FaultyManager) -> None:
         assert ask.finish()["wrong"] > 0
 
 
-def test_a_daemon_that_blocks_is_noticed(workdir: Path, faulty: FaultyManager) -> None:
+def test_blocked_daemon_is_reported(workdir: Path, faulty: FaultyManager) -> None:
     with faulty.connd(workdir, {"manager": FAST}) as connd, Ask(connd.socket) as ask:
         connd.wait_for(lambda s: s["syncs_ok"] >= 2, "some questions")
         os.kill(connd.running.pid, signal.SIGSTOP)
@@ -64,6 +64,6 @@ def test_a_daemon_that_blocks_is_noticed(workdir: Path, faulty: FaultyManager) -
         all_right(tally)
 
 
-def test_a_daemon_that_is_not_there_is_a_failure(workdir: Path) -> None:
+def test_missing_daemon_is_reported(workdir: Path) -> None:
     tally = Ask(workdir / "none.sock", lookups=20, clients=1).wait(60)
     assert tally["failed"] == tally["asked"] == 20

@@ -100,7 +100,7 @@ def reads(manager: Manager, token: dict[str, str]) -> int:
 
 @pytest.mark.skipif(not IS_ROOT, reason="needs root: a mount")
 @pytest.mark.timeout(180)
-def test_rights_are_taken_though_the_disk_is_full(workdir: Path) -> None:
+def test_revocation_works_when_the_disk_is_full(workdir: Path) -> None:
     manager = Manager(workdir)
     inside = on_a_small_disk(manager)
     objects = f"/v1/organizations/{manager.organization}/environment-objects"

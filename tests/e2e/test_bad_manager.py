@@ -187,7 +187,7 @@ def complaints(connd: Connd) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda f: str(f.__name__))
-def test_it_serves_on_says_so_once_and_recovers(
+def test_bad_manager_is_logged_once_and_connd_recovers(
     workdir: Path, faulty: FaultyManager, fault: Callable[[Exchange], None]
 ) -> None:
     with faulty.connd(workdir, {"manager": {"timeout": "3s"}}) as connd:
@@ -274,7 +274,7 @@ def test_a_withheld_password_is_never_served_empty(
 
 
 @pytest.mark.parametrize("how", ["absent", "blank", "null"])
-def test_a_secret_that_is_withheld_later_is_carried_over(
+def test_withheld_secret_is_served_from_the_held_value(
     workdir: Path, faulty: FaultyManager, how: str
 ) -> None:
     with faulty.connd(workdir) as connd:
@@ -292,7 +292,7 @@ def test_a_secret_that_is_withheld_later_is_carried_over(
         eventually(lambda: connd.connection("db")["password"] == "rotated", "given again")
 
 
-def test_what_is_carried_over_ends(workdir: Path, faulty: FaultyManager) -> None:
+def test_held_value_expires(workdir: Path, faulty: FaultyManager) -> None:
     sections = {"freshness": {"max_stale_unauthorized": "3s"}}
     with faulty.connd(workdir, sections) as connd:
         faulty.rows["CONNECTION"] = [
@@ -330,7 +330,7 @@ def test_a_withheld_variable_is_never_served_empty(workdir: Path, faulty: Faulty
         ({"extra": {"k": "\u0000"}}, "extra"),
     ],
 )
-def test_a_row_that_can_not_be_represented_costs_only_itself(
+def test_invalid_row_does_not_affect_other_rows(
     workdir: Path, faulty: FaultyManager, fields: dict[str, Any], field: str
 ) -> None:
     row = connection_row("odd", faulty.deployment)
@@ -344,7 +344,7 @@ def test_a_row_that_can_not_be_represented_costs_only_itself(
         assert connd.connection("db")["password"] == MARKER
 
 
-def test_a_list_that_drops_much_is_believed_only_when_it_comes_twice(
+def test_list_that_drops_many_objects_needs_a_second_list(
     workdir: Path, faulty: FaultyManager
 ) -> None:
     faulty.add(*(variable_row(f"k{i}", faulty.deployment, "x") for i in range(20)))

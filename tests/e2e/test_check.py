@@ -111,7 +111,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("name", ENDS)
-def test_what_ends_a_start_is_a_fault(connd: Connd, name: str) -> None:
+def test_check_reports_what_would_end_a_start(connd: Connd, name: str) -> None:
     prepare, says = ENDS[name]
     prepare(connd)
     (fault,) = faults(connd)
@@ -169,7 +169,7 @@ def test_several_faults_are_all_reported(connd: Connd) -> None:
 # --- beside a connd that runs ----------------------------------------------------------------
 
 
-def test_what_the_running_connd_holds_is_no_fault(connd: Connd) -> None:
+def test_check_accepts_what_the_running_connd_holds(connd: Connd) -> None:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]

@@ -62,7 +62,7 @@ def test_a_wrong_id_a_refused_token_and_the_switch_have_their_next_step(manager:
     assert manager.token not in err
 
 
-def test_what_is_no_list_and_what_is_withheld_are_told_apart(
+def test_invalid_lists_and_withheld_secrets_have_different_messages(
     faulty: FaultyManager, workdir: Path
 ) -> None:
     faulty.add(connection_row("db", faulty.deployment, host="h", password="p"))
@@ -86,7 +86,7 @@ def test_what_is_no_list_and_what_is_withheld_are_told_apart(
     assert code == 1 and "the token needs the right to read them" in err
 
 
-def test_the_next_url_is_asked_as_a_sync_would(faulty: FaultyManager, workdir: Path) -> None:
+def test_check_online_tries_the_next_url_like_a_sync(faulty: FaultyManager, workdir: Path) -> None:
     faulty.add(connection_row("db", faulty.deployment, host="h"))
     connd = faulty.connd(workdir)
     dead = f"http://127.0.0.1:{free_port()}"

@@ -140,7 +140,9 @@ def test_status_answers_whatever_the_state(workdir: Path, faulty: FaultyManager)
     connd.stop()
 
 
-def test_no_data_is_said_once_before_the_first_list(workdir: Path, faulty: FaultyManager) -> None:
+def test_no_data_is_reported_once_before_the_first_list(
+    workdir: Path, faulty: FaultyManager
+) -> None:
     hold = threading.Event()
 
     def held(x: Exchange) -> None:
@@ -267,7 +269,7 @@ def test_unreachable_is_3(workdir: Path) -> None:
     assert done.returncode == 3 and f"{workdir}: it is no socket" in done.stderr
 
 
-def test_a_daemon_that_says_nothing_is_3_in_time(workdir: Path) -> None:
+def test_silent_daemon_is_exit_code_3_in_time(workdir: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(workdir / "mute.sock"))
         server.listen()
@@ -289,7 +291,7 @@ def test_a_daemon_that_says_nothing_is_3_in_time(workdir: Path) -> None:
         b'{"parameters":{"value":"{}","generation":1,"state":"fre',
     ],
 )
-def test_a_stranger_on_the_socket_is_3(workdir: Path, reply: bytes) -> None:
+def test_other_program_on_the_socket_is_exit_code_3(workdir: Path, reply: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(workdir / "odd.sock"))
         server.listen()
@@ -335,7 +337,7 @@ def test_denied_is_4(workdir: Path, manager: Manager) -> None:
         assert (done.returncode, done.stdout) == (4, "") and str(connd.socket) in done.stderr
 
 
-def test_output_that_can_not_be_written_is_no_success(connd: Connd) -> None:
+def test_output_that_cannot_be_written_is_a_failure(connd: Connd) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [CONNCTL, "list", "--socket", connd.socket], stdout=full, stderr=subprocess.PIPE,
@@ -365,7 +367,7 @@ def test_colour_is_for_terminals_that_want_it(connd: Connd) -> None:
     assert "\033" not in on_a_terminal(*args, "--json", env={"TERM": "xterm", "NO_COLOR": ""})
 
 
-def test_text_of_others_can_not_drive_the_terminal(manager: Manager) -> None:
+def test_foreign_text_is_escaped_for_the_terminal(manager: Manager) -> None:
     manager.create_connection(
         "c", manager.deployment_ids["prod"], description="\x1b]0;owned\x07 \u202e", host="h"
     )

@@ -62,7 +62,7 @@ def test_garbage_closes_that_connection_only(connd: Connd, garbage: bytes) -> No
 
 
 @pytest.mark.parametrize("text", [b"a\\u0000b", b"a\\ud800b"])
-def test_text_that_is_none_is_refused_and_not_echoed(connd: Connd, text: bytes) -> None:
+def test_invalid_text_is_refused_and_not_echoed(connd: Connd, text: bytes) -> None:
     for call, parameter in (
         (b'{"method":"%s"}', "method"),
         (b'{"method":"io.connd.secrets.GetVariable","parameters":{"key":"%s"}}', "key"),
@@ -90,7 +90,7 @@ def test_unknown_dotted_members_are_ignored(connd: Connd) -> None:
         assert reply and reply["parameters"]["state"] == "fresh"
 
 
-def test_half_a_frame_waits_and_then_goes(connd: Connd) -> None:
+def test_incomplete_frame_closes_after_its_time(connd: Connd) -> None:
     with connd.client() as client, connd.client() as bystander:
         client.send(b'{"method":"io.connd.secrets.')
         assert bystander.connection("db")["host"] == "h"
@@ -132,7 +132,7 @@ def test_one_byte_at_a_time(connd: Connd) -> None:
         assert reply and "secret" in reply["parameters"]["value"]
 
 
-def test_one_who_never_reads_costs_no_memory(connd: Connd) -> None:
+def test_client_that_never_reads_uses_bounded_memory(connd: Connd) -> None:
     """A client that requests 200 kB replies and never reads is paused; others are served."""
     frame = Varlink.frame("io.connd.secrets.GetVariable", {"key": "big"})
     before = connd.memory_peak_kib()
@@ -155,7 +155,7 @@ def test_one_who_never_reads_costs_no_memory(connd: Connd) -> None:
     assert connd.variable("big") == BIG
 
 
-def test_one_who_reads_late_gets_every_reply(connd: Connd) -> None:
+def test_client_that_reads_late_gets_every_reply(connd: Connd) -> None:
     frame = Varlink.frame("io.connd.secrets.GetVariable", {"key": "big"})
     with connd.client() as client, ThreadPoolExecutor(1) as pool:
         sending = pool.submit(client.send, frame * 200)
@@ -204,7 +204,7 @@ def test_five_hundred_connections_at_once(connd: Connd) -> None:
     eventually(lambda: connd.accepted() == 0, "their sockets are closed")
 
 
-def test_five_hundred_that_come_and_go(connd: Connd) -> None:
+def test_five_hundred_short_connections(connd: Connd) -> None:
     def one(i: int) -> str:
         with connd.client() as client:
             host: str = client.connection("db")["host"]
@@ -214,7 +214,7 @@ def test_five_hundred_that_come_and_go(connd: Connd) -> None:
         assert set(pool.map(one, range(500))) == {"h"}
 
 
-def test_out_of_files_it_neither_dies_nor_spins(manager: Manager) -> None:
+def test_without_descriptors_connd_neither_stops_nor_spins(manager: Manager) -> None:
     """With more clients than descriptors, the others wait, and are served when some leave."""
     manager.create_variable("v", "1", manager.deployment_ids["prod"])
     import resource

@@ -118,7 +118,7 @@ def all_as(action: str) -> dict[str, str]:
     return dict.fromkeys([*CONNECTIONS, *VARIABLES], action)
 
 
-def test_a_dry_run_tells_and_changes_nothing(importer: Importer) -> None:
+def test_dry_run_reports_and_changes_nothing(importer: Importer) -> None:
     got = importer.report(0, "--dry-run", connections=CONNECTIONS, variables=VARIABLES)
     assert got == all_as("created")
     assert importer.objects() == []
@@ -148,7 +148,7 @@ def test_values_come_out_of_connd_as_they_were(importer: Importer) -> None:
     assert again == all_as("unchanged")
 
 
-def test_what_differs_is_skipped_until_told_to_update(importer: Importer) -> None:
+def test_changed_keys_are_skipped_without_update(importer: Importer) -> None:
     importer.report(0, connections=CONNECTIONS, variables=VARIABLES)
     changed = json.loads(json.dumps(CONNECTIONS))
     changed["warehouse"].update(host="new.example.com", password="other", description="New")
@@ -245,9 +245,7 @@ SNOW = {
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_an_update_loses_nothing_that_the_file_does_not_speak_of(
-    roomy: Importer, shown: bool
-) -> None:
+def test_update_keeps_what_the_file_does_not_have(roomy: Importer, shown: bool) -> None:
     importer = roomy
     object_id = rich_connection(importer)
     before = in_full(importer, object_id)
@@ -317,7 +315,7 @@ def test_a_deployment_s_own_object_loses_nothing_either(importer: Importer) -> N
     assert [in_full(importer, snow), in_full(importer, text)] == before
 
 
-def test_what_an_update_can_not_take_away_is_refused(importer: Importer) -> None:
+def test_update_that_cannot_remove_a_field_is_refused(importer: Importer) -> None:
     importer.report(0, connections=CONNECTIONS, variables={"text": "something"})
     bare = {"warehouse": {**CONNECTIONS["warehouse"], "password": ""}}
     got = importer.report(1, "--update", connections=bare, variables={"text": ""})
@@ -507,7 +505,7 @@ def test_a_wrong_token_is_4(importer: Importer) -> None:
     assert (done.returncode, done.stdout) == (2, "") and "--token-file" in done.stderr
 
 
-def test_files_that_are_no_export_are_2(importer: Importer) -> None:
+def test_files_that_are_not_exports_are_exit_code_2(importer: Importer) -> None:
     for text, hint in (
         ('{"a": "postgres://h"}', "connections export --file-format json FILE.json"), ("{", "no JSON"),
         ("a:\n  conn_type: x\n", "airflow connections export --file-format json FILE.json"),
@@ -530,12 +528,14 @@ def test_files_that_are_no_export_are_2(importer: Importer) -> None:
         ("--variables", "x", "--manager", "http://localhost/else"),
     ],
 )  # fmt: skip
-def test_a_command_line_that_makes_no_sense_is_2(importer: Importer, args: tuple[str, ...]) -> None:
+def test_wrong_command_line_is_exit_code_2(importer: Importer, args: tuple[str, ...]) -> None:
     done = importer.run(*args)
     assert (done.returncode, done.stdout) == (2, "") and "pw" not in done.stderr
 
 
-def test_a_manager_that_is_gone_or_mad_is_3(importer: Importer, faulty: FaultyManager) -> None:
+def test_unreachable_or_invalid_manager_is_exit_code_3(
+    importer: Importer, faulty: FaultyManager
+) -> None:
     files = ("--variables", importer.file("v.json", {"a": "1"}))
     for fault in (
         lambda x: x.reply("{}", 500), lambda x: x.reply("[]"), lambda x: x.reply("nonsense"),

@@ -70,7 +70,7 @@ def test_started_before_its_manager_it_waits_and_recovers(workdir: Path) -> None
         connd.stop()
 
 
-def test_a_cold_question_waits_for_the_first_list(workdir: Path, faulty: FaultyManager) -> None:
+def test_lookup_without_data_waits_for_the_first_list(workdir: Path, faulty: FaultyManager) -> None:
     """cold_wait: a lookup before the first list gets its response when the list comes."""
 
     def slow(x: Exchange) -> None:
@@ -87,7 +87,7 @@ def test_a_cold_question_waits_for_the_first_list(workdir: Path, faulty: FaultyM
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_64_callers_and_nothing_cached_are_one_list(
+def test_64_lookups_without_data_cause_one_list(
     workdir: Path, faulty: FaultyManager, answers: bool
 ) -> None:
     """Half of them look up the same key. All wait for the list, which gives all of them a
@@ -125,7 +125,7 @@ def test_64_callers_and_nothing_cached_are_one_list(
     connd.stop()
 
 
-def test_a_cold_question_waits_no_longer_than_told(workdir: Path, faulty: FaultyManager) -> None:
+def test_lookup_without_data_waits_at_most_cold_wait(workdir: Path, faulty: FaultyManager) -> None:
     faulty.fault = lambda x: faulty.closing.wait(20)
     connd = faulty.connd(workdir, {"freshness": {"cold_wait": "300ms"}})
     connd.start("listening")
@@ -137,7 +137,7 @@ def test_a_cold_question_waits_no_longer_than_told(workdir: Path, faulty: Faulty
 
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_with_0_whoever_is_attached(connd: Connd, sig: int) -> None:
+def test_sigterm_ends_with_0_while_clients_are_connected(connd: Connd, sig: int) -> None:
     clients = [connd.client() for _ in range(20)]
     clients[0].send(b'{"method":"io.')  # an incomplete frame
     clients[1].send(Varlink.frame("io.connd.secrets.Status") * 2000)  # and never reads
@@ -150,7 +150,7 @@ def test_it_ends_with_0_whoever_is_attached(connd: Connd, sig: int) -> None:
 
 
 @pytest.mark.parametrize("program", ["connd", "manager"])
-def test_who_signals_again_and_again_does_not_break_its_end(
+def test_repeated_signals_do_not_disturb_the_stop(
     workdir: Path, manager: Manager, faulty: FaultyManager, program: str
 ) -> None:
     ending = manager if program == "manager" else faulty.connd(workdir).start()
@@ -164,7 +164,7 @@ def test_who_signals_again_and_again_does_not_break_its_end(
     ending.stop()
 
 
-def test_a_question_that_has_begun_is_answered_before_it_ends(connd: Connd) -> None:
+def test_running_request_is_served_before_connd_stops(connd: Connd) -> None:
     frame = Varlink.frame("io.connd.secrets.Status")
     with connd.client() as begun, connd.client() as done:
         for client in (begun, done):
@@ -185,7 +185,7 @@ def test_it_ends_in_time_while_the_manager_hangs(workdir: Path, faulty: FaultyMa
         connd.stop()
 
 
-def test_a_stop_answers_whoever_waits(workdir: Path, faulty: FaultyManager) -> None:
+def test_stop_sends_a_response_to_waiting_lookups(workdir: Path, faulty: FaultyManager) -> None:
     faulty.fault = lambda x: faulty.closing.wait(PATIENCE * 2)
     late = {"freshness": {"cold_wait": "5m"}, "manager": {"timeout": "5m"}}
     connd = faulty.connd(workdir, late).start("listening")
@@ -261,7 +261,7 @@ BAD_CONFIGS = {
 
 
 @pytest.mark.parametrize("case", BAD_CONFIGS)
-def test_config_errors_name_file_line_and_what_is_meant(
+def test_config_errors_name_file_line_and_nearest_option(
     workdir: Path, faulty: FaultyManager, case: str
 ) -> None:
     connd = faulty.connd(workdir)
@@ -316,7 +316,7 @@ def test_the_environment_sets_keys(workdir: Path, faulty: FaultyManager) -> None
     connd.stop()
 
 
-def test_plain_http_to_another_machine_needs_saying_so(
+def test_plain_http_to_another_machine_needs_insecure_http(
     workdir: Path, faulty: FaultyManager
 ) -> None:
     connd = faulty.connd(workdir, {"manager": {"url": "http://manager.example:80"}})
@@ -327,7 +327,9 @@ def test_plain_http_to_another_machine_needs_saying_so(
 # --- the token -------------------------------------------------------------------------------
 
 
-def test_no_token_no_start_up_data_and_it_says_so(workdir: Path, faulty: FaultyManager) -> None:
+def test_without_a_token_connd_has_no_data_and_says_why(
+    workdir: Path, faulty: FaultyManager
+) -> None:
     connd = faulty.connd(workdir, {"freshness": {"cold_wait": "100ms"}})
     connd.token_file.unlink()
     done = connd.check()
@@ -346,7 +348,7 @@ def test_a_token_others_can_reach_is_refused(
 
 
 @pytest.mark.parametrize("token", ["", "two words", "bad\x01byte", "a\nb"], ids=repr)
-def test_a_token_that_is_none_is_refused(workdir: Path, faulty: FaultyManager, token: str) -> None:
+def test_invalid_token_is_refused(workdir: Path, faulty: FaultyManager, token: str) -> None:
     connd = faulty.connd(workdir)
     connd.write_token(token)
     done = connd.check()
@@ -374,7 +376,7 @@ def test_a_new_token_is_taken_on_reload(workdir: Path, manager: Manager) -> None
 # --- reload ----------------------------------------------------------------------------------
 
 
-def test_reload_takes_what_may_change(workdir: Path, faulty: FaultyManager) -> None:
+def test_reload_applies_what_may_change(workdir: Path, faulty: FaultyManager) -> None:
     connd = faulty.connd(workdir)
     with connd:
         connd.write_config(connd.config_text() + "[access]\nallow = * var:w\n")
@@ -415,9 +417,7 @@ def test_reloads_in_a_row_do_not_keep_a_sync_from_ending(
 
 
 @pytest.mark.parametrize("what", ["broken", "deployment", "path", "mode", "group"])
-def test_reload_keeps_all_of_the_old_when_it_must(
-    workdir: Path, faulty: FaultyManager, what: str
-) -> None:
+def test_refused_reload_changes_nothing(workdir: Path, faulty: FaultyManager, what: str) -> None:
     connd = faulty.connd(workdir)
     with connd:
         text = connd.config_text()
@@ -519,7 +519,7 @@ def test_no_secret_in_logs_environment_or_arguments(workdir: Path, manager: Mana
             assert marker.encode() not in path.read_bytes(), path
 
 
-def test_it_can_not_be_dumped(connd: Connd) -> None:
+def test_connd_is_not_dumpable(connd: Connd) -> None:
     """No core dump: the limit is 0, and the process is not dumpable (so /proc belongs to root)."""
     limits = Path(f"/proc/{connd.running.pid}/limits").read_text()
     core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))

@@ -29,7 +29,7 @@ def connd(workdir: Path, faulty: FaultyManager) -> Iterator[Connd]:
     made.running.kill()
 
 
-def test_a_client_that_is_there_is_served_until_it_goes(
+def test_linger_serves_connected_clients_until_they_close(
     connd: Connd, faulty: FaultyManager
 ) -> None:
     with connd.client() as client:

@@ -96,7 +96,7 @@ def ends_in_time(process: subprocess.Popen[bytes]) -> None:
     assert time.monotonic() - began < PATIENCE / 2
 
 
-def test_lookups_and_the_end_wait_for_no_reader(connd: Connd, pipe: Pipe) -> None:
+def test_lookups_and_stop_do_not_wait_for_the_log_reader(connd: Connd, pipe: Pipe) -> None:
     connd.start()
     look_up(connd, LOOKUPS)
     ends_in_time(connd.running.process)
@@ -123,7 +123,7 @@ def test_the_count_of_dropped_lines_is_logged_when_lines_go_again(connd: Connd, 
     assert all(e["level"] == "warn" for e in pipe.dropped())
 
 
-def test_a_pipe_that_is_full_at_the_start_stops_nothing(connd: Connd, pipe: Pipe) -> None:
+def test_full_pipe_at_start_does_not_block(connd: Connd, pipe: Pipe) -> None:
     pipe.fill()
     connd.start()
     look_up(connd, 10)
@@ -132,7 +132,7 @@ def test_a_pipe_that_is_full_at_the_start_stops_nothing(connd: Connd, pipe: Pipe
     ends_in_time(connd.running.process)
 
 
-def test_an_upgrade_waits_for_no_reader(connd: Connd, pipe: Pipe) -> None:
+def test_upgrade_does_not_wait_for_the_log_reader(connd: Connd, pipe: Pipe) -> None:
     pipe.fill()
     connd.start()
     connd.send_signal(signal.SIGUSR2)
@@ -141,7 +141,7 @@ def test_an_upgrade_waits_for_no_reader(connd: Connd, pipe: Pipe) -> None:
     ends_in_time(connd.running.process)
 
 
-def test_a_stopped_terminal_stops_nothing(faulty: FaultyManager, workdir: Path) -> None:
+def test_stopped_terminal_does_not_block(faulty: FaultyManager, workdir: Path) -> None:
     """As after Ctrl-S."""
     master, slave = pty.openpty()
     termios.tcflow(slave, termios.TCOOFF)
@@ -154,7 +154,7 @@ def test_a_stopped_terminal_stops_nothing(faulty: FaultyManager, workdir: Path) 
     os.close(master)
 
 
-def test_a_reader_that_left_stops_nothing(connd: Connd, pipe: Pipe) -> None:
+def test_closed_log_pipe_does_not_block(connd: Connd, pipe: Pipe) -> None:
     connd.start()
     os.close(pipe.fd)
     pipe.fd = os.open("/dev/null", os.O_RDONLY)

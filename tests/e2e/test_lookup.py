@@ -191,7 +191,7 @@ def test_not_found_is_an_answer(connd: Connd) -> None:
             assert got["kind"] == kind and got["state"] == "fresh" and got["age_ms"] >= 0
 
 
-def test_a_team_is_asked_first(manager: Manager) -> None:
+def test_team_key_is_tried_first(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     manager.create_variable("key", "everybody's", prod)
     manager.create_variable("blue___key", "blue's", prod)
@@ -202,7 +202,7 @@ def test_a_team_is_asked_first(manager: Manager) -> None:
         assert connd.variable("blue___key") == "blue's"
 
 
-def test_with_teams_on_their_keys_are_theirs_alone(manager: Manager) -> None:
+def test_teams_yes_hides_keys_of_other_teams(manager: Manager) -> None:
     manager.create_variable("blue___key", "blue's", manager.deployment_ids["prod"])
     with manager.connd(sections={"access": {"allow": "*", "teams": "yes"}}) as connd:
         assert connd.variable("key", team="blue") == "blue's"
@@ -232,7 +232,7 @@ def test_list_is_sorted_and_shows_no_values(manager: Manager) -> None:
         assert joined == {"connections": expected, "variables": expected}
 
 
-def test_status_counts_what_there_is(manager: Manager) -> None:
+def test_status_counts_records(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     manager.create_connection("c", prod)
     manager.create_variable("v1", "1", prod)
@@ -278,7 +278,7 @@ def test_the_service_describes_itself(connd: Connd) -> None:
         ("io.connd.secrets.Status", {"x": 1}, "org.varlink.service.InvalidParameter"),
     ],
 )
-def test_wrong_questions_get_standard_errors(
+def test_wrong_requests_get_standard_errors(
     connd: Connd, method: str, parameters: dict[str, Any] | None, error: str
 ) -> None:
     with connd.client() as client:
@@ -297,7 +297,7 @@ def test_oneway_calls_are_never_answered(connd: Connd) -> None:
         assert reply and reply["error"] == "io.connd.secrets.NotFound"
 
 
-def test_the_hosted_shape_is_enough(workdir: Path, faulty: FaultyManager) -> None:
+def test_server_without_etag_and_prefer_suffices(workdir: Path, faulty: FaultyManager) -> None:
     """connd works with a server that supports neither ETag nor Prefer, and limits its pages."""
     deployment = faulty.deployment
     for i in range(25):

@@ -63,7 +63,7 @@ def test_a_forged_or_cut_token_is_refused(manager: Manager) -> None:
         "/v1/organizations/x/environment-objects",
     ],
 )
-def test_paths_that_are_not_there(manager: Manager, path: str) -> None:
+def test_unknown_paths_are_404(manager: Manager, path: str) -> None:
     reply = send(manager, "GET", path.replace("{org}", manager.organization))
     reply.error(404)
     assert "location" not in reply.headers
@@ -79,7 +79,7 @@ def test_paths_that_are_not_there(manager: Manager, path: str) -> None:
         "/astronomer.io/platform/v1beta1",
     ],
 )
-def test_where_older_releases_of_stock_clients_look(manager: Manager, base: str) -> None:
+def test_paths_of_older_stock_clients(manager: Manager, base: str) -> None:
     object_id = manager.create_connection("c", host="h")
     path = base + objects(manager).removeprefix("/v1")
     assert send(manager, "GET", base + "/organizations").body["totalCount"] == 1
@@ -98,12 +98,12 @@ def test_where_older_releases_of_stock_clients_look(manager: Manager, base: str)
 
 @pytest.mark.parametrize("path", ["/platform/v1/organizations", "/platform/organizations",
     "/v1beta1/organizations", "/astronomer.io", "/astronomer.io/organizations"])  # fmt: skip
-def test_other_addresses_lead_nowhere(manager: Manager, path: str) -> None:
+def test_other_paths_are_404(manager: Manager, path: str) -> None:
     send(manager, "GET", path).error(404)
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"])
-def test_a_wrong_method_is_told_which_are_right(manager: Manager, method: str) -> None:
+def test_wrong_method_is_405_with_allow(manager: Manager, method: str) -> None:
     reply = send(manager, method, objects(manager))
     reply.error(405)
     assert reply.headers["allow"] == "GET, HEAD, POST"
@@ -196,7 +196,7 @@ def test_create_answers_200_with_the_id_alone(manager: Manager) -> None:
     manager.create_connection("warehouse", manager.deployment_ids["prod"])
 
 
-def test_everything_that_went_in_comes_out(manager: Manager) -> None:
+def test_all_fields_are_returned_as_sent(manager: Manager) -> None:
     text = "ü/@:%+&?#\"'\\\u0001\t\n😀"
     extra = (
         '{"n":9007199254740993,"m":-9223372036854775808,"f":1.50,"e":1E+2,'
@@ -381,7 +381,7 @@ def test_a_bad_field_is_named(manager: Manager, change: dict[str, Any], field: s
         b'{"a":' * 40 + b"1" + b"}" * 40,
     ],
 )
-def test_a_body_that_is_no_json_object(manager: Manager, raw: bytes) -> None:
+def test_body_that_is_not_a_json_object_is_refused(manager: Manager, raw: bytes) -> None:
     send(manager, "POST", objects(manager), raw).field_error("body")
 
 
@@ -415,7 +415,7 @@ def test_keys_by_type(manager: Manager) -> None:
         send(manager, "POST", objects(manager), body).field_error("objectKey")
 
 
-def test_what_means_nothing_at_deployment_scope(manager: Manager) -> None:
+def test_members_without_meaning_at_deployment_scope(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     manager.create_connection("a", prod, links=[], excludeLinks=[], autoLinkDeployments=False)
     row = one(manager, "a")

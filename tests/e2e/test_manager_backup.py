@@ -102,7 +102,7 @@ def etag(manager: Manager, path: str) -> str:
     return tag
 
 
-def test_a_backup_that_can_not_be_written_says_so(made: Manager) -> None:
+def test_backup_that_cannot_be_written_is_an_error(made: Manager) -> None:
     for file in (made.directory / "no" / "such" / "copy.db", made.directory):
         done = run("backup", file, "--data", made.data)
         assert done.returncode == 1
@@ -194,7 +194,7 @@ def test_requests_are_answered_while_a_backup_waits_for_the_disk(workdir: Path) 
     manager.program.kill()
 
 
-def test_of_two_backups_at_once_the_second_says_so_or_waits_its_turn(made: Manager) -> None:
+def test_second_concurrent_backup_waits_or_is_refused(made: Manager) -> None:
     made.serve()
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         done = list(
@@ -240,7 +240,7 @@ def fill(manager: Manager) -> None:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("serving", [False, True])
-def test_a_killed_backup_leaves_a_whole_file_or_none(made: Manager, serving: bool) -> None:
+def test_killed_backup_leaves_a_complete_file_or_none(made: Manager, serving: bool) -> None:
     fill(made)
     if serving:
         made.serve()
@@ -286,7 +286,7 @@ def test_a_backup_whose_server_is_killed_leaves_none(made: Manager) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_killed_restore_leaves_a_whole_database_or_none(made: Manager) -> None:
+def test_killed_restore_leaves_a_complete_database_or_none(made: Manager) -> None:
     fill(made)
     rng = random.Random(9)
     copy, data = made.directory / "copy.db", made.directory / "restored"

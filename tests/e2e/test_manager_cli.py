@@ -184,7 +184,7 @@ def test_init_refuses_where_a_database_is_and_changes_nothing(made: Manager) -> 
     assert content() == before
 
 
-def test_a_directory_that_nobody_made_says_how_to(workdir: Path) -> None:
+def test_missing_directory_error_says_how_to_make_it(workdir: Path) -> None:
     for verb in ([], ["backup", workdir / "copy"]):
         for data in (workdir / "none", workdir):
             done = run(*verb, "--data", data)
@@ -229,7 +229,7 @@ def test_init_killed_at_any_instant_can_be_done_again(workdir: Path) -> None:
     assert done < 40
 
 
-def test_of_inits_at_once_one_makes_it_and_the_others_say_why(workdir: Path) -> None:
+def test_one_of_concurrent_inits_succeeds_and_others_say_why(workdir: Path) -> None:
     data = workdir / "data"
     words = ["init", "--organization", "o", "--workspace", "w", "--deployment", "d", "--data", data]
     for _ in range(10):
@@ -375,7 +375,7 @@ def test_the_key_is_changed_under_everything(made: Manager, serving: bool) -> No
     assert "key" in done.stderr
 
 
-def test_a_rotation_cut_short_is_made_good(made: Manager) -> None:
+def test_interrupted_rotation_is_completed(made: Manager) -> None:
     key, waiting = made.data / "manager.key", made.data / "manager.key.new"
     old = key.read_text()
     settle = ["organization", "set", "--data", str(made.data), "--secrets-fetching", "on"]
@@ -438,7 +438,7 @@ def test_a_newer_database_is_refused(made: Manager) -> None:
     assert (made.data / "manager.db").read_bytes() == before
 
 
-def test_a_file_that_is_no_database_is_refused(made: Manager) -> None:
+def test_file_that_is_not_a_database_is_refused(made: Manager) -> None:
     (made.data / "manager.db").write_bytes(b"not a database" * 1000)
     done = run("--data", made.data, "--listen", "127.0.0.1:0")
     assert done.returncode == 1
@@ -495,7 +495,7 @@ def test_subcommands_act_at_once_with_and_without_a_server(made: Manager, servin
 
 
 @pytest.mark.parametrize("serving", [False, True])
-def test_what_can_not_be_done_says_why(made: Manager, serving: bool) -> None:
+def test_impossible_commands_say_why(made: Manager, serving: bool) -> None:
     nowhere = "c" + 24 * "0"
     data = ["--data", str(made.data)]
     if serving:
@@ -632,7 +632,7 @@ def test_a_token_in_a_file_comes_from_a_running_server_too(made: Manager) -> Non
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone can be in the way")
-def test_root_beside_its_own_service_is_told_whom_to_be(made: Manager) -> None:
+def test_root_is_told_to_run_as_the_service_user(made: Manager) -> None:
     nobody = pwd.getpwnam("nobody")
     for path in (made.data, *made.data.iterdir()):
         os.chown(path, nobody.pw_uid, -1)
@@ -659,7 +659,7 @@ def test_root_beside_its_own_service_is_told_whom_to_be(made: Manager) -> None:
 # --- one process -------------------------------------------------------------------------------
 
 
-def test_a_deleted_lock_file_lets_nobody_in(made: Manager) -> None:
+def test_deleted_lock_file_admits_no_second_process(made: Manager) -> None:
     made.serve()
     (made.data / "manager.lock").unlink()
     done = run("--data", made.data, "--listen", "127.0.0.1:0")
@@ -704,7 +704,7 @@ def test_subcommands_at_the_same_time_all_happen(made: Manager) -> None:
     made.stop()
 
 
-def test_a_killed_server_is_no_obstacle(made: Manager) -> None:
+def test_killed_server_does_not_block_the_next_start(made: Manager) -> None:
     made.serve()
     assert made.program
     made.program.kill()
@@ -740,7 +740,7 @@ def ask_control(manager: Manager, text: bytes) -> bytes:
         return out
 
 
-def test_the_control_socket_survives_nonsense(made: Manager) -> None:
+def test_control_socket_survives_invalid_input(made: Manager) -> None:
     made.serve()
     assert stat.S_IMODE((made.data / "control.sock").stat().st_mode) == 0o600
     for text in (
@@ -756,7 +756,7 @@ def test_the_control_socket_survives_nonsense(made: Manager) -> None:
         made.stop()
 
 
-def test_sigterm_ends_it_whoever_is_attached(made: Manager) -> None:
+def test_sigterm_ends_the_manager_while_clients_are_connected(made: Manager) -> None:
     made.serve()
     held = [socket.create_connection(("127.0.0.1", made.port)) for _ in range(20)]
     for i, s in enumerate(held):

@@ -65,7 +65,7 @@ def head(manager: Manager, key: str) -> str:
     )
 
 
-def test_a_wide_object_is_cheap_in_all_its_life(manager: Manager) -> None:
+def test_writes_and_reads_of_a_wide_object_are_cheap(manager: Manager) -> None:
     """Sixty links with a thousand members each, merged with as many that are stored."""
     places = list(manager.deployment_ids.values())
     made = cheap(manager, "POST", "", f"{{{head(manager, 'k')},{typed(1, places)}}}")

@@ -133,7 +133,7 @@ def test_a_change_is_seen_at_once_and_answered_when_it_is_on_disk(slow: Manager)
     slow.stop()
 
 
-def test_rights_are_taken_though_the_disk_fails(workdir: Path) -> None:
+def test_revocation_works_when_the_disk_fails(workdir: Path) -> None:
     manager = Manager(workdir)
     data = ["--data", str(manager.data)]
     worker = manager.command(

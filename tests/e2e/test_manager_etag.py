@@ -113,7 +113,7 @@ def test_a_missing_object_is_a_404_whatever_is_expected(manager: Manager) -> Non
         write(manager, "c" + "0" * 24, what, '"x"').error(404)
 
 
-def test_who_may_not_write_is_told_nothing_of_the_tag(manager: Manager) -> None:
+def test_denied_write_does_not_reveal_the_etag(manager: Manager) -> None:
     object_id = manager.create_connection("c")
     member = manager.command(
         "token", "create", "--data", str(manager.data), "--name", "m", "--scope", "workspace",

@@ -103,7 +103,7 @@ def test_withhold(workdir: Path) -> None:
         connd.stop()
 
 
-def test_connd_lives_through_all_of_them(workdir: Path) -> None:
+def test_connd_survives_all_faults(workdir: Path) -> None:
     orders = [f"list:{kind}@0.07" for kind in ("500", "reset", "truncate", "malformed")]
     with faulty(workdir, *orders) as manager:
         connd = manager.connd().start(wait="listening")
@@ -121,7 +121,7 @@ def test_connd_lives_through_all_of_them(workdir: Path) -> None:
         connd.stop()
 
 
-def test_an_order_that_makes_no_sense(workdir: Path) -> None:
+def test_invalid_fault_is_a_usage_error(workdir: Path) -> None:
     done = subprocess.run(
         [MANAGER, "--data", workdir, "--listen", "127.0.0.1:0", "--fault", "list:boom"],
         capture_output=True, text=True, timeout=PATIENCE, check=False,

@@ -24,7 +24,7 @@ def secret(manager: Manager, key: str) -> Any:
     return page["environmentObjects"][0]
 
 
-def test_changes_are_told_by_name_and_never_by_value(manager: Manager) -> None:
+def test_history_names_changed_fields_without_values(manager: Manager) -> None:
     object_id = manager.create_connection("c", host="hunter1", password="hunter2")
     manager.update(
         object_id, connection={"type": "postgres", "host": "hunter3", "password": "hunter4"}
@@ -42,7 +42,7 @@ def test_changes_are_told_by_name_and_never_by_value(manager: Manager) -> None:
     assert len(page["history"]) == 1 and page["totalCount"] >= 2
 
 
-def test_going_back(manager: Manager) -> None:
+def test_restoring_an_earlier_version(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     object_id = manager.create_connection(
         "c", host="one", password="p1", description="first",
@@ -139,7 +139,7 @@ def last_words(manager: Manager, key: str) -> dict[str, Any]:
     return {"subjectId": row["subjectId"], "version": row["version"]}
 
 
-def test_what_was_deleted_comes_back(manager: Manager) -> None:
+def test_deleted_object_is_restored(manager: Manager) -> None:
     prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
     object_id = manager.create_connection(
         "c", host="one", password="p1", extra={"k": "v"}, description="first",
@@ -174,7 +174,7 @@ def test_what_was_deleted_comes_back(manager: Manager) -> None:
         assert secret(manager, "c").get(member) == first.get(member), member
 
 
-def test_a_deployment_s_variable_comes_back(manager: Manager) -> None:
+def test_deleted_variable_of_a_deployment_is_restored(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     object_id = manager.create_variable("v", "hunter2", prod, secret=True)
     manager.delete(object_id)
@@ -187,7 +187,7 @@ def test_a_deployment_s_variable_comes_back(manager: Manager) -> None:
     assert got["airflowVariable"] == {"value": "hunter2", "isSecret": True}
 
 
-def test_what_can_not_come_back(manager: Manager) -> None:
+def test_what_cannot_be_restored(manager: Manager) -> None:
     prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
     named = {}
     for key, deployment in (("taken", prod), ("placeless", dev), ("shared", "")):
@@ -225,7 +225,7 @@ def test_what_can_not_come_back(manager: Manager) -> None:
     assert [entry["scopeEntityId"] for entry in reply.body["links"]] == [prod], "dev is gone"
 
 
-def test_what_was_promoted_does_not_come_back_for_its_deployment(manager: Manager) -> None:
+def test_promoted_object_is_not_restored_for_its_deployment(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     token = manager.command(
         "token", "create", "--data", str(manager.data), "--name", "t", "--scope", "deployment",
@@ -243,7 +243,7 @@ def test_what_was_promoted_does_not_come_back_for_its_deployment(manager: Manage
     assert come_back(manager, named).status == 200
 
 
-def test_nothing_is_kept_of_what_went_with_its_place(manager: Manager) -> None:
+def test_history_of_a_deleted_place_is_deleted(manager: Manager) -> None:
     prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
     manager.create_variable("stays", "hunter1", prod)
     object_id = manager.create_variable("v", "hunter2", dev, secret=True)

@@ -71,7 +71,9 @@ def test_a_request_that_could_be_read_in_two_ways(
         (b"GET / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n", 417),
     ],
 )
-def test_each_refusal_is_ours(manager: Manager, raw: bytes, status: int) -> None:
+def test_every_refusal_has_the_managers_error_body(
+    manager: Manager, raw: bytes, status: int
+) -> None:
     with dial(manager) as s:
         s.sendall(raw)
         reply = read_reply(s)
@@ -179,7 +181,7 @@ def test_a_client_that_never_reads(manager: Manager) -> None:
         assert send(manager, "GET", objects(manager)).status == 200
 
 
-def test_many_that_never_read_leave_the_others_a_reason(manager: Manager) -> None:
+def test_many_unread_lists_end_in_503_for_one(manager: Manager) -> None:
     """Each reads another version of the store; when there are too many, one gets a 503 with
     Retry-After."""
     prod = manager.deployment_ids["prod"]
@@ -209,7 +211,7 @@ def test_many_that_never_read_leave_the_others_a_reason(manager: Manager) -> Non
     eventually(served, "lists are served again")
 
 
-def test_a_client_that_goes_in_the_middle_of_a_reply(manager: Manager) -> None:
+def test_client_that_closes_in_the_middle_of_a_response(manager: Manager) -> None:
     for i in range(100):
         manager.create_variable(f"v{i}", "x" * 20000)
     for _ in range(20):
@@ -295,7 +297,7 @@ def test_a_thousand_idle_connections(manager: Manager) -> None:
                 s.close()
 
 
-def test_more_connections_than_there_may_be(manager: Manager) -> None:
+def test_more_connections_than_the_limit(manager: Manager) -> None:
     """The longest idle connections are closed; no request is refused."""
     with limited_files(8192):
         sockets = []
@@ -317,7 +319,7 @@ def test_more_connections_than_there_may_be(manager: Manager) -> None:
                 s.close()
 
 
-def test_many_long_lists_leave_room_for_a_small_question(manager: Manager) -> None:
+def test_many_long_lists_do_not_block_a_small_request(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     conn = connection(manager)
     body = {

@@ -112,7 +112,7 @@ def test_a_long_history_comes_page_by_page(manager: Manager) -> None:
         (b"[]", "must be a JSON object"),
     ],
 )
-def test_a_refused_body_is_told_why(manager: Manager, body: bytes, words: str) -> None:
+def test_refusal_of_a_body_says_why(manager: Manager, body: bytes, words: str) -> None:
     reply = send(manager, "POST", objects(manager), body)
     reply.field_error("body")
     reply.error(400, words)

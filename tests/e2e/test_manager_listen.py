@@ -308,7 +308,7 @@ def test_a_socket_path_may_be_a_letter_short_of_too_long(made: Manager, workdir:
     made.stop()
 
 
-def test_a_program_that_reads_nothing_of_it_is_no_matter(made: Manager) -> None:
+def test_closed_stdout_does_not_matter(made: Manager) -> None:
     """stdout may be closed."""
     program = Program(
         ["/bin/sh", "-c", 'exec "$0" "$@" >&-', MANAGER, "--data", made.data, "--listen",

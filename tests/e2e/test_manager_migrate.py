@@ -133,7 +133,7 @@ def test_a_migrated_manager_works_as_any_other(old: Old) -> None:
         assert {row["objectKey"] for row in page["environmentObjects"]} == {"pg", "auto", "new"}
 
 
-def test_old_tokens_go_on_and_renewals_become_one_family(old: Old) -> None:
+def test_old_tokens_stay_valid_and_renewals_form_one_family(old: Old) -> None:
     tokens = [old.facts[name] for name in ("worker", "renewed", "again") if name in old.facts]
     with old:
         for token in tokens:
@@ -192,7 +192,7 @@ def test_an_authenticated_database_that_was_set_back_is_refused(migrated: Old) -
     assert (migrated.data / "manager.db").read_bytes() == before
 
 
-def test_nor_with_the_key_check_of_an_older_backup(migrated: Old) -> None:
+def test_database_with_the_key_check_of_an_older_backup_is_refused(migrated: Old) -> None:
     set_back(migrated)
     with migrated.database() as db:
         db.execute("ATTACH ? AS kept", (str(migrated.data / "kept.db"),))
@@ -204,7 +204,7 @@ def test_nor_with_the_key_check_of_an_older_backup(migrated: Old) -> None:
         assert db.execute("PRAGMA user_version").fetchone() == (3,)
 
 
-def test_an_envelope_of_an_older_backup_opens_nowhere(migrated: Old) -> None:
+def test_envelope_of_an_older_backup_is_refused(migrated: Old) -> None:
     with migrated.database() as db:
         db.execute("ATTACH ? AS kept", (str(migrated.data / "kept.db"),))
         db.execute("UPDATE object SET sealed = (SELECT k.sealed FROM kept.object k "

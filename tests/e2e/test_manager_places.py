@@ -249,7 +249,7 @@ def test_the_organization_s_switch(manager: Manager) -> None:
 # --- tokens -------------------------------------------------------------------------------------
 
 
-def test_a_token_s_life(manager: Manager) -> None:
+def test_creating_using_and_revoking_a_token(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     made = make_token(manager, "DEPLOYMENT", prod, "MEMBER", expiresInSeconds=3600)
     assert set(made) == {
@@ -318,7 +318,7 @@ def test_what_a_token_may_not_be(manager: Manager, change: Any, field: str) -> N
 
 
 @pytest.mark.parametrize("role", ["OWNER", "OPERATOR", "AUTHOR", "MEMBER"])
-def test_what_each_role_may(manager: Manager, role: str) -> None:
+def test_permissions_of_each_role(manager: Manager, role: str) -> None:
     token = make_token(manager, "WORKSPACE", manager.workspace, role)["token"]
     object_id = manager.create_connection("c", password="hunter2")
     writes = role in ("OWNER", "OPERATOR")
@@ -353,7 +353,7 @@ def test_what_each_role_may(manager: Manager, role: str) -> None:
     assert reply.status == (200 if role == "OWNER" else 403)
 
 
-def test_nobody_hands_out_more_than_it_has(manager: Manager) -> None:
+def test_token_cannot_create_one_with_more_rights(manager: Manager) -> None:
     owner = make_token(manager, "WORKSPACE", manager.workspace, "OWNER")["token"]
     prod = manager.deployment_ids["prod"]
     make_token(manager, "DEPLOYMENT", prod, "OWNER", token=owner)

@@ -38,7 +38,7 @@ def view(manager: Manager, project: str) -> dict[str, Any]:
     return {row["objectKey"]: row["connection"].get("host") for row in rows}
 
 
-def test_a_project_s_life(manager: Manager) -> None:
+def test_creating_renaming_and_deleting_a_project(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     project = make_project(manager, deploymentId=prod)
     got = send(manager, "GET", f"{base(manager)}/projects/{project}").body

@@ -231,7 +231,7 @@ def test_the_switch_ends_held_calls_for_secrets(manager: Manager) -> None:
         plain.assert_held()
 
 
-def test_a_client_that_goes_frees_its_call(manager: Manager) -> None:
+def test_closing_a_held_request_frees_it(manager: Manager) -> None:
     path = view(manager)
     tag = tag_of(manager, path)
     before = open_sockets(manager)
@@ -246,7 +246,7 @@ def test_a_client_that_goes_frees_its_call(manager: Manager) -> None:
     eventually(lambda: open_sockets(manager) <= before, "they are gone", timeout=2)
 
 
-def test_a_stop_answers_what_is_held(manager: Manager) -> None:
+def test_stop_sends_a_response_to_held_requests(manager: Manager) -> None:
     path = view(manager)
     tag = tag_of(manager, path)
     with held(manager, path, tag) as waiting:

@@ -38,7 +38,7 @@ def test_a_burst_waits_its_turn(limited: Manager) -> None:
     assert took >= 1.3 and at_most < 4
 
 
-def test_one_that_does_not_let_up_is_told_when_to_come_back(limited: Manager) -> None:
+def test_persistent_client_gets_429_with_retry_after(limited: Manager) -> None:
     replies = burst(limited, 90)
     refused = [reply for reply in replies if reply.status != 200]
     assert refused and len(refused) <= 40

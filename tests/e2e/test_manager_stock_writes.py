@@ -207,7 +207,7 @@ def test_another_auth_type_shows_nothing_that_was_secret(manager: Manager) -> No
     assert shown == {"region_name": "hunter2", "role_arn": "arn:prod", "k": "hunter4"}
 
 
-def test_no_way_around_leads_to_what_was_secret(manager: Manager) -> None:
+def test_no_sequence_of_changes_reveals_a_secret(manager: Manager) -> None:
     """Not through another auth type in between, an unknown one, a restored version, or
     promotion."""
     prod = manager.deployment_ids["prod"]

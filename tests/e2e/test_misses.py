@@ -20,7 +20,7 @@ def sections(probe: str) -> Mapping[str, Mapping[str, str]]:
     return {"manager": SLOW, "misses": {"probe": probe}}
 
 
-def test_the_next_question_finds_what_was_made_a_moment_ago(manager: Manager) -> None:
+def test_next_lookup_finds_a_new_connection(manager: Manager) -> None:
     with manager.connd(sections=sections("100ms")) as connd:
         where = manager.deployment_ids["prod"]
         manager.create_connection("new", where, host="h")
@@ -33,9 +33,7 @@ def test_the_next_question_finds_what_was_made_a_moment_ago(manager: Manager) ->
         assert connd.variable("fresh") == "v", "the list that the probe brought holds it too"
 
 
-def test_a_storm_of_unknown_keys_costs_the_manager_nothing(
-    faulty: FaultyManager, workdir: Path
-) -> None:
+def test_many_unknown_keys_cause_few_requests(faulty: FaultyManager, workdir: Path) -> None:
     faulty.add(connection_row("there", faulty.deployment))
     with faulty.connd(workdir, sections("10s")) as connd:
         connd.wait_for(lambda s: s["state"] == "fresh", "data")
@@ -49,7 +47,7 @@ def test_a_storm_of_unknown_keys_costs_the_manager_nothing(
         assert all("objectKey" in q and q["showSecrets"] == "false" for q in probes)
 
 
-def test_without_probes_a_miss_asks_nobody(faulty: FaultyManager, workdir: Path) -> None:
+def test_without_probes_a_miss_causes_no_request(faulty: FaultyManager, workdir: Path) -> None:
     faulty.add(connection_row("there", faulty.deployment))
     with faulty.connd(workdir, sections("0")) as connd:
         before = len(faulty.requests)
@@ -70,7 +68,7 @@ def probed(faulty: FaultyManager, since: int) -> list[str]:
     return [query["objectKey"] for _, query, _ in faulty.requests[since:] if "objectKey" in query]
 
 
-def test_a_denied_question_reveals_nothing_and_asks_nobody(
+def test_denied_lookup_reveals_nothing_and_causes_no_request(
     faulty: FaultyManager, workdir: Path
 ) -> None:
     faulty.add(connection_row("shut-there", faulty.deployment))
@@ -106,7 +104,9 @@ def test_a_denial_is_one_line_at_the_default_level(faulty: FaultyManager, workdi
 VALUES = ["postgres://user:s3cr3t@host/db", '{"password": "s3cr3t"}', "http://s3cr3t", "s3cr3t\t@x"]
 
 
-def test_a_value_in_place_of_a_key_goes_nowhere(faulty: FaultyManager, workdir: Path) -> None:
+def test_value_in_place_of_a_key_is_neither_sent_nor_logged(
+    faulty: FaultyManager, workdir: Path
+) -> None:
     """Not to the manager, and not into the log, neither at debug level nor as a denial."""
     level = {"log": {"format": "json", "level": "debug"}}
     connd = faulty.connd(workdir, {**sections("50ms"), **level})
@@ -127,9 +127,7 @@ def test_a_value_in_place_of_a_key_goes_nowhere(faulty: FaultyManager, workdir: 
         assert "s3cr3t" not in connd.running.stderr_text()
 
 
-def test_teams_that_spell_the_same_get_nothing_of_each_other(
-    faulty: FaultyManager, workdir: Path
-) -> None:
+def test_ambiguous_team_keys_belong_to_no_team(faulty: FaultyManager, workdir: Path) -> None:
     faulty.add(connection_row("team_b____x", faulty.deployment, host="team_b_'s"))
     rules = "[access]\nteams = {}\nallow = * conn:team_b___*\nallow = * conn:_x conn:x\n"
     for teams in ("yes", "no"):
@@ -142,7 +140,7 @@ def test_teams_that_spell_the_same_get_nothing_of_each_other(
             denied(connd, "team_b____x")  # the rule is for team_b's keys
 
 
-def test_a_denied_question_waits_for_no_data(faulty: FaultyManager, workdir: Path) -> None:
+def test_denied_lookup_does_not_wait_for_data(faulty: FaultyManager, workdir: Path) -> None:
     faulty.fault = lambda x: faulty.closing.wait(20)
     late = {"freshness": {"cold_wait": "5m"}, "manager": {"timeout": "5m"}}
     connd = faulty.connd(workdir, late)
@@ -154,9 +152,7 @@ def test_a_denied_question_waits_for_no_data(faulty: FaultyManager, workdir: Pat
     connd.stop()
 
 
-def test_a_teams_denied_key_is_as_if_it_were_not_there(
-    faulty: FaultyManager, workdir: Path
-) -> None:
+def test_denied_team_key_falls_back_to_the_plain_key(faulty: FaultyManager, workdir: Path) -> None:
     for key in ("one", "two", "blue___one"):
         faulty.add(connection_row(key, faulty.deployment, host=key))
     connd = faulty.connd(workdir, sections("50ms"))
@@ -170,7 +166,7 @@ def test_a_teams_denied_key_is_as_if_it_were_not_there(
         eventually(lambda: probed(faulty, before) == ["new"], "its own name is not asked for")
 
 
-def test_a_team_that_may_have_its_own_names_only(faulty: FaultyManager, workdir: Path) -> None:
+def test_team_that_may_read_only_its_own_keys(faulty: FaultyManager, workdir: Path) -> None:
     for key in ("one", "two", "blue___one"):
         faulty.add(connection_row(key, faulty.deployment, host=key))
     connd = faulty.connd(workdir, sections("50ms"))
@@ -207,7 +203,7 @@ def test_retry_after_of_a_probe_holds_for_syncs_until_a_reload(
         eventually(lambda: len(faulty.requests) > before, "the reload asks at once")
 
 
-def test_retry_after_of_a_held_request_holds_for_nothing_else(
+def test_retry_after_of_a_held_request_applies_to_no_other(
     faulty: FaultyManager, workdir: Path
 ) -> None:
     faulty.add(connection_row("there", faulty.deployment))

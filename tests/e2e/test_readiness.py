@@ -91,7 +91,7 @@ def test_wait_says_why_it_gave_up(workdir: Path) -> None:
     assert "can not reach connd" in done.stderr
 
 
-def test_what_grew_too_old_is_not_ready_any_more(workdir: Path) -> None:
+def test_data_that_is_too_old_is_not_ready(workdir: Path) -> None:
     with Manager(workdir) as manager:
         manager.create_connection("warehouse", manager.deployment_ids["prod"], host="db")
         sections = {

@@ -17,7 +17,7 @@ from faulty_manager import FaultyManager, variable_row
 HOURLY = {"manager": {"refresh": "1h", "push": "no"}, "misses": {"probe": "0"}}
 
 
-def test_what_was_changed_is_there_when_it_returns(workdir: Path, faulty: FaultyManager) -> None:
+def test_refresh_returns_after_the_change_is_served(workdir: Path, faulty: FaultyManager) -> None:
     with faulty.connd(workdir, HOURLY) as connd:
         first = connd.status()["generation"]
         done = connd.connctl("refresh")
@@ -45,7 +45,7 @@ def test_a_retry_after_does_not_hold_any_more(workdir: Path, faulty: FaultyManag
         assert not connd.status().get("last_error")
 
 
-def test_one_that_comes_too_early_is_sent_again(workdir: Path, faulty: FaultyManager) -> None:
+def test_refresh_sent_too_early_is_repeated(workdir: Path, faulty: FaultyManager) -> None:
     with faulty.connd(workdir, HOURLY) as connd, connd.client() as client:
         client.send(2 * Varlink.frame("io.connd.secrets.Refresh"))
         assert client.receive() == {}
@@ -55,7 +55,7 @@ def test_one_that_comes_too_early_is_sent_again(workdir: Path, faulty: FaultyMan
         assert connd.connctl("refresh").returncode == 0, "it waits, and asks again"
 
 
-def test_one_that_does_not_end_is_given_up(workdir: Path, faulty: FaultyManager) -> None:
+def test_refresh_that_does_not_end_times_out(workdir: Path, faulty: FaultyManager) -> None:
     sections = {**HOURLY, "manager": {**HOURLY["manager"], "timeout": "30s"}}
     with faulty.connd(workdir, sections) as connd:
         faulty.fault = lambda x: x.manager.closing.wait(PATIENCE)
@@ -66,7 +66,7 @@ def test_one_that_does_not_end_is_given_up(workdir: Path, faulty: FaultyManager)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="changes its uid")
-def test_it_is_for_whom_admin_rules_name(workdir: Path, faulty: FaultyManager) -> None:
+def test_refresh_is_allowed_by_admin_rules(workdir: Path, faulty: FaultyManager) -> None:
     connd = faulty.connd(workdir, {**HOURLY, "socket": {"mode": "0666"}})
     plain = connd.config_text()
     program = shutil.copy(CONNCTL, workdir / "connctl")  # a copy that another uid can run

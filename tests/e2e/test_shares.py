@@ -127,7 +127,7 @@ def test_responses_that_nobody_reads_take_64_mib_and_others_are_served(manager: 
             assert client.variable("big") == BIG, "and then it is served again"
 
 
-def test_half_requests_take_no_more_room_than_that(manager: Manager) -> None:
+def test_incomplete_requests_are_bounded_too(manager: Manager) -> None:
     with served(manager, socket={"mode": "0666", "max_frame": "1M"}) as connd:
         before = rss_kib(connd)
         clients = []
@@ -148,7 +148,7 @@ def test_half_requests_take_no_more_room_than_that(manager: Manager) -> None:
 # --- connections ---------------------------------------------------------------------------
 
 
-def test_users_who_take_all_connections_give_way(manager: Manager) -> None:
+def test_users_with_all_connections_lose_idle_ones(manager: Manager) -> None:
     """Two users hold all connections, first idle, then with incomplete requests."""
     with served(manager, socket={"mode": "0666", "max_connections": "200"}) as connd:
         quiet = p99_of_lookups(connd)

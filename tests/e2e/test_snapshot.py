@@ -220,7 +220,7 @@ def test_a_reload_refused_for_another_reason_leaves_the_snapshot_as_it_was(world
     ],
     ids=["readable by all", "no key in it", "gone", "beside the snapshot"],
 )
-def test_a_key_that_will_not_do_is_found_by_the_check(
+def test_check_reports_an_unusable_key(
     world: World, spoil: Callable[[World], object], word: str
 ) -> None:
     spoil(world)
@@ -231,7 +231,7 @@ def test_a_key_that_will_not_do_is_found_by_the_check(
     assert word in result.stderr
 
 
-def test_a_disk_that_fails_is_one_warning_and_no_question_minds(world: World) -> None:
+def test_disk_failure_is_one_warning_and_lookups_continue(world: World) -> None:
     shutil.rmtree(world.directory)
     with world.connd() as connd:
         eventually(
@@ -244,7 +244,7 @@ def test_a_disk_that_fails_is_one_warning_and_no_question_minds(world: World) ->
         assert sum("snapshot not written" in e["event"] for e in connd.events("warn")) == 1
 
 
-def test_killed_at_any_moment_a_whole_content_is_left(world: World) -> None:
+def test_kill_at_any_moment_leaves_a_valid_snapshot(world: World) -> None:
     """The manager changes with every list; connd is killed while it writes."""
     served = iter(range(10_000))
 

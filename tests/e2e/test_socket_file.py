@@ -74,7 +74,7 @@ def started_at_once(connd: Connd, n: int) -> list[Program]:
 
 
 @pytest.mark.parametrize("left", ["nothing", "a stale socket", "an old lock"])
-def test_of_starts_at_the_same_moment_exactly_one_lives(
+def test_exactly_one_of_concurrent_starts_survives(
     workdir: Path, faulty: FaultyManager, left: str
 ) -> None:
     connd = faulty.connd(workdir)
@@ -183,7 +183,7 @@ def test_the_sockets_group(workdir: Path, faulty: FaultyManager, group: str, gid
     ("group", "says"),
     [("no-such-group", "there is no such group"), ("0", "write gid:0"), ("gid:x", "not a group")],
 )
-def test_a_group_that_is_none_stops_the_start_with_a_sentence(
+def test_unknown_group_stops_the_start_with_a_message(
     workdir: Path, faulty: FaultyManager, group: str, says: str
 ) -> None:
     reason = refused(faulty.connd(workdir, {"socket": {"group": group}}))
@@ -205,7 +205,7 @@ def readyz(connd: Connd) -> tuple[int, str]:
         return response.status, response.read().decode()
 
 
-def test_a_socket_file_that_has_gone_is_made_again(workdir: Path, faulty: FaultyManager) -> None:
+def test_removed_socket_file_is_made_again(workdir: Path, faulty: FaultyManager) -> None:
     with faulty.connd(workdir) as connd:
         before = connd.socket.stat()
         with connd.client() as kept:
@@ -294,7 +294,7 @@ def test_options_that_a_passed_socket_makes_void_are_one_warning(
 
 
 @with_systemd
-def test_the_loss_of_a_passed_sockets_file_is_said(workdir: Path, faulty: FaultyManager) -> None:
+def test_loss_of_a_passed_socket_file_is_logged(workdir: Path, faulty: FaultyManager) -> None:
     connd = faulty.connd(workdir, METRICS)
     with activated(connd):
         connd.socket.unlink()

@@ -164,7 +164,7 @@ def test_without_data_the_fault_is_the_reason_and_a_repair_is_found(
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_check_and_reload_refuse_what_a_start_goes_on_without(world: World, name: str) -> None:
+def test_check_and_reload_refuse_what_a_start_tolerates(world: World, name: str) -> None:
     fault = FAULTS[name]
     with world.connd() as connd:
         fault.break_it(world, connd)
@@ -244,13 +244,13 @@ def test_without_its_key_a_snapshot_is_left_alone(world: World) -> None:
         assert "snapshot_error" not in status
 
 
-def test_a_snapshot_directory_that_is_missing_stops_no_start(world: World) -> None:
+def test_missing_snapshot_directory_does_not_stop_the_start(world: World) -> None:
     world.content.parent.rmdir()
     with world.connd() as connd:
         assert connd.variable("v") == "1"
 
 
-def test_allow_rules_that_name_nobody_do_not_open_the_door(world: World) -> None:
+def test_allow_rules_without_known_users_allow_nobody(world: World) -> None:
     connd = world.connd()
     connd.write_config(connd.config_text() + "[access]\nallow = user:no-such-user\n")
     connd.start("listening")
@@ -261,7 +261,7 @@ def test_allow_rules_that_name_nobody_do_not_open_the_door(world: World) -> None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts another /etc/passwd")
-def test_a_user_who_is_known_later_is_bound_then(world: World) -> None:
+def test_rule_applies_once_its_user_exists(world: World) -> None:
     passwd = world.workdir / "passwd"
     passwd.write_bytes(Path("/etc/passwd").read_bytes())
     passwd.chmod(stat.S_IMODE(Path("/etc/passwd").stat().st_mode))

@@ -386,7 +386,7 @@ def test_a_change_arrives_at_once_by_push_and_by_polling_without(manager: Manage
         eventually(lambda: polled.connection("warehouse")["host"] == "h4", "a reload syncs")
 
 
-def test_a_manager_that_does_not_wait_is_not_asked_in_a_loop(
+def test_manager_that_does_not_wait_is_not_polled_in_a_loop(
     connd: Connd, faulty: FaultyManager
 ) -> None:
     def tagged(x: Exchange) -> None:

@@ -106,7 +106,7 @@ def test_a_held_request_that_a_proxy_cuts_asks_for_a_shorter_wait(
 
 
 @pytest.mark.parametrize("tags", ["none", "by bytes"])
-def test_a_list_under_change_never_loses_what_was_there_all_the_time(
+def test_changing_list_never_loses_stable_rows(
     faulty: FaultyManager, workdir: Path, tags: str
 ) -> None:
     """Rows are created and deleted between the pages; those that stay are found by every lookup."""
@@ -480,7 +480,7 @@ def token_that_ends_in(seconds: int, life: int, family: int = 0) -> str:
 
 
 @pytest.mark.parametrize(("left", "life", "warned"), [(3600, 86400, True), (43200, 86400, False)])
-def test_the_tokens_own_end_is_shown_and_warned_of(
+def test_token_expiry_is_shown_and_warned_about(
     faulty: FaultyManager, workdir: Path, left: int, life: int, warned: bool
 ) -> None:
     faulty.add(variable_row("v", faulty.deployment, "1"))

@@ -434,7 +434,7 @@ test_a_lock_that_was_removed_is_taken_again(void **state)
 /* --- a removed socket file --------------------------------------------------------------- */
 
 static void
-test_a_socket_file_that_has_gone_is_made_again(void **state)
+test_removed_socket_file_is_made_again(void **state)
 {
 	struct world *w = *state;
 	struct stat st;
@@ -648,7 +648,7 @@ main(void)
 		TEST(a_socket_that_took_our_place_stays),
 		TEST(test_one_lock_has_one_holder),
 		TEST(test_a_lock_that_was_removed_is_taken_again),
-		TEST(test_a_socket_file_that_has_gone_is_made_again),
+		TEST(test_removed_socket_file_is_made_again),
 		TEST(test_a_directory_that_has_gone_is_trouble_until_it_is_back),
 		TEST(test_the_file_of_another_program_is_trouble),
 		TEST(test_a_group_is_a_name_or_a_number),
