@@ -135,7 +135,7 @@ say_not_started(const char *why)
 static void
 on_idle(struct later *job)
 {
-	struct app *a = (struct app *)((char *)job - offsetof(struct app, idle));
+	struct app *a = CONTAINER_OF(job, struct app, idle);
 
 	if (++a->turns < TURNS_FIRST)
 		loop_after_turn(a->loop, job);

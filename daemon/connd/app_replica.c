@@ -31,14 +31,14 @@ app_turn(struct app *a)
 void
 app_on_turn(struct later *job)
 {
-	app_turn((struct app *)((char *)job - offsetof(struct app, turn)));
+	app_turn(CONTAINER_OF(job, struct app, turn));
 }
 
 /* Runs after the sync has stored its tags, which the watch sends. */
 void
 app_on_follow(struct later *job)
 {
-	struct app *a = (struct app *)((char *)job - offsetof(struct app, follow));
+	struct app *a = CONTAINER_OF(job, struct app, follow);
 
 	watch_follow(a->watch, sync_watchable_url(a->sync));
 }
@@ -70,7 +70,7 @@ refuse_sync(struct app *a, const char *why)
 void
 app_on_refusal(struct later *job)
 {
-	struct app *a = (struct app *)((char *)job - offsetof(struct app, refusal));
+	struct app *a = CONTAINER_OF(job, struct app, refusal);
 	struct sync_result result = { .outcome = SYNC_FAILED, .reason = a->refusal_why };
 
 	(void)app_on_sync_done(a, &result);
@@ -264,7 +264,7 @@ warn_of_the_familys_end(struct app *a)
 static void
 run_release(struct work *w)
 {
-	struct released *r = (struct released *)((char *)w - offsetof(struct released, work));
+	struct released *r = CONTAINER_OF(w, struct released, work);
 
 	r->generation = generation_unref(r->generation);
 }

@@ -6,7 +6,7 @@
 static struct library *
 library_of(struct work *w)
 {
-	return (struct library *)((char *)w - offsetof(struct library, work));
+	return CONTAINER_OF(w, struct library, work);
 }
 
 static void

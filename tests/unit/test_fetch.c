@@ -118,7 +118,7 @@ on_fetched(void *env, const struct fetch_result *r)
 static void
 on_next(struct later *job)
 {
-	struct world *w = (struct world *)((char *)job - offsetof(struct world, next));
+	struct world *w = CONTAINER_OF(job, struct world, next);
 
 	assert_int_equal(upstream_fetch(w->upstream, &w->request, on_fetched, w, &w->fetch), 0);
 }

@@ -89,7 +89,7 @@ on_done(void *env, const struct sync_result *result)
 static void
 on_again(struct later *job)
 {
-	struct world *w = (struct world *)((char *)job - offsetof(struct world, again));
+	struct world *w = CONTAINER_OF(job, struct world, again);
 	struct sync_basis basis = { 0 };
 
 	sync_start(w->sync, &basis);

@@ -83,7 +83,7 @@ step(struct snapshot *s)
 void
 snapshot_on_job(struct later *job)
 {
-	struct snapshot *s = (struct snapshot *)((char *)job - offsetof(struct snapshot, job));
+	struct snapshot *s = CONTAINER_OF(job, struct snapshot, job);
 
 	if (step(s))
 		loop_after_turn(s->loop, &s->job);

@@ -56,7 +56,7 @@ struct httpd {
 static void
 conn_free(struct later *job)
 {
-	mem_free((char *)job - offsetof(struct httpd_conn, job));
+	mem_free(CONTAINER_OF(job, struct httpd_conn, job));
 }
 
 static void

@@ -27,7 +27,7 @@ static const char *const member[] = { "connections", "variables" };
 static struct list *
 list_of(struct stream *s)
 {
-	return (struct list *)((char *)s - offsetof(struct list, stream));
+	return CONTAINER_OF(s, struct list, stream);
 }
 
 static void

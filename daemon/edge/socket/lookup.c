@@ -220,7 +220,7 @@ finish(struct service *s, struct caller *c, const struct lookup *l, const struct
 static struct waiting_lookup *
 waiting_of(struct pending *p)
 {
-	return (struct waiting_lookup *)((char *)p - offsetof(struct waiting_lookup, pending));
+	return CONTAINER_OF(p, struct waiting_lookup, pending);
 }
 
 static void

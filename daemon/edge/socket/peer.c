@@ -50,7 +50,7 @@ peer_become(struct peer *p, enum peer_state next)
 static void
 peer_free(struct later *job)
 {
-	mem_free(CHAIN_OWNER(job, struct peer, job));
+	mem_free(CONTAINER_OF(job, struct peer, job));
 }
 
 /* Ends what an unfinished request left behind. */
@@ -444,7 +444,7 @@ peer_resume(struct peer *p)
 void
 peer_go_on(struct later *job)
 {
-	struct peer *p = CHAIN_OWNER(job, struct peer, job);
+	struct peer *p = CONTAINER_OF(job, struct peer, job);
 
 	p->round = 0; /* jobs have an order of their own */
 	if (!peer_begin(p)) {

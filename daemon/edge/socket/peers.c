@@ -49,7 +49,7 @@ peer_stuck(struct peer *p)
 static struct peer *
 first_stuck(const struct peers *ps)
 {
-	return chain_is_empty(&ps->stuck) ? NULL : CHAIN_OWNER(ps->stuck.next, struct peer, stuck);
+	return chain_is_empty(&ps->stuck) ? NULL : CONTAINER_OF(ps->stuck.next, struct peer, stuck);
 }
 
 static void
@@ -131,7 +131,7 @@ make_room(struct usage *u)
 	struct chain *n = u->recent.next;
 
 	for (int i = 0; i < EVICT_TRIES && n != &u->recent; i++, n = n->next) {
-		struct peer *p = CHAIN_OWNER(n, struct peer, recent);
+		struct peer *p = CONTAINER_OF(n, struct peer, recent);
 
 		if (is_idle(p)) {
 			evict(p);
@@ -150,8 +150,8 @@ static struct peer *
 find_stuck(const struct peers *ps, const struct usage *u)
 {
 	for (struct chain *n = ps->stuck.next; n != &ps->stuck; n = n->next)
-		if (CHAIN_OWNER(n, struct peer, stuck)->usage == u)
-			return CHAIN_OWNER(n, struct peer, stuck);
+		if (CONTAINER_OF(n, struct peer, stuck)->usage == u)
+			return CONTAINER_OF(n, struct peer, stuck);
 	return NULL;
 }
 
@@ -268,7 +268,7 @@ peers_accept(struct peers *ps, int fd)
 static void
 next_turn(struct later *job)
 {
-	usages_next_turn(&CHAIN_OWNER(job, struct peers, turn_job)->usages);
+	usages_next_turn(&CONTAINER_OF(job, struct peers, turn_job)->usages);
 }
 
 int
@@ -320,7 +320,7 @@ drain_round(struct peers *ps)
 
 	ps->service->now_ms = clock_boot_ms();
 	for (n = ps->all.next; n != &ps->all; n = next) {
-		struct peer *p = CHAIN_OWNER(n, struct peer, all);
+		struct peer *p = CONTAINER_OF(n, struct peer, all);
 
 		next = n->next;
 		if (p->state == PEER_WAITING && !p->answer_ready)
@@ -383,7 +383,7 @@ peers_free(struct peers *ps)
 		return NULL;
 	ps->draining = false;
 	while (!chain_is_empty(&ps->all))
-		peer_close(CHAIN_OWNER(ps->all.next, struct peer, all), "stopping");
+		peer_close(CONTAINER_OF(ps->all.next, struct peer, all), "stopping");
 	loop_forget(ps->loop, &ps->streams_job);
 	loop_forget(ps->loop, &ps->turn_job);
 	usages_next_turn(&ps->usages);

@@ -164,7 +164,7 @@ write_status(
 static struct counting *
 counting_of(struct stream *s)
 {
-	return (struct counting *)((char *)s - offsetof(struct counting, stream));
+	return CONTAINER_OF(s, struct counting, stream);
 }
 
 static void

@@ -27,11 +27,11 @@ streams_append(struct peer *p)
 void
 streams_run(struct later *job)
 {
-	struct peers *ps = CHAIN_OWNER(job, struct peers, streams_job);
+	struct peers *ps = CONTAINER_OF(job, struct peers, streams_job);
 	size_t budget = TURN_BUDGET;
 
 	while (budget > 0 && !chain_is_empty(&ps->streams)) {
-		struct peer *p = CHAIN_OWNER(ps->streams.next, struct peer, streams);
+		struct peer *p = CONTAINER_OF(ps->streams.next, struct peer, streams);
 
 		chain_remove(&p->streams);
 		budget--; /* of the send() */
@@ -46,7 +46,7 @@ streams_run(struct later *job)
 static struct peer *
 peer_of(struct chain *node)
 {
-	return CHAIN_OWNER(node, struct peer, all);
+	return CONTAINER_OF(node, struct peer, all);
 }
 
 static bool

@@ -14,7 +14,7 @@ usages_init(struct usages *us, size_t max_bytes)
 static struct usage *
 owner(struct chain *node)
 {
-	return CHAIN_OWNER(node, struct usage, all);
+	return CONTAINER_OF(node, struct usage, all);
 }
 
 struct usage *

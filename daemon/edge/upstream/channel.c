@@ -31,7 +31,7 @@ fail_all(struct channel *c)
 static void
 on_reap(struct later *job)
 {
-	struct channel *c = (struct channel *)((char *)job - offsetof(struct channel, reap));
+	struct channel *c = CONTAINER_OF(job, struct channel, reap);
 	struct upstream *u = c->upstream;
 	CURLMsg *message;
 	struct fetch *f;

@@ -147,7 +147,7 @@ read_page(struct build *b)
 static void
 run_page(struct work *w)
 {
-	struct build *b = (struct build *)((char *)w - offsetof(struct build, work));
+	struct build *b = CONTAINER_OF(w, struct build, work);
 
 	b->why[0] = '\0';
 	b->facts = (struct page_facts){ 0 };
@@ -160,7 +160,7 @@ run_page(struct work *w)
 static void
 run_finish(struct work *w)
 {
-	struct build *b = (struct build *)((char *)w - offsetof(struct build, work));
+	struct build *b = CONTAINER_OF(w, struct build, work);
 	int r = 0;
 
 	for (size_t i = 0; i < N_KINDS && r == 0; i++)
@@ -179,7 +179,7 @@ run_finish(struct work *w)
 static void
 run_sweep(struct work *w)
 {
-	struct build *b = (struct build *)((char *)w - offsetof(struct build, sweep));
+	struct build *b = CONTAINER_OF(w, struct build, sweep);
 
 	for (size_t i = 0; i < N_ELEMENTS(b->garbage); i++)
 		b->garbage[i] = generation_unref(b->garbage[i]);
@@ -190,7 +190,7 @@ run_sweep(struct work *w)
 static void
 on_work_done(struct work *w)
 {
-	struct build *b = (struct build *)((char *)w - offsetof(struct build, work));
+	struct build *b = CONTAINER_OF(w, struct build, work);
 
 	b->over(b->env);
 }

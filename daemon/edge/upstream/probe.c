@@ -51,7 +51,7 @@ on_row(void *arg, const struct manager_row *row)
 static void
 run(struct work *w)
 {
-	struct probing *p = (struct probing *)((char *)w - offsetof(struct probing, work));
+	struct probing *p = CONTAINER_OF(w, struct probing, work);
 	struct buf text = BUF_INIT(LIMIT_PAGE_BYTES), scratch = BUF_INIT(MANAGER_SCRATCH);
 	char why[MANAGER_WHY_SIZE];
 	struct manager_page page;
@@ -71,7 +71,7 @@ run(struct work *w)
 static void
 on_read(struct work *w)
 {
-	struct probing *p = (struct probing *)((char *)w - offsetof(struct probing, work));
+	struct probing *p = CONTAINER_OF(w, struct probing, work);
 
 	p->done(p->env, p->found, p->retry_after_ms);
 }
@@ -79,7 +79,7 @@ on_read(struct work *w)
 static void
 on_failed(struct later *job)
 {
-	struct probing *p = (struct probing *)((char *)job - offsetof(struct probing, job));
+	struct probing *p = CONTAINER_OF(job, struct probing, job);
 
 	p->done(p->env, false, p->retry_after_ms);
 }

@@ -102,7 +102,7 @@ clear_lists(struct sync *s)
 static void
 on_finished(struct later *job)
 {
-	struct sync *s = (struct sync *)((char *)job - offsetof(struct sync, job));
+	struct sync *s = CONTAINER_OF(job, struct sync, job);
 	struct sync_result result = {
 		.outcome = s->outcome,
 		.asked_ms = s->asked_ms,

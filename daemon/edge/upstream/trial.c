@@ -154,7 +154,7 @@ on_fetched(void *env, const struct fetch_result *f)
 static void
 on_next(struct later *job)
 {
-	struct trial *t = (struct trial *)((char *)job - offsetof(struct trial, next));
+	struct trial *t = CONTAINER_OF(job, struct trial, next);
 	struct buf url = BUF_INIT(MAX_URL);
 	struct list_query list = {
 		.base = url_of(t), .type = manager_type_name(MANAGER_CONNECTION), .limit = 1
