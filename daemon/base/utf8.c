@@ -61,6 +61,37 @@ utf8_length(struct span s)
 	return n;
 }
 
+static bool
+continues_character(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+size_t
+utf8_cut(struct span s, size_t most)
+{
+	size_t n = most;
+
+	if (s.n <= most)
+		return s.n;
+	while (n > 0 && continues_character(s.p[n]))
+		n--;
+	return n;
+}
+
+size_t
+utf8_whole(struct span s)
+{
+	size_t n = s.n;
+
+	while (n > 0 && continues_character(s.p[n - 1]))
+		n--;
+	if (n == 0)
+		return s.n;
+	n--; /* where the last character starts */
+	return utf8_sequence(s.p + n, s.n - n) ? s.n : n;
+}
+
 /* Returns the length of a control character at u, or 0. */
 static size_t
 control(const unsigned char *u, size_t n)

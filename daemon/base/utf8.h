@@ -19,6 +19,11 @@ bool utf8_is_valid(struct span s); /* valid, and without NUL */
 size_t utf8_length(struct span s); /* in characters */
 /* True if s has no control characters: U+0000 to U+001F, U+007F to U+009F. */
 bool utf8_is_printable(struct span s);
+/* Returns the largest length, at most `most`, at which a cut does not split a character. */
+size_t utf8_cut(struct span s, size_t most);
+/* Returns the length of s without an incomplete character at its end, as snprintf() may leave it.
+ */
+size_t utf8_whole(struct span s);
 /*
  * Checks for a character at p that must not be shown as it is on a terminal or in a log: a control
  * character, or one that changes the direction of text. Returns its length in bytes and sets *code

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "core/team.h"
 
 enum who { WHO_ANYONE, WHO_UID, WHO_GID, WHO_NOBODY };
@@ -255,15 +256,13 @@ acl_add_nobody(struct acl *a, enum acl_rule what)
 
 /* --- matching ------------------------------------------------------------------------ */
 
-/* Returns the length of the UTF-8 character at s[0]; 1 for a byte that starts none. */
+/* Returns the length of the character at the start of s; 1 for a byte that starts none. */
 static size_t
 char_length(const char *s, size_t n)
 {
-	size_t len = 1;
+	size_t len = utf8_sequence(s, n);
 
-	while (len < n && ((unsigned char)s[len] & 0xc0) == 0x80)
-		len++;
-	return len;
+	return len ? len : 1;
 }
 
 /* Backtracks only to the last `*`, which suffices and bounds the time by glob times key length. */

@@ -221,6 +221,20 @@ utf8_is_what_the_standard_says(void **state)
 }
 
 static void
+utf8_is_cut_between_characters(void **state)
+{
+	struct span text = SPAN_LITERAL("a\xc3\xa4\xf0\x9f\x98\x80"); /* 1, 2 and 4 bytes */
+	static const size_t cut[] = { 0, 1, 1, 3, 3, 3, 3, 7, 7 };
+
+	(void)state;
+	for (size_t most = 0; most < N_ELEMENTS(cut); most++)
+		assert_int_equal(utf8_cut(text, most), cut[most]);
+	for (size_t n = 0; n <= text.n; n++)
+		assert_int_equal(utf8_whole((struct span){ text.p, n }), cut[n]);
+	assert_int_equal(utf8_whole(SPAN_LITERAL("\x80\x80")), 2); /* no character starts here */
+}
+
+static void
 what_must_not_reach_a_terminal_is_found(void **state)
 {
 	static const struct {
@@ -518,6 +532,7 @@ main(void)
 		cmocka_unit_test(json_integers_are_written_to_both_ends),
 		cmocka_unit_test(json_text_escapes_what_json_demands_and_no_more),
 		cmocka_unit_test(utf8_is_what_the_standard_says),
+		cmocka_unit_test(utf8_is_cut_between_characters),
 		cmocka_unit_test(what_must_not_reach_a_terminal_is_found),
 		cmocka_unit_test(arena_keeps_addresses_and_ends_at_its_cap),
 		cmocka_unit_test(sealed_arena_is_read_only_and_not_inherited),

@@ -12,6 +12,7 @@
 #include "base/json/write.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "ctl/json.h"
 
 /* Why one entry is refused; the others go on. */
@@ -32,21 +33,11 @@
 /* Airflow reads a variable's text as JSON before it writes it: what was 3.10 is 3.1 in the file. */
 #define WRITTEN_ANEW "Airflow's export may write such a number otherwise than it was: look at it"
 
-static size_t
-characters(const char *s)
-{
-	size_t n = 0;
-
-	for (; *s; s++)
-		n += ((unsigned char)*s & 0xc0) != 0x80;
-	return n;
-}
-
 /* The manager's own rules, so that a dry run tells of them too. */
 static const char *
 key_fault(enum import_kind kind, const char *key)
 {
-	if (!*key || characters(key) > LIMIT_KEY)
+	if (!*key || utf8_length(span_of(key)) > LIMIT_KEY)
 		return KEY_LENGTH;
 	for (const char *p = key; *p; p++) {
 		unsigned char c = (unsigned char)*p;
@@ -221,7 +212,8 @@ entry_fill(struct import_entry *e, struct span value)
 		e->refused = TOO_LARGE;
 		r = 0;
 	}
-	if (r == 0 && !e->refused && (!description || characters(description) > LIMIT_DESCRIPTION))
+	if (r == 0 && !e->refused &&
+	    (!description || utf8_length(span_of(description)) > LIMIT_DESCRIPTION))
 		e->refused = description ? LONG_TEXT : "description must be a string";
 	if (r == 0 && !e->refused) {
 		e->typed = buf_take(&out, NULL);

@@ -15,6 +15,7 @@
 #include "base/json/write.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "ctl/ctl.h"
 #include "ctl/http.h"
 #include "ctl/import/airflow_export.h"
@@ -474,22 +475,6 @@ report_text(const struct import *im, const size_t count[static N_ACTS], struct b
 	buf_adds(out, im->o->dry_run ? " (a dry run: nothing was done)\n" : "\n");
 }
 
-/* A sentence that was cut to fit may end within a character: that goes too. */
-static void
-end_with_a_character(char *text)
-{
-	size_t n = strlen(text), tail = 0;
-	unsigned char lead;
-
-	while (tail < n && ((unsigned char)text[n - 1 - tail] & 0xc0) == 0x80)
-		tail++;
-	if (tail == n)
-		return;
-	lead = (unsigned char)text[n - 1 - tail];
-	if (lead >= 0xc0 && tail < (lead >= 0xf0 ? 3U : lead >= 0xe0 ? 2U : 1U))
-		text[n - 1 - tail] = 0;
-}
-
 /* Returns the exit code of an import that went through. */
 static int
 report(struct import *im)
@@ -499,8 +484,10 @@ report(struct import *im)
 	int code;
 
 	for (size_t i = 0; i < im->list.n; i++) {
+		char *why = im->step[i].why;
+
 		count[im->step[i].act]++;
-		end_with_a_character(im->step[i].why);
+		why[utf8_whole(span_of(why))] = '\0'; /* snprintf() may have cut a character */
 	}
 	if (im->json)
 		report_json(im, count, &out);

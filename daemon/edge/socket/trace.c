@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/json/write.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "proto/secrets.h"
 
 #define KEY_BYTES  250 /* the longest objectKey */
@@ -57,15 +58,12 @@ entry_of(struct trace *t, int64_t number)
 
 /* --- adding ------------------------------------------------------------------------------- */
 
-/* A text that is too long is cut between two characters. */
+/* Copies a text, cut between two characters if it is too long. */
 static struct text
 keep(char *to, size_t room, struct span s)
 {
-	size_t n = s.n;
+	size_t n = utf8_cut(s, room);
 
-	if (n > room)
-		for (n = room; n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80; n--)
-			;
 	if (n)
 		memcpy(to, s.p, n);
 	return (struct text){ .n = (uint8_t)n, .cut = n < s.n };

@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/utf8.h"
 
 #define HOUR_MS INT64_C(3600000)
 
@@ -58,14 +59,12 @@ view_type(const struct store_query *q)
 	return NULL; /* several */
 }
 
-/* Cut, when it has to be, between two characters: a query may ask for any key. */
+/* Copies text, cut between two characters if it is too long: a query may have any key. */
 static void
 copy_text(char *out, size_t size, struct span text)
 {
-	size_t n = text.n < size ? text.n : size - 1;
+	size_t n = utf8_cut(text, size - 1);
 
-	while (n && n < text.n && ((unsigned char)text.p[n] & 0xc0) == 0x80)
-		n--;
 	if (n)
 		memcpy(out, text.p, n);
 	out[n] = '\0';
