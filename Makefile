@@ -408,7 +408,7 @@ deb: ## build the Debian packages into dist/ and check them with lintian
 	@conf/debian/build.sh '$(VERSION)' '$(MAINTAINER)' dist
 
 .PHONY: dist
-dist: deps deb ## a whole release in dist/: packages, wheel, SPDX document, checksums
+dist: deps deb ## a whole release in dist/: packages, wheel, SPDX document, checksums (and the image: make image dist)
 	@conf/dist/build.sh '$(VERSION)' dist
 
 IMAGE_ARCHITECTURES ?= amd64 arm64

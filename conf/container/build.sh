@@ -2,7 +2,7 @@
 # usage: conf/container/build.sh VERSION OUT ARCHITECTURE...
 # Builds the image for each of Debian's ARCHITECTUREs (amd64, arm64) and names it
 # localhost/connd:VERSION-ARCHITECTURE. localhost/connd:VERSION is the list of them, which
-# OUT/connd-VERSION-image.tar holds too (OCI layout). Needs root, mmdebstrap, buildah, and a gcc
+# OUT/connd-VERSION.oci.tar holds too (OCI layout). Needs root, mmdebstrap, buildah, and a gcc
 # for each architecture.
 #
 #   MIRROR   the Debian mirror to take packages from; without it, mmdebstrap's own choice
@@ -94,8 +94,8 @@ done
 
 buildah manifest rm "$name:$version" >/dev/null 2>&1 || : # an earlier one, if there is one
 quietly manifest buildah manifest create "$name:$version" "${images[@]}"
-tar=$out/connd-$version-image.tar
-rm -f "$tar"
+tar=$out/connd-$version.oci.tar
+rm -f "$out"/connd-*.oci.tar # of another version, too: OUT is one release
 quietly push buildah manifest push --all "$name:$version" \
 	oci-archive:"$tar"
 size=$(stat -c %s "$tar")

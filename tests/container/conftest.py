@@ -26,8 +26,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def archive() -> Path:
-    found = sorted(DIST.glob("connd-*-image.tar"))
-    assert found, f"no connd-*-image.tar in {DIST}: run make image"
+    found = sorted(DIST.glob("connd-*.oci.tar"))
+    assert found, f"no connd-*.oci.tar in {DIST}: run make image"
     return found[-1]
 
 

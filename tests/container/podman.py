@@ -13,6 +13,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from connd_testing import eventually
+
 PROGRAM = shutil.which("podman") or "podman"
 
 CONFIGURATION = """\
@@ -67,6 +69,11 @@ class Podman:
     def inspect(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(self("inspect", name).stdout)[0]
         return found
+
+    def remove(self, name: str) -> None:
+        """A container, if it is there. The mounts of one that was just killed are busy for a moment."""
+        remove = ("rm", "--force", "--time=0", "--ignore", name)
+        eventually(lambda: self(*remove, check=False).returncode == 0, f"{name} is removed", 60)
 
     def logs(self, name: str) -> str:
         done = self("logs", name)

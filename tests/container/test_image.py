@@ -84,7 +84,7 @@ class Sidecar:
 def sidecar(managed: Managed, workdir: Path) -> Iterator[Sidecar]:
     made = Sidecar(managed, workdir)
     yield made
-    managed.podman("rm", "--force", "--time=0", "--ignore", "connd")
+    managed.podman.remove("connd")
 
 
 @pytest.mark.parametrize(

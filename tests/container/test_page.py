@@ -19,7 +19,7 @@ NOT_RUN = {
 
 
 def test_the_page(podman: Podman, image: str, archive: Path, workdir: Path) -> None:
-    version = archive.name.removeprefix("connd-").removesuffix("-image.tar")
+    version = archive.name.removeprefix("connd-").removesuffix(".oci.tar")
     podman("tag", image, f"localhost/connd:{version}")
     wrapper = workdir / "bin" / "podman"
     wrapper.parent.mkdir()
@@ -44,4 +44,4 @@ def test_the_page(podman: Podman, image: str, archive: Path, workdir: Path) -> N
         doc_commands.Script(page, run, NOT_RUN, session=str(workdir / "session")).play()
     finally:
         for name in ("connd", "manager"):  # the one that uses the other's network first
-            podman("rm", "--force", "--time=0", "--ignore", name)
+            podman.remove(name)
