@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Responses to changes wait until the change is on disk; nobody else does.
+ * Responses to changes wait until the change is on disk; other responses do not.
  *
  * A handler makes its change and responds, in a straight line. Its response is withheld until the
  * store's disk thread has synced what the handler committed. When that fails or takes too long, it
@@ -22,7 +22,7 @@ struct durable *durable_free(struct durable *d); /* after the HTTP server; NULL 
 /* Calls handler(rq), and withholds the response as long as what it committed is not on disk. */
 void durable_serve(struct durable *d, struct request *rq, request_handler *handler);
 
-/* The same for changes that did not come by HTTP. */
+/* The same for changes that come by the control socket. */
 struct durable_wait {
 	struct durable_wait *prev, *next;
 	struct durable *in; /* NULL: not waiting */
@@ -31,9 +31,9 @@ struct durable_wait {
 	void (*done)(struct durable_wait *w, int r); /* 0, or -errno: it may be lost */
 };
 /*
- * done() comes when all that is committed now is on disk. False: its sync has ended already, with
- * *r as done() would have it, and done() does not come.
+ * Calls done() when everything committed so far is on disk. False: it is already, or its sync has
+ * failed; *r is what done() would get, and done() is not called.
  */
 MUST_CHECK bool durable_wait(struct durable *d, struct durable_wait *w, int *r);
-void durable_forget(
-    struct durable_wait *w); /* done() does not come any more; fine when not waiting */
+/* done() is not called any more. Fine when not waiting. */
+void durable_forget(struct durable_wait *w);

@@ -28,7 +28,7 @@ void
 encode_subject(const char *name, const struct store_subject *s, struct buf *out)
 {
 	if (id_is_none(&s->token))
-		return; /* the command line: nobody that has a profile */
+		return; /* the command line, which has no profile */
 	jtext_name(out, name);
 	buf_addc(out, '{');
 	jtext_member_string(out, "id", span_of(s->token.s));

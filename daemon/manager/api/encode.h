@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the store has -> the API's JSON. Pure. There is never a null: what is absent is left out.
- * Secrets are left out or blank unless they were asked for; setFields names them either way.
+ * Encodes what the store has as the API's JSON. Pure. There is never a null: absent members are
+ * left out. Secrets are left out or blank unless they were requested; setFields names them either
+ * way.
  */
 #pragma once
 
@@ -13,7 +14,7 @@
 /* Part of every ETag: to be raised with each change of how an object is encoded. */
 #define ENCODE_VERSION 1
 
-/* Who looks, and how. */
+/* What is shown, and for which place. */
 struct encode_view {
 	bool show_secrets;
 	/* Rows stand for a place, not for one object: they have no id and no links. */
@@ -24,7 +25,7 @@ struct encode_view {
 
 /*
  * A page that is made whole, in a buffer of ENCODE_PAGE_MAX, ends early once it holds 4 MiB: the
- * client goes on behind the rows that came. 0: there is room for another row; 1: the page is full;
+ * client's next page begins after its rows. 0: there is room for another row; 1: the page is full;
  * or out's error.
  */
 #define ENCODE_PAGE_MAX (6 * 1024 * 1024)
@@ -37,6 +38,6 @@ int encode_page_is_full(const struct buf *out);
 void encode_object(const struct store_object *o, const struct encode_view *view, struct buf *out);
 /* Appends an organization, Workspace, Deployment or project, as e->scope says. */
 void encode_entity(const struct store_entity *e, struct buf *out);
-/* Who did something; nothing when it was the command line. */
+/* The subject of a change; nothing for the command line. */
 void encode_subject(const char *name, const struct store_subject *s, struct buf *out);
 void encode_time(const char *name, int64_t wall_ms, struct buf *out);

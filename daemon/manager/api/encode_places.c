@@ -8,7 +8,7 @@
 
 #include "base/json/write.h"
 
-/* Who set up a place is in the audit log; here it is the manager itself. */
+/* The manager itself; the audit log has who created the place. */
 static void
 encode_makers(struct buf *out)
 {
@@ -45,7 +45,7 @@ workspace_members(const struct store_entity *e, struct buf *out)
 static void
 deployment_members(const struct store_entity *e, struct buf *out)
 {
-	/* What is not known of an Airflow that others run. */
+	/* Unknown here: another system runs this Airflow. */
 	static const char *const unknown[] = { "airflowVersion", "apiUrl", "astroRuntimeVersion",
 		"defaultTaskPodCpu", "defaultTaskPodMemory", "imageRepository", "imageTag",
 		"namespace", "resourceQuotaCpu", "resourceQuotaMemory", "runtimeVersion",

@@ -15,5 +15,5 @@ struct fairness;
 MUST_CHECK struct fairness *fairness_new(struct api *api); /* NULL: no memory */
 struct fairness *fairness_free(struct fairness *f);        /* after the HTTP server; NULL is fine */
 
-/* go(rq) is called now or soon, as from a handler; not at all when the client goes first. */
+/* Calls go(rq) now or soon, as from a handler; not if the client disconnects first. */
 void fairness_serve(struct fairness *f, struct request *rq, void (*go)(struct request *rq));

@@ -298,8 +298,8 @@ end_list(const struct list_stream *s, struct buf *out)
 }
 
 /*
- * Appends a row. One that is larger than a row may be, as an earlier release could store it,
- * spares the others: it is listed without its value.
+ * Appends a row. A row above LIMIT_ROW, which an earlier release could store, is listed without its
+ * value, so that the other rows are listed too.
  */
 static void
 encode_row(struct store_object *o, const struct encode_view *view, struct buf *out)
@@ -453,7 +453,7 @@ list_respond_shared(struct request *rq, struct http_shared *response, const stru
 	http_respond_shared(rq->conn, response, more);
 }
 
-/* Asked again from the start: it may have waited for its turn. */
+/* Reads the query again: the request may have waited for its turn. */
 static void
 serve_list(struct request *rq)
 {

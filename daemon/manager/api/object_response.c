@@ -181,7 +181,7 @@ respond_no_entity(
 	respond_fault(rq->conn, &f);
 }
 
-/* What was sent and what is stored add up to more than may be kept. */
+/* Responds 413: the request and what is stored are together above a limit. */
 static void
 respond_outgrown(
     struct request *rq, int r, const struct object_body *body, const struct store_fault *fault)

@@ -12,7 +12,7 @@
 #define REFUSED_A_SECOND 10
 #define PATH_SHOWN       200 /* bytes of a path in the log */
 
-/* Every status that is sent; the last is for one that is not in the list. */
+/* Every status that is sent; the last entry counts all others. */
 static const int statuses[] = { 200, 202, 204, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413,
 	414, 415, 417, 429, 431, 500, 501, 503, 505, 0 };
 #define N_STATUSES N_ELEMENTS(statuses)
@@ -55,7 +55,7 @@ status_index(int status)
 
 /* --- the log -------------------------------------------------------------------------- */
 
-/* A client that is refused in a loop does not fill the log: what is left out is counted. */
+/* A client that is refused in a loop does not fill the log: lines left out are counted. */
 static bool
 may_log_refusal(struct observe *o)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is seen of requests from outside: counters by route and status, and the request log. */
+/* Counters of requests by route and status, and the request log. */
 #pragma once
 
 #include <stdint.h>

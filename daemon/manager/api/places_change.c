@@ -192,7 +192,7 @@ find_place(struct request *rq, enum scope scope, struct id *id, struct place *pl
 	}
 	if (!request_may(rq, ACTION_VIEW, place, the))
 		return false;
-	/* It is for who rules what it lies in. */
+	/* Managing a place needs the role in the place around it. */
 	around = (struct place){ .organization = place->organization };
 	if (scope != SCOPE_WORKSPACE)
 		around.workspace = place->workspace;
@@ -203,7 +203,7 @@ find_place(struct request *rq, enum scope scope, struct id *id, struct place *pl
 	return false;
 }
 
-/* Nothing told is nothing done. */
+/* Changes what the body names; an empty body changes nothing. */
 static void
 change_place(
     struct request *rq, enum scope scope, const struct id *id, const struct store_entity_set *set)
@@ -278,7 +278,7 @@ deployment_delete(struct request *rq)
 /* --- projects ------------------------------------------------------------------------- */
 
 /*
- * The Deployment whose objects a project sees too: "" is none, absent (or null) says nothing of it.
+ * Reads the Deployment whose objects a project sees too. "": none; absent or null: unchanged.
  */
 static int
 read_deployment(struct body *b, struct id *out, bool *given)

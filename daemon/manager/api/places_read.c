@@ -69,7 +69,7 @@ void
 organizations_list(struct request *rq)
 {
 	struct buf body = BUF_INIT(ENCODE_PAGE_MAX);
-	struct store_entity_order order; /* of one: to be told what there is not */
+	struct store_entity_order order; /* of one row: read only to refuse unknown sorts */
 	struct store_entity e;
 	struct page p;
 	int r;
@@ -125,7 +125,7 @@ query_names(const struct query *q, const char *name, struct span what)
 	return false;
 }
 
-/* An empty one asks for nothing in particular. */
+/* Whether the query has this parameter with a value. */
 static bool
 query_has(const struct query *q, const char *name)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How often one token may ask: so many requests a second, as many at once after a quiet second.
+ * How many requests a token may send: so many a second, and as many at once after a quiet second.
  * Pure: the caller says what time it is and does the waiting. Of a bounded number of tokens; the
  * one that has been quiet longest makes room.
  */

@@ -24,10 +24,10 @@ void respond_fault(struct http_conn *conn, const struct fault *f);
 void respond_busy(struct http_conn *conn, const char *message);
 /* 429 with Retry-After. */
 void respond_too_often(struct http_conn *conn, int64_t seconds);
-/* 500, or respond_busy() for -EBUSY: what really happened goes to the log alone. r: -errno. */
+/* 500, or respond_busy() for -EBUSY; the log has the cause. r: -errno. */
 void respond_internal_error(struct http_conn *conn, int r);
 
-/* 202: what was asked for is in effect, but not on disk. */
+/* 202: the change is in effect, but not on disk. */
 void respond_not_durable(struct http_conn *conn);
 /* 200 with a JSON text; a failed buffer becomes a 500. headers: at most 2, or NULL. */
 void respond_json(

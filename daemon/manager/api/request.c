@@ -94,7 +94,7 @@ request_ignored(struct request *rq, const struct ignored *ignored)
 		return;
 	ignored_warning(ignored, text);
 	ignored_names(ignored, &names);
-	/* Without memory for it the response goes without: it is advice. */
+	/* Out of memory: the response has no Warning, which is only advice. */
 	rq->warning = mem_strdup(text);
 	rq->ignored = buf_take(&names, &n);
 	rq->actor.ignored = span_of(rq->ignored);

@@ -10,7 +10,7 @@ const char *routes_method(unsigned route);
 const char *routes_pattern(unsigned route);
 
 /*
- * What the head of a request decides: who asks, which path and method, which organization. True:
+ * Checks the head of a request: its token, path, method and organization. True:
  * its body may come; false: it has its response.
  */
 MUST_CHECK bool routes_admit(struct api *api, struct http_conn *conn);

@@ -16,7 +16,7 @@ static const char the_token[] = "The token";
 
 /* --- what is told of one -------------------------------------------------------------- */
 
-/* Who issued it, as clients of the hosted API print it: they end without a full name. */
+/* Who issued it. Clients of the hosted API fail without a fullName. */
 static void
 encode_issuer(const char *name, const struct store_subject *by, struct buf *out)
 {
@@ -32,7 +32,7 @@ encode_issuer(const char *name, const struct store_subject *by, struct buf *out)
 	buf_addc(out, '}');
 }
 
-/* The members of the hosted API's shape; what is not kept is "". */
+/* The members of the hosted API's shape; those that are not stored are "". */
 static void
 encode_hosted(const struct store_token *t, struct buf *out)
 {
@@ -110,7 +110,7 @@ struct new_token {
 	struct place place;
 };
 
-/* Where the token is to be valid: a place that the token which asks covers. */
+/* Reads where the new token will be valid: a place that the requesting token covers. */
 static int
 read_place(struct request *rq, struct body *b, const struct token_body *t, struct new_token *n)
 {
@@ -229,7 +229,7 @@ place_of_token(const struct store_token *t)
 	return p;
 }
 
-/* The token of the path ("self": the one that asks), when it may be managed, or is itself. */
+/* Finds the token of the path ("self": the requesting one), if it may manage it or is it. */
 static bool
 find_token(struct request *rq, struct store_token *t)
 {
@@ -244,7 +244,7 @@ find_token(struct request *rq, struct store_token *t)
 		respond_internal_error(rq->conn, r);
 		return false;
 	}
-	/* What is revoked is gone by its id; a list still tells of it. */
+	/* A revoked token is not found by its id; lists still have it. */
 	if (r != STORE_OK || t->revoked_ms ||
 	    !id_equal(&t->subject.organization, &rq->organization)) {
 		request_not_found(rq, the_token);
@@ -331,7 +331,7 @@ list_tokens(struct request *rq, const struct place *place, struct listing *l)
 	return r;
 }
 
-/* The place whose tokens are asked for: the token's own, unless the query names one. */
+/* The place whose tokens are listed: the token's own, unless the query names one. */
 static int
 read_list_place(struct request *rq, struct place *place, struct fault *f)
 {

@@ -17,7 +17,7 @@
 struct held;
 
 struct held_list {
-	struct held *first, *last; /* the one that waits longest first */
+	struct held *first, *last; /* the longest waiting first */
 };
 
 struct held {
@@ -35,7 +35,7 @@ struct held {
 	bool timed_out;
 };
 
-/* What the last one asked for: the next one has often asked for the same. */
+/* The last list that was rendered: the next request is often for the same one. */
 struct memo {
 	struct request *rq; /* NULL: nothing yet */
 	struct list list;   /* its key is the request's text */
@@ -369,8 +369,8 @@ wait_ms(const struct request *rq, int64_t wait_s)
 }
 
 /*
- * Whole seconds are few: those who wait as long are in one list, and moved without looking at the
- * others.
+ * libevent's common time-outs: requests with the same number of seconds share one queue, which
+ * costs O(1).
  */
 static int
 start_timer(struct held *h, int64_t ms)

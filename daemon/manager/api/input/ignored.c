@@ -19,7 +19,7 @@ is_known(struct span raw, const char *const *known)
 	return false;
 }
 
-/* At most a third of the name may differ: nobody meant anything further away. */
+/* At most a third of the name may differ: anything further away is another word. */
 static const char *
 nearest(struct span raw, const char *const *known)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The JSON bodies that create and update environment objects -> what the store is asked for. All
+ * Reads the JSON bodies that create and update environment objects into store requests. All
  * rules that need no database are applied here: types, required and immutable members, keys, sizes,
  * sets against each other. Pure. `null` equals absent for the API's own members, never inside
  * extra.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What object.c, object_links.c and object_overrides.c share; for nobody else. */
+/* What object.c, object_links.c and object_overrides.c share. */
 #pragma once
 
 #include "manager/api/input/ignored.h"

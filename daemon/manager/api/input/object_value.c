@@ -190,7 +190,7 @@ check_auth_type(const struct value_reading *in, struct span type, struct span *i
 	char name[FAULT_FIELD_SIZE];
 
 	if (!id->p || scan_type(*id) != SCAN_STRING)
-		return 0; /* check_member() speaks of it */
+		return 0; /* check_member() reports it */
 	if (is_string(*id, "")) {
 		id->p = NULL;
 		return 0;

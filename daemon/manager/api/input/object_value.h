@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One typed body of a request (`connection`, an override of it, ...) -> the document that value.h
- * speaks of: known members only, each of its type, nulls dropped. Pure.
+ * Reads one typed body of a request (`connection`, an override of it, ...) into a document as
+ * value.h has it: known members only, each of its type, without nulls. Pure.
  */
 #pragma once
 
@@ -21,7 +21,7 @@ enum value_purpose {
 	VALUE_FOR_OVERRIDE,
 };
 
-/* What is read, what for, and where it goes. All pointers are borrowed. */
+/* What is read, for what, and into which buffer. All pointers are borrowed. */
 struct value_reading {
 	enum manager_type type;
 	enum value_purpose purpose;
@@ -31,8 +31,8 @@ struct value_reading {
 	struct fault *fault;
 };
 /*
- * The document goes behind what is in text. Members that are not known are ignored, as newer
- * clients may have them, and noted. 0; -EINVAL with *fault; -ENOMEM.
+ * Appends the document to text. Unknown members, which newer clients may send, are ignored and
+ * noted. 0; -EINVAL with *fault; -ENOMEM.
  */
 MUST_CHECK int object_value_read(
     const struct value_reading *in, struct span typed, struct span *doc);
