@@ -296,3 +296,21 @@ static const struct cli_option version_options[] = {
 	{ 0 },
 };
 const struct cli_group group_version = { NULL, version_options };
+
+static const struct cli_option token_options[] = {
+	{ "role", OPT_ROLE, CLI_NEEDED, "OWNER|OPERATOR|AUTHOR|MEMBER", NULL,
+	    "What it may do: MEMBER and AUTHOR read, OPERATOR changes objects and places, OWNER "
+	    "also hands "
+	    "out tokens and has the switch." },
+	{ "deployment", OPT_TARGET, 0, "NAME", NULL,
+	    "The Deployment it is for, by id or name. With neither, it is for the whole "
+	    "organization." },
+	{ "workspace", OPT_IN_WORKSPACE, 0, "NAME", NULL,
+	    "The Workspace it is for, by id or name; with --deployment, where that is." },
+	{ "expires-in", OPT_EXPIRES_IN, 0, "TIME", NULL,
+	    "When it expires: 90d, 12h. A bare number is seconds. Without it, it never does." },
+	{ "token-out", OPT_TOKEN_OUT, 0, "FILE", NULL,
+	    "Writes the token into a new file of mode 0600 instead of printing it." },
+	{ 0 },
+};
+const struct cli_group group_token = { NULL, token_options };

@@ -32,3 +32,4 @@ extern const struct cli_group group_unset;
 extern const struct cli_group group_about;
 extern const struct cli_group group_link;
 extern const struct cli_group group_version;
+extern const struct cli_group group_token;

@@ -137,6 +137,20 @@ static const struct cli_verb verbs[] = {
 	    "see "
 	    "all. The exit code is 0 whenever connd answers, whatever its state.",
 	    GROUPS(&group_socket) },
+	{ "token list", VERB_TOKEN_LIST, "", "list the tokens",
+	    "Lists the tokens that this one may see, revoked ones too: name, id, scope, role, end "
+	    "and last "
+	    "use. Needs an OWNER.",
+	    GROUPS(&group_session) },
+	{ "token create", VERB_TOKEN_CREATE, "NAME", "issue a token",
+	    "Issues a token and prints its text alone, once: it cannot be shown again. Needs an "
+	    "OWNER.",
+	    GROUPS(&group_token, &group_change, &group_session) },
+	{ "token revoke", VERB_TOKEN_REVOKE, "TOKEN", "end a token and its renewals",
+	    "Ends a token, named by id or name, and all renewals of its family at once, held "
+	    "requests "
+	    "included.",
+	    GROUPS(&group_change, &group_session) },
 	{ "token renew", VERB_TOKEN_RENEW, "", "replace the token in a file before it expires",
 	    "Replaces the token in --token-file by a new one with the same rights and length of "
 	    "life, once less than half of its life is left; until then, and for a token that does "
