@@ -144,7 +144,7 @@ $(foreach f,$(EMBED),$(eval $(call embed_rule,$f)))
 
 GENERATE := $B/conf/generate
 
-$(GENERATE): %: %.o $(call archives,ctl manager base)
+$(GENERATE): %: %.o $(call archives,ctl connd manager base)
 	$(call say,LD,$@)
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ -lsodium
 

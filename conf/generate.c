@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "base/cli/cli.h"
+#include "connd/command_line.h"
 #include "ctl/verbs.h"
 #include "manager/program/table.h"
 
-static const struct cli_program *const programs[] = { &ctl_program, &manager_program };
+static const struct cli_program *const programs[] = { &ctl_program, &connd_program,
+	&manager_program };
 
 static const struct {
 	const char *name;

@@ -10,7 +10,7 @@ _connctl()
 	fi
 	for ((i = 2; i < CURRENT; i++)); do
 		case ${words[i]} in
-		(--team | --socket | --timeout | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit) ((i++)) ;;
+		(--team | --socket | --timeout | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit) ((i++)) ;;
 		(-*) ;;
 		(*) given+=(${words[i]}) ;;
 		esac
@@ -29,6 +29,9 @@ _connctl()
 	(--token-file) _files; return ;;
 	(--ca-file) _files; return ;;
 	(--context) _message value; return ;;
+	(--role) compadd -- OWNER OPERATOR AUTHOR MEMBER; return ;;
+	(--expires-in) _message value; return ;;
+	(--token-out) _files; return ;;
 	(--description) _message value; return ;;
 	(--type) _message value; return ;;
 	(--host) _message value; return ;;
@@ -55,7 +58,7 @@ _connctl()
 	esac
 	case "${given[1]-} ${given[2]-} " in
 	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  get import list refresh status token top trace wait login context workspace deployment project connection variable env-var metrics-export organization audit; fi ;;
-	("token  ") compadd --  renew ;;
+	("token  ") compadd --  list create revoke renew ;;
 	("context  ") compadd --  list use delete ;;
 	("workspace  ") compadd --  list create rename delete ;;
 	("deployment  ") compadd --  list create rename delete ;;
@@ -92,6 +95,25 @@ _connctl()
 	("status "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --socket --timeout --json --help
+		fi
+		;;
+	("token list "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		fi
+		;;
+	("token create "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --role --deployment --workspace --expires-in --token-out --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("token revoke "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
 		fi
 		;;
 	("token renew "*)

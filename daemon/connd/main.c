@@ -1,33 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 
 #include "base/base.h"
 #include "base/log.h"
 #include "connd/app.h"
+#include "connd/command_line.h"
 #include "connd/settings.h"
 #include "edge/process/harden.h"
 #include "edge/process/loop.h"
 #include "edge/process/reexec.h"
 #include "edge/upstream/libcurl.h"
 
-static void
-usage(FILE *to)
-{
-	(void)fputs("usage: connd [--check [--online]] [--config FILE]\n"
-		    "\n"
-		    "Keeps a complete copy of one Airflow Deployment's resolved connections and\n"
-		    "variables, and serves it on a Unix socket.\n"
-		    "\n"
-		    "  --config FILE  the configuration (default " SETTINGS_DEFAULT_PATH ",\n"
-		    "                 which may be absent when CONND__... variables are set)\n"
-		    "  --check        say whether the configuration is sound, and end\n"
-		    "  --online       with --check: ask the manager, too, and say what it answers\n"
-		    "  --help         this text\n"
-		    "  --version      the version\n",
-	    to);
-}
+#define HELP_SIZE 16384
 
 /* Without a thread for the log, a pipe that is not read would stop the loop. */
 static int
@@ -59,53 +44,44 @@ start(bool check, bool online, const char *config)
 	return code;
 }
 
+static int
+help(const struct cli_line *line)
+{
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(HELP_SIZE);
+
+	cli_write_help(&connd_program, line, &text);
+	return buf_error(&text) || fputs(buf_str(&text), stdout) < 0 || fflush(stdout) != 0;
+}
+
+static int
+wrong_usage(const char *why)
+{
+	(void)fprintf(stderr, "connd: %s\n\"connd --help\" lists what it takes.\n", why);
+	return 2;
+}
+
 int
 main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "check", no_argument, NULL, 'k' },
-		{ "online", no_argument, NULL, 'o' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'v' },
-		{ 0 },
-	};
-	const char *config = SETTINGS_DEFAULT_PATH;
-	bool check = false, online = false;
-	int c;
+	static struct cli_line line;
+	char why[CLI_WHY_SIZE];
+	const char *config;
 
 	reexec_init(argv[0]);
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (c) {
-		case 'k':
-			check = true;
-			break;
-		case 'o':
-			online = true;
-			break;
-		case 'c':
-			config = optarg;
-			break;
-		case 'h':
-			usage(stdout);
-			return 0;
-		case 'v':
-			(void)puts("connd " CONND_VERSION);
-			return 0;
-		default:
-			usage(stderr);
-			return 2;
-		}
+	switch (cli_read(&connd_program, argc, argv, &line, why)) {
+	case CLI_HELP:
+		return help(&line);
+	case CLI_VERSION:
+		(void)puts("connd " CONND_VERSION);
+		return 0;
+	case CLI_WRONG:
+		return wrong_usage(why);
+	case CLI_RUN:
+		break;
 	}
-	if (optind < argc) {
-		(void)fprintf(stderr, "connd: unexpected argument: %s\n", argv[optind]);
-		usage(stderr);
-		return 2;
-	}
-	if (online && !check) {
-		(void)fputs("connd: --online needs --check\n", stderr);
-		usage(stderr);
-		return 2;
-	}
-	return start(check, online, config);
+	if (cli_has(&line, OPTION_ONLINE) && !cli_has(&line, OPTION_CHECK))
+		return wrong_usage("--online needs --check");
+	config = cli_value(&line, OPTION_CONFIG);
+	return start(cli_has(&line, OPTION_CHECK), cli_has(&line, OPTION_ONLINE),
+	    config ? config : SETTINGS_DEFAULT_PATH);
 }

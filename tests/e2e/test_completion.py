@@ -97,3 +97,11 @@ def test_a_program_that_runs_without_a_verb_too(shell: str, tmp_path: Path) -> N
     assert roles == {"OWNER", "OPERATOR", "AUTHOR", "MEMBER"}
     assert {"--listen", "--data"} <= complete(shell, "connd-manager --", tmp_path)
     assert "--listen" not in complete(shell, "connd-manager token list --", tmp_path)
+
+
+@shells
+def test_a_program_without_verbs_offers_its_options(shell: str, tmp_path: Path) -> None:
+    (tmp_path / "some.conf").touch()
+    assert {"--check", "--online", "--config"} <= complete(shell, "connd --", tmp_path)
+    want = {"FILES"} if shell == "zsh" else {"some.conf"}
+    assert want <= complete(shell, "connd --check --config ", tmp_path)

@@ -11,6 +11,7 @@
 
 #include "base/cli/cli.h"
 #include "base/cli/words.h"
+#include "connd/command_line.h"
 #include "ctl/verbs.h"
 #include "manager/program/table.h"
 
@@ -232,7 +233,7 @@ help_is_wrapped_and_complete(void **state)
 	    "  --file FILE             A file. It is read. Default: /etc/x.\n"
 	    "  --brief                 Short.\n"
 	    "\n"
-	    "  -h, --help              Prints this text; after a verb, about the verb.\n"
+	    "  -h, --help              Prints this text.\n"
 	    "  --version               Prints the version.\n");
 	buf_fini(&out);
 	out = help_of(&program, "token --help");
@@ -248,7 +249,7 @@ help_is_wrapped_and_complete(void **state)
 /* --- the tables of the programs -------------------------------------------------------- */
 
 static const struct cli_program *const programs[] = { &program, &unnamed, &ctl_program,
-	&manager_program };
+	&connd_program, &manager_program };
 
 /* An option that takes a value with one verb and none with another could not be parsed. */
 static void

@@ -11,7 +11,7 @@
 #define HELP_COLUMN 26 /* where the text beside an option or a verb begins */
 
 static const struct cli_option standard[] = {
-	{ .name = "help", .help = "Prints this text; after a verb, about the verb." },
+	{ .name = "help", .help = "Prints this text." },
 	{ .name = "version", .help = "Prints the version." },
 	{ 0 },
 };

@@ -13,6 +13,10 @@ word_write(struct buf *out, struct span word, bool begins_line)
 {
 	if (begins_line && (*word.p == '.' || *word.p == '\''))
 		buf_adds(out, "\\&");
+	if (span_is(word, "--")) {
+		buf_adds(out, "\\-\\-");
+		return;
+	}
 	for (size_t i = 0; i < word.n; i++) {
 		if (word.p[i] == '\\')
 			buf_adds(out, "\\e");
