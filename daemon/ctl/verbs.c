@@ -223,7 +223,9 @@ static const struct cli_verb verbs[] = {
 const struct cli_program ctl_program = {
 	.name = "connctl",
 	.version = CONND_VERSION,
-	.summary = "Asks connd, the Airflow connections daemon, on its Unix socket.",
+	.summary = "Asks connd, the Airflow connections daemon, on its Unix socket, and "
+		   "administers its manager "
+		   "over HTTP.",
 	.ending =
 	    "Options stand before or after the words; -- ends them. \"connctl VERB --help\" says "
 	    "more.\n\n"
