@@ -6,6 +6,7 @@ What a page runs, and what it does not and why, is PAGES below. Airflow is the o
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -130,6 +131,19 @@ def a_manager_for_astro(box: Box) -> None:
     box.run("sh", "-c", "echo 'declare -x API=http://127.0.0.1:8888' >>/run/doc-session")
 
 
+EXPORTS = {
+    "connections": {"orders": {"conn_type": "mysql", "host": "orders.example.com", "port": 3306}},
+    "variables": {"region": "eu"},
+}
+
+
+def with_exports(box: Box) -> None:
+    """What the page's export commands would have written."""
+    after_the_readme(box)
+    for name, content in EXPORTS.items():
+        box.write(f"/root/{name}.json", json.dumps(content), 0o600)
+
+
 README = Page(
     "README.md",
     machine_with_airflow,
@@ -155,6 +169,11 @@ PAGES = [
         "docs/deploy.md",
         packages_to_come_and_go,
         not_run={"make build-deps": "test_units.py installs so; here are the packages"},
+    ),
+    Page(
+        "docs/migration.md",
+        with_exports,
+        not_run={"umask 077": "takes a database; tests/airflow/test_import.py runs the exports"},
     ),
     Page("docs/outages.md", after_the_readme),
     Page("docs/troubleshooting.md", after_the_readme, before=TROUBLES),
