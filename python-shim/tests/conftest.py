@@ -37,7 +37,7 @@ def fake(tmp_path):
 
 @pytest.fixture(autouse=True)
 def _fresh_state():
-    """Nothing kept or already said by another test."""
+    """No connections and no logged warnings of another test."""
     backend._said.clear()
     yield
     _client._after_fork()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server for what a real connd does not do on demand: faults, and timing."""
+"""A fake connd for what a real one does not do on demand: faults and timing."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Peer:
         self._pending = b""
 
     def request(self):
-        """The next request as a dict, or None when the client has gone."""
+        """The next request as a dict, or None if the client has closed."""
         while NUL not in self._pending:
             data = self.sock.recv(65536)
             if not data:
@@ -102,7 +102,7 @@ class Peer:
         self.sock.sendall(data)
 
     def hold(self):
-        """Say nothing more, and stay."""
+        """Sends nothing more, and keeps the connection open."""
         self.server.stopping.wait(30)
 
 

@@ -256,7 +256,7 @@ def test_nobody_there(tmp_path, ask):
 
 @both
 def test_a_socket_of_others(fake, ask, monkeypatch):
-    """Root may open every socket, so the kernel's refusal is played."""
+    """Root may open every socket, so the kernel's refusal is simulated."""
 
     class Closed(socket.socket):
         def connect(self, address):

@@ -226,7 +226,7 @@ def test_close_that_raises_hides_nothing(connd, caplog, monkeypatch):
 
 
 def test_select_without_poll(connd, monkeypatch):
-    """As eventlet leaves it."""
+    """As under eventlet."""
     monkeypatch.delattr(select, "poll")
     assert Backend(socket_path=connd.path).get_variable("warehouse") == SECRET
 

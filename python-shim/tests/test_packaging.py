@@ -86,7 +86,7 @@ def test_source_distribution(sdist):
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory):
-    """The same source in another folder, of another day, with other rights and leftovers."""
+    """The same source in another folder, with other times, modes and leftover files."""
     copy = tmp_path_factory.mktemp("another-folder") / "shim"
     shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for path in copy.rglob("*"):

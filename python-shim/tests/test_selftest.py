@@ -91,7 +91,7 @@ def test_list_that_is_refused_or_cut(fake):
 
 
 def test_socket_of_a_group_that_the_user_is_in(tmp_path, monkeypatch):
-    """Root may open every socket, so the kernel's refusal is played."""
+    """Root may open every socket, so the kernel's refusal is simulated."""
     path = tmp_path / "connd.sock"
     path.touch()
     path.chmod(0o660)

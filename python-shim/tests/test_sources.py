@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Another backend before or after connd: who is asked, what ends the search, what is logged."""
+"""Another backend before or after connd: the order, what ends the search, and what is logged."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Other:
 
 
 class OfConnections(Other):
-    """As the local files' backend: no text of a connection."""
+    """Like the local files backend: it has no text of a connection."""
 
     def get_connection(self, conn_id, team_name=None):
         class Connection:

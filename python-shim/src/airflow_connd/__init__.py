@@ -4,8 +4,8 @@
     [secrets]
     backend = airflow_connd.ConndBackend
 
-Importing this package imports nothing of Airflow. Airflow asks for the class while it is itself
-half imported, and the class needs a base class of Airflow's: it is built on first access.
+Importing this package does not import Airflow. Airflow accesses the class while Airflow itself is
+only half imported, and the class needs a base class of Airflow, so it is built on first access.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m airflow_connd [CONN_ID]`: would a task that runs here get its connections from connd?
+"""`python -m airflow_connd [CONN_ID]`: checks whether a task here gets its connections from connd.
 
 Each line is one check: its verdict, what was found, and what to do. Values are never shown. The
 checks run in the order in which a lookup would fail, so the first FAIL is the cause.
@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The report says what the log would say."""
+    """Silences the log: the report has the same information."""
     log = logging.getLogger("airflow_connd")
     nowhere, propagate = logging.NullHandler(), log.propagate
     log.addHandler(nowhere)

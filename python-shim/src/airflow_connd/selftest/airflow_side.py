@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Airflow's side: which configuration it reads, and which backend that makes it ask."""
+"""Airflow's side: which configuration it reads, and which backend it uses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WORKERS: Option = ("workers", "secrets_backend")
 
 
 def check(report: Report) -> Lookups | None:
-    """The backend that a task's lookups reach; None if that is not connd's, or not known."""
+    """The backend that a task's lookups use; None if it is not connd's, or unknown."""
     file = _file(report)
     if not _is_importable(report):
         return None
@@ -92,7 +92,7 @@ def _is_importable(report: Report) -> bool:
 
 
 def _config_error(error: Exception) -> str:
-    """The text of Airflow's own configuration errors; of others it may quote a value."""
+    """The text of Airflow's own configuration errors. Texts of other errors may quote a value."""
     if type(error).__name__ == "AirflowConfigException" and "://" not in str(error):
         return _text.line(str(error))
     return _text.exception(error)
@@ -164,7 +164,7 @@ def _source(option: Option, file: Path) -> str:
 
 
 def _has_good_kwargs(report: Report, option: Option, name: str) -> bool:
-    """Airflow takes no arguments at all from text that it cannot read, with one warning."""
+    """False if Airflow cannot read the arguments: it then uses none, with one warning."""
     argument = f"{option[1]}_kwargs"
     text = _value((option[0], argument))
     try:
@@ -187,7 +187,7 @@ def _has_good_kwargs(report: Report, option: Option, name: str) -> bool:
 
 
 def _build(option: Option) -> Any:
-    """As Airflow does it: single arguments from the environment included."""
+    """Builds the backend as Airflow does, including single arguments from the environment."""
     from airflow import configuration
 
     build = configuration.get_custom_secret_backend

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""connd's side: the socket, who may open it, who answers, and the state of the data."""
+"""connd's side: the socket, who may open it, which process serves it, and the state of the data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _START = "systemctl status connd (in a pod: is connd's container running?)"
 
 def check(report: Report, backend: Lookups | None) -> dict[str, Any] | None:
     """connd's Status, if it has data that it may serve."""
-    # Without a backend of ours in Airflow, where it would look by default.
+    # If Airflow does not use connd's backend, check the default socket.
     settings = backend or Lookups()
     path = settings._socket_path
     if not _can_connect(report, path):
@@ -174,7 +174,7 @@ def _age(status: dict[str, Any]) -> str:
 
 
 def _place(status: dict[str, Any]) -> str:
-    """Which Deployment's data it is, from a connd that says so."""
+    """The Deployment or Workspace of the data, if connd states it."""
     found = [f"{name} {status[name]}" for name in ("deployment", "workspace") if status.get(name)]
     return f", {', '.join(found)}" if found else ""
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The records: one lookup as a task makes it, the providers they need, their twins elsewhere."""
+"""The records: one lookup like that of a task, their provider packages, and duplicates
+elsewhere."""
 
 from __future__ import annotations
 
@@ -122,7 +123,7 @@ def _providers(report: Report, backend: Lookups, conn_id: str | None, keys: list
         return
     examples = ", ".join(f"{one} (such as {_text.line(used[one])!r})" for one in missing[:8])
     packages = [conn_types.PACKAGES[one] for one in missing if one in conn_types.PACKAGES]
-    # The task that was asked about fails; others may never use their types.
+    # A task with this connection would fail; other types may never be used.
     is_cause = conn_id is not None and _type_of(backend, _key(backend, conn_id)) in missing
     (report.fail if is_cause else report.warn)(
         "providers",
@@ -195,7 +196,7 @@ def _in_environment(head: str, keys: list[str]) -> list[str]:
 
 
 def _in_database(connections: list[str], variables: list[str]) -> tuple[list[str], str]:
-    """The keys that the metadata database has too, and how the look at it went."""
+    """The keys that the metadata database has, too, and the result of reading it."""
     result: list[tuple[list[str], str]] = []
     thread = threading.Thread(
         target=lambda: result.append(_query(set(connections), set(variables))), daemon=True
