@@ -307,15 +307,15 @@ test-distros: ## the packages on Debian 13, Ubuntu 22.04 and 24.04 (root): DISTR
 	@tests/deps.sh debootstrap
 	@tests/distros/run.sh $(DISTROS)
 
-.PHONY: chaos asker
-asker: $(ASK) $(WALL)
+.PHONY: chaos chaos-client
+chaos-client: $(ASK) $(WALL)
 
 $(WALL): tests/chaos/wall.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$Q$(CC) -std=gnu17 -O2 $(WARN) $(WERROR) -D_GNU_SOURCE -fPIC -shared -o $@ $<
 
-chaos: deps all asker ## every fault in turn: what lookups got, what was said (SOAK=1: hours of it)
+chaos: deps all chaos-client ## every fault in turn: lookups and log lines (SOAK=1: hours of it)
 	@CONND_BUILD=$(BIN) CHAOS=$(if $(SOAK),soak,full) .venvs/dev/bin/python -m pytest -q -n 4 \
 		--timeout 1200 tests/chaos $(CHAOS_OPTIONS)
 

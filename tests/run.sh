@@ -34,7 +34,7 @@ stage_release() {
 # Marked secrets through everything, and then searched for.
 stage_canaries() { pytest_in tests/e2e/test_canaries.py build; }
 # Every fault in turn, under load; make chaos is the long round of it.
-stage_chaos() { make -s asker && CHAOS=quick pytest_in tests/chaos build -n 5; }
+stage_chaos() { make -s chaos-client && CHAOS=quick pytest_in tests/chaos build -n 5; }
 stage_system() { # leaves no file of root's behind
 	make -s dist && tests/airflow/venvs.sh airflow33 || return
 	"${as_root[@]}" env CONND_BUILD="$PWD/build" PYTHONDONTWRITEBYTECODE=1 \
