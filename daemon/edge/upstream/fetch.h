@@ -23,7 +23,10 @@
 
 struct upstream;
 
-/* Copies TLS files, proxy and time-outs from config. Does not use libcurl yet. 0 or -ENOMEM. */
+/*
+ * Copies the TLS file names, proxy and time-outs from config. Does not use libcurl yet. 0 or
+ * -ENOMEM.
+ */
 MUST_CHECK int upstream_new(struct upstream **out, struct loop *loop, const struct config *config);
 /* Ends all fetches without calling done(). u may be NULL. Returns NULL. */
 struct upstream *upstream_free(struct upstream *u);

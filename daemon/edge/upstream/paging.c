@@ -136,7 +136,7 @@ check_count(const struct paging *p, const struct page_facts *f, const char **why
 		return changed("the list changed while it was read (totalCount)", why);
 	if (f->total <= LIMIT_OBJECTS)
 		return PAGING_MORE;
-	*why = "the totalCount of the list is above the limit of 200000 objects";
+	*why = "the totalCount of the list is above the limit of objects in one Deployment";
 	return PAGING_BAD;
 }
 
@@ -176,7 +176,7 @@ paging_note_page(struct paging *p, const struct page_facts *f, const char **why)
 		    why);
 	if (p->pages < LIMIT_SYNC_PAGES)
 		return PAGING_MORE;
-	*why = "the list has more than 1000 pages";
+	*why = "the list has more pages than the limit of one list";
 	return PAGING_BAD;
 }
 
