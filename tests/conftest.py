@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "lib"))
 
-from connd_testing import Manager
+from connd_testing import Manager, Program
 from faulty_manager import FaultyManager
 
 
@@ -22,7 +22,11 @@ def workdir(request: pytest.FixtureRequest) -> Iterator[Path]:
     """A directory that other uids may enter and whose name leaves room for a socket's 107 bytes."""
     path = Path(tempfile.mkdtemp(prefix="connd-"))
     path.chmod(0o755)
+    earlier = len(Program.started)
     yield path
+    for program in Program.started[earlier:]:
+        program.kill()  # a test that failed may not have stopped it
+    del Program.started[earlier:]
     shutil.rmtree(path, ignore_errors=True)
 
 

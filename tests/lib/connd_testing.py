@@ -23,7 +23,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from typing import Self  # Python 3.11 on
@@ -110,6 +110,8 @@ def _state(task: Path) -> str:
 class Program:
     """A child process whose stderr goes to a file and is read as lines."""
 
+    started: ClassVar[list[Program]] = []  # for the fixture that leaves none behind
+
     def __init__(self, argv: Sequence[str | Path], stderr: Path, **popen: Any) -> None:
         self.argv = [str(a) for a in argv]
         self.stderr_path = stderr
@@ -117,6 +119,7 @@ class Program:
         with stderr.open("ab") as err:
             popen = {"stdin": subprocess.DEVNULL, "stdout": err, "stderr": err, **popen}
             self.process = subprocess.Popen(self.argv, env=self.env, **popen)
+        Program.started.append(self)
 
     @property
     def pid(self) -> int:
