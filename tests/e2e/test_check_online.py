@@ -31,7 +31,10 @@ def test_a_manager_that_gives_lists_is_good(manager: Manager) -> None:
     connd = manager.connd()
     code, out, err = check(connd, "--online")
     assert (code, out) == (0, "OK\n")
-    assert last_line(err) == f"connd: {manager.url}: it gives 2 connections and their secrets"
+    assert (
+        last_line(err)
+        == f"connd: {manager.url}: the manager returned 2 connections with their secrets"
+    )
     # Without --online no request is sent.
     manager.stop()
     assert check(connd)[:2] == (0, "OK\n")
@@ -93,7 +96,10 @@ def test_check_online_tries_the_next_url_like_a_sync(faulty: FaultyManager, work
     connd.sections["manager"]["url"] = f"{dead} {faulty.url}"
     code, out, err = check(connd, "--online")
     assert (code, out) == (0, "OK\n")
-    assert f"connd: {dead}: " in err and f"connd: {faulty.url}: it gives 1 connection and" in err
+    assert (
+        f"connd: {dead}: " in err
+        and f"connd: {faulty.url}: the manager returned 1 connection with" in err
+    )
 
 
 def test_online_needs_check(workdir: Path) -> None:

@@ -140,7 +140,7 @@ def test_its_overrides(manager: Manager) -> None:
     got = manager.api("GET", f"/{object_id}")["links"][0]
     assert got["metricsExportOverrides"] == {"labels": {"l": "x"}}
     assert set(got["setFields"]) == {"password", "labels.l"}
-    # A link without overrides keeps them, the password too.
+    # An update whose link has no overrides keeps the stored ones, including the password.
     manager.update(object_id, metricsExport={"endpoint": "e"}, links=[link(prod)])
     seen = row(manager, "m", f"&deploymentId={prod}&resolveLinked=true&showSecrets=true")
     assert seen["metricsExport"]["password"] == "hunter4"

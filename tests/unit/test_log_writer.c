@@ -163,7 +163,7 @@ test_what_cannot_be_written_is_counted(void **state)
 		(void)poll(NULL, 0, 1);
 }
 
-static struct world *left; /* the thread still writes from and to it */
+static struct world *left; /* the thread still uses it */
 
 static void
 test_a_stuck_thread_does_not_keep_the_program(void **state)

@@ -208,7 +208,7 @@ every_damage_is_seen(void **state)
 		assert_int_equal(read_with(&back, &about, (struct span){ file.data, n }, &owner,
 				     &keys, &wrote, why),
 		    -EBADMSG);
-		if (n >= 8 && strcmp(why, "it is truncated") != 0)
+		if (n >= 8 && strcmp(why, "the file is truncated") != 0)
 			fail_msg("%zu bytes: %s", n, why);
 	}
 	assert_int_equal(mem_live(), before);
@@ -249,7 +249,7 @@ pieces_keep_their_places(void **state)
 	assert_int_equal(swapped.len, file.len);
 	assert_int_equal(
 	    read_with(&back, &about, span_of_buf(&swapped), &owner, &keys, &wrote, why), -EBADMSG);
-	assert_string_equal(why, "it is damaged or was tampered with");
+	assert_string_equal(why, "the file is damaged or was tampered with");
 	buf_fini(&swapped);
 	buf_fini(&file);
 	generation_unref(g);
@@ -298,7 +298,7 @@ each_refusal_has_its_own_words(void **state)
 	assert_non_null(strstr(why, "max_bytes"));
 	assert_int_equal(
 	    read_with(&back, &about, span_of("#!/bin/sh\n"), &owner, &keys, &wrote, why), -EBADMSG);
-	assert_string_equal(why, "it is not a connd snapshot");
+	assert_string_equal(why, "the file is not a connd snapshot");
 	file.data[8] = 2;
 	assert_int_equal(
 	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why), -EBADMSG);
@@ -330,7 +330,7 @@ a_header_of_nonsense_is_damage(void **state)
 	memset(file.data + RECORDS, 0xff, 4); /* no memory is reserved for 4,000,000,000 records */
 	assert_int_equal(
 	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why), -EBADMSG);
-	assert_string_equal(why, "it is damaged or was tampered with");
+	assert_string_equal(why, "the file is damaged or was tampered with");
 	memset(file.data + HAS_BOOT_ID, 0, 4);
 	for (size_t i = 0; i < 2 * N_ELEMENTS(times); i++) {
 		char *at = file.data + (i % 2 ? WALL : BOOT), was[8];
@@ -340,7 +340,7 @@ a_header_of_nonsense_is_damage(void **state)
 		assert_int_equal(
 		    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why),
 		    -EBADMSG);
-		assert_string_equal(why, "it is damaged or was tampered with");
+		assert_string_equal(why, "the file is damaged or was tampered with");
 		memcpy(at, was, sizeof was);
 	}
 	buf_add(&longer, file.data, HEADER);
@@ -350,7 +350,7 @@ a_header_of_nonsense_is_damage(void **state)
 	buf_add(&longer, file.data + HEADER, file.len - HEADER);
 	assert_int_equal(
 	    read_with(&back, &about, span_of_buf(&longer), &owner, &keys, &wrote, why), -EBADMSG);
-	assert_string_equal(why, "it is damaged or was tampered with");
+	assert_string_equal(why, "the file is damaged or was tampered with");
 	buf_fini(&longer);
 	generation_unref(g);
 	buf_fini(&file);
@@ -392,8 +392,8 @@ a_file_that_can_not_be_read_to_its_end(void **state)
 		assert_int_equal(content_read(&back, &about, &source, &owner, &keys, &wrote,
 				     ARENA_LOCK_OFF, MAX_BYTES, why),
 		    f.error);
-		assert_string_equal(
-		    why, i % 2 ? "it is damaged or was tampered with" : "reading it failed");
+		assert_string_equal(why,
+		    i % 2 ? "the file is damaged or was tampered with" : "reading the file failed");
 	}
 	generation_unref(g);
 	buf_fini(&file);
@@ -460,7 +460,7 @@ a_stamp_is_no_snapshot_and_the_reverse(void **state)
 	assert_int_equal(
 	    read_with(&back, &about, span_of_buf(&small), &owner, &keys, &wrote, why), -EBADMSG);
 	assert_int_equal(stamp_read(&read, span_of_buf(&file), &owner, &keys, why), -EBADMSG);
-	assert_string_equal(why, "it is not a connd stamp");
+	assert_string_equal(why, "the file is not a connd stamp");
 	/* Not even with the magic of the other kind. */
 	memcpy(small.data, file.data, 8);
 	assert_true(read_with(&back, &about, span_of_buf(&small), &owner, &keys, &wrote, why) < 0);

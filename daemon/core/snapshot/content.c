@@ -319,11 +319,12 @@ reading_failed(char *why, int error)
 	case -ENOMEM:
 		return snap_refuse(why, error, "out of memory");
 	case -EMSGSIZE:
-		return snap_refuse(why, error, "it needs more than [memory] max_bytes");
+		return snap_refuse(why, error, "the data needs more than [memory] max_bytes");
 	case -EPERM:
-		return snap_refuse(why, error, "memory for it cannot be locked");
+		return snap_refuse(
+		    why, error, "memory for the data cannot be locked: raise RLIMIT_MEMLOCK");
 	case -EIO:
-		return snap_refuse(why, error, "reading it failed");
+		return snap_refuse(why, error, "reading the file failed");
 	default:
 		return snap_refuse(why, -EBADMSG, SNAP_DAMAGED);
 	}
@@ -344,12 +345,12 @@ check_outside(const struct snap_header *h, size_t rest, const struct moment *now
 	    h->confirmed_ago_ms < 0 || h->confirmed_ago_ms > SNAP_MAX_AGO_MS)
 		return snap_refuse(why, -EBADMSG, SNAP_DAMAGED);
 	if (rest < want)
-		return snap_refuse(why, -EBADMSG, "it is truncated");
+		return snap_refuse(why, -EBADMSG, "the file is truncated");
 	if (rest > want)
-		return snap_refuse(why, -EBADMSG, "it is longer than its header says");
+		return snap_refuse(why, -EBADMSG, "the file is longer than its header says");
 	if (moment_age(&h->written, now, &age_ms, &ahead_ms) < 0)
-		return snap_refuse(
-		    why, -ERANGE, "it comes from the future, by %" PRId64 " s", ahead_ms / 1000);
+		return snap_refuse(why, -ERANGE, "the file comes from the future, by %" PRId64 " s",
+		    ahead_ms / 1000);
 	*written_ms = now->boot_ms - age_ms;
 	return 0;
 }

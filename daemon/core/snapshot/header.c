@@ -179,13 +179,13 @@ snap_header_read(struct snap_header *h, struct snap_cursor *c, const struct snap
 	uint64_t format, algorithm, url_n;
 
 	if (!magic || memcmp(magic, h->magic, SNAP_MAGIC_SIZE) != 0)
-		return snap_refuse(why, -EBADMSG, "it is not a connd %s",
+		return snap_refuse(why, -EBADMSG, "the file is not a connd %s",
 		    h->magic == snap_stamp_magic ? "stamp" : "snapshot");
 	format = snap_get(c, 2);
 	algorithm = snap_get(c, 2);
 	if (!c->over && (format != FORMAT || algorithm != ALGORITHM))
 		return snap_refuse(why, -EBADMSG,
-		    "its format %" PRIu64 " belongs to another version of connd", format);
+		    "the format %" PRIu64 " belongs to another version of connd", format);
 	snap_get_bytes(c, id, sizeof id);
 	snap_get_bytes(c, their_owner, sizeof their_owner);
 	snap_get_bytes(c, h->id, sizeof h->id);
@@ -200,17 +200,17 @@ snap_header_read(struct snap_header *h, struct snap_cursor *c, const struct snap
 		return snap_refuse(why, -EBADMSG, SNAP_DAMAGED);
 	snap_get_bytes(c, h->url, url_n);
 	if (c->over)
-		return snap_refuse(why, -EBADMSG, "it is truncated");
+		return snap_refuse(why, -EBADMSG, "the file is truncated");
 	h->url[url_n] = '\0';
 	if (!is_a_time(h->written.wall_ms) || !is_a_time(h->written.boot_ms))
 		return snap_refuse(why, -EBADMSG, SNAP_DAMAGED);
 	owner_hash(owner_id, owner);
 	if (memcmp(owner_id, their_owner, sizeof owner_id) != 0)
-		return snap_refuse(
-		    why, -EPERM, "it belongs to another organization, Deployment or Workspace");
+		return snap_refuse(why, -EPERM,
+		    "the file belongs to another organization, Deployment or Workspace");
 	*key = find_key(keys, id);
 	if (!*key)
 		return snap_refuse(why, -ENOKEY,
-		    "it was sealed with another key than key_file and previous_key_file");
+		    "the file was sealed with another key than key_file and previous_key_file");
 	return 0;
 }

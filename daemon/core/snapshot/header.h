@@ -17,7 +17,7 @@
 #define SNAP_MAGIC_SIZE  8
 #define SNAP_HEADER_SIZE 138 /* bytes before the URL */
 #define SNAP_MAX_AGO_MS  ((int64_t)100 * 365 * 24 * 60 * 60 * 1000)
-#define SNAP_DAMAGED     "it is damaged or was tampered with"
+#define SNAP_DAMAGED     "the file is damaged or was tampered with"
 
 extern const char snap_snapshot_magic[SNAP_MAGIC_SIZE];
 extern const char snap_stamp_magic[SNAP_MAGIC_SIZE];

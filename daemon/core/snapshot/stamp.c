@@ -61,7 +61,7 @@ stamp_read(struct stamp *out, struct span file, const struct snap_owner *owner,
 	if (r < 0)
 		return r;
 	if (c.n < STAMP_BODY + SEAL_OVERHEAD)
-		return snap_refuse(why, -EBADMSG, "it is truncated");
+		return snap_refuse(why, -EBADMSG, "the file is truncated");
 	snap_derive(key, master, snap_stamp_magic);
 	r = c.n == STAMP_BODY + SEAL_OVERHEAD
 		? seal_open(plain, c.p, c.n, file.p, file.n - c.n, key)
@@ -119,8 +119,8 @@ date(const struct moment *written, const struct moment *now, int64_t *boot_ms, c
 	int64_t age_ms, ahead_ms;
 
 	if (moment_age(written, now, &age_ms, &ahead_ms) < 0)
-		return snap_refuse(
-		    why, -ERANGE, "it comes from the future, by %" PRId64 " s", ahead_ms / 1000);
+		return snap_refuse(why, -ERANGE, "the file comes from the future, by %" PRId64 " s",
+		    ahead_ms / 1000);
 	*boot_ms = now->boot_ms - age_ms;
 	return 0;
 }
@@ -175,8 +175,8 @@ stamp_recall(struct replica_memory *out, const struct content_about *about,
 	}
 	if (now->boot_ms - m.confirmed_ms >= max_stale_ms)
 		return snap_refuse(why, -ESTALE,
-		    "it is too old: last confirmed %" PRId64 " s ago, and max_stale is %" PRId64
-		    " s",
+		    "the data is too old: last confirmed %" PRId64
+		    " s ago, and max_stale is %" PRId64 " s",
 		    (now->boot_ms - m.confirmed_ms) / 1000, max_stale_ms / 1000);
 	*out = m;
 	return 0;

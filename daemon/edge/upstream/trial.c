@@ -101,8 +101,8 @@ on_list(struct trial *t, const struct fetch_result *f)
 		say(t, "the manager withholds secrets; the token needs the right to read them");
 		end(t, -EACCES);
 	} else {
-		say(t, "it gives %" PRId64 " connection%s and their secrets", page.total,
-		    page.total == 1 ? "" : "s");
+		say(t, "the manager returned %" PRId64 " connection%s with their secrets",
+		    page.total, page.total == 1 ? "" : "s");
 		end(t, 0);
 	}
 }
