@@ -206,7 +206,7 @@ a_view_is_its_own_and_what_is_linked(void **state)
 	assert_list(f, &VIEW(f->dep[1]), 2, ">auto=3 >own=4");
 	assert_list(f, &VIEW(f->dep[2]), 1, ">own=4");
 	assert_list(f, &VIEW(f->far), 0, "");
-	/* An exclusion removes it; a link takes precedence over an exclusion. */
+	/* An exclusion hides the object; a link takes precedence over an exclusion. */
 	assert_int_equal(store_object_exclude(f->s, &automatic, &b, NULL, &nobody), 0);
 	assert_int_equal(store_object_exclude(f->s, &automatic, &b, NULL, &nobody), 0);
 	assert_list(f, &VIEW(f->dep[1]), 1, ">own=4");

@@ -18,5 +18,5 @@ struct snap_owner {
 /* SEAL_KEY_SIZE bytes each. */
 struct snap_keys {
 	const uint8_t *newest;   /* for writing and reading */
-	const uint8_t *previous; /* for reading files of before a key change; NULL: none */
+	const uint8_t *previous; /* for files written before a key change; NULL: none */
 };
