@@ -396,7 +396,7 @@ class Story(RuleBasedStateMachine):
             [
                 ("links", [{"scope": "DEPLOYMENT", "scopeEntityId": NOWHERE}]),
                 ("excludeLinks", [{"scope": "DEPLOYMENT", "scopeEntityId": NOWHERE}]),
-                ("objectKey", "c"), ("scope", "DEPLOYMENT"), ("autoLinkDeployments", "yes"),
+                ("objectKey", "never"), ("scope", "PROJECT"), ("autoLinkDeployments", "yes"),
                 ("description", 1), ("both", None), ("typed", None),
             ]
         ),
