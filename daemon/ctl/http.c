@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "base/tls_help.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 #define TRIES_WHEN_BUSY    5 /* answers of 429 to one call */
@@ -269,6 +270,7 @@ call_once(struct http *h, const char *url, const struct http_request *q, struct 
 {
 	CURLcode code = CURLE_OK;
 	long status = 0;
+	const char *error;
 
 	buf_reset(answer);
 	*head = (struct http_head){ "", "" };
@@ -284,10 +286,10 @@ call_once(struct http *h, const char *url, const struct http_request *q, struct 
 		(void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
 		return (int)status;
 	}
-	(void)snprintf(why, HTTP_WHY_SIZE, "%s",
-	    buf_error(answer) ? "its answer is larger than any may be"
-	    : h->error[0]     ? h->error
-			      : curl_easy_strerror(code));
+	error = buf_error(answer) ? "its response is larger than any may be"
+		: h->error[0]     ? h->error
+				  : curl_easy_strerror(code);
+	(void)snprintf(why, HTTP_WHY_SIZE, "%s%s", error, tls_help(error));
 	return -EIO;
 }
 

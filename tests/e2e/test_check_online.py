@@ -98,8 +98,22 @@ def test_check_online_tries_the_next_url_like_a_sync(faulty: FaultyManager, work
     assert (code, out) == (0, "OK\n")
     assert (
         f"connd: {dead}: " in err
-        and f"connd: {faulty.url}: the manager returned 1 connection with" in err
+        and f"connd: {faulty.url}: the manager returned 1 connection with its secrets\n" in err
     )
+
+
+def test_check_online_of_an_empty_deployment(faulty: FaultyManager, workdir: Path) -> None:
+    code, out, err = check(faulty.connd(workdir), "--online")
+    assert (code, out) == (0, "OK\n")
+    assert last_line(err) == f"connd: {faulty.url}: the manager returned no connections"
+
+
+def test_https_to_a_plain_port_has_its_next_step(faulty: FaultyManager, workdir: Path) -> None:
+    connd = faulty.connd(workdir)
+    connd.sections["manager"]["url"] = faulty.url.replace("http:", "https:")
+    code, out, err = check(connd, "--online")
+    assert (code, out) == (1, "")
+    assert "the server does not speak TLS on this port: name its https port" in last_line(err)
 
 
 def test_online_needs_check(workdir: Path) -> None:

@@ -181,3 +181,10 @@ def test_the_audit_log_is_read_and_followed(admin: Admin) -> None:
             assert [e["name"] for e in seen].count("one") == 1
         finally:
             follower.kill()
+
+
+def test_https_to_a_plain_port_has_its_next_step(workdir: Path, manager: Manager) -> None:
+    person = Admin(workdir, manager)
+    url = manager.url.replace("http:", "https:")
+    done = person.run("login", "--manager", url, "--token-file", str(person.token_file), code=3)
+    assert "the server does not speak TLS on this port: name its https port" in done.stderr

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/tls_help.h"
 #include "core/retry_after.h"
 
 /* libcurl's own time-out has the better reason, so it must come first. */
@@ -51,6 +52,15 @@ explain_socket(struct fetch *f)
 	(void)libcurl.easy_getinfo(f->easy, CURLINFO_OS_ERRNO, &os_errno);
 	(void)snprintf(f->peer_why, sizeof f->peer_why, "cannot connect to %s: %s", f->socket_path,
 	    os_errno ? strerror((int)os_errno) : "no response");
+}
+
+/* Appends what to do about an error of TLS. */
+static void
+explain_tls(struct fetch *f)
+{
+	size_t n = strlen(f->error);
+
+	(void)snprintf(f->error + n, sizeof f->error - n, "%s", tls_help(f->error));
 }
 
 /* Returns the reason. Avoids messages with measured times, so that a repeated failure is equal. */
@@ -106,6 +116,8 @@ fetch_end(struct fetch *f, CURLcode code)
 	r.body = &f->body;
 	if (code == CURLE_COULDNT_CONNECT && *f->socket_path)
 		explain_socket(f);
+	if (code == CURLE_SSL_CONNECT_ERROR)
+		explain_tls(f);
 	set_end(&r, f, code);
 	f->done(f->env, &r);
 	fetch_free(f);

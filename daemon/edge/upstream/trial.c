@@ -89,6 +89,17 @@ read_list(struct trial *t, struct payload *body, struct manager_page *page, char
 }
 
 static void
+say_total(struct trial *t, int64_t total)
+{
+	if (total == 0)
+		say(t, "the manager returned no connections");
+	else if (total == 1)
+		say(t, "the manager returned 1 connection with its secrets");
+	else
+		say(t, "the manager returned %" PRId64 " connections with their secrets", total);
+}
+
+static void
 on_list(struct trial *t, const struct fetch_result *f)
 {
 	char why[MANAGER_WHY_SIZE];
@@ -101,8 +112,7 @@ on_list(struct trial *t, const struct fetch_result *f)
 		say(t, "the manager withholds secrets; the token needs the right to read them");
 		end(t, -EACCES);
 	} else {
-		say(t, "the manager returned %" PRId64 " connection%s with their secrets",
-		    page.total, page.total == 1 ? "" : "s");
+		say_total(t, page.total);
 		end(t, 0);
 	}
 }
