@@ -114,13 +114,29 @@ static const struct cli_option session_options[] = {
 };
 const struct cli_group group_session = { "Administration", session_options };
 
+#define YES_HELP "Makes the change without asking. Off a terminal nothing is changed without it."
+#define DRY_RUN                                                                                    \
+	{                                                                                          \
+		"dry-run", OPT_DRY_RUN, 0, NULL, NULL, "Shows the change and does not make it."    \
+	}
+
 static const struct cli_option change_options[] = {
-	{ "yes", OPT_YES, 0, NULL, NULL,
-	    "Makes the change without asking. Off a terminal nothing is changed without it." },
-	{ "dry-run", OPT_DRY_RUN, 0, NULL, NULL, "Shows the change and does not make it." },
+	{ "yes", OPT_YES, 0, NULL, NULL, YES_HELP },
+	DRY_RUN,
 	{ 0 },
 };
 const struct cli_group group_change = { "Changes", change_options };
+
+static const struct cli_option edit_options[] = {
+	{ "yes", OPT_YES, 0, NULL, NULL,
+	    YES_HELP " If somebody else has changed the object since it was read, nothing is "
+		     "changed. A manager that sends no ETag (the hosted one does not) leaves a "
+		     "race: updatedAt is compared just before the write, and a change made between "
+		     "the two is overwritten." },
+	DRY_RUN,
+	{ 0 },
+};
+const struct cli_group group_edit = { "Changes of an object that is there", edit_options };
 
 static const struct cli_option in_workspace_options[] = {
 	{ "workspace", OPT_IN_WORKSPACE, 0, "NAME", NULL,
@@ -308,7 +324,9 @@ static const struct cli_option token_options[] = {
 	{ "workspace", OPT_IN_WORKSPACE, 0, "NAME", NULL,
 	    "The Workspace it is for, by id or name; with --deployment, where that is." },
 	{ "expires-in", OPT_EXPIRES_IN, 0, "TIME", NULL,
-	    "When it expires: 90d, 12h. A bare number is seconds. Without it, it never does." },
+	    "When it expires: 90d, 12h. A bare number is seconds. Without it, it never does. "
+	    "Renewals prolong it until the manager's --max-lifetime (90d unless set) after its "
+	    "creation; a token that lives as long by itself is not prolonged." },
 	{ "token-out", OPT_TOKEN_OUT, 0, "FILE", NULL,
 	    "Writes the token into a new file of mode 0600 instead of printing it." },
 	{ 0 },

@@ -13,6 +13,7 @@ extern const struct cli_group group_manager;
 extern const struct cli_group group_renew;
 extern const struct cli_group group_session;
 extern const struct cli_group group_change;
+extern const struct cli_group group_edit;
 extern const struct cli_group group_in_workspace;
 extern const struct cli_group group_place;
 extern const struct cli_group group_project;

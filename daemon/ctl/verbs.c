@@ -46,31 +46,31 @@
 		    "Changes the fields that are named; everything else stays: other fields, "     \
 		    "secrets, links, "                                                             \
 		    "overrides and exclusions.",                                                   \
-		    GROUPS(fields, more, &group_unset, &group_about, &group_where, &group_change,  \
+		    GROUPS(fields, more, &group_unset, &group_about, &group_where, &group_edit,    \
 			&group_session) },                                                         \
 	    { noun " delete", VERB_OBJECT_DELETE, "KEY", "remove one",                             \
 		    "Removes the " title                                                           \
 		    ", for every Deployment that it is linked to. With connd-manager, "            \
 		    "restore brings it back.",                                                     \
-		    GROUPS(&group_where, &group_change, &group_session) },                         \
+		    GROUPS(&group_where, &group_edit, &group_session) },                           \
 	    { noun " link", VERB_OBJECT_LINK, "KEY", "link one to a Deployment",                   \
 		    "Links the Workspace's " title " to one more Deployment.",                     \
-		    GROUPS(&group_target, &group_in_workspace, &group_change, &group_session) },   \
+		    GROUPS(&group_target, &group_in_workspace, &group_edit, &group_session) },     \
 	    { noun " unlink", VERB_OBJECT_UNLINK, "KEY", "end the link to a Deployment",           \
 		    "Ends the link of the Workspace's " title                                      \
 		    " to a Deployment. The link's overrides go.",                                  \
-		    GROUPS(&group_target, &group_in_workspace, &group_change, &group_session) },   \
+		    GROUPS(&group_target, &group_in_workspace, &group_edit, &group_session) },     \
 	    { noun " exclude", VERB_OBJECT_EXCLUDE, "KEY", "leave a Deployment out",               \
 		    "Leaves a Deployment out of those that the " title                             \
 		    " is linked to because it is linked to "                                       \
 		    "every one.",                                                                  \
-		    GROUPS(&group_target, &group_in_workspace, &group_change, &group_session) },   \
+		    GROUPS(&group_target, &group_in_workspace, &group_edit, &group_session) },     \
 	    { noun " override", VERB_OBJECT_OVERRIDE, "KEY", "give a Deployment other values",     \
 		    "Gives one Deployment other values for the fields that are named, and links "  \
 		    "it when it is "                                                               \
 		    "not linked. Other overrides stay.",                                           \
-		    GROUPS(&group_target, fields, &group_unset, &group_in_workspace,               \
-			&group_change, &group_session) },                                          \
+		    GROUPS(&group_target, fields, &group_unset, &group_in_workspace, &group_edit,  \
+			&group_session) },                                                         \
 	    { noun " promote", VERB_OBJECT_PROMOTE, "KEY", "move one up to the Workspace",         \
 		    "Makes a Deployment's own " title                                              \
 		    " the Workspace's, linked to that Deployment, with its id. "                   \

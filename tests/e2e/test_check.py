@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import resource
 import shutil
 import socket
@@ -53,6 +54,21 @@ def refused_start(connd: Connd, **popen: Any) -> str:
 def set_option(connd: Connd, section: str, **options: str) -> None:
     connd.sections.setdefault(section, {}).update(options)
     connd.write_config()
+
+
+def test_the_example_requires_every_kind_of_key(connd: Connd) -> None:
+    conf = Path(__file__).resolve().parents[2] / "conf"
+    (keys,) = re.findall("^#keys = (.*)$", (conf / "connd.conf").read_text(), re.MULTILINE)
+    kinds = {key.partition(":")[0] for key in keys.split()}
+    assert kinds == set(re.findall(r"^\.Ql (\w+):[A-Z]+\b", section_require(conf), re.MULTILINE))
+    assert kinds == {"conn", "var", "env"}
+    set_option(connd, "require", keys=keys)
+    assert faults(connd) == []
+
+
+def section_require(conf: Path) -> str:
+    page = (conf / "man" / "connd.conf.5").read_text()
+    return page.partition(".Ss Section require")[2].partition(".Ss")[0]
 
 
 def test_a_good_configuration_is_ok_and_nothing_is_left(connd: Connd, workdir: Path) -> None:

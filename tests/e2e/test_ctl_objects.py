@@ -8,6 +8,7 @@ import http.server
 import json
 import os
 import pty
+import subprocess
 import threading
 import time
 import urllib.error
@@ -392,3 +393,10 @@ def test_without_tags_the_time_of_the_last_change_is_compared(admin: Admin) -> N
         assert code == 1 and "somebody else changed it" in shown
         assert admin.json("connection", "get", "warehouse")["connection"]["host"] == "one"
         server.shutdown()
+
+
+@pytest.mark.parametrize("noun", ["connection", "variable", "env-var", "metrics-export"])
+@pytest.mark.parametrize("verb", ["set", "delete", "link", "unlink", "exclude", "override"])
+def test_help_names_the_race_with_a_manager_without_etags(noun: str, verb: str) -> None:
+    done = subprocess.run([CONNCTL, noun, verb, "--help"], capture_output=True, text=True)
+    assert "sends no ETag" in " ".join(done.stdout.split()), done

@@ -6,11 +6,12 @@ from __future__ import annotations
 import base64
 import json
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 from admin import Admin
-from connd_testing import Manager
+from connd_testing import CONNCTL, MANAGER, Manager
 
 
 @pytest.fixture
@@ -66,3 +67,10 @@ def test_an_organizations_token_as_json_and_a_dry_run(admin: Admin) -> None:
     admin.run("token", "create", "bad", "--role", "OWNER", "--expires-in", "soon", "--yes", code=2)
     admin.run("token", "create", "bad", "--yes", code=2)
     assert [t["name"] for t in admin.json("token", "list")["tokens"]].count("bad") == 0
+
+
+@pytest.mark.parametrize("command", [(CONNCTL, "token", "create"), (MANAGER, "token", "create")])
+def test_help_says_how_long_a_token_can_be_renewed(command: tuple[str, ...]) -> None:
+    done = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
+    text = " ".join(done.stdout.split())
+    assert "--max-lifetime" in text and "is not prolonged" in text

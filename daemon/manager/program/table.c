@@ -90,7 +90,10 @@ static const struct cli_option token_options[] = {
 	{ "scope-id", OPT_SCOPE_ID, CLI_NEEDED, "ID", NULL, "That place." },
 	{ "role", OPT_ROLE, CLI_NEEDED, "OWNER|OPERATOR|AUTHOR|MEMBER", NULL,
 	    "What it may do there. A MEMBER reads, which is what connd needs." },
-	{ "expires-in", OPT_EXPIRES_IN, 0, "SECONDS", NULL, "When it expires. Without it: never." },
+	{ "expires-in", OPT_EXPIRES_IN, 0, "SECONDS", NULL,
+	    "When it expires. Without it: never. Renewals prolong it until the server's "
+	    "--max-lifetime (90d unless set) after its creation; a token that lives as long by "
+	    "itself is not prolonged." },
 	TOKEN_OUT,
 	{ 0 },
 };
