@@ -14,7 +14,7 @@
 static int64_t
 due_ms(const struct replica *r)
 {
-	return later(r->next_sync_ms, r->floor.until_ms);
+	return max_i64(r->next_sync_ms, r->floor.until_ms);
 }
 
 void
@@ -47,7 +47,7 @@ replica_new(struct replica **out, const struct replica_config *config,
 int64_t
 replica_withdrawn_window(const struct replica *r)
 {
-	return earlier(r->config.windows.max_stale_unauthorized_ms, r->config.windows.max_stale_ms);
+	return min_i64(r->config.windows.max_stale_unauthorized_ms, r->config.windows.max_stale_ms);
 }
 
 static bool
@@ -76,7 +76,7 @@ replica_expiry(const struct replica *r)
 
 	if (!r->current)
 		return INT64_MIN;
-	return r->refused ? earlier(at_ms, r->refused_ms + replica_withdrawn_window(r)) : at_ms;
+	return r->refused ? min_i64(at_ms, r->refused_ms + replica_withdrawn_window(r)) : at_ms;
 }
 
 static int64_t
@@ -97,7 +97,7 @@ replica_watch_held(struct replica *r, int64_t now_ms)
 			    generation_at(r->current, (enum record_kind)kind, i);
 
 			if (rec->held && held_until(r, rec) > now_ms)
-				r->carry_until_ms = earlier(r->carry_until_ms, held_until(r, rec));
+				r->carry_until_ms = min_i64(r->carry_until_ms, held_until(r, rec));
 		}
 }
 
@@ -138,14 +138,14 @@ read_identity(const struct replica *r, uint8_t out[static REPLICA_IDENTITY_SIZE]
 void
 replica_not_before(struct replica *r, int64_t now_ms, int64_t floor_ms)
 {
-	if (floor_ms <= later(now_ms, r->floor.until_ms))
+	if (floor_ms <= max_i64(now_ms, r->floor.until_ms))
 		return;
 	r->floor.until_ms = floor_ms;
 	read_identity(r, r->floor.identity);
 	r->look_ms = now_ms + r->config.refresh_ms;
-	r->next_sync_ms = later(r->next_sync_ms, floor_ms);
-	r->asked_sync_ms = later(r->asked_sync_ms, floor_ms);
-	r->next_probe_ms = later(r->next_probe_ms, floor_ms);
+	r->next_sync_ms = max_i64(r->next_sync_ms, floor_ms);
+	r->asked_sync_ms = max_i64(r->asked_sync_ms, floor_ms);
+	r->next_probe_ms = max_i64(r->next_probe_ms, floor_ms);
 }
 
 void
@@ -153,7 +153,7 @@ replica_drop_floor(struct replica *r, int64_t now_ms)
 {
 	r->floor = (struct replica_floor){ 0 };
 	r->next_sync_ms = r->asked_sync_ms = now_ms;
-	r->next_probe_ms = earlier(r->next_probe_ms, now_ms + r->config.probe_ms);
+	r->next_probe_ms = min_i64(r->next_probe_ms, now_ms + r->config.probe_ms);
 }
 
 /* True if the token or URL is known to differ from the one that the floor was sent to. */
@@ -175,7 +175,7 @@ replica_hold_off(struct replica *r, int64_t now_ms, const struct replica_floor *
 	if (floor->until_ms <= now_ms || identity_changed(r, floor))
 		return;
 	replica_not_before(
-	    r, now_ms, earlier(floor->until_ms, now_ms + replica_floor_cap(r, now_ms)));
+	    r, now_ms, min_i64(floor->until_ms, now_ms + replica_floor_cap(r, now_ms)));
 	if (r->floor.until_ms > now_ms)
 		(void)snprintf(r->last_error, sizeof r->last_error,
 		    "waiting for the manager's Retry-After, received before this start");
@@ -208,10 +208,10 @@ replica_load(
 	r->loaded = true;
 	r->noted = replica_state_at(r, now_ms);
 	if (late <= 0)
-		r->next_sync_ms = now_ms + earlier(-late, r->config.refresh_ms * 12 / 10);
+		r->next_sync_ms = now_ms + min_i64(-late, r->config.refresh_ms * 12 / 10);
 	else
 		r->next_sync_ms =
-		    now_ms + r->ops->jitter(r->env, 0, earlier(late, r->config.refresh_ms));
+		    now_ms + r->ops->jitter(r->env, 0, min_i64(late, r->config.refresh_ms));
 	replica_hold_off(r, now_ms, &memory->floor);
 	replica_watch_held(r, now_ms);
 }
@@ -335,7 +335,7 @@ static bool
 sync_is_near(const struct replica *r, int64_t now_ms)
 {
 	return r->syncing ||
-	       now_ms >= later(r->floor.until_ms, earlier(r->next_sync_ms, r->asked_sync_ms));
+	       now_ms >= max_i64(r->floor.until_ms, min_i64(r->next_sync_ms, r->asked_sync_ms));
 }
 
 bool
@@ -378,7 +378,7 @@ replica_wait(struct replica *r, int64_t now_ms, struct waiter *w)
 	w->until_ms = now_ms + r->config.cold_wait_ms;
 	waiter_link(&r->waiters, w);
 	if (!r->syncing)
-		r->next_sync_ms = earlier(r->next_sync_ms, now_ms);
+		r->next_sync_ms = min_i64(r->next_sync_ms, now_ms);
 }
 
 /* Moves the waiters to a list first: ready() may forget others, or start new waits. */
@@ -440,7 +440,7 @@ probe(struct replica *r, int64_t now_ms)
 			continue; /* a sync has brought it meanwhile */
 		r->probing = true;
 		r->n_probes++;
-		r->next_probe_ms = later(r->next_probe_ms, now_ms + r->config.probe_ms);
+		r->next_probe_ms = max_i64(r->next_probe_ms, now_ms + r->config.probe_ms);
 		r->ops->start_probe(r->env, kind, key);
 		return;
 	}
@@ -507,7 +507,7 @@ next_edge(const struct replica *r, int64_t now_ms)
 
 	for (size_t i = 0; r->current && i < N_ELEMENTS(edges); i++)
 		if (edges[i] > now_ms)
-			next = earlier(next, edges[i]);
+			next = min_i64(next, edges[i]);
 	return next;
 }
 
@@ -529,15 +529,15 @@ replica_turn(struct replica *r, int64_t now_ms)
 	note_state(r, now_ms);
 	replica_end_waits(r, now_ms);
 
-	next = earlier(next_edge(r, now_ms), r->carry_until_ms);
+	next = min_i64(next_edge(r, now_ms), r->carry_until_ms);
 	if (!r->syncing)
-		next = earlier(next, due_ms(r));
+		next = min_i64(next, due_ms(r));
 	if (may_probe(r))
-		next = earlier(next, r->next_probe_ms);
+		next = min_i64(next, r->next_probe_ms);
 	if (r->floor.until_ms > now_ms)
-		next = earlier(next, r->look_ms);
+		next = min_i64(next, r->look_ms);
 	for (const struct waiter *w = r->waiters; w; w = w->next)
-		next = earlier(next, w->until_ms);
+		next = min_i64(next, w->until_ms);
 	return next;
 }
 
@@ -547,7 +547,7 @@ replica_configure(struct replica *r, const struct replica_config *config)
 	r->config = *config;
 	if (!*r->last_error && r->syncs_ok)
 		r->next_sync_ms =
-		    earlier(r->next_sync_ms, r->done_ms + config->refresh_ms * 12 / 10);
+		    min_i64(r->next_sync_ms, r->done_ms + config->refresh_ms * 12 / 10);
 	replica_watch_held(r, r->done_ms);
 }
 
@@ -562,9 +562,9 @@ replica_status(struct replica *r, int64_t now_ms, struct replica_status *out)
 		.age_ms = r->current ? now_ms - r->confirmed_ms : -1,
 		.last_error = r->last_error,
 		.syncing = r->syncing,
-		.next_sync_ms = r->syncing ? 0 : later(0, due_ms(r) - now_ms),
-		.hold_off_ms = later(0, r->floor.until_ms - now_ms),
-		.expires_in_ms = r->current ? later(0, replica_expiry(r) - now_ms) : 0,
+		.next_sync_ms = r->syncing ? 0 : max_i64(0, due_ms(r) - now_ms),
+		.hold_off_ms = max_i64(0, r->floor.until_ms - now_ms),
+		.expires_in_ms = r->current ? max_i64(0, replica_expiry(r) - now_ms) : 0,
 		.syncs_ok = r->syncs_ok,
 		.syncs_failed = r->syncs_failed,
 		.probes = r->n_probes,

@@ -7,6 +7,7 @@
 
 #include "core/replica.h"
 
+#include "base/minmax.h"
 #include "core/backoff.h"
 #include "core/probe.h"
 #include "core/retry_after.h"
@@ -47,18 +48,6 @@ struct replica {
 	char last_error[REPLICA_REASON_SIZE]; /* "" after a successful sync */
 	char reason[2 * REPLICA_REASON_SIZE]; /* of the last replica_result */
 };
-
-static inline int64_t
-earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
-static inline int64_t
-later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
 
 void replica_note(struct replica *r, const char *event, const char *detail);
 /* How long values are served after the manager has refused the token or withheld them. */

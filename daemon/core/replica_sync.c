@@ -56,15 +56,15 @@ confirm(struct replica *r, int64_t now_ms, const struct sync_result *result)
 	if (*r->last_error)
 		replica_note(r, "sync recovered", "");
 	r->last_error[0] = '\0';
-	r->confirmed_ms = later(r->begun_ms, result->asked_ms);
+	r->confirmed_ms = max_i64(r->begun_ms, result->asked_ms);
 	r->refused = r->loaded = false;
 	r->held = generation_unref(r->held);
 	r->syncs_ok++;
 	probes_settle(&r->probes, r->misses_before_sync);
 	backoff_reset(&r->backoff);
-	r->next_sync_ms =
-	    later(r->floor.until_ms, now_ms + r->ops->jitter(r->env, r->config.refresh_ms * 8 / 10,
-						  r->config.refresh_ms * 12 / 10));
+	r->next_sync_ms = max_i64(
+	    r->floor.until_ms, now_ms + r->ops->jitter(r->env, r->config.refresh_ms * 8 / 10,
+					    r->config.refresh_ms * 12 / 10));
 }
 
 /* True if the list drops so much of one kind that a second list must confirm it. */
@@ -98,7 +98,7 @@ hold_back(struct replica *r, int64_t now_ms, struct generation *g, const char *w
 {
 	generation_unref(r->held);
 	r->held = g;
-	r->held_until_ms = now_ms + earlier(r->config.refresh_ms, HOLD_MS_MAX);
+	r->held_until_ms = now_ms + min_i64(r->config.refresh_ms, HOLD_MS_MAX);
 	fail_with(r, "list held back", why);
 }
 
@@ -262,7 +262,7 @@ replica_sync_done(struct replica *r, int64_t now_ms, const struct sync_result *r
 	taken = sync_ended(r, now_ms, result);
 	if (r->sync_again) {
 		r->sync_again = false;
-		r->next_sync_ms = later(now_ms, r->floor.until_ms);
+		r->next_sync_ms = max_i64(now_ms, r->floor.until_ms);
 	}
 	replica_end_waits(r, INT64_MAX);
 	return taken;
@@ -274,7 +274,7 @@ replica_sync_soon(struct replica *r, int64_t now_ms)
 	if (r->syncing)
 		r->sync_again = true;
 	else
-		r->next_sync_ms = earlier(r->next_sync_ms, later(now_ms, r->floor.until_ms));
+		r->next_sync_ms = min_i64(r->next_sync_ms, max_i64(now_ms, r->floor.until_ms));
 }
 
 void

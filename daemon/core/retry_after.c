@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/retry_after.h"
 
-#define LEAST_SPREAD_MS 1000
+#include "base/minmax.h"
 
-static int64_t
-smaller(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
+#define LEAST_SPREAD_MS 1000
 
 int64_t
 retry_after_cap(int64_t left_ms, int64_t timeout_ms)
@@ -18,7 +14,7 @@ retry_after_cap(int64_t left_ms, int64_t timeout_ms)
 		return RETRY_AFTER_MIN_CAP_MS;
 	if (cap_ms < RETRY_AFTER_MIN_CAP_MS)
 		cap_ms = RETRY_AFTER_MIN_CAP_MS;
-	cap_ms = smaller(smaller(cap_ms, RETRY_AFTER_MAX_CAP_MS), left_ms - timeout_ms);
+	cap_ms = min_i64(min_i64(cap_ms, RETRY_AFTER_MAX_CAP_MS), left_ms - timeout_ms);
 	return cap_ms > 0 ? cap_ms : 0;
 }
 
@@ -34,5 +30,5 @@ retry_after_wait(int64_t wait_ms, int64_t cap_ms,
 		return cap_ms - jitter(env, 0, cap_ms / 10);
 	if (spread_ms < LEAST_SPREAD_MS)
 		spread_ms = LEAST_SPREAD_MS;
-	return smaller(wait_ms + jitter(env, 0, spread_ms), cap_ms);
+	return min_i64(wait_ms + jitter(env, 0, spread_ms), cap_ms);
 }

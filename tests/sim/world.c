@@ -10,6 +10,7 @@
 
 #include "base/attr.h"
 #include "base/mem.h"
+#include "base/minmax.h"
 
 static const char *const state_names[] = { "not-ready", "fresh", "stale", "offline", "expired" };
 
@@ -389,12 +390,6 @@ read_outcome(const char *word, enum sync_outcome *out)
 	return false;
 }
 
-static int64_t
-smaller(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Returns the shortest wait for a Retry-After: at a cap, jitter is subtracted. */
 static void
 told_to_wait(struct world *w, int64_t ms)
@@ -406,10 +401,10 @@ told_to_wait(struct world *w, int64_t ms)
 	if (s.expires_in_ms > 0) {
 		if (s.expires_in_ms / 10 > most_ms)
 			most_ms = s.expires_in_ms / 10;
-		most_ms = smaller(most_ms, s.expires_in_ms - w->config.timeout_ms);
-		most_ms = smaller(most_ms, 3600000);
+		most_ms = min_i64(most_ms, s.expires_in_ms - w->config.timeout_ms);
+		most_ms = min_i64(most_ms, 3600000);
 	}
-	until_ms = w->now_ms + smaller(ms, most_ms * 9 / 10);
+	until_ms = w->now_ms + min_i64(ms, most_ms * 9 / 10);
 	if (ms > 0 && until_ms > w->floor_ms)
 		w->floor_ms = until_ms;
 }

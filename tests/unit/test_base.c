@@ -25,6 +25,7 @@
 #include "base/json/write.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/minmax.h"
 #include "base/rnd.h"
 #include "base/seal.h"
 #include "base/utf8.h"
@@ -521,6 +522,17 @@ a_long_foreign_text_is_cut_between_characters(void **state)
 	assert_in_range(strlen(strstr(line, "\"why\"")), 512, 530);
 }
 
+static void
+minimum_and_maximum_hold_at_both_ends_of_int64(void **state)
+{
+	(void)state;
+	assert_true(min_i64(-1, 1) == -1 && min_i64(1, -1) == -1);
+	assert_true(max_i64(-1, 1) == 1 && max_i64(1, -1) == 1);
+	assert_true(min_i64(7, 7) == 7 && max_i64(7, 7) == 7);
+	assert_true(min_i64(INT64_MIN, INT64_MAX) == INT64_MIN);
+	assert_true(max_i64(INT64_MIN, INT64_MAX) == INT64_MAX);
+}
+
 int
 main(void)
 {
@@ -543,6 +555,7 @@ main(void)
 		cmocka_unit_test(key_files_are_refused_when_others_may_read_them),
 		cmocka_unit_test(log_lines_can_not_be_forged),
 		cmocka_unit_test(a_long_foreign_text_is_cut_between_characters),
+		cmocka_unit_test(minimum_and_maximum_hold_at_both_ends_of_int64),
 	};
 
 	if (base_init() < 0)

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/minmax.h"
 #include "core/config/value.h"
 
 static int
@@ -88,18 +89,6 @@ set_one(const struct reading *rd, const char *section, const char *key, const ch
 	return line_of(rd, section, key) ? key : other;
 }
 
-static int64_t
-larger(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static int64_t
-smaller(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Moves the windows that are not set, so that those that are set keep their order. */
 static void
 fit_windows(const struct reading *rd, struct windows *w)
@@ -108,11 +97,11 @@ fit_windows(const struct reading *rd, struct windows *w)
 
 	if (!line_of(rd, "freshness", "max_stale"))
 		w->max_stale_ms =
-		    larger(w->max_stale_ms, larger(ttl ? w->ttl_ms : 0, stale ? w->stale_ms : 0));
+		    max_i64(w->max_stale_ms, max_i64(ttl ? w->ttl_ms : 0, stale ? w->stale_ms : 0));
 	if (!stale)
-		w->stale_ms = smaller(larger(w->stale_ms, ttl ? w->ttl_ms : 0), w->max_stale_ms);
+		w->stale_ms = min_i64(max_i64(w->stale_ms, ttl ? w->ttl_ms : 0), w->max_stale_ms);
 	if (!ttl)
-		w->ttl_ms = smaller(w->ttl_ms, w->stale_ms);
+		w->ttl_ms = min_i64(w->ttl_ms, w->stale_ms);
 }
 
 static int
