@@ -3,36 +3,23 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/limits.h"
 #include "ctl/verbs.h"
+
+#define MAX_TIMEOUT_MS ((int64_t)24 * 60 * 60 * 1000)
 
 int
 options_duration(const char *text, int64_t *ms)
 {
-	static const struct {
-		const char *unit;
-		double ms;
-	} units[] = { { "", 1000 }, { "s", 1000 }, { "ms", 1 }, { "m", 60000 }, { "h", 3600000 } };
-	char *end;
-	double n;
+	int64_t read_ms;
 
-	/* strtod() also knows signs, exponents, hex, inf and nan: digits and a point only. */
-	n = strtod(text, &end);
-	if (end == text || end != text + strspn(text, "0123456789."))
+	if (duration_read(text, &read_ms) < 0 || read_ms < 1 || read_ms > MAX_TIMEOUT_MS)
 		return -EINVAL;
-	for (size_t i = 0; i < N_ELEMENTS(units); i++) {
-		if (strcmp(end, units[i].unit) != 0)
-			continue;
-		n *= units[i].ms;
-		if (!(n >= 1 && n <= 24.0 * 3600 * 1000))
-			return -EINVAL;
-		*ms = (int64_t)n;
-		return 0;
-	}
-	return -EINVAL;
+	*ms = read_ms;
+	return 0;
 }
 
 /* An id goes into a URL's path: letters, digits, - and _ only. 0 or -EINVAL with why. */

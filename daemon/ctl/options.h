@@ -14,5 +14,5 @@
  */
 MUST_CHECK enum cli_verdict options_read(int argc, char *const argv[], const char *getenv_socket,
     struct cli_line *line, struct ctl_options *out, char why[static CLI_WHY_SIZE]);
-/* "500ms", "3s", "2m", "1.5" (seconds): more than 0 and at most a day. 0 or -EINVAL. */
+/* Reads a duration (base/duration.h) from 1 ms to 24 hours. 0 or -EINVAL. */
 MUST_CHECK int options_duration(const char *text, int64_t *ms);

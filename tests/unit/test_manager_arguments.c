@@ -149,7 +149,10 @@ numbers_and_durations_are_bounded(void **state)
 	assert_int_equal(
 	    runs("--data d --max-lifetime 36500d").max_lifetime_s, INT64_C(36500) * 86400);
 	refused("--data d --max-lifetime 36501d", "--max-lifetime");
+	assert_int_equal(runs("--data d --max-lifetime 1.5h").max_lifetime_s, 5400);
 	refused("--data d --max-lifetime 0", "--max-lifetime");
+	refused("--data d --max-lifetime 500ms", "--max-lifetime");
+	refused("--data d --max-lifetime 1.5", "--max-lifetime");
 	refused("--data d --max-lifetime 1w", "--max-lifetime");
 	refused("--data d --max-lifetime 1dd", "--max-lifetime");
 	refused("--data d --max-lifetime d", "--max-lifetime");

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/mem.h"
 #include "core/config/value.h"
 
@@ -280,7 +281,7 @@ read_number(const struct option *o, const char *value, int64_t *n)
 	case OPTION_BOOL:
 		return value_bool(value, n);
 	case OPTION_MS:
-		return value_duration(value, n);
+		return duration_read(value, n) == 0;
 	case OPTION_PERCENT:
 		return value_percent(value, n);
 	case OPTION_COUNT:

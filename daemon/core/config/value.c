@@ -9,7 +9,6 @@
 
 #include "base/limits.h"
 
-#define DAY_MS     ((int64_t)24 * 60 * 60 * 1000)
 #define MAX_DIGITS 15 /* of a whole part: no sum below leaves 64 bits */
 
 /* Digits from *at on. False when there are none, or more than a sane value has. */
@@ -29,57 +28,6 @@ read_digits(const char **at, unsigned base, int64_t *out)
 	*at = s;
 	*out = n;
 	return true;
-}
-
-/* ".25" of a unit; unit is a whole number of the result's own units. */
-static bool
-read_fraction(const char **at, int64_t unit, int64_t *out)
-{
-	int64_t digits, scale = 1;
-	const char *s = *at;
-
-	*out = 0;
-	if (*s != '.')
-		return true;
-	s++;
-	*at = s;
-	if (!read_digits(at, 10, &digits) || *at - s > 6)
-		return false;
-	for (; s < *at; s++)
-		scale *= 10;
-	*out = digits * unit / scale;
-	return true;
-}
-
-bool
-value_duration(const char *text, int64_t *ms)
-{
-	static const struct {
-		const char *name;
-		int64_t ms;
-	} units[] = {
-		{ "ms", 1 },
-		{ "s", 1000 },
-		{ "", 1000 },
-		{ "m", 60000 },
-		{ "h", 3600000 },
-		{ "d", DAY_MS },
-	};
-	const char *unit = text + strspn(text, "0123456789.");
-
-	for (size_t i = 0; i < N_ELEMENTS(units); i++) {
-		int64_t whole, fraction;
-
-		if (strcmp(unit, units[i].name) != 0)
-			continue;
-		if (!read_digits(&text, 10, &whole) ||
-		    !read_fraction(&text, units[i].ms, &fraction) || text != unit ||
-		    whole > 100000 * DAY_MS / units[i].ms)
-			return false;
-		*ms = whole * units[i].ms + fraction;
-		return true;
-	}
-	return false;
 }
 
 bool

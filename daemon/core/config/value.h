@@ -11,8 +11,6 @@
 
 #include "base/attr.h"
 
-/* "500ms", "30s", "5m", "12h", "7d"; without a unit it is seconds; decimals are fine. */
-bool value_duration(const char *text, int64_t *ms);
 /* Bytes: "65536", "64K", "1M", "2G". */
 bool value_size(const char *text, int64_t *bytes);
 bool value_percent(const char *text, int64_t *percent); /* "50%" or "50" */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/utf8.h"
 #include "manager/api/rate.h"
 #include "manager/api/token.h"
@@ -70,22 +71,16 @@ set_number(int64_t *out, const char *text, int64_t max, const char *option, char
 	return true;
 }
 
-/* In seconds: a whole number with s, m, h or d behind it, or alone. */
+/* Reads a duration of whole seconds, from 1 to MAX_SECONDS. */
 static bool
 set_duration(int64_t *out, const char *text, const char *option, char *why)
 {
-	static const char units[] = "smhd";
-	static const int64_t seconds[] = { 1, 60, 3600, 86400 };
-	char *end;
-	long long v = strtoll(text, &end, 10);
-	const char *unit = *end ? strchr(units, *end) : units;
-	int64_t each = unit ? seconds[unit - units] : 1;
+	int64_t ms;
 
-	if (text[0] < '0' || text[0] > '9' || !unit || (*end && end[1]) || v < 1 ||
-	    v > MAX_SECONDS / each)
+	if (duration_read(text, &ms) < 0 || ms % 1000 != 0 || ms < 1000 || ms / 1000 > MAX_SECONDS)
 		return refuse(
 		    why, "%s takes a duration such as 90d or 12h, not %.60s", option, text);
-	*out = v * each;
+	*out = ms / 1000;
 	return true;
 }
 
