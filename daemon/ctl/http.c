@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -15,13 +14,14 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "base/url.h"
 #include "base/tls_help.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 #define TRIES_WHEN_BUSY    5 /* answers of 429 to one call */
 /* between two of them; who asks for more is not asked again */
 #define LONGEST_PAUSE_S 300
-#define URL_SIZE        ((size_t)LIMIT_HTTP_URI)
+#define CALL_URL_SIZE   ((size_t)LIMIT_HTTP_URI)
 
 struct http {
 	CURL *easy;
@@ -45,67 +45,31 @@ http_start_libraries(void)
 
 /* --- the URL --------------------------------------------------------------------------- */
 
-static bool
-is_loopback(const char *host)
-{
-	unsigned char v4[4];
-
-	if (strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
-		return true;
-	return inet_pton(AF_INET, host, v4) == 1 && v4[0] == 127;
-}
-
-/* What is wrong with it, NULL when nothing is. */
-static const char *
-parts_fault(CURLU *u, bool insecure_http)
-{
-	char *scheme = NULL, *host = NULL, *path = NULL, *odd = NULL;
-	const char *fault = NULL;
-
-	if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-	    curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
-	    curl_url_get(u, CURLUPART_PATH, &path, 0) != CURLUE_OK)
-		fault = "wants a URL like https://manager.example.com";
-	else if (curl_url_get(u, CURLUPART_USER, &odd, 0) == CURLUE_OK)
-		fault = "may not name a user: the token comes from --token-file";
-	else if (curl_url_get(u, CURLUPART_QUERY, &odd, 0) == CURLUE_OK ||
-		 curl_url_get(u, CURLUPART_FRAGMENT, &odd, 0) == CURLUE_OK ||
-		 (strcmp(path, "/") != 0 && strcmp(path, "/v1") != 0 && strcmp(path, "/v1/") != 0))
-		fault = "ends behind the host and port (or with /v1)";
-	else if (strcmp(scheme, "https") != 0 && strcmp(scheme, "http") != 0)
-		fault = "must begin with https:// or http://";
-	else if (strcmp(scheme, "http") == 0 && !insecure_http && !is_loopback(host))
-		fault = "is plain http to more than this machine: use https, or --insecure-http";
-	curl_free(scheme);
-	curl_free(host);
-	curl_free(path);
-	curl_free(odd);
-	return fault;
-}
+#define EXPECTED "wants a URL like https://manager.example.com"
 
 /* 0 with h->base; -EINVAL with why; -ENOMEM. */
 static int
 read_url(struct http *h, const struct http_options *o, char *why)
 {
-	CURLU *u = curl_url();
-	const char *fault;
-	size_t n = strlen(o->url);
+	static const char *const faults[] = {
+		[URL_OK] = NULL,
+		[URL_TOO_LONG] = EXPECTED,
+		[URL_BAD_SCHEME] = "must begin with https:// or http://",
+		[URL_HAS_USER] = "may not name a user: the token comes from --token-file",
+		[URL_NO_HOST] = EXPECTED,
+		[URL_HAS_PATH] = "ends behind the host and port (or with /v1)",
+		[URL_BAD_PORT] = EXPECTED,
+	};
+	struct url url;
+	const char *fault = faults[url_read(o->url, &url)];
 
-	if (!u)
-		return -ENOMEM;
-	fault = curl_url_set(u, CURLUPART_URL, o->url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK
-		    ? "wants a URL like https://manager.example.com"
-		    : parts_fault(u, o->insecure_http);
-	curl_url_cleanup(u);
+	if (!fault && !url.tls && !url.loopback && !o->insecure_http)
+		fault = "is plain http to more than this machine: use https, or --insecure-http";
 	if (fault) {
 		(void)snprintf(why, HTTP_WHY_SIZE, "--manager %s", fault);
 		return -EINVAL;
 	}
-	while (n > 0 && o->url[n - 1] == '/')
-		n--;
-	if (n > 3 && memcmp(o->url + n - 3, "/v1", 3) == 0)
-		n -= 3;
-	h->base = mem_strndup(o->url, n);
+	h->base = mem_strdup(url.text);
 	return h->base ? 0 : -ENOMEM;
 }
 
@@ -317,7 +281,7 @@ static int
 call(struct http *h, const struct http_request *q, struct buf *answer, struct http_head *head,
     char *why)
 {
-	CLEANUP(buf_fini) struct buf url = BUF_INIT(URL_SIZE);
+	CLEANUP(buf_fini) struct buf url = BUF_INIT(CALL_URL_SIZE);
 	int status = -EIO;
 
 	buf_adds(&url, h->base);

@@ -550,7 +550,7 @@ addresses_are_made_uniform(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-		char out[VALUE_URL_SIZE];
+		char out[URL_SIZE];
 		enum value_transport transport = 0;
 		const char *wrong = value_url(rows[i].text, out, &transport);
 

@@ -37,7 +37,7 @@ check_urls(struct reading *rd)
 	if (url->n == 0)
 		return REFUSE(rd, "manager", "url", "[manager] url is missing");
 	for (size_t i = 0; i < url->n; i++) {
-		char good[VALUE_URL_SIZE], *copy;
+		char good[URL_SIZE], *copy;
 		enum value_transport transport = TRANSPORT_TLS;
 		const char *wrong = value_url(url->item[i], good, &transport);
 

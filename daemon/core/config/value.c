@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -97,56 +96,11 @@ value_group(const char *text, int64_t *gid)
 	return NULL;
 }
 
-static bool
-ends_with(const char *s, size_t n, const char *tail)
-{
-	size_t t = strlen(tail);
-
-	return n >= t && memcmp(s + n - t, tail, t) == 0;
-}
-
-/* "[::1]:8888", "localhost", "10.1.2.3:80": the host's length, 0 when it is none. */
-static size_t
-host_length(const char *s)
-{
-	size_t n;
-
-	if (*s == '[') {
-		n = 1 + strspn(s + 1, "0123456789abcdef:.");
-		return n > 1 && s[n] == ']' ? n + 1 : 0;
-	}
-	return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-._");
-}
-
-static bool
-port_is_good(const char *s)
-{
-	int64_t port;
-
-	if (!*s)
-		return true;
-	return *s == ':' && strlen(s) <= 6 && value_count(s + 1, &port) && port > 0 && port < 65536;
-}
-
-static bool
-host_is_loopback(const char *host, size_t n)
-{
-	size_t dots = 0;
-
-	if ((n == 9 && memcmp(host, "localhost", 9) == 0) ||
-	    (n == 5 && memcmp(host, "[::1]", 5) == 0))
-		return true;
-	if (n < 9 || memcmp(host, "127.", 4) != 0 || strspn(host, "0123456789.") != n)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		dots += host[i] == '.';
-	return dots == 3 && host[n - 1] != '.';
-}
-
 static const char *
-unix_url(
-    const char *text, size_t n, char out[static VALUE_URL_SIZE], enum value_transport *transport)
+unix_url(const char *text, char out[static URL_SIZE], enum value_transport *transport)
 {
+	size_t n = strlen(text);
+
 	*transport = TRANSPORT_UNIX;
 	if (text[5] != '/')
 		return "unix: needs an absolute path behind it";
@@ -157,54 +111,40 @@ unix_url(
 }
 
 const char *
-value_url(const char *text, char out[static VALUE_URL_SIZE], enum value_transport *transport)
+value_url(const char *text, char out[static URL_SIZE], enum value_transport *transport)
 {
-	size_t n = strlen(text), host_n;
-	bool is_http;
-	char *host;
+	static const char *const faults[] = {
+		[URL_TOO_LONG] = "it is too long",
+		[URL_BAD_SCHEME] = "it must begin with https://, http:// or unix:",
+		[URL_HAS_USER] = "it must not hold a user or a password",
+		[URL_NO_HOST] = "it names no host",
+		[URL_HAS_PATH] = "it must be scheme://host:port, without a path",
+		[URL_BAD_PORT] = "its host or port makes no sense",
+	};
+	enum url_fault fault;
+	struct url url;
 
 	if (strncmp(text, "unix:", 5) == 0)
-		return unix_url(text, n, out, transport);
-	if (ends_with(text, n, "/"))
-		n--;
-	if (ends_with(text, n, "/v1"))
-		n -= 3;
-	if (n >= VALUE_URL_SIZE)
-		return "it is too long";
-	for (size_t i = 0; i < n; i++)
-		out[i] = (char)tolower((unsigned char)text[i]);
-	out[n] = '\0';
-	is_http = strncmp(out, "http://", 7) == 0;
-	if (!is_http && strncmp(out, "https://", 8) != 0)
-		return "it must begin with https://, http:// or unix:";
-	host = out + (is_http ? 7 : 8);
-	if (strchr(host, '@'))
-		return "it must not hold a user or a password";
-	host_n = host_length(host);
-	if (host_n == 0)
-		return "it names no host";
-	if (strpbrk(host + host_n, "/?#"))
-		return "it must be scheme://host:port, without a path";
-	if (!port_is_good(host + host_n))
-		return "its host or port makes no sense";
-	*transport = TRANSPORT_TLS;
-	if (is_http)
-		*transport = host_is_loopback(host, host_n) ? TRANSPORT_LOOPBACK : TRANSPORT_PLAIN;
+		return unix_url(text, out, transport);
+	fault = url_read(text, &url);
+	if (fault != URL_OK)
+		return faults[fault];
+	memcpy(out, url.text, URL_SIZE);
+	*transport = url.tls ? TRANSPORT_TLS : url.loopback ? TRANSPORT_LOOPBACK : TRANSPORT_PLAIN;
 	return NULL;
 }
 
 bool
 value_listen(const char *text, bool *loopback)
 {
-	size_t n = host_length(text), bare = n;
+	size_t n = url_host_length(text), bare = n;
 	unsigned char address[16];
 	char host[64];
-	int64_t port;
+	int port;
 
-	if (n == 0 || n >= sizeof host || text[n] != ':' || strlen(text + n + 1) > 5 ||
-	    !value_count(text + n + 1, &port) || port > 65535)
+	if (n == 0 || n >= sizeof host || text[n] != ':' || url_port(text + n + 1, &port) < 0)
 		return false;
-	*loopback = host_is_loopback(text, n);
+	*loopback = url_host_is_loopback(text, n);
 	if (text[0] == '[')
 		bare -= 2;
 	memcpy(host, text + (text[0] == '['), bare);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/url.h"
 
 /* Bytes: "65536", "64K", "1M", "2G". */
 bool value_size(const char *text, int64_t *bytes);
@@ -24,8 +25,6 @@ bool value_bool(const char *text, int64_t *truth);      /* yes no true false on 
  */
 const char *value_group(const char *text, int64_t *gid);
 
-#define VALUE_URL_SIZE 256
-
 enum value_transport {
 	TRANSPORT_TLS,
 	TRANSPORT_UNIX,     /* unix:PATH */
@@ -37,8 +36,7 @@ enum value_transport {
  * A manager's address without its closing "/" or "/v1", scheme and host in lower case; or unix:PATH
  * as it is. NULL, or what is wrong with it (static text).
  */
-const char *value_url(
-    const char *text, char out[static VALUE_URL_SIZE], enum value_transport *transport);
+const char *value_url(const char *text, char out[static URL_SIZE], enum value_transport *transport);
 
 /*
  * "ADDR:PORT" to listen on: an IPv4 address, an IPv6 one in brackets, or localhost; port 0 lets the
