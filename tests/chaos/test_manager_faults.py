@@ -142,7 +142,7 @@ FAKED: dict[str, tuple[Callable[[Exchange], None], str]] = {
     "malformed: fewer rows than it says": (nothing_left, "not complete"),
     "rows of another Deployment": (wrong_deployment, "scopeEntityId"),
     "token refused (401)": (refused_token, "status 401"),
-    "endless trailers": (endless_trailers, "do not end"),
+    "endless trailers": (endless_trailers, "too long"),
     "a gzip bomb": (gzip_bomb, "larger than 32 MiB"),
 }
 
