@@ -99,7 +99,7 @@ static int
 refuse_second(int fd, const char *path, const char *lock, char why[static SOCKET_FILE_WHY_SIZE])
 {
 	char pid[16];
-	ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
+	ssize_t n = fd < 0 ? -1 : pread(fd, pid, sizeof pid - 1, 0);
 
 	pid[n < 0 ? 0 : n] = '\0';
 	pid[strspn(pid, "0123456789")] = '\0';
@@ -282,7 +282,9 @@ new_socket(char why[static SOCKET_FILE_WHY_SIZE])
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	return fd < 0 ? fail(errno, why, "cannot make a socket: %s", strerror(errno)) : fd;
+	if (fd < 0)
+		return fail(errno, why, "cannot make a socket: %s", strerror(errno));
+	return fd;
 }
 
 /*
