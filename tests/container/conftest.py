@@ -57,10 +57,14 @@ def other_podman() -> Iterator[Podman]:
 
 @pytest.fixture(scope="session")
 def image(podman: Podman, archive: Path) -> str:
-    """The image of this machine's architecture, once a container of it has run."""
-    found = podman("pull", "--quiet", f"oci-archive:{archive}").stdout.strip()
-    done = podman("run", "--rm", "--network=none", found, "connd", "--version", check=False)
-    assert done.returncode == 0, f"containers do not run on this machine: {done.stderr}"
+    """The image of this machine's architecture, once a container of it has run. A machine on which
+    none can run, such as a container without rights, skips what needs one and says why."""
+    done = podman("pull", "--quiet", f"oci-archive:{archive}", check=False)
+    found = done.stdout.strip()
+    if done.returncode == 0:
+        done = podman("run", "--rm", "--network=none", found, "connd", "--version", check=False)
+    if done.returncode != 0:
+        pytest.skip(f"containers do not run on this machine: {done.stderr}")
     return found
 
 
