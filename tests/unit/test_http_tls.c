@@ -170,6 +170,9 @@ memory_that_is_out_is_an_error(void **state)
 	int r;
 
 	(void)state;
+	/* 3.0.2 frees a pointer twice in SSL_CTX_new() when memory fails; 3.0.15 does not. */
+	if (OpenSSL_version_num() < 0x300000f0)
+		skip();
 	do {
 		mem_fail_after(n);
 		n += 1 + n / 50;
