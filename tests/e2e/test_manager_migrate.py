@@ -8,13 +8,12 @@ import contextlib
 import json
 import sqlite3
 import subprocess
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from connd_testing import MANAGER, PATIENCE, Manager
+from connd_testing import MANAGER, PATIENCE, Manager, unpack
 
 OLD = Path(__file__).parent / "old_databases"
 SCHEMAS = Path(__file__).parents[2] / "daemon/manager/store/sqlite"
@@ -37,8 +36,7 @@ class Old(Manager):
         super().__init__(directory)
         for path in self.data.iterdir():
             path.unlink()
-        with tarfile.open(OLD / f"schema{version}.tar.gz") as packed:
-            packed.extractall(self.data, filter="data")
+        unpack(OLD / f"schema{version}.tar.gz", self.data)
         self.facts = json.loads((self.data / "facts.json").read_text())
         self.organization = self.facts["organizationId"]
         self.workspace = self.facts["workspaceId"]

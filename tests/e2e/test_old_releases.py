@@ -9,13 +9,12 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from connd_testing import BUILD, PATIENCE, SANITIZED, Connd
+from connd_testing import BUILD, PATIENCE, SANITIZED, Connd, unpack
 
 OLD = Path(__file__).parent / "old_releases"
 WALL = BUILD / "release/tests/chaos/wall.so"
@@ -38,8 +37,7 @@ class Left(Connd):
 
     def __init__(self, directory: Path, release: Path) -> None:
         self.directory, self.name = directory, "connd"
-        with tarfile.open(release) as packed:
-            packed.extractall(directory, filter="data")
+        unpack(release, directory)
         self.facts: dict[str, Any] = json.loads((directory / "facts.json").read_text())
         self.config, self.socket = directory / "connd.conf", directory / "connd.sock"
         self.token_file = directory / "connd.token"

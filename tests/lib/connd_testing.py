@@ -17,6 +17,7 @@ import re
 import signal
 import socket
 import subprocess
+import tarfile
 import time
 import urllib.error
 import urllib.parse
@@ -639,6 +640,15 @@ class Manager(InBlock):
             self.directory, self.url, self.organization, self.deployment_ids[deployment],
             token or self.token, sections, name,
         )  # fmt: skip
+
+
+def unpack(archive: Path, directory: Path) -> None:
+    """Unpacks an archive of ours, by the strict rules where this Python has them (3.11.4)."""
+    with tarfile.open(archive) as packed:
+        if hasattr(tarfile, "data_filter"):
+            packed.extractall(directory, filter="data")
+        else:
+            packed.extractall(directory)
 
 
 @contextlib.contextmanager
