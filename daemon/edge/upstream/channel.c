@@ -14,6 +14,7 @@
 struct socket_watch {
 	struct event *event;
 	struct channel *channel;
+	struct chain in_channel;
 };
 
 /* --- ends --------------------------------------------------------------------------------- */
@@ -127,6 +128,7 @@ socket_watch_free(struct socket_watch *w)
 {
 	if (!w)
 		return;
+	chain_remove(&w->in_channel);
 	if (w->event)
 		event_free(w->event);
 	mem_free(w);
@@ -140,9 +142,11 @@ socket_watch_new(struct channel *c, curl_socket_t fd)
 	if (!w)
 		return NULL;
 	w->channel = c;
+	chain_init(&w->in_channel);
+	chain_append(&c->watches, &w->in_channel);
 	if (libcurl.multi_assign(c->multi, fd, w) == CURLM_OK)
 		return w;
-	mem_free(w);
+	socket_watch_free(w);
 	return NULL;
 }
 
@@ -206,6 +210,7 @@ channel_new(struct channel **out, struct upstream *u)
 	if (!c)
 		return -ENOMEM;
 	c->upstream = u;
+	chain_init(&c->watches);
 	c->reap.run = on_reap;
 	c->timer = evtimer_new(loop_base(u->loop), on_timer, c);
 	if (!c->timer || set_up_multi(c) < 0) {
@@ -235,6 +240,9 @@ channel_free(struct channel *c)
 	/* Before the timer: multi_cleanup() still calls on_curl_socket() and on_curl_timer(). */
 	if (c->multi)
 		(void)libcurl.multi_cleanup(c->multi);
+	/* Out of memory, libcurl forgets sockets without a word. */
+	while (!chain_is_empty(&c->watches))
+		socket_watch_free(CONTAINER_OF(c->watches.next, struct socket_watch, in_channel));
 	if (c->timer)
 		event_free(c->timer);
 	mem_free(c);

@@ -9,6 +9,7 @@
 
 #include <event2/event.h>
 
+#include "base/chain.h"
 #include "edge/upstream/fetch.h"
 #include "edge/upstream/libcurl.h"
 #include "edge/upstream/response_head.h"
@@ -20,8 +21,9 @@ struct channel {
 	struct channel *next;
 	CURLM *multi;
 	struct event *timer;
-	struct fetch *first; /* the running fetches */
-	struct later reap;   /* libcurl must not be called from its own callbacks */
+	struct fetch *first;  /* the running fetches */
+	struct chain watches; /* the sockets that libcurl waits for */
+	struct later reap;    /* libcurl must not be called from its own callbacks */
 	bool reaping;
 	bool broken;  /* libcurl failed: all its fetches fail */
 	bool retired; /* takes no new fetch; freed after its last one */
