@@ -3,8 +3,6 @@
 # by the shim; what it found is the last line of ./said. The units are read by the local systemd.
 set -eu
 cd "$(dirname "$0")"
-exec > >(tee said) 2>&1
-
 for unit in /usr/lib/systemd/system/connd*.service /usr/lib/systemd/system/connd*.socket; do
 	found=$(systemd-analyze verify "$unit" 2>&1 |
 		grep -v "^/usr/lib/systemd/system/[^c]" || true)
@@ -50,4 +48,5 @@ assert json.loads(found)["password"] == "p"
 PYTHON
 # shellcheck source=/dev/null
 . /etc/os-release
-echo "$PRETTY_NAME: installed and looked up, $(connd --version), $(systemctl --version | head -n 1)"
+system=$(systemctl --version | head -n 1)
+echo "$PRETTY_NAME: installed and looked up, $(connd --version), $system" | tee said
