@@ -18,9 +18,9 @@ struct fault {
 };
 
 /*
- * field: its path in the body ("connection.port") or the name of a query parameter. what: how the
- * sentence goes on ("must be ..."); foreign text only at its end, where it may be cut. Returns
- * -EINVAL, so that a check can end with it.
+ * Fills in *f. field: its path in the body ("connection.port"), or the name of a query parameter.
+ * what: the rest of the sentence ("must be ..."). Text from the request stands at its end, where it
+ * may be cut. Always returns -EINVAL, so that a check can end with "return fault_set(...)".
  */
 int fault_set(struct fault *f, const char *code, const char *field, const char *what, ...)
     PRINTF(4, 5);
