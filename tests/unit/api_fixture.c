@@ -289,3 +289,24 @@ api_field(struct api_fixture *f, const char *name)
 	}
 	return value;
 }
+
+void
+api_without_memory(struct api_fixture *f, const struct api_row *row, size_t n_rows)
+{
+	f->give_up_ms = 300; /* a connection without memory may be left without a response */
+	for (size_t i = 0; i < n_rows; i++) {
+		int served = 0; /* times in a row */
+
+		for (int64_t n = 0; served < 5; n += 1 + n / 16) {
+			assert_true(n < 5000);
+			mem_fail_after(n);
+			(void)api_call(f, row[i].method, row[i].path,
+			    &(struct api_ask){ .body = row[i].body });
+			mem_fail_after(-1);
+			served = f->status == 200 ? served + 1 : 0;
+			if (f->status && f->status != 200 && f->status < 500)
+				fail_msg(
+				    "row %zu, allocation %d: %d %s", i, (int)n, f->status, f->body);
+		}
+	}
+}

@@ -67,3 +67,12 @@ void api_turns(struct api_fixture *f, int n);
 void api_string(struct api_fixture *f, const char *name, char *out, size_t size);
 /* Returns a header field of the last response (name with its colon), or "". */
 const char *api_field(struct api_fixture *f, const char *name);
+
+struct api_row {
+	const char *method, *path, *body; /* body: NULL for none */
+};
+/*
+ * Makes each request with its 1st, 2nd, ... allocation failing until it succeeds: until then it
+ * gets a 5xx or no response.
+ */
+void api_without_memory(struct api_fixture *f, const struct api_row *row, size_t n_rows);

@@ -123,33 +123,15 @@ lists_are_of_a_place(void **state)
 static void
 requests_survive_without_memory(void **state)
 {
-	static const struct {
-		const char *method, *path, *body;
-	} table[] = {
+	static const struct api_row table[] = {
 		{ "GET", TOKENS, NULL },
 		{ "GET", TOKENS "/self", NULL },
 		{ "POST", TOKENS,
 		    "{\"name\":\"n\",\"role\":\"WORKSPACE_MEMBER\",\"entityId\":\"$w\"}" },
 		{ "POST", TOKENS "/self/renew", NULL },
 	};
-	struct api_fixture *f = *state;
 
-	f->give_up_ms = 300; /* a connection without memory may be left without a response */
-	for (size_t i = 0; i < N_ELEMENTS(table); i++) {
-		int served = 0; /* times in a row */
-
-		for (int64_t n = 0; served < 5; n += 1 + n / 16) {
-			assert_true(n < 5000);
-			mem_fail_after(n);
-			(void)api_call(f, table[i].method, table[i].path,
-			    &(struct api_ask){ .body = table[i].body });
-			mem_fail_after(-1);
-			served = f->status == 200 ? served + 1 : 0;
-			if (f->status && f->status != 200 && f->status < 500)
-				fail_msg(
-				    "row %zu, allocation %d: %d %s", i, (int)n, f->status, f->body);
-		}
-	}
+	api_without_memory(*state, table, N_ELEMENTS(table));
 }
 
 int
