@@ -32,8 +32,8 @@
 #define OBJECT_VERBS(noun, title, fields, more, create)                                            \
 	{ noun " list", VERB_OBJECT_LIST, "", "list them",                                         \
 		"Lists the Workspace's " title                                                     \
-		"s, or with --deployment those that it gets. Secrets are "                         \
-		"not shown.",                                                                      \
+		"s; with --deployment, those that this Deployment gets. "                          \
+		"Secrets are not shown.",                                                          \
 		GROUPS(&group_where, &group_session) },                                            \
 	    { noun " get", VERB_OBJECT_GET, "KEY", "show one",                                     \
 		    "Shows one " title                                                             \

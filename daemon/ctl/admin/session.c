@@ -233,7 +233,7 @@ session_path(const struct session *s, struct buf *out, const char *fmt, ...)
 void
 session_query(struct buf *path, const char *name, const char *value)
 {
-	bool first = !memchr(path->data, '?', path->len);
+	bool first = !path->len || !memchr(path->data, '?', path->len);
 
 	buf_addf(path, "%c%s=", first ? '?' : '&', name);
 	for (const unsigned char *c = (const unsigned char *)value; *c; c++) {
@@ -274,7 +274,8 @@ fail_status(struct session *s, int status)
 	case 413:
 		return ctl_fail(CTL_USAGE, NULL, "the manager refuses it: %s", message);
 	case 401:
-		return ctl_fail(CTL_DENIED, "\"connctl login\" takes a new token.",
+		return ctl_fail(CTL_DENIED,
+		    s->refused_hint ? s->refused_hint : "\"connctl login\" takes a new token.",
 		    "the manager refuses the token: %s", message);
 	case 403:
 	case 405:

@@ -25,7 +25,8 @@ struct session {
 	char organization[TOKEN_ID_SIZE];
 	struct http *http;
 	struct buf answer;
-	struct http_head head; /* of the last response */
+	struct http_head head;    /* of the last response */
+	const char *refused_hint; /* what to do when the token is refused; NULL: log in again */
 };
 
 /*

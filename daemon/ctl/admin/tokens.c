@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "ctl/admin/admin.h"
@@ -66,20 +67,12 @@ list(struct session *s)
 static int
 lifetime_read(const char *text, int64_t *out)
 {
-	static const struct {
-		const char *unit;
-		int64_t seconds;
-	} units[] = { { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 } };
-	char *end;
-	long long n = strtoll(text, &end, 10);
+	int64_t ms;
 
-	for (size_t i = 0; text[0] >= '0' && text[0] <= '9' && i < N_ELEMENTS(units); i++) {
-		if (strcmp(end, units[i].unit) != 0 || n < 1 || n > MAX_SECONDS / units[i].seconds)
-			continue;
-		*out = n * units[i].seconds;
-		return CTL_YES;
-	}
-	return ctl_fail(CTL_USAGE, NULL, "--expires-in takes a time like 90d or 12h");
+	if (duration_read(text, &ms) < 0 || ms < 1000 || ms / 1000 > MAX_SECONDS)
+		return ctl_fail(CTL_USAGE, NULL, "--expires-in takes a time like 90d or 12h");
+	*out = ms / 1000;
+	return CTL_YES;
 }
 
 /* What the token is for: the Deployment, the Workspace or, when neither is named, all of it. */
