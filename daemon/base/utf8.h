@@ -21,7 +21,8 @@ size_t utf8_length(struct span s); /* in characters */
 bool utf8_is_printable(struct span s);
 /* Returns the largest length, at most `most`, at which a cut does not split a character. */
 size_t utf8_cut(struct span s, size_t most);
-/* Returns the length of s without an incomplete character at its end, as snprintf() may leave it.
+/*
+ * Returns the length of s without an incomplete character at its end, as snprintf() may leave it.
  */
 size_t utf8_whole(struct span s);
 /*

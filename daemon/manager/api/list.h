@@ -40,8 +40,7 @@ struct http_shared *list_render(
     struct api *api, const struct list *l, struct store_version *version);
 /* Records the read in the audit log, once a token, view and version. */
 void list_note_read(struct request *rq, const struct list *l, const struct store_version *version);
-/* Responds with a body that several requests share. Records no read. wait->seconds must not be 0.
- */
+/* Responds with a shared body and records no read. wait->seconds is over 0. */
 void list_respond_shared(
     struct request *rq, struct http_shared *response, const struct list_wait *wait);
 

@@ -24,8 +24,10 @@ refuse(int r, const char *what, char why[static COMMAND_WHY_SIZE])
 	return r;
 }
 
-/* Removes the staging directory with all that a process may have left in it, SQLite's own files
- * too. */
+/*
+ * Removes the staging directory with all that a process may have left in it, SQLite's own files
+ * too.
+ */
 static void
 clear(const struct staging *stage)
 {

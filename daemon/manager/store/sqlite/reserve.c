@@ -13,9 +13,8 @@
 
 #include "base/log.h"
 
-#define SIZE                                                                                       \
-	(4 * 1024 * 1024) /* a hundred revocations in the log, and its copy in the database        \
-			   */
+/* Enough for a hundred revocations in the log, and for their copy in the database. */
+#define SIZE (4 * 1024 * 1024)
 
 static bool
 reserve_path(const struct store *s, char out[static 4096])
