@@ -5,12 +5,12 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <event2/event.h>
 
+#include "base/attr.h"
 #include "base/mem.h"
 
 #define LOOK_EVERY_S 10
@@ -168,7 +168,7 @@ is_known(const char *who)
 static void
 look_all_up(struct task *t)
 {
-	struct look *k = (struct look *)((char *)t - offsetof(struct look, task));
+	struct look *k = CONTAINER_OF(t, struct look, task);
 	char *rest = NULL, *name;
 
 	for (name = strtok_r(k->names, "\n", &rest); name; name = strtok_r(NULL, "\n", &rest))

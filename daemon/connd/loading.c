@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -11,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "base/attr.h"
 #include "base/mem.h"
 
 /* Shared by the loop and the thread, which may outlive connd's parts; the last one frees it. */
@@ -47,7 +47,7 @@ static void
 run(struct task *t)
 {
 	static const uint64_t one = 1;
-	struct job *j = (struct job *)((char *)t - offsetof(struct job, task));
+	struct job *j = CONTAINER_OF(t, struct job, task);
 
 	if (settings_load(&j->settings, j->config_path, j->why) < 0)
 		j->settings = NULL;

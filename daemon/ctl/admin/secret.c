@@ -10,14 +10,14 @@
 #include "base/file.h"
 #include "ctl/admin/change.h"
 
-/* A line, until Enter or the character that interrupts. Was it interrupted? */
+/* A line, until Enter or the character that interrupts: true. Not by stdio, whose buffer stays. */
 static bool
-line_read(struct buf *out, int interrupt)
+line_read(struct buf *out, char interrupt)
 {
-	int c;
+	char c = 0;
 
-	while ((c = getchar()) != EOF && c != '\n' && c != interrupt)
-		buf_addc(out, (char)c);
+	while (read(STDIN_FILENO, &c, 1) == 1 && c != '\n' && c != interrupt)
+		buf_addc(out, c);
 	return c == interrupt;
 }
 
@@ -40,7 +40,7 @@ prompt_read(const char *prompt, struct buf *out)
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
 	/* From here on what is typed counts. */
 	(void)fprintf(stderr, "%s: ", prompt);
-	interrupted = line_read(out, old.c_cc[VINTR]);
+	interrupted = line_read(out, (char)old.c_cc[VINTR]);
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
 	(void)fputc('\n', stderr);
 	if (interrupted)
