@@ -79,7 +79,7 @@ UNIT     := $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
 
 # A file named here is there at compile time as "gen/<file name>.h", which defines
 # static const char embed_<file name, other characters as _>[], NUL-terminated.
-EMBED := $(wildcard proto/*.varlink proto/*.yaml daemon/manager/store/*/*.sql daemon/manager/ui/*)
+EMBED := $(wildcard proto/*.varlink proto/*.yaml daemon/manager/store/*/*.sql)
 GEN   := $(patsubst %,$B/gen/%.h,$(notdir $(EMBED)))
 
 obj      = $(patsubst %.c,$B/%.o,$(1))
