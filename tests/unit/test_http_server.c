@@ -734,6 +734,23 @@ a_new_client_gets_in_and_the_heaviest_caller_goes(void **state)
 		close(light[i]);
 }
 
+/* All of them were sent before the server looks at the first. */
+static void
+a_flood_of_connections_closes_none_before_its_request_was_read(void **state)
+{
+	int fds[40];
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(fds); i++) {
+		fds[i] = dial();
+		say(fds[i], "POST /echo" H "Content-Length: 2\r\n\r\nhi");
+	}
+	for (size_t i = 0; i < N_ELEMENTS(fds); i++) {
+		(void)hear(fds[i], "hi");
+		close(fds[i]);
+	}
+}
+
 static void
 requests_together_have_a_room_too(void **state)
 {
@@ -864,6 +881,7 @@ main(void)
 		TEST(a_body_that_is_admitted_is_continued),
 		TEST(the_heaviest_family_gives_way_and_is_told),
 		TEST(a_new_client_gets_in_and_the_heaviest_caller_goes),
+		TEST(a_flood_of_connections_closes_none_before_its_request_was_read),
 		TEST(requests_together_have_a_room_too),
 		TEST(each_response_is_counted_once),
 		TEST(a_withheld_response_is_sent_when_it_is_released),

@@ -106,7 +106,8 @@ struct http_server {
 	struct timeval own_deadlines[CONN_N_STATES];
 	struct listener *listeners[HTTP_MAX_LISTENERS];
 	size_t n_listeners;
-	struct event *resume; /* accepts again after file descriptors ran out */
+	struct event *resume; /* accepts again after a pause */
+	size_t accepted;      /* since the last pause */
 	struct event *grace;
 	int port;
 	bool exposed;

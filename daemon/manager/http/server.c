@@ -12,6 +12,7 @@
 #include "manager/http/http_internal.h"
 
 #define ACCEPT_PAUSE_MS 100
+#define ACCEPT_BATCH    16  /* connections accepted before their requests are read */
 #define FD_RESERVE      256 /* the database and its readers, the control socket, other listeners */
 #define TURN_MS         3   /* for connections that have more to do, in one turn of the loop */
 #define LINGER_MS       1000
@@ -231,12 +232,29 @@ http_server_new(struct http_server **out, struct event_base *base,
 
 /* --- connections ---------------------------------------------------------------------- */
 
+/*
+ * Stops accepting for one turn of the loop after each batch. Otherwise a flood of new connections
+ * would close earlier ones whose requests wait unread in the kernel, with their tokens.
+ */
+static void
+pace(struct http_server *s)
+{
+	static const struct timeval next_turn = { 0 };
+
+	if (++s->accepted < ACCEPT_BATCH && s->accepted < s->options.max_connections)
+		return;
+	s->accepted = 0;
+	if (event_add(s->resume, &next_turn) == 0)
+		set_accepting(s, false);
+}
+
 void
 server_accepted(struct http_server *s, int fd, const struct share_key *address, bool tls)
 {
 	struct share *from = share_of(s->shares, SHARE_ADDRESS, address);
 	int r;
 
+	pace(s);
 	if (s->n_conns >= s->options.max_connections)
 		conns_make_room(s);
 	if (!from)
