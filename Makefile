@@ -138,7 +138,7 @@ $B/gen/$(notdir $(1)).h: $(1)
 endef
 $(foreach f,$(EMBED),$(eval $(call embed_rule,$f)))
 
--include $(shell find $B -name '*.d' 2>/dev/null)
+-include $(shell find $B -type f -name '*.d' 2>/dev/null)
 
 # --- what the option tables say, checked in -------------------------------------------
 

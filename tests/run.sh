@@ -2,6 +2,8 @@
 # usage: tests/run.sh [STAGE...]
 # Builds, then runs the stages of the test suite, two at a time. What a stage says is kept in
 # build/test/STAGE.log and printed whole when it ends. Closes with one countable line a stage.
+# With AGAIN=1 what failed runs once more at the end, alone on the machine, and that run decides;
+# both results are printed. Of a stage of pytest only the tests that failed run again.
 # shellcheck disable=SC2317  # the functions are called by name
 set -u
 cd "$(dirname "$0")/.." || exit
@@ -9,11 +11,17 @@ logs=build/test
 python=$PWD/.venvs/dev/bin/python
 
 # Namespaces and mounts are root's.
+again= # options for pytest
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)
 
 pytest_in() { # tests, the directory with the programs, pytest's options
 	CONND_BUILD=$PWD/$2 "$python" -m pytest -q --durations=5 "$1" "${@:3}"
+}
+pytest_as_root_in() { # tests, NAME=VALUE...; leaves no file of root's behind
+	"${as_root[@]}" env PYTHONDONTWRITEBYTECODE=1 "PYTEST_ADDOPTS=${PYTEST_ADDOPTS-}" \
+		CONND_BUILD="$PWD/build" "${@:2}" "$python" -m pytest -q --durations=5 \
+		-o "cache_dir=/tmp/connd-pytest-cache/$1" "$1"
 }
 stage_unit() { make -s unit WERROR=-Werror; }
 stage_unit_asan() { make -s unit WERROR=-Werror MODE=asan; }
@@ -35,17 +43,13 @@ stage_release() {
 stage_canaries() { pytest_in tests/e2e/test_canaries.py build; }
 # Every fault in turn, under load; make chaos is the long round of it.
 stage_chaos() { make -s chaos-client && CHAOS=quick pytest_in tests/chaos build -n 5; }
-stage_system() { # leaves no file of root's behind
+stage_system() {
 	make -s dist && tests/airflow/venvs.sh airflow33 || return
-	"${as_root[@]}" env CONND_BUILD="$PWD/build" PYTHONDONTWRITEBYTECODE=1 \
-		"$python" -m pytest -q --durations=5 -o cache_dir=/tmp/connd-pytest-cache \
-		tests/system
+	pytest_as_root_in tests/system
 }
 stage_container() { # not in dist/, which the stage system compares with its checksums
 	"${as_root[@]}" make -s image IMAGE_DIR=build/image/dist || return
-	"${as_root[@]}" env CONND_BUILD="$PWD/build" CONND_DIST="$PWD/build/image/dist" PYTHONDONTWRITEBYTECODE=1 \
-		"$python" -m pytest -q --durations=5 -o cache_dir=/tmp/connd-pytest-cache \
-		tests/container
+	pytest_as_root_in tests/container CONND_DIST="$PWD/build/image/dist"
 }
 stage_airflow33() { tests/airflow/run.sh 33; }
 stage_airflow211() { tests/airflow/run.sh 211; }
@@ -70,6 +74,8 @@ counts() {
 # Runs one stage and writes its closing line to $logs/STAGE.sum.
 one() {
 	local name=$1 t0=$SECONDS rc said
+	# Each stage remembers its own failures.
+	local -x PYTEST_ADDOPTS="${PYTEST_ADDOPTS-} -o cache_dir=$PWD/build/.pytest_cache/$name $again"
 	timeout -k 30 1500 bash tests/run.sh --stage "$name" >"$logs/$name.log" 2>&1 </dev/null
 	rc=$?
 	said=$(counts "$logs/$name.log")
@@ -85,6 +91,16 @@ one() {
 		printf -- '--- %s\n' "$name"
 		cat "$logs/$name.log" "$logs/$name.sum"
 	} | flock "$logs" cat
+}
+
+# Runs once more what failed in a stage, and shows both results.
+once_more() {
+	local name=$1 first=$logs/$1.first
+	mv "$logs/$name.log" "$first.log"
+	mv "$logs/$name.sum" "$first.sum"
+	again="--last-failed --last-failed-no-failures=none" one "$name"
+	sed 's/^/the first time, /' "$first.sum" >>"$logs/$name.sum"
+	grep -E '^(FAILED|ERROR) ' "$first.log" | sed 's/^/  /' >>"$logs/$name.sum"
 }
 
 if [ "${1-}" = --stage ]; then
@@ -106,6 +122,11 @@ for s in "${stages[@]}"; do
 	one "$s" &
 done
 wait
+if [ "${AGAIN-}" = 1 ]; then
+	for s in "${stages[@]}"; do
+		[ "$(cat "$logs/$s.rc")" = 0 ] || once_more "$s"
+	done
+fi
 
 echo "--- summary, $((SECONDS - start)) s"
 bad=0

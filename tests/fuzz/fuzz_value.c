@@ -97,7 +97,8 @@ count_change(void *n, const char *field, struct span raw_member)
 static void
 updates(enum manager_type type, struct span stored, struct span sent)
 {
-	struct buf once = BUF_INIT(ROOM), twice = BUF_INIT(ROOM), fields = BUF_INIT(ROOM);
+	struct buf once = BUF_INIT(ROOM), twice = BUF_INIT(ROOM), again = BUF_INIT(ROOM),
+		   fields = BUF_INIT(ROOM);
 	struct span doc, flag, at = sent, name, value;
 	size_t n = 0;
 
@@ -105,9 +106,13 @@ updates(enum manager_type type, struct span stored, struct span sent)
 		return;
 	must(value_update(type, stored, sent, &once) == 0);
 	doc = made(type, &once);
-	/* The same update again changes nothing. */
+	/*
+	 * The same update again changes nothing. The first result may be spelled as it was sent:
+	 * only merged maps are written without escapes and spaces.
+	 */
 	must(value_update(type, doc, sent, &twice) == 0);
-	must(span_equal(doc, made(type, &twice)));
+	must(value_update(type, made(type, &twice), sent, &again) == 0);
+	must(span_equal(made(type, &twice), made(type, &again)));
 	must(scan_find(stored, "isSecret", &flag) == 0);
 	must(!flag.p || value_is_secret(stored) == value_is_secret(doc));
 	value_set_fields(type, doc, &fields);
@@ -116,6 +121,7 @@ updates(enum manager_type type, struct span stored, struct span sent)
 	must(value_changes(type, stored, doc, count_change, &n) == 0);
 	buf_fini(&once);
 	buf_fini(&twice);
+	buf_fini(&again);
 	buf_fini(&fields);
 }
 
