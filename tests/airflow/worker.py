@@ -200,6 +200,20 @@ def selftest(given):
     return in_child(work)
 
 
+def explain(given):
+    """`python -m airflow_connd explain --json` with another environment."""
+
+    def work():
+        os.environ.pop("PROBE_BUILT", None)
+        os.environ.update(given["env"])
+        from airflow_connd import explain
+
+        wanted = explain.Wanted(given["kind"], given["key"])
+        return json.loads(explain.as_json(wanted, list(explain.ask(wanted))))
+
+    return in_child(work)
+
+
 def pickled(conn_id):
     """By a copy of the configured backend that has been through pickle."""
     from airflow.configuration import get_custom_secret_backend
@@ -253,6 +267,7 @@ DO = {
     "variable": variable,
     "prepare_selftest": prepare_selftest,
     "selftest": selftest,
+    "explain": explain,
     "pickled": pickled,
     "preload": preload,
     "with_backend": with_backend,

@@ -1,8 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m airflow_connd`: see airflow_connd.selftest."""
+"""`python -m airflow_connd [COMMAND]`: what a person runs with a worker's Python.
 
+Without a command: airflow_connd.selftest.
+"""
+
+import importlib
 import sys
 
-from airflow_connd.selftest import main
+_COMMANDS = {"explain": "airflow_connd.explain"}
+"""Command -> the module whose main(arguments) returns the exit code."""
 
-sys.exit(main())
+
+def main(arguments: list[str]) -> int:
+    command, given = "airflow_connd.selftest", arguments
+    if arguments and arguments[0] in _COMMANDS:
+        command, given = _COMMANDS[arguments[0]], arguments[1:]
+    code: int = importlib.import_module(command).main(given)
+    return code
+
+
+sys.exit(main(sys.argv[1:]))

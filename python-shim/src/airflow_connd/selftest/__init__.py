@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     out = sys.stdout
     # Airflow writes its own lines while it is imported.
-    with contextlib.redirect_stdout(sys.stderr), _quiet():
+    with contextlib.redirect_stdout(sys.stderr), quiet():
         report = run(options.conn_id)
     out.write(report.as_json() if options.json else report.as_text())
     out.flush()
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silences the log: the report has the same information."""
     log = logging.getLogger("airflow_connd")
     nowhere, propagate = logging.NullHandler(), log.propagate

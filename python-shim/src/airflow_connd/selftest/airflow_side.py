@@ -29,13 +29,13 @@ def check(report: Report) -> Lookups | None:
     file = _file(report)
     if not _is_importable(report):
         return None
-    is_two = _airflow_version().startswith("2.")
+    is_two = airflow_version().startswith("2.")
     servers = _backend(report, SECRETS, file)
     workers = servers
     if is_two:
         if _source(WORKERS, file):
             report.warn(
-                "[workers]", f"secrets_backend is set, and Airflow {_airflow_version()} ignores it",
+                "[workers]", f"secrets_backend is set, and Airflow {airflow_version()} ignores it",
                 "set it in [secrets]",
             )  # fmt: skip
     elif _value(WORKERS):
@@ -48,7 +48,7 @@ def check(report: Report) -> Lookups | None:
     return workers
 
 
-def _airflow_version() -> str:
+def airflow_version() -> str:
     return version("apache-airflow")
 
 
@@ -72,7 +72,7 @@ def _file(report: Report) -> Path:
 
 def _is_importable(report: Report) -> bool:
     try:
-        found = _airflow_version()
+        found = airflow_version()
     except PackageNotFoundError:
         report.fail(
             "airflow",
@@ -84,14 +84,14 @@ def _is_importable(report: Report) -> bool:
         importlib.import_module("airflow.configuration")
     except Exception as error:
         report.fail(
-            "airflow", f"{found} cannot be imported: {_config_error(error)}", _import_hint(error)
+            "airflow", f"{found} cannot be imported: {config_error(error)}", _import_hint(error)
         )
         return False
     report.ok("airflow", found)
     return True
 
 
-def _config_error(error: Exception) -> str:
+def config_error(error: Exception) -> str:
     """The text of Airflow's own configuration errors. Texts of other errors may quote a value."""
     if type(error).__name__ == "AirflowConfigException" and "://" not in str(error):
         return _text.line(str(error))
@@ -127,7 +127,7 @@ def _backend(report: Report, option: Option, file: Path) -> Lookups | None:
         return None
     if not _has_good_kwargs(report, option, name):
         return None
-    backend = _build(option)
+    backend = build(option)
     if not isinstance(backend, Lookups):
         report.fail(name, f"Airflow builds another backend than {OURS}", "report this")
         return None
@@ -186,7 +186,7 @@ def _has_good_kwargs(report: Report, option: Option, name: str) -> bool:
     return is_good
 
 
-def _build(option: Option) -> Any:
+def build(option: Option) -> Any:
     """Builds the backend as Airflow does, including single arguments from the environment."""
     from airflow import configuration
 
@@ -216,7 +216,7 @@ def _closed(report: Report, backend: Lookups, *, is_shared: bool) -> None:
     elif not errors.airflow_can_deny():
         report.fail(
             "fail closed",
-            f"deny is set, but Airflow {_airflow_version()} cannot fail closed (3.2.2 can)",
+            f"deny is set, but Airflow {airflow_version()} cannot fail closed (3.2.2 can)",
             "update Airflow, or keep no twins of connections in the environment and database",
         )
     elif is_shared:

@@ -171,7 +171,7 @@ def _twins(report: Report, backend: Lookups, connections: list[str], variables: 
         *_in_environment("AIRFLOW_CONN_", connections),
         *_in_environment("AIRFLOW_VAR_", variables),
     ]
-    database, looked = _in_database(connections, variables)
+    database, looked = in_database(connections, variables)
     twins += database
     if not twins:
         report.ok(
@@ -195,7 +195,7 @@ def _in_environment(head: str, keys: list[str]) -> list[str]:
     return sorted(name for name in os.environ if name in names)
 
 
-def _in_database(connections: list[str], variables: list[str]) -> tuple[list[str], str]:
+def in_database(connections: list[str], variables: list[str]) -> tuple[list[str], str]:
     """The keys that the metadata database has, too, and the result of reading it."""
     result: list[tuple[list[str], str]] = []
     thread = threading.Thread(
