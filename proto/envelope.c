@@ -14,14 +14,6 @@ raw_text(struct span value)
 	return (struct span){ value.p + 1, value.n - 2 };
 }
 
-static bool
-is_empty(struct span object)
-{
-	struct span name, value;
-
-	return !scan_member(&object, &name, &value);
-}
-
 /* Takes an object. null and {} count as absent. False for any other value. */
 static bool
 take_parameters(struct span value, struct span *out)
@@ -30,7 +22,7 @@ take_parameters(struct span value, struct span *out)
 		return true;
 	if (scan_type(value) != SCAN_OBJECT)
 		return false;
-	if (!is_empty(value))
+	if (!scan_is_empty(value))
 		*out = value;
 	return true;
 }
@@ -109,44 +101,65 @@ call_member(struct call *c, enum member is, struct span value, bool *upgrade)
 	return "unknown member";
 }
 
+/* Why a call that was read to its end is refused, or NULL. */
+static const char *
+call_fault(const struct call *c, bool upgrade)
+{
+	if (!c->method.p)
+		return "method is missing";
+	if (c->oneway + c->more + upgrade > 1)
+		return "more than one flag";
+	return upgrade ? "upgrade is not supported" : NULL;
+}
+
+/*
+ * Checks and takes all members in one pass. Returns why the call is refused, or NULL. Lenient: a
+ * key with U+0000 or a lone surrogate gets an error response, not a close.
+ */
+static const char *
+read_call(struct span frame, struct call *c)
+{
+	unsigned int seen = 0;
+	bool upgrade = false;
+	struct span name, value;
+	struct scan_walk walk;
+	int r = scan_open(&walk, frame, SCAN_LENIENT);
+
+	if (r < 0)
+		return "not an object";
+	while ((r = scan_next(&walk, &name, &value)) > 0) {
+		enum member is = member_of(name);
+		const char *fault;
+
+		if (is != FOREIGN && (seen & is))
+			return "a member occurs twice";
+		seen |= is;
+		fault = call_member(c, is, value, &upgrade);
+		if (fault)
+			return fault;
+	}
+	return r < 0 ? "not JSON" : call_fault(c, upgrade);
+}
+
+static bool
+is_json(struct span frame)
+{
+	struct span value;
+
+	return scan_check(frame, SCAN_LENIENT, &value, NULL) == 0;
+}
+
 int
 envelope_call(struct span frame, struct call *out, const char **why)
 {
-	struct span at, name, value;
 	struct call c = { 0 };
-	unsigned int seen = 0;
-	bool upgrade = false;
 
-	*why = "not JSON";
-	/* Lenient: a key with U+0000 or a lone surrogate gets an error response, not a close. */
-	if (scan_check(frame, SCAN_LENIENT, &at, NULL) < 0)
+	*why = read_call(frame, &c);
+	if (*why) {
+		if (!is_json(frame)) /* read_call() may not have come to the fault */
+			*why = "not JSON";
 		return -EBADMSG;
-	*why = "not an object";
-	if (scan_type(at) != SCAN_OBJECT)
-		return -EBADMSG;
-
-	while (scan_member(&at, &name, &value)) {
-		enum member is = member_of(name);
-
-		*why = "a member occurs twice";
-		if (is != FOREIGN && (seen & is))
-			return -EBADMSG;
-		seen |= is;
-		*why = call_member(&c, is, value, &upgrade);
-		if (*why)
-			return -EBADMSG;
 	}
-
-	*why = "method is missing";
-	if (!c.method.p)
-		return -EBADMSG;
-	*why = "more than one flag";
-	if (c.oneway + c.more + upgrade > 1)
-		return -EBADMSG;
-	*why = "upgrade is not supported";
-	if (upgrade)
-		return -EBADMSG;
-	*why = NULL;
 	*out = c;
 	return 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/secrets.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/json/scan.h"
@@ -80,12 +82,10 @@ interface_of(struct span method)
 static enum secrets_verdict
 find_method(struct span name, enum secrets_method *out, struct span *parameter)
 {
-	bool escaped = memchr(name.p, '\\', name.n);
 	struct span interface;
 
 	for (size_t i = 0; i < N_ELEMENTS(methods); i++)
-		if (escaped ? scan_name_is(name, methods[i].name.p)
-			    : span_equal(name, methods[i].name)) {
+		if (scan_name_is(name, methods[i].name.p)) {
 			*out = (enum secrets_method)i;
 			return SECRETS_OK;
 		}
@@ -234,15 +234,30 @@ secrets_write_refusal(
 }
 
 void
-secrets_write_value(struct buf *out, struct span value_json, uint64_t generation,
-    enum secrets_state state, int64_t age_ms)
+secrets_tail_set(
+    struct secrets_tail *t, uint64_t generation, enum secrets_state state, int64_t age_ms)
 {
-	buf_adds(out, "{\"parameters\":{\"value\":");
+	int n;
+
+	if (t->n && t->generation == generation && t->state == state && t->age_ms == age_ms)
+		return;
+	n = snprintf(t->text, sizeof t->text,
+	    ",\"generation\":%" PRIu64 ",\"state\":\"%s\",\"age_ms\":%" PRId64 "}}", generation,
+	    secrets_state_name(state), age_ms);
+	t->generation = generation;
+	t->state = state;
+	t->age_ms = age_ms;
+	t->n = (size_t)n + 1; /* the NUL ends the frame */
+}
+
+void
+secrets_write_value(struct buf *out, struct span value_json, const struct secrets_tail *tail)
+{
+	static const struct span head = SPAN_LITERAL("{\"parameters\":{\"value\":");
+
+	buf_add(out, head.p, head.n);
 	buf_add(out, value_json.p, value_json.n);
-	jtext_member_int(out, "generation", (int64_t)generation);
-	jtext_member_string(out, "state", span_of(secrets_state_name(state)));
-	jtext_member_int(out, "age_ms", age_ms);
-	END(out);
+	buf_add(out, tail->text, tail->n);
 }
 
 static void

@@ -67,9 +67,23 @@ enum secrets_kind { SECRETS_CONNECTION, SECRETS_VARIABLE, SECRETS_ENV };
 /* "connection", "variable", "environment-variable". */
 const char *secrets_kind_name(enum secrets_kind k);
 
+/*
+ * The end of a reply with a value: what it says about the data. It is the same for all lookups of a
+ * millisecond, so it is rendered once for them. Start with all members 0.
+ */
+struct secrets_tail {
+	uint64_t generation;
+	enum secrets_state state;
+	int64_t age_ms;
+	size_t n; /* of text, with the NUL that ends the frame; 0: not rendered yet */
+	char text[128];
+};
+/* Renders the tail, unless it says the same already. */
+void secrets_tail_set(
+    struct secrets_tail *t, uint64_t generation, enum secrets_state state, int64_t age_ms);
+
 /* Write replies. value_json: the value as a JSON string, with quotes and escapes. */
-void secrets_write_value(struct buf *out, struct span value_json, uint64_t generation,
-    enum secrets_state state, int64_t age_ms);
+void secrets_write_value(struct buf *out, struct span value_json, const struct secrets_tail *tail);
 void secrets_write_not_found(struct buf *out, enum secrets_kind kind, struct span key,
     enum secrets_state state, int64_t age_ms);
 void secrets_write_not_ready(struct buf *out, const char *reason);

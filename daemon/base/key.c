@@ -18,7 +18,7 @@ is_alphanumeric(char c)
 static bool
 has_length_of_a_key(struct span key)
 {
-	return key.n > 0 && utf8_length(key) <= LIMIT_KEY;
+	return key.n > 0 && (key.n <= LIMIT_KEY || utf8_length(key) <= LIMIT_KEY);
 }
 
 /* True if every byte is a letter, a digit or one of `others`. */
@@ -53,7 +53,11 @@ key_is_env_name(struct span key)
 static const char *
 find_scheme_end(struct span key)
 {
-	return key.n ? memmem(key.p, key.n, SCHEME_END, strlen(SCHEME_END)) : NULL;
+	const char *colon = key.n ? memchr(key.p, SCHEME_END[0], key.n) : NULL;
+
+	if (!colon)
+		return NULL;
+	return memmem(colon, key.n - (size_t)(colon - key.p), SCHEME_END, strlen(SCHEME_END));
 }
 
 /* The first character that is not white space; NUL if there is none. */

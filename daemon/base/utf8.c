@@ -104,9 +104,14 @@ control(const unsigned char *u, size_t n)
 bool
 utf8_is_printable(struct span s)
 {
-	for (size_t i = 0; i < s.n; i++)
-		if (control((const unsigned char *)s.p + i, s.n - i))
+	const unsigned char *u = (const unsigned char *)s.p;
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (u[i] >= 0x20 && u[i] < 0x7f)
+			continue;
+		if (control(u + i, s.n - i))
 			return false;
+	}
 	return true;
 }
 

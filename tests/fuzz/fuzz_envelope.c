@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as a frame: it closes the connection; or it is a request whose key and team are within
- * their limits and can be written again; or it is refused with a valid error reply.
+ * their limits and can be written again; or it is refused with a valid error reply. Checked in one
+ * pass or in two, a frame is the same call.
  */
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "base/mem.h"
 #include "proto/secrets.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/lib/call_in_two_passes.h"
 
 static void
 check_refusal(enum secrets_verdict v, const struct call *call, struct span parameter)
@@ -48,6 +50,21 @@ check_request(const struct secrets_request *q)
 	buf_fini(&out);
 }
 
+static void
+check_two_passes(struct span frame)
+{
+	struct call one = { 0 }, two = { 0 };
+	const char *why;
+
+	must((envelope_call(frame, &one, &why) == 0) == call_in_two_passes(frame, &two));
+	if (why)
+		return;
+	must(one.method.p == two.method.p && one.method.n == two.method.n);
+	must(one.parameters.p == two.parameters.p && one.parameters.n == two.parameters.n);
+	must(one.trace.p == two.trace.p && one.trace.n == two.trace.n);
+	must(one.more == two.more && one.oneway == two.oneway);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -62,6 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	must(frame != NULL);
 	memcpy(frame, data, n);
 	(void)!envelope_reply((struct span){ frame, n }, &reply);
+	check_two_passes((struct span){ frame, n });
 	if (envelope_call((struct span){ frame, n }, &call, &why) == 0) {
 		must(call.method.p && !why && call.oneway + call.more <= 1);
 		v = secrets_read(&call, frame, &q, &parameter);

@@ -3,12 +3,14 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include "base/mem.h"
 #include "proto/envelope.h"
+#include "tests/lib/call_in_two_passes.h"
 #include "tests/unit/check.h"
 
 static void
@@ -110,6 +112,85 @@ what_must_close_is_refused(void **state)
 	}
 }
 
+/* A new number for each call, the same in each run. */
+static uint32_t
+next_number(void)
+{
+	static uint32_t x = 2463534242u;
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	return x;
+}
+
+static void
+assert_same_verdict(struct span frame)
+{
+	struct call one = { 0 }, two = { 0 };
+	const char *why;
+	bool is_call = envelope_call(frame, &one, &why) == 0;
+
+	if (is_call != call_in_two_passes(frame, &two))
+		fail_msg("%.*s: %s", (int)frame.n, frame.p, why ? why : "accepted");
+	if (!is_call)
+		return;
+	if (one.method.p != two.method.p || one.method.n != two.method.n ||
+	    one.parameters.p != two.parameters.p || one.parameters.n != two.parameters.n ||
+	    one.trace.p != two.trace.p || one.trace.n != two.trace.n || one.more != two.more ||
+	    one.oneway != two.oneway)
+		fail_msg("%.*s: another call", (int)frame.n, frame.p);
+}
+
+/*
+ * Writes a frame of random tokens: mostly members that a call has, sometimes with their names
+ * escaped, twice, of a wrong type, nested, or torn.
+ */
+static size_t
+random_frame(char *to, size_t room)
+{
+	static const char *const names[] = { "method", "parameters", "more", "oneway", "upgrade",
+		"io.connd.trace", "org.x", "meth\\u006fd", "m\\/", "other", "" };
+	static const char *const values[] = { "\"a.B\"", "{\"key\":\"a long enough key\"}", "{ }",
+		"{\"k\" :[1,{}, \"\\ud800\"]}", "true", "false", "null", "-1.5e3", "01",
+		"\"\\u0000\"", "\"\xc3\xa9\"", "\"\xff\"", "\"tab\t\"", "[", "]", "\"a\\q\"",
+		"\"eight by8\\n\"" };
+	size_t n = (size_t)snprintf(to, room, "%s", next_number() % 16 ? "{" : " {");
+	uint32_t members = next_number() % 5;
+
+	for (uint32_t i = 0; i < members; i++) {
+		bool is_good = i == 0 && next_number() % 4;
+
+		n += (size_t)snprintf(to + n, room - n, "%s%s\"%s\"%s%s", i ? "," : "",
+		    next_number() % 8 ? "" : " \n",
+		    names[is_good ? 0 : next_number() % N_ELEMENTS(names)],
+		    next_number() % 32 ? ":" : " : ",
+		    values[is_good ? 0 : next_number() % N_ELEMENTS(values)]);
+	}
+	n += (size_t)snprintf(to + n, room - n, "%s", next_number() % 16 ? "}" : "} x");
+	if (next_number() % 4 == 0)
+		to[next_number() % n] = "{}[]\",:\\ \x80\x1f"[next_number() % 11];
+	return n;
+}
+
+static void
+one_pass_and_two_agree(void **state)
+{
+	char frame[1024];
+	int accepted = 0;
+
+	(void)state;
+	for (int i = 0; i < 100000; i++) {
+		struct span all = { frame, random_frame(frame, sizeof frame) };
+		struct call call;
+		const char *why;
+
+		assert_same_verdict(all);
+		accepted += envelope_call(all, &call, &why) == 0;
+	}
+	assert_true(accepted > 1000);
+}
+
 static void
 replies_are_read(void **state)
 {
@@ -180,6 +261,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(calls_are_read),
 		cmocka_unit_test(what_must_close_is_refused),
+		cmocka_unit_test(one_pass_and_two_agree),
 		cmocka_unit_test(replies_are_read),
 		cmocka_unit_test(frames_are_written_without_what_is_empty),
 	};

@@ -2,11 +2,13 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include "base/json/scan.h"
+#include "base/json/write.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "tests/unit/check.h"
@@ -573,6 +575,84 @@ compact_drops_only_white_space(void **state)
 	buf_fini(&out);
 }
 
+/* Strings are checked and escaped eight bytes at a time: each byte value at each place of one. */
+static void
+every_byte_is_seen_at_every_place(void **state)
+{
+	char text[40], want[64];
+
+	(void)state;
+	for (size_t n = 1; n <= 20; n++)
+		for (size_t at = 0; at < n; at++)
+			for (int c = 0; c < 256; c++) {
+				bool special = c < ' ' || c == '"' || c == '\\';
+				struct buf out = BUF_INIT(1024);
+				size_t error_at = 0;
+				int r;
+
+				memset(text, 'a', n + 2);
+				text[0] = text[n + 1] = '"';
+				text[at + 1] = (char)c;
+				r = check_n(text, n + 2, SCAN_STRICT, &error_at);
+				assert_int_equal(r == 0, !special && c < 0x80);
+				if (r < 0 && c != '"' && c != '\\')
+					assert_int_equal(error_at, at + 1);
+				jtext_escape(&out, (struct span){ text + 1, n });
+				(void)snprintf(want, sizeof want, "\\u%04x", (unsigned)c);
+				if (!special)
+					assert_int_equal(out.len, n);
+				else
+					assert_true(out.len > n);
+				assert_int_equal(memcmp(out.data, text + 1, at), 0);
+				if (c < ' ' && !strchr("\b\f\n\r\t", c))
+					assert_memory_equal(out.data + at, want, 6);
+				if (at < n - 1)
+					assert_int_equal(out.data[out.len - 1], 'a');
+				buf_fini(&out);
+			}
+}
+
+static void
+walking_and_checking_in_one_pass(void **state)
+{
+	static const struct {
+		const char *text;
+		int members, r;
+	} rows[] = {
+		{ "{}", 0, 0 },
+		{ " { } ", 0, 0 },
+		{ "{\"a\":1,\"b\":[{}]}", 2, 0 },
+		{ " { \"a\" : 1 , \"b\" : null } ", 2, 0 },
+		{ "", 0, -EBADMSG },
+		{ "[]", 0, -EBADMSG },
+		{ "{", 0, -EBADMSG },
+		{ "{,}", 0, -EBADMSG },
+		{ "{\"a\":1", 1, -EBADMSG },
+		{ "{\"a\":1,}", 1, -EBADMSG },
+		{ "{\"a\":1 \"b\":2}", 1, -EBADMSG },
+		{ "{\"a\":1{\"b\":2}}", 1, -EBADMSG },
+		{ "{\"a\":1}}", 1, -EBADMSG },
+		{ "{\"a\":1}x", 1, -EBADMSG },
+		{ "{\"a\"}", 0, -EBADMSG },
+		{ "{\"a\":}", 0, -EBADMSG },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		size_t n = strlen(rows[i].text);
+		char *copy = exact(rows[i].text, n);
+		struct span name, value;
+		struct scan_walk walk;
+		int r = scan_open(&walk, (struct span){ copy, n }, SCAN_STRICT), members = 0;
+
+		while (r >= 0 && (r = scan_next(&walk, &name, &value)) > 0)
+			members++;
+		if (r != rows[i].r || members != rows[i].members)
+			fail_msg("%s: %d, %d members", rows[i].text, r, members);
+		free(copy);
+	}
+}
+
 int
 main(void)
 {
@@ -590,6 +670,8 @@ main(void)
 		cmocka_unit_test(integers_keep_every_digit),
 		cmocka_unit_test(types_are_told),
 		cmocka_unit_test(compact_drops_only_white_space),
+		cmocka_unit_test(every_byte_is_seen_at_every_place),
+		cmocka_unit_test(walking_and_checking_in_one_pass),
 	};
 
 	return cmocka_run_group_tests_name("scan", tests, NULL, NULL);

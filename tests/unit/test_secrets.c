@@ -225,9 +225,11 @@ answers_are_whole_frames(void **state)
 	    "{\"error\":\"org.varlink.service.InvalidParameter\","
 	    "\"parameters\":{\"parameter\":\"interface\"}}";
 	struct buf out = BUF_INIT(1 << 16);
+	struct secrets_tail tail = { 0 };
 
 	(void)state;
-	secrets_write_value(&out, SPAN_LITERAL("\"a\\\"b\""), 7, SECRETS_FRESH, 12);
+	secrets_tail_set(&tail, 7, SECRETS_FRESH, 12);
+	secrets_write_value(&out, SPAN_LITERAL("\"a\\\"b\""), &tail);
 	secrets_write_not_found(&out, SECRETS_CONNECTION, SPAN_LITERAL("w\""), SECRETS_OFFLINE, 5);
 	secrets_write_not_ready(&out, "no data yet");
 	secrets_write_expired(&out, 9, "x");
@@ -243,6 +245,37 @@ answers_are_whole_frames(void **state)
 	assert_memory_equal(out.data, want, sizeof want);
 	buf_fini(&out);
 	assert_int_equal(mem_live(), 0);
+}
+
+/* Any of the three changes it; the same again does not, and no text is cut. */
+static void
+a_tail_says_what_was_set_last(void **state)
+{
+	static const struct {
+		uint64_t generation;
+		enum secrets_state state;
+		int64_t age_ms;
+		const char *text;
+	} rows[] = {
+		{ 7, SECRETS_FRESH, 12, ",\"generation\":7,\"state\":\"fresh\",\"age_ms\":12}}" },
+		{ 7, SECRETS_FRESH, 12, ",\"generation\":7,\"state\":\"fresh\",\"age_ms\":12}}" },
+		{ 8, SECRETS_FRESH, 12, ",\"generation\":8,\"state\":\"fresh\",\"age_ms\":12}}" },
+		{ 8, SECRETS_STALE, 12, ",\"generation\":8,\"state\":\"stale\",\"age_ms\":12}}" },
+		{ 8, SECRETS_STALE, 13, ",\"generation\":8,\"state\":\"stale\",\"age_ms\":13}}" },
+		{ 0, SECRETS_NOT_READY, 0,
+		    ",\"generation\":0,\"state\":\"not-ready\",\"age_ms\":0}}" },
+		{ UINT64_MAX, SECRETS_NOT_READY, INT64_MIN,
+		    ",\"generation\":18446744073709551615,\"state\":\"not-ready\","
+		    "\"age_ms\":-9223372036854775808}}" },
+	};
+	struct secrets_tail tail = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		secrets_tail_set(&tail, rows[i].generation, rows[i].state, rows[i].age_ms);
+		assert_string_equal(tail.text, rows[i].text);
+		assert_int_equal(tail.n, strlen(rows[i].text) + 1);
+	}
 }
 
 static void
@@ -344,6 +377,7 @@ main(void)
 		cmocka_unit_test(refusals_name_what_was_wrong),
 		cmocka_unit_test(keys_have_a_cap),
 		cmocka_unit_test(answers_are_whole_frames),
+		cmocka_unit_test(a_tail_says_what_was_set_last),
 		cmocka_unit_test(states_have_their_names),
 		cmocka_unit_test(interfaces_are_described_in_full),
 		cmocka_unit_test(calls_come_back_as_requests),

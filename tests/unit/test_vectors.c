@@ -218,10 +218,12 @@ static void
 write_value(const struct json *c, struct buf *out)
 {
 	struct buf value = BUF_INIT(1 << 16);
+	struct secrets_tail tail = { 0 };
 
 	render_variable(&value, span_of(text_in(c, "text")));
-	secrets_write_value(out, span_of_buf(&value), (uint64_t)int_in(c, "generation"),
-	    state_in(c), int_in(c, "age_ms"));
+	secrets_tail_set(
+	    &tail, (uint64_t)int_in(c, "generation"), state_in(c), int_in(c, "age_ms"));
+	secrets_write_value(out, span_of_buf(&value), &tail);
 	buf_fini(&value);
 }
 

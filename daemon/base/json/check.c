@@ -4,14 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/json/plain.h"
 #include "base/limits.h"
 #include "base/utf8.h"
-
-struct reader {
-	const char *p, *end;
-	enum scan_mode mode;
-	bool too_deep;
-};
 
 static bool
 read_hex4(const char *p, const char *end, uint32_t *out)
@@ -63,12 +58,12 @@ read_escape(const char *p, const char *end, uint32_t *out)
 /* The functions below leave r->p after the text they accept, or at the first wrong byte. */
 
 static bool
-check_string(struct reader *r)
+check_string(struct scan_walk *r)
 {
-	const char *p = r->p + 1;
+	const char *p = after_plain(r->p + 1, r->end, PLAIN_ASCII);
 
-	for (; p < r->end && *p != '"';) {
-		size_t n = (unsigned char)*p >= ' ';
+	while (p < r->end && *p != '"') {
+		size_t n = 0;
 		uint32_t c;
 
 		if (*p == '\\') {
@@ -82,7 +77,7 @@ check_string(struct reader *r)
 			r->p = p;
 			return false;
 		}
-		p += n;
+		p = after_plain(p + n, r->end, PLAIN_ASCII);
 	}
 	r->p = p;
 	if (p == r->end)
@@ -92,7 +87,7 @@ check_string(struct reader *r)
 }
 
 static bool
-check_digits(struct reader *r)
+check_digits(struct scan_walk *r)
 {
 	const char *from = r->p;
 
@@ -102,7 +97,7 @@ check_digits(struct reader *r)
 }
 
 static bool
-check_number(struct reader *r)
+check_number(struct scan_walk *r)
 {
 	if (*r->p == '-')
 		r->p++;
@@ -126,7 +121,7 @@ check_number(struct reader *r)
 }
 
 static bool
-check_word(struct reader *r, const char *word, size_t n)
+check_word(struct scan_walk *r, const char *word, size_t n)
 {
 	if ((size_t)(r->end - r->p) < n || memcmp(r->p, word, n))
 		return false;
@@ -135,7 +130,7 @@ check_word(struct reader *r, const char *word, size_t n)
 }
 
 static bool
-check_scalar(struct reader *r)
+check_scalar(struct scan_walk *r)
 {
 	switch (*r->p) {
 	case '"':
@@ -151,17 +146,28 @@ check_scalar(struct reader *r)
 	}
 }
 
-/* `"name" :` */
+/* `"name" :`. Sets *name to the raw text between the quotes. */
 static bool
-check_name(struct reader *r)
+take_name(struct scan_walk *r, struct span *name)
 {
+	const char *from = r->p + 1;
+
 	if (r->p == r->end || *r->p != '"' || !check_string(r))
 		return false;
+	*name = (struct span){ from, (size_t)(r->p - 1 - from) };
 	r->p = after_space(r->p, r->end);
 	if (r->p == r->end || *r->p != ':')
 		return false;
 	r->p++;
 	return true;
+}
+
+static bool
+check_name(struct scan_walk *r)
+{
+	struct span name;
+
+	return take_name(r, &name);
 }
 
 /* The open containers: one bit each, the innermost lowest; 1 for an object, 0 for an array. */
@@ -182,7 +188,7 @@ inside_object(const struct nesting *in)
  * False on anything else. depth is 0 when all containers are closed.
  */
 static bool
-check_after_value(struct reader *r, struct nesting *in)
+check_after_value(struct scan_walk *r, struct nesting *in)
 {
 	while (in->depth) {
 		char c;
@@ -204,9 +210,9 @@ check_after_value(struct reader *r, struct nesting *in)
 	return true;
 }
 
-/* Reads one value, nested ones included. */
+/* Reads one value, nested ones included. max_depth: how deep its containers may nest. */
 static bool
-check_value(struct reader *r)
+check_value(struct scan_walk *r, int max_depth)
 {
 	struct nesting in = { 0 };
 
@@ -218,7 +224,7 @@ check_value(struct reader *r)
 			return false;
 		c = *r->p;
 		if (c == '{' || c == '[') {
-			if (in.depth == LIMIT_JSON_DEPTH) {
+			if (in.depth == max_depth) {
 				r->too_deep = true;
 				return false;
 			}
@@ -243,7 +249,7 @@ check_value(struct reader *r)
 int
 scan_check(struct span text, enum scan_mode mode, struct span *value, size_t *error_at)
 {
-	struct reader r = { .mode = mode };
+	struct scan_walk r = { .mode = mode };
 	const char *from, *to;
 	bool good;
 
@@ -252,7 +258,7 @@ scan_check(struct span text, enum scan_mode mode, struct span *value, size_t *er
 	r.end = text.p + text.n;
 	from = after_space(text.p, r.end);
 	r.p = from;
-	good = check_value(&r);
+	good = check_value(&r, LIMIT_JSON_DEPTH);
 	to = r.p;
 	if (good)
 		r.p = after_space(r.p, r.end);
@@ -263,4 +269,52 @@ scan_check(struct span text, enum scan_mode mode, struct span *value, size_t *er
 	}
 	*value = (struct span){ from, (size_t)(to - from) };
 	return 0;
+}
+
+/* --- checking and walking in one pass ---------------------------------------------------- */
+
+int
+scan_open(struct scan_walk *w, struct span text, enum scan_mode mode)
+{
+	if (!text.n)
+		return -EBADMSG;
+	*w = (struct scan_walk){ .p = text.p, .end = text.p + text.n, .mode = mode };
+	w->p = after_space(w->p, w->end);
+	if (w->p == w->end || *w->p != '{')
+		return -EBADMSG;
+	w->p++;
+	return 0;
+}
+
+/* Reads the closing bracket. 0 if nothing but white space follows it. */
+static int
+scan_close(struct scan_walk *w)
+{
+	w->p = after_space(w->p + 1, w->end);
+	return w->p == w->end ? 0 : -EBADMSG;
+}
+
+int
+scan_next(struct scan_walk *w, struct span *name, struct span *value)
+{
+	const char *from;
+
+	w->p = after_space(w->p, w->end);
+	if (w->p == w->end)
+		return -EBADMSG;
+	if (*w->p == '}')
+		return scan_close(w);
+	if (w->begun) {
+		if (*w->p != ',')
+			return -EBADMSG;
+		w->p = after_space(w->p + 1, w->end);
+	}
+	w->begun = true;
+	if (!take_name(w, name))
+		return -EBADMSG;
+	from = w->p = after_space(w->p, w->end);
+	if (!check_value(w, LIMIT_JSON_DEPTH - 1))
+		return w->too_deep ? -ELOOP : -EBADMSG;
+	*value = (struct span){ from, (size_t)(w->p - from) };
+	return 1;
 }

@@ -98,6 +98,12 @@ next_item(struct span at)
 	return *p == '}' || *p == ']' ? NULL : p;
 }
 
+bool
+scan_is_empty(struct span container)
+{
+	return !next_item(container);
+}
+
 static void
 take_value(struct span *at, const char *p, struct span *value)
 {
@@ -173,7 +179,8 @@ decode(struct span raw, char *out, size_t *n)
 		size_t run = (size_t)((stop ? stop : end) - p);
 		uint32_t c;
 
-		memmove(to, p, run);
+		if (to != p)
+			memmove(to, p, run);
 		to += run;
 		p += run;
 		if (!stop)
@@ -188,7 +195,7 @@ decode(struct span raw, char *out, size_t *n)
 }
 
 bool
-scan_name_is(struct span raw_name, const char *literal)
+scan_escaped_name_is(struct span raw_name, const char *literal)
 {
 	const char *p = raw_name.p, *end = raw_name.p + raw_name.n;
 

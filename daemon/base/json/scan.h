@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/attr.h"
 #include "base/buf.h"
@@ -33,8 +34,27 @@ enum scan_type { SCAN_NULL, SCAN_BOOL, SCAN_NUMBER, SCAN_STRING, SCAN_ARRAY, SCA
 MUST_CHECK int scan_check(
     struct span text, enum scan_mode mode, struct span *value, size_t *error_at);
 
+/*
+ * Checks an object and walks over its members in one pass:
+ *	struct scan_walk w;
+ *	int r = scan_open(&w, text, mode);
+ *	while (r >= 0 && (r = scan_next(&w, &name, &value)) > 0) ...
+ * scan_open() returns 0, or -EBADMSG if the text is not an object. scan_next() returns 1 with the
+ * next member, as scan_member() does; 0 at the end of a text that scan_check() would accept; or
+ * -EBADMSG or -ELOOP. Until it has returned 0, only the members returned so far are known to be
+ * valid.
+ */
+struct scan_walk {
+	const char *p, *end;
+	enum scan_mode mode;
+	bool begun, too_deep;
+};
+MUST_CHECK int scan_open(struct scan_walk *w, struct span text, enum scan_mode mode);
+MUST_CHECK int scan_next(struct scan_walk *w, struct span *name, struct span *value);
+
 /* Everything below takes spans that passed scan_check(). */
 enum scan_type scan_type(struct span value);
+bool scan_is_empty(struct span container); /* an object or array without elements */
 
 /*
  * The members of an object or the elements of an array, in order:
@@ -44,7 +64,8 @@ enum scan_type scan_type(struct span value);
  */
 bool scan_member(struct span *at, struct span *name, struct span *value);
 bool scan_element(struct span *at, struct span *value);
-bool scan_name_is(struct span raw_name, const char *literal);
+/* literal: without a backslash. */
+static inline bool scan_name_is(struct span raw_name, const char *literal);
 /* Sets *value to the named member, or to an absent span. 0, or -EEXIST for a duplicate member. */
 MUST_CHECK int scan_find(struct span object, const char *name, struct span *value);
 
@@ -72,3 +93,17 @@ MUST_CHECK int scan_int(struct span value, int64_t *out);
  * string in it contains U+0000 or a lone surrogate; or out's error.
  */
 MUST_CHECK int scan_compact(struct span value, struct buf *out);
+
+/* scan_name_is() for a name that has escapes. */
+bool scan_escaped_name_is(struct span raw_name, const char *literal);
+
+/* Every escape is longer than its character, so an equal name with escapes is the longer text. */
+static inline bool
+scan_name_is(struct span raw_name, const char *literal)
+{
+	size_t n = strlen(literal);
+
+	if (raw_name.n <= n)
+		return raw_name.n == n && memcmp(raw_name.p, literal, n) == 0;
+	return memchr(raw_name.p, '\\', raw_name.n) && scan_escaped_name_is(raw_name, literal);
+}

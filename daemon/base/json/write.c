@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Returns the escape of a byte; NULL if it needs none. room: space for the result. */
+#include "base/json/plain.h"
+
+/* Returns the escape of a byte that needs one. room: space for the result. */
 static const char *
 escape_of(unsigned char c, char room[static 7])
 {
@@ -24,8 +26,6 @@ escape_of(unsigned char c, char room[static 7])
 	case '\t':
 		return "\\t";
 	default:
-		if (c >= 0x20)
-			return NULL;
 		snprintf(room, 7, "\\u%04x", c);
 		return room;
 	}
@@ -34,22 +34,18 @@ escape_of(unsigned char c, char room[static 7])
 void
 jtext_escape(struct buf *b, struct span s)
 {
+	const char *p = s.p, *end = s.n ? s.p + s.n : s.p;
 	char room[7];
-	size_t from = 0;
 
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-		const char *escape;
+	while (p < end) {
+		const char *stop = after_plain(p, end, PLAIN_UTF8);
 
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		escape = escape_of(c, room);
-		buf_add(b, s.p + from, i - from);
-		buf_adds(b, escape);
-		from = i + 1;
+		if (stop > p)
+			buf_add(b, p, (size_t)(stop - p));
+		if (stop < end)
+			buf_adds(b, escape_of((unsigned char)*stop++, room));
+		p = stop;
 	}
-	if (s.n > from)
-		buf_add(b, s.p + from, s.n - from);
 }
 
 void

@@ -120,14 +120,16 @@ refuse(struct service *s, const struct caller *c, const struct lookup *l,
 }
 
 static void
-write_answer(struct buf *out, const struct lookup *l, const struct replica_result *a)
+write_answer(
+    struct service *s, struct buf *out, const struct lookup *l, const struct replica_result *a)
 {
 	enum secrets_state state = wire_state(a->state);
 	enum secrets_kind kind = wire_kind(l->kind);
 
 	switch (a->verdict) {
 	case VERDICT_VALUE:
-		secrets_write_value(out, a->record->text, a->generation, state, a->age_ms);
+		secrets_tail_set(&s->tail, a->generation, state, a->age_ms);
+		secrets_write_value(out, a->record->text, &s->tail);
 		return;
 	case VERDICT_NOT_FOUND:
 		secrets_write_not_found(out, kind, l->key, state, a->age_ms);
@@ -211,7 +213,7 @@ finish(struct service *s, struct caller *c, const struct lookup *l, const struct
 		refuse(s, c, l, may, out);
 		return;
 	}
-	write_answer(out, l, a);
+	write_answer(s, out, l, a);
 	note(s, c, l, result_of(a->verdict), a);
 }
 

@@ -18,6 +18,7 @@
 #include "edge/socket/denials.h"
 #include "edge/socket/tally.h"
 #include "edge/socket/trace.h"
+#include "proto/secrets.h"
 
 #define SERVICE_RETRY_MS 1000 /* in an Overloaded response */
 
@@ -36,7 +37,8 @@ struct service {
 	/* Drops a reference; the last one costs a wipe, which is not done in the loop. */
 	void (*release)(void *env, struct generation *g);
 	void *env;
-	struct denials *denials; /* of the connections; NULL: none are logged */
+	struct denials *denials;  /* of the connections; NULL: none are logged */
+	struct secrets_tail tail; /* of the last response with a value */
 	struct tally tally;
 	struct trace *trace; /* the last lookups; NULL: none are kept */
 };
