@@ -30,6 +30,7 @@ static const struct method {
 	[SECRETS_STATUS] = { SPAN_LITERAL(SECRETS ".Status"), NULL, false },
 	[SECRETS_REFRESH] = { SPAN_LITERAL(SECRETS ".Refresh"), NULL, false },
 	[SECRETS_TRACE] = { SPAN_LITERAL(SECRETS ".Trace"), .after = true },
+	[SECRETS_EXPLAIN] = { SPAN_LITERAL(SECRETS ".Explain"), "key", false },
 	[SERVICE_GET_INFO] = { SPAN_LITERAL(SERVICE ".GetInfo"), NULL, false },
 	[SERVICE_GET_INTERFACE_DESCRIPTION] = { SPAN_LITERAL(SERVICE ".GetInterfaceDescription"),
 	    "interface", false },
@@ -327,6 +328,16 @@ void
 secrets_write_denied(struct buf *out)
 {
 	envelope_write_error(out, SERVICE ".PermissionDenied", (struct span){ 0 });
+}
+
+void
+secrets_write_explain(struct buf *out, bool allowed, const char *rule)
+{
+	buf_adds(out, "{\"parameters\":{");
+	jtext_member_bool(out, "allowed", allowed);
+	if (rule)
+		jtext_member_string(out, "rule", span_of(rule));
+	END(out);
 }
 
 void

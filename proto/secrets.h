@@ -21,6 +21,7 @@ enum secrets_method {
 	SECRETS_STATUS,
 	SECRETS_REFRESH,
 	SECRETS_TRACE,
+	SECRETS_EXPLAIN,
 	SERVICE_GET_INFO,
 	SERVICE_GET_INTERFACE_DESCRIPTION,
 };
@@ -95,6 +96,8 @@ void secrets_write_invalid(
     struct buf *out, enum secrets_kind kind, struct span key, struct span field);
 void secrets_write_overloaded(struct buf *out, int64_t retry_ms);
 void secrets_write_denied(struct buf *out);
+/* rule: the text of the access rule that decides; NULL: none does. */
+void secrets_write_explain(struct buf *out, bool allowed, const char *rule);
 void secrets_write_info(struct buf *out, const char *version);
 /* Writes the definition of an interface, or InvalidParameter if it is not one of ours. */
 void secrets_write_description(struct buf *out, struct span interface);

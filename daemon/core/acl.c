@@ -24,6 +24,7 @@ struct rule {
 	uint32_t id;             /* the uid or gid */
 	struct pattern *pattern; /* no patterns: every key */
 	size_t n_patterns;
+	char *text; /* as it would stand in the configuration; NULL for WHO_NOBODY */
 };
 
 struct rules {
@@ -53,6 +54,7 @@ rule_fini(struct rule *rule)
 	for (size_t i = 0; i < rule->n_patterns; i++)
 		mem_free(rule->pattern[i].glob);
 	mem_free(rule->pattern);
+	mem_free(rule->text);
 }
 
 static void
@@ -227,6 +229,20 @@ append(struct acl *a, enum acl_rule what, const struct rule *rule)
 	return 0;
 }
 
+/* Keeps the rule's text, for acl_deciding_rule(). 0 or -ENOMEM. */
+static int
+keep_text(struct rule *rule, enum acl_rule what, const char *text)
+{
+	static const char *const names[] = { "deny", "allow", "admin" };
+	size_t size = strlen(names[what]) + strlen(" = ") + strlen(text) + 1;
+
+	rule->text = mem_alloc(size);
+	if (!rule->text)
+		return -ENOMEM;
+	(void)snprintf(rule->text, size, "%s = %s", names[what], text);
+	return 0;
+}
+
 int
 acl_add(struct acl *a, enum acl_rule what, const char *text, const struct acl_lookup *lookup,
     char why[static ACL_WHY_SIZE])
@@ -240,6 +256,8 @@ acl_add(struct acl *a, enum acl_rule what, const char *text, const struct acl_lo
 	r = read_rule(&rule, copy, lookup, why);
 	if (r == 0 && what == ACL_ADMIN)
 		r = check_admin(&rule, why);
+	if (r == 0)
+		r = keep_text(&rule, what, text);
 	if (r == 0)
 		r = append(a, what, &rule);
 	if (r < 0)
@@ -334,15 +352,32 @@ rule_covers(const struct rule *rule, enum record_kind kind, struct span key)
 	return rule->n_patterns == 0;
 }
 
+/* The first rule that matches; NULL: none does. */
+static const struct rule *
+deciding_rule(
+    const struct rules *rs, const struct acl_peer *peer, enum record_kind kind, struct span key)
+{
+	for (size_t i = 0; i < rs->n; i++)
+		if (rule_is_about(&rs->rule[i], peer) && rule_covers(&rs->rule[i], kind, key))
+			return &rs->rule[i];
+	return NULL;
+}
+
 bool
 acl_allows(const struct acl *a, const struct acl_peer *peer, enum record_kind kind, struct span key)
 {
-	const struct rules *rs = &a->access;
+	const struct rule *rule = deciding_rule(&a->access, peer, kind, key);
 
-	for (size_t i = 0; i < rs->n; i++)
-		if (rule_is_about(&rs->rule[i], peer) && rule_covers(&rs->rule[i], kind, key))
-			return rs->rule[i].allow;
-	return rs->n == 0;
+	return rule ? rule->allow : a->access.n == 0;
+}
+
+const char *
+acl_deciding_rule(
+    const struct acl *a, const struct acl_peer *peer, enum record_kind kind, struct span key)
+{
+	const struct rule *rule = deciding_rule(&a->access, peer, kind, key);
+
+	return rule ? rule->text : NULL;
 }
 
 /* True if the rule covers every key of every kind. */

@@ -57,6 +57,12 @@ MUST_CHECK int acl_add(struct acl *a, enum acl_rule what, const char *text,
 MUST_CHECK int acl_add_nobody(struct acl *a, enum acl_rule what);
 bool acl_allows(
     const struct acl *a, const struct acl_peer *peer, enum record_kind kind, struct span key);
+/*
+ * The rule that decides, as it would stand in the configuration ("allow = user:etl conn:*"), valid
+ * as long as the rules are. NULL: no rule matches, and acl_allows() says what that means.
+ */
+const char *acl_deciding_rule(
+    const struct acl *a, const struct acl_peer *peer, enum record_kind kind, struct span key);
 /* True if the peer may read at least some keys. */
 bool acl_allows_some(const struct acl *a, const struct acl_peer *peer);
 /* Does an admin rule name this peer? */

@@ -281,6 +281,24 @@ cost_counts_rules_and_their_patterns(void **state)
 }
 
 static void
+deciding_rule_is_the_first_that_matches(void **state)
+{
+	static const char *const rules[] = { "-user:alice conn:secret", "+group:airflow conn:s*",
+		"+uid:1000", NULL };
+	struct acl *a = acl_of(rules);
+
+	(void)state;
+	assert_string_equal(acl_deciding_rule(a, &alice, KIND_CONNECTION, span_of("secret")),
+	    "deny = user:alice conn:secret");
+	assert_string_equal(acl_deciding_rule(a, &bob, KIND_CONNECTION, span_of("secret")),
+	    "allow = group:airflow conn:s*");
+	assert_string_equal(
+	    acl_deciding_rule(a, &alice, KIND_VARIABLE, span_of("x")), "allow = uid:1000");
+	assert_null(acl_deciding_rule(a, &bob, KIND_VARIABLE, span_of("x")));
+	acl_free(a);
+}
+
+static void
 memory_may_end_anywhere(void **state)
 {
 	int64_t before = mem_live();
@@ -316,6 +334,7 @@ main(void)
 		cmocka_unit_test(listing_needs_one_thing_that_may_be_asked),
 		cmocka_unit_test(admin_rules_name_administrators_and_nothing_else),
 		cmocka_unit_test(cost_counts_rules_and_their_patterns),
+		cmocka_unit_test(deciding_rule_is_the_first_that_matches),
 		cmocka_unit_test(memory_may_end_anywhere),
 	};
 

@@ -466,6 +466,28 @@ trace_is_for_administrators_and_shows_lookups(void **state)
 }
 
 static void
+explain_names_the_rule_that_decides_for_the_caller(void **state)
+{
+	struct world *w = *state;
+
+	/* Without rules, and without data. */
+	REPLY(alice, "Explain", "\"key\":\"conn:open\"", "{\"parameters\":{\"allowed\":true}}");
+	allow(w, false, "uid:1001 conn:shut");
+	allow(w, true, "uid:1000 conn:open var:*");
+	REPLY(alice, "Explain", "\"key\":\"conn:open\"",
+	    "{\"allowed\":true,\"rule\":\"allow = uid:1000 conn:open var:*\"}");
+	REPLY(alice, "Explain", "\"key\":\"var:config/y\"", "\"allowed\":true,\"rule\":\"allow");
+	REPLY(alice, "Explain", "\"key\":\"env:open\"", "{\"allowed\":false}");
+	REPLY(bob, "Explain", "\"key\":\"conn:shut\"",
+	    "{\"allowed\":false,\"rule\":\"deny = uid:1001 conn:shut\"}");
+	REPLY(bob, "Explain", "\"key\":\"conn:open\"", "{\"allowed\":false}");
+	REPLY(ghost, "Explain", "\"key\":\"conn:open\"", OVERLOADED);
+	REPLY(alice, "Explain", "\"key\":\"open\"", "InvalidParameter");
+	REPLY(alice, "Explain", "\"key\":\"conn:\"", "InvalidParameter");
+	REPLY(alice, "Explain", "", "InvalidParameter");
+}
+
+static void
 no_memory_to_count_is_overloaded(void **state)
 {
 	struct world *w = *state;
@@ -752,6 +774,7 @@ main(void)
 		TEST(refresh_is_for_administrators),
 		TEST(refresh_is_done_once_a_second_at_most),
 		TEST(trace_is_for_administrators_and_shows_lookups),
+		TEST(explain_names_the_rule_that_decides_for_the_caller),
 		TEST(no_memory_to_count_is_overloaded),
 		TEST(a_list_looks_at_a_bounded_number_of_keys_and_rules_in_a_turn),
 		TEST(a_list_in_several_replies_has_none_that_is_empty_but_the_last),

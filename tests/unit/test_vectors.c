@@ -113,6 +113,7 @@ method_in(const struct json *c)
 		[SECRETS_STATUS] = "Status",
 		[SECRETS_REFRESH] = "Refresh",
 		[SECRETS_TRACE] = "Trace",
+		[SECRETS_EXPLAIN] = "Explain",
 		[SERVICE_GET_INFO] = "GetInfo",
 		[SERVICE_GET_INTERFACE_DESCRIPTION] = "GetInterfaceDescription",
 	};

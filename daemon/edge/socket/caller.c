@@ -75,6 +75,21 @@ caller_may_read(struct caller *c, const struct acl *acl, enum record_kind kind, 
 }
 
 enum permission
+caller_may_read_by(struct caller *c, const struct acl *acl, enum record_kind kind, struct span key,
+    const char **rule)
+{
+	struct acl_peer peer;
+
+	*rule = NULL;
+	if (acl_is_empty(acl))
+		return PERMISSION_ALLOWED;
+	if (acl_peer_of(c, &peer) < 0)
+		return PERMISSION_UNKNOWN;
+	*rule = acl_deciding_rule(acl, &peer, kind, key);
+	return permission_of(acl_allows(acl, &peer, kind, key));
+}
+
+enum permission
 caller_may_read_any(struct caller *c, const struct acl *acl)
 {
 	struct acl_peer peer;

@@ -35,6 +35,9 @@ void caller_fini(struct caller *c);
 /* May the caller read this key? */
 MUST_CHECK enum permission caller_may_read(
     struct caller *c, const struct acl *acl, enum record_kind kind, struct span key);
+/* The same with the text of the rule that decides; NULL: no rule matches, or it is not known. */
+MUST_CHECK enum permission caller_may_read_by(struct caller *c, const struct acl *acl,
+    enum record_kind kind, struct span key, const char **rule);
 /* May the caller read any key at all (List)? */
 MUST_CHECK enum permission caller_may_read_any(struct caller *c, const struct acl *acl);
 /* Is the caller root or connd's own user? They see Status as it is, whatever the rules say. */

@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "edge/socket/explain.h"
 #include "edge/socket/list.h"
 #include "edge/socket/lookup.h"
 #include "edge/socket/refresh.h"
@@ -60,6 +61,9 @@ dispatch(struct service *s, struct caller *caller, const struct secrets_request 
 		return SERVE_DONE;
 	case SECRETS_TRACE:
 		serve_trace(s, caller, q->after, out);
+		return SERVE_DONE;
+	case SECRETS_EXPLAIN:
+		explain_serve(s, caller, q->key, out);
 		return SERVE_DONE;
 	case SERVICE_GET_INFO:
 		secrets_write_info(out, CONND_VERSION);
