@@ -31,6 +31,7 @@ static const struct method {
 	[SECRETS_REFRESH] = { SPAN_LITERAL(SECRETS ".Refresh"), NULL, false },
 	[SECRETS_TRACE] = { SPAN_LITERAL(SECRETS ".Trace"), .after = true },
 	[SECRETS_EXPLAIN] = { SPAN_LITERAL(SECRETS ".Explain"), "key", false },
+	[SECRETS_WATCH] = { SPAN_LITERAL(SECRETS ".Watch"), NULL, false },
 	[SERVICE_GET_INFO] = { SPAN_LITERAL(SERVICE ".GetInfo"), NULL, false },
 	[SERVICE_GET_INTERFACE_DESCRIPTION] = { SPAN_LITERAL(SERVICE ".GetInterfaceDescription"),
 	    "interface", false },

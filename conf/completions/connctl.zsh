@@ -57,7 +57,7 @@ _connctl()
 	(--limit) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  get import list refresh status token top trace wait login context workspace deployment project connection variable env-var metrics-export organization audit; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  get import list refresh status token top trace wait watch login context workspace deployment project connection variable env-var metrics-export organization audit; fi ;;
 	("token  ") compadd --  list create revoke renew ;;
 	("context  ") compadd --  list use delete ;;
 	("workspace  ") compadd --  list create rename delete ;;
@@ -134,6 +134,13 @@ _connctl()
 	("wait "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --socket --timeout --json --help
+		fi
+		;;
+	("watch "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --socket --timeout --json --help
+		elif ((${#given[@]} >= 1)); then
+			_message value
 		fi
 		;;
 	("login "*)

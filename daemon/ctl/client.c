@@ -2,6 +2,7 @@
 #include "ctl/client.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -78,7 +79,7 @@ wait_for(int fd, short events, int64_t deadline_ms)
 
 		if (left <= 0)
 			return -ETIMEDOUT;
-		n = poll(&p, 1, (int)left);
+		n = poll(&p, 1, left < INT_MAX ? (int)left : INT_MAX);
 		if (n > 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
@@ -273,6 +274,8 @@ read_replies(const struct ctl_options *o, const struct client_call *call, int fd
 		if (r != CTL_YES)
 			return r;
 		buf_consume(in, len + 1);
+		if (call->endless)
+			deadline_ms = INT64_MAX;
 	} while (reply.continues);
 	return CTL_YES;
 }
@@ -289,11 +292,11 @@ client_call(const struct ctl_options *o, const struct client_call *call)
 		.key = call->key,
 		.team = call->team,
 		.after = call->after,
-		.more = call->method == SECRETS_LIST,
+		.more = call->method == SECRETS_LIST || call->method == SECRETS_WATCH,
 	};
 	int r;
 
-	/* more: a long list comes in several replies; other methods send one. */
+	/* more: List and Watch send several replies; other methods send one. */
 	secrets_write_call(&out, &request);
 	if (buf_error(&out) < 0)
 		return ctl_fail(CTL_USAGE, NULL, "this key is too long");

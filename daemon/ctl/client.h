@@ -14,6 +14,7 @@ struct client_call {
 	enum secrets_method method;
 	struct span key, team; /* absent when the method takes none */
 	int64_t after;         /* of Trace */
+	bool endless;          /* after the first reply there is no deadline */
 	/*
 	 * Gets the parameters of each reply (an object, or absent), which live until it returns.
 	 * CTL_YES: go on.

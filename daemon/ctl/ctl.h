@@ -74,6 +74,7 @@ MUST_CHECK int ctl_token_renew(const struct ctl_options *o);
 MUST_CHECK int ctl_top(const struct ctl_options *o);
 MUST_CHECK int ctl_trace(const struct ctl_options *o);
 MUST_CHECK int ctl_wait(const struct ctl_options *o);
+MUST_CHECK int ctl_watch(const struct ctl_options *o);
 MUST_CHECK int ctl_audit(const struct ctl_options *o);
 MUST_CHECK int ctl_context(const struct ctl_options *o); /* and login */
 MUST_CHECK int ctl_object(

@@ -21,6 +21,7 @@ static int (*const verb_run[N_VERBS])(const struct ctl_options *o) = {
 	[VERB_TOP] = ctl_top,
 	[VERB_TRACE] = ctl_trace,
 	[VERB_WAIT] = ctl_wait,
+	[VERB_WATCH] = ctl_watch,
 	[VERB_LOGIN] = ctl_context,
 	[VERB_CONTEXT_LIST] = ctl_context,
 	[VERB_CONTEXT_USE] = ctl_context,

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json/scan.h"
 #include "base/utf8.h"
 
@@ -61,6 +63,15 @@ output_duration(struct buf *out, int64_t ms)
 		buf_addf(out, "%" PRId64 " s", ms / 1000);
 	else
 		buf_addf(out, "%" PRId64 " ms", ms);
+}
+
+void
+output_time(struct buf *out, int64_t wall_ms)
+{
+	char text[CLOCK_RFC3339_SIZE];
+
+	clock_rfc3339(wall_ms, text);
+	buf_addf(out, "%.*s.%03dZ", (int)(strlen(text) - 1), text, (int)(wall_ms % 1000));
 }
 
 enum output_colour
@@ -204,6 +215,39 @@ output_progress_end(void)
 	if (progress_is_shown)
 		(void)fputs(LINE_START ERASE_REST, stderr);
 	progress_is_shown = false;
+}
+
+static void
+on_interrupt(int sig)
+{
+	(void)sig;
+	_exit(CTL_YES);
+}
+
+void
+output_until_interrupted(void)
+{
+	const struct sigaction action = { .sa_handler = on_interrupt };
+
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+}
+
+void
+output_note(const char *fmt, ...)
+{
+	CLEANUP(buf_fini) struct buf out = BUF_INIT((size_t)8 * MESSAGE_SIZE);
+	char message[MESSAGE_SIZE];
+	va_list ap;
+
+	output_progress_end();
+	va_start(ap, fmt);
+	(void)vsnprintf(message, sizeof message, fmt, ap);
+	va_end(ap);
+	buf_adds(&out, "connctl: ");
+	output_safe(&out, span_of(message));
+	buf_addc(&out, '\n');
+	(void)fputs(buf_str(&out), stderr);
 }
 
 int

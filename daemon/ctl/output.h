@@ -27,6 +27,8 @@ void output_safe(struct buf *out, struct span text);
 size_t output_columns(struct span s);
 /* "850 ms", "12 s", "3 min 20 s", "5 h 2 min", "3 d 4 h"; "never" below 0. */
 void output_duration(struct buf *out, int64_t ms);
+/* "2026-11-30T16:33:18.123Z" */
+void output_time(struct buf *out, int64_t wall_ms);
 enum output_colour output_state_colour(struct span state);
 
 /*
@@ -50,6 +52,10 @@ bool output_wants_colour(void);
  */
 void output_progress(const char *fmt, ...) PRINTF(1, 2);
 void output_progress_end(void);
+/* From now on SIGINT and SIGTERM end the process with exit code 0: for verbs without an end. */
+void output_until_interrupted(void);
+/* Prints "connctl: " and a sentence on standard error, at once. */
+void output_note(const char *fmt, ...) PRINTF(1, 2);
 
 /*
  * Writes it all to standard output. Returns the exit code: CTL_YES, or CTL_UNAVAILABLE, having said

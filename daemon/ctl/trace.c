@@ -3,10 +3,8 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/json/scan.h"
 #include "base/limits.h"
 #include "ctl/output.h"
@@ -22,16 +20,6 @@ struct tracing {
 	struct buf out;
 	bool json, quiet; /* quiet: nothing is written */
 };
-
-/* 2026-11-30T16:33:18.123Z */
-static void
-add_time(struct buf *out, int64_t ms)
-{
-	char text[CLOCK_RFC3339_SIZE];
-
-	clock_rfc3339(ms, text);
-	buf_addf(out, "%.*s.%03dZ", (int)(strlen(text) - 1), text, (int)(ms % 1000));
-}
 
 /* "12 us", or "-". */
 static void
@@ -68,7 +56,7 @@ add_detail(struct buf *out, const char *name, struct span text)
 static void
 add_line(struct buf *out, const struct traced *t)
 {
-	add_time(out, t->time_ms);
+	output_time(out, t->time_ms);
 	buf_addf(out, " uid %-6" PRId64 " pid %-8" PRId64 " %-10.20s", t->uid, t->pid,
 	    buf_str(&t->result));
 	add_us(out, t->us);
@@ -126,7 +114,11 @@ ctl_trace(const struct ctl_options *o)
 {
 	struct tracing t = { .out = BUF_INIT(MAX_OUT), .json = o->json };
 	struct traced_reader r = { .o = o, .take = take, .arg = &t };
-	int code = cli_has(o->line, OPT_FOLLOW) ? follow(&r, &t) : traced_read_all(&r);
+	int code;
+
+	if (cli_has(o->line, OPT_FOLLOW))
+		output_until_interrupted();
+	code = cli_has(o->line, OPT_FOLLOW) ? follow(&r, &t) : traced_read_all(&r);
 
 	if (code == CTL_YES)
 		code = output_flush(&t.out);

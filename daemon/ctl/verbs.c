@@ -184,6 +184,16 @@ static const struct cli_verb verbs[] = {
 	    "young enough; else until it has data it may serve. connd itself need not run yet.\n\n"
 	    "Exit code: 0 ready, 2 usage, 3 not ready in time, 4 denied.",
 	    GROUPS(&group_wait) },
+	{ "watch", VERB_WATCH, "[PATTERN...]", "changes as they arrive",
+	    "Prints a line for each connection, variable and environment variable that connd's "
+	    "copy gains, changes or loses: when, what happened, the key and the generation that "
+	    "brought it. Never a value. A PATTERN selects keys: \"conn:prod_*\", \"var:*\", "
+	    "\"env:*\", or \"prod_*\" for every kind. --json prints one object a line.\n\n"
+	    "Goes on until it is interrupted, which is exit code 0. When connd restarts, it "
+	    "connects again and says on standard error (with --json, as an object whose change is "
+	    "\"reconnected\") whether connd's copy changed meanwhile; those changes are not "
+	    "shown.",
+	    GROUPS(&group_socket) },
 	{ "login", VERB_LOGIN, "[CONTEXT]", "store a manager and a token as a context",
 	    "Asks the manager whether it takes the token, stores both as a context (\"default\" "
 	    "unless "

@@ -134,6 +134,7 @@ struct waiting {
 };
 struct pieces {
 	struct stream stream;
+	bool watches; /* it is idle after each piece */
 	int left;
 	size_t cost;
 };
@@ -182,6 +183,7 @@ pieces_fill(struct stream *s, struct buf *out, size_t *budget)
 	*budget -= pieces->cost < *budget ? pieces->cost : *budget;
 	n_pieces++;
 	buf_add(out, "piece", sizeof "piece");
+	s->idle = pieces->watches;
 	return --pieces->left == 0;
 }
 
@@ -213,7 +215,8 @@ serve_call(struct service *s, struct caller *caller, char *frame, size_t len, st
 		progress->pending = &waiting->pending;
 		return SERVE_PENDING;
 	}
-	if (strcmp(frame, "list") == 0 || strcmp(frame, "long list") == 0) {
+	if (strcmp(frame, "list") == 0 || strcmp(frame, "long list") == 0 ||
+	    strcmp(frame, "watch") == 0) {
 		pieces = mem_zalloc(sizeof *pieces);
 		*pieces = (struct pieces){
 			.stream = { .fill = pieces_fill,
@@ -221,6 +224,7 @@ serve_call(struct service *s, struct caller *caller, char *frame, size_t len, st
 			    .generation = replica_current(s->replica) },
 			.left = frame[1] == 'i' ? 3 : INT_MAX,
 			.cost = frame[1] == 'i' ? 1 : 15000,
+			.watches = frame[0] == 'w',
 		};
 		progress->stream = &pieces->stream;
 		return SERVE_STREAMING;
@@ -628,6 +632,45 @@ stats(const struct world *w)
 }
 
 static void
+an_idle_stream_writes_when_the_generation_changes(void **state)
+{
+	struct world *w = *state;
+	int fd = connected(w);
+
+	SAY(fd, "watch\0");
+	turns();
+	turns();
+	assert_int_equal(n_pieces_at(fd), 1);
+	next_generation(w, 1);
+	turns();
+	assert_int_equal(n_pieces_at(fd), 1);
+	assert_int_equal(n_pieces, 2);
+}
+
+static void
+an_idle_stream_ends_with_its_client_or_its_input(void **state)
+{
+	struct world *w = *state;
+	int gone = connected(w), half = connected(w), talks = connected(w);
+
+	SAY(gone, "watch\0");
+	SAY(half, "watch\0");
+	SAY(talks, "watch\0");
+	turns();
+	close(gone);
+	w->client[0] = -1;
+	turns();
+	assert_int_equal(peers_count(w->peers), 2);
+	assert_int_equal(n_pieces_at(half), 1);
+	assert_int_equal(shutdown(half, SHUT_WR), 0);
+	assert_int_equal(n_pieces_at(talks), 1);
+	SAY(talks, "lookup\0");
+	turns();
+	hear_the_end(half);
+	assert_int_equal(peers_count(w->peers), 0);
+}
+
+static void
 a_new_one_takes_the_place_of_the_longest_idle(void **state)
 {
 	struct world *w = *state;
@@ -809,6 +852,21 @@ a_drain_gives_who_has_not_asked_yet_a_moment(void **state)
 }
 
 static void
+a_drain_ends_idle_streams(void **state)
+{
+	struct world *w = *state;
+	int fd = connected(w);
+
+	SAY(fd, "watch\0");
+	turns();
+	assert_int_equal(n_pieces_at(fd), 1);
+	peers_drain(w->peers, on_drained, w);
+	turns();
+	hear_the_end(fd);
+	assert_int_equal(w->n_drained, 1);
+}
+
+static void
 a_drain_of_nobody_is_over_at_once(void **state)
 {
 	struct world *w = *state;
@@ -835,6 +893,9 @@ main(void)
 		TEST(all_streams_share_one_budget_a_turn_and_take_turns),
 		TEST(a_list_may_read_a_replaced_generation_for_ten_seconds),
 		TEST(lists_may_not_pin_more_than_three_generations),
+		TEST(an_idle_stream_writes_when_the_generation_changes),
+		TEST(an_idle_stream_ends_with_its_client_or_its_input),
+		TEST(a_drain_ends_idle_streams),
 		TEST(a_new_one_takes_the_place_of_the_longest_idle),
 		TEST(a_request_on_its_way_is_not_idle),
 		TEST(busy_ones_stay_and_a_new_one_is_refused),

@@ -434,6 +434,92 @@ refresh_is_done_once_a_second_at_most(void **state)
 	assert_int_equal(w->n_refreshes, 2);
 }
 
+/* Starts another sync: set_up() starts the first. */
+static void
+sync_again(struct world *w)
+{
+	replica_sync_now(w->replica, clock_boot_ms());
+	(void)replica_turn(w->replica, clock_boot_ms());
+}
+
+/* Calls Watch with `more`; the stream stays in w->progress. */
+static enum serve_outcome
+watch(struct world *w, struct caller *c)
+{
+	char frame[] = "{\"method\":\"io.connd.secrets.Watch\",\"more\":true}";
+
+	buf_reset(&w->reply);
+	return serve_call(&w->service, c, frame, strlen(frame), &w->reply, &w->progress);
+}
+
+/* What the stream writes until it is idle. */
+static const char *
+watched(struct world *w)
+{
+	struct stream *s = w->progress.stream;
+	size_t budget = w->budget;
+
+	buf_reset(&w->reply);
+	for (s->idle = false; !s->idle; budget = w->budget) {
+		assert_false(s->fill(s, &w->reply, &budget));
+		if (w->reply.len)
+			w->reply.data[w->reply.len - 1] = '\n';
+	}
+	return buf_str(&w->reply);
+}
+
+static void
+watch_names_what_a_generation_added_changed_and_removed(void **state)
+{
+	struct world *w = *state;
+	struct generation_builder *b = builder(ARENA_LOCK_OFF);
+
+	allow(w, true, "uid:1000 *");
+	load(w);
+	assert_string_equal(reply_to(w, &w->bob, "Watch", ""), DENIED);
+	REPLY(alice, "Watch", "", "org.varlink.service.ExpectedMore");
+	assert_int_equal(watch(w, &w->alice), SERVE_STREAMING);
+	assert_non_null(strstr(watched(w), "{\"parameters\":{\"changes\":[],\"generation\":"));
+	assert_string_equal(watched(w), "");
+	sync_again(w);
+	add(b, KIND_CONNECTION, RECORD_VALUE, "new", "\"n\"");
+	add(b, KIND_CONNECTION, RECORD_VALUE, "open", "\"o\"");
+	add(b, KIND_CONNECTION, RECORD_WITHHELD, "shut", "[\"password\"]");
+	add(b, KIND_VARIABLE, RECORD_VALUE, "config/x", "\"another\"");
+	add(b, KIND_ENV, RECORD_VALUE, "E", "\"e\"");
+	end_sync(w, b);
+	assert_non_null(strstr(watched(w),
+	    "{\"changes\":["
+	    "{\"kind\":\"connection\",\"key\":\"new\",\"change\":\"added\"},"
+	    "{\"kind\":\"connection\",\"key\":\"red___open\",\"change\":\"removed\"},"
+	    "{\"kind\":\"connection\",\"key\":\"shut\",\"change\":\"changed\"},"
+	    "{\"kind\":\"variable\",\"key\":\"config/x\",\"change\":\"changed\"},"
+	    "{\"kind\":\"variable\",\"key\":\"open\",\"change\":\"removed\"},"
+	    "{\"kind\":\"environment-variable\",\"key\":\"E\",\"change\":\"added\"}],"));
+	assert_null(strstr(buf_str(&w->reply), "another"));
+	assert_string_equal(watched(w), "");
+}
+
+static void
+watch_shows_a_caller_its_own_keys_only(void **state)
+{
+	struct world *w = *state;
+	struct generation_builder *b = builder(ARENA_LOCK_OFF);
+
+	allow(w, true, "uid:1000 conn:open");
+	assert_int_equal(watch(w, &w->alice), SERVE_STREAMING); /* before there is any data */
+	assert_non_null(strstr(watched(w), "\"changes\":[],\"generation\":0,"));
+	load(w);
+	assert_non_null(strstr(watched(w),
+	    "{\"changes\":["
+	    "{\"kind\":\"connection\",\"key\":\"open\",\"change\":\"added\"}],"));
+	sync_again(w);
+	add(b, KIND_CONNECTION, RECORD_VALUE, "open", "\"o\"");
+	add(b, KIND_CONNECTION, RECORD_VALUE, "shut", "\"another\"");
+	end_sync(w, b);
+	assert_string_equal(watched(w), "");
+}
+
 static void
 trace_is_for_administrators_and_shows_lookups(void **state)
 {
@@ -534,6 +620,24 @@ a_list_looks_at_a_bounded_number_of_keys_and_rules_in_a_turn(void **state)
 	assert_int_equal(call(w, &w->alice, "List", ""), SERVE_STREAMING);
 	assert_false(w->progress.stream->fill(w->progress.stream, &w->reply, &budget));
 	assert_int_equal(budget, 0);
+}
+
+static void
+watch_compares_a_bounded_number_of_keys_in_a_turn(void **state)
+{
+	struct world *w = *state;
+	size_t budget = 100, pieces = 0;
+
+	allow(w, true, "uid:1000 *");
+	assert_int_equal(watch(w, &w->alice), SERVE_STREAMING);
+	(void)watched(w);
+	load_many(w);
+	w->progress.stream->idle = false;
+	for (struct stream *s = w->progress.stream; !s->idle; budget = 100, pieces++) {
+		assert_false(s->fill(s, &w->reply, &budget));
+		buf_reset(&w->reply);
+	}
+	assert_in_range(pieces, MANY / 12, MANY);
 }
 
 static void
@@ -775,6 +879,9 @@ main(void)
 		TEST(refresh_is_done_once_a_second_at_most),
 		TEST(trace_is_for_administrators_and_shows_lookups),
 		TEST(explain_names_the_rule_that_decides_for_the_caller),
+		TEST(watch_names_what_a_generation_added_changed_and_removed),
+		TEST(watch_shows_a_caller_its_own_keys_only),
+		TEST(watch_compares_a_bounded_number_of_keys_in_a_turn),
 		TEST(no_memory_to_count_is_overloaded),
 		TEST(a_list_looks_at_a_bounded_number_of_keys_and_rules_in_a_turn),
 		TEST(a_list_in_several_replies_has_none_that_is_empty_but_the_last),

@@ -114,6 +114,7 @@ method_in(const struct json *c)
 		[SECRETS_REFRESH] = "Refresh",
 		[SECRETS_TRACE] = "Trace",
 		[SECRETS_EXPLAIN] = "Explain",
+		[SECRETS_WATCH] = "Watch",
 		[SERVICE_GET_INFO] = "GetInfo",
 		[SERVICE_GET_INTERFACE_DESCRIPTION] = "GetInterfaceDescription",
 	};

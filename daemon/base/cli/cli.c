@@ -299,10 +299,13 @@ check_operands(const struct reader *r, struct cli_line *out)
 			return REFUSE(
 			    r->why, "too few words: %s %s %s", r->p->name, v->name, v->operands);
 		}
-		if (!check_operand(v, want, r->word[skip + out->n_operands], r->why))
-			return false;
-		out->operand[out->n_operands] = r->word[skip + out->n_operands];
-		out->n_operands++;
+		do {
+			if (!check_operand(v, want, r->word[skip + out->n_operands], r->why))
+				return false;
+			out->operand[out->n_operands] = r->word[skip + out->n_operands];
+			out->n_operands++;
+		} while (cli_operand_repeats(want) && out->n_operands < n &&
+			 out->n_operands < CLI_MAX_OPERANDS);
 	}
 	if (out->n_operands == n)
 		return true;

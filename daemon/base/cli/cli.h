@@ -16,9 +16,9 @@
 #include "base/buf.h"
 
 #define CLI_WHY_SIZE     512
-#define CLI_MAX_OPERANDS 4
-#define CLI_MAX_GIVEN    256 /* options on one command line */
-#define CLI_MAX_NAMES    128 /* different option names of one program */
+#define CLI_MAX_OPERANDS 4096 /* words after a verb */
+#define CLI_MAX_GIVEN    256  /* options on one command line */
+#define CLI_MAX_NAMES    128  /* different option names of one program */
 
 enum {
 	CLI_NEEDED = 1 << 0,   /* the verb does not run without it */
@@ -55,7 +55,8 @@ struct cli_verb {
 	int id;
 	/*
 	 * The words after it, as help shows them: "conn|var KEY". A word with "|" allows only
-	 * those; one in brackets may be left out. "": none.
+	 * those; one in brackets may be left out; one that ends with "..." takes all words that are
+	 * left. "": none.
 	 */
 	const char *operands;
 	const char *summary;                  /* one line without a full stop */

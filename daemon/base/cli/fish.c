@@ -117,10 +117,10 @@ write_operands(struct buf *out, const struct cli_program *p, const struct cli_ve
 	for (int n = 0; cli_next(&rest, " ", &word); n++) {
 		CLEANUP(buf_fini) struct buf name = BUF_INIT(256);
 
-		buf_add(&name, word.p, word.n);
+		buf_add(&name, cli_operand_name(word).p, cli_operand_name(word).n);
 		if (shell_value(buf_str(&name)) == VALUE_ANY)
 			continue;
-		write_condition(out, p, span_of(v->name), n);
+		write_condition(out, p, span_of(v->name), cli_operand_repeats(word) ? -1 : n);
 		write_value(out, buf_str(&name));
 		buf_addc(out, '\n');
 	}

@@ -236,8 +236,9 @@ write_verb(struct buf *out, const struct dialect *d, const struct cli_verb *v)
 	for (; cli_next(&rest, " ", &word); n++) {
 		CLEANUP(buf_fini) struct buf name = BUF_INIT(256);
 
-		buf_add(&name, word.p, word.n);
-		buf_addf(out, "\t\telif ((${#given[@]} == %d)); then\n\t\t\t", n);
+		buf_add(&name, cli_operand_name(word).p, cli_operand_name(word).n);
+		buf_addf(out, "\t\telif ((${#given[@]} %s %d)); then\n\t\t\t",
+		    cli_operand_repeats(word) ? ">=" : "==", n);
 		write_value(out, d, shell_value(buf_str(&name)), word);
 		buf_addc(out, '\n');
 	}

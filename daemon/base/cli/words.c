@@ -46,6 +46,26 @@ cli_choice_allows(struct span argument, const char *value)
 	return false;
 }
 
+struct span
+cli_operand_name(struct span operand)
+{
+	if (operand.n && operand.p[0] == '[') {
+		operand.p++;
+		operand.n -= 2;
+	}
+	if (operand.n > 3 && memcmp(operand.p + operand.n - 3, "...", 3) == 0)
+		operand.n -= 3;
+	return operand;
+}
+
+bool
+cli_operand_repeats(struct span operand)
+{
+	struct span name = cli_operand_name(operand);
+
+	return name.p + name.n < operand.p + operand.n && name.p[name.n] == '.';
+}
+
 const struct cli_option *
 cli_walk(const struct cli_verb *verb, struct cli_walk *w)
 {

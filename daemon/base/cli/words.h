@@ -13,6 +13,9 @@ bool cli_next(struct span *rest, const char *separators, struct span *piece);
 /* "a|b", not "A:B" or "FILE|[X]": only the words between the bars are allowed. */
 bool cli_is_choice(struct span argument);
 bool cli_choice_allows(struct span argument, const char *value);
+/* "[PATH...]": does this operand take all words that are left? Its name, "PATH". */
+bool cli_operand_repeats(struct span operand);
+struct span cli_operand_name(struct span operand);
 
 /* Every option of a verb, group by group, in order: start with a zeroed one. NULL at the end. */
 struct cli_walk {

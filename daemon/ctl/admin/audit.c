@@ -135,6 +135,8 @@ ctl_audit(const struct ctl_options *o)
 
 	if (code == CTL_YES && cli_has(o->line, OPT_IN_WORKSPACE))
 		code = place_workspace(&s, workspace);
+	if (cli_has(o->line, OPT_FOLLOW))
+		output_until_interrupted();
 	if (code == CTL_YES)
 		code = cli_has(o->line, OPT_FOLLOW) ? follow(&s, workspace) : once(&s, workspace);
 	session_close(&s);

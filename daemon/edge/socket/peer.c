@@ -373,10 +373,16 @@ peer_settle(struct peer *p)
 		break;
 	case PEER_WRITING:
 		stuck = p->out.len > 0;
-		if (stuck)
+		if (stuck) {
 			want = EV_WRITE;
-		else
+		} else if (!p->progress.stream->idle) {
 			streams_append(p);
+		} else if (p->set->draining) {
+			peer_close(p, "draining");
+			return;
+		} else {
+			want = EV_READ;
+		}
 		break;
 	case PEER_CLOSED:
 		return;
@@ -423,6 +429,9 @@ on_io(evutil_socket_t fd, short what, void *arg)
 		return;
 	if (p->state == PEER_READING) {
 		peer_read(p);
+	} else if (p->state == PEER_WRITING && p->out.len == 0) {
+		peer_close(
+		    p, "end of its watch"); /* an idle stream: input ends it, as its end does */
 	} else if (p->state == PEER_WRITING && peer_flush(p)) {
 		peer_written(p);
 		if (p->state == PEER_READING && p->in.len > 0)

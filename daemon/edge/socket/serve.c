@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "edge/socket/explain.h"
+#include "edge/socket/changes.h"
 #include "edge/socket/list.h"
 #include "edge/socket/lookup.h"
 #include "edge/socket/refresh.h"
@@ -65,6 +66,8 @@ dispatch(struct service *s, struct caller *caller, const struct secrets_request 
 	case SECRETS_EXPLAIN:
 		explain_serve(s, caller, q->key, out);
 		return SERVE_DONE;
+	case SECRETS_WATCH:
+		return changes_serve(s, caller, q->more, out, progress);
 	case SERVICE_GET_INFO:
 		secrets_write_info(out, CONND_VERSION);
 		return SERVE_DONE;

@@ -70,7 +70,10 @@ struct stream {
 	bool (*fill)(struct stream *s, struct buf *out, size_t *budget);
 	void (*drop)(struct stream *s); /* frees */
 	struct generation *generation;  /* the one it reads, its own reference; NULL: none */
-	int64_t replaced_ms; /* the connection's: when that was no longer served; 0: it still is */
+	/* When the connection saw that it was no longer served; 0: it still is. */
+	int64_t replaced_ms;
+	/* Set by fill(): nothing to write until another generation is served, which clears it. */
+	bool idle;
 };
 
 #define STREAM_BYTES ((size_t)36 * 1024) /* counted for a stream's buffer while it lasts */

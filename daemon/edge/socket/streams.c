@@ -103,6 +103,15 @@ streams_check(struct peers *ps, int64_t now_ms)
 	return p != NULL;
 }
 
+/* Lets an idle stream write again. */
+static void
+wake(struct peer *p)
+{
+	p->progress.stream->idle = false;
+	if (p->out.len == 0)
+		streams_append(p);
+}
+
 void
 peers_generation_changed(struct peers *ps)
 {
@@ -114,7 +123,11 @@ peers_generation_changed(struct peers *ps)
 	for (struct chain *n = ps->all.next; n != &ps->all; n = n->next) {
 		struct stream *s = peer_of(n)->progress.stream;
 
-		if (!s || !s->generation || s->generation == served || s->replaced_ms)
+		if (!s || s->generation == served)
+			continue;
+		if (s->idle)
+			wake(peer_of(n));
+		if (!s->generation || s->replaced_ms)
 			continue;
 		s->replaced_ms = now_ms;
 		peers_sweep_later(ps);
