@@ -26,6 +26,8 @@ static const struct method {
 	[SECRETS_GET_CONNECTION] = { SPAN_LITERAL(SECRETS ".GetConnection"), "conn_id", true },
 	[SECRETS_GET_VARIABLE] = { SPAN_LITERAL(SECRETS ".GetVariable"), "key", true },
 	[SECRETS_GET_CONFIG] = { SPAN_LITERAL(SECRETS ".GetConfig"), "key", false },
+	[SECRETS_GET_ENVIRONMENT_VARIABLE] = { SPAN_LITERAL(SECRETS ".GetEnvironmentVariable"),
+	    "key", false },
 	[SECRETS_LIST] = { SPAN_LITERAL(SECRETS ".List"), NULL, false },
 	[SECRETS_STATUS] = { SPAN_LITERAL(SECRETS ".Status"), NULL, false },
 	[SECRETS_REFRESH] = { SPAN_LITERAL(SECRETS ".Refresh"), NULL, false },

@@ -319,6 +319,28 @@ without_rules_every_method_answers(void **state)
 }
 
 static void
+environment_variables_are_served_and_listed(void **state)
+{
+	struct world *w = *state;
+	struct generation_builder *b = builder(ARENA_LOCK_OFF);
+
+	add(b, KIND_VARIABLE, RECORD_VALUE, "MODE", "\"variable\"");
+	add(b, KIND_ENV, RECORD_VALUE, "MODE", "\"environment\"");
+	add(b, KIND_ENV, RECORD_VALUE, "SHUT", "\"s\"");
+	end_sync(w, b);
+	REPLY(ghost, "GetEnvironmentVariable", "\"key\":\"MODE\"", "\"value\":\"environment\"");
+	REPLY(ghost, "GetEnvironmentVariable", "\"key\":\"NONE\"",
+	    "\"kind\":\"environment-variable\",\"key\":\"NONE\"");
+	REPLY(ghost, "List", "",
+	    "\"variables\":[\"MODE\"],\"environment_variables\":[\"MODE\",\"SHUT\"],\"state\"");
+	allow(w, true, "uid:1000 env:M*");
+	REPLY(alice, "List", "", "\"variables\":[],\"environment_variables\":[\"MODE\"]");
+	assert_string_equal(
+	    reply_to(w, &w->alice, "GetEnvironmentVariable", "\"key\":\"SHUT\""), DENIED);
+	assert_string_equal(reply_to(w, &w->alice, "GetVariable", "\"key\":\"MODE\""), DENIED);
+}
+
+static void
 a_denial_is_the_same_whether_the_key_exists_or_not(void **state)
 {
 	struct world *w = *state;
@@ -871,6 +893,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(without_rules_every_method_answers),
+		TEST(environment_variables_are_served_and_listed),
 		TEST(a_denial_is_the_same_whether_the_key_exists_or_not),
 		TEST(list_and_status_are_for_callers_who_may_read_any_key),
 		TEST(status_counts_what_the_caller_may_read),

@@ -109,6 +109,7 @@ method_in(const struct json *c)
 		[SECRETS_GET_CONNECTION] = "GetConnection",
 		[SECRETS_GET_VARIABLE] = "GetVariable",
 		[SECRETS_GET_CONFIG] = "GetConfig",
+		[SECRETS_GET_ENVIRONMENT_VARIABLE] = "GetEnvironmentVariable",
 		[SECRETS_LIST] = "List",
 		[SECRETS_STATUS] = "Status",
 		[SECRETS_REFRESH] = "Refresh",

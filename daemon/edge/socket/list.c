@@ -22,7 +22,8 @@ struct list {
 	bool any; /* the array being written holds a key: a comma comes first */
 };
 
-static const char *const member[] = { "connections", "variables" };
+static const char *const member[] = { "connections", "variables", "environment_variables" };
+_Static_assert(N_ELEMENTS(member) == N_KINDS, "a member of the reply for each kind");
 
 static struct list *
 list_of(struct stream *s)
@@ -65,12 +66,19 @@ write_keys(struct list *l, struct buf *out, size_t *budget)
 static bool
 next_kind(struct list *l)
 {
-	if (l->walk.kind == KIND_VARIABLE)
+	if (l->walk.kind + 1 == N_KINDS)
 		return false;
-	l->walk.kind = KIND_VARIABLE;
+	l->walk.kind++;
 	l->walk.next = 0;
 	l->any = false;
 	return true;
+}
+
+static void
+begin_array(const struct list *l, struct buf *out)
+{
+	jtext_name(out, member[l->walk.kind]);
+	buf_addc(out, '[');
 }
 
 /* One reply of several: a piece of one kind. Nothing is written while there is no key for it. */
@@ -105,16 +113,18 @@ write_reply(struct list *l, struct buf *out, size_t *budget)
 static bool
 write_text(struct list *l, struct buf *out, size_t *budget)
 {
-	if (!l->began)
-		buf_adds(out, "{\"parameters\":{\"connections\":[");
+	if (!l->began) {
+		buf_adds(out, "{\"parameters\":{");
+		begin_array(l, out);
+	}
 	l->began = true;
 	if (!write_keys(l, out, budget))
 		return false;
+	buf_addc(out, ']');
 	if (next_kind(l)) {
-		buf_adds(out, "],\"variables\":[");
+		begin_array(l, out);
 		return false;
 	}
-	buf_addc(out, ']');
 	status_write_state(out, &l->status);
 	buf_adds(out, "}}");
 	buf_addc(out, '\0');
@@ -144,7 +154,7 @@ fits_one_reply(const struct generation *g)
 {
 	size_t sum = 0;
 
-	for (enum record_kind k = KIND_CONNECTION; k <= KIND_VARIABLE; k++)
+	for (enum record_kind k = KIND_CONNECTION; k < N_KINDS; k++)
 		sum += generation_key_bytes(g, k) + generation_count(g, k) * sizeof "\"\",";
 	return sum < LIMIT_REPLY / 2;
 }

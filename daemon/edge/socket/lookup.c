@@ -360,5 +360,7 @@ lookup_serve(struct service *s, struct caller *caller, const struct secrets_requ
 		return serve_config(s, caller, q, out, progress);
 	if (q->method == SECRETS_GET_CONNECTION)
 		l.kind = KIND_CONNECTION;
+	if (q->method == SECRETS_GET_ENVIRONMENT_VARIABLE)
+		l.kind = KIND_ENV;
 	return serve(s, caller, &l, out, progress);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GetConnection, GetVariable, GetConfig: one key -> its value or the reason there is none. A debug
- * line `lookup` records who asked for which key and the verdict, never a value.
+ * GetConnection, GetVariable, GetConfig, GetEnvironmentVariable: one key -> its value or the reason
+ * there is none. A debug line `lookup` records who asked for which key and the verdict, never a
+ * value.
  */
 #pragma once
 

@@ -52,6 +52,7 @@ dispatch(struct service *s, struct caller *caller, const struct secrets_request 
 	case SECRETS_GET_CONNECTION:
 	case SECRETS_GET_VARIABLE:
 	case SECRETS_GET_CONFIG:
+	case SECRETS_GET_ENVIRONMENT_VARIABLE:
 		return lookup_serve(s, caller, q, out, progress);
 	case SECRETS_LIST:
 		return list_serve(s, caller, q->more, out, progress);
