@@ -7,7 +7,7 @@ function __connctl_words
 			continue
 		end
 		switch $word
-			case -- --team --socket --timeout --connections --variables --workspace --deployment --manager --organization --token-file --ca-file --context --role --expires-in --token-out --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --name --secrets-fetching --limit
+			case -- --format --without --socket --timeout --team --connections --variables --workspace --deployment --manager --organization --token-file --ca-file --context --role --expires-in --token-out --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --name --secrets-fetching --limit
 				set skip 1
 			case '-*'
 			case '*'
@@ -28,6 +28,14 @@ end
 complete -c connctl -f
 complete -c connctl -s h -l help -d 'Prints the help'
 complete -c connctl -l version -d 'Prints the version'
+complete -c connctl -n '__connctl_at "" 0' -a env -d 'the Deployment'\''s environment variables'
+complete -c connctl -n '__connctl_at "env"' -l format -x -a 'dotenv shell json' -d 'Prints values: a .env file that python-dotenv and docker compose read alike, export commands for eval, or one JSON object'
+complete -c connctl -n '__connctl_at "env"' -l reveal -d 'Lets --format print to a terminal'
+complete -c connctl -n '__connctl_at "env"' -l airflow -d 'Adds connections and Airflow variables, as AIRFLOW_CONN_KEY and AIRFLOW_VAR_KEY with the key in upper case'
+complete -c connctl -n '__connctl_at "env"' -l without -x -d 'Leaves this variable out'
+complete -c connctl -n '__connctl_at "env"' -l socket -r -F -d 'Where connd listens'
+complete -c connctl -n '__connctl_at "env"' -l timeout -x -d 'How long to wait for the whole response: 500ms, 3s, 2m'
+complete -c connctl -n '__connctl_at "env"' -l json -d 'Prints JSON'
 complete -c connctl -n '__connctl_at "" 0' -a get -d 'one connection or variable, its secrets masked'
 complete -c connctl -n '__connctl_at "get" 0'  -x -a 'conn var'
 complete -c connctl -n '__connctl_at "get"' -l reveal -d 'Prints exactly the text that Airflow receives, secrets included, and one newline'

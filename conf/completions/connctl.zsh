@@ -10,15 +10,17 @@ _connctl()
 	fi
 	for ((i = 2; i < CURRENT; i++)); do
 		case ${words[i]} in
-		(--team | --socket | --timeout | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit) ((i++)) ;;
+		(--format | --without | --socket | --timeout | --team | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit) ((i++)) ;;
 		(-*) ;;
 		(*) given+=(${words[i]}) ;;
 		esac
 	done
 	case $prev in
-	(--team) _message value; return ;;
+	(--format) compadd -- dotenv shell json; return ;;
+	(--without) _message value; return ;;
 	(--socket) _files; return ;;
 	(--timeout) _message value; return ;;
+	(--team) _message value; return ;;
 	(--connections) _files; return ;;
 	(--variables) _files; return ;;
 	(--from-airflow) _files; return ;;
@@ -57,7 +59,7 @@ _connctl()
 	(--limit) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  get import list refresh status token top trace wait watch login context workspace deployment project connection variable env-var metrics-export organization audit; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env get import list refresh status token top trace wait watch login context workspace deployment project connection variable env-var metrics-export organization audit; fi ;;
 	("token  ") compadd --  list create revoke renew ;;
 	("context  ") compadd --  list use delete ;;
 	("workspace  ") compadd --  list create rename delete ;;
@@ -68,6 +70,11 @@ _connctl()
 	("env-var  ") compadd --  list get create set delete link unlink exclude override promote history restore ;;
 	("metrics-export  ") compadd --  list get create set delete link unlink exclude override promote history restore ;;
 	("organization  ") compadd --  show set ;;
+	("env "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --format --reveal --airflow --without --socket --timeout --json --help
+		fi
+		;;
 	("get "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --reveal --team --socket --timeout --json --help

@@ -24,13 +24,6 @@
 /* a full accept queue empties within one turn of the daemon's loop */
 #define BACKLOG_RETRY_MS 10
 
-static void
-close_fd(int *fd)
-{
-	if (*fd >= 0)
-		(void)close(*fd);
-}
-
 int
 client_bad_reply(const struct ctl_options *o)
 {
@@ -64,8 +57,8 @@ unreachable(const struct ctl_options *o, int error)
 	return ctl_fail(CTL_UNAVAILABLE,
 	    "Is connd running (systemctl status connd)? --socket or CONND_SOCKET names another "
 	    "socket.",
-	    "can not reach connd at %s: %s", o->socket,
-	    is_no_socket(o->socket) ? "it is no socket" : strerror(error));
+	    "cannot reach connd at %s: %s", o->socket,
+	    is_no_socket(o->socket) ? "it is not a socket" : strerror(error));
 }
 
 /* Waits until the socket is ready for events. 0, -ETIMEDOUT or -errno. */
@@ -190,7 +183,7 @@ add_string(struct buf *out, struct span object, const char *name)
 
 /* An error reply -> a sentence and an exit code. */
 static int
-refused(const struct reply *reply)
+refused(const struct client_call *call, const struct reply *reply)
 {
 	static const struct {
 		const char *error, *detail;
@@ -205,7 +198,7 @@ refused(const struct reply *reply)
 		    "connd's data is too old to be trusted",
 		    "\"connctl status\" shows why the manager could not be asked." },
 		{ "io.connd.secrets.Withheld", "fields", CTL_UNAVAILABLE,
-		    "the manager keeps back secrets of this key",
+		    "the manager withholds secrets of this key",
 		    "The token may lack the right to read secrets." },
 		{ "io.connd.secrets.Invalid", "field", CTL_UNAVAILABLE,
 		    "this key has no usable value in the manager",
@@ -224,7 +217,8 @@ refused(const struct reply *reply)
 		if (!span_is(reply->error, known[i].error))
 			continue;
 		add_string(&detail, reply->parameters, known[i].detail);
-		return ctl_fail(known[i].code, known[i].next, "%s%s%.1000s", known[i].what,
+		return ctl_fail(known[i].code, known[i].next, "%s%s%s%s%.1000s",
+		    call->subject ? call->subject : "", call->subject ? ": " : "", known[i].what,
 		    detail.len ? ": " : "", buf_str(&detail));
 	}
 	return ctl_fail(CTL_UNAVAILABLE, "Is connd older than this connctl?", "connd answered %.*s",
@@ -253,59 +247,87 @@ take(const struct client_call *call, const struct reply *reply)
 		return call->on_reply(call->arg, reply->parameters);
 	if (call->error && span_is(reply->error, call->error))
 		return call->on_error(call->arg, reply->parameters);
-	return refused(reply);
+	return refused(call, reply);
 }
 
 static int
-read_replies(const struct ctl_options *o, const struct client_call *call, int fd, struct buf *in,
-    int64_t deadline_ms)
+read_replies(struct client *c, const struct client_call *call)
 {
 	struct reply reply;
 
 	do {
 		size_t len;
-		int r = read_frame(fd, in, deadline_ms, &len);
+		int r = read_frame(c->fd, &c->in, c->deadline_ms, &len);
 
 		if (r < 0)
-			return transport_failed(o, r == -ECONNRESET ? -EPIPE : r);
-		if (envelope_reply((struct span){ in->data, len }, &reply) < 0)
-			return client_bad_reply(o);
+			return transport_failed(c->o, r == -ECONNRESET ? -EPIPE : r);
+		if (envelope_reply((struct span){ c->in.data, len }, &reply) < 0)
+			return client_bad_reply(c->o);
 		r = take(call, &reply);
 		if (r != CTL_YES)
 			return r;
-		buf_consume(in, len + 1);
+		buf_consume(&c->in, len + 1);
 		if (call->endless)
-			deadline_ms = INT64_MAX;
+			c->deadline_ms = INT64_MAX;
 	} while (reply.continues);
 	return CTL_YES;
 }
 
 int
-client_call(const struct ctl_options *o, const struct client_call *call)
+client_open(struct client *c, const struct ctl_options *o)
+{
+	*c = (struct client){
+		.o = o,
+		.deadline_ms = clock_boot_ms() + o->timeout_ms,
+		.in = BUF_INIT(LIMIT_REPLY + 2 * READ_SIZE),
+	};
+	c->fd = dial(o->socket, c->deadline_ms);
+	if (c->fd >= 0)
+		return CTL_YES;
+	return c->fd == -ETIMEDOUT ? timed_out(o) : unreachable(o, -c->fd);
+}
+
+int
+client_ask(struct client *c, const struct client_call *call)
 {
 	CLEANUP(buf_fini) struct buf out = BUF_INIT(LIMIT_REPLY);
-	CLEANUP(buf_fini) struct buf in = BUF_INIT(LIMIT_REPLY + 2 * READ_SIZE);
-	CLEANUP(close_fd) int fd = -1;
-	int64_t deadline_ms = clock_boot_ms() + o->timeout_ms;
 	struct secrets_request request = {
 		.method = call->method,
 		.key = call->key,
 		.team = call->team,
 		.after = call->after,
+		/* List and Watch send several replies; other methods send one. */
 		.more = call->method == SECRETS_LIST || call->method == SECRETS_WATCH,
 	};
 	int r;
 
-	/* more: List and Watch send several replies; other methods send one. */
 	secrets_write_call(&out, &request);
 	if (buf_error(&out) < 0)
 		return ctl_fail(CTL_USAGE, NULL, "this key is too long");
-	fd = dial(o->socket, deadline_ms);
-	if (fd < 0)
-		return fd == -ETIMEDOUT ? timed_out(o) : unreachable(o, -fd);
-	r = send_all(fd, out.data, out.len, deadline_ms);
+	r = send_all(c->fd, out.data, out.len, c->deadline_ms);
 	/* A daemon that refuses may have sent its error before it closed: that is read first. */
 	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
-		return transport_failed(o, r);
-	return read_replies(o, call, fd, &in, deadline_ms);
+		return transport_failed(c->o, r);
+	return read_replies(c, call);
+}
+
+void
+client_close(struct client *c)
+{
+	if (c->fd >= 0)
+		(void)close(c->fd);
+	c->fd = -1;
+	buf_fini(&c->in);
+}
+
+int
+client_call(const struct ctl_options *o, const struct client_call *call)
+{
+	struct client c;
+	int code = client_open(&c, o);
+
+	if (code == CTL_YES)
+		code = client_ask(&c, call);
+	client_close(&c);
+	return code;
 }

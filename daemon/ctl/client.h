@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One call to connd over its Unix socket: connect, send the request, read the replies, under one
+ * Calls to connd over its Unix socket: connect, send the request, read the replies, under one
  * deadline. An error, here or in the daemon, becomes a sentence on stderr and an exit code.
  */
 #pragma once
 
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/span.h"
 #include "ctl/ctl.h"
 #include "proto/secrets.h"
@@ -24,10 +25,27 @@ struct client_call {
 	const char *error; /* NULL: none */
 	int (*on_error)(void *arg, struct span parameters);
 	void *arg;
+	const char *subject; /* what the report of an error begins with; NULL: nothing */
 };
 
 /* Calls connd and returns the exit code; anything but CTL_YES has been reported. */
 MUST_CHECK int client_call(const struct ctl_options *o, const struct client_call *call);
+
+/* A connection for several calls, which share the deadline of its opening. */
+struct client {
+	const struct ctl_options *o;
+	int64_t deadline_ms; /* CLOCK_BOOTTIME */
+	int fd;
+	struct buf in;
+};
+
+/*
+ * Each returns the exit code, having reported anything but CTL_YES. client_close() is needed after
+ * client_open(), whatever that returned. After a failed call only client_close() may follow.
+ */
+MUST_CHECK int client_open(struct client *c, const struct ctl_options *o);
+MUST_CHECK int client_ask(struct client *c, const struct client_call *call);
+void client_close(struct client *c);
 
 /* Reports a reply without the members it must have. */
 int client_bad_reply(const struct ctl_options *o);

@@ -65,6 +65,7 @@ int ctl_fail(enum ctl_exit code, const char *next, const char *fmt, ...) PRINTF(
 void ctl_mute(bool on);
 
 /* The verbs. Each returns the exit code. */
+MUST_CHECK int ctl_env(const struct ctl_options *o);
 MUST_CHECK int ctl_get(const struct ctl_options *o);
 MUST_CHECK int ctl_import(const struct ctl_options *o);
 MUST_CHECK int ctl_list(const struct ctl_options *o);

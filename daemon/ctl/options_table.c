@@ -25,6 +25,24 @@ static const struct cli_option get_options[] = {
 };
 const struct cli_group group_get = { NULL, get_options };
 
+static const struct cli_option environment_options[] = {
+	{ "airflow", OPT_AIRFLOW, 0, NULL, NULL,
+	    "Adds connections and Airflow variables, as AIRFLOW_CONN_KEY and AIRFLOW_VAR_KEY with "
+	    "the key in upper case." },
+	{ "without", OPT_WITHOUT, CLI_REPEATS, "NAME", NULL, "Leaves this variable out." },
+	{ 0 },
+};
+const struct cli_group group_environment = { "Environment variables", environment_options };
+
+static const struct cli_option env_options[] = {
+	{ "format", OPT_FORMAT, 0, "dotenv|shell|json", NULL,
+	    "Prints values: a .env file that python-dotenv and docker compose read alike, export "
+	    "commands for eval, or one JSON object." },
+	{ "reveal", OPT_REVEAL, 0, NULL, NULL, "Lets --format print to a terminal." },
+	{ 0 },
+};
+const struct cli_group group_env = { NULL, env_options };
+
 static const struct cli_option trace_options[] = {
 	{ "follow", OPT_FOLLOW, 0, NULL, NULL,
 	    "Begins with the last ten, and prints further ones as they come, until it is "

@@ -5,6 +5,8 @@
 #include "base/cli/cli.h"
 
 extern const struct cli_group group_socket;
+extern const struct cli_group group_env;
+extern const struct cli_group group_environment;
 extern const struct cli_group group_get;
 extern const struct cli_group group_trace;
 extern const struct cli_group group_wait;

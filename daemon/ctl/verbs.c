@@ -90,6 +90,19 @@
 	}
 
 static const struct cli_verb verbs[] = {
+	{ "env", VERB_ENV, "", "the Deployment's environment variables",
+	    "Shows the Deployment's environment variables as connd serves them, those of its "
+	    "ENVIRONMENT_VARIABLE objects that this user may read: the names, or with --format the "
+	    "values, which go to a terminal with --reveal only.\n\n"
+	    "Variables that decide which code runs, or which files a program uses, are refused, "
+	    "and so are names that the format cannot hold: then nothing is printed. Among them are "
+	    "LD_*, PATH, IFS, ENV, BASH_*, HOME, PYTHON*, PERL*, RUBY*, NODE_*, GIT_* and "
+	    "CONND_*.\n\n"
+	    "A .env file for \"docker run --env-file\" is another format, without quotes: use "
+	    "\"connctl exec\" there.\n\n"
+	    "Exit code: 0 printed, 1 a variable is refused, 2 usage, 3 connd cannot say "
+	    "(unreachable, not ready, expired, withheld, invalid), 4 denied.",
+	    GROUPS(&group_env, &group_environment, &group_socket) },
 	{ "get", VERB_GET, "conn|var KEY", "one connection or variable, its secrets masked",
 	    "Shows one connection (conn) or Airflow variable (var) as connd serves it. Secrets are "
 	    "shown as ***: the password, every value of extra, a variable's value. If the key is "

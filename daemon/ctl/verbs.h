@@ -5,6 +5,7 @@
 #include "base/cli/cli.h"
 
 enum ctl_verb_id {
+	VERB_ENV,
 	VERB_GET,
 	VERB_IMPORT,
 	VERB_LIST,
@@ -50,6 +51,9 @@ enum ctl_option_id {
 	OPT_JSON,
 	OPT_REVEAL,
 	OPT_TEAM,
+	OPT_FORMAT,
+	OPT_AIRFLOW,
+	OPT_WITHOUT,
 	OPT_MANAGER,
 	OPT_ORGANIZATION,
 	OPT_WORKSPACE,

@@ -266,7 +266,7 @@ def test_unreachable_is_3(workdir: Path) -> None:
         assert (missing if args else path) in done.stderr and "connd" in done.stderr
         assert "is no socket" not in done.stderr
     done = run("list", "--socket", str(workdir))
-    assert done.returncode == 3 and f"{workdir}: it is no socket" in done.stderr
+    assert done.returncode == 3 and f"{workdir}: it is not a socket" in done.stderr
 
 
 def test_silent_daemon_is_exit_code_3_in_time(workdir: Path) -> None:

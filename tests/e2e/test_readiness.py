@@ -88,7 +88,7 @@ def test_wait_says_why_it_gave_up(workdir: Path) -> None:
         assert "connect" in done.stderr.lower(), "the reason the sync failed for"
     done = wait(connd, "200ms")
     assert (done.returncode, done.stdout) == (3, "")
-    assert "can not reach connd" in done.stderr
+    assert "cannot reach connd" in done.stderr
 
 
 def test_data_that_is_too_old_is_not_ready(workdir: Path) -> None:

@@ -30,6 +30,7 @@ manager/api            base base/json proto manager/http manager/model manager/s
 manager/program        base base/cli base/json proto manager/http manager/model manager/store manager/api manager/api/input
 ctl                    base base/cli base/json proto
 ctl/admin              base base/cli base/json ctl
+ctl/local              base base/cli base/json proto ctl ctl/admin
 ctl/import             base base/json proto ctl
 '
 # A third-party header (or its folder), and the only places it is included from.
