@@ -124,6 +124,25 @@ def test_filters(manager: Manager) -> None:
     assert keys(listing(manager, deploymentId=prod, workspaceId=manager.workspace)) == ["v"]
 
 
+def test_search_finds_a_part_of_a_key(manager: Manager) -> None:
+    prod = manager.deployment_ids["prod"]
+    for i in range(12):
+        manager.create_variable(f"Batch_{i:02}", "1", autoLinkDeployments=True)
+    manager.create_variable("A", "1", autoLinkDeployments=True)
+    manager.create_connection("batch", prod)
+    first_ten = [f"Batch_{i:02}" for i in range(10)]
+    assert keys(listing(manager, search="BATCH_0", limit=1000)) == first_ten
+    assert listing(manager, search="_")["totalCount"] == 12  # not a wildcard
+    assert listing(manager, search="%25")["totalCount"] == 0
+    assert listing(manager, search="")["totalCount"] == listing(manager)["totalCount"]
+    # Pages of a search follow one another, and do not mix with those of the whole list.
+    view = {"deploymentId": prod, "resolveLinked": True, "limit": 5}
+    assert keys(listing(manager, **view)) == ["A", *first_ten[:4]]
+    found = keys(listing(manager, search="batch", **view))
+    assert found + keys(listing(manager, search="batch", offset=5, **view)) == first_ten
+    assert listing(manager, search="batch", **view)["totalCount"] == 13
+
+
 # --- links --------------------------------------------------------------------------------------
 
 

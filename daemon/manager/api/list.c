@@ -86,6 +86,8 @@ read_filters(struct request *rq, struct list *l, struct fault *f)
 	if (r == 0)
 		r = query_text(&rq->query, "objectKey", &q->key, f);
 	if (r == 0)
+		r = query_text(&rq->query, "search", &q->search, f);
+	if (r == 0)
 		r = query_text(&rq->query, "objectType", &type_name, f);
 	if (r < 0 || !type_name.p)
 		return r;
@@ -419,7 +421,7 @@ list_equal(const struct list *a, const struct list *b)
 		if (x->sorts[i].by != y->sorts[i].by ||
 		    x->sorts[i].descending != y->sorts[i].descending)
 			return false;
-	return !x->key.p || span_equal(x->key, y->key);
+	return span_equal(x->key, y->key) && span_equal(x->search, y->search);
 }
 
 struct http_shared *

@@ -353,6 +353,7 @@ struct store_query {
 	bool whole_workspace; /* with WORKSPACE: the objects of its Deployments as well */
 	unsigned types;       /* mask; STORE_ALL_TYPES for every type */
 	struct span key;      /* absent: all */
+	struct span search;   /* only keys that contain it; ASCII letters of either case match */
 	struct {
 		enum store_sort by;
 		bool descending;

@@ -168,6 +168,9 @@ prepare(struct reader *r, struct buf *sql, const struct store_query *q, const st
 	if (rc == SQLITE_OK && q->key.p)
 		rc =
 		    sqlite3_bind_text64(*out, 3, q->key.p, q->key.n, SQLITE_TRANSIENT, SQLITE_UTF8);
+	if (rc == SQLITE_OK && q->search.n > 0)
+		rc = sqlite3_bind_text64(
+		    *out, 8, q->search.p, q->search.n, SQLITE_TRANSIENT, SQLITE_UTF8);
 	return db_error(rc);
 }
 

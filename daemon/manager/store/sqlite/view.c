@@ -3,7 +3,8 @@
  * Which rows a list has and in what order, as SQL.
  *
  * Parameters, the same in every statement: ?1 the scope's id, ?2 the Workspace it is in, ?3 the
- * key, ?4 limit, ?5 offset, ?6 the Deployment of a project, ?7 the row the list goes on behind.
+ * key, ?4 limit, ?5 offset, ?6 the Deployment of a project, ?7 the row the list goes on behind,
+ * ?8 what keys must contain.
  */
 #include "manager/store/sqlite/sqlite.h"
 
@@ -134,6 +135,8 @@ add_filters(struct buf *sql, const struct store_query *q, const struct reading *
 	}
 	if (q->key.p)
 		buf_adds(sql, " AND o.key = ?3");
+	if (q->search.n > 0)
+		buf_adds(sql, " AND instr(lower(o.key), lower(?8)) > 0");
 	if (reading->some_absent)
 		buf_adds(sql, " AND NOT is_absent(o.id)");
 	if (reading->behind)
