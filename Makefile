@@ -51,7 +51,7 @@ ALL_LDFLAGS   = -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 
 # connd loads libcurl itself: daemon/edge/upstream/libcurl.h.
 LIBS_connd   := -levent_core -levent_extra -lsodium -lz
-LIBS_connctl := -lcurl -lcjson -lsodium -lcrypto
+LIBS_connctl := -lcurl -lcjson -lyaml -lsodium -lcrypto
 LIBS_manager := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -lsodium -lsqlite3
 LIBS_unit    := -lcmocka $(LIBS_connd) $(LIBS_connctl) $(LIBS_manager)
 
@@ -334,7 +334,7 @@ format: ## bring C and Python into the house style
 # Debian packages. CLANG in a name stands for the major version of the clang that is installed.
 APT_BUILD := gcc make pkg-config libc6-dev \
 	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libsqlite3-dev libssl-dev \
-	zlib1g-dev
+	libyaml-dev zlib1g-dev
 APT_TEST := libcmocka-dev clang libclang-rt-CLANG-dev clang-format clang-tidy cppcheck shellcheck \
 	mandoc varlink-go zsh fish \
 	systemd dbus libnss-systemd prometheus procps util-linux strace gdb binutils nginx \

@@ -91,7 +91,7 @@ _connctl()
 		;;
 	("import "*)
 		if [[ $cur == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "--connections --variables --from-airflow= --workspace --deployment --dry-run --update --timeout --manager --organization --token-file --ca-file --insecure-http --json --help" -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W "--connections --variables --format --from-airflow= --workspace --deployment --dry-run --update --timeout --manager --organization --token-file --ca-file --insecure-http --json --help" -- "$cur")
 		fi
 		;;
 	("list "*)

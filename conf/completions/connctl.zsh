@@ -86,7 +86,7 @@ _connctl()
 		;;
 	("import "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --connections --variables --from-airflow= --workspace --deployment --dry-run --update --timeout --manager --organization --token-file --ca-file --insecure-http --json --help
+			compadd -- --connections --variables --format --from-airflow= --workspace --deployment --dry-run --update --timeout --manager --organization --token-file --ca-file --insecure-http --json --help
 		fi
 		;;
 	("list "*)

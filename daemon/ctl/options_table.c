@@ -61,9 +61,13 @@ const struct cli_group group_wait = { NULL, wait_options };
 
 static const struct cli_option import_options[] = {
 	{ "connections", OPT_CONNECTIONS, 0, "FILE", NULL,
-	    "What \"airflow connections export FILE.json\" wrote." },
+	    "A file that \"airflow connections import\" takes: JSON, YAML or NAME=VALUE lines." },
 	{ "variables", OPT_VARIABLES, 0, "FILE", NULL,
-	    "What \"airflow variables export FILE.json\" wrote." },
+	    "A file that \"airflow variables import\" takes." },
+	{ "format", OPT_FORMAT, 0, "json|yaml|env", NULL,
+	    "The format of both files. Without it the end of each name tells: .json, .yaml, .yml "
+	    "or "
+	    ".env; any other is JSON." },
 	{ "from-airflow", OPT_FROM_AIRFLOW, CLI_OPTIONAL, "COMMAND", "airflow",
 	    "Runs both exports now, without a shell, into a directory that nobody else may enter "
 	    "and "

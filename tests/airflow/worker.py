@@ -155,6 +155,33 @@ def looked_up(conn_id):
     return whole(Connection.get_connection_from_secrets(conn_id))
 
 
+def from_uri(uri):
+    from airflow.models import Connection
+
+    return whole(Connection(conn_id="x", uri=uri))
+
+
+def loaded_connections(path):
+    """What Airflow's own import reads from a file."""
+    from airflow.secrets.local_filesystem import load_connections_dict
+
+    return {key: whole(conn) for key, conn in load_connections_dict(path).items()}
+
+
+def loaded_variables(path):
+    """The text and description of each variable that Airflow's own import reads from a file."""
+    from airflow.secrets.local_filesystem import load_variables
+
+    found = {}
+    for key, value in load_variables(path).items():
+        description = None
+        if isinstance(value, dict) and "value" in value:
+            value, description = value["value"], value.get("description")
+        text = value if isinstance(value, str) else json.dumps(value)
+        found[key] = [text, description]
+    return found
+
+
 def in_child(work):
     """What `work` returns in a forked child, by way of JSON."""
     read, write = os.pipe()
@@ -258,6 +285,9 @@ DO = {
     "fill": fill,
     "clear": clear,
     "stored": stored,
+    "from_uri": from_uri,
+    "loaded_connections": loaded_connections,
+    "loaded_variables": loaded_variables,
     "whole": looked_up,
     "core": core,
     "sdk": sdk,

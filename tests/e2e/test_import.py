@@ -505,16 +505,64 @@ def test_a_wrong_token_is_4(importer: Importer) -> None:
     assert (done.returncode, done.stdout) == (2, "") and "--token-file" in done.stderr
 
 
-def test_files_that_are_not_exports_are_exit_code_2(importer: Importer) -> None:
-    for text, hint in (
-        ('{"a": "postgres://h"}', "connections export --file-format json FILE.json"), ("{", "no JSON"),
-        ("a:\n  conn_type: x\n", "airflow connections export --file-format json FILE.json"),
-        ("a=postgres://h\n", "airflow connections export --file-format json FILE.json"), ("[]", "no JSON object"),
-    ):  # fmt: skip
-        done = importer.run("--connections", importer.file("c.json", text))
-        assert (done.returncode, done.stdout) == (2, "") and hint in done.stderr
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("c.json", '{"a": {},\n', 2), ("c.json", "[]", 1), ("c.txt", "a=http://h\n", 1),
+        ("c.yaml", "a: http://h\nb: *x\n", 2), ("c.yml", f"a:\n  b: '{SECRET}\n", 3),
+        ("c.env", f"a=http://h\n\n{SECRET}\n", 3),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read_is_exit_code_2_with_its_line(
+    importer: Importer, name: str, text: str, line: int
+) -> None:
+    path = importer.file(name, text)
+    done = importer.run("--connections", path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{path}:{line}: " in done.stderr and "--format" in done.stderr
+
+
+def test_a_file_that_is_not_there_is_exit_code_2(importer: Importer) -> None:
     done = importer.run("--variables", str(importer.directory / "absent"))
     assert done.returncode == 2 and "absent" in done.stderr
+
+
+# The same connections in each form; an environment file has no upper and lower case.
+FORMS = {
+    "c.json": json.dumps({"db": f"postgres://etl:{SECRET}@db.example.com:5432/dwh?a=b"}),
+    "c.yaml": f"""\
+db:
+  conn_type: postgres
+  host: db.example.com
+  login: etl
+  password: {SECRET}
+  schema: dwh
+  port: 5432
+  extra: {{a: b}}
+""",
+    "c.env": f"db=postgres://etl:{SECRET}@db.example.com:5432/dwh?a=b\n",
+    ".env": f"""\
+PATH=/bin
+export AIRFLOW_CONN_DB='postgres://etl:{SECRET}@db.example.com:5432/dwh?a=b'
+AIRFLOW_VAR_REGION=eu
+""",
+}
+
+
+def test_each_format_gives_the_same_connection(importer: Importer) -> None:
+    for i, (name, text) in enumerate(FORMS.items()):
+        done = importer.run("--json", "--connections", importer.file(name, text))
+        [one] = json.loads(done.stdout)["objects"]
+        assert (one["key"], one["action"]) == ("db", "unchanged" if i else "created"), name
+    # --format decides, whatever the name; one file may hold both kinds.
+    path = importer.file("values.json", FORMS[".env"])
+    done = importer.run("--json", "--format=env", "--connections", path, "--variables", path)
+    assert done.returncode == 0, done
+    got = {one["key"]: one["action"] for one in json.loads(done.stdout)["objects"]}
+    assert got == {"db": "unchanged", "region": "created"}
+    assert importer.object("region")["airflowVariable"]["value"] == "eu"
+    done = importer.run("--format=toml", "--connections", path)
+    assert (done.returncode, done.stdout) == (2, "") and "json|yaml|env" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as an export file of Airflow. The result is a list of entries, each a complete object
- * or refused with a reason; or a sentence why the file is not an export. The first byte is the
- * kind.
+ * Any bytes as a file to import. The result is a list of entries, each a complete object or refused
+ * with a reason; or a sentence why the file is not such a file. The first byte is the kind and the
+ * format.
  */
 #include <errno.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "ctl/import/body.h"
 #include "ctl/import/file.h"
+#include "ctl/json.h"
 #include "tests/fuzz/fuzz.h"
 
 static void
@@ -37,7 +38,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct import_list list = { 0 };
-	char why[IMPORT_WHY_SIZE] = "";
+	struct import_fault fault = { 0 };
+	enum import_format format;
 	enum import_kind kind;
 	char *text;
 	int r;
@@ -46,10 +48,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (n < 1)
 		return 0;
 	kind = *data & 1 ? IMPORT_VARIABLE : IMPORT_CONNECTION;
+	format = (enum import_format)(*data / 2 % 3);
 	text = mem_strndup((const char *)data + 1, n - 1);
 	must(text);
-	r = import_read(&list, kind, (struct span){ text, n - 1 }, why);
-	must(r == 0 || (r == -EBADMSG && *why));
+	r = import_read(&list, kind, format, (struct span){ text, n - 1 }, &fault);
+	must(r == 0 || (r == -EBADMSG && *fault.why));
 	for (size_t i = 0; r == 0 && i < list.n; i++) {
 		check_entry(&list.entry[i], kind);
 		must(i == 0 || strcmp(list.entry[i - 1].key, list.entry[i].key) <= 0);

@@ -55,6 +55,17 @@ EXPORTS = [
 "port":5432,"schema":"s","extra":"{\\"a\\": 9223372036854775807}"},"u":"postgres://l:p@h:1/s?a=b",
 "n":{"conn_type":null}}""",
     b"""\1{"v":"text","n":1,"o":{"value":{"a":[1,2]},"description":"d"},"t":true,"z":null}""",
+    b"""\2a: &x {conn_type: !!str http, host: 'h', port: 80, extra: {n: 0x1F, y: yes, t: 1:30.5}}
+b: "http://https://u%40:p@H%2F:1/s?__extra__={%22a%22%3A1}"
+c: [d://h?x=1&y=+z#f]
+? e
+: |
+  f
+""",
+    b"\3a: 1_0\nb: .5\nc: ~\nd: [2026-01-01, 017, -.inf]\ne: {value: x, description: y}\n",
+    b'\4# c\nu=http://u:p@[::1]:1/s?a=%5B1%5D\nj={"conn_type":"x"}\n',
+    b'\4export AIRFLOW_CONN_A=\'a://h\'\r\nAIRFLOW_CONN_B="b://h\\""\nAIRFLOW_VAR_C=\nX=y\n',
+    b'\5AIRFLOW_VAR_A="$x\\$"\n',
 ]
 # whole texts, and edits of the issued token: operation, position, byte
 TOKENS = [

@@ -31,7 +31,7 @@ manager/program        base base/cli base/json proto manager/http manager/model 
 ctl                    base base/cli base/json proto
 ctl/admin              base base/cli base/json ctl
 ctl/local              base base/cli base/json proto ctl ctl/admin
-ctl/import             base base/json proto ctl
+ctl/import             base base/cli base/json proto ctl
 '
 # A third-party header (or its folder), and the only places it is included from.
 homes='
@@ -41,6 +41,7 @@ event2/    daemon/edge/ daemon/connd/ daemon/manager/
 openssl/   daemon/edge/upstream/libcurl.c daemon/ctl/http.c daemon/manager/
 sodium.h   daemon/base/ daemon/manager/api/token_internal.h
 sqlite3.h  daemon/manager/store/sqlite/
+yaml.h     daemon/ctl/import/yaml.c
 zlib.h     daemon/edge/upstream/payload.c
 '
 

@@ -135,6 +135,11 @@ EXPORTS = {
     "connections": {"orders": {"conn_type": "mysql", "host": "orders.example.com", "port": 3306}},
     "variables": {"region": "eu"},
 }
+ENVIRONMENT = """\
+AIRFLOW__CORE__EXECUTOR=LocalExecutor
+AIRFLOW_CONN_LAKE=aws://AKIA:secret%2Fkey@/?region_name=eu-central-1
+AIRFLOW_VAR_SEASON="autumn"
+"""
 
 
 def with_exports(box: Box) -> None:
@@ -142,6 +147,7 @@ def with_exports(box: Box) -> None:
     after_the_readme(box)
     for name, content in EXPORTS.items():
         box.write(f"/root/{name}.json", json.dumps(content), 0o600)
+    box.write("/root/airflow.env", ENVIRONMENT, 0o600)
 
 
 README = Page(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ctl/import/file: reading Airflow's export files. */
+/* ctl/import/file: reading the files that Airflow's export writes. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,14 +15,14 @@
 #include "ctl/json.h"
 
 static struct import_list list;
-static char why[IMPORT_WHY_SIZE];
+static struct import_fault fault;
 
 static int
 read_text(enum import_kind kind, const char *text)
 {
 	import_list_fini(&list);
-	why[0] = 0;
-	return import_read(&list, kind, span_of(text), why);
+	fault = (struct import_fault){ 0 };
+	return import_read(&list, kind, IMPORT_JSON, span_of(text), &fault);
 }
 
 static int
@@ -49,7 +49,13 @@ connections_become_the_words_of_the_api(void **state)
 		{ "{'conn_type':'p','port':'5432'}", "{'type':'p','port':5432}" },
 		{ "{'conn_type':'p','port':0}", "{'type':'p'}" },
 		{ "{'conn_type':'p','port':''}", "{'type':'p'}" },
-		{ "{'conn_type':'p','unknown':[1]}", "{'type':'p'}" },
+		{ "{'conn_type':'p','conn_id':'a','team_name':null,'uri':''}", "{'type':'p'}" },
+		{ "{'conn_type':'p','extra_dejson':{'a':1}}", "{'type':'p','extra':{'a':1}}" },
+		{ "[{'conn_type':'p'}]", "{'type':'p'}" },
+		{ "' {\\\"conn_type\\\":\\\"p\\\"}'", "{'type':'p'}" },
+		{ "'a-b://h'", "{'type':'a_b','host':'h','schema':''}" },
+		{ "{'uri':'p://h/s','port':null,'extra':''}",
+		    "{'type':'p','host':'h','schema':'s'}" },
 		{ "{'conn_type':'p','extra':{'n':-9223372036854775808}}",
 		    "{'type':'p','extra':{'n':-9223372036854775808}}" },
 		{ "{'conn_type':'p','extra':'{\\\"n\\\": 9223372036854775807, \\\"f\\\": 1.50}'}",
@@ -154,7 +160,16 @@ one_that_is_bad_is_refused_alone(void **state)
 		{ IMPORT_CONNECTION, "", "{\"conn_type\":\"x\"}", "1 to 250" },
 		{ IMPORT_CONNECTION, "\\ud800", "{\"conn_type\":\"x\"}", "surrogate" },
 		{ IMPORT_CONNECTION, "a", "{}", "conn_type" },
-		{ IMPORT_CONNECTION, "a", "[]", "object" },
+		{ IMPORT_CONNECTION, "a", "[]", "expected one" },
+		{ IMPORT_CONNECTION, "a", "[\"a://h\",\"b://h\"]", "expected one" },
+		{ IMPORT_CONNECTION, "a", "5", "neither" },
+		{ IMPORT_CONNECTION, "a", "\"text\"", "TYPE://" },
+		{ IMPORT_CONNECTION, "a", "\"{text\"", "NaN" },
+		{ IMPORT_CONNECTION, "a", "{\"conn_type\":\"x\",\"pasword\":\"\"}", "other than" },
+		{ IMPORT_CONNECTION, "a", "{\"conn_type\":\"x\",\"conn_id\":\"b\"}", "conn_id" },
+		{ IMPORT_CONNECTION, "a", "{\"conn_type\":\"x\",\"uri\":\"x://h\"}", "both" },
+		{ IMPORT_CONNECTION, "a", "{\"conn_type\":\"x\",\"team_name\":\"t\"}", "team" },
+		{ IMPORT_CONNECTION, "a", "{\"extra\":{},\"extra_dejson\":{}}", "both" },
 		{ IMPORT_CONNECTION, "a", "{\"conn_type\":5}", "strings" },
 		{ IMPORT_CONNECTION, "a", "{\"conn_type\":\"x\",\"description\":5}", "strings" },
 		{ IMPORT_CONNECTION, "a", "{\"conn_type\":\"x\",\"port\":65536}", "port" },
@@ -205,20 +220,21 @@ what_is_no_export_is_refused_whole(void **state)
 {
 	static const struct {
 		const char *text, *reason;
+		size_t line;
 	} rows[] = {
-		{ "", "no JSON" },
-		{ "a: b", "airflow connections export --file-format json FILE.json" },
-		{ "a=postgres://h", "airflow connections export --file-format json FILE.json" },
-		{ "{\"a\":NaN}", "no JSON" },
-		{ "{\"a\":1,}", "no JSON" },
-		{ "[{}]", "no JSON object" },
-		{ "{\"a\":\"postgres://h\"}", "--file-format json" },
+		{ "", "is not JSON", 1 },
+		{ "a: b", "is not JSON", 1 },
+		{ "{\"a\":\nNaN}", "is not JSON", 2 },
+		{ "{\"a\":1,\n\n}", "is not JSON", 3 },
+		{ "[{}]", "is not an object", 1 },
+		{ "{\"a\":\n[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "32 deep", 2 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
 		assert_int_equal(read_text(IMPORT_CONNECTION, rows[i].text), -EBADMSG);
-		assert_non_null(strstr(why, rows[i].reason));
+		assert_non_null(strstr(fault.why, rows[i].reason));
+		assert_int_equal(fault.line, rows[i].line);
 	}
 	assert_int_equal(read_text(IMPORT_CONNECTION, "{}"), 0);
 	assert_int_equal(list.n, 0);
@@ -228,7 +244,8 @@ static void
 memory_may_fail_anywhere(void **state)
 {
 	static const char text[] = "{\"a\":{\"conn_type\":\"x\",\"extra\":\"{\\\"k\\\":[1]}\"},"
-				   "\"b\":{\"conn_type\":\"x\",\"description\":\"d\"}}";
+				   "\"b\":{\"conn_type\":\"x\",\"description\":\"d\"},"
+				   "\"c\":\"x://l:p@H:1/s?a=b&c=1\"}";
 	int64_t n = 0;
 	int r = -ENOMEM;
 
@@ -238,7 +255,7 @@ memory_may_fail_anywhere(void **state)
 		int64_t before = mem_live();
 
 		mem_fail_after(n++);
-		r = import_read(&list, IMPORT_CONNECTION, span_of(text), why);
+		r = import_read(&list, IMPORT_CONNECTION, IMPORT_JSON, span_of(text), &fault);
 		mem_fail_after(-1);
 		if (r < 0) {
 			import_list_fini(&list);
@@ -247,9 +264,9 @@ memory_may_fail_anywhere(void **state)
 	}
 	assert_int_equal(r, 0);
 	assert_true(n > 10);
-	assert_int_equal(list.n, 2);
-	assert_null(list.entry[0].refused);
-	assert_null(list.entry[1].refused);
+	assert_int_equal(list.n, 3);
+	for (size_t i = 0; i < list.n; i++)
+		assert_null(list.entry[i].refused);
 }
 
 int

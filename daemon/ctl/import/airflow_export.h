@@ -9,7 +9,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/file.h"
-#include "ctl/import/file.h"
+#include "ctl/import/entry.h"
 
 /*
  * Appends what "COMMAND connections export FILE" (or variables) writes to out, whose max is the

@@ -92,7 +92,7 @@ note(char *why, const char *name)
 {
 	size_t n = strlen(why);
 
-	(void)snprintf(why + n, IMPORT_WHY_SIZE - n, "%s%s", n ? ", " : "differs in ", name);
+	(void)snprintf(why + n, BODY_WHY_SIZE - n, "%s%s", n ? ", " : "differs in ", name);
 }
 
 /*
@@ -194,7 +194,7 @@ is_blocked(const struct json *want, const struct json *have, const struct json *
 	for (j = set ? json_first(set) : NULL; j; j = json_next(j)) {
 		if (!json_string(j) || !is_stuck(want, have, json_string(j)))
 			continue;
-		(void)snprintf(why, IMPORT_WHY_SIZE,
+		(void)snprintf(why, BODY_WHY_SIZE,
 		    "an update can not take away what only the manager has: %s", json_string(j));
 		return true;
 	}
@@ -202,7 +202,7 @@ is_blocked(const struct json *want, const struct json *have, const struct json *
 		if (!find_place(json_get(row, "excludeLinks"), o->deployment[i]))
 			continue;
 		(void)snprintf(
-		    why, IMPORT_WHY_SIZE, "is excluded from Deployment %s there", o->deployment[i]);
+		    why, BODY_WHY_SIZE, "is excluded from Deployment %s there", o->deployment[i]);
 		return true;
 	}
 	return false;
@@ -211,7 +211,7 @@ is_blocked(const struct json *want, const struct json *have, const struct json *
 int
 import_compare(const struct import_entry *e, const struct json *row,
     const struct ctl_import_options *o, bool hidden, enum import_relation *relation,
-    char why[static IMPORT_WHY_SIZE])
+    char why[static BODY_WHY_SIZE])
 {
 	const struct json *have = json_get(row, import_member(e->kind));
 	struct json *want = NULL;

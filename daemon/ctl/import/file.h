@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What "airflow connections export" and "airflow variables export" write -> entries in the words of
- * the manager's API. Pure: text in, entries out. An entry that can not become an object stays in
- * the list with the reason, so that the others go on without it; it holds no reason that quotes a
- * value.
+ * Reads what "airflow connections import" and "airflow variables import" read: JSON, YAML and files
+ * of NAME=VALUE lines. Pure: text in, entries out.
  */
 #pragma once
 
@@ -11,31 +9,27 @@
 
 #include "base/attr.h"
 #include "base/span.h"
+#include "ctl/import/entry.h"
+
+enum import_format { IMPORT_JSON, IMPORT_YAML, IMPORT_DOTENV };
+
+/* 0 with *format, or -EINVAL for a name that is none of json, yaml, yml and env. */
+MUST_CHECK int import_format_named(const char *name, enum import_format *format);
+/* The format of a file by the end of its name, upper or lower case; JSON for any other. */
+enum import_format import_format_of(const char *path);
 
 #define IMPORT_WHY_SIZE 256
 
-enum import_kind { IMPORT_CONNECTION, IMPORT_VARIABLE };
-
-struct import_entry {
-	enum import_kind kind;
-	char *key;
-	char *typed; /* JSON: the object's `connection` or `airflowVariable`; NULL when refused */
-	char *description;   /* "" for none */
-	const char *refused; /* a static sentence; NULL: it can be imported */
-	const char *note;    /* a static sentence: what to look at when it is; NULL */
-};
-
-/* Zeroed: empty. Sorted by kind and key. */
-struct import_list {
-	struct import_entry *entry;
-	size_t n, room;
+/* What is wrong with a file as a whole. */
+struct import_fault {
+	size_t line; /* 0: no line in particular */
+	char why[IMPORT_WHY_SIZE];
 };
 
 /*
- * Appends the entries of one export file, a text that ends with a NUL. 0; -EBADMSG with a sentence
- * in why when the text is no such export as a whole; -ENOMEM. The list stays fit for
- * import_list_fini() whatever happens.
+ * Appends the entries of one file, a text that ends with a NUL. 0; -EBADMSG with the fault when the
+ * text as a whole is not such a file; -ENOMEM. The list may be given to import_list_fini() in any
+ * case.
  */
-MUST_CHECK int import_read(struct import_list *list, enum import_kind kind, struct span text,
-    char why[static IMPORT_WHY_SIZE]);
-void import_list_fini(struct import_list *list);
+MUST_CHECK int import_read(struct import_list *list, enum import_kind kind,
+    enum import_format format, struct span text, struct import_fault *fault);

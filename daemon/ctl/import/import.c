@@ -24,6 +24,7 @@
 #include "ctl/json.h"
 #include "ctl/output.h"
 #include "ctl/token.h"
+#include "ctl/verbs.h"
 
 #define MAX_REPORT ((size_t)LIMIT_OBJECTS * 1024)
 #define MAX_PATH   1024
@@ -46,7 +47,7 @@ struct step {
 	const struct import_entry *entry;
 	const struct json *row; /* what the manager has; NULL: nothing */
 	enum act act;
-	char why[IMPORT_WHY_SIZE];
+	char why[BODY_WHY_SIZE];
 };
 
 /* The manager's objects of the target; rows point into pages. */
@@ -60,6 +61,7 @@ struct known {
 
 struct import {
 	const struct ctl_import_options *o;
+	const char *format; /* of the files; NULL: by their names */
 	bool json;
 	struct http *http;
 	struct import_list list;
@@ -71,25 +73,50 @@ struct import {
 static int
 no_memory(void)
 {
-	return ctl_fail(CTL_UNAVAILABLE, NULL, "memory is out");
+	return ctl_fail(CTL_UNAVAILABLE, NULL, "out of memory");
 }
 
 /* --- what comes in --------------------------------------------------------------------- */
+
+/* What --format says, or the end of the file's name. Airflow is asked for JSON (path NULL). */
+static enum import_format
+format_of(const struct import *im, const char *path)
+{
+	enum import_format format = path ? import_format_of(path) : IMPORT_JSON;
+
+	if (path && im->format && import_format_named(im->format, &format) < 0)
+		return IMPORT_JSON; /* the command line takes the names that there are */
+	return format;
+}
+
+static int
+bad_file(const char *path, const struct import_fault *fault)
+{
+	char line[32] = "";
+
+	if (fault->line)
+		(void)snprintf(line, sizeof line, ":%zu", fault->line);
+	return ctl_fail(CTL_USAGE,
+	    "The end of a file's name tells its format: .json, .yaml, .yml or .env; --format "
+	    "names another.",
+	    "%s%s: %s", path ? path : "Airflow's export", line, fault->why);
+}
 
 /* One export, from a file or from Airflow itself. */
 static int
 read_export(struct import *im, enum import_kind kind, const char *path)
 {
 	CLEANUP(buf_fini) struct buf text = BUF_INIT(LIMIT_SYNC_BYTES);
+	struct import_fault fault = { 0 };
 	char why[FILE_WHY_SIZE];
 	int r;
 
 	r = path ? file_read(path, &text, why) : export_run(im->o->from_airflow, kind, &text, why);
 	if (r < 0)
 		return ctl_fail(path ? CTL_USAGE : CTL_UNAVAILABLE, NULL, "%s", why);
-	r = import_read(&im->list, kind, (struct span){ buf_str(&text), text.len }, why);
+	r = import_read(&im->list, kind, format_of(im, path), span_of_buf(&text), &fault);
 	if (r == -EBADMSG)
-		return ctl_fail(CTL_USAGE, NULL, "%s %s", path ? path : "Airflow's export", why);
+		return bad_file(path, &fault);
 	if (r == 0 && im->list.n > LIMIT_OBJECTS)
 		return ctl_fail(CTL_USAGE, NULL, "more than %d keys", LIMIT_OBJECTS);
 	return r < 0 ? no_memory() : CTL_YES;
@@ -112,7 +139,7 @@ read_exports(struct import *im)
 
 /* The `message` of an error's body, or a word for the status. */
 static void
-read_message(struct import *im, int status, char why[static IMPORT_WHY_SIZE])
+read_message(struct import *im, int status, char why[static BODY_WHY_SIZE])
 {
 	struct json *j = NULL;
 	const char *message = NULL;
@@ -120,9 +147,9 @@ read_message(struct import *im, int status, char why[static IMPORT_WHY_SIZE])
 	if (json_parse(&j, (struct span){ buf_str(&im->answer), im->answer.len }, NULL) == 0)
 		message = json_string(json_get(j, "message"));
 	if (message)
-		(void)snprintf(why, IMPORT_WHY_SIZE, "%s", message);
+		(void)snprintf(why, BODY_WHY_SIZE, "%s", message);
 	else
-		(void)snprintf(why, IMPORT_WHY_SIZE, "HTTP status %d", status);
+		(void)snprintf(why, BODY_WHY_SIZE, "HTTP status %d", status);
 	json_free(j);
 }
 
@@ -130,7 +157,7 @@ read_message(struct import *im, int status, char why[static IMPORT_WHY_SIZE])
 static int
 fail_status(struct import *im, int status)
 {
-	char why[IMPORT_WHY_SIZE];
+	char why[BODY_WHY_SIZE];
 
 	read_message(im, status, why);
 	if (status == 401 || status == 403)
@@ -551,7 +578,10 @@ int
 ctl_import(const struct ctl_options *o)
 {
 	struct import im = {
-		.o = &o->import, .json = o->json, .answer = BUF_INIT(LIMIT_PAGE_BYTES)
+		.o = &o->import,
+		.format = cli_value(o->line, OPT_FORMAT),
+		.json = o->json,
+		.answer = BUF_INIT(LIMIT_PAGE_BYTES),
 	};
 	int code;
 

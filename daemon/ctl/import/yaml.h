@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads one YAML document with libyaml and writes it as JSON text, so that it goes on like a JSON
+ * file. Plain scalars mean what they mean to Airflow (yaml_scalar.h). Anchors without a use are
+ * ignored; aliases, merge keys (<<) and tags other than the plain ones are refused, so the JSON is
+ * never much larger than the file. Nests LIMIT_JSON_DEPTH deep at most.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/span.h"
+
+/*
+ * Appends the JSON to out. 0; -EBADMSG with the *line and a static sentence in *why; or out's
+ * error.
+ */
+MUST_CHECK int yaml_to_json(struct span text, struct buf *out, size_t *line, const char **why);
