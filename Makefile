@@ -80,7 +80,9 @@ UNIT     := $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
 # A file named here is there at compile time as "gen/<file name>.h", which defines
 # static const char embed_<file name, other characters as _>[], NUL-terminated.
 EMBED := $(wildcard proto/*.varlink proto/*.yaml daemon/manager/store/*/*.sql)
-GEN   := $(patsubst %,$B/gen/%.h,$(notdir $(EMBED)))
+# What daemon/manager/ui/README.md says of the page: in gen/page_files.h.
+PAGE  := $(sort $(foreach type,css html js svg,$(wildcard daemon/manager/ui/*.$(type))))
+GEN   := $(patsubst %,$B/gen/%.h,$(notdir $(EMBED))) $B/gen/page_files.h
 
 obj      = $(patsubst %.c,$B/%.o,$(1))
 archives = $(patsubst %,$B/lib%.a,$(1))
@@ -137,6 +139,15 @@ $B/gen/$(notdir $(1)).h: $(1)
 	   od -An -v -td1 '$$<' | sed -E 's/-?[0-9]+/&,/g'; echo '0 };'; } >$$@
 endef
 $(foreach f,$(EMBED),$(eval $(call embed_rule,$f)))
+
+# The list is in a file of its own, so that a page file that is removed is noticed too.
+$B/gen/page_files.list: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' $(PAGE) >$@.$$$$; \
+	if cmp -s $@.$$$$ $@; then rm $@.$$$$; else mv $@.$$$$ $@; fi
+
+$B/gen/page_files.h: daemon/manager/ui/embed.sh $B/gen/page_files.list $(PAGE)
+	@daemon/manager/ui/embed.sh $@ $(PAGE)
 
 -include $(shell find $B -type f -name '*.d' 2>/dev/null)
 

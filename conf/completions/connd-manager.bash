@@ -12,7 +12,7 @@ _connd_manager()
 	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--listen | --metrics | --tls-cert | --tls-key | --rate-get | --rate-post | --audit-days | --max-lifetime | --fault | --data | --key-file | --organization | --workspace | --deployment | --token-out | --workspace-id | --name | --scope | --scope-id | --role | --expires-in | --id | --secrets-fetching | --new-key-file | --host)
+		--listen | --metrics | --tls-cert | --tls-key | --rate-get | --rate-post | --audit-days | --max-lifetime | --fault | --data | --key-file | --organization | --workspace | --deployment | --token-out | --workspace-id | --name | --scope | --scope-id | --role | --expires-in | --id | --url | --secrets-fetching | --new-key-file | --host)
 			[[ ${COMP_WORDS[i + 1]-} != = ]] || ((i++))
 			((i++))
 			;;
@@ -43,12 +43,13 @@ _connd_manager()
 	(--role) mapfile -t COMPREPLY < <(compgen -W "OWNER OPERATOR AUTHOR MEMBER" -- "$cur"); return ;;
 	(--expires-in) :; return ;;
 	(--id) :; return ;;
+	(--url) :; return ;;
 	(--secrets-fetching) mapfile -t COMPREPLY < <(compgen -W "on off" -- "$cur"); return ;;
 	(--new-key-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--host) :; return ;;
 	esac
 	case "${given[0]-} ${given[1]-} " in
-	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version --listen --metrics --log-requests --tls-cert --tls-key --rate-get --rate-post --audit-days --max-lifetime --fault --data --key-file" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " init deployment token organization rotate-key backup restore tls" -- "$cur"); fi ;;
+	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version --listen --metrics --log-requests --tls-cert --tls-key --rate-get --rate-post --audit-days --max-lifetime --fault --data --key-file" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " init deployment token login-link organization rotate-key backup restore tls" -- "$cur"); fi ;;
 	("deployment  ") mapfile -t COMPREPLY < <(compgen -W " create list" -- "$cur") ;;
 	("token  ") mapfile -t COMPREPLY < <(compgen -W " create list revoke" -- "$cur") ;;
 	("organization  ") mapfile -t COMPREPLY < <(compgen -W " show set" -- "$cur") ;;
@@ -81,6 +82,11 @@ _connd_manager()
 	("token revoke "*)
 		if [[ $cur == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "--id --data --key-file --help" -- "$cur")
+		fi
+		;;
+	("login-link "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--id --url --data --key-file --help" -- "$cur")
 		fi
 		;;
 	("organization show "*)

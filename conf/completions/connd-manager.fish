@@ -7,7 +7,7 @@ function __connd_manager_words
 			continue
 		end
 		switch $word
-			case -- --listen --metrics --tls-cert --tls-key --rate-get --rate-post --audit-days --max-lifetime --fault --data --key-file --organization --workspace --deployment --token-out --workspace-id --name --scope --scope-id --role --expires-in --id --secrets-fetching --new-key-file --host
+			case -- --listen --metrics --tls-cert --tls-key --rate-get --rate-post --audit-days --max-lifetime --fault --data --key-file --organization --workspace --deployment --token-out --workspace-id --name --scope --scope-id --role --expires-in --id --url --secrets-fetching --new-key-file --host
 				set skip 1
 			case '-*'
 			case '*'
@@ -74,6 +74,11 @@ complete -c connd-manager -n '__connd_manager_at "token" 0' -a revoke -d 'revoke
 complete -c connd-manager -n '__connd_manager_at "token revoke"' -l id -x -d 'The token; "token list" shows ids'
 complete -c connd-manager -n '__connd_manager_at "token revoke"' -l data -x -a '(__fish_complete_directories)' -d 'The data directory'
 complete -c connd-manager -n '__connd_manager_at "token revoke"' -l key-file -r -F -d 'The key that seals the stored values: 32 bytes, raw or as 64 hex digits'
+complete -c connd-manager -n '__connd_manager_at "" 0' -a login-link -d 'make a link that signs in to the page'
+complete -c connd-manager -n '__connd_manager_at "login-link"' -l id -x -d 'The token to sign in as; "token list" shows ids'
+complete -c connd-manager -n '__connd_manager_at "login-link"' -l url -x -d 'The manager as the browser reaches it, as https://manager.example:8443'
+complete -c connd-manager -n '__connd_manager_at "login-link"' -l data -x -a '(__fish_complete_directories)' -d 'The data directory'
+complete -c connd-manager -n '__connd_manager_at "login-link"' -l key-file -r -F -d 'The key that seals the stored values: 32 bytes, raw or as 64 hex digits'
 complete -c connd-manager -n '__connd_manager_at "" 0' -a organization -d 'More verbs'
 complete -c connd-manager -n '__connd_manager_at "organization" 0' -a show -d 'show the organization'
 complete -c connd-manager -n '__connd_manager_at "organization show"' -l data -x -a '(__fish_complete_directories)' -d 'The data directory'

@@ -10,7 +10,7 @@ _connd_manager()
 	fi
 	for ((i = 2; i < CURRENT; i++)); do
 		case ${words[i]} in
-		(--listen | --metrics | --tls-cert | --tls-key | --rate-get | --rate-post | --audit-days | --max-lifetime | --fault | --data | --key-file | --organization | --workspace | --deployment | --token-out | --workspace-id | --name | --scope | --scope-id | --role | --expires-in | --id | --secrets-fetching | --new-key-file | --host) ((i++)) ;;
+		(--listen | --metrics | --tls-cert | --tls-key | --rate-get | --rate-post | --audit-days | --max-lifetime | --fault | --data | --key-file | --organization | --workspace | --deployment | --token-out | --workspace-id | --name | --scope | --scope-id | --role | --expires-in | --id | --url | --secrets-fetching | --new-key-file | --host) ((i++)) ;;
 		(-*) ;;
 		(*) given+=(${words[i]}) ;;
 		esac
@@ -38,12 +38,13 @@ _connd_manager()
 	(--role) compadd -- OWNER OPERATOR AUTHOR MEMBER; return ;;
 	(--expires-in) _message value; return ;;
 	(--id) _message value; return ;;
+	(--url) _message value; return ;;
 	(--secrets-fetching) compadd -- on off; return ;;
 	(--new-key-file) _files; return ;;
 	(--host) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version --listen --metrics --log-requests --tls-cert --tls-key --rate-get --rate-post --audit-days --max-lifetime --fault --data --key-file; else compadd --  init deployment token organization rotate-key backup restore tls; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version --listen --metrics --log-requests --tls-cert --tls-key --rate-get --rate-post --audit-days --max-lifetime --fault --data --key-file; else compadd --  init deployment token login-link organization rotate-key backup restore tls; fi ;;
 	("deployment  ") compadd --  create list ;;
 	("token  ") compadd --  create list revoke ;;
 	("organization  ") compadd --  show set ;;
@@ -76,6 +77,11 @@ _connd_manager()
 	("token revoke "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --id --data --key-file --help
+		fi
+		;;
+	("login-link "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --id --url --data --key-file --help
 		fi
 		;;
 	("organization show "*)

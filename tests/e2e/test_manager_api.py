@@ -21,7 +21,6 @@ def test_authentication_comes_before_routing(manager: Manager, authorization: st
     headers = {} if authorization is None else {"Authorization": authorization}
     for path in (
         objects(manager),
-        "/",
         "/nowhere",
         "/v1/organizations//environment-objects",
         "/v1//",
@@ -50,7 +49,6 @@ def test_a_forged_or_cut_token_is_refused(manager: Manager) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/v1",
         "/v1/",
         "/v1/organizations/",

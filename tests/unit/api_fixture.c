@@ -149,9 +149,12 @@ write_request(
 	n = write_text(f, 0, method);
 	n = write_text(f, n, " ");
 	n = write_text(f, n, path);
-	n = write_text(f, n, " HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: Bearer ");
-	n = write_text(f, n, ask->token ? ask->token : buf_str(&f->owner));
-	n = write_text(f, n, "\r\n");
+	n = write_text(f, n, " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n");
+	if (!ask->token || *ask->token) {
+		n = write_text(f, n, "Authorization: Bearer ");
+		n = write_text(f, n, ask->token ? ask->token : buf_str(&f->owner));
+		n = write_text(f, n, "\r\n");
+	}
 	n = write_text(f, n, ask->fields ? ask->fields : "");
 	n = write_text(f, n, ask->body ? length : "");
 	n = write_text(f, n, "\r\n");
@@ -301,7 +304,7 @@ api_without_memory(struct api_fixture *f, const struct api_row *row, size_t n_ro
 			assert_true(n < 5000);
 			mem_fail_after(n);
 			(void)api_call(f, row[i].method, row[i].path,
-			    &(struct api_ask){ .body = row[i].body });
+			    &(struct api_ask){ .fields = row[i].fields, .body = row[i].body });
 			mem_fail_after(-1);
 			served = f->status == 200 ? served + 1 : 0;
 			if (f->status && f->status != 200 && f->status < 500)

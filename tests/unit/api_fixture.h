@@ -40,7 +40,7 @@ void api_token(
 
 /* The differences from a request of the OWNER without a body. */
 struct api_ask {
-	const char *token;  /* NULL: the owner's */
+	const char *token;  /* NULL: the owner's; "": none is sent */
 	const char *fields; /* more header fields, each ending with CRLF; NULL: none */
 	const char *body;   /* NULL: none */
 };
@@ -70,6 +70,7 @@ const char *api_field(struct api_fixture *f, const char *name);
 
 struct api_row {
 	const char *method, *path, *body; /* body: NULL for none */
+	const char *fields;               /* as in struct api_ask */
 };
 /*
  * Makes each request with its 1st, 2nd, ... allocation failing until it succeeds: until then it

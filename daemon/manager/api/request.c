@@ -146,6 +146,9 @@ request_identify(struct request *rq)
 
 	memcpy(http_conn_label(rq->conn)->who, rq->who.id.s, sizeof rq->who.id.s);
 	http_conn_identify(rq->conn, owner ? SHARE_OWNER : SHARE_FAMILY, request_family(rq));
+	rq->actor.token = rq->who.id;
+	rq->actor.family = rq->who.family;
+	rq->actor.name = span_of(rq->who.name);
 }
 
 void

@@ -82,7 +82,7 @@ struct request *request_unref(struct request *rq); /* returns NULL */
 
 /* Whose rate and whose share of the room this is: a token and all that were renewed from it. */
 const char *request_family(const struct request *rq);
-/* The token is good: the connection's use counts as its family's. */
+/* rq->who is good: it acts, and the connection's use counts as its family's. */
 void request_identify(struct request *rq);
 
 /* Each responds. */

@@ -8,9 +8,11 @@
 #include "base/clock.h"
 #include "manager/api/durable.h"
 #include "manager/api/fault_injection.h"
+#include "manager/api/page.h"
 #include "manager/api/public.h"
 #include "manager/api/rate.h"
 #include "manager/api/request.h"
+#include "manager/api/sign_in.h"
 #include "manager/api/throttle.h"
 #include "manager/api/unserved.h"
 
@@ -95,6 +97,8 @@ authenticate(struct request *rq)
 	struct span text = http_request_field(rq->http, "authorization", &again);
 	int r;
 
+	if (!text.p && sign_in_has_cookie(rq))
+		return sign_in_authenticate(rq);
 	if (!text.p || again || text.n < 8 || strncasecmp(text.p, "Bearer ", 7) != 0) {
 		request_unauthorized(rq->conn, "Authorization with one bearer token is required");
 		return false;
@@ -112,9 +116,6 @@ authenticate(struct request *rq)
 		return false;
 	}
 	request_identify(rq);
-	rq->actor.token = rq->who.id;
-	rq->actor.family = rq->who.family;
-	rq->actor.name = span_of(rq->who.name);
 	return true;
 }
 
@@ -321,8 +322,10 @@ routes_admit(struct api *api, struct http_conn *conn)
 	struct request *rq;
 	bool admitted;
 
-	if (public_respond(conn))
+	if (public_respond(conn) || page_respond(conn))
 		return false;
+	if (sign_in_is_for(conn))
+		return sign_in_admit(conn);
 	rq = request_new(api, conn);
 	admitted = rq && admit(rq);
 	if (rq)
@@ -335,12 +338,14 @@ routes_serve(struct api *api, struct http_conn *conn)
 {
 	struct request *rq;
 
-	if (public_respond(conn))
+	if (public_respond(conn) || page_respond(conn))
 		return;
 	rq = request_new(api, conn);
 	if (!rq)
 		return;
-	if (admit(rq))
+	if (sign_in_is_for(conn))
+		sign_in_serve(rq);
+	else if (admit(rq))
 		serve_in_turn(rq);
 	request_unref(rq);
 }

@@ -50,9 +50,8 @@ token_encode(struct buf *out, const void *p, size_t n)
 	buf_grown(out, room - 1); /* it counts a NUL */
 }
 
-/* Appends what text encodes. -EINVAL unless encoding it again gives the same text; -ENOMEM. */
-static int
-decode(struct span text, struct buf *out)
+int
+token_decode(struct span text, struct buf *out)
 {
 	struct buf again = BUF_INIT(text.n + 8);
 	size_t n = 0, before = out->len;
@@ -103,6 +102,7 @@ set_keys(struct token_authority *a, const struct buf *secret)
 	    a->verify_key, a->keys->sign, (const uint8_t *)secret->data); /* cannot fail */
 	memcpy(a->keys->jti, secret->data + SEED_SIZE, JTI_KEY_SIZE);
 	rnd_bytes(a->keys->text, sizeof a->keys->text);
+	seal_derive(a->keys->session, a->keys->jti, "sessions", 0);
 	hash_long(digest, NULL, 0, a->verify_key, sizeof a->verify_key);
 	hex_encode(kid, digest, KID_SIZE);
 	snprintf(text, sizeof text, "{\"alg\":\"EdDSA\",\"typ\":\"JWT\",\"kid\":\"%s\"}", kid);
@@ -207,9 +207,9 @@ find_known(struct token_authority *a, const uint8_t hash[static HASH_SIZE])
 	return NULL;
 }
 
+/* An empty place for what has this hash. */
 static struct known *
-remember(struct token_authority *a, const uint8_t hash[static HASH_SIZE],
-    const struct token_identity *identity)
+make_known(struct token_authority *a, const uint8_t hash[static HASH_SIZE])
 {
 	struct known *set = set_of(a, hash), *k = &set[0];
 
@@ -219,7 +219,7 @@ remember(struct token_authority *a, const uint8_t hash[static HASH_SIZE],
 	}
 	if (k->unsaved)
 		token_flush(a);
-	*k = (struct known){ .identity = *identity };
+	*k = (struct known){ 0 };
 	memcpy(k->text_hash, hash, HASH_SIZE);
 	return k;
 }
@@ -252,11 +252,11 @@ verify(const struct token_authority *a, struct span text, struct buf *claims)
 
 	if (!split(a, text, &payload, &sig))
 		return TOKEN_MALFORMED;
-	r = decode(sig, &signature);
+	r = token_decode(sig, &signature);
 	if (r == 0 && signature.len != crypto_sign_BYTES)
 		r = -EINVAL;
 	if (r == 0)
-		r = decode(payload, claims);
+		r = token_decode(payload, claims);
 	if (r == 0) {
 		signed_text = (struct span){ text.p, (size_t)(payload.p + payload.n - text.p) };
 		r = crypto_sign_verify_detached((const uint8_t *)signature.data,
@@ -318,31 +318,66 @@ out:
 	return r;
 }
 
-int
-token_check(struct token_authority *a, struct span text, int64_t now_ms, struct token_identity *out)
+/* Whether what has this hash is known to be good now. */
+static bool
+recall(struct token_authority *a, const uint8_t hash[static HASH_SIZE], int64_t now_ms,
+    struct token_identity *out)
 {
-	uint8_t hash[HASH_SIZE];
-	struct known *k;
-	int r;
+	struct known *k = find_known(a, hash);
 
-	hash_long(hash, a->keys->text, sizeof a->keys->text, text.p, text.n);
-	k = find_known(a, hash);
-	if (k && k->identity.expires_ms && k->identity.expires_ms <= now_ms) {
+	if (!k)
+		return false;
+	if (k->identity.expires_ms && k->identity.expires_ms <= now_ms) {
 		mem_wipe(k, sizeof *k);
-		return TOKEN_EXPIRED;
-	}
-	if (!k) {
-		struct token_identity identity;
-
-		r = check_text(a, text, now_ms, &identity);
-		if (r != TOKEN_GOOD)
-			return r;
-		k = remember(a, hash, &identity);
+		return false;
 	}
 	k->used_ms = now_ms;
 	k->unsaved = true;
 	*out = k->identity;
-	return TOKEN_GOOD;
+	return true;
+}
+
+static void
+remember(struct token_authority *a, const uint8_t hash[static HASH_SIZE], int64_t now_ms,
+    const struct token_identity *identity)
+{
+	struct known *k = make_known(a, hash);
+
+	k->identity = *identity;
+	k->used_ms = now_ms;
+	k->unsaved = true;
+}
+
+int
+token_check(struct token_authority *a, struct span text, int64_t now_ms, struct token_identity *out)
+{
+	uint8_t hash[HASH_SIZE];
+	int r;
+
+	hash_long(hash, a->keys->text, sizeof a->keys->text, text.p, text.n);
+	if (recall(a, hash, now_ms, out))
+		return TOKEN_GOOD;
+	r = check_text(a, text, now_ms, out);
+	if (r == TOKEN_GOOD)
+		remember(a, hash, now_ms, out);
+	return r;
+}
+
+int
+token_check_id(
+    struct token_authority *a, const struct id *id, int64_t now_ms, struct token_identity *out)
+{
+	/* The NUL of the id keeps it apart from every text: a header field has none. */
+	uint8_t hash[HASH_SIZE];
+	int r;
+
+	hash_long(hash, a->keys->text, sizeof a->keys->text, id->s, sizeof id->s);
+	if (recall(a, hash, now_ms, out))
+		return TOKEN_GOOD;
+	r = token_recheck(a, id, now_ms, out);
+	if (r == TOKEN_GOOD)
+		remember(a, hash, now_ms, out);
+	return r;
 }
 
 int

@@ -48,6 +48,9 @@ const char *token_verdict_text(enum token_verdict v); /* a sentence for an error
  */
 MUST_CHECK int token_check(
     struct token_authority *a, struct span text, int64_t now_ms, struct token_identity *out);
+/* The same for a token that is known by its id: for sessions of the page. */
+MUST_CHECK int token_check_id(
+    struct token_authority *a, const struct id *id, int64_t now_ms, struct token_identity *out);
 /* Whether a token that was good before still is: for requests that were held. */
 MUST_CHECK int token_recheck(
     struct token_authority *a, const struct id *id, int64_t now_ms, struct token_identity *out);

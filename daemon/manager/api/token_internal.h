@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What token.c (checking) and token_issue.c (issuing, families) share. */
+/*
+ * What token.c (checking), token_issue.c (issuing, families) and session.c (sessions of the page)
+ * share.
+ */
 #pragma once
 
 #include <sodium.h>
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/seal.h"
 #include "manager/api/token.h"
 
 #define JTI_SIZE     16
@@ -24,8 +28,9 @@ struct known {
 /* In locked memory, outside core dumps. */
 struct token_keys {
 	uint8_t sign[crypto_sign_SECRETKEYBYTES];
-	uint8_t jti[JTI_KEY_SIZE];  /* in the store: the same in every run */
-	uint8_t text[JTI_KEY_SIZE]; /* this process's alone */
+	uint8_t jti[JTI_KEY_SIZE];      /* in the store: the same in every run */
+	uint8_t text[JTI_KEY_SIZE];     /* this process's alone */
+	uint8_t session[SEAL_KEY_SIZE]; /* derived from jti: the same in every manager of a store */
 };
 
 struct token_authority {
@@ -41,3 +46,7 @@ struct token_authority {
 
 /* Appends base64url without padding. */
 void token_encode(struct buf *out, const void *p, size_t n);
+/*
+ * Appends what text encodes. 0; -EINVAL: it is not base64url in its one spelling; -ENOMEM.
+ */
+MUST_CHECK int token_decode(struct span text, struct buf *out);

@@ -124,6 +124,7 @@ void
 conn_free(struct http_conn *c)
 {
 	http_parser_fini(&c->parser);
+	response_forget_field(c);
 	mem_free(c);
 }
 
@@ -282,6 +283,7 @@ step_responded(struct http_conn *c)
 		http_parser_reset(&c->parser);
 		c->begun = false;
 		c->label = (struct http_label){ 0 };
+		response_forget_field(c);
 		conn_become(c, CONN_IDLE);
 	} else {
 		conn_become(c, CONN_FLUSHING);
@@ -542,6 +544,7 @@ conn_new(struct http_server *s, int fd, struct share *address, bool tls)
 	c->address = address;
 	c->share = share_ref(address);
 	c->state = CONN_RECEIVING;
+	c->tls = tls;
 	c->direct = !tls;
 	c->send = response_send;
 	http_parser_init(&c->parser);

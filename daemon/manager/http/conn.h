@@ -28,6 +28,8 @@ struct http_conn;
 const struct http_request *http_conn_request(const struct http_conn *conn);
 /* Random; also sent as X-Request-Id. */
 const char *http_conn_request_id(const struct http_conn *conn);
+/* Whether it speaks TLS. */
+bool http_conn_is_secure(const struct http_conn *conn);
 
 /* --- who it is ------------------------------------------------------------------------ */
 
@@ -64,6 +66,12 @@ struct http_header {
  */
 void http_respond(struct http_conn *conn, int status, const struct http_header *headers,
     const char *content_type, struct span body);
+
+/*
+ * Adds a header field to the response to this request, whichever it will be; one a request. Borrows
+ * name, copies value. 0 or -ENOMEM.
+ */
+MUST_CHECK int http_conn_add_field(struct http_conn *conn, const char *name, const char *value);
 
 /* One response for many requests: there is one copy, however many slow clients read it. */
 struct http_shared;

@@ -24,6 +24,7 @@ reason_of(int status)
 		{ 200, "OK" },
 		{ 201, "Created" },
 		{ 204, "No Content" },
+		{ 302, "Found" },
 		{ 304, "Not Modified" },
 		{ 400, "Bad Request" },
 		{ 401, "Unauthorized" },
@@ -32,6 +33,7 @@ reason_of(int status)
 		{ 405, "Method Not Allowed" },
 		{ 408, "Request Timeout" },
 		{ 409, "Conflict" },
+		{ 411, "Length Required" },
 		{ 413, "Content Too Large" },
 		{ 414, "URI Too Long" },
 		{ 415, "Unsupported Media Type" },
@@ -128,6 +130,8 @@ http_head_end(struct http_head *h, struct http_conn *c)
 {
 	http_head_field(h, "Date", date_now(c->server));
 	http_head_field(h, "X-Request-Id", c->id);
+	if (c->field_name)
+		http_head_field(h, c->field_name, c->field_value);
 	if (!c->keep_alive || c->server->stopping)
 		http_head_field(h, "Connection", "close");
 	else if (c->parser.request.http10)
@@ -196,14 +200,13 @@ http_head_write(struct http_conn *c, const struct whole *w)
 	struct evbuffer *out = bufferevent_get_output(c->bev);
 	struct http_head h;
 	struct span head, body = w->body;
-	size_t sent, n_head;
+	size_t sent;
 	int r = 0;
 
 	http_head_copy(&h, w->head);
 	http_head_end(&h, c);
 	if (h.n > sizeof h.text)
 		return -ENOBUFS;
-	n_head = h.n;
 	/* One piece is cheaper than two: a small body is copied behind its head. */
 	if (body.n && body.n <= sizeof h.text - h.n) {
 		add(&h, body.p, body.n);
@@ -218,7 +221,7 @@ http_head_write(struct http_conn *c, const struct whole *w)
 	} else if (body.n) {
 		skip(&body, sent - head.n);
 	}
-	/* A head lives on the stack: the body behind it must not stay there. */
-	mem_wipe(h.text + n_head, h.n - n_head);
+	/* The head lives on the stack: a cookie, or the body behind it, must not stay there. */
+	mem_wipe(h.text, h.n);
 	return r < 0 ? r : write_body(c, body, w->shared);
 }

@@ -17,6 +17,12 @@ http_conn_request_id(const struct http_conn *c)
 	return c->id;
 }
 
+bool
+http_conn_is_secure(const struct http_conn *c)
+{
+	return c->tls;
+}
+
 struct http_label *
 http_conn_label(struct http_conn *c)
 {

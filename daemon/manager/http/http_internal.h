@@ -67,6 +67,7 @@ struct http_conn {
 	int64_t begun_ms; /* when the request's head was complete */
 	bool moved;       /* deadline and place in the list are to be renewed */
 	bool running;     /* in conn_run(), which settles */
+	bool tls;
 	bool eof, hung_up;
 	bool begun;      /* the request has its id */
 	bool direct;     /* its socket may be written to past libevent: no TLS, not slowed down */
@@ -83,6 +84,8 @@ struct http_conn {
 	bool held_long;
 	char id[HTTP_REQUEST_ID_SIZE];
 	struct http_label label;
+	const char *field_name; /* of http_conn_add_field(); NULL: none */
+	char *field_value;
 	struct http_source source;
 	void (*gone)(void *arg);
 	void *gone_arg;
@@ -210,6 +213,7 @@ MUST_CHECK int http_head_write(struct http_conn *c, const struct whole *w);
 /* --- response.c, stream.c ------------------------------------------------------------- */
 
 response_sender response_send;                             /* unspoiled */
+void response_forget_field(struct http_conn *c);           /* of http_conn_add_field() */
 void response_begin(struct http_conn *c);                  /* checks that one is due */
 void response_end(struct http_conn *c, int status, int r); /* r < 0: closes the connection */
 MUST_CHECK int http_shared_append(struct http_shared *s, struct evbuffer *out, struct span part);

@@ -46,6 +46,27 @@ response_send(struct http_conn *c, struct whole *w)
 	response_end(c, w->status, http_head_write(c, w));
 }
 
+int
+http_conn_add_field(struct http_conn *c, const char *name, const char *value)
+{
+	char *copy = mem_strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	response_forget_field(c);
+	c->field_name = name;
+	c->field_value = copy;
+	return 0;
+}
+
+void
+response_forget_field(struct http_conn *c)
+{
+	mem_free(c->field_value);
+	c->field_value = NULL;
+	c->field_name = NULL;
+}
+
 /* --- of one request ------------------------------------------------------------------- */
 
 static void

@@ -112,6 +112,24 @@ set_host(const char **out, const char *text, const char *option, char *why)
 	return refuse(why, "%s takes a DNS name or an address, not %.60s", option, text);
 }
 
+/* What a browser takes as the address of a server, without a path behind it. */
+static bool
+set_url(const char **out, const char *text, const char *option, char *why)
+{
+	size_t scheme = strncmp(text, "https://", 8) == 0  ? 8
+			: strncmp(text, "http://", 7) == 0 ? 7
+							   : 0;
+	size_t n = strlen(text), host = strcspn(text + scheme, "/");
+
+	*out = text;
+	while (n > scheme && text[n - 1] == '/')
+		n--;
+	if (scheme && host && n == scheme + host && n <= 300 && utf8_is_printable(span_of(text)) &&
+	    !strpbrk(text, "\"<>#?@\\ "))
+		return true;
+	return refuse(why, "%s takes http://HOST:PORT or https://HOST, not %.60s", option, text);
+}
+
 static bool
 set_rate(unsigned *out, const char *text, const char *option, char *why)
 {
@@ -221,6 +239,8 @@ set_option(struct options *o, enum option_id id, const char *name, const char *v
 		return add_host(o, v, name, why);
 	case OPT_TOKEN_OUT:
 		return set_text(&o->token_out, v, "a file", name, why);
+	case OPT_URL:
+		return set_url(&o->url, v, name, why);
 	case OPT_MAX_LIFETIME:
 		return set_duration(&o->max_lifetime_s, v, name, why);
 	}

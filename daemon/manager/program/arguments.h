@@ -26,6 +26,7 @@ struct options {
 	const char *data, *key_file, *new_key_file;
 	const char *file; /* the backup; "-": stdout */
 	const char *token_out;
+	const char *url; /* of the manager, as a browser reaches it */
 	int64_t audit_days;
 	const char *listen[ARGUMENTS_MAX_LISTENS];
 	size_t n_listens;    /* 0: the default */

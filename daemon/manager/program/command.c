@@ -139,6 +139,21 @@ show(const struct command_env *env, const struct options *o, struct buf *out, ch
 }
 
 static int
+login_link(const struct command_env *env, const struct options *o, struct buf *out, char *why)
+{
+	struct id id;
+	int r = find_organization(env, &id);
+
+	if (r == 0)
+		r = command_login_link(env, o, &id, out);
+	return explain(r,
+	    id_is_none(&o->id)
+		? "there is no OWNER of the organization left: give another token's --id"
+		: "there is no token with this --id, or it was revoked or has expired",
+	    "", why);
+}
+
+static int
 rotate_key(const struct command_env *env, const struct options *o, struct buf *out, char *why)
 {
 	char name[2 * KEYS_ID_SIZE + 1];
@@ -263,6 +278,8 @@ command_run(const struct command_env *env, const struct options *o, struct buf *
 		return organization_set(env, o, out, durable, why);
 	case VERB_ROTATE_KEY:
 		return rotate_key(env, o, out, why);
+	case VERB_LOGIN_LINK:
+		return login_link(env, o, out, why);
 	case VERB_DEPLOYMENT_LIST:
 	case VERB_TOKEN_LIST:
 	case VERB_ORGANIZATION_SHOW:

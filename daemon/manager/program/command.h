@@ -25,6 +25,7 @@ struct command_env {
 	struct store *store;
 	struct token_authority *tokens;
 	struct keys *keys; /* the store's */
+	char url[300];     /* of the running server, without a closing slash; "": there is none */
 };
 /*
  * -EPERM with `why`: we are root, and the directory is another user's, whose service could not use
@@ -58,6 +59,12 @@ MUST_CHECK int command_deployment_list(
     const struct command_env *env, const struct id *organization, struct buf *out);
 MUST_CHECK int command_organization_show(
     const struct command_env *env, const struct id *organization, struct buf *out);
+
+/*
+ * Appends a link that signs in, once. STORE_NOT_FOUND: there is no such token that is good.
+ */
+MUST_CHECK int command_login_link(const struct command_env *env, const struct options *o,
+    const struct id *organization, struct buf *out);
 
 /*
  * Asks the server if there is one (-ECONNREFUSED, -ENOENT: there is none), else does it here

@@ -95,6 +95,34 @@ listen_on_all(struct serving *v, const struct options *o, char *why)
 	return 0;
 }
 
+/* Whether an address stands for all of a machine's; then its port follows. */
+static const char *
+port_of_any(const char *where)
+{
+	static const char *const any[] = { "0.0.0.0:", "[::]:" };
+
+	for (size_t i = 0; i < N_ELEMENTS(any); i++)
+		if (strncmp(where, any[i], strlen(any[i])) == 0)
+			return where + strlen(any[i]);
+	return NULL;
+}
+
+/* Where a browser on this machine finds the page: at the first TCP address. */
+static void
+find_url(struct serving *v)
+{
+	const char *where, *port;
+
+	for (size_t i = 0; (where = http_server_address(v->http, i)); i++) {
+		if (strncmp(where, "unix:", 5) == 0)
+			continue;
+		port = port_of_any(where);
+		(void)snprintf(v->env.url, sizeof v->env.url, "%s://%s%s",
+		    v->tls ? "https" : "http", port ? "localhost:" : "", port ? port : where);
+		return;
+	}
+}
+
 static int
 start_http(struct serving *v, const struct options *o, char *why)
 {
@@ -117,6 +145,7 @@ start_http(struct serving *v, const struct options *o, char *why)
 	http_server_use_tls(v->http, v->tls);
 	if (listen_on_all(v, o, why) < 0)
 		return -1;
+	find_url(v);
 	if (!o->metrics)
 		return 0;
 	return metrics_new(&v->metrics, v->base, o->metrics, v->api, v->http, v->env.store, why);

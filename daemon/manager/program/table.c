@@ -136,6 +136,18 @@ static const struct cli_option tls_options[] = {
 };
 static const struct cli_group tls = { NULL, tls_options };
 
+static const struct cli_option login_options[] = {
+	{ "id", OPT_ID, 0, "ID", NULL,
+	    "The token to sign in as; \"token list\" shows ids. Without it: the organization's "
+	    "oldest "
+	    "OWNER, which is the one that init made." },
+	{ "url", OPT_URL, 0, "URL", NULL,
+	    "The manager as the browser reaches it, as https://manager.example:8443. Without "
+	    "it: the first TCP address that the running server serves." },
+	{ 0 },
+};
+static const struct cli_group login = { NULL, login_options };
+
 /* ---- verbs ---- */
 
 #define GROUPS(...)                                                                                \
@@ -170,6 +182,11 @@ static const struct cli_verb verbs[] = {
 	    "Ends the token and all of its family: the token it was renewed from, and all "
 	    "renewals." NOT_DURABLE,
 	    GROUPS(&revoke, &data) },
+	{ "login-link", VERB_LOGIN_LINK, "", "make a link that signs in to the page",
+	    "Prints a URL that signs in to the Environment page as a token, without its text. The "
+	    "code in it is good for a minute, once; it is behind a #, which browsers send to "
+	    "nobody.",
+	    GROUPS(&login, &data) },
 	{ "organization show", VERB_ORGANIZATION_SHOW, "", "show the organization",
 	    "Shows the organization's id, its switch, its Workspaces and its Deployments.",
 	    GROUPS(&data) },

@@ -16,6 +16,7 @@ enum verb {
 	VERB_BACKUP,
 	VERB_RESTORE,
 	VERB_TLS_INIT,
+	VERB_LOGIN_LINK,
 };
 
 enum option_id {
@@ -45,4 +46,5 @@ enum option_id {
 	OPT_HOST,
 	OPT_TOKEN_OUT,
 	OPT_MAX_LIFETIME,
+	OPT_URL,
 };

@@ -526,6 +526,13 @@ struct store_token_use {
 	int64_t at_ms;
 };
 MUST_CHECK int store_token_used(struct store *s, const struct store_token_use *uses, size_t n);
+#define STORE_CODE_HASH_SIZE 32
+/*
+ * Notes that a sign-in code was used; the note is kept until the code has expired. STORE_CONFLICT:
+ * it was used before.
+ */
+MUST_CHECK int store_code_use(struct store *s, const uint8_t hash[static STORE_CODE_HASH_SIZE],
+    int64_t expires_ms, int64_t now_ms);
 /* The manager's own secrets (signing seed), sealed like any value. STORE_NOT_FOUND. */
 MUST_CHECK int store_secret_get(struct store *s, const char *name, struct buf *out);
 /* STORE_CONFLICT: there is one of that name. */

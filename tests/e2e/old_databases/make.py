@@ -10,6 +10,7 @@ for each version of the schema, with the last program that wrote it.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tarfile
@@ -45,8 +46,9 @@ class Old:
         )  # fmt: skip
         assert self.server.stderr
         for line in self.server.stderr:
-            if " port=" in line:
-                port = line.split(" port=")[1].split()[0]
+            found = re.search(r" (?:port=|listen=127\.0\.0\.1:)(\d+)", line)
+            if found:
+                port = found[1]
                 break
         self.url = f"http://127.0.0.1:{port}/v1/organizations/{self.organization}"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows of tokens. */
+/* Rows of tokens, and sign-in codes that were used. */
 #include "manager/store/sqlite/sqlite.h"
 
 #include <errno.h>
@@ -326,5 +326,25 @@ store_token_used(struct store *s, const struct store_token_use *uses, size_t n)
 		r = db_run(db_query(&s->db,
 		    "UPDATE token SET last_used_ms = ?2 WHERE id = ?1 AND last_used_ms < ?2", "ti",
 		    uses[i].id.s, uses[i].at_ms));
+	return tx_end(s, r);
+}
+
+/* A day more than it takes: a clock that is set back a little must not make a code good again. */
+#define KEEP_CODES_MS (INT64_C(86400) * 1000)
+
+int
+store_code_use(struct store *s, const uint8_t hash[static STORE_CODE_HASH_SIZE], int64_t expires_ms,
+    int64_t now_ms)
+{
+	int r = tx_begin(s);
+
+	if (r < 0)
+		return r;
+	r = db_run(db_query(
+	    &s->db, "DELETE FROM used_code WHERE expires_ms < ?", "i", now_ms - KEEP_CODES_MS));
+	if (r == 0)
+		r = db_run(
+		    db_query(&s->db, "INSERT INTO used_code (hash, expires_ms) VALUES (?, ?)", "bi",
+			(struct span){ (const char *)hash, STORE_CODE_HASH_SIZE }, expires_ms));
 	return tx_end(s, r);
 }
