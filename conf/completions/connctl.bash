@@ -12,7 +12,7 @@ _connctl()
 	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--format | --without | --socket | --timeout | --team | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit)
+		--format | --without | --socket | --timeout | --on-change | --team | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit)
 			[[ ${COMP_WORDS[i + 1]-} != = ]] || ((i++))
 			((i++))
 			;;
@@ -25,6 +25,7 @@ _connctl()
 	(--without) :; return ;;
 	(--socket) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--timeout) :; return ;;
+	(--on-change) mapfile -t COMPREPLY < <(compgen -W "ignore restart signal" -- "$cur"); return ;;
 	(--team) :; return ;;
 	(--connections) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--variables) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
@@ -64,7 +65,7 @@ _connctl()
 	(--limit) :; return ;;
 	esac
 	case "${given[0]-} ${given[1]-} " in
-	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " env get import list refresh status token top trace wait watch login context workspace deployment project connection variable env-var metrics-export organization audit" -- "$cur"); fi ;;
+	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " env exec get import list refresh status token top trace wait watch login context workspace deployment project connection variable env-var metrics-export organization audit" -- "$cur"); fi ;;
 	("token  ") mapfile -t COMPREPLY < <(compgen -W " list create revoke renew" -- "$cur") ;;
 	("context  ") mapfile -t COMPREPLY < <(compgen -W " list use delete" -- "$cur") ;;
 	("workspace  ") mapfile -t COMPREPLY < <(compgen -W " list create rename delete" -- "$cur") ;;
@@ -78,6 +79,17 @@ _connctl()
 	("env "*)
 		if [[ $cur == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "--format --reveal --airflow --without --socket --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("exec "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--on-change --socket --timeout --airflow --without --help" -- "$cur")
+		elif ((${#given[@]} == 1)); then
+			:
+		elif ((${#given[@]} == 2)); then
+			compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		elif ((${#given[@]} >= 3)); then
+			:
 		fi
 		;;
 	("get "*)

@@ -7,7 +7,7 @@ function __connctl_words
 			continue
 		end
 		switch $word
-			case -- --format --without --socket --timeout --team --connections --variables --workspace --deployment --manager --organization --token-file --ca-file --context --role --expires-in --token-out --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --name --secrets-fetching --limit
+			case -- --format --without --socket --timeout --on-change --team --connections --variables --workspace --deployment --manager --organization --token-file --ca-file --context --role --expires-in --token-out --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --name --secrets-fetching --limit
 				set skip 1
 			case '-*'
 			case '*'
@@ -36,6 +36,13 @@ complete -c connctl -n '__connctl_at "env"' -l without -x -d 'Leaves this variab
 complete -c connctl -n '__connctl_at "env"' -l socket -r -F -d 'Where connd listens'
 complete -c connctl -n '__connctl_at "env"' -l timeout -x -d 'How long to wait for the whole response: 500ms, 3s, 2m'
 complete -c connctl -n '__connctl_at "env"' -l json -d 'Prints JSON'
+complete -c connctl -n '__connctl_at "" 0' -a exec -d 'run a command with the Deployment'\''s environment variables'
+complete -c connctl -n '__connctl_at "exec" 1'  -r -F
+complete -c connctl -n '__connctl_at "exec"' -l on-change -x -a 'ignore restart signal' -d 'What happens when the variables have changed in connd, which is looked at every 1 to 2 s'
+complete -c connctl -n '__connctl_at "exec"' -l socket -r -F -d 'Where connd listens'
+complete -c connctl -n '__connctl_at "exec"' -l timeout -x -d 'How long to wait for a connd that has no data yet, or does not run yet'
+complete -c connctl -n '__connctl_at "exec"' -l airflow -d 'Adds connections and Airflow variables, as AIRFLOW_CONN_KEY and AIRFLOW_VAR_KEY with the key in upper case'
+complete -c connctl -n '__connctl_at "exec"' -l without -x -d 'Leaves this variable out'
 complete -c connctl -n '__connctl_at "" 0' -a get -d 'one connection or variable, its secrets masked'
 complete -c connctl -n '__connctl_at "get" 0'  -x -a 'conn var'
 complete -c connctl -n '__connctl_at "get"' -l reveal -d 'Prints exactly the text that Airflow receives, secrets included, and one newline'

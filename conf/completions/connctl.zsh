@@ -10,7 +10,7 @@ _connctl()
 	fi
 	for ((i = 2; i < CURRENT; i++)); do
 		case ${words[i]} in
-		(--format | --without | --socket | --timeout | --team | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit) ((i++)) ;;
+		(--format | --without | --socket | --timeout | --on-change | --team | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit) ((i++)) ;;
 		(-*) ;;
 		(*) given+=(${words[i]}) ;;
 		esac
@@ -20,6 +20,7 @@ _connctl()
 	(--without) _message value; return ;;
 	(--socket) _files; return ;;
 	(--timeout) _message value; return ;;
+	(--on-change) compadd -- ignore restart signal; return ;;
 	(--team) _message value; return ;;
 	(--connections) _files; return ;;
 	(--variables) _files; return ;;
@@ -59,7 +60,7 @@ _connctl()
 	(--limit) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env get import list refresh status token top trace wait watch login context workspace deployment project connection variable env-var metrics-export organization audit; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec get import list refresh status token top trace wait watch login context workspace deployment project connection variable env-var metrics-export organization audit; fi ;;
 	("token  ") compadd --  list create revoke renew ;;
 	("context  ") compadd --  list use delete ;;
 	("workspace  ") compadd --  list create rename delete ;;
@@ -73,6 +74,17 @@ _connctl()
 	("env "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --format --reveal --airflow --without --socket --timeout --json --help
+		fi
+		;;
+	("exec "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --on-change --socket --timeout --airflow --without --help
+		elif ((${#given[@]} == 1)); then
+			_message value
+		elif ((${#given[@]} == 2)); then
+			_files
+		elif ((${#given[@]} >= 3)); then
+			_message value
 		fi
 		;;
 	("get "*)

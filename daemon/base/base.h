@@ -10,5 +10,11 @@
  */
 void base_protect(void);
 
+/*
+ * Before another program is executed in this process: umask, SIGPIPE and $SSLKEYLOGFILE as they
+ * were before base_protect() and base_init(). Core dumps stay off.
+ */
+void base_unprotect(void);
+
 /* Ignores SIGPIPE and initializes libsodium. 0 or -errno. */
 MUST_CHECK int base_init(void);

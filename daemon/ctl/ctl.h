@@ -19,13 +19,16 @@ enum ctl_exit {
 	CTL_USAGE = 2,       /* the command line makes no sense */
 	CTL_UNAVAILABLE = 3, /* unreachable, not ready, expired, withheld, invalid */
 	CTL_DENIED = 4,
+	/* of connctl exec, as of env(1): the command cannot be run, or is not there */
+	CTL_CANNOT_RUN = 126,
+	CTL_NO_COMMAND = 127,
 };
 
 #define CTL_MAX_WORDS      4
 #define CTL_DEFAULT_SOCKET "/run/connd/connd.sock"
 /* Above the daemon's cold_wait, which is how long a question may rightly take. */
 #define CTL_DEFAULT_TIMEOUT_MS 10000
-/* of connctl wait: a start, a login, a first list */
+/* of connctl wait and exec: a start, a login, a first list */
 #define CTL_WAIT_TIMEOUT_MS 60000
 
 #define CTL_MAX_DEPLOYMENTS 32
@@ -66,6 +69,7 @@ void ctl_mute(bool on);
 
 /* The verbs. Each returns the exit code. */
 MUST_CHECK int ctl_env(const struct ctl_options *o);
+MUST_CHECK int ctl_exec(const struct ctl_options *o);
 MUST_CHECK int ctl_get(const struct ctl_options *o);
 MUST_CHECK int ctl_import(const struct ctl_options *o);
 MUST_CHECK int ctl_list(const struct ctl_options *o);

@@ -13,6 +13,7 @@
 
 static int (*const verb_run[N_VERBS])(const struct ctl_options *o) = {
 	[VERB_ENV] = ctl_env,
+	[VERB_EXEC] = ctl_exec,
 	[VERB_GET] = ctl_get,
 	[VERB_IMPORT] = ctl_import,
 	[VERB_LIST] = ctl_list,

@@ -156,7 +156,7 @@ static int
 defaults_apply(int verb, const char *getenv_socket, struct ctl_options *out, char *why)
 {
 	*out = (struct ctl_options){ .socket = CTL_DEFAULT_SOCKET,
-		.timeout_ms = verb == VERB_WAIT ? CTL_WAIT_TIMEOUT_MS
+		.timeout_ms = verb == VERB_WAIT || verb == VERB_EXEC ? CTL_WAIT_TIMEOUT_MS
 			      : verb == VERB_IMPORT || verb >= VERB_LOGIN
 				  ? CTL_IMPORT_TIMEOUT_MS
 				  : CTL_DEFAULT_TIMEOUT_MS };

@@ -43,6 +43,19 @@ static const struct cli_option env_options[] = {
 };
 const struct cli_group group_env = { NULL, env_options };
 
+static const struct cli_option exec_options[] = {
+	{ "on-change", OPT_ON_CHANGE, 0, "ignore|restart|signal", "ignore",
+	    "What happens when the variables have changed in connd, which is looked at every 1 to "
+	    "2 s. restart: the command gets SIGTERM, SIGKILL if it still runs after 10 s, and is "
+	    "started with the new variables. signal: it gets SIGHUP, and keeps the variables it "
+	    "has." },
+	{ "socket", OPT_SOCKET, 0, "PATH", CTL_DEFAULT_SOCKET, SOCKET_HELP },
+	{ "timeout", OPT_TIMEOUT, 0, "TIME", "60s",
+	    "How long to wait for a connd that has no data yet, or does not run yet." },
+	{ 0 },
+};
+const struct cli_group group_exec = { NULL, exec_options };
+
 static const struct cli_option trace_options[] = {
 	{ "follow", OPT_FOLLOW, 0, NULL, NULL,
 	    "Begins with the last ten, and prints further ones as they come, until it is "

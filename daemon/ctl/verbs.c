@@ -103,6 +103,21 @@ static const struct cli_verb verbs[] = {
 	    "Exit code: 0 printed, 1 a variable is refused, 2 usage, 3 connd cannot say "
 	    "(unreachable, not ready, expired, withheld, invalid), 4 denied.",
 	    GROUPS(&group_env, &group_environment, &group_socket) },
+	{ "exec", VERB_EXEC, "-- COMMAND [ARG...]",
+	    "run a command with the Deployment's environment variables",
+	    "Runs a command with the variables that \"connctl env\" shows added to its "
+	    "environment; "
+	    "a variable of the same name is replaced. Waits until connd serves data, which it does "
+	    "without the manager, too, as long as max_stale of connd.conf allows.\n\n"
+	    "The command takes connctl's place in the process, or with --on-change restart or "
+	    "signal is its child, to which signals are forwarded. Either way connctl ends as the "
+	    "command ends. The command writes no core dump, since its environment holds secrets; "
+	    "all programs of the same user can read that environment while it runs.\n\n"
+	    "Variables that decide which code runs, or which files a program uses, are refused as "
+	    "by \"connctl env\": then the command does not run.\n\n"
+	    "Exit code: the command's; 126 it cannot be run, 127 it was not found; before it runs: "
+	    "1 a variable is refused, 2 usage, 3 connd cannot say, 4 denied.",
+	    GROUPS(&group_exec, &group_environment) },
 	{ "get", VERB_GET, "conn|var KEY", "one connection or variable, its secrets masked",
 	    "Shows one connection (conn) or Airflow variable (var) as connd serves it. Secrets are "
 	    "shown as ***: the password, every value of extra, a variable's value. If the key is "

@@ -6,6 +6,7 @@
 
 enum ctl_verb_id {
 	VERB_ENV,
+	VERB_EXEC,
 	VERB_GET,
 	VERB_IMPORT,
 	VERB_LIST,
@@ -54,6 +55,7 @@ enum ctl_option_id {
 	OPT_TEAM,
 	OPT_AIRFLOW,
 	OPT_WITHOUT,
+	OPT_ON_CHANGE,
 	OPT_MANAGER,
 	OPT_ORGANIZATION,
 	OPT_WORKSPACE,

@@ -264,7 +264,7 @@ def test_unreachable_is_3(workdir: Path) -> None:
         done = run("list", *args, env={"CONND_SOCKET": path})
         assert (done.returncode, done.stdout) == (3, "")
         assert (missing if args else path) in done.stderr and "connd" in done.stderr
-        assert "is no socket" not in done.stderr
+        assert "is not a socket" not in done.stderr
     done = run("list", "--socket", str(workdir))
     assert done.returncode == 3 and f"{workdir}: it is not a socket" in done.stderr
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "ctl/options.h"
+#include "ctl/verbs.h"
 
 static struct ctl_options got;
 static struct cli_line line;
@@ -51,6 +52,27 @@ options_stand_before_and_after_the_words(void **state)
 		assert_string_equal(got.team, "blue");
 		assert_true(got.json && got.reveal);
 	}
+}
+
+static void
+a_command_stands_behind_two_dashes(void **state)
+{
+	static const char *const bad[] = { "exec", "exec --", "exec ls", "exec ls -- x",
+		"-- exec ls", "exec --json -- ls" };
+
+	(void)state;
+	assert_int_equal(read_line("exec --airflow --socket /s -- ls -l -- --json", NULL), CLI_RUN);
+	assert_string_equal(got.socket, "/s");
+	assert_true(cli_has(&line, OPT_AIRFLOW));
+	assert_string_equal(line.rest[0], "ls");
+	assert_string_equal(line.rest[1], "-l");
+	assert_string_equal(line.rest[2], "--");
+	assert_string_equal(line.rest[3], "--json");
+	assert_null(line.rest[4]);
+	for (size_t i = 0; i < N_ELEMENTS(bad); i++)
+		assert_int_equal(read_line(bad[i], NULL), CLI_WRONG);
+	assert_int_equal(read_line("list", NULL), CLI_RUN);
+	assert_null(line.rest);
 }
 
 static void
@@ -213,6 +235,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_stand_before_and_after_the_words),
+		cmocka_unit_test(a_command_stands_behind_two_dashes),
 		cmocka_unit_test(two_dashes_end_the_options),
 		cmocka_unit_test(import_wants_a_target_and_a_source),
 		cmocka_unit_test(the_socket_comes_from_option_then_environment_then_default),

@@ -20,7 +20,9 @@ struct reader {
 	struct option longopts[CLI_MAX_NAMES + 3];
 	size_t n_longopts;
 	const char *word[MAX_WORDS];
-	size_t n_words; /* those beyond MAX_WORDS are counted, too */
+	size_t n_words;        /* those beyond MAX_WORDS are counted, too */
+	size_t n_words_before; /* "--" */
+	char *const *rest;     /* what stands behind "--" */
 	struct {
 		const char *name, *value;
 	} given[CLI_MAX_GIVEN];
@@ -196,6 +198,8 @@ read_arguments(struct reader *r, int argc, char *const argv[])
 		else if (c == 1)
 			word_add(r, optarg);
 	}
+	r->n_words_before = r->n_words;
+	r->rest = argv + optind;
 	for (int i = optind; i < argc; i++)
 		word_add(r, argv[i]);
 	return fits;
@@ -285,6 +289,17 @@ check_operand(const struct cli_verb *v, struct span want, const char *word, char
 	return REFUSE(why, "%s takes %.*s, not \"%.60s\"", v->name, (int)want.n, want.p, word);
 }
 
+/* The verb's words stand before "--", and at least one behind it. */
+static bool
+take_rest(const struct reader *r, struct cli_line *out, size_t n_verb_words)
+{
+	if (r->n_words_before != n_verb_words || r->n_words == n_verb_words)
+		return REFUSE(r->why, "the command stands behind \"--\": %s %s %s", r->p->name,
+		    out->verb->name, out->verb->operands);
+	out->rest = r->rest;
+	return true;
+}
+
 static bool
 check_operands(const struct reader *r, struct cli_line *out)
 {
@@ -292,6 +307,8 @@ check_operands(const struct reader *r, struct cli_line *out)
 	struct span rest = span_of(v->operands), want;
 	size_t skip = !v->name[0] ? 0 : *cli_second_word(v) ? 2 : 1, n = r->n_words - skip;
 
+	if (cli_takes_command(v))
+		return take_rest(r, out, skip);
 	while (cli_next(&rest, " ", &want)) {
 		if (out->n_operands == n) {
 			if (want.p[0] == '[')

@@ -56,7 +56,8 @@ struct cli_verb {
 	/*
 	 * The words after it, as help shows them: "conn|var KEY". A word with "|" allows only
 	 * those; one in brackets may be left out; one that ends with "..." takes all words that are
-	 * left. "": none.
+	 * left. "": none. "-- COMMAND [ARG...]": the command line of another program, which must
+	 * stand behind "--".
 	 */
 	const char *operands;
 	const char *summary;                  /* one line without a full stop */
@@ -85,6 +86,8 @@ struct cli_line {
 	const char *noun;
 	const char *operand[CLI_MAX_OPERANDS];
 	size_t n_operands;
+	/* The other program's command line, in argv; NULL: the verb takes none. */
+	char *const *rest;
 	struct cli_given given[CLI_MAX_GIVEN]; /* in the order of the command line */
 	size_t n_given;
 };

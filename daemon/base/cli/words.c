@@ -107,6 +107,12 @@ cli_second_word(const struct cli_verb *verb)
 }
 
 bool
+cli_takes_command(const struct cli_verb *verb)
+{
+	return strncmp(verb->operands, "-- ", 3) == 0;
+}
+
+bool
 cli_is_first_of_noun(const struct cli_program *p, size_t i)
 {
 	for (size_t k = 0; k < i; k++)

@@ -28,5 +28,7 @@ const struct cli_option *cli_option(const struct cli_verb *verb, struct span nam
 /* The verb's first word, and what follows it ("" or the second). */
 struct span cli_first_word(const struct cli_verb *verb);
 const char *cli_second_word(const struct cli_verb *verb);
+/* Do the verb's operands end with another program's command line? */
+bool cli_takes_command(const struct cli_verb *verb);
 /* Is verb i the first of the table with its first word? */
 bool cli_is_first_of_noun(const struct cli_program *p, size_t i);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/local/environment.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +28,18 @@ environment_fini(struct environment *e)
 	}
 	mem_free(e->variable);
 	*e = (struct environment){ 0 };
+}
+
+bool
+environment_equal(const struct environment *a, const struct environment *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->variable[i].name, b->variable[i].name) != 0 ||
+		    strcmp(a->variable[i].value, b->variable[i].value) != 0)
+			return false;
+	return true;
 }
 
 static bool

@@ -2,6 +2,7 @@
 /* The Deployment's environment variables, as connd serves them, for a program on this machine. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,4 +28,5 @@ struct environment {
  */
 MUST_CHECK int environment_read(
     const struct ctl_options *o, enum env_reader reader, struct environment *out);
+bool environment_equal(const struct environment *a, const struct environment *b);
 void environment_fini(struct environment *e);
