@@ -419,7 +419,10 @@ deb: ## build the Debian packages into dist/ and check them with lintian
 	@conf/debian/build.sh '$(VERSION)' '$(MAINTAINER)' dist
 
 .PHONY: dist
-dist: deps deb ## a whole release in dist/: packages, wheel, SPDX document, checksums (and the image: make image dist)
+# DIST_IMAGE= leaves the image out.
+dist: DIST_IMAGE ?= image
+dist: deps deb ## a release in dist/: packages, wheel, image, SPDX document, checksums (root)
+	@[ -z '$(DIST_IMAGE)' ] || $(MAKE) --no-print-directory image
 	@conf/dist/build.sh '$(VERSION)' dist
 
 IMAGE_ARCHITECTURES ?= amd64 arm64

@@ -44,7 +44,7 @@ stage_canaries() { pytest_in tests/e2e/test_canaries.py build; }
 # Every fault in turn, under load; make chaos is the long round of it.
 stage_chaos() { make -s chaos-client && CHAOS=quick pytest_in tests/chaos build -n 5; }
 stage_system() {
-	make -s dist && tests/airflow/venvs.sh airflow33 || return
+	make -s dist DIST_IMAGE= && tests/airflow/venvs.sh airflow33 || return
 	pytest_as_root_in tests/system
 }
 stage_container() { # not in dist/, which the stage system compares with its checksums

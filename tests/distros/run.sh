@@ -37,7 +37,7 @@ inside() { # root, command...
 		mount --rbind /dev "$root/dev"
 		mount -t tmpfs tmpfs "$root/run"
 		mount -t tmpfs tmpfs "$root/tmp"
-		cp /etc/resolv.conf "$root/etc/resolv.conf"
+		cp --remove-destination /etc/resolv.conf "$root/etc/resolv.conf"
 		echo "127.0.0.1 localhost" >"$root/etc/hosts"
 		exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
 			DEBIAN_FRONTEND=noninteractive chroot "$root" "$@"' bash "$@"

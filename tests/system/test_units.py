@@ -246,6 +246,40 @@ def test_a_start_that_fails_is_tried_until_it_can_work(installed: Installed) -> 
     assert shows(box, "connd-manager.service", "StartLimitIntervalUSec") == "0"
 
 
+def test_a_process_that_hangs_is_replaced(installed: Installed) -> None:
+    """Stopped, it sends systemd no more signs of life; a shorter limit than the unit's 30 s."""
+    box = installed.box
+    soon = "[Service]\nWatchdogSec=2s\nTimeoutAbortSec=1s\n"
+    box.write("/etc/systemd/system/connd.service.d/soon.conf", soon)
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "start", "connd.service")
+    time.sleep(3)  # longer than the limit: it is alive as long as its loop runs
+    assert shows(box, "connd.service", "NRestarts") == "0"
+    pid = shows(box, "connd.service", "MainPID")
+    box.run("systemctl", "kill", "--signal=STOP", "connd.service")
+    eventually(lambda: shows(box, "connd.service", "MainPID") not in (pid, "0"), "another process")
+    eventually(lambda: installed.ask("warehouse").returncode == 0, "it answers again")
+    assert "Watchdog timeout" in box.run("journalctl", "-o", "cat", "--no-pager").stdout
+
+
+def test_a_token_may_arrive_a_minute_late(installed: Installed) -> None:
+    """As from an agent that fetches it: the start does not fail, and clients learn the reason."""
+    box = installed.box
+    (box.root / "etc/systemd/system/connd.service.d/token.conf").unlink()
+    box.run("systemctl", "daemon-reload")
+    installed.configure(more="token_file = /etc/connd/token")
+    (box.root / "etc/connd/token").unlink()
+    box.run("systemctl", "start", "connd.service")
+    pid = shows(box, "connd.service", "MainPID")
+    refused = installed.ask("warehouse")
+    assert refused.returncode == 3
+    assert "/etc/connd/token" in refused.stderr
+    time.sleep(60)
+    box.write("/etc/connd/token", installed.token, 0o640, "root:connd")
+    eventually(lambda: installed.ask("warehouse").returncode == 0, "it uses the token", 20)
+    assert shows(box, "connd.service", "MainPID") == pid
+
+
 def test_a_check_outside_of_the_unit_says_how_to_give_it_the_credential(
     installed: Installed,
 ) -> None:
