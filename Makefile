@@ -51,7 +51,7 @@ ALL_LDFLAGS   = -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 
 # connd loads libcurl itself: daemon/edge/upstream/libcurl.h.
 LIBS_connd   := -levent_core -levent_extra -lsodium -lz
-LIBS_connctl := -lcurl -lcjson -lyaml -lsodium -lcrypto
+LIBS_connctl := -lcurl -lcjson -lyaml -lsodium -lcrypto -lz
 LIBS_manager := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -lsodium -lsqlite3
 LIBS_unit    := -lcmocka $(LIBS_connd) $(LIBS_connctl) $(LIBS_manager)
 

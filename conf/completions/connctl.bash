@@ -12,7 +12,7 @@ _connctl()
 	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--format | --without | --socket | --timeout | --on-change | --team | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit)
+		--format | --without | --socket | --timeout | --on-change | --team | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --except | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit)
 			[[ ${COMP_WORDS[i + 1]-} != = ]] || ((i++))
 			((i++))
 			;;
@@ -40,6 +40,7 @@ _connctl()
 	(--role) mapfile -t COMPREPLY < <(compgen -W "OWNER OPERATOR AUTHOR MEMBER" -- "$cur"); return ;;
 	(--expires-in) :; return ;;
 	(--token-out) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	(--except) :; return ;;
 	(--description) :; return ;;
 	(--type) :; return ;;
 	(--host) :; return ;;
@@ -65,7 +66,7 @@ _connctl()
 	(--limit) :; return ;;
 	esac
 	case "${given[0]-} ${given[1]-} " in
-	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " env exec get import list refresh status token top trace wait watch login context workspace deployment project connection variable env-var metrics-export organization audit" -- "$cur"); fi ;;
+	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " env exec get import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export organization audit" -- "$cur"); fi ;;
 	("token  ") mapfile -t COMPREPLY < <(compgen -W " list create revoke renew" -- "$cur") ;;
 	("context  ") mapfile -t COMPREPLY < <(compgen -W " list use delete" -- "$cur") ;;
 	("workspace  ") mapfile -t COMPREPLY < <(compgen -W " list create rename delete" -- "$cur") ;;
@@ -165,6 +166,18 @@ _connctl()
 			mapfile -t COMPREPLY < <(compgen -W "--socket --timeout --json --help" -- "$cur")
 		elif ((${#given[@]} >= 1)); then
 			:
+		fi
+		;;
+	("scan "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--except --socket --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} >= 1)); then
+			compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
+		;;
+	("redact "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--except --keys --socket --timeout --json --help" -- "$cur")
 		fi
 		;;
 	("login "*)

@@ -7,7 +7,7 @@ function __connctl_words
 			continue
 		end
 		switch $word
-			case -- --format --without --socket --timeout --on-change --team --connections --variables --workspace --deployment --manager --organization --token-file --ca-file --context --role --expires-in --token-out --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --name --secrets-fetching --limit
+			case -- --format --without --socket --timeout --on-change --team --connections --variables --workspace --deployment --manager --organization --token-file --ca-file --context --role --expires-in --token-out --except --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --name --secrets-fetching --limit
 				set skip 1
 			case '-*'
 			case '*'
@@ -140,6 +140,18 @@ complete -c connctl -n '__connctl_at "" 0' -a watch -d 'changes as they arrive'
 complete -c connctl -n '__connctl_at "watch"' -l socket -r -F -d 'Where connd listens'
 complete -c connctl -n '__connctl_at "watch"' -l timeout -x -d 'How long to wait for the whole response: 500ms, 3s, 2m'
 complete -c connctl -n '__connctl_at "watch"' -l json -d 'Prints JSON'
+complete -c connctl -n '__connctl_at "" 0' -a scan -d 'find values that connd holds in files'
+complete -c connctl -n '__connctl_at "scan"'  -r -F
+complete -c connctl -n '__connctl_at "scan"' -l except -x -d 'Leaves out values of keys that match, like "conn:aws_*", or of one field: "conn:*:extra.region_name"'
+complete -c connctl -n '__connctl_at "scan"' -l socket -r -F -d 'Where connd listens'
+complete -c connctl -n '__connctl_at "scan"' -l timeout -x -d 'How long to wait for the whole response: 500ms, 3s, 2m'
+complete -c connctl -n '__connctl_at "scan"' -l json -d 'Prints JSON'
+complete -c connctl -n '__connctl_at "" 0' -a redact -d 'mask values that connd holds in a stream'
+complete -c connctl -n '__connctl_at "redact"' -l except -x -d 'Leaves out values of keys that match, like "conn:aws_*", or of one field: "conn:*:extra.region_name"'
+complete -c connctl -n '__connctl_at "redact"' -l keys -d 'Writes [connd:KEY] in place of ***'
+complete -c connctl -n '__connctl_at "redact"' -l socket -r -F -d 'Where connd listens'
+complete -c connctl -n '__connctl_at "redact"' -l timeout -x -d 'How long to wait for the whole response: 500ms, 3s, 2m'
+complete -c connctl -n '__connctl_at "redact"' -l json -d 'Prints JSON'
 complete -c connctl -n '__connctl_at "" 0' -a login -d 'store a manager and a token as a context'
 complete -c connctl -n '__connctl_at "login"' -l manager -x -d 'https://HOST[:PORT]'
 complete -c connctl -n '__connctl_at "login"' -l token-file -r -F -d 'The token, in a file that nobody else may read; - is standard input'

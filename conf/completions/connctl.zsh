@@ -10,7 +10,7 @@ _connctl()
 	fi
 	for ((i = 2; i < CURRENT; i++)); do
 		case ${words[i]} in
-		(--format | --without | --socket | --timeout | --on-change | --team | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit) ((i++)) ;;
+		(--format | --without | --socket | --timeout | --on-change | --team | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --except | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit) ((i++)) ;;
 		(-*) ;;
 		(*) given+=(${words[i]}) ;;
 		esac
@@ -35,6 +35,7 @@ _connctl()
 	(--role) compadd -- OWNER OPERATOR AUTHOR MEMBER; return ;;
 	(--expires-in) _message value; return ;;
 	(--token-out) _files; return ;;
+	(--except) _message value; return ;;
 	(--description) _message value; return ;;
 	(--type) _message value; return ;;
 	(--host) _message value; return ;;
@@ -60,7 +61,7 @@ _connctl()
 	(--limit) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec get import list refresh status token top trace wait watch login context workspace deployment project connection variable env-var metrics-export organization audit; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec get import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export organization audit; fi ;;
 	("token  ") compadd --  list create revoke renew ;;
 	("context  ") compadd --  list use delete ;;
 	("workspace  ") compadd --  list create rename delete ;;
@@ -160,6 +161,18 @@ _connctl()
 			compadd -- --socket --timeout --json --help
 		elif ((${#given[@]} >= 1)); then
 			_message value
+		fi
+		;;
+	("scan "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --except --socket --timeout --json --help
+		elif ((${#given[@]} >= 1)); then
+			_files
+		fi
+		;;
+	("redact "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --except --keys --socket --timeout --json --help
 		fi
 		;;
 	("login "*)

@@ -243,11 +243,15 @@ transport_failed(const struct ctl_options *o, int r)
 static int
 take(const struct client_call *call, const struct reply *reply)
 {
+	int code = CLIENT_REPORT;
+
 	if (!reply->error.p)
 		return call->on_reply(call->arg, reply->parameters);
 	if (call->error && span_is(reply->error, call->error))
 		return call->on_error(call->arg, reply->parameters);
-	return refused(call, reply);
+	if (call->on_refusal)
+		code = call->on_refusal(call->arg, reply->error);
+	return code == CLIENT_REPORT ? refused(call, reply) : code;
 }
 
 static int

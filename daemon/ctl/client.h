@@ -24,9 +24,16 @@ struct client_call {
 	/* Gets this error's parameters in place of the usual report, and returns the exit code. */
 	const char *error; /* NULL: none */
 	int (*on_error)(void *arg, struct span parameters);
+	/*
+	 * Gets the name of any other error. Returns an exit code, or CLIENT_REPORT for the usual
+	 * report. May be NULL.
+	 */
+	int (*on_refusal)(void *arg, struct span error);
 	void *arg;
 	const char *subject; /* what the report of an error begins with; NULL: nothing */
 };
+
+#define CLIENT_REPORT (-1)
 
 /* Calls connd and returns the exit code; anything but CTL_YES has been reported. */
 MUST_CHECK int client_call(const struct ctl_options *o, const struct client_call *call);

@@ -2,8 +2,8 @@
 /*
  * What the verbs of connctl share: exit codes people script against, the options, and the one way
  * to say that something did not work. A verb prints only when everything it has to say is known, so
- * that standard output is empty whenever the exit code is not 0; only import, which goes on over
- * what is refused, prints its report whatever the exit code says.
+ * that standard output is empty whenever the exit code is not 0. Two verbs print their report
+ * whatever the exit code says: import, which goes on over what is refused, and scan.
  */
 #pragma once
 
@@ -73,7 +73,9 @@ MUST_CHECK int ctl_exec(const struct ctl_options *o);
 MUST_CHECK int ctl_get(const struct ctl_options *o);
 MUST_CHECK int ctl_import(const struct ctl_options *o);
 MUST_CHECK int ctl_list(const struct ctl_options *o);
+MUST_CHECK int ctl_redact(const struct ctl_options *o);
 MUST_CHECK int ctl_refresh(const struct ctl_options *o);
+MUST_CHECK int ctl_scan(const struct ctl_options *o);
 MUST_CHECK int ctl_status(const struct ctl_options *o);
 MUST_CHECK int ctl_token_renew(const struct ctl_options *o);
 MUST_CHECK int ctl_top(const struct ctl_options *o);

@@ -367,3 +367,20 @@ static const struct cli_option token_options[] = {
 	{ 0 },
 };
 const struct cli_group group_token = { NULL, token_options };
+
+#define EXCEPT_HELP                                                                                \
+	"Leaves out values of keys that match, like \"conn:aws_*\", or of one field: "             \
+	"\"conn:*:extra.region_name\"."
+
+static const struct cli_option values_options[] = {
+	{ "except", OPT_EXCEPT, CLI_REPEATS, "PATTERN", NULL, EXCEPT_HELP },
+	{ 0 },
+};
+const struct cli_group group_values = { NULL, values_options };
+
+static const struct cli_option redact_options[] = {
+	{ "except", OPT_EXCEPT, CLI_REPEATS, "PATTERN", NULL, EXCEPT_HELP },
+	{ "keys", OPT_KEYS, 0, NULL, NULL, "Writes [connd:KEY] in place of ***." },
+	{ 0 },
+};
+const struct cli_group group_redact = { NULL, redact_options };

@@ -37,3 +37,5 @@ extern const struct cli_group group_about;
 extern const struct cli_group group_link;
 extern const struct cli_group group_version;
 extern const struct cli_group group_token;
+extern const struct cli_group group_values;
+extern const struct cli_group group_redact;

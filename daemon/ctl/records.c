@@ -20,6 +20,7 @@
 struct reader {
 	const struct ctl_options *o;
 	bool (*wanted)(const struct ctl_options *o, enum secrets_kind kind, const char *key);
+	struct records_missing *missing; /* NULL: none may be */
 	struct records *out;
 	struct client client;
 	size_t next;            /* the record whose value comes next */
@@ -176,6 +177,22 @@ on_not_found(void *arg, struct span parameters)
 }
 
 static int
+on_refusal(void *arg, struct span error)
+{
+	struct reader *r = arg;
+
+	if (!r->missing)
+		return CLIENT_REPORT;
+	if (span_is(error, "io.connd.secrets.Withheld"))
+		r->missing->withheld++;
+	else if (span_is(error, "io.connd.secrets.Invalid"))
+		r->missing->invalid++;
+	else
+		return CLIENT_REPORT;
+	return CTL_YES;
+}
+
+static int
 read_values(struct reader *r)
 {
 	char subject[SUBJECT_SIZE];
@@ -189,6 +206,7 @@ read_values(struct reader *r)
 			.on_reply = on_value,
 			.error = "io.connd.secrets.NotFound",
 			.on_error = on_not_found,
+			.on_refusal = on_refusal,
 			.arg = r,
 			.subject = subject,
 		};
@@ -206,6 +224,8 @@ read_once(struct reader *r)
 	int code;
 
 	records_fini(r->out);
+	if (r->missing)
+		*r->missing = (struct records_missing){ 0 };
 	r->changed = false;
 	r->knows_environment = false;
 	code = read_list(r);
@@ -218,9 +238,11 @@ read_once(struct reader *r)
 int
 records_read(const struct ctl_options *o,
     bool (*wanted)(const struct ctl_options *o, enum secrets_kind kind, const char *key),
-    struct records *out)
+    struct records_missing *missing, struct records *out)
 {
-	struct reader r = { .o = o, .wanted = wanted, .out = out, .changed = true };
+	struct reader r = {
+		.o = o, .wanted = wanted, .missing = missing, .out = out, .changed = true
+	};
 	int code;
 
 	*out = (struct records){ 0 };

@@ -23,12 +23,18 @@ struct records {
 	int64_t generation; /* of the list and of every value */
 };
 
+/* Records that have no value. */
+struct records_missing {
+	size_t withheld, invalid;
+};
+
 /*
  * Reads the records for which wanted() is true. Begins again when the generation changes meanwhile.
- * Returns the exit code, having reported anything but CTL_YES: a record that is withheld or invalid
- * fails the whole. *out needs records_fini() in any case.
+ * Returns the exit code, having reported anything but CTL_YES. A record that is withheld or invalid
+ * fails the whole, unless missing is given: then it is counted there, and its text is NULL. *out
+ * needs records_fini() in any case.
  */
 MUST_CHECK int records_read(const struct ctl_options *o,
     bool (*wanted)(const struct ctl_options *o, enum secrets_kind kind, const char *key),
-    struct records *out);
+    struct records_missing *missing, struct records *out);
 void records_fini(struct records *records);

@@ -233,6 +233,29 @@ static const struct cli_verb verbs[] = {
 	    "\"reconnected\") whether connd's copy changed meanwhile; those changes are not "
 	    "shown.",
 	    GROUPS(&group_socket) },
+	{ "scan", VERB_SCAN, "PATH...", "find values that connd holds in files",
+	    "Searches files, and all files below directories, for the secret values that connd "
+	    "holds: passwords, every value of extra, the values of variables and environment "
+	    "variables, of 8 bytes and more. Each is searched for as it is, in base64 (at any "
+	    "alignment, unbroken), "
+	    "URL-escaped and JSON-escaped. Prints the file, the line, the key and the field, "
+	    "never the value. - is standard input. Tar archives, container images (docker save, "
+	    "OCI archives) and gzip are searched inside; zip, zstd, xz and bzip2 are not. Git "
+	    "keeps its history compressed: \"git log -p --all | connctl scan -\" searches it. "
+	    "Symbolic links below a directory are not followed.\n\n"
+	    "Needs the right to read the values from connd's socket: keys that this user may not "
+	    "read are not searched for.\n\n"
+	    "Exit code: 0 nothing found, 1 found, 2 usage, or a file could not be searched, 3 "
+	    "connd cannot say, 4 denied.",
+	    GROUPS(&group_values, &group_socket) },
+	{ "redact", VERB_REDACT, "", "mask values that connd holds in a stream",
+	    "Copies standard input to standard output and writes *** for every value that "
+	    "\"connctl scan\" would find. Output is held back only while it may be the beginning "
+	    "of a value. The values are read from connd once, at the start; if that fails, "
+	    "nothing is copied.\n\n"
+	    "Exit code: 0 all is copied, 2 usage, 3 connd cannot say or the output cannot be "
+	    "written, 4 denied.",
+	    GROUPS(&group_redact, &group_socket) },
 	{ "login", VERB_LOGIN, "[CONTEXT]", "store a manager and a token as a context",
 	    "Asks the manager whether it takes the token, stores both as a context (\"default\" "
 	    "unless "

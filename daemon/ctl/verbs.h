@@ -17,6 +17,8 @@ enum ctl_verb_id {
 	VERB_TRACE,
 	VERB_WAIT,
 	VERB_WATCH,
+	VERB_SCAN,
+	VERB_REDACT,
 	VERB_LOGIN,
 	VERB_CONTEXT_LIST,
 	VERB_CONTEXT_USE,
@@ -101,6 +103,8 @@ enum ctl_option_id {
 	OPT_ROLE,
 	OPT_EXPIRES_IN,
 	OPT_TOKEN_OUT,
+	OPT_EXCEPT,
+	OPT_KEYS,
 };
 
 extern const struct cli_program ctl_program;

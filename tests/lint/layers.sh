@@ -32,6 +32,7 @@ ctl                    base base/cli base/json proto
 ctl/admin              base base/cli base/json ctl
 ctl/local              base base/cli base/json proto ctl ctl/admin
 ctl/import             base base/cli base/json proto ctl
+ctl/scan               base base/cli base/json proto ctl
 '
 # A third-party header (or its folder), and the only places it is included from.
 homes='
@@ -42,7 +43,8 @@ openssl/   daemon/edge/upstream/libcurl.c daemon/ctl/http.c daemon/manager/
 sodium.h   daemon/base/ daemon/manager/api/token_internal.h
 sqlite3.h  daemon/manager/store/sqlite/
 yaml.h     daemon/ctl/import/yaml.c
-zlib.h     daemon/edge/upstream/payload.c
+zlib.h     daemon/edge/upstream/payload.c daemon/ctl/scan/unpack.c
+zlib.h     daemon/edge/upstream/payload.c daemon/ctl/scan/unpack.c
 '
 
 # shellcheck disable=SC2016  # awk's own $0

@@ -132,7 +132,7 @@ int
 environment_read(const struct ctl_options *o, enum env_reader reader, struct environment *out)
 {
 	struct records records;
-	int code = records_read(o, is_wanted, &records);
+	int code = records_read(o, is_wanted, NULL, &records);
 
 	*out = (struct environment){ 0 };
 	if (code == CTL_YES && take(&records, out) < 0)

@@ -47,7 +47,7 @@ release(struct changes *c, struct generation *g)
 		c->service->release(c->service->env, g);
 }
 
-/* --- comparing -------------------------------------------------------------------------------- */
+/* --- comparing ------------------------------------------------------------------------- */
 
 static const struct record *
 record_at(const struct generation *g, enum record_kind kind, size_t i)
@@ -134,7 +134,7 @@ compare(struct changes *c, struct buf *out, size_t *budget)
 	return false;
 }
 
-/* --- the stream ------------------------------------------------------------------------------- */
+/* --- the stream ------------------------------------------------------------------------ */
 
 static void
 read_number(struct changes *c)
