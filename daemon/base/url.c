@@ -61,6 +61,27 @@ port_is_good(const char *s)
 	return !*s || (*s == ':' && url_port(s + 1, &port) == 0 && port > 0);
 }
 
+int
+url_split_address(const char *text, char host[static URL_SIZE], int *port)
+{
+	const char *colon = strrchr(text, ':');
+	size_t n = colon ? (size_t)(colon - text) : 0;
+
+	if (!n || url_port(colon + 1, port) < 0)
+		return -EINVAL;
+	if (n >= 2 && text[0] == '[' && text[n - 1] == ']') {
+		text++;
+		n -= 2;
+	} else if (memchr(text, ':', n)) {
+		return -EINVAL;
+	}
+	if (!n || n >= URL_SIZE)
+		return -EINVAL;
+	memcpy(host, text, n);
+	host[n] = '\0';
+	return 0;
+}
+
 /* Cuts a closing "/" and then a closing "/v1" off what follows the scheme. */
 static void
 cut_path(char *rest)

@@ -40,3 +40,9 @@ bool url_host_is_loopback(const char *host, size_t n);
 
 /* Reads a decimal port from 0 to 65535. 0 or -EINVAL. */
 MUST_CHECK int url_port(const char *text, int *port);
+
+/*
+ * Splits "127.0.0.1:8888", "[::1]:8888" or "name:80" at its port. host has no brackets, and is not
+ * checked further. 0 or -EINVAL.
+ */
+MUST_CHECK int url_split_address(const char *text, char host[static URL_SIZE], int *port);

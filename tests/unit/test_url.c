@@ -129,6 +129,32 @@ ports_are_decimal_and_fit_in_16_bits(void **state)
 	assert_int_equal(port, 65535);
 }
 
+static void
+an_address_is_split_at_its_port(void **state)
+{
+	static const struct {
+		const char *text, *host;
+		int port;
+	} rows[] = {
+		{ "127.0.0.1:8888", "127.0.0.1", 8888 },
+		{ "[::1]:0", "::1", 0 },
+		{ "name:65535", "name", 65535 },
+	};
+	static const char *const bad[] = { "", ":", ":80", "8888", "h:", "h:x", "h:65536", "h:80 ",
+		"::1:80", "[]:80", "[::1]", "[::1:80" };
+	char host[URL_SIZE];
+	int port;
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		assert_int_equal(url_split_address(rows[i].text, host, &port), 0);
+		assert_string_equal(host, rows[i].host);
+		assert_int_equal(port, rows[i].port);
+	}
+	for (size_t i = 0; i < N_ELEMENTS(bad); i++)
+		assert_int_equal(url_split_address(bad[i], host, &port), -EINVAL);
+}
+
 int
 main(void)
 {
@@ -137,6 +163,7 @@ main(void)
 		cmocka_unit_test(refused_urls_name_their_fault),
 		cmocka_unit_test(loopback_is_localhost_or_a_loopback_address_in_full),
 		cmocka_unit_test(ports_are_decimal_and_fit_in_16_bits),
+		cmocka_unit_test(an_address_is_split_at_its_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,18 +137,13 @@ value_url(const char *text, char out[static URL_SIZE], enum value_transport *tra
 bool
 value_listen(const char *text, bool *loopback)
 {
-	size_t n = url_host_length(text), bare = n;
 	unsigned char address[16];
-	char host[64];
+	char host[URL_SIZE];
 	int port;
 
-	if (n == 0 || n >= sizeof host || text[n] != ':' || url_port(text + n + 1, &port) < 0)
+	if (url_split_address(text, host, &port) < 0)
 		return false;
-	*loopback = url_host_is_loopback(text, n);
-	if (text[0] == '[')
-		bare -= 2;
-	memcpy(host, text + (text[0] == '['), bare);
-	host[bare] = '\0';
+	*loopback = url_host_is_loopback(text, url_host_length(text));
 	return strcmp(host, "localhost") == 0 ||
 	       inet_pton(text[0] == '[' ? AF_INET6 : AF_INET, host, address) == 1;
 }

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/span.h"
+#include "base/url.h"
 
 #define MAX_HEAD       8192 /* bytes of a request; probes send a few hundred */
 #define MAX_BODY       ((size_t)256 * 1024)
@@ -397,24 +398,20 @@ union address {
 static int
 read_address(const char *where, union address *out, socklen_t *size)
 {
-	const char *colon = strrchr(where, ':');
-	bool v6 = where[0] == '[';
-	uint16_t port;
-	char host[64];
+	char host[URL_SIZE];
+	int port;
 
-	if (!colon || colon - where >= (ptrdiff_t)sizeof host)
+	if (url_split_address(where, host, &port) < 0)
 		return -EINVAL;
-	(void)snprintf(host, sizeof host, "%.*s", (int)(colon - where) - 2 * v6, where + v6);
-	port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
 	memset(out, 0, sizeof *out);
-	if (v6) {
+	if (where[0] == '[') {
 		out->v6.sin6_family = AF_INET6;
-		out->v6.sin6_port = port;
+		out->v6.sin6_port = htons((uint16_t)port);
 		*size = sizeof out->v6;
 		return inet_pton(AF_INET6, host, &out->v6.sin6_addr) == 1 ? 0 : -EINVAL;
 	}
 	out->v4.sin_family = AF_INET;
-	out->v4.sin_port = port;
+	out->v4.sin_port = htons((uint16_t)port);
 	*size = sizeof out->v4;
 	if (strcmp(host, "localhost") == 0)
 		(void)snprintf(host, sizeof host, "127.0.0.1");

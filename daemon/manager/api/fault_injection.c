@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "base/rnd.h"
 #include "manager/api/request.h"
 #include "manager/api/throttle.h"
@@ -48,14 +49,12 @@ read_number(const char *text, size_t n, int64_t most, int64_t *out)
 static bool
 read_delay(const char *text, size_t n, int64_t *out_ms)
 {
-	if (n > 2 && text[n - 2] == 'm' && text[n - 1] == 's')
-		return read_number(text, n - 2, DELAY_MAX_MS, out_ms);
-	if (n > 1 && text[n - 1] == 's')
-		n--;
-	if (!read_number(text, n, DELAY_MAX_MS / 1000, out_ms))
+	char word[32];
+
+	if (n >= sizeof word)
 		return false;
-	*out_ms *= 1000;
-	return true;
+	(void)snprintf(word, sizeof word, "%.*s", (int)n, text);
+	return duration_read(word, out_ms) == 0 && *out_ms <= DELAY_MAX_MS;
 }
 
 /* "0.25", "1", ".5" */

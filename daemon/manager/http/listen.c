@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/url.h"
 #include "manager/http/http_internal.h"
 
 #define BACKLOG     4096
@@ -33,42 +34,6 @@ struct listener {
 };
 
 /* --- addresses as text ---------------------------------------------------------------- */
-
-/* getaddrinfo() accepts any number and truncates it. */
-static bool
-is_port(const char *text)
-{
-	unsigned long v = 0;
-	size_t i;
-
-	for (i = 0; text[i] >= '0' && text[i] <= '9' && v <= 65535; i++)
-		v = v * 10 + (unsigned long)(text[i] - '0');
-	return i && !text[i] && v <= 65535;
-}
-
-/* "[::1]:8888", "127.0.0.1:8888" -> host and port. */
-static bool
-split_address(const char *where, char host[static 256], const char **port)
-{
-	const char *colon = strrchr(where, ':');
-	size_t n;
-
-	if (!colon || !is_port(colon + 1))
-		return false;
-	n = (size_t)(colon - where);
-	*port = colon + 1;
-	if (n >= 2 && where[0] == '[' && where[n - 1] == ']') {
-		where++;
-		n -= 2;
-	} else if (memchr(where, ':', n)) {
-		return false;
-	}
-	if (!n || n >= 256)
-		return false;
-	memcpy(host, where, n);
-	host[n] = '\0';
-	return true;
-}
 
 /* The path of "unix:PATH", or NULL. */
 static const char *
@@ -89,11 +54,12 @@ bad_address(char *why, const char *where, const char *what)
 bool
 http_address_is_valid(const char *where, char why[static HTTP_WHY_SIZE])
 {
-	const char *path = unix_path(where), *port;
-	char host[256];
+	const char *path = unix_path(where);
+	char host[URL_SIZE];
+	int port;
 
 	if (!path)
-		return split_address(where, host, &port) ||
+		return url_split_address(where, host, &port) == 0 ||
 		       bad_address(
 			   why, where, "not an address: expected ADDRESS:PORT or unix:PATH");
 	if (path[0] != '/' || path[strlen(path) - 1] == '/')
@@ -277,13 +243,13 @@ listen_tcp(struct http_server *s, const char *where, char *why)
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_PASSIVE | AI_NUMERICSERV };
 	struct addrinfo *found = NULL;
-	char host[256];
-	const char *port;
-	int r;
+	char host[URL_SIZE], service[16];
+	int port, r;
 
-	if (!split_address(where, host, &port))
+	if (url_split_address(where, host, &port) < 0)
 		return -EINVAL; /* why is set: the text was checked before */
-	r = getaddrinfo(host, port, &hints, &found);
+	(void)snprintf(service, sizeof service, "%d", port);
+	r = getaddrinfo(host, service, &hints, &found);
 	if (r) {
 		(void)bad_address(why, where, gai_strerror(r));
 		return -EADDRNOTAVAIL;
