@@ -7,7 +7,7 @@ function __connctl_words
 			continue
 		end
 		switch $word
-			case -- --format --without --socket --timeout --on-change --team --connections --variables --workspace --deployment --manager --organization --token-file --ca-file --context --role --expires-in --token-out --except --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --name --secrets-fetching --limit
+			case -- --format --without --socket --timeout --on-change --team --output --name --connections --variables --workspace --deployment --manager --organization --token-file --ca-file --context --role --expires-in --token-out --except --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --secrets-fetching --limit
 				set skip 1
 			case '-*'
 			case '*'
@@ -50,6 +50,15 @@ complete -c connctl -n '__connctl_at "get"' -l team -x -d 'Asks as a task of thi
 complete -c connctl -n '__connctl_at "get"' -l socket -r -F -d 'Where connd listens'
 complete -c connctl -n '__connctl_at "get"' -l timeout -x -d 'How long to wait for the whole response: 500ms, 3s, 2m'
 complete -c connctl -n '__connctl_at "get"' -l json -d 'Prints JSON'
+complete -c connctl -n '__connctl_at "" 0' -a export -d 'what connd serves, as a file for Airflow or Kubernetes'
+complete -c connctl -n '__connctl_at "export" 0'  -x -a 'connections variables'
+complete -c connctl -n '__connctl_at "export"' -l socket -r -F -d 'Where connd listens'
+complete -c connctl -n '__connctl_at "export"' -l timeout -x -d 'How long to wait for each response of connd'
+complete -c connctl -n '__connctl_at "export"' -l format -x -a 'airflow-json airflow-yaml dotenv k8s-secret' -d 'What to write: a file for "airflow connections import" or "airflow variables import", or the manifest of a Kubernetes Secret'
+complete -c connctl -n '__connctl_at "export"' -l output -r -F -d 'Writes to this file, with mode 0600, in place of standard output'
+complete -c connctl -n '__connctl_at "export"' -l partial -d 'Leaves out, and names, what the format cannot hold'
+complete -c connctl -n '__connctl_at "export"' -l name -x -d 'The name of the Secret'
+complete -c connctl -n '__connctl_at "export"' -l reveal -d 'Writes to a terminal, too'
 complete -c connctl -n '__connctl_at "" 0' -a import -d 'bring connections and variables from Airflow to a manager'
 complete -c connctl -n '__connctl_at "import"' -l connections -r -F -d 'A file that "airflow connections import" takes: JSON, YAML or NAME=VALUE lines'
 complete -c connctl -n '__connctl_at "import"' -l variables -r -F -d 'A file that "airflow variables import" takes'
@@ -851,7 +860,7 @@ complete -c connctl -n '__connctl_at "metrics-export get"' -l timeout -x -d 'How
 complete -c connctl -n '__connctl_at "metrics-export get"' -l json -d 'Prints JSON'
 complete -c connctl -n '__connctl_at "metrics-export" 0' -a create -d 'make one'
 complete -c connctl -n '__connctl_at "metrics-export create"' -l endpoint -x -d 'Where metrics are sent'
-complete -c connctl -n '__connctl_at "metrics-export create"' -l auth-type -x -d 'How it authenticates'
+complete -c connctl -n '__connctl_at "metrics-export create"' -l auth-type -x -a 'BASIC AUTH_TOKEN SIGV4' -d 'How it authenticates'
 complete -c connctl -n '__connctl_at "metrics-export create"' -l username -x -d 'The user'\''s name'
 complete -c connctl -n '__connctl_at "metrics-export create"' -l password -d 'Asks for the password on the terminal'
 complete -c connctl -n '__connctl_at "metrics-export create"' -l password-file -r -F -d 'The password, in a file; - is standard input'
@@ -875,7 +884,7 @@ complete -c connctl -n '__connctl_at "metrics-export create"' -l timeout -x -d '
 complete -c connctl -n '__connctl_at "metrics-export create"' -l json -d 'Prints JSON'
 complete -c connctl -n '__connctl_at "metrics-export" 0' -a set -d 'change fields of one'
 complete -c connctl -n '__connctl_at "metrics-export set"' -l endpoint -x -d 'Where metrics are sent'
-complete -c connctl -n '__connctl_at "metrics-export set"' -l auth-type -x -d 'How it authenticates'
+complete -c connctl -n '__connctl_at "metrics-export set"' -l auth-type -x -a 'BASIC AUTH_TOKEN SIGV4' -d 'How it authenticates'
 complete -c connctl -n '__connctl_at "metrics-export set"' -l username -x -d 'The user'\''s name'
 complete -c connctl -n '__connctl_at "metrics-export set"' -l password -d 'Asks for the password on the terminal'
 complete -c connctl -n '__connctl_at "metrics-export set"' -l password-file -r -F -d 'The password, in a file; - is standard input'
@@ -952,7 +961,7 @@ complete -c connctl -n '__connctl_at "metrics-export exclude"' -l json -d 'Print
 complete -c connctl -n '__connctl_at "metrics-export" 0' -a override -d 'give a Deployment other values'
 complete -c connctl -n '__connctl_at "metrics-export override"' -l deployment -x -d 'The Deployment, by id or name'
 complete -c connctl -n '__connctl_at "metrics-export override"' -l endpoint -x -d 'Where metrics are sent'
-complete -c connctl -n '__connctl_at "metrics-export override"' -l auth-type -x -d 'How it authenticates'
+complete -c connctl -n '__connctl_at "metrics-export override"' -l auth-type -x -a 'BASIC AUTH_TOKEN SIGV4' -d 'How it authenticates'
 complete -c connctl -n '__connctl_at "metrics-export override"' -l username -x -d 'The user'\''s name'
 complete -c connctl -n '__connctl_at "metrics-export override"' -l password -d 'Asks for the password on the terminal'
 complete -c connctl -n '__connctl_at "metrics-export override"' -l password-file -r -F -d 'The password, in a file; - is standard input'

@@ -10,7 +10,7 @@ _connctl()
 	fi
 	for ((i = 2; i < CURRENT; i++)); do
 		case ${words[i]} in
-		(--format | --without | --socket | --timeout | --on-change | --team | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --except | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --name | --secrets-fetching | --limit) ((i++)) ;;
+		(--format | --without | --socket | --timeout | --on-change | --team | --output | --name | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --except | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --secrets-fetching | --limit) ((i++)) ;;
 		(-*) ;;
 		(*) given+=(${words[i]}) ;;
 		esac
@@ -22,6 +22,8 @@ _connctl()
 	(--timeout) _message value; return ;;
 	(--on-change) compadd -- ignore restart signal; return ;;
 	(--team) _message value; return ;;
+	(--output) _files; return ;;
+	(--name) _message value; return ;;
 	(--connections) _files; return ;;
 	(--variables) _files; return ;;
 	(--from-airflow) _files; return ;;
@@ -56,12 +58,11 @@ _connctl()
 	(--basic-token-file) _files; return ;;
 	(--headers-file) _files; return ;;
 	(--labels-file) _files; return ;;
-	(--name) _message value; return ;;
 	(--secrets-fetching) compadd -- on off; return ;;
 	(--limit) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec get import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export organization audit; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec get export import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export organization audit; fi ;;
 	("token  ") compadd --  list create revoke renew ;;
 	("context  ") compadd --  list use delete ;;
 	("workspace  ") compadd --  list create rename delete ;;
@@ -95,6 +96,13 @@ _connctl()
 			compadd -- conn var
 		elif ((${#given[@]} == 2)); then
 			_message value
+		fi
+		;;
+	("export "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --socket --timeout --format --output --partial --name --reveal --help
+		elif ((${#given[@]} == 1)); then
+			compadd -- connections variables
 		fi
 		;;
 	("import "*)

@@ -71,6 +71,7 @@ void ctl_mute(bool on);
 MUST_CHECK int ctl_env(const struct ctl_options *o);
 MUST_CHECK int ctl_exec(const struct ctl_options *o);
 MUST_CHECK int ctl_get(const struct ctl_options *o);
+MUST_CHECK int ctl_export(const struct ctl_options *o);
 MUST_CHECK int ctl_import(const struct ctl_options *o);
 MUST_CHECK int ctl_list(const struct ctl_options *o);
 MUST_CHECK int ctl_redact(const struct ctl_options *o);

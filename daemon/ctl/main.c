@@ -15,6 +15,7 @@ static int (*const verb_run[N_VERBS])(const struct ctl_options *o) = {
 	[VERB_ENV] = ctl_env,
 	[VERB_EXEC] = ctl_exec,
 	[VERB_GET] = ctl_get,
+	[VERB_EXPORT] = ctl_export,
 	[VERB_IMPORT] = ctl_import,
 	[VERB_LIST] = ctl_list,
 	[VERB_REFRESH] = ctl_refresh,

@@ -72,6 +72,25 @@ static const struct cli_option wait_options[] = {
 };
 const struct cli_group group_wait = { NULL, wait_options };
 
+static const struct cli_option export_options[] = {
+	{ "socket", OPT_SOCKET, 0, "PATH", CTL_DEFAULT_SOCKET, SOCKET_HELP },
+	{ "timeout", OPT_TIMEOUT, 0, "TIME", "10s",
+	    "How long to wait for each response of connd." },
+	{ "format", OPT_FORMAT, 0, "airflow-json|airflow-yaml|dotenv|k8s-secret", "airflow-json",
+	    "What to write: a file for \"airflow connections import\" or \"airflow variables "
+	    "import\", or the manifest of a Kubernetes Secret." },
+	{ "output", OPT_OUTPUT, 0, "FILE", NULL,
+	    "Writes to this file, with mode 0600, in place of standard output. A file that is "
+	    "there is replaced." },
+	{ "partial", OPT_PARTIAL, 0, NULL, NULL,
+	    "Leaves out, and names, what the format cannot hold. Without it nothing is written "
+	    "then." },
+	{ "name", OPT_NAME, 0, "NAME", "airflow-connd", "The name of the Secret." },
+	{ "reveal", OPT_REVEAL, 0, NULL, NULL, "Writes to a terminal, too." },
+	{ 0 },
+};
+const struct cli_group group_export = { NULL, export_options };
+
 static const struct cli_option import_options[] = {
 	{ "connections", OPT_CONNECTIONS, 0, "FILE", NULL,
 	    "A file that \"airflow connections import\" takes: JSON, YAML or NAME=VALUE lines." },

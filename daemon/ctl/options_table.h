@@ -8,6 +8,7 @@ extern const struct cli_group group_socket;
 extern const struct cli_group group_env;
 extern const struct cli_group group_environment;
 extern const struct cli_group group_exec;
+extern const struct cli_group group_export;
 extern const struct cli_group group_get;
 extern const struct cli_group group_trace;
 extern const struct cli_group group_wait;

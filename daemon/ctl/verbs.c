@@ -128,6 +128,25 @@ static const struct cli_verb verbs[] = {
 	    "Exit code: 0 found, 1 not found, 2 usage, 3 connd cannot say (unreachable, not ready, "
 	    "expired, withheld, invalid), 4 denied.",
 	    GROUPS(&group_get, &group_socket) },
+	{ "export", VERB_EXPORT, "[connections|variables]",
+	    "what connd serves, as a file for Airflow or Kubernetes",
+	    "Writes the connections or variables that connd serves to this user, secrets in the "
+	    "clear, "
+	    "all from one generation. A record that the manager withholds, or that is invalid, "
+	    "ends it. "
+	    "To a terminal it writes with --reveal only.\n\n"
+	    "airflow-json and airflow-yaml hold every field. dotenv has KEY=URI and KEY=VALUE "
+	    "lines: a "
+	    "URI holds no description and does not tell an absent host, login or schema from an "
+	    "empty "
+	    "one; a "
+	    "value that is empty or has line breaks does not fit. k8s-secret holds all kinds, for "
+	    "envFrom: AIRFLOW_CONN_KEY and AIRFLOW_VAR_KEY, the key in upper case, and environment "
+	    "variables under their own names; keys with other characters than letters, digits, "
+	    "- _ and . do not fit, nor more than 1 MiB.\n\n"
+	    "Exit code: 0 written, 1 the format cannot hold a key, 2 usage, 3 connd cannot say, "
+	    "4 denied.",
+	    GROUPS(&group_export) },
 	{ "import", VERB_IMPORT, "", "bring connections and variables from Airflow to a manager",
 	    "Brings connections and variables from Airflow, or from any file that Airflow's own "
 	    "import takes, into an Environment Manager, over HTTP, and "

@@ -255,7 +255,7 @@ def test_plain_scalars_of_yaml(bring, long_worker, tmp_path):
     lines = [f"k{i:02}: {one}\n" for i, one in enumerate(scalars) if one not in ("-",)]
     lines += [
         "empty:\n",
-        "tree:\n- {yes: 1, 2: [~, 'x'], null: '2'}\n-\n  - deep\n",
+        "tree:\n  in:\n  - {yes: 1, 2: [~, 'x'], null: '2'}\n  -\n    - deep\n",
         "described: {value: 5, description: About it}\n",
         "alone: {value: [1]}\n",
         "more: {value: x, other: y}\n",

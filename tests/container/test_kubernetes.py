@@ -7,6 +7,7 @@ the variant with ordinary containers, its token in a directory as the kubelet wo
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import os
@@ -19,7 +20,8 @@ import pytest
 import yaml
 from connd_testing import REPO, eventually
 from managed import MANAGER, PASSWORD, Managed
-from podman import Podman
+from podman import RESTRICTED, Podman
+from test_image import IMAGE_UID, Sidecar
 
 FILES = REPO / "conf" / "kubernetes"
 MANIFESTS = sorted(p.name for p in FILES.glob("*.yaml") if p.name != "airflow-values.yaml")
@@ -75,9 +77,18 @@ def test_every_role_of_airflow_has_the_same_sidecar() -> None:
     assert expected[0]["restartPolicy"] == "Always"
 
 
-@pytest.mark.parametrize("name", ["sidecar.yaml", "container.yaml"])
+def pod_spec(name: str) -> Document:
+    """Of the Deployment or CronJob in a file."""
+    spec: Document = documents(name)[-1]["spec"]
+    if "jobTemplate" in spec:
+        spec = spec["jobTemplate"]["spec"]
+    found: Document = spec["template"]["spec"]
+    return found
+
+
+@pytest.mark.parametrize("name", ["sidecar.yaml", "container.yaml", "cronjob.yaml"])
 def test_the_restricted_level_would_admit_it(name: str) -> None:
-    spec = documents(name)[0]["spec"]["template"]["spec"]
+    spec = pod_spec(name)
     allowed = {"name", "emptyDir", "secret", "configMap", "projected", "persistentVolumeClaim"}
     for volume in spec["volumes"]:
         assert set(volume) <= allowed
@@ -104,6 +115,55 @@ def test_only_connd_sees_the_token_and_others_mount_the_directory_read_only() ->
                 assert set(mounts) == {"connd-socket"}
                 assert mounts["connd-socket"]["readOnly"] is True
             assert all("subPath" not in mount for mount in mounts.values())
+
+
+def test_the_cronjob_may_touch_one_secret_and_shows_its_token_to_kubectl_alone() -> None:
+    _, secret, role, binding, cronjob = documents("cronjob.yaml")
+    (rule,) = role["rules"]
+    assert rule["resourceNames"] == [secret["metadata"]["name"]]
+    assert rule["verbs"] == ["get", "patch"] and "data" not in secret
+    spec = pod_spec("cronjob.yaml")
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["serviceAccountName"] == binding["subjects"][0]["name"]
+    containers = [*spec["initContainers"], *spec["containers"]]
+    mounts = {c["name"]: {m["name"] for m in c["volumeMounts"]} for c in containers}
+    assert mounts == {
+        "connd": {"connd-socket", "connd-token"},
+        "export": {"connd-socket", "delivery"},
+        "apply": {"delivery", "account"},
+    }
+    # The file that one writes with mode 0600 is read by the other.
+    users = {c["securityContext"]["runAsUser"] for c in containers}
+    assert users == {IMAGE_UID}
+    assert cronjob["spec"]["concurrencyPolicy"] == "Forbid"
+
+
+def test_the_cronjob_s_export_is_a_valid_secret(managed: Managed, workdir: Path) -> None:
+    job = Sidecar(managed, workdir)
+    delivery = workdir / "delivery"
+    delivery.mkdir()
+    delivery.chmod(0o2777)  # as the kubelet makes an emptyDir
+    (export,) = (c for c in pod_spec("cronjob.yaml")["initContainers"] if c["name"] == "export")
+    job.mount_secret(0o440, 0, IMAGE_UID)
+    try:
+        job.start()
+        job.assert_serves()
+        managed.podman(
+            *("run", "--rm", "--network=none", *RESTRICTED, f"--user={IMAGE_UID}:{IMAGE_UID}"),
+            f"--volume={job.sockets}:/run/connd:ro",
+            f"--volume={delivery}:/delivery",
+            *(managed.image, *export["args"]),
+        )
+    finally:
+        managed.podman.remove("connd")
+    (written,) = delivery.iterdir()
+    assert (written.stat().st_uid, written.stat().st_mode & 0o777) == (IMAGE_UID, 0o600)
+    secret = yaml.safe_load(written.read_text())
+    for version in VERSIONS:
+        kubernetes_validate.validate(secret, version, strict=True)
+    assert secret["metadata"]["name"] == documents("cronjob.yaml")[1]["metadata"]["name"]
+    connection = json.loads(base64.b64decode(secret["data"]["AIRFLOW_CONN_WAREHOUSE"]))
+    assert connection["password"] == PASSWORD
 
 
 class Pod:

@@ -31,6 +31,7 @@ manager/program        base base/cli base/json proto manager/http manager/model 
 ctl                    base base/cli base/json proto
 ctl/admin              base base/cli base/json ctl
 ctl/local              base base/cli base/json proto ctl ctl/admin
+ctl/export             base base/cli base/json proto ctl ctl/admin ctl/local
 ctl/import             base base/cli base/json proto ctl
 ctl/scan               base base/cli base/json proto ctl
 '

@@ -42,7 +42,8 @@ static const struct cli_group *const only_plain[] = { &plain, NULL };
 static const struct cli_verb verbs[] = {
 	{ "show", 1, "red|blue KEY [MORE]", "show a key", "Shows a key.", only_shared },
 	{ "token create", 2, "", "make a token", "Makes a token.", own_and_shared },
-	{ "token list", 3, "", "list tokens", "Lists tokens.\n\nThat is 'all'.", only_shared },
+	{ "token list", 3, "[x1|y-2]", "list tokens", "Lists tokens.\n\nThat is 'all'.",
+	    only_shared },
 };
 static const struct cli_program program = { "prog", "1", "A program.", "The end.", verbs, 3, true };
 static const struct cli_verb unnamed_verbs[] = { { "", 9, "", "runs", "Runs.", only_plain } };
@@ -108,6 +109,8 @@ words_are_counted_and_chosen(void **state)
 	assert_string_equal(line.operand[1], "k");
 	assert_int_equal(read_for(&program, "show blue k more"), CLI_RUN);
 	assert_int_equal(line.n_operands, 3);
+	assert_int_equal(read_for(&program, "token list y-2"), CLI_RUN);
+	assert_string_equal(line.operand[0], "y-2");
 	assert_int_equal(read_for(&program, "show blue -- --file"), CLI_RUN);
 	assert_string_equal(line.operand[1], "--file");
 }
@@ -134,6 +137,7 @@ an_error_says_what_was_meant(void **state)
 		{ "show red", "too few words: prog show red|blue KEY [MORE]" },
 		{ "show red k l m", "too many words: prog show red|blue KEY [MORE]" },
 		{ "show r k", "show takes red|blue, not \"r\"" },
+		{ "token list z", "token list takes x1|y-2, not \"z\"" },
 		{ "token create", "token create needs: --name NAME is missing" },
 		{ "token create --name a --mode maybe", "--mode takes on|off, not \"maybe\"" },
 	};

@@ -284,6 +284,7 @@ refuse_verb(const struct reader *r)
 static bool
 check_operand(const struct cli_verb *v, struct span want, const char *word, char *why)
 {
+	want = cli_operand_name(want);
 	if (!cli_is_choice(want) || cli_choice_allows(want, word))
 		return true;
 	return REFUSE(why, "%s takes %.*s, not \"%.60s\"", v->name, (int)want.n, want.p, word);

@@ -239,7 +239,7 @@ write_verb(struct buf *out, const struct dialect *d, const struct cli_verb *v)
 		buf_add(&name, cli_operand_name(word).p, cli_operand_name(word).n);
 		buf_addf(out, "\t\telif ((${#given[@]} %s %d)); then\n\t\t\t",
 		    cli_operand_repeats(word) ? ">=" : "==", n);
-		write_value(out, d, shell_value(buf_str(&name)), word);
+		write_value(out, d, shell_value(buf_str(&name)), span_of_buf(&name));
 		buf_addc(out, '\n');
 	}
 	buf_adds(out, "\t\tfi\n\t\t;;\n");

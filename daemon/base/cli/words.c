@@ -29,7 +29,8 @@ cli_is_choice(struct span argument)
 
 		if (c == '|')
 			bar = true;
-		else if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && c != '-' && c != '_')
+		else if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+			 !(c >= '0' && c <= '9') && c != '-' && c != '_')
 			return false;
 	}
 	return bar;
