@@ -330,15 +330,21 @@ chaos: deps all chaos-client ## every fault in turn: lookups and log lines (SOAK
 	@CONND_BUILD=$(BIN) CHAOS=$(if $(SOAK),soak,full) .venvs/dev/bin/python -m pytest -q -n 4 \
 		--timeout 1200 tests/chaos $(CHAOS_OPTIONS)
 
+.PHONY: screenshots
+screenshots: deps all ## a picture of every page of the Environment page: light, dark, narrow
+	@CONND_BUILD=$(BIN) .venvs/dev/bin/python tests/ui/screenshots.py build/screenshots
+	@echo "screenshots: in build/screenshots"
+
 .PHONY: lint
 lint: deps ## the static checks
 	@tests/lint/run.sh $(CHECKS)
 
 .PHONY: format
-format: ## bring C and Python into the house style
+format: ## bring C, Python and the page into the house style
 	@git ls-files -co --exclude-standard -- '*.[ch]' | while read -r f; do [ ! -f "$$f" ] || echo "$$f"; done | \
 		xargs clang-format -i
 	@.venvs/dev/bin/ruff format -q . && .venvs/dev/bin/ruff check -q --fix .
+	@.venvs/dev/bin/biome format --write --config-path=tests/lint/biome.json daemon/manager/ui
 
 # --- the rest ------------------------------------------------------------------------
 
@@ -349,7 +355,7 @@ APT_BUILD := gcc make pkg-config libc6-dev \
 APT_TEST := libcmocka-dev clang libclang-rt-CLANG-dev clang-format clang-tidy cppcheck shellcheck \
 	mandoc varlink-go zsh fish \
 	systemd dbus libnss-systemd prometheus procps util-linux strace gdb binutils nginx \
-	podman runc catatonit qemu-user-static \
+	podman runc catatonit qemu-user-static chromium chromium-driver fonts-dejavu-core \
 	python3 python3-venv python3-dev git curl ca-certificates openssl
 
 .PHONY: build-deps deps

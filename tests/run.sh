@@ -39,6 +39,8 @@ stage_release() {
 	pytest_in tests/e2e build \
 		-k "test_memory or test_programs or test_manager_shares or test_manager_cost or test_old_releases"
 }
+# The Environment page in Chromium, from the sign-in to what connd serves.
+stage_ui() { pytest_in tests/ui build -n 2; }
 # Marked secrets through everything, and then searched for.
 stage_canaries() { pytest_in tests/e2e/test_canaries.py build; }
 # Every fault in turn, under load; make chaos is the long round of it.
@@ -56,7 +58,7 @@ stage_airflow211() { tests/airflow/run.sh 211; }
 stage_providers33() { tests/airflow/run.sh providers33; }
 
 # The longest first: they overlap best.
-stages=(airflow33 e2e airflow211 providers33 chaos container release canaries system unit_asan static
+stages=(airflow33 e2e airflow211 providers33 chaos container release ui canaries system unit_asan static
 	shim unit inputs sim)
 [ $# -eq 0 ] || stages=("$@")
 

@@ -13,7 +13,7 @@ files() { # what is tracked or new, and not deleted
 }
 
 # Longest first.
-all=(tidy format mypy python shell units layers banned headers options man generated deps voice security)
+all=(tidy format mypy python page shell units layers banned headers options man generated deps voice security)
 
 # Stamps in build/release: only what changed is looked at again. "static" adds the slower tools; it is
 # a stage of make test, not one of the checks that run without arguments.
@@ -31,6 +31,10 @@ check_mypy() { # from its folder, whose pyproject.toml configures it
 }
 check_python() {
 	"$bin/ruff" check --quiet --output-format=concise . && "$bin/ruff" format --check --quiet .
+}
+check_page() { # the wheel has a program for one architecture only
+	[ "$(uname -m)" = x86_64 ] || { echo "not checked on $(uname -m)" && return; }
+	"$bin/biome" ci --error-on-warnings --config-path=tests/lint/biome.json daemon/manager/ui
 }
 check_shell() {
 	files | while read -r f; do

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who did what when: rows of the audit log, of one object or of many, and the way back to an
+// earlier version. The log has names of fields, never values.
+
+import { objects } from './api.js';
+import {
+	badge,
+	button,
+	confirm,
+	explain,
+	fill,
+	h,
+	loading,
+	note,
+	pager,
+	table,
+	time,
+	toast,
+} from './parts.js';
+import { T } from './texts.js';
+
+const PAGE = 20;
+const TONES = {
+	CREATE: 'good',
+	DELETE: 'bad',
+	DELETE_ENTITY: 'bad',
+	REVOKE_TOKEN: 'bad',
+	READ_SECRETS: 'warn',
+};
+
+export const who = (entry) =>
+	entry.by?.apiTokenName ?? entry.by?.username ?? entry.by?.id ?? T.commandLine;
+
+export function actionBadge(entry) {
+	return badge(T.actions[entry.action] ?? entry.action, TONES[entry.action] ?? 'plain');
+}
+
+export function fieldList(entry) {
+	const names = entry.fields.slice(0, 8).join(', ');
+	const more = entry.fields.length - 8;
+	return h('span', { class: 'faint' }, more > 0 ? `${names}, ${T.andMore(more)}` : names);
+}
+
+/** The history of an object; hooks: etag(), restored(). */
+export function historySection(object, ctx, hooks) {
+	const results = h('div', {}, loading());
+	const section = h(
+		'section',
+		{ class: 'card', 'aria-labelledby': 'history-title' },
+		h('h2', { id: 'history-title' }, T.history),
+		h('p', { class: 'hint' }, T.historyHint),
+		results,
+	);
+	const state = { object, ctx, hooks, results, offset: 0 };
+	load(state);
+	return section;
+}
+
+async function load(state) {
+	const { object, results, offset } = state;
+	try {
+		const page = await objects.history(object.id, { limit: PAGE, offset });
+		draw(state, page);
+	} catch (e) {
+		fill(results, note(explain(e), 'bad'));
+	}
+}
+
+function draw(state, page) {
+	const newest = state.offset === 0 ? page.history.find((e) => e.version)?.version : undefined;
+	state.newest ??= newest;
+	fill(
+		state.results,
+		table(
+			T.history,
+			[
+				{ title: T.when, cell: (e) => time(e.at) },
+				{ title: T.who, cell: who },
+				{
+					title: T.what,
+					cell: (e) => [
+						actionBadge(e),
+						' ',
+						e.version ? h('span', { class: 'faint' }, T.version(e.version)) : null,
+					],
+				},
+				{
+					title: T.fieldsTitle,
+					cell: (e) => [fieldList(e), restoreButton(state, page.history, e)],
+				},
+			],
+			page.history,
+		),
+		pager({
+			offset: state.offset,
+			limit: PAGE,
+			total: page.totalCount,
+			shown: page.history.length,
+			go: (to) => {
+				state.offset = to;
+				load(state);
+			},
+		}),
+	);
+}
+
+function restoreButton(state, history, entry) {
+	if (!entry.restorable || entry.version === state.newest || state.ctx.readOnly) return null;
+	return button(T.compareRestore, () => restore(state, history, entry), 'quiet', {
+		'aria-label': T.restoreVersion(entry.version),
+	});
+}
+
+/** What has changed since that version, in names of fields; then back to it as a new version. */
+async function restore({ object, hooks, newest }, history, entry) {
+	const since = history.filter((e) => e.version > entry.version);
+	const lines = since.map((e) => h('li', {}, time(e.at), ` ${who(e)}: `, fieldList(e)));
+	const text = [T.restoreText(entry.version, newest), h('ul', {}, lines)];
+	if (!(await confirm(T.restoreVersion(entry.version), text, T.restore, 'primary'))) return;
+	try {
+		await objects.restore(object.id, entry.version, hooks.etag());
+		toast(T.restored(entry.version));
+		await hooks.restored();
+	} catch (e) {
+		toast(e.status === 412 ? T.changedBeforeRestore : explain(e), 'bad');
+	}
+}

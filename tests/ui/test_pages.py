@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every page: accessible in both colour schemes, whole at each width, small, and free of errors."""
+
+from __future__ import annotations
+
+import gzip
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from conftest import Page
+from example import PAGES, example
+
+AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
+SOURCES = Path(__file__).parents[2] / "daemon/manager/ui"
+
+
+def offences(page: Page, rules: str = "") -> list[str]:
+    """What axe finds that is serious or critical, by one rule or by all."""
+    if not page.browser.js("return 'axe' in window"):
+        page.browser.js(AXE)
+    found: Any = page.browser.js(
+        """
+        const only = arguments[0] ? { runOnly: arguments[0] } : {};
+        const options = { resultTypes: ['violations'], ...only };
+        return axe.run(document, options).then((r) =>
+          r.violations.filter((v) => v.impact === 'serious' || v.impact === 'critical')
+            .map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html).join(' | ')}`));
+        """,
+        rules,
+    )
+    return list(found)
+
+
+def test_every_page_is_accessible_in_both_schemes_and_whole_at_each_width(page: Page) -> None:
+    b = page.browser
+    b.open(f"{page.manager.url}/ui/")
+    b.find("#token")
+    assert offences(page) == [], "the sign-in"
+    addresses = example(page.manager)
+    page.sign_in()
+    # Of the rules, contrast alone depends on the scheme.
+    for scheme, rules in (("light", ""), ("dark", "color-contrast")):
+        b.scheme(scheme)
+        for name, address in addresses.items():
+            page.go(address, PAGES[name][1])
+            b.js("document.querySelectorAll('[aria-expanded=false]').forEach((e) => e.click())")
+            assert offences(page, rules) == [], f"{name}, {scheme}"
+    for width in (360, 900, 3840):
+        b.size(width, 900)
+        for name, address in addresses.items():
+            page.go(address, PAGES[name][1])
+            wide = b.js("return document.documentElement.scrollWidth - innerWidth")
+            assert wide <= 0, f"{name} is {wide} px wider than {width}"
+
+
+def test_dialogs_are_accessible(page: Page) -> None:
+    b = page.browser
+    addresses = example(page.manager)
+    page.sign_in()
+    for name, opener in (
+        ("tokens", "+ Token"),
+        ("places", "+ Project"),
+        ("organization", "Switch off"),
+    ):
+        page.go(addresses[name], PAGES[name][1])
+        b.press(opener)
+        b.find("dialog[open]")
+        assert offences(page) == [], opener
+        b.keys("\ue00c")
+        assert b.focused() == opener
+    page.go(addresses["connection"], PAGES["connection"][1])
+    b.write("Host", "changed")
+    b.press("Review and save")
+    assert offences(page) == [], "the review"
+    b.press("Back to editing")
+    b.press("Discard")
+    b.eventually(
+        "return document.querySelector('[data-path=\"v.host\"]').value === 'dwh.example.com'"
+    )
+
+
+def test_only_the_shown_rows_are_fetched(page: Page) -> None:
+    """A long list costs what one page of it costs."""
+    b = page.browser
+    for i in range(300):
+        page.manager.create_variable(f"v{i:03}", "x" * 1000)
+    page.sign_in()
+    page.go(page.workspace("airflow-variables"), "tbody tr")
+    b.see("of 300")
+    sizes = b.js(
+        "return performance.getEntriesByType('resource')"
+        ".filter((e) => e.name.includes('AIRFLOW_VARIABLE')).map((e) => e.decodedBodySize)"
+    )
+    assert sizes and max(sizes) < 150_000, sizes
+
+
+def test_the_files_are_small_and_few(page: Page) -> None:
+    names = [p for kind in ("html", "css", "js", "svg") for p in SOURCES.glob(f"*.{kind}")]
+    compressed = sum(len(gzip.compress(p.read_bytes(), 9)) for p in names)
+    assert compressed < 75_000
+    page.sign_in()
+    fetched = page.browser.js(
+        "return performance.getEntriesByType('resource').map((e) => new URL(e.name).origin)"
+    )
+    assert set(fetched) == {page.manager.url}

@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What people do on the Environment page, from the sign-in to what connd serves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from browser import ENTER, ESCAPE, SPACE
+from conftest import Page
+from connd_testing import Connd, VarlinkError, eventually, link
+
+
+def served(connd: Connd, key: str) -> dict[str, Any] | None:
+    """The connection as connd serves it; None when it does not."""
+    try:
+        return connd.connection(key)
+    except VarlinkError:
+        return None
+
+
+def create_warehouse(page: Page) -> None:
+    b = page.browser
+    b.press("+ Connection")
+    b.write("Connection ID", "warehouse")
+    b.write("Host", "dwh.example.com")
+    b.write("Port", "5432")
+    b.write("Login", "etl")
+    b.write("Password", "s3cret")
+    b.write("SSL mode", "require")
+    b.press("Create Connection")
+    b.see("Created warehouse")
+
+
+def test_create_link_override_and_connd_serves_it(page: Page) -> None:
+    b = page.browser
+    with page.manager.connd("prod") as prod, page.manager.connd("dev", name="dev") as dev:
+        page.sign_in()
+        create_warehouse(page)
+        want = {"conn_type": "postgres", "host": "dwh.example.com", "login": "etl",
+                "password": "s3cret", "port": 5432, "extra": {"sslmode": "require"}}  # fmt: skip
+        eventually(lambda: served(prod, "warehouse") == want, "prod gets it")
+        eventually(lambda: served(dev, "warehouse") == want, "dev gets it")
+
+        b.press("Field overrides of dev")
+        b.press("Override Host")
+        b.keys("localhost")  # the focus is in the new field
+        b.press("Override Password")
+        b.keys("dev-only")
+        b.press("Review and save")
+        b.see("Save warehouse?", "localhost", "•••••••• (new)")
+        assert "dev-only" not in b.text()
+        b.press("Save")
+        b.see("Saved warehouse")
+        eventually(
+            lambda: (
+                served(dev, "warehouse") == {**want, "host": "localhost", "password": "dev-only"}
+            ),
+            "dev gets its own host and password",
+        )
+        assert served(prod, "warehouse") == want
+
+        b.press("Field overrides of dev")
+        b.press("Reset Host to inherited")
+        b.press("Review and save")
+        b.see("inherited")
+        b.press("Save")
+        eventually(
+            lambda: served(dev, "warehouse") == {**want, "password": "dev-only"},
+            "the host is inherited again, the password is still dev's",
+        )
+
+
+def test_the_main_story_by_keyboard_alone(page: Page) -> None:
+    b = page.browser
+    b.open(f"{page.manager.url}/ui/")
+    b.find("#token")
+    b.keys(page.manager.token + ENTER)  # the field has the focus
+    b.see("No Connections yet")
+    b.tab_to("+ Connection")
+    b.keys(ENTER)
+    b.see("Create Connection")
+    b.tab_to("Connection ID")
+    b.keys("warehouse")
+    b.tab_to("Host")
+    b.keys("dwh.example.com")
+    b.tab_to("Login")
+    b.keys("etl")
+    b.tab_to("Field overrides of dev")
+    b.keys(SPACE)
+    b.tab_to("Override Login")
+    b.keys(SPACE)
+    assert b.focused() == "Login"
+    b.keys("dev")
+    b.tab_to("Create Connection")
+    b.keys(ENTER)
+    b.see("Created warehouse", "1 override")
+    assert b.focused() == "warehouse"  # the title of what is shown now
+    link = page.manager.api("GET", "?objectKey=warehouse")["environmentObjects"][0]["links"][0]
+    assert link["connectionOverrides"] == {"login": "dev"}
+
+    b.tab_to("Description")
+    b.keys("of the data team")
+    b.tab_to("Review and save")
+    b.keys(ENTER)
+    b.see("Save warehouse?")
+    b.keys(ESCAPE)
+    assert b.focused() == "Review and save"  # the dialog gives the focus back
+    b.keys(ENTER)
+    b.see("Save warehouse?")
+    assert b.focused() == "Save"
+    b.keys(ENTER)
+    b.see("Saved warehouse")
+
+
+def test_what_others_change_appears(page: Page) -> None:
+    page.sign_in()
+    page.go(page.workspace("airflow-variables"))
+    page.browser.see("No Airflow Variables yet")
+    one = page.manager.create_variable("batch_size", "5", autoLinkDeployments=True)
+    assert "5" in page.row("batch_size")
+    page.browser.press("batch_size", "a")
+    page.browser.find("form.object")
+    page.manager.update(one, airflowVariable={"value": "6"}, autoLinkDeployments=True)
+    page.browser.see("has just changed this object")
+    assert page.browser.js("return document.querySelector('[data-path=\"v.value\"]').value") == "6"
+
+
+def test_two_editors_of_one_object_are_told(page: Page) -> None:
+    b = page.browser
+    one = page.manager.create_connection("db", host="a", login="x")
+    page.sign_in()
+    page.go(page.workspace() + "/o/db", "form.object")
+    b.write("Login", "mine")
+    page.manager.update(one, connection={"type": "postgres", "host": "theirs", "login": "x"})
+    b.see("has just saved this object")
+    b.press("Review and save")
+    b.press("Save")
+    b.see("Somebody else has saved this object", "You changed different fields")
+    b.press("Put mine on top and review")
+    b.see("Save db?")
+    b.press("Save")
+    b.see("Saved db")
+    typed = page.manager.api("GET", f"/{one}")["connection"]
+    assert (typed["host"], typed["login"]) == ("theirs", "mine")
+
+    b.write("Host", "mine")
+    page.manager.update(one, connection={"type": "postgres", "host": "again"})
+    b.press("Review and save")
+    b.press("Save")
+    b.see("Both of you changed: object: Host")
+    b.press("Discard mine")
+    b.eventually("return document.querySelector('[data-path=\"v.host\"]').value === 'again'")
+    assert page.manager.api("GET", f"/{one}")["connection"]["host"] == "again"
+
+
+def test_secrets_are_masked_kept_and_revealed_by_right(page: Page) -> None:
+    b = page.browser
+    page.manager.create_connection("db", host="a", password="hunter2", extra={"key": "k3y"})
+    page.sign_in()
+    page.go(page.workspace() + "/o/db", "form.object")
+    assert "hunter2" not in b.js("return document.documentElement.outerHTML")
+    b.write("Host", "b")
+    b.press("Review and save")
+    b.press("Save")
+    b.see("Saved db")
+    rows = page.manager.api("GET", "?objectKey=db&showSecrets=true")["environmentObjects"]
+    assert rows[0]["connection"]["password"] == "hunter2"
+    assert rows[0]["connection"]["extra"] == {"key": "k3y"}
+    b.click('[data-reveal="v.password"]')
+    b.see("hunter2")
+    b.press("Hide")
+    assert "hunter2" not in b.text()
+    page.go("org")
+    b.press("Switch off")
+    b.see("Switch Environment Secrets Fetching off?")
+    b.press("Switch off")
+    b.see("Secrets can no longer be fetched")
+    page.go(page.workspace() + "/o/db", "form.object")
+    assert not b.js("return document.querySelector('[data-reveal]')")
+
+
+def test_a_deployment_shows_where_each_value_comes_from(page: Page) -> None:
+    b = page.browser
+    prod = page.manager.deployment_ids["prod"]
+    page.manager.create_connection("shared", host="s", autoLinkDeployments=True)
+    page.manager.create_connection(
+        "differs", host="s", links=[link(prod, connection={"host": "other"})]
+    )
+    page.manager.create_connection("hidden", host="above", autoLinkDeployments=True)
+    page.manager.create_connection("hidden", prod, host="own")
+    page.manager.create_connection("elsewhere", host="x")
+    page.sign_in()
+    page.go(page.deployment("prod"), "tbody tr")
+    assert "Analytics" in page.row("shared")
+    b.see("hides the Workspace")
+    assert "own" in page.row("hidden")
+    assert "This Deployment" in page.row("hidden")
+    assert "other" in page.row("differs")
+    assert "Override" in page.row("differs")
+    assert "elsewhere" not in b.text()
+    b.press("hidden", "a")
+    page.manager.api(
+        "DELETE",
+        "/"
+        + page.manager.api("GET", f"?workspaceId={page.manager.workspace}&objectKey=hidden")[
+            "environmentObjects"
+        ][0]["id"],
+    )
+    b.press("Promote to Workspace")
+    b.press("Promote to Workspace")
+    b.see("belongs to the Workspace now")
+
+
+def test_search_sort_and_pages_are_the_servers(page: Page) -> None:
+    b = page.browser
+    for i in range(60):
+        page.manager.create_variable(f"var_{i:02}", str(i))
+    page.sign_in()
+    page.go(page.workspace("airflow-variables"), "tbody tr")
+    b.see("50 of 60")
+    b.press("Next")
+    b.see("60 of 60")
+    assert b.js("return document.querySelectorAll('tbody tr').length") == 10
+    b.write("Search Airflow Variables", "VAR_3")
+    b.see("10 rows")
+    b.click("[data-sort=objectKey]")
+    b.eventually("return document.querySelector('tbody th').innerText === 'var_39'")
+    assert b.js("return document.activeElement.dataset.sort") == "objectKey"
+    assert "search=VAR_3" in b.js("return location.hash")
+    b.write("Search Airflow Variables", "nothing like it")
+    b.see("Nothing matches")
+    b.press("Clear the search")
+    b.see("50 of 60")
+
+
+def test_extra_as_json_names_the_line_of_an_error(page: Page) -> None:
+    b = page.browser
+    page.manager.create_connection("db", extra={"big": 9223372036854775807, "a": {"b": [1]}})
+    page.sign_in()
+    page.go(page.workspace() + "/o/db", "form.object")
+    b.press("Edit as JSON")
+    b.write("Extra as JSON", '{\n  "big": "",\n  "a": oops\n}')
+    b.see("Is not valid JSON: look at line 3")
+    b.write("Extra as JSON", '{"big": 9223372036854775806, "a": "", "new": true}')
+    b.press("Review and save")
+    b.press("Save")
+    b.see("Saved db")
+    rows = page.manager.api("GET", "?objectKey=db&showSecrets=true")["environmentObjects"]
+    assert rows[0]["connection"]["extra"] == {
+        "big": 9223372036854775806, "a": {"b": [1]}, "new": True
+    }  # fmt: skip
+
+
+def test_history_restores_and_the_audit_log_brings_back(page: Page) -> None:
+    b = page.browser
+    one = page.manager.create_variable("v", "first")
+    page.manager.update(one, airflowVariable={"value": "second"})
+    page.sign_in()
+    page.go(page.workspace("airflow-variables") + "/o/v", "#history-title ~ div table")
+    b.press("Restore version 1")
+    b.see("Changed since then")
+    b.press("Restore")
+    b.eventually("return document.querySelector('[data-path=\"v.value\"]')?.value === 'first'")
+    b.press("Delete Airflow Variable v")
+    b.press("Delete")
+    b.see("Deleted v")
+    page.go("audit", "tbody tr")
+    b.press("Bring v back")
+    b.press("Bring back")
+    b.see("v is back")
+    assert page.manager.api("GET", f"/{one}")["airflowVariable"]["value"] == "first"
+
+
+def test_places_and_tokens(page: Page) -> None:
+    b = page.browser
+    page.sign_in()
+    page.go(page.workspace("places"), "table")
+    b.press("+ Deployment")
+    b.write("Name", "staging")
+    b.press("Save")
+    b.see("Saved staging")
+    assert "staging" in b.js("return document.querySelector('#nav').innerText")
+    b.press("Edit staging")
+    b.write("Name", "qa")
+    b.press("Save")
+    b.see("Saved qa")
+    b.press("Delete qa")
+    b.see("0 objects of its own", "0 links from objects of the Workspace")
+    b.press("Delete")
+    b.see("Deleted qa")
+    page.go("tokens", "table")
+    b.press("+ Token")
+    b.write("Name", "for a person")
+    b.choose("Role", "Operator: also creates, changes, links and deletes")
+    b.press("Create")
+    text = b.eventually("return document.querySelector('#issued-token')?.value")
+    assert page.manager.request("GET", "/v1/organizations", token=text)[0] == 200
+    b.press("Done")
+    assert text not in b.js("return document.documentElement.outerHTML")
+    b.press("Revoke for a person")
+    b.press("Revoke")
+    b.see("Revoked for a person")
+    assert page.manager.request("GET", "/v1/organizations", token=text)[0] == 401
+
+
+def test_import_previews_and_export_writes_the_same(page: Page, workdir: Path) -> None:
+    b = page.browser
+    page.manager.create_connection("there", host="old", password="kept?")
+    file = workdir / "connections.json"
+    wanted = {
+        "pg": {
+            "conn_type": "postgres",
+            "host": "h",
+            "port": 5432,
+            "password": "p",
+            "extra": '{"a": 1}',
+        },
+        "there": "mysql://u:p%40ss@new:3306/db",
+        "not a key": {"conn_type": "http"},
+    }
+    file.write_text(json.dumps(wanted))
+    page.sign_in()
+    page.go(page.workspace("transfer"), "#import-file")
+    b.upload("#import-file", file)
+    b.see("Preview: 1 object of 3", "exists, left alone", "not a connection ID")
+    b.press("Overwrite what is there", "input")
+    b.see("Preview: 2 objects of 3")
+    assert page.manager.api("GET", "?objectKey=pg")["totalCount"] == 0
+    b.press("Import 2 objects")
+    b.see("Imported 2 objects.")
+    rows = page.manager.api("GET", "?showSecrets=true&objectType=CONNECTION")["environmentObjects"]
+    typed = {r["objectKey"]: r["connection"] for r in rows}
+    assert typed["pg"] == {
+        "type": "postgres",
+        "host": "h",
+        "port": 5432,
+        "password": "p",
+        "extra": {"a": 1},
+    }
+    assert (typed["there"]["type"], typed["there"]["password"]) == ("mysql", "p@ss")
+    b.cdp("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(workdir))
+    b.press("With secrets", "input")
+    b.press("Export connections")
+    b.see("Exported 2 objects")
+    exported = workdir / "Analytics-connections.json"
+    eventually(exported.exists, "the file is there")
+    assert json.loads(exported.read_text())["pg"] == {
+        "conn_type": "postgres", "host": "h", "port": 5432, "password": "p", "extra": '{"a":1}'
+    }  # fmt: skip
