@@ -100,7 +100,7 @@ $(BIN)/connd: $(call obj,$(MAIN_connd)) $(call archives,connd edge core proto ba
 	$(call say,LD,$@)
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_connd)
 
-$(BIN)/connctl: $(call obj,$(MAIN_connctl)) $(call archives,ctl proto base)
+$(BIN)/connctl: $(call obj,$(MAIN_connctl)) $(call archives,ctl core proto base)
 	$(call say,LD,$@)
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_connctl)
 

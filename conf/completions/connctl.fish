@@ -7,7 +7,7 @@ function __connctl_words
 			continue
 		end
 		switch $word
-			case -- --format --without --socket --timeout --on-change --team --output --name --connections --variables --workspace --deployment --manager --organization --token-file --ca-file --context --role --expires-in --token-out --except --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --secrets-fetching --limit
+			case -- --format --without --socket --timeout --on-change --team --output --name --connections --variables --workspace --deployment --manager --organization --token-file --ca-file --context --role --expires-in --token-out --except --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --user --config --secrets-fetching --limit
 				set skip 1
 			case '-*'
 			case '*'
@@ -1018,6 +1018,13 @@ complete -c connctl -n '__connctl_at "metrics-export restore"' -l ca-file -r -F 
 complete -c connctl -n '__connctl_at "metrics-export restore"' -l insecure-http -d 'Allows plain http to another machine'
 complete -c connctl -n '__connctl_at "metrics-export restore"' -l timeout -x -d 'How long one request to the manager may take'
 complete -c connctl -n '__connctl_at "metrics-export restore"' -l json -d 'Prints JSON'
+complete -c connctl -n '__connctl_at "" 0' -a doctor -d 'find out why a lookup fails'
+complete -c connctl -n '__connctl_at "doctor" 0'  -x -a 'conn var'
+complete -c connctl -n '__connctl_at "doctor"' -l user -x -d 'The user that Airflow'\''s worker runs as: may it open the socket, and does [access] let it read? Needs root, unless it is the user who asks'
+complete -c connctl -n '__connctl_at "doctor"' -l deployment -x -d 'The Deployment that connd should serve, by id or name'
+complete -c connctl -n '__connctl_at "doctor"' -l config -r -F -d 'connd'\''s configuration'
+complete -c connctl -n '__connctl_at "doctor"' -l socket -r -F -d 'Where connd listens'
+complete -c connctl -n '__connctl_at "doctor"' -l json -d 'Prints JSON'
 complete -c connctl -n '__connctl_at "" 0' -a organization -d 'More verbs'
 complete -c connctl -n '__connctl_at "organization" 0' -a show -d 'show the organization'
 complete -c connctl -n '__connctl_at "organization show"' -l context -x -d 'A manager that "connctl login" has stored'

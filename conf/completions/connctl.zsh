@@ -10,7 +10,7 @@ _connctl()
 	fi
 	for ((i = 2; i < CURRENT; i++)); do
 		case ${words[i]} in
-		(--format | --without | --socket | --timeout | --on-change | --team | --output | --name | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --except | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --secrets-fetching | --limit) ((i++)) ;;
+		(--format | --without | --socket | --timeout | --on-change | --team | --output | --name | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --except | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --user | --config | --secrets-fetching | --limit) ((i++)) ;;
 		(-*) ;;
 		(*) given+=(${words[i]}) ;;
 		esac
@@ -58,11 +58,13 @@ _connctl()
 	(--basic-token-file) _files; return ;;
 	(--headers-file) _files; return ;;
 	(--labels-file) _files; return ;;
+	(--user) _message value; return ;;
+	(--config) _files; return ;;
 	(--secrets-fetching) compadd -- on off; return ;;
 	(--limit) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec get export import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export organization audit; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec get export import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export doctor organization audit; fi ;;
 	("token  ") compadd --  list create revoke renew ;;
 	("context  ") compadd --  list use delete ;;
 	("workspace  ") compadd --  list create rename delete ;;
@@ -617,6 +619,15 @@ _connctl()
 	("metrics-export restore "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --to-version --deployment --workspace --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 2)); then
+			_message value
+		fi
+		;;
+	("doctor "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --user --deployment --config --socket --json --help
+		elif ((${#given[@]} == 1)); then
+			compadd -- conn var
 		elif ((${#given[@]} == 2)); then
 			_message value
 		fi

@@ -64,6 +64,14 @@ struct ctl_options {
  */
 int ctl_fail(enum ctl_exit code, const char *next, const char *fmt, ...) PRINTF(3, 4);
 
+/* What ctl_fail() would have printed. */
+struct ctl_said {
+	char what[1024];
+	char next[512]; /* "": nothing to advise */
+};
+/* From now on ctl_fail() writes there instead of to stderr. NULL: to stderr again. */
+void ctl_catch(struct ctl_said *said);
+
 /* While it is on, ctl_fail() only returns its code: for a try that will be made again. */
 void ctl_mute(bool on);
 
@@ -87,6 +95,7 @@ MUST_CHECK int ctl_audit(const struct ctl_options *o);
 MUST_CHECK int ctl_context(const struct ctl_options *o); /* and login */
 MUST_CHECK int ctl_object(
     const struct ctl_options *o); /* connections, variables, metrics exports */
+MUST_CHECK int ctl_doctor(const struct ctl_options *o);
 MUST_CHECK int ctl_organization(const struct ctl_options *o);
 MUST_CHECK int ctl_token(const struct ctl_options *o); /* but for renew */
 MUST_CHECK int ctl_place(const struct ctl_options *o); /* Workspaces, Deployments, projects */

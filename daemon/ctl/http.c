@@ -29,6 +29,12 @@ struct http {
 	char *base; /* the URL without a closing slash or /v1 */
 	void (*on_pause)(void *arg, int seconds);
 	void *arg;
+	bool never_pause;
+	const char *socket_path;
+	struct socket_owners owners;
+	int socket_fd;
+	const char *peer_text; /* into peer_why; NULL: the peer is believed */
+	char peer_why[SOCKET_PEER_WHY_SIZE];
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -106,9 +112,13 @@ static size_t
 on_header(char *p, size_t size, size_t n, void *arg)
 {
 	struct http_head *head = arg;
+	char date[64] = "";
 
 	keep_field(head->tag, sizeof head->tag, "ETag:", p, size * n);
 	keep_field(head->warning, sizeof head->warning, "Warning:", p, size * n);
+	keep_field(date, sizeof date, "Date:", p, size * n);
+	if (date[0])
+		head->date_s = (int64_t)curl_getdate(date, NULL);
 	return size * n;
 }
 
@@ -128,6 +138,34 @@ add_header(struct http *h, const char *name, const char *value)
 	return 0;
 }
 
+/* --- the manager's Unix socket ------------------------------------------------------------ */
+
+static int
+on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	struct http *h = arg;
+
+	(void)purpose;
+	h->socket_fd = fd;
+	return CURL_SOCKOPT_OK;
+}
+
+/* Checks who serves the socket, before libcurl sends a byte. A reused connection was checked. */
+static int
+on_connected(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+	struct http *h = arg;
+
+	(void)ip;
+	(void)local_ip;
+	(void)port;
+	(void)local_port;
+	if (socket_peer_check(h->socket_fd, h->socket_path, &h->owners, h->peer_why) == 0)
+		return CURL_PREREQFUNC_OK;
+	h->peer_text = h->peer_why;
+	return CURL_PREREQFUNC_ABORT;
+}
+
 /* Remembers the first refusal: one check at the end is enough. */
 #define SET(option, value)                                                                         \
 	do {                                                                                       \
@@ -135,6 +173,34 @@ add_header(struct http *h, const char *name, const char *value)
 		if (set_code != CURLE_OK && code == CURLE_OK)                                      \
 			code = set_code;                                                           \
 	} while (0)
+
+static CURLcode
+set_socket(struct http *h)
+{
+	CURLcode code = CURLE_OK;
+
+	SET(CURLOPT_UNIX_SOCKET_PATH, h->socket_path);
+	SET(CURLOPT_PROXY, "");
+	SET(CURLOPT_SOCKOPTFUNCTION, on_socket_made);
+	SET(CURLOPT_SOCKOPTDATA, h);
+	SET(CURLOPT_PREREQFUNCTION, on_connected);
+	SET(CURLOPT_PREREQDATA, h);
+	return code;
+}
+
+static CURLcode
+set_client(struct http *h, const struct http_options *o)
+{
+	CURLcode code = CURLE_OK;
+
+	if (o->client_cert) {
+		SET(CURLOPT_SSLCERT, o->client_cert);
+		SET(CURLOPT_SSLKEY, o->client_key ? o->client_key : o->client_cert);
+	}
+	if (o->pin)
+		SET(CURLOPT_PINNEDPUBLICKEY, o->pin);
+	return code;
+}
 
 static CURLcode
 set_transport(struct http *h, const struct http_options *o)
@@ -149,7 +215,7 @@ set_transport(struct http *h, const struct http_options *o)
 #endif
 	SET(CURLOPT_FOLLOWLOCATION, 0L);
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	SET(CURLOPT_PROXY, "");
+	SET(CURLOPT_PROXY, o->proxy ? o->proxy : "");
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
 	SET(CURLOPT_TIMEOUT_MS, (long)o->timeout_ms);
@@ -176,6 +242,10 @@ http_new(struct http **out, const struct http_options *o, char why[static HTTP_W
 
 	if (!h)
 		return -ENOMEM;
+	h->never_pause = o->never_pause;
+	h->socket_path = o->socket_path;
+	if (o->owners)
+		h->owners = *o->owners;
 	h->on_pause = o->on_pause;
 	h->arg = o->arg;
 	h->easy = curl_easy_init();
@@ -189,7 +259,9 @@ http_new(struct http **out, const struct http_options *o, char why[static HTTP_W
 	/* A body of more than a megabyte would first ask for leave, and wait. */
 	if (r == 0)
 		r = add_header(h, "Expect:", "");
-	if (r == 0 && set_transport(h, o) != CURLE_OK)
+	if (r == 0 && (set_transport(h, o) != CURLE_OK || set_client(h, o) != CURLE_OK))
+		r = -ENOMEM;
+	if (r == 0 && h->socket_path && set_socket(h) != CURLE_OK)
 		r = -ENOMEM;
 	if (r < 0)
 		h = http_free(h);
@@ -228,6 +300,51 @@ set_body(struct http *h, const struct http_request *q)
 	return code;
 }
 
+static enum http_failure
+failure_of(CURLcode code)
+{
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return HTTP_FAILED_NAME;
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_ABORTED_BY_CALLBACK:
+		return HTTP_FAILED_CONNECT;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+		return HTTP_FAILED_TLS;
+	case CURLE_OPERATION_TIMEDOUT:
+		return HTTP_FAILED_TIME;
+	default:
+		return HTTP_FAILED_OTHER;
+	}
+}
+
+/* libcurl speaks of localhost and a port, whatever it connects to. */
+static const char *
+socket_error(const struct http *h)
+{
+	long error = 0;
+
+	(void)curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &error);
+	return error ? strerror((int)error) : "no connection";
+}
+
+static const char *
+error_text(const struct http *h, CURLcode code, const struct buf *answer)
+{
+	if (buf_error(answer))
+		return "its response is larger than any may be";
+	if (h->peer_text)
+		return h->peer_text;
+	if (h->socket_path && code == CURLE_COULDNT_CONNECT)
+		return socket_error(h);
+	return h->error[0] ? h->error : curl_easy_strerror(code);
+}
+
 static int
 call_once(struct http *h, const char *url, const struct http_request *q, struct buf *answer,
     struct http_head *head, char *why)
@@ -237,7 +354,7 @@ call_once(struct http *h, const char *url, const struct http_request *q, struct 
 	const char *error;
 
 	buf_reset(answer);
-	*head = (struct http_head){ "", "" };
+	*head = (struct http_head){ .date_s = -1 };
 	h->error[0] = 0;
 	SET(CURLOPT_URL, url);
 	SET(CURLOPT_WRITEDATA, answer);
@@ -250,9 +367,8 @@ call_once(struct http *h, const char *url, const struct http_request *q, struct 
 		(void)curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
 		return (int)status;
 	}
-	error = buf_error(answer) ? "its response is larger than any may be"
-		: h->error[0]     ? h->error
-				  : curl_easy_strerror(code);
+	head->failure = failure_of(code);
+	error = error_text(h, code, answer);
 	(void)snprintf(why, HTTP_WHY_SIZE, "%s%s", error, tls_help(error));
 	return -EIO;
 }
@@ -292,7 +408,8 @@ call(struct http *h, const struct http_request *q, struct buf *answer, struct ht
 	}
 	for (int i = 0; i < TRIES_WHEN_BUSY; i++) {
 		status = call_once(h, buf_str(&url), q, answer, head, why);
-		if (status != 429 || i == TRIES_WHEN_BUSY - 1 || !pause_as_told(h))
+		if (status != 429 || h->never_pause || i == TRIES_WHEN_BUSY - 1 ||
+		    !pause_as_told(h))
 			break;
 	}
 	return status;

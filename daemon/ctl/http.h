@@ -11,6 +11,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/socket_peer.h"
 
 #define HTTP_WHY_SIZE 512
 
@@ -20,8 +21,13 @@ struct http_options {
 	const char *url;     /* scheme://host[:port], a closing "/" or "/v1" is accepted */
 	const char *ca_file; /* NULL: the system's authorities */
 	const char *token;
+	const char *client_cert, *client_key, *pin, *proxy; /* NULL: none */
+	/* Speaks HTTP over this Unix socket, if one of the owners serves it. NULL: over TCP. */
+	const char *socket_path;
+	const struct socket_owners *owners;
 	bool insecure_http; /* plain http to more than loopback addresses */
 	int64_t timeout_ms; /* of one call */
+	bool never_pause;   /* takes a 429 as the response */
 	/* Called before a pause that the server asks for; NULL: nobody cares. */
 	void (*on_pause)(void *arg, int seconds);
 	void *arg;
@@ -35,10 +41,21 @@ MUST_CHECK int http_new(
     struct http **out, const struct http_options *o, char why[static HTTP_WHY_SIZE]);
 struct http *http_free(struct http *h); /* returns NULL */
 
-/* A response's ETag and Warning, "" when it has none; longer ones count as none. */
+/* Where a call without a response ended. */
+enum http_failure {
+	HTTP_NOT_FAILED,
+	HTTP_FAILED_NAME,    /* the host's or the proxy's name */
+	HTTP_FAILED_CONNECT, /* also: not one of the owners */
+	HTTP_FAILED_TLS,
+	HTTP_FAILED_TIME,
+	HTTP_FAILED_OTHER,
+};
+
 struct http_head {
-	char tag[128];
-	char warning[512];
+	char tag[128];     /* of ETag; "" when there is none, or a longer one */
+	char warning[512]; /* of Warning, likewise */
+	int64_t date_s;    /* of Date, in seconds since 1970; < 0: none */
+	enum http_failure failure;
 };
 
 struct http_request {

@@ -35,6 +35,7 @@ static int (*const verb_run[N_VERBS])(const struct ctl_options *o) = {
 	[VERB_PLACE_CREATE] = ctl_place,
 	[VERB_PLACE_RENAME] = ctl_place,
 	[VERB_PLACE_DELETE] = ctl_place,
+	[VERB_DOCTOR] = ctl_doctor,
 	[VERB_ORGANIZATION_SHOW] = ctl_organization,
 	[VERB_ORGANIZATION_SET] = ctl_organization,
 	[VERB_AUDIT] = ctl_audit,

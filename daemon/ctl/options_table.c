@@ -16,6 +16,20 @@ static const struct cli_option socket_options[] = {
 };
 const struct cli_group group_socket = { "Asking connd", socket_options };
 
+static const struct cli_option doctor_options[] = {
+	{ "user", OPT_USER, 0, "USER", NULL,
+	    "The user that Airflow's worker runs as: may it open the socket, and does [access] let "
+	    "it read? Needs root, unless it is the user who asks." },
+	{ "deployment", OPT_TARGET, 0, "NAME", NULL,
+	    "The Deployment that connd should serve, by id or name." },
+	{ "config", OPT_CONFIG, 0, "FILE", "/etc/connd/connd.conf", "connd's configuration." },
+	{ "socket", OPT_SOCKET, 0, "PATH", NULL,
+	    "Where connd listens. Without it: $CONND_SOCKET, then the configuration's." },
+	{ "json", OPT_JSON, 0, NULL, NULL, "Prints JSON." },
+	{ 0 },
+};
+const struct cli_group group_doctor = { NULL, doctor_options };
+
 static const struct cli_option get_options[] = {
 	{ "reveal", OPT_REVEAL, 0, NULL, NULL,
 	    "Prints exactly the text that Airflow receives, secrets included, and one newline." },

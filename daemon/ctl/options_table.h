@@ -4,6 +4,7 @@
 
 #include "base/cli/cli.h"
 
+extern const struct cli_group group_doctor;
 extern const struct cli_group group_socket;
 extern const struct cli_group group_env;
 extern const struct cli_group group_environment;

@@ -281,11 +281,18 @@ output_text(const char *text)
 }
 
 static bool muted;
+static struct ctl_said *catcher;
 
 void
 ctl_mute(bool on)
 {
 	muted = on;
+}
+
+void
+ctl_catch(struct ctl_said *said)
+{
+	catcher = said;
 }
 
 int
@@ -297,10 +304,15 @@ ctl_fail(enum ctl_exit code, const char *next, const char *fmt, ...)
 
 	if (muted)
 		return code;
-	output_progress_end();
 	va_start(ap, fmt);
 	(void)vsnprintf(message, sizeof message, fmt, ap);
 	va_end(ap);
+	if (catcher) {
+		(void)snprintf(catcher->what, sizeof catcher->what, "%.1000s", message);
+		(void)snprintf(catcher->next, sizeof catcher->next, "%s", next ? next : "");
+		return code;
+	}
+	output_progress_end();
 	buf_adds(&out, "connctl: ");
 	output_safe(&out, span_of(message));
 	buf_addc(&out, '\n');

@@ -74,10 +74,10 @@ payload(struct span token)
 	return b ? (struct span){ a + 1, (size_t)(b - a - 1) } : (struct span){ 0 };
 }
 
-static bool
-find_organization(const struct json *claims, char *out)
+/* The id in a permission like "organizationId:ID"; out stays as it is if there is none. */
+static void
+find_id(const struct json *claims, const char *name, char out[static TOKEN_ID_SIZE])
 {
-	static const char name[] = "organizationId:";
 	const struct json *all = json_get(claims, "permissions"), *j;
 	const char *text;
 
@@ -87,29 +87,47 @@ find_organization(const struct json *claims, char *out)
 		if (!text || strncmp(text, name, strlen(name)) != 0)
 			continue;
 		text += strlen(name);
-		if (!*text || strlen(text) >= TOKEN_ID_SIZE ||
+		if (*text && strlen(text) < TOKEN_ID_SIZE &&
 		    strspn(
-			text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
+			text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
 			strlen(text))
-			return false;
-		memcpy(out, text, strlen(text) + 1);
-		return true;
+			memcpy(out, text, strlen(text) + 1);
+		return;
 	}
-	return false;
+}
+
+static void
+read_claims(const struct json *claims, struct token_claims *out)
+{
+	find_id(claims, "organizationId:", out->organization);
+	find_id(claims, "workspaceId:", out->workspace);
+	find_id(claims, "deploymentId:", out->deployment);
+	if (!json_int(json_get(claims, "iat"), &out->issued_s))
+		out->issued_s = -1;
+	if (!json_int(json_get(claims, "exp"), &out->expires_s))
+		out->expires_s = -1;
+}
+
+void
+token_claims(struct span token, struct token_claims *out)
+{
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(LIMIT_TOKEN);
+	struct json *claims = NULL;
+	struct span part = payload(token);
+
+	*out = (struct token_claims){ .issued_s = -1, .expires_s = -1 };
+	if (part.n && base64url(part, &text) &&
+	    json_parse(&claims, span_of_buf(&text), NULL) == 0 && json_type(claims) == SCAN_OBJECT)
+		read_claims(claims, out);
+	json_free(claims);
 }
 
 bool
 token_organization(struct span token, char out[static TOKEN_ID_SIZE])
 {
-	CLEANUP(buf_fini) struct buf text = BUF_INIT(LIMIT_TOKEN);
-	struct json *claims = NULL;
-	struct span part = payload(token);
-	bool found = false;
+	struct token_claims claims;
 
-	if (!part.n || !base64url(part, &text))
-		return false;
-	if (json_parse(&claims, span_of_buf(&text), NULL) == 0 && json_type(claims) == SCAN_OBJECT)
-		found = find_organization(claims, out);
-	json_free(claims);
-	return found;
+	token_claims(token, &claims);
+	memcpy(out, claims.organization, sizeof claims.organization);
+	return out[0] != '\0';
 }

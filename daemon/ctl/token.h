@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/buf.h"
@@ -18,6 +19,13 @@
 MUST_CHECK int token_read(const char *what, const char *path, struct buf *out);
 /* Cuts white space off the end of *token. Is the rest a token: printable, without spaces? */
 bool token_trim(struct buf *token);
+/* What a JWT says of itself. "" and -1: it does not say. */
+struct token_claims {
+	char organization[TOKEN_ID_SIZE], workspace[TOKEN_ID_SIZE], deployment[TOKEN_ID_SIZE];
+	int64_t issued_s, expires_s; /* since 1970 */
+};
+/* Reads the claims. Nothing is verified: the manager decides. */
+void token_claims(struct span token, struct token_claims *out);
 /*
  * The organization that a JWT's permissions name. false: the token is not a JWT or names none.
  * Nothing is verified: the manager decides.

@@ -296,6 +296,21 @@ static const struct cli_verb verbs[] = {
 	OBJECT_VERBS("variable", "variable", &group_variable, &group_none, &group_plain),
 	OBJECT_VERBS("env-var", "environment variable", &group_variable, &group_none, &group_plain),
 	OBJECT_VERBS("metrics-export", "metrics export", &group_metrics, &group_none, &group_none),
+	{ "doctor", VERB_DOCTOR, "[conn|var] [KEY]", "find out why a lookup fails",
+	    "Checks everything that a lookup needs, in the order in which one thing depends on "
+	    "another: connd's configuration, the token, the manager and what it lets the token "
+	    "read, the clock, the socket, the data and whose it is, and the rights of the user "
+	    "given by --user. With a key, also whether connd has it and gives it to that user; of "
+	    "a "
+	    "key that is missing, whether it is only not linked to the Deployment.\n\n"
+	    "Each line is a check, its verdict and what was found, and below it the command that "
+	    "mends it. The last line names the cause: the first check that failed. Changes "
+	    "nothing, "
+	    "shows no secret, and ends within 15 seconds whatever hangs. Run it as root: only "
+	    "root can look as connd's user and as the worker's.\n\n"
+	    "Exit code: 0 no check failed, 1 one did (the report is printed all the same), 2 it "
+	    "could not run.",
+	    GROUPS(&group_doctor) },
 	{ "organization show", VERB_ORGANIZATION_SHOW, "", "show the organization",
 	    "Shows the organization, and whether secrets may be read over the API.",
 	    GROUPS(&group_session) },

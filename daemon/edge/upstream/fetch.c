@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/tls_help.h"
 #include "core/retry_after.h"
@@ -285,6 +286,13 @@ copy(char **to, const char *from)
 	return from && !*to ? -ENOMEM : 0;
 }
 
+static void
+warn_unknown_user(const char *name)
+{
+	log_warn("[manager] socket_user is not a known user: it matches no process",
+	    LOG_STR("user", name));
+}
+
 int
 upstream_new(struct upstream **out, struct loop *loop, const struct config *config)
 {
@@ -295,7 +303,8 @@ upstream_new(struct upstream **out, struct loop *loop, const struct config *conf
 	u->loop = loop;
 	u->timeout_ms = config->manager.timeout_ms;
 	u->lock = config->memory.lock;
-	socket_owners_find(&u->socket_owners, &config->manager.socket_user);
+	socket_owners_find(&u->socket_owners, config->manager.socket_user.item,
+	    config->manager.socket_user.n, warn_unknown_user);
 	if (copy(&u->tls_file[TLS_CA], config->manager.ca_file) < 0 ||
 	    copy(&u->tls_file[TLS_CERT], config->manager.client_cert) < 0 ||
 	    copy(&u->tls_file[TLS_KEY], config->manager.client_key) < 0 ||

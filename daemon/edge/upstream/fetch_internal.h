@@ -10,10 +10,10 @@
 #include <event2/event.h>
 
 #include "base/chain.h"
+#include "base/socket_peer.h"
 #include "edge/upstream/fetch.h"
 #include "edge/upstream/libcurl.h"
 #include "edge/upstream/response_head.h"
-#include "edge/upstream/socket_peer.h"
 
 /* One CURLM: its open connections, and the fetches that use them. */
 struct channel {

@@ -9,7 +9,6 @@
 #include <sys/types.h>
 
 #include "base/attr.h"
-#include "core/config/config.h"
 
 #define SOCKET_PEER_WHY_SIZE 256
 #define SOCKET_OWNERS_MAX    16
@@ -20,10 +19,12 @@ struct socket_owners {
 };
 
 /*
- * Resolves users, given by name or number. If the list is empty, takes root, our own user, and
- * connd-manager if that account exists. Logs a name that is not a user, and skips it.
+ * Resolves n users, given by name or number. Without any, takes root, our own user, and
+ * connd-manager if that account exists. Skips a name that is not a user, after calling unknown()
+ * (which may be NULL) with it.
  */
-void socket_owners_find(struct socket_owners *out, const struct config_list *names);
+void socket_owners_find(
+    struct socket_owners *out, char *const *names, size_t n, void (*unknown)(const char *name));
 
 /*
  * Checks that one of the owners serves this connected socket. 0, or -EPERM or another -errno with a

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "edge/upstream/socket_peer.h"
+#include "base/socket_peer.h"
 
 #include <errno.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "base/log.h"
 
 #define MANAGER_USER "connd-manager"
 
@@ -38,23 +37,23 @@ find_user(const char *name, uid_t *uid)
 }
 
 void
-socket_owners_find(struct socket_owners *out, const struct config_list *names)
+socket_owners_find(
+    struct socket_owners *out, char *const *names, size_t n, void (*unknown)(const char *name))
 {
 	uid_t uid;
 
 	out->n = 0;
-	if (names->n == 0) {
+	if (n == 0) {
 		add(out, 0);
 		add(out, geteuid());
 		if (find_user(MANAGER_USER, &uid))
 			add(out, uid);
 	}
-	for (size_t i = 0; i < names->n; i++) {
-		if (find_user(names->item[i], &uid))
+	for (size_t i = 0; i < n; i++) {
+		if (find_user(names[i], &uid))
 			add(out, uid);
-		else
-			log_warn("[manager] socket_user is not a known user: it matches no process",
-			    LOG_STR("user", names->item[i]));
+		else if (unknown)
+			unknown(names[i]);
 	}
 }
 
