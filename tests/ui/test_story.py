@@ -349,3 +349,48 @@ def test_import_previews_and_export_writes_the_same(page: Page, workdir: Path) -
     assert json.loads(exported.read_text())["pg"] == {
         "conn_type": "postgres", "host": "h", "port": 5432, "password": "p", "extra": '{"a":1}'
     }  # fmt: skip
+
+
+def test_a_project_shows_the_union_and_who_wins(page: Page) -> None:
+    b, m = page.browser, page.manager
+    dev = m.deployment_ids["dev"]
+    status, project = m.request(
+        "POST", f"/v1/organizations/{m.organization}/projects",
+        {"name": "lab", "workspaceId": m.workspace, "deploymentId": dev},
+    )  # fmt: skip
+    assert status == 200
+    m.create_connection("of_workspace", host="w", autoLinkDeployments=True)
+    m.create_connection("of_deployment", dev, host="d")
+    m.create_connection("of_project", host="w", autoLinkDeployments=True)
+    page.sign_in()
+    page.go(f"p/{project['id']}/connections", "tbody tr")
+    b.press("+ Connection")
+    b.write("Connection ID", "of_project")
+    b.write("Host", "p")
+    b.press("Create Connection")
+    b.see("Created of_project")
+    page.go(f"p/{project['id']}/connections", "tbody tr")
+    assert "This Project" in page.row("of_project")
+    assert "p" in page.row("of_project").split()
+    assert "Workspace Analytics" in page.row("of_workspace")
+    assert "Deployment dev" in page.row("of_deployment")
+    page.go(page.workspace() + "/o/of_workspace", "form.object")
+    b.press("lab", "input")
+    b.press("Field overrides of lab")
+    b.press("Override Host")
+    b.keys("only in the lab")
+    b.press("Review and save")
+    b.press("Save")
+    b.see("Saved of_workspace")
+    page.go(f"p/{project['id']}/connections", "tbody tr")
+    assert "only in the lab" in page.row("of_workspace")
+
+
+def test_places_that_others_make_appear(page: Page) -> None:
+    m = page.manager
+    page.sign_in()
+    page.browser.js("const now = Date.now; Date.now = () => now() + 60000")
+    path = f"/v1/organizations/{m.organization}/deployments"
+    assert m.request("POST", path, {"name": "fresh", "workspaceId": m.workspace})[0] == 200
+    page.go("org")
+    page.browser.eventually("return document.querySelector('#nav').innerText.includes('fresh')")

@@ -7,7 +7,7 @@ import { T } from './texts.js';
 const base = new URL('../', document.baseURI);
 
 /** A refusal: `status` 0 when there was no response at all. */
-export class ApiError extends Error {
+class ApiError extends Error {
 	constructor(status, message, fieldErrors = [], requestId = '') {
 		super(message);
 		this.status = status;

@@ -99,7 +99,7 @@ function textArea(text, onInput, properties) {
 }
 
 /** Shows a stored secret until it is hidden again. */
-export function revealer(ctx, path) {
+function revealer(ctx, path) {
 	if (!ctx.reveal) return null;
 	const place = h('span', { class: 'reveal' });
 	const hide = () => fill(place, button(T.reveal, show, 'quiet', { 'data-reveal': path }));
@@ -166,7 +166,7 @@ function variableForm(ctx, draw) {
 
 const paramsOf = (auth) => auth?.parameters ?? [];
 
-export const authTypeOf = (ctx, map = ctx.draft) =>
+const authTypeOf = (ctx, map = ctx.draft) =>
 	ctx.authTypes.find((a) => a.id === map.get('authTypeId'));
 
 /** Whether a field holds a secret: the password, and what the auth type does not call plain. */

@@ -3,7 +3,7 @@
 
 import { currentSession, onSessionEnd, session, signIn, signOut } from './api.js';
 import { closeAll } from './live.js';
-import { firstAddress, loadPlaces } from './places.js';
+import { firstAddress, loadPlaces, refreshPlaces } from './places.js';
 import { navigation, placeLine } from './nav.js';
 import { explain, fill, h, button, loading, note } from './parts.js';
 import { T } from './texts.js';
@@ -18,6 +18,7 @@ import * as transferView from './view_transfer.js';
 
 const app = document.getElementById('app');
 let content;
+let menu;
 let shownRoute;
 
 // A view: show(route, places) returns the nodes of the page, or a promise of them.
@@ -75,15 +76,26 @@ function skip(event) {
 	content.focus();
 }
 
+/** On narrow screens the navigation is behind a button. */
+function openMenu(open) {
+	document.body.classList.toggle('menu-open', open);
+	menu.setAttribute('aria-expanded', String(open));
+}
+
+/** A dialog belongs to the view that opened it; the sign-in to none. */
+function closeDialogs() {
+	for (const d of document.querySelectorAll('dialog[open]:not(.sign-in)')) d.close();
+}
+
 function topBar() {
-	const menu = button(
+	menu = button(
 		T.menu,
-		() => {
-			const open = document.body.classList.toggle('menu-open');
-			menu.setAttribute('aria-expanded', String(open));
-		},
+		() => openMenu(!document.body.classList.contains('menu-open')),
 		'quiet menu',
-		{ 'aria-expanded': 'false', 'aria-controls': 'nav' },
+		{
+			'aria-expanded': 'false',
+			'aria-controls': 'nav',
+		},
 	);
 	return [
 		menu,
@@ -126,12 +138,15 @@ async function show() {
 	}
 	closeAll();
 	isDirty = false;
-	document.body.classList.remove('menu-open');
+	if (!sameView) closeDialogs();
+	openMenu(false);
 	shownRoute = route;
 	fill(document.getElementById('nav'), navigation(route));
 	if (!sameView) fill(content, loading());
 	let view;
 	try {
+		await refreshPlaces();
+		fill(document.getElementById('nav'), navigation(route));
 		view = await VIEWS[route.view].show(route, (dirty) => {
 			isDirty = dirty;
 		});

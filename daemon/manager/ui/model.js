@@ -43,7 +43,7 @@ export const FIELDS = {
 		'sigV4StsRegion',
 	],
 };
-export const mapsOf = (type) => MAPS[type] ?? [];
+const mapsOf = (type) => MAPS[type] ?? [];
 export const isVariable = (type) => type === 'AIRFLOW_VARIABLE' || type === 'ENVIRONMENT_VARIABLE';
 
 /** The name of a map's member in a field's name: "extra.a.b" -> ["extra", "a.b"]; else null. */

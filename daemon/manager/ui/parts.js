@@ -108,10 +108,6 @@ export function explain(error) {
 	return error.requestId ? T.errorWithRequest(error.message, error.requestId) : error.message;
 }
 
-export function plural(n, oneText, manyText) {
-	return `${n.toLocaleString()} ${n === 1 ? oneText : manyText}`;
-}
-
 // ---- forms ----
 
 /**

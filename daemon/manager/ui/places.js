@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // The organization, its Workspaces, Deployments and projects, as far as the token covers them. They
-// are loaded at the start and after each change of ours.
+// are loaded at the start, after each change of ours, and when a view is opened.
 
 import { may, organization, places as api, session } from './api.js';
 import { T } from './texts.js';
 
 export const known = { organization: null, workspaces: [], deployments: [], projects: [] };
+
+const OLD_MS = 20_000;
+let loadedAt = 0;
+
+/** Others make places, too: loads them again when that was last done a while ago. */
+export async function refreshPlaces() {
+	if (Date.now() - loadedAt > OLD_MS) await loadPlaces();
+}
 
 export async function loadPlaces() {
 	const [org, workspaces, deployments, projects] = await Promise.all([
@@ -15,6 +23,7 @@ export async function loadPlaces() {
 		api('projects').all(),
 	]);
 	Object.assign(known, { organization: org, workspaces, deployments, projects });
+	loadedAt = Date.now();
 }
 
 export const workspace = (id) => known.workspaces.find((w) => w.id === id);

@@ -21,7 +21,7 @@ export function parseRoute(hash) {
 	const parts = decoded(path.split('/').filter(Boolean));
 	if (!parts) return null;
 	const route = { path, href: hash, parts, query: new URLSearchParams(query ?? '') };
-	if (parts.length === 1 && (parts[0] === 'tokens' || parts[0] === 'audit'))
+	if (parts.length === 1 && ['tokens', 'audit'].includes(parts[0]))
 		return { ...route, view: parts[0] };
 	if (parts.length === 1 && parts[0] === 'org') return { ...route, view: 'places' };
 	const [scope, id, what, which, key] = parts;

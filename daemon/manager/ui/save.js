@@ -9,7 +9,7 @@ import { nameOf } from './places.js';
 import { T } from './texts.js';
 
 /** A path in words: ["Deployment prod", "Host"]. */
-export function describe(ctx, path) {
+function describe(ctx, path) {
 	const [first, second] = path.split('.');
 	if (first === 'v') return [T.object, labelOf(ctx, path.slice(2))];
 	if (first === 'o') return [nameOf(second), labelOf(ctx, path.slice(`o.${second}.`.length))];
@@ -44,7 +44,7 @@ function shownAt(ctx, map, path) {
 }
 
 /** A table of the changes from one map to another. */
-export function changeTable(ctx, before, after, caption) {
+function changeTable(ctx, before, after, caption) {
 	const row = (path) => {
 		const [where, what] = describe(ctx, path);
 		return h(

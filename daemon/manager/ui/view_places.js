@@ -89,8 +89,8 @@ function renameOrganization(draw) {
 		[],
 		async (values) => {
 			await organization.update({ name: values.name });
-			toast(T.savedPlace(values.name));
 			await reload(draw);
+			toast(T.savedPlace(values.name));
 		},
 	);
 }
@@ -227,8 +227,8 @@ function edit(kind, place, fixed, draw) {
 		async (values) => {
 			if (place) await api(kind).update(place.id, values);
 			else await api(kind).create({ ...fixed, ...values });
-			toast(T.savedPlace(values.name));
 			await reload(draw);
+			toast(T.savedPlace(values.name));
 		},
 	);
 }
@@ -344,8 +344,8 @@ async function remove(kind, place, draw) {
 	if (!sure) return undefined;
 	try {
 		await api(kind).remove(place.id);
-		toast(T.deleted(place.name));
 		await reload(draw);
+		toast(T.deleted(place.name));
 	} catch (e) {
 		toast(explain(e), 'bad');
 	}

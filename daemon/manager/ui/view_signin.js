@@ -68,10 +68,11 @@ let shown;
 /** When the session ended: what was typed into the page stays. */
 export function signInDialog() {
 	const before = session;
-	shown ??= dialog(T.sessionEnded, (close) => [
-		h('p', {}, T.sessionEndedText),
-		form(() => close(true)),
-	]).then((ok) => {
+	shown ??= dialog(
+		T.sessionEnded,
+		(close) => [h('p', {}, T.sessionEndedText), form(() => close(true))],
+		{ class: 'sign-in' },
+	).then((ok) => {
 		shown = undefined;
 		if (!ok) throw new Error(T.notSignedIn);
 		// Another token may see another organization: begin anew.
