@@ -69,7 +69,7 @@ _connctl()
 	(--limit) :; return ;;
 	esac
 	case "${given[0]-} ${given[1]-} " in
-	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " env exec get export import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export doctor organization audit" -- "$cur"); fi ;;
+	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " env exec get export import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export doctor organization sidecars audit" -- "$cur"); fi ;;
 	("token  ") mapfile -t COMPREPLY < <(compgen -W " list create revoke renew" -- "$cur") ;;
 	("context  ") mapfile -t COMPREPLY < <(compgen -W " list use delete" -- "$cur") ;;
 	("workspace  ") mapfile -t COMPREPLY < <(compgen -W " list create rename delete" -- "$cur") ;;
@@ -645,6 +645,11 @@ _connctl()
 	("organization set "*)
 		if [[ $cur == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "--name --secrets-fetching --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("sidecars "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
 		fi
 		;;
 	("audit "*)

@@ -64,7 +64,7 @@ _connctl()
 	(--limit) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec get export import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export doctor organization audit; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec get export import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export doctor organization sidecars audit; fi ;;
 	("token  ") compadd --  list create revoke renew ;;
 	("context  ") compadd --  list use delete ;;
 	("workspace  ") compadd --  list create rename delete ;;
@@ -640,6 +640,11 @@ _connctl()
 	("organization set "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --name --secrets-fetching --yes --dry-run --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		fi
+		;;
+	("sidecars "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
 		fi
 		;;
 	("audit "*)

@@ -35,6 +35,7 @@
 #define LIMIT_HTTP_HEADERS (32 * 1024)   /* a request's header block; 431 above */
 #define LIMIT_HTTP_FIELDS  100           /* header fields of one request; browsers send about 20 */
 #define LIMIT_HTTP_URI     (8 * 1024)    /* a request target, as RFC 9110 advises; 414 above */
+#define LIMIT_REPORT       2000          /* what connd says of itself (X-Connd-Report) */
 #define LIMIT_ETAG         512           /* an ETag; connd ignores a longer one */
 #define LIMIT_PAGE_ROWS    1000          /* rows of one list page: what stock clients ask for */
 /* Open client connections; fewer when RLIMIT_NOFILE is low. */

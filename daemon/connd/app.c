@@ -59,12 +59,22 @@ app_peers_limits(const struct config *c)
 	return l;
 }
 
-void
-app_use_source(struct app *a, const struct settings *s, struct upstream *u)
+static struct sync_source
+source_of(struct app *a, const struct settings *s, struct upstream *u)
 {
 	struct sync_source source = {
 		.config = s->config, .token_path = s->token_path, .upstream = u
 	};
+
+	if (s->config->manager.report)
+		source.report = (struct fetch_report){ app_write_report, a };
+	return source;
+}
+
+void
+app_use_source(struct app *a, const struct settings *s, struct upstream *u)
+{
+	struct sync_source source = source_of(a, s, u);
 
 	watch_use(a->watch, &source);
 	probing_use(a->probing, &source);
@@ -239,11 +249,10 @@ start_serving(struct app *a, char why[static SETTINGS_WHY_SIZE])
 static int
 start_asking(struct app *a)
 {
-	struct sync_source source = { .config = a->settings->config,
-		.token_path = a->settings->token_path };
+	struct sync_source source;
 	int r = upstream_new(&a->upstream, a->loop, a->settings->config);
 
-	source.upstream = a->upstream;
+	source = source_of(a, a->settings, a->upstream);
 	if (r == 0)
 		r = worker_new(&a->worker, a->loop);
 	if (r == 0)

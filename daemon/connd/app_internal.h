@@ -133,6 +133,8 @@ void app_on_changed(void *env);
 /* app_report.c: what Status and the metrics show; env is the app */
 
 void app_report(void *env, struct report *out);
+/* Appends the report for a manager that asks for it (X-Connd-Report). */
+void app_write_report(void *env, struct buf *out);
 
 /* app_signals.c: stop and reload */
 

@@ -4,6 +4,18 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/json/write.h"
+#include "base/utf8.h"
+#include "edge/process/wire.h"
+#include "proto/secrets.h"
+
+#define ID_BYTES  16
+#define ERROR_MAX 200 /* characters of a reason, as the manager takes it */
 
 static void
 report_manager(const struct app *a, struct report *out)
@@ -80,4 +92,45 @@ app_report(void *env, struct report *out)
 	}
 	report_push(a, out);
 	report_snapshot(a, out);
+}
+
+/* The same in every run on this host: a restarted connd is not another one. */
+static void
+write_id(const char *host, const char *socket_path, struct buf *out)
+{
+	uint8_t of_host[HASH_SIZE], id[HASH_SIZE];
+	char text[2 * ID_BYTES + 1];
+
+	hash_long(of_host, NULL, 0, host, strlen(host));
+	hash_long(id, of_host, sizeof of_host, socket_path, strlen(socket_path));
+	hex_encode(text, id, ID_BYTES);
+	jtext_member_string(out, "id", span_of(text));
+}
+
+void
+app_write_report(void *env, struct buf *out)
+{
+	struct app *a = env;
+	struct report report;
+	struct replica_status st;
+	struct span error;
+	char host[65] = "";
+
+	(void)gethostname(host, sizeof host - 1); /* fails only for want of room */
+	app_report(a, &report);
+	replica_status(a->replica, clock_boot_ms(), &st);
+	error = span_of(st.last_error);
+	error.n = utf8_cut(error, ERROR_MAX);
+	buf_addc(out, '{');
+	write_id(host, report.socket.path, out);
+	jtext_member_string(out, "name", span_of(*host ? host : "unnamed"));
+	jtext_member_string(out, "version", span_of(CONND_VERSION));
+	jtext_member_int(out, "generation", (int64_t)st.generation);
+	if (st.age_ms >= 0)
+		jtext_member_int(out, "ageMs", st.age_ms);
+	jtext_member_string(out, "state", span_of(secrets_state_name(wire_state(st.state))));
+	jtext_member_string(out, "snapshot", span_of(report_snapshot_name(report.snapshot.state)));
+	if (error.n)
+		jtext_member_string(out, "lastError", error);
+	buf_addc(out, '}');
 }

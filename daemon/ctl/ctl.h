@@ -97,5 +97,6 @@ MUST_CHECK int ctl_object(
     const struct ctl_options *o); /* connections, variables, metrics exports */
 MUST_CHECK int ctl_doctor(const struct ctl_options *o);
 MUST_CHECK int ctl_organization(const struct ctl_options *o);
+MUST_CHECK int ctl_sidecars(const struct ctl_options *o);
 MUST_CHECK int ctl_token(const struct ctl_options *o); /* but for renew */
 MUST_CHECK int ctl_place(const struct ctl_options *o); /* Workspaces, Deployments, projects */

@@ -39,6 +39,7 @@ static int (*const verb_run[N_VERBS])(const struct ctl_options *o) = {
 	[VERB_ORGANIZATION_SHOW] = ctl_organization,
 	[VERB_ORGANIZATION_SET] = ctl_organization,
 	[VERB_AUDIT] = ctl_audit,
+	[VERB_SIDECARS] = ctl_sidecars,
 	[VERB_TOKEN_LIST] = ctl_token,
 	[VERB_TOKEN_CREATE] = ctl_token,
 	[VERB_TOKEN_REVOKE] = ctl_token,

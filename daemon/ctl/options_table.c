@@ -235,6 +235,14 @@ static const struct cli_option organization_options[] = {
 };
 const struct cli_group group_organization = { NULL, organization_options };
 
+static const struct cli_option sidecars_options[] = {
+	{ "deployment", OPT_TARGET, 0, "NAME", NULL,
+	    "Only those of this Deployment, by id or name." },
+	{ "workspace", OPT_IN_WORKSPACE, 0, "NAME", NULL, "Only those in this Workspace." },
+	{ 0 },
+};
+const struct cli_group group_sidecars = { NULL, sidecars_options };
+
 static const struct cli_option audit_options[] = {
 	{ "follow", OPT_FOLLOW, 0, NULL, NULL,
 	    "Goes on with new entries every two seconds, until it is stopped. With --json each is "

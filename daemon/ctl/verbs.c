@@ -319,6 +319,13 @@ static const struct cli_verb verbs[] = {
 	    "the "
 	    "organization. connd-manager alone lets the API change the switch.",
 	    GROUPS(&group_organization, &group_change, &group_session) },
+	{ "sidecars", VERB_SIDECARS, "", "which connd have the newest data",
+	    "Lists the connd that read from the manager, as each reports with its requests: host, "
+	    "Deployment, version, status, a time, and its last error or its state. The status is "
+	    "NEWEST, BEHIND (the time is since when) or SILENT (no report for five minutes; the "
+	    "time is that of the last one). A connd without a report for a day is not listed. "
+	    "connd-manager alone has this; [manager] report = no in connd.conf turns it off.",
+	    GROUPS(&group_sidecars, &group_session) },
 	{ "audit", VERB_AUDIT, "", "who changed or read what",
 	    "Shows who changed or read what, oldest first: the time, the action, the token, the "
 	    "type, the "

@@ -52,6 +52,15 @@ upstream_fetch(struct upstream *u, const struct fetch_request *q, fetch_done *do
 	return 0;
 }
 
+static bool takes_reports;
+
+bool
+upstream_takes_reports(const struct upstream *u)
+{
+	(void)u;
+	return takes_reports;
+}
+
 static void
 fetch_free(struct fetch *f)
 {
@@ -230,6 +239,40 @@ a_burst_of_changes_makes_few_requests(void **state)
 		pass(100);
 		assert_non_null(asked);
 	}
+}
+
+/* So that the report that the held request carries tells of the change. */
+static void
+with_reports_the_next_request_waits_for_the_sync(void **state)
+{
+	struct world *w = *state;
+
+	held(w);
+	takes_reports = true;
+	pass(20 * S);
+	answer(200, "\"2\"", true);
+	pass(1 * S);
+	assert_null(asked);
+	follow(w);
+	assert_string_equal(asked->tag, "\"2\"");
+	/* After a quick change no sooner than without reports; */
+	answer(200, "\"3\"", true);
+	follow(w);
+	pass(200);
+	assert_null(asked);
+	pass(50);
+	assert_string_equal(asked->tag, "\"3\"");
+	/* and a sync that does not end is not waited for. */
+	pass(20 * S);
+	answer(200, "\"4\"", true);
+	pass(1999);
+	assert_null(asked);
+	pass(1);
+	assert_string_equal(asked->tag, "\"4\"");
+	/* A sync beside a held request changes nothing. */
+	follow(w);
+	assert_string_equal(asked->tag, "\"4\"");
+	takes_reports = false;
 }
 
 static void
@@ -424,6 +467,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_change_is_reported_and_the_next_request_held),
 		TEST(a_burst_of_changes_makes_few_requests),
+		TEST(with_reports_the_next_request_waits_for_the_sync),
 		TEST(the_wait_is_half_of_ttl_at_most),
 		TEST(a_server_that_does_not_wait_is_polled_for_ten_minutes),
 		TEST(a_server_whose_tags_never_match_is_polled),

@@ -46,7 +46,7 @@ struct config {
 		/* of the last two exactly one is set */
 		char *organization, *deployment, *workspace;
 		char *token_file, *ca_file, *client_cert, *client_key, *pin, *proxy;
-		bool insecure_http, push;
+		bool insecure_http, push, report;
 		int64_t refresh_ms, timeout_ms;
 	} manager;
 	struct {

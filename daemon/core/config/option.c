@@ -43,6 +43,7 @@ const struct option options[] = {
 	NUMBER("manager", "refresh", MS, LIVE, manager.refresh_ms, "30s", 1000, DAY),
 	NUMBER("manager", "timeout", MS, LIVE, manager.timeout_ms, "10s", 100, DAY),
 	OPTION("manager", "push", BOOL, LIVE, manager.push, "yes"),
+	OPTION("manager", "report", BOOL, LIVE, manager.report, "yes"),
 	NUMBER("freshness", "ttl", MS, LIVE, freshness.windows.ttl_ms, "2m", 1, 365 * DAY),
 	NUMBER("freshness", "stale", MS, LIVE, freshness.windows.stale_ms, "10m", 1, 365 * DAY),
 	NUMBER("freshness", "max_stale", MS, LIVE, freshness.windows.max_stale_ms, "24h",

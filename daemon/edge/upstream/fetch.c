@@ -94,6 +94,24 @@ set_end(struct fetch_result *r, const struct fetch *f, CURLcode code)
 	}
 }
 
+bool
+upstream_takes_reports(const struct upstream *u)
+{
+	return u->reports;
+}
+
+/* Whether the server asks for reports, as its last list says. */
+static void
+note_reports(const struct fetch *f, const struct fetch_result *r)
+{
+	struct upstream *u = f->channel->upstream;
+
+	if (!f->may_report || r->end != FETCH_ANSWERED || (r->status != 200 && r->status != 304))
+		return;
+	u->reports = f->head.takes_reports;
+	memcpy(u->reports_to, f->server, HASH_SIZE);
+}
+
 void
 fetch_end(struct fetch *f, CURLcode code)
 {
@@ -120,6 +138,7 @@ fetch_end(struct fetch *f, CURLcode code)
 	if (code == CURLE_SSL_CONNECT_ERROR)
 		explain_tls(f);
 	set_end(&r, f, code);
+	note_reports(f, &r);
 	f->done(f->env, &r);
 	fetch_free(f);
 }

@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/attr.h"
+#include "base/buf.h"
 #include "base/span.h"
 #include "core/config/config.h"
 #include "edge/process/loop.h"
@@ -33,6 +34,16 @@ struct upstream *upstream_free(struct upstream *u);
 /* Frees u after the last of its fetches has ended: another upstream has replaced it. */
 void upstream_retire(struct upstream *u);
 
+/* Whether the server that responded last asks for reports. */
+bool upstream_takes_reports(const struct upstream *u);
+
+/* X-Connd-Report: how this connd is, for a manager that asks for it. */
+struct fetch_report {
+	/* Appends one line of at most LIMIT_REPORT bytes. NULL: there is no report. */
+	void (*write)(void *env, struct buf *out);
+	void *env;
+};
+
 struct fetch_request {             /* borrowed for the call */
 	const char *url;           /* http: or https: */
 	const char *socket_path;   /* the server's Unix socket; NULL: connect to the URL's host */
@@ -41,6 +52,8 @@ struct fetch_request {             /* borrowed for the call */
 	int64_t wait_s;            /* Prefer: wait, how long the server may wait; 0: not sent */
 	size_t max_body;           /* bytes, before unpacking */
 	bool discard_body;         /* count the bytes of the body, but drop them */
+	/* Sent to a server whose last response to a request with a report asked for it. */
+	const struct fetch_report *report; /* NULL: none */
 };
 
 enum fetch_end {

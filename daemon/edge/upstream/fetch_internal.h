@@ -10,6 +10,7 @@
 #include <event2/event.h>
 
 #include "base/chain.h"
+#include "base/hash.h"
 #include "base/socket_peer.h"
 #include "edge/upstream/fetch.h"
 #include "edge/upstream/libcurl.h"
@@ -41,6 +42,8 @@ struct upstream {
 	struct socket_owners socket_owners;
 	enum arena_lock lock;
 	int64_t timeout_ms;
+	bool reports;                  /* a server has asked for reports, */
+	uint8_t reports_to[HASH_SIZE]; /* this one: server_hash() */
 	bool retired;
 };
 
@@ -53,6 +56,8 @@ struct fetch {
 	struct curl_slist *fields;       /* all other fields; linked after it */
 	struct response_head head;
 	struct payload body;
+	bool may_report;           /* the request has a report, sent or not */
+	uint8_t server[HASH_SIZE]; /* server_hash() */
 	bool discard_body;
 	bool body_cut; /* we aborted the transfer: the body is too long, or enough was read */
 	bool head_cut; /* we aborted the transfer: the header block is too long */

@@ -124,6 +124,37 @@ add_field(struct fetch *f, const char *line)
 	return 0;
 }
 
+/* Names the server of a request: the scheme and authority of its URL, and its Unix socket. */
+static void
+server_hash(const struct fetch_request *q, uint8_t out[static HASH_SIZE])
+{
+	const char *host = strstr(q->url, "://");
+	size_t n = host ? (size_t)(host - q->url) + 3 + strcspn(host + 3, "/") : strlen(q->url);
+	const char *path = q->socket_path ? q->socket_path : "";
+	uint8_t of_url[HASH_SIZE];
+
+	hash_long(of_url, NULL, 0, q->url, n);
+	hash_long(out, of_url, sizeof of_url, path, strlen(path));
+}
+
+/* A report that is too long is not sent. */
+static int
+add_report(struct fetch *f, const struct fetch_report *report)
+{
+	const struct upstream *u = f->channel->upstream;
+	struct buf line = BUF_INIT(LIMIT_REPORT + 32);
+	int r = 0;
+
+	if (!u->reports || !hash_equal(u->reports_to, f->server, HASH_SIZE))
+		return 0;
+	buf_adds(&line, "X-Connd-Report: ");
+	report->write(report->env, &line);
+	if (!buf_error(&line))
+		r = add_field(f, buf_str(&line));
+	buf_fini(&line);
+	return r;
+}
+
 static int
 set_fields(struct fetch *f, const struct fetch_request *q)
 {
@@ -141,6 +172,10 @@ set_fields(struct fetch *f, const struct fetch_request *q)
 		(void)snprintf(line, sizeof line, "Prefer: wait=%" PRId64, q->wait_s);
 		r = add_field(f, line);
 	}
+	f->may_report = q->report && q->report->write;
+	server_hash(q, f->server);
+	if (r == 0 && f->may_report)
+		r = add_report(f, q->report);
 	if (r == 0)
 		r = set_authorization(f, q->token);
 	f->authorization.next = f->fields;

@@ -51,6 +51,9 @@ read_field(struct response_head *h, const char *line, size_t n)
 	v = field_value(line, n, "Content-Encoding");
 	if (v.p)
 		h->coding = coding_of(v);
+	v = field_value(line, n, "X-Connd-Reports");
+	if (is_word(v, "accept"))
+		h->takes_reports = true;
 	v = field_value(line, n, "Preference-Applied");
 	if (v.n >= 4 && strncasecmp(v.p, "wait", 4) == 0)
 		h->held = true;

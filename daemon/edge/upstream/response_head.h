@@ -18,7 +18,8 @@ struct response_head {
 	bool over;                 /* the empty line has come; trailers may follow */
 	char etag[LIMIT_ETAG + 1]; /* "": none, or longer than LIMIT_ETAG */
 	enum payload_coding coding;
-	bool held; /* the server waited (Preference-Applied) */
+	bool held;          /* the server waited (Preference-Applied) */
+	bool takes_reports; /* X-Connd-Reports: accept */
 };
 
 /* Reads one line with its line end. False above LIMIT_RESPONSE_HEAD bytes. */

@@ -459,6 +459,7 @@ send_request(struct sync *s, struct buf *url)
 		.token = s->token.text,
 		.if_none_match = tag_to_send(s),
 		.max_body = LIMIT_PAGE_BYTES,
+		.report = s->kind == 0 ? &s->source.report : NULL, /* once a sync is enough */
 	};
 
 	list_url(url, s->source.config, &list);

@@ -26,6 +26,7 @@ struct sync_source {
 	const struct config *config;
 	const char *token_path;
 	struct upstream *upstream;
+	struct fetch_report report; /* beside lists */
 };
 
 /*

@@ -18,6 +18,7 @@
 #define PAUSE_MS       20  /* between a change and the next held request */
 #define BURST_PAUSE_MS 250 /* the same, if the last change was less than QUICK_MS ago */
 #define QUICK_MS       1000
+#define SYNC_MS        2000   /* the longest wait for a sync to end before the next held request */
 #define POLLING_MS     600000 /* until a server that does not wait is tried again */
 #define SHORTER_MS     600000 /* how long to request a shorter wait after a cut */
 #define WORTH_IT_S     2      /* shorter waits are not better than polling */
@@ -32,6 +33,8 @@ struct watch {
 	char *tag; /* the ETag that the held request sends; NULL: not known yet */
 	int64_t asked_ms;
 	int64_t resting_until_ms;
+	bool after_sync;       /* the next held request waits for the sync that it reports of, */
+	int64_t not_before_ms; /* and for this time */
 
 	enum watch_state state;
 	int64_t longest_s;        /* the longest wait that is not cut; 0: no limit known */
@@ -75,6 +78,7 @@ rest(struct watch *w, int64_t ms)
 	upstream_cancel(w->fetch);
 	w->fetch = NULL;
 	alarm_set(w->alarm, INT64_MAX);
+	w->after_sync = false;
 	forget_tag(w);
 	mem_free(w->url);
 	w->url = NULL;
@@ -107,6 +111,20 @@ pause_ms(const struct watch *w)
 	return clock_boot_ms() - w->asked_ms < QUICK_MS ? BURST_PAUSE_MS : PAUSE_MS;
 }
 
+/*
+ * The next held request after a change. When it carries a report, the sync of that change ends
+ * first, so that the manager sees the change arrive.
+ */
+static void
+hold_soon(struct watch *w)
+{
+	int64_t ms = pause_ms(w);
+
+	w->after_sync = upstream_takes_reports(w->source.upstream);
+	w->not_before_ms = clock_boot_ms() + ms;
+	hold_in(w, w->after_sync ? SYNC_MS : ms);
+}
+
 /* The server has held a request and responded. */
 static void
 note_held(struct watch *w)
@@ -129,7 +147,7 @@ on_new_tag(struct watch *w, const struct fetch_result *f)
 	w->tag = f->etag ? mem_strdup(f->etag) : NULL;
 	w->changed(w->env);
 	if (w->tag && may_wait)
-		hold_in(w, pause_ms(w));
+		hold_soon(w);
 	else
 		poll_for_now(w);
 }
@@ -227,6 +245,7 @@ send_request(struct watch *w, const struct token *token)
 		.wait_s = w->tag ? wait_s(w) : 0,
 		.max_body = LIMIT_PAGE_BYTES,
 		.discard_body = true,
+		.report = &w->source.report,
 	};
 	int r;
 
@@ -287,11 +306,24 @@ watch_use(struct watch *w, const struct sync_source *source)
 	w->longest_s = 0;
 }
 
+/* A sync has ended. */
+static void
+stop_waiting_for_sync(struct watch *w)
+{
+	int64_t ms = w->not_before_ms - clock_boot_ms();
+
+	if (w->after_sync && !w->fetch)
+		hold_in(w, ms > 0 ? ms : 0);
+	w->after_sync = false;
+}
+
 void
 watch_follow(struct watch *w, const char *url)
 {
-	if (url && w->url && strcmp(url, w->url) == 0)
+	if (url && w->url && strcmp(url, w->url) == 0) {
+		stop_waiting_for_sync(w);
 		return;
+	}
 	if (w->url)
 		rest(w, 0);
 	if (!url || !w->source.config->manager.push) {

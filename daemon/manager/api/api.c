@@ -10,6 +10,7 @@
 #include "manager/api/rate.h"
 #include "manager/api/request.h"
 #include "manager/api/routes.h"
+#include "manager/api/sidecars.h"
 #include "manager/api/throttle.h"
 #include "manager/api/watch.h"
 
@@ -30,7 +31,9 @@ api_new(
 	api->fairness = fairness_new(api);
 	api->durable = durable_new(api);
 	api->observe = observe_new();
-	if (api->observe && api->holder && api->throttle && api->fairness && api->durable)
+	api->sidecars = sidecars_new(api);
+	if (api->observe && api->sidecars && api->holder && api->throttle && api->fairness &&
+	    api->durable)
 		r = open_lists_new(&api->open_lists, api);
 	if (r == 0)
 		r = watch_new(&api->watch, api);
@@ -111,6 +114,12 @@ api_observe(struct api *api)
 	return api->observe;
 }
 
+struct sidecars *
+api_sidecars(struct api *api)
+{
+	return api->sidecars;
+}
+
 struct durable *
 api_durable(struct api *api)
 {
@@ -133,6 +142,7 @@ api_free(struct api *api)
 	throttle_free(api->throttle);
 	durable_free(api->durable);
 	open_lists_free(api->open_lists);
+	sidecars_free(api->sidecars);
 	observe_free(api->observe);
 	fairness_free(api->fairness);
 	rate_free(api->rate_get);

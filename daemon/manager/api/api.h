@@ -18,6 +18,7 @@ struct event_base;
 struct api;
 struct durable;
 struct injection;
+struct sidecars;
 
 /* Everything is borrowed and outlives the api. 0 or -ENOMEM. */
 MUST_CHECK int api_new(
@@ -31,6 +32,8 @@ struct http_handler api_handler(struct api *api);
 struct token_authority *api_tokens(struct api *api);
 /* Counters and the request log; the api's. */
 struct observe *api_observe(struct api *api);
+/* Reports of connds (sidecars.h); the api's. */
+struct sidecars *api_sidecars(struct api *api);
 /* What makes responses wait for the disk (durable.h); the api's. */
 struct durable *api_durable(struct api *api);
 /* Responds to every held request, so that the server can stop. */

@@ -17,6 +17,7 @@
 #include "manager/api/input/etag.h"
 #include "manager/api/list.h"
 #include "manager/api/open_lists.h"
+#include "manager/api/sidecars.h"
 #include "manager/api/watch.h"
 
 _Static_assert(QUERY_MAX_SORTS <= STORE_MAX_SORTS, "whatever is asked for fits");
@@ -256,7 +257,7 @@ list_wait(int64_t seconds)
 /* ETag, and what was made of the preference. */
 struct list_headers {
 	char etag[ETAG_SIZE];
-	struct http_header list[3];
+	struct http_header list[4];
 };
 
 static void
@@ -265,10 +266,11 @@ write_headers(
 {
 	write_etag(version, h->etag);
 	h->list[0] = (struct http_header){ "ETag", h->etag };
-	h->list[1] = (struct http_header){ 0 };
-	if (wait && wait->seconds)
-		h->list[1] = (struct http_header){ PREFERENCE_APPLIED, wait->applied };
+	h->list[1] = (struct http_header){ SIDECARS_FIELD, SIDECARS_VALUE };
 	h->list[2] = (struct http_header){ 0 };
+	if (wait && wait->seconds)
+		h->list[2] = (struct http_header){ PREFERENCE_APPLIED, wait->applied };
+	h->list[3] = (struct http_header){ 0 };
 }
 
 void
@@ -475,6 +477,7 @@ list_objects(struct request *rq)
 
 	if (!list_read(rq, &l))
 		return;
+	sidecars_note(rq->api->sidecars, rq, &l);
 	if (!list_is_known(rq, &l)) {
 		fairness_serve(rq->api->fairness, rq, serve_list);
 		return;

@@ -120,6 +120,30 @@ request_bad_body(struct request *rq, int r, const struct fault *f)
 		respond_internal_error(rq->conn, r);
 }
 
+int
+request_read_place(struct request *rq, struct place *place, struct fault *f)
+{
+	const struct subject *who = &rq->who.subject;
+	enum scope scope = who->scope;
+	struct span text = { 0 };
+	struct id id = who->scope_id;
+	int r = query_text(&rq->query, "workspaceId", &text, f);
+
+	if (r == 0 && text.p)
+		scope = SCOPE_WORKSPACE;
+	else if (r == 0) {
+		r = query_text(&rq->query, "deploymentId", &text, f);
+		if (text.p)
+			scope = SCOPE_DEPLOYMENT;
+	}
+	if (r < 0)
+		return r;
+	if (text.p && !id_from(text, &id))
+		return STORE_NOT_FOUND;
+	*place = (struct place){ .organization = rq->organization };
+	return scope == SCOPE_ORGANIZATION ? 0 : store_place(rq->api->store, scope, &id, place);
+}
+
 bool
 request_may(struct request *rq, enum action what, const struct place *where, const char *not_found)
 {

@@ -24,6 +24,7 @@ struct durable;
 struct throttle;
 struct observe;
 struct open_lists;
+struct sidecars;
 struct rate;
 struct injection;
 struct fairness;
@@ -38,6 +39,7 @@ struct api {
 	struct throttle *throttle;
 	struct durable *durable;
 	struct open_lists *open_lists;
+	struct sidecars *sidecars;
 	struct observe *observe;
 	struct fairness *fairness;
 	struct rate *rate_get, *rate_post; /* NULL: no limit */
@@ -85,6 +87,12 @@ const char *request_family(const struct request *rq);
 /* rq->who is good: it acts, and the connection's use counts as its family's. */
 void request_identify(struct request *rq);
 
+/*
+ * Reads which place a list is about: the one that `workspaceId` or `deploymentId` names, else the
+ * token's own. 0, STORE_NOT_FOUND, -EINVAL with *f, or -errno. It may be another organization's.
+ */
+MUST_CHECK int request_read_place(struct request *rq, struct place *place, struct fault *f);
+
 /* Each responds. */
 void request_unauthorized(struct http_conn *conn, const char *why);
 void request_not_found(struct request *rq, const char *what); /* "The environment object" */
@@ -123,6 +131,8 @@ MUST_CHECK bool request_authorise_again(struct request *rq);
 
 /* list.c */
 request_handler list_objects;
+/* sidecars.c */
+request_handler sidecars_list;
 /* objects.c */
 request_handler object_create, object_get, object_update, object_delete, object_exclude;
 /* objects_history.c */

@@ -56,6 +56,7 @@ static const struct route {
 	{ HTTP_GET, ORGANIZATION "/projects/{}", project_get, NULL },
 	{ HTTP_POST, ORGANIZATION "/projects/{}", project_update, NULL },
 	{ HTTP_DELETE, ORGANIZATION "/projects/{}", project_delete, NULL },
+	{ HTTP_GET, ORGANIZATION "/sidecars", sidecars_list, NULL },
 	{ HTTP_GET, ORGANIZATION "/tokens", tokens_list, NULL },
 	{ HTTP_POST, ORGANIZATION "/tokens", tokens_create, NULL },
 	{ HTTP_GET, ORGANIZATION "/tokens/{}", tokens_get, NULL },

@@ -331,31 +331,6 @@ list_tokens(struct request *rq, const struct place *place, struct listing *l)
 	return r;
 }
 
-/* The place whose tokens are listed: the token's own, unless the query names one. */
-static int
-read_list_place(struct request *rq, struct place *place, struct fault *f)
-{
-	const struct subject *who = &rq->who.subject;
-	enum scope scope = who->scope;
-	struct span text = { 0 };
-	struct id id = who->scope_id;
-	int r = query_text(&rq->query, "workspaceId", &text, f);
-
-	if (r == 0 && text.p)
-		scope = SCOPE_WORKSPACE;
-	else if (r == 0) {
-		r = query_text(&rq->query, "deploymentId", &text, f);
-		if (text.p)
-			scope = SCOPE_DEPLOYMENT;
-	}
-	if (r < 0)
-		return r;
-	if (text.p && !id_from(text, &id))
-		return STORE_NOT_FOUND;
-	*place = (struct place){ .organization = rq->organization };
-	return scope == SCOPE_ORGANIZATION ? 0 : store_place(rq->api->store, scope, &id, place);
-}
-
 static int
 read_list(struct request *rq, struct listing *l, struct place *place, struct fault *f)
 {
@@ -366,7 +341,7 @@ read_list(struct request *rq, struct listing *l, struct place *place, struct fau
 	if (r == 0)
 		r = query_bool(
 		    &rq->query, "includeOnlyOrganizationTokens", &l->organization_only, f);
-	return r == 0 ? read_list_place(rq, place, f) : r;
+	return r == 0 ? request_read_place(rq, place, f) : r;
 }
 
 void

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "manager/api/sidecars.h"
 #include "manager/http/server.h"
 #include "manager/program/pruning.h"
 
@@ -132,6 +133,18 @@ on_prune_more(evutil_socket_t fd, short what, void *arg)
 	prune_audit(arg);
 }
 
+static void
+prune_sidecars(struct housekeeping *h, int64_t wall_ms)
+{
+	int64_t n;
+	int r = store_sidecar_prune(h->env->store, wall_ms - SIDECARS_KEPT_MS, &n);
+
+	if (r < 0)
+		log_error("silent sidecars not deleted", LOG_STR("reason", strerror(-r)));
+	else if (n)
+		log_info("silent sidecars deleted", LOG_INT("sidecars", n));
+}
+
 /* Once an hour: what is older than records are kept. */
 static void
 on_prune(evutil_socket_t fd, short what, void *arg)
@@ -145,6 +158,7 @@ on_prune(evutil_socket_t fd, short what, void *arg)
 		log_warn(
 		    "the clock has jumped by more than a day: nothing old is deleted for a day");
 	keep_wait(h, boot_ms);
+	prune_sidecars(h, wall_ms);
 	if (event_pending(h->prune_more, EV_TIMEOUT, NULL) ||
 	    !pruning_is_due(&h->pruning, wall_ms, boot_ms, &h->before_ms))
 		return;

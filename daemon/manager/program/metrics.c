@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "manager/api/public.h"
 #include "manager/api/refusal.h"
+#include "manager/api/sidecars.h"
 
 #define MAX_CONNECTIONS 32
 #define MAX_TEXT        ((size_t)1024 * 1024)
@@ -71,20 +72,37 @@ put_store(struct buf *b, const struct store_stats *st)
 }
 
 static void
+put_sidecars(struct buf *b, const struct sidecar_counts *c)
+{
+	buf_addf(b,
+	    "# TYPE connd_manager_sidecars gauge\n"
+	    "# HELP connd_manager_sidecars Sidecars that reported within a day.\n"
+	    "connd_manager_sidecars{status=\"newest\"} %" PRId64 "\n"
+	    "connd_manager_sidecars{status=\"behind\"} %" PRId64 "\n"
+	    "connd_manager_sidecars{status=\"silent\"} %" PRId64 "\n",
+	    c->newest, c->behind, c->silent);
+}
+
+static void
 respond_metrics(struct metrics *m, struct http_conn *conn)
 {
 	struct buf text = BUF_INIT(MAX_TEXT);
 	struct http_stats http;
+	struct sidecar_counts sidecars;
 	struct store_stats store;
 	int r = store_stats(m->store, &store);
 
+	if (r == 0)
+		r = sidecars_count(api_sidecars(m->api), &sidecars);
 	http_server_stats(m->http, &http);
 	gauge(&text, "token_families_ending", "Token families that end within 14 days.",
 	    (uint64_t)token_families_ending(api_tokens(m->api)));
 	observe_write(api_observe(m->api), &text);
 	put_http(&text, &http);
-	if (r == 0)
+	if (r == 0) {
 		put_store(&text, &store);
+		put_sidecars(&text, &sidecars);
+	}
 	buf_adds(&text, "# EOF\n");
 	if (r == 0)
 		r = buf_error(&text);

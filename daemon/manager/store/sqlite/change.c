@@ -137,6 +137,9 @@ tx_end(struct store *s, int r)
 	if (r == 0 && version.number)
 		r = db_run(
 		    db_query(&s->db, "UPDATE state SET change_number = ?", "i", version.number));
+	if (r == 0 && version.number)
+		r = db_run(db_query(&s->db, "UPDATE change SET at_ms = ?2 WHERE number = ?1", "ii",
+		    version.number, store_now()));
 	if (r == 0)
 		r = db_run(db_query(&s->db, "COMMIT", ""));
 	if (r != 0 && !sqlite3_get_autocommit(s->db.h)) {

@@ -423,6 +423,9 @@ clear_place(struct store *s, const struct store_entity *e, int64_t now)
 	if (r == 0)
 		r = delete_objects(s, &e->id);
 	if (r == 0)
+		r = db_run(
+		    db_query(&s->db, "DELETE FROM sidecar WHERE scope_id = ?", "t", e->id.s));
+	if (r == 0)
 		r = db_run(db_query(&s->db,
 		    "UPDATE token SET revoked_ms = ?2 WHERE scope_id = ?1 AND revoked_ms = 0", "ti",
 		    e->id.s, now));

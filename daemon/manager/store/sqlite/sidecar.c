@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reports of sidecars. */
+#include "manager/store/sqlite/sqlite.h"
+
+#include <stdio.h>
+
+static int
+put_row(struct store *s, const struct store_sidecar *c)
+{
+	return db_run(db_query(&s->db,
+	    "INSERT INTO sidecar (scope_id, id, scope, organization_id, workspace_id, token_id, "
+	    "name, report, first_ms, seen_ms, confirmed_ms) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10) "
+	    "ON CONFLICT (scope_id, id) DO UPDATE SET token_id = ?6, name = ?7, report = ?8, "
+	    "seen_ms = ?9, confirmed_ms = ?10 WHERE seen_ms < ?9",
+	    "ttttttssii", c->scope_id.s, c->id, scope_name(c->scope), c->organization.s,
+	    c->workspace.s, c->token.s, c->name, c->report, c->seen_ms, c->confirmed_ms));
+}
+
+int
+store_sidecar_put(struct store *s, const struct store_sidecar *rows, size_t n)
+{
+	int r = tx_begin(s);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = put_row(s, &rows[i]);
+	return tx_end(s, r);
+}
+
+/* False: a word of the row is not one of ours, and it is left out. */
+static bool
+read_sidecar(sqlite3_stmt *st, struct store_sidecar *out)
+{
+	struct span id = db_text(st, 1);
+
+	*out = (struct store_sidecar){ .name = db_text(st, 6),
+		.report = db_text(st, 7),
+		.first_ms = sqlite3_column_int64(st, 8),
+		.seen_ms = sqlite3_column_int64(st, 9),
+		.confirmed_ms = sqlite3_column_int64(st, 10),
+		.changed_ms = sqlite3_column_int64(st, 11) };
+	(void)snprintf(out->id, sizeof out->id, "%.*s", (int)id.n, id.p);
+	db_id(st, 0, &out->scope_id);
+	db_id(st, 3, &out->organization);
+	db_id(st, 4, &out->workspace);
+	db_id(st, 5, &out->token);
+	return db_scope(st, 2, &out->scope) == 0;
+}
+
+/* A connd never reads metrics exports: their changes do not matter to it. */
+int
+store_sidecar_list(struct store *s, const struct place *where, int64_t since_ms,
+    int (*each)(void *arg, const struct store_sidecar *c), void *arg)
+{
+	sqlite3_stmt *st = db_query(&s->db,
+	    "SELECT scope_id, id, scope, organization_id, workspace_id, token_id, name, report, "
+	    "first_ms, seen_ms, confirmed_ms, (SELECT coalesce(max(at_ms), 0) FROM change c "
+	    "WHERE c.scope_id = x.scope_id AND c.type <> 'METRICS_EXPORT') FROM sidecar x "
+	    "WHERE (?1 = '' OR organization_id = ?1) AND (?2 = '' OR workspace_id = ?2) "
+	    "AND (?3 = '' OR scope_id = ?3) AND seen_ms >= ?4 ORDER BY scope_id, name, id",
+	    "ttti", where->organization.s, where->workspace.s, where->deployment.s, since_ms);
+	struct store_sidecar c;
+	int r;
+
+	while ((r = db_row(st)) == 1) {
+		r = read_sidecar(st, &c) ? each(arg, &c) : 0;
+		if (r != 0) {
+			(void)sqlite3_reset(st); /* r tells */
+			break;
+		}
+	}
+	return r;
+}
+
+int
+store_sidecar_prune(struct store *s, int64_t before_ms, int64_t *n)
+{
+	int r = tx_begin(s);
+
+	*n = 0;
+	if (r < 0)
+		return r;
+	r = db_run(db_query(&s->db,
+	    "DELETE FROM sidecar WHERE seen_ms < ?1 OR (scope_id, id) IN (SELECT scope_id, id FROM "
+	    "(SELECT scope_id, id, row_number() OVER (PARTITION BY scope_id ORDER BY seen_ms DESC) "
+	    "AS n FROM sidecar) WHERE n > ?2)",
+	    "ii", before_ms, (int64_t)STORE_MAX_SIDECARS));
+	if (r == 0)
+		*n = sqlite3_changes64(s->db.h);
+	return tx_end(s, r);
+}
