@@ -99,6 +99,37 @@ def test_the_audit_log(manager: Manager) -> None:
     send(manager, "GET", f"{base}/audit-log?limit=x").field_error("limit")
 
 
+def test_the_audit_log_is_filtered(manager: Manager) -> None:
+    base = f"/v1/organizations/{manager.organization}"
+    body = {"name": "other", "scope": "ORGANIZATION", "role": "OPERATOR"}
+    other = send(manager, "POST", f"{base}/tokens", body).body
+    first = manager.create_variable("First", "1")
+    manager.delete(first)
+    manager.api("GET", "?showSecrets=true")
+    moved = {"objectType": "AIRFLOW_VARIABLE", "objectKey": "second", "scope": "WORKSPACE",
+             "scopeEntityId": manager.workspace}  # fmt: skip
+    assert send(manager, "POST", objects(manager), moved, token=other["token"]).status == 200
+
+    def found(query: str) -> list[tuple[str, str]]:
+        page = send(manager, "GET", f"{base}/audit-log?limit=100&{query}").body
+        assert page["totalCount"] == len(page["history"])
+        return [(row["action"], row.get("name", "")) for row in page["history"]]
+
+    assert found("action=DELETE") == [("DELETE", "First")]
+    assert found(f"tokenId={other['id']}") == [("CREATE", "second")]
+    assert found("search=fIRS") == [("DELETE", "First"), ("CREATE", "First")]
+    assert found("search=first&action=CREATE") == [("CREATE", "First")]
+    assert found("action=READ_SECRETS") == [("READ_SECRETS", "")]
+    changes = found("reads=false")
+    assert ("CREATE_TOKEN", "other") in changes
+    assert not [name for name, _ in changes if name.startswith("READ")]
+    assert found("search=%25") == []
+    deleted = send(manager, "GET", f"{base}/audit-log?action=DELETE").body["history"][0]
+    assert deleted["restorable"] is True
+    for query, field in (("action=GONE", "action"), ("tokenId=x", "tokenId"), ("reads=2", "reads")):
+        send(manager, "GET", f"{base}/audit-log?{query}").field_error(field)
+
+
 def test_promote(manager: Manager) -> None:
     prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
     object_id = manager.create_connection("c", prod, host="h", password="p")

@@ -4,14 +4,19 @@ that sign in, and what other sites cannot do."""
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import http.client
+import json
 import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from connd_testing import MANAGER, Manager
+from connd_testing import MANAGER, PATIENCE, Manager
 from manager_http import Reply, dial, objects, read_reply, send
+from test_manager_tls import TlsManager
 
 MARK = {"X-Connd-UI": "1"}
 
@@ -53,6 +58,114 @@ def link(manager: Manager, *args: str) -> dict[str, Any]:
 def code_of(made: dict[str, Any]) -> str:
     url: str = made["url"]
     return url.split("/ui/#code=")[1]
+
+
+# --- the files ----------------------------------------------------------------------------
+
+UI = Path(__file__).parents[2] / "daemon/manager/ui"
+TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+POLICY = {
+    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:",
+    "connect-src 'self'", "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'", "trusted-types 'none'",
+}  # fmt: skip
+
+
+def get(manager: Manager, path: str, **headers: str) -> Reply:
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    return send(manager, "GET", path, headers=fields, token="")
+
+
+def version_of(manager: Manager) -> str:
+    found = set(re.findall(r'"([0-9a-f]{16})/', get(manager, "/ui/").raw.decode()))
+    assert len(found) == 1
+    return str(found.pop())
+
+
+def test_the_page_is_found_from_the_root(manager: Manager) -> None:
+    for path in ("/", "/ui"):
+        reply = get(manager, path)
+        assert (reply.status, reply.headers["location"], reply.raw) == (302, "/ui/", b"")
+    page = get(manager, "/ui/")
+    assert page.status == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["cache-control"] == "no-cache"
+    assert b"@VERSION@" not in page.raw
+
+
+def test_every_file_is_served_as_it_is(manager: Manager) -> None:
+    version = version_of(manager)
+    files = [path for path in UI.iterdir() if path.suffix in TYPES]
+    assert len(files) > 5
+    for path in files:
+        reply = get(manager, f"/ui/{version}/{path.name}")
+        assert reply.status == 200, path
+        assert reply.raw == path.read_bytes()
+        assert reply.headers["content-type"] == TYPES[path.suffix]
+        assert reply.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert "content-encoding" not in reply.headers
+
+
+def test_files_are_compressed_for_those_who_take_it(manager: Manager) -> None:
+    path = f"/ui/{version_of(manager)}/main.js"
+    plain = get(manager, path)
+    for accepted in ("gzip", "gzip, deflate, br", "br, GZIP"):
+        packed = get(manager, path, Accept_Encoding=accepted)
+        assert packed.headers["content-encoding"] == "gzip"
+        assert packed.headers["vary"] == "Accept-Encoding"
+        assert packed.headers["etag"] != plain.headers["etag"]
+        assert gzip.decompress(packed.raw) == plain.raw
+        assert len(packed.raw) < len(plain.raw)
+    for accepted in ("", "br", "identity", "gzip;q=0"):
+        assert get(manager, path, Accept_Encoding=accepted).raw == plain.raw
+
+
+def test_the_page_stays_small(manager: Manager) -> None:
+    version = version_of(manager)
+    packed = [
+        len(get(manager, f"/ui/{version}/{path.name}", Accept_Encoding="gzip").raw)
+        for path in UI.iterdir()
+        if path.suffix in TYPES
+    ]
+    assert sum(packed) < 150_000
+
+
+def test_an_unchanged_file_is_not_sent_again(manager: Manager) -> None:
+    for path in ("/ui/", f"/ui/{version_of(manager)}/main.js"):
+        tag = get(manager, path).headers["etag"]
+        assert get(manager, path, If_None_Match=f'"x", W/{tag}').status == 304
+        assert get(manager, path, If_None_Match='"x"').status == 200
+        head = send(manager, "HEAD", path, token="")
+        assert (head.status, head.raw) == (200, b"")
+
+
+def test_browsers_are_told_what_the_page_may_do(manager: Manager) -> None:
+    for path in ("/ui/", f"/ui/{version_of(manager)}/main.js"):
+        headers = get(manager, path).headers
+        assert set(headers["content-security-policy"].split("; ")) == POLICY
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-opener-policy"] == "same-origin"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_nothing_else_is_below_the_page(manager: Manager) -> None:
+    version = version_of(manager)
+    for path in (
+        "/ui/index.html", "/ui/main.js", "/ui/0123456789abcdef/main.js", f"/ui/{version}",
+        f"/ui/{version}/", f"/ui/{version}/README.md", f"/ui/{version}/embed.sh",
+        f"/ui/{version}/../session", f"/ui/{version}/%6dain.js", "/ui/session/", "/ui/w/x",
+    ):  # fmt: skip
+        get(manager, path).error(404)
+    for method in ("POST", "DELETE", "PUT"):
+        reply = send(manager, method, "/ui/", token="")
+        reply.error(405)
+        assert reply.headers["allow"] == "GET, HEAD"
 
 
 # --- signing in ---------------------------------------------------------------------------
@@ -226,6 +339,28 @@ def test_behind_a_proxy_with_tls_the_cookie_is_secure(manager: Manager) -> None:
     assert "; Secure" in reply.headers["set-cookie"]
     head = {**MARK, "Cookie": cookie_of(reply), "Host": "env.example"}
     assert send(manager, "GET", objects(manager), headers=head, token="").status == 200
+
+
+def test_over_tls_only_the_secure_cookie_counts(workdir: Path) -> None:
+    with TlsManager(workdir) as manager:
+        made = link(manager)
+        assert made["url"].startswith(f"https://127.0.0.1:{manager.port}/ui/#code=")
+        body = json.dumps({"code": code_of(made)})
+        conn = http.client.HTTPSConnection(
+            "127.0.0.1", manager.port, context=manager.context(), timeout=PATIENCE
+        )
+        with contextlib.closing(conn):
+            conn.request("POST", "/ui/session", body, MARK)
+            reply = conn.getresponse()
+            assert (reply.status, bool(reply.read())) == (200, True)
+            cookie = reply.headers["Set-Cookie"]
+            assert cookie.startswith("__Host-connd_session=") and "; Secure" in cookie
+            name, value = cookie.split(";")[0].split("=")
+            for sent, status in ((name, 200), ("connd_session", 401)):
+                head = {**MARK, "Cookie": f"{sent}={value}"}
+                conn.request("GET", "/ui/session", headers=head)
+                reply = conn.getresponse()
+                assert (reply.status, bool(reply.read())) == (status, True)
 
 
 # --- links that sign in -------------------------------------------------------------------

@@ -87,6 +87,33 @@ object_history(struct request *rq)
 	respond_history(rq, &q);
 }
 
+/* Which entries of the log. */
+static int
+read_audit_filters(struct request *rq, struct store_audit_query *q, struct fault *f)
+{
+	const unsigned all = (1U << AUDIT_N_ACTIONS) - 1;
+	const unsigned reads = 1U << AUDIT_READ | 1U << AUDIT_READ_SECRETS;
+	struct span action = { 0 }, token = { 0 };
+	enum audit_action one;
+	bool with_reads = true;
+	int r = query_bool(&rq->query, "reads", &with_reads, f);
+
+	if (r == 0)
+		r = query_text(&rq->query, "action", &action, f);
+	if (r == 0)
+		r = query_text(&rq->query, "tokenId", &token, f);
+	if (r == 0)
+		r = query_text(&rq->query, "search", &q->search, f);
+	if (r < 0)
+		return r;
+	if (action.p && !audit_action_from(action, &one))
+		return fault_set(f, "invalid", "action", "must be an action of the audit log");
+	if (token.p && !id_from(token, &q->by))
+		return fault_set(f, "invalid", "tokenId", "must be the id of a token");
+	q->actions = action.p ? 1U << one : with_reads ? 0 : all & ~reads;
+	return 0;
+}
+
 /* Of the whole organization, or of one Workspace with all that is in it. */
 void
 audit_list(struct request *rq)
@@ -97,6 +124,8 @@ audit_list(struct request *rq)
 	struct fault f;
 	int r = query_text(&rq->query, "workspaceId", &text, &f);
 
+	if (r == 0)
+		r = read_audit_filters(rq, &q, &f);
 	if (r < 0) {
 		respond_fault(rq->conn, &f);
 		return;

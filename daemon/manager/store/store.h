@@ -401,6 +401,7 @@ enum audit_action {
 	AUDIT_N_ACTIONS,
 };
 const char *audit_action_name(enum audit_action a); /* "CREATE", ... */
+bool audit_action_from(struct span name, enum audit_action *out);
 
 struct store_audit {
 	int64_t at_ms;
@@ -419,6 +420,9 @@ struct store_audit_query {
 	struct id organization;
 	struct id workspace; /* "": all */
 	struct id subject;   /* "": all */
+	struct id by;        /* the token; "": all */
+	unsigned actions;    /* mask of 1 << enum audit_action; 0: all */
+	struct span search;  /* only names that contain it; ASCII letters of either case match */
 	int64_t offset, limit;
 };
 /* Newest first. each() and limit as in store_entity_list(). */

@@ -89,6 +89,8 @@ async function load(state) {
 				limit: PAGE,
 				offset: state.offset,
 				workspaceId: workspaceId || undefined,
+				action: action || undefined,
+				reads: action || reads ? undefined : 'false',
 			});
 			if (state.workspaceId !== workspaceId || state.action !== action || state.reads !== reads)
 				return;

@@ -34,6 +34,18 @@ audit_action_name(enum audit_action a)
 	return action_names[a];
 }
 
+bool
+audit_action_from(struct span name, enum audit_action *out)
+{
+	for (int i = 0; i < AUDIT_N_ACTIONS; i++) {
+		if (span_is(name, action_names[i])) {
+			*out = (enum audit_action)i;
+			return true;
+		}
+	}
+	return false;
+}
+
 static struct span
 or_empty(struct span s)
 {
@@ -175,9 +187,39 @@ history_version(struct store *s, const struct id *id, int64_t version, struct bu
 
 /* ---- looking ---- */
 
+/* ?5: the names of actions, each between commas; '': all. */
 #define AUDIT_WHERE                                                                                \
 	"WHERE a.organization_id = ?1 AND (?2 = '' OR a.workspace_id = ?2) "                       \
-	"AND (?3 = '' OR a.subject_id = ?3) "
+	"AND (?3 = '' OR a.subject_id = ?3) AND (?4 = '' OR a.actor = ?4) "                        \
+	"AND (?5 = '' OR instr(?5, ',' || a.action || ',')) "                                      \
+	"AND (?6 = '' OR instr(lower(a.key), lower(?6))) "
+
+/* All names fit into it. */
+#define ACTIONS_SIZE 256
+
+static void
+write_actions(unsigned actions, char out[static ACTIONS_SIZE])
+{
+	size_t n = 0;
+
+	out[0] = '\0';
+	for (int i = 0; i < AUDIT_N_ACTIONS; i++)
+		if (actions & 1U << i)
+			n += (size_t)snprintf(
+			    out + n, ACTIONS_SIZE - n, "%s%s,", n ? "" : ",", action_names[i]);
+}
+
+/* With ?7 and ?8, if the statement has a page. */
+static sqlite3_stmt *
+query_audit(struct store *s, const char *sql, const struct store_audit_query *q, bool page)
+{
+	struct span search = q->search.p ? q->search : SPAN_LITERAL("");
+	char actions[ACTIONS_SIZE];
+
+	write_actions(q->actions, actions);
+	return db_query(&s->db, sql, page ? "tttttsii" : "ttttts", q->organization.s,
+	    q->workspace.s, q->subject.s, q->by.s, actions, search, q->limit, q->offset);
+}
 
 static int
 read_audit(sqlite3_stmt *st, struct store_audit *out)
@@ -194,13 +236,7 @@ read_audit(sqlite3_stmt *st, struct store_audit *out)
 	db_id(st, 2, &out->by.token);
 	db_id(st, 5, &out->scope_id);
 	db_id(st, 6, &out->subject);
-	for (int i = 0; i < AUDIT_N_ACTIONS; i++) {
-		if (span_is(action, action_names[i])) {
-			out->action = (enum audit_action)i;
-			return db_scope(st, 4, &out->scope);
-		}
-	}
-	return -EUCLEAN;
+	return audit_action_from(action, &out->action) ? db_scope(st, 4, &out->scope) : -EUCLEAN;
 }
 
 int
@@ -211,19 +247,18 @@ store_audit_list(struct store *s, const struct store_audit_query *q,
 	int r;
 
 	audit_flush(s); /* whoever looks sees what was read until now */
-	st = db_query(&s->db, "SELECT count(*) FROM audit a " AUDIT_WHERE, "ttt", q->organization.s,
-	    q->workspace.s, q->subject.s);
+	st = query_audit(s, "SELECT count(*) FROM audit a " AUDIT_WHERE, q, false);
 	r = db_row(st);
 	if (r < 0)
 		return r;
 	*total = r == 1 ? sqlite3_column_int64(st, 0) : 0;
 	(void)sqlite3_reset(st); /* was fine */
-	st = db_query(&s->db,
+	st = query_audit(s,
 	    "SELECT a.at_ms, a.action, a.actor, a.actor_name, a.scope, a.scope_id, a.subject_id, "
 	    "a.type, a.key, a.version, a.fields, a.version > 0 AND EXISTS (SELECT 1 FROM version v "
 	    "WHERE v.object_id = a.subject_id AND v.version = a.version) "
-	    "FROM audit a " AUDIT_WHERE "ORDER BY a.n DESC LIMIT ?4 OFFSET ?5",
-	    "tttii", q->organization.s, q->workspace.s, q->subject.s, q->limit, q->offset);
+	    "FROM audit a " AUDIT_WHERE "ORDER BY a.n DESC LIMIT ?7 OFFSET ?8",
+	    q, true);
 	while ((r = db_row(st)) == 1) {
 		struct store_audit a;
 
