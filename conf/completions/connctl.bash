@@ -12,7 +12,7 @@ _connctl()
 	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--format | --without | --socket | --timeout | --on-change | --team | --output | --name | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --except | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --user | --config | --secrets-fetching | --limit)
+		--format | --without | --socket | --timeout | --on-change | --user | --team | --deployment | --project | --airflow-config | --python | --context | --manager | --organization | --token-file | --ca-file | --output | --name | --connections | --variables | --workspace | --role | --expires-in | --token-out | --except | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --config | --secrets-fetching | --limit)
 			[[ ${COMP_WORDS[i + 1]-} != = ]] || ((i++))
 			((i++))
 			;;
@@ -26,19 +26,23 @@ _connctl()
 	(--socket) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--timeout) :; return ;;
 	(--on-change) mapfile -t COMPREPLY < <(compgen -W "ignore restart signal" -- "$cur"); return ;;
+	(--user) :; return ;;
 	(--team) :; return ;;
+	(--deployment) :; return ;;
+	(--project) :; return ;;
+	(--airflow-config) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	(--python) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	(--context) :; return ;;
+	(--manager) :; return ;;
+	(--organization) :; return ;;
+	(--token-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	(--ca-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--output) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--name) :; return ;;
 	(--connections) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--variables) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--from-airflow) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--workspace) :; return ;;
-	(--deployment) :; return ;;
-	(--manager) :; return ;;
-	(--organization) :; return ;;
-	(--token-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-	(--ca-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-	(--context) :; return ;;
 	(--role) mapfile -t COMPREPLY < <(compgen -W "OWNER OPERATOR AUTHOR MEMBER" -- "$cur"); return ;;
 	(--expires-in) :; return ;;
 	(--token-out) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
@@ -63,7 +67,6 @@ _connctl()
 	(--basic-token-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--headers-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--labels-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-	(--user) :; return ;;
 	(--config) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--secrets-fetching) mapfile -t COMPREPLY < <(compgen -W "on off" -- "$cur"); return ;;
 	(--limit) :; return ;;
@@ -93,6 +96,15 @@ _connctl()
 		elif ((${#given[@]} == 2)); then
 			compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		elif ((${#given[@]} >= 3)); then
+			:
+		fi
+		;;
+	("explain "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--socket --user --team --reveal --deployment --project --airflow-config --python --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 1)); then
+			mapfile -t COMPREPLY < <(compgen -W "conn var" -- "$cur")
+		elif ((${#given[@]} == 2)); then
 			:
 		fi
 		;;

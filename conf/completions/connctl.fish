@@ -7,7 +7,7 @@ function __connctl_words
 			continue
 		end
 		switch $word
-			case -- --format --without --socket --timeout --on-change --team --output --name --connections --variables --workspace --deployment --manager --organization --token-file --ca-file --context --role --expires-in --token-out --except --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --user --config --secrets-fetching --limit
+			case -- --format --without --socket --timeout --on-change --user --team --deployment --project --airflow-config --python --context --manager --organization --token-file --ca-file --output --name --connections --variables --workspace --role --expires-in --token-out --except --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --config --secrets-fetching --limit
 				set skip 1
 			case '-*'
 			case '*'
@@ -43,6 +43,24 @@ complete -c connctl -n '__connctl_at "exec"' -l socket -r -F -d 'Where connd lis
 complete -c connctl -n '__connctl_at "exec"' -l timeout -x -d 'How long to wait for a connd that has no data yet, or does not run yet'
 complete -c connctl -n '__connctl_at "exec"' -l airflow -d 'Adds connections and Airflow variables, as AIRFLOW_CONN_KEY and AIRFLOW_VAR_KEY with the key in upper case'
 complete -c connctl -n '__connctl_at "exec"' -l without -x -d 'Leaves this variable out'
+complete -c connctl -n '__connctl_at "" 0' -a explain -d 'where a value comes from, or why there is none'
+complete -c connctl -n '__connctl_at "explain" 0'  -x -a 'conn var'
+complete -c connctl -n '__connctl_at "explain"' -l socket -r -F -d 'Where connd listens'
+complete -c connctl -n '__connctl_at "explain"' -l user -x -d 'Asks connd as this user, with that user'\''s groups, and reads the values that user may read'
+complete -c connctl -n '__connctl_at "explain"' -l team -x -d 'Asks as a task of this team: TEAM___KEY is tried before KEY'
+complete -c connctl -n '__connctl_at "explain"' -l reveal -d 'Shows the values that connd serves, secrets included, to a user who may read them'
+complete -c connctl -n '__connctl_at "explain"' -l deployment -x -d 'The Deployment, by id or name'
+complete -c connctl -n '__connctl_at "explain"' -l project -x -d 'A project, by id or name: what it has of its own, or is linked to it, comes before what its Deployment has'
+complete -c connctl -n '__connctl_at "explain"' -l airflow-config -r -F -d 'The worker'\''s airflow.cfg'
+complete -c connctl -n '__connctl_at "explain"' -l python -r -F -d 'The worker'\''s Python, with airflow-provider-connd installed'
+complete -c connctl -n '__connctl_at "explain"' -l context -x -d 'A manager that "connctl login" has stored'
+complete -c connctl -n '__connctl_at "explain"' -l manager -x -d 'https://HOST[:PORT], in place of a context'
+complete -c connctl -n '__connctl_at "explain"' -l organization -x -d 'The organization, if the token does not name it'
+complete -c connctl -n '__connctl_at "explain"' -l token-file -r -F -d 'The token, in a file that nobody else may read'
+complete -c connctl -n '__connctl_at "explain"' -l ca-file -r -F -d 'Trusts these authorities only'
+complete -c connctl -n '__connctl_at "explain"' -l insecure-http -d 'Allows plain http to another machine'
+complete -c connctl -n '__connctl_at "explain"' -l timeout -x -d 'How long one request to the manager may take'
+complete -c connctl -n '__connctl_at "explain"' -l json -d 'Prints JSON'
 complete -c connctl -n '__connctl_at "" 0' -a get -d 'one connection or variable, its secrets masked'
 complete -c connctl -n '__connctl_at "get" 0'  -x -a 'conn var'
 complete -c connctl -n '__connctl_at "get"' -l reveal -d 'Prints exactly the text that Airflow receives, secrets included, and one newline'

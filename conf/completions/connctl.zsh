@@ -10,7 +10,7 @@ _connctl()
 	fi
 	for ((i = 2; i < CURRENT; i++)); do
 		case ${words[i]} in
-		(--format | --without | --socket | --timeout | --on-change | --team | --output | --name | --connections | --variables | --workspace | --deployment | --manager | --organization | --token-file | --ca-file | --context | --role | --expires-in | --token-out | --except | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --user | --config | --secrets-fetching | --limit) ((i++)) ;;
+		(--format | --without | --socket | --timeout | --on-change | --user | --team | --deployment | --project | --airflow-config | --python | --context | --manager | --organization | --token-file | --ca-file | --output | --name | --connections | --variables | --workspace | --role | --expires-in | --token-out | --except | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --config | --secrets-fetching | --limit) ((i++)) ;;
 		(-*) ;;
 		(*) given+=(${words[i]}) ;;
 		esac
@@ -21,19 +21,23 @@ _connctl()
 	(--socket) _files; return ;;
 	(--timeout) _message value; return ;;
 	(--on-change) compadd -- ignore restart signal; return ;;
+	(--user) _message value; return ;;
 	(--team) _message value; return ;;
+	(--deployment) _message value; return ;;
+	(--project) _message value; return ;;
+	(--airflow-config) _files; return ;;
+	(--python) _files; return ;;
+	(--context) _message value; return ;;
+	(--manager) _message value; return ;;
+	(--organization) _message value; return ;;
+	(--token-file) _files; return ;;
+	(--ca-file) _files; return ;;
 	(--output) _files; return ;;
 	(--name) _message value; return ;;
 	(--connections) _files; return ;;
 	(--variables) _files; return ;;
 	(--from-airflow) _files; return ;;
 	(--workspace) _message value; return ;;
-	(--deployment) _message value; return ;;
-	(--manager) _message value; return ;;
-	(--organization) _message value; return ;;
-	(--token-file) _files; return ;;
-	(--ca-file) _files; return ;;
-	(--context) _message value; return ;;
 	(--role) compadd -- OWNER OPERATOR AUTHOR MEMBER; return ;;
 	(--expires-in) _message value; return ;;
 	(--token-out) _files; return ;;
@@ -58,7 +62,6 @@ _connctl()
 	(--basic-token-file) _files; return ;;
 	(--headers-file) _files; return ;;
 	(--labels-file) _files; return ;;
-	(--user) _message value; return ;;
 	(--config) _files; return ;;
 	(--secrets-fetching) compadd -- on off; return ;;
 	(--limit) _message value; return ;;
@@ -88,6 +91,15 @@ _connctl()
 		elif ((${#given[@]} == 2)); then
 			_files
 		elif ((${#given[@]} >= 3)); then
+			_message value
+		fi
+		;;
+	("explain "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --socket --user --team --reveal --deployment --project --airflow-config --python --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 1)); then
+			compadd -- conn var
+		elif ((${#given[@]} == 2)); then
 			_message value
 		fi
 		;;

@@ -250,7 +250,7 @@ take(const struct client_call *call, const struct reply *reply)
 	if (call->error && span_is(reply->error, call->error))
 		return call->on_error(call->arg, reply->parameters);
 	if (call->on_refusal)
-		code = call->on_refusal(call->arg, reply->error);
+		code = call->on_refusal(call->arg, reply->error, reply->parameters);
 	return code == CLIENT_REPORT ? refused(call, reply) : code;
 }
 

@@ -25,10 +25,10 @@ struct client_call {
 	const char *error; /* NULL: none */
 	int (*on_error)(void *arg, struct span parameters);
 	/*
-	 * Gets the name of any other error. Returns an exit code, or CLIENT_REPORT for the usual
-	 * report. May be NULL.
+	 * Gets any other error and its parameters. Returns an exit code, or CLIENT_REPORT for the
+	 * usual report. May be NULL.
 	 */
-	int (*on_refusal)(void *arg, struct span error);
+	int (*on_refusal)(void *arg, struct span error, struct span parameters);
 	void *arg;
 	const char *subject; /* what the report of an error begins with; NULL: nothing */
 };

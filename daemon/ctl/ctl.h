@@ -2,8 +2,8 @@
 /*
  * What the verbs of connctl share: exit codes people script against, the options, and the one way
  * to say that something did not work. A verb prints only when everything it has to say is known, so
- * that standard output is empty whenever the exit code is not 0. Two verbs print their report
- * whatever the exit code says: import, which goes on over what is refused, and scan.
+ * that standard output is empty whenever the exit code is not 0. Some verbs print their report
+ * whatever the exit code says: import, which goes on over what is refused, scan, explain and diff.
  */
 #pragma once
 
@@ -78,6 +78,7 @@ void ctl_mute(bool on);
 /* The verbs. Each returns the exit code. */
 MUST_CHECK int ctl_env(const struct ctl_options *o);
 MUST_CHECK int ctl_exec(const struct ctl_options *o);
+MUST_CHECK int ctl_explain(const struct ctl_options *o);
 MUST_CHECK int ctl_get(const struct ctl_options *o);
 MUST_CHECK int ctl_export(const struct ctl_options *o);
 MUST_CHECK int ctl_import(const struct ctl_options *o);
@@ -91,6 +92,7 @@ MUST_CHECK int ctl_top(const struct ctl_options *o);
 MUST_CHECK int ctl_trace(const struct ctl_options *o);
 MUST_CHECK int ctl_wait(const struct ctl_options *o);
 MUST_CHECK int ctl_watch(const struct ctl_options *o);
+MUST_CHECK int ctl_diff(const struct ctl_options *o); /* its exit codes are those of diff(1) */
 MUST_CHECK int ctl_audit(const struct ctl_options *o);
 MUST_CHECK int ctl_context(const struct ctl_options *o); /* and login */
 MUST_CHECK int ctl_object(

@@ -14,6 +14,7 @@
 static int (*const verb_run[N_VERBS])(const struct ctl_options *o) = {
 	[VERB_ENV] = ctl_env,
 	[VERB_EXEC] = ctl_exec,
+	[VERB_EXPLAIN] = ctl_explain,
 	[VERB_GET] = ctl_get,
 	[VERB_EXPORT] = ctl_export,
 	[VERB_IMPORT] = ctl_import,
@@ -38,6 +39,7 @@ static int (*const verb_run[N_VERBS])(const struct ctl_options *o) = {
 	[VERB_DOCTOR] = ctl_doctor,
 	[VERB_ORGANIZATION_SHOW] = ctl_organization,
 	[VERB_ORGANIZATION_SET] = ctl_organization,
+	[VERB_DIFF] = ctl_diff,
 	[VERB_AUDIT] = ctl_audit,
 	[VERB_SIDECARS] = ctl_sidecars,
 	[VERB_TOKEN_LIST] = ctl_token,

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/distance.h"
 #include "base/json/scan.h"
 #include "base/limits.h"
 #include "ctl/client.h"
+#include "ctl/nearest.h"
 #include "ctl/output.h"
 
 #define ASIDE_MS 2000 /* for each of the two further calls */
@@ -19,33 +19,13 @@
 struct holding {
 	struct span key;
 	bool is_connection;
-	int64_t n;        /* keys of this kind; -1: not known */
-	bool other_kind;  /* the key is one of the other kind */
-	size_t distance;  /* of the nearest key */
-	struct buf near;  /* empty: none is near */
+	int64_t n;       /* keys of this kind; -1: not known */
+	bool other_kind; /* the key is one of the other kind */
+	struct nearest nearest;
 	struct buf place; /* "Deployment \"prod\""; empty: not known */
 };
 
 /* --- List --------------------------------------------------------------------------------- */
-
-/* Up to a third of a name may be mistyped. */
-static bool
-is_near(struct span key, size_t distance)
-{
-	return distance <= (key.n + 2) / 3;
-}
-
-static void
-consider(struct holding *h, struct span key)
-{
-	size_t distance = edit_distance(h->key, key);
-
-	if (!is_near(h->key, distance) || (h->near.len && distance >= h->distance))
-		return;
-	buf_reset(&h->near);
-	buf_add(&h->near, key.p, key.n);
-	h->distance = distance;
-}
 
 /* The keys of one array of a List reply, which may leave it out. 0 or -EBADMSG. */
 static int
@@ -65,7 +45,7 @@ read_keys(struct holding *h, struct span reply, const char *name, bool wanted_ki
 			return -EBADMSG;
 		h->n += wanted_kind;
 		if (wanted_kind)
-			consider(h, span_of_buf(&key));
+			nearest_consider(&h->nearest, span_of_buf(&key));
 		else
 			h->other_kind = h->other_kind || span_equal(h->key, span_of_buf(&key));
 	}
@@ -200,36 +180,41 @@ add_advice(struct buf *out, const struct missing *m, const struct holding *h)
 		buf_addf(out, "There is a %s of that name: \"connctl get %s %.*s\".",
 		    m->is_connection ? "variable" : "connection", m->is_connection ? "var" : "conn",
 		    (int)h->key.n, h->key.p);
-	else if (h->near.len)
-		buf_addf(out, "Nearest: \"%s\".", buf_str(&h->near));
+	else if (h->nearest.near.len)
+		buf_addf(out, "Nearest: \"%s\".", buf_str(&h->nearest.near));
 	else
 		buf_adds(out, "\"connctl list\" shows what there is.");
 }
 
-int
-missing_report(const struct missing *m)
+void
+missing_describe(const struct missing *m, struct buf *text, struct buf *advice)
 {
 	struct holding h = { .key = span_of(m->o->word[2]),
 		.is_connection = m->is_connection,
 		.n = -1,
-		.near = BUF_INIT(LIMIT_REPLY),
+		.nearest = { .wanted = span_of(m->o->word[2]), .near = BUF_INIT(LIMIT_REPLY) },
 		.place = BUF_INIT(MAX_TEXT) };
-	CLEANUP(buf_fini) struct buf text = BUF_INIT(MAX_TEXT), advice = BUF_INIT(MAX_TEXT);
-	int code;
 
 	ctl_mute(true);
 	ask(m->o, SECRETS_STATUS, on_status, &h);
 	ask(m->o, SECRETS_LIST, on_list, &h);
 	ctl_mute(false);
 	if (h.n < 0) {
-		buf_addf(&text, "there is no such key: %.*s", (int)h.key.n, h.key.p);
+		buf_addf(text, "there is no such key: %.*s", (int)h.key.n, h.key.p);
 	} else {
-		add_count(&text, m, &h);
-		add_reasons(&text, m, &h);
+		add_count(text, m, &h);
+		add_reasons(text, m, &h);
 	}
-	add_advice(&advice, m, &h);
-	code = ctl_fail(CTL_NO, buf_str(&advice), "%s", buf_str(&text));
-	buf_fini(&h.near);
+	add_advice(advice, m, &h);
+	buf_fini(&h.nearest.near);
 	buf_fini(&h.place);
-	return code;
+}
+
+int
+missing_report(const struct missing *m)
+{
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(MAX_TEXT), advice = BUF_INIT(MAX_TEXT);
+
+	missing_describe(m, &text, &advice);
+	return ctl_fail(CTL_NO, buf_str(&advice), "%s", buf_str(&text));
 }

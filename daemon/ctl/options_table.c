@@ -70,6 +70,38 @@ static const struct cli_option exec_options[] = {
 };
 const struct cli_group group_exec = { NULL, exec_options };
 
+static const struct cli_option diff_options[] = {
+	{ "socket", OPT_SOCKET, 0, "PATH", CTL_DEFAULT_SOCKET, SOCKET_HELP },
+	{ 0 },
+};
+const struct cli_group group_diff = { NULL, diff_options };
+
+static const struct cli_option explain_options[] = {
+	{ "socket", OPT_SOCKET, 0, "PATH", CTL_DEFAULT_SOCKET, SOCKET_HELP },
+	{ "user", OPT_USER, 0, "USER", NULL,
+	    "Asks connd as this user, with that user's groups, and reads the values that user may "
+	    "read. Needs root." },
+	{ "team", OPT_TEAM, 0, "TEAM", NULL,
+	    "Asks as a task of this team: TEAM___KEY is tried before KEY." },
+	{ "reveal", OPT_REVEAL, 0, NULL, NULL,
+	    "Shows the values that connd serves, secrets included, to a user who may read them." },
+	{ "deployment", OPT_TARGET, 0, "NAME", NULL,
+	    "The Deployment, by id or name. Without it: the one that connd serves." },
+	{ "project", OPT_PROJECT, 0, "NAME", NULL,
+	    "A project, by id or name: what it has of its own, or is linked to it, comes before "
+	    "what its Deployment has." },
+	{ "airflow-config", OPT_AIRFLOW_CONFIG, 0, "FILE", NULL,
+	    "The worker's airflow.cfg. With it, the report has the sources that Airflow asks, as "
+	    "this file and the environment of connctl configure them; the metadata database is not "
+	    "read." },
+	{ "python", OPT_PYTHON, 0, "PATH", NULL,
+	    "The worker's Python, with airflow-provider-connd installed. It runs \"python -m "
+	    "airflow_connd explain\", which asks every source, the metadata database too. "
+	    "--airflow-config then names the file that it reads (AIRFLOW_CONFIG)." },
+	{ 0 },
+};
+const struct cli_group group_explain = { NULL, explain_options };
+
 static const struct cli_option trace_options[] = {
 	{ "follow", OPT_FOLLOW, 0, NULL, NULL,
 	    "Begins with the last ten, and prints further ones as they come, until it is "

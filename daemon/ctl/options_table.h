@@ -11,6 +11,8 @@ extern const struct cli_group group_environment;
 extern const struct cli_group group_exec;
 extern const struct cli_group group_export;
 extern const struct cli_group group_get;
+extern const struct cli_group group_diff;
+extern const struct cli_group group_explain;
 extern const struct cli_group group_trace;
 extern const struct cli_group group_wait;
 extern const struct cli_group group_import;

@@ -177,10 +177,11 @@ on_not_found(void *arg, struct span parameters)
 }
 
 static int
-on_refusal(void *arg, struct span error)
+on_refusal(void *arg, struct span error, struct span parameters)
 {
 	struct reader *r = arg;
 
+	(void)parameters;
 	if (!r->missing)
 		return CLIENT_REPORT;
 	if (span_is(error, "io.connd.secrets.Withheld"))

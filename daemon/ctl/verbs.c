@@ -118,6 +118,27 @@ static const struct cli_verb verbs[] = {
 	    "Exit code: the command's; 126 it cannot be run, 127 it was not found; before it runs: "
 	    "1 a variable is refused, 2 usage, 3 connd cannot say, 4 denied.",
 	    GROUPS(&group_exec, &group_environment) },
+	{ "explain", VERB_EXPLAIN, "conn|var KEY", "where a value comes from, or why there is none",
+	    "Shows where the value of one connection (conn) or Airflow variable (var) comes from, "
+	    "and if connd does not serve it, the cause and the command that helps. Values of "
+	    "secrets are shown as ***.\n\n"
+	    "From the socket alone: whether connd serves the key, its state and age, which "
+	    "Deployment connd is for, whether the user may read the key and by which rule of "
+	    "[access], and the nearest key.\n\n"
+	    "With a person's token (a context of \"connctl login\", or --manager and "
+	    "--token-file): "
+	    "for each field, its value in the Workspace's object, in the override of the "
+	    "Deployment's link and in the Deployment's own object, which of them wins, and who "
+	    "changed it when; for a key that is missing, whether it is not created, not linked or "
+	    "excluded. A project's object wins over a Deployment's. The history of a field is "
+	    "connd-manager's; with the hosted API the date is that of the whole object.\n\n"
+	    "With --airflow-config or --python: which of Airflow's sources answers a task, and "
+	    "which ones (another backend, an environment variable, the metadata database) are "
+	    "shadowed, or answer in place of connd.\n\n"
+	    "Exit code: 0 connd serves the key (without connd: the Deployment has it), 1 it does "
+	    "not exist there, 2 usage, 3 connd cannot say, 4 denied. The report is printed in each "
+	    "case but usage and a connd that is not reached.",
+	    GROUPS(&group_explain, &group_session) },
 	{ "get", VERB_GET, "conn|var KEY", "one connection or variable, its secrets masked",
 	    "Shows one connection (conn) or Airflow variable (var) as connd serves it. Secrets are "
 	    "shown as ***: the password, every value of extra, a variable's value. If the key is "
@@ -326,6 +347,26 @@ static const struct cli_verb verbs[] = {
 	    "time is that of the last one). A connd without a report for a day is not listed. "
 	    "connd-manager alone has this; [manager] report = no in connd.conf turns it off.",
 	    GROUPS(&group_sidecars, &group_session) },
+	{ "diff", VERB_DIFF, "A B", "what differs between two sides",
+	    "Compares two sides and prints the keys that differ, and in which fields. Values are "
+	    "compared by keyed hashes and never shown. Only the kinds that both sides can have are "
+	    "compared: connections, Airflow variables, environment variables.\n\n"
+	    "A side is one of:\n\n"
+	    "connd: what connd serves to this user; while the manager is away, that is what its "
+	    "snapshot holds.\n\n"
+	    "deployment:NAME: what the manager has for a Deployment, links and overrides "
+	    "resolved.\n\n"
+	    "workspace:NAME: the Workspace's own objects.\n\n"
+	    "connections:FILE, variables:FILE: what \"airflow connections export\" or \"airflow "
+	    "variables export\" wrote: .json, .yaml, .yml or .env.\n\n"
+	    "airflow, airflow:COMMAND: Airflow's metadata database. Runs both exports, without a "
+	    "shell, into a directory that nobody else may enter and that is removed "
+	    "afterwards.\n\n"
+	    "The manager's sides need a token that may read secrets. Fields that are empty count "
+	    "as "
+	    "absent.\n\n"
+	    "Exit code: 0 the sides are the same, 1 they differ, 2 they cannot be compared.",
+	    GROUPS(&group_diff, &group_in_workspace, &group_session) },
 	{ "audit", VERB_AUDIT, "", "who changed or read what",
 	    "Shows who changed or read what, oldest first: the time, the action, the token, the "
 	    "type, the "

@@ -36,6 +36,8 @@ enum ctl_verb_id {
 	VERB_TOKEN_LIST,
 	VERB_TOKEN_CREATE,
 	VERB_TOKEN_REVOKE,
+	VERB_EXPLAIN,
+	VERB_DIFF,
 	VERB_OBJECT_LIST,
 	VERB_OBJECT_GET,
 	VERB_OBJECT_CREATE,
@@ -112,6 +114,9 @@ enum ctl_option_id {
 	OPT_TOKEN_OUT,
 	OPT_EXCEPT,
 	OPT_KEYS,
+	OPT_PROJECT,
+	OPT_AIRFLOW_CONFIG,
+	OPT_PYTHON,
 };
 
 extern const struct cli_program ctl_program;

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from connd_testing import CONNCTL
 from harness import CAN_DENY, TWIN, VERSION, WAREHOUSE, Airflow, Worker
 
 IS_SERVED = VERSION[0] >= 3
@@ -136,6 +137,20 @@ def test_as_a_program(home):
     assert "connd" not in [one["source"] for one in json.loads(done.stdout)["sources"]]
     done = run(home, "conn", "x", AIRFLOW__SECRETS__BACKEND="airflow_connd.CondBackend")
     assert done.returncode == 3 and not done.stdout and "could not be loaded" in done.stderr
+
+
+def test_connctl_runs_it_with_the_workers_python(home, connd):
+    env = {**home.environment, "AIRFLOW_CONN_WAREHOUSE": TWIN, "HOME": str(home.home)}
+    done = subprocess.run(
+        [CONNCTL, "explain", "conn", "warehouse", "--json", "--socket", str(connd.socket),
+         "--python", sys.executable],
+        env=env, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert found["connd"]["record"] == "value" and found["airflow"]["answers"] == "connd"
+    assert roles(found["airflow"])["environment"] == "shadowed"
+    assert not any(secret in done.stdout + done.stderr for secret in SECRETS)
 
 
 def test_usage(home):

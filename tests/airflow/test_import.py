@@ -167,7 +167,27 @@ def test_dry_run_reports_and_changes_nothing(source, target, migrate):
     assert source.result("stored", None) == before
 
 
-def test_what_was_in_the_database_comes_out_of_connd(source, target, migrate, directory):
+def assert_diff_finds_what_was_not_imported(airflow, target, directory):
+    """`connctl diff` asks the same database by the same exports."""
+    done = subprocess.run(
+        [
+            *(CONNCTL, "diff", f"airflow:{BIN / 'airflow'}", "deployment:prod", "--json"),
+            *("--manager", target.url, "--token-file", directory / "import.token"),
+        ],
+        env=airflow.environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 1, (done.stdout, done.stderr)
+    found = json.loads(done.stdout)["differences"]
+    assert {one["key"] for one in found} == set(BAD)
+    assert all(one["only_in"] == "a" and one["reason"] for one in found)
+    assert SECRET not in done.stdout + done.stderr
+
+
+def test_what_was_in_the_database_comes_out_of_connd(source, airflow, target, migrate, directory):
     _, got = actions(migrate(1, FROM_AIRFLOW, "--json"))
     assert got == {**dict.fromkeys(GOOD, "created"), **dict.fromkeys(BAD, "refused")}
     stored = source.result("stored", None)
@@ -190,6 +210,7 @@ def test_what_was_in_the_database_comes_out_of_connd(source, target, migrate, di
                 assert json.loads(asking.result("variable", key)) == json.loads(text)
         finally:
             asking.close()
+    assert_diff_finds_what_was_not_imported(airflow, target, directory)
     described = {row["objectKey"]: row.get("description") for row in rows_of(target)}
     assert described["everything"] == "The warehouse"
     assert described["text"] == ("About it" if TELLS_DESCRIPTIONS else None)

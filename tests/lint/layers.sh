@@ -31,6 +31,8 @@ manager/api            base base/json proto manager/http manager/model manager/s
 manager/program        base base/cli base/json proto manager/http manager/model manager/store manager/api manager/api/input
 ctl                    base base/cli base/json proto
 ctl/admin              base base/cli base/json ctl
+ctl/diff               base base/cli base/json proto ctl ctl/admin ctl/import
+ctl/explain            base base/cli base/json proto ctl ctl/admin
 ctl/local              base base/cli base/json proto ctl ctl/admin
 ctl/export             base base/cli base/json proto ctl ctl/admin ctl/local
 ctl/import             base base/cli base/json proto ctl

@@ -7,11 +7,9 @@
 
 #define OUTPUT_SIZE ((size_t)64 << 20)
 
-static const char *
-who(const struct json *entry)
+const char *
+entries_who(const struct json *by)
 {
-	const struct json *by = json_get(entry, "by");
-
 	if (*json_text(by, "apiTokenName"))
 		return json_text(by, "apiTokenName");
 	if (*json_text(by, "fullName"))
@@ -40,7 +38,7 @@ entries_line(struct buf *out, const struct json *entry)
 
 	cell(out, json_text(entry, "at"), 20);
 	cell(out, json_text(entry, "action"), 14);
-	cell(out, who(entry), 16);
+	cell(out, entries_who(json_get(entry, "by")), 16);
 	cell(out,
 	    *json_text(entry, "objectType") ? json_text(entry, "objectType")
 					    : json_text(entry, "scope"),

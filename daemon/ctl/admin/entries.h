@@ -5,6 +5,8 @@
 #include "base/attr.h"
 #include "ctl/admin/session.h"
 
+/* The name of who did it, from an entry's "by" or an object's "updatedBy"; either may be absent. */
+const char *entries_who(const struct json *by);
 /* One entry on one line, without its newline. */
 void entries_line(struct buf *out, const struct json *entry);
 /*

@@ -81,27 +81,12 @@ note(struct change *c, const char *prefix, const char *name, const char *from, c
 	change_field(c, field, from, to);
 }
 
-/* The text of a plain member, a port too; NULL when it is not there. */
-static const char *
-shown(const struct json *typed, const char *name, char room[static 32])
-{
-	const struct json *j = json_get(typed, name);
-	int64_t n;
-
-	if (!j || json_string(j))
-		return json_string(j);
-	if (!json_int(j, &n))
-		return NULL;
-	(void)snprintf(room, 32, "%lld", (long long)n);
-	return room;
-}
-
 static int
 set_plain(const char *prefix, const char *name, const char *value, struct json *value_json,
     struct json *typed, struct change *c)
 {
 	char room[32];
-	const char *old = shown(typed, name, room);
+	const char *old = object_shown(typed, name, room);
 
 	if (old && strcmp(old, value) == 0) {
 		json_free(value_json);
@@ -220,7 +205,7 @@ static int
 unset_one(const char *name, const struct json *holder, struct json *typed, struct change *c)
 {
 	char room[32];
-	const char *old = shown(typed, name, room);
+	const char *old = object_shown(typed, name, room);
 
 	if (strcmp(name, "extra") == 0) {
 		note(c, "", name, OUTPUT_MASK, NULL);
@@ -262,7 +247,7 @@ fields_unset_override(struct session *s, const struct json *holder, const char *
 
 		if (s->line->given[i].option->id != OPT_UNSET)
 			continue;
-		old = shown(typed, name, room);
+		old = object_shown(typed, name, room);
 		if (!old && !object_is_set(holder, name))
 			continue;
 		note(c, prefix, name, old && *old ? old : OUTPUT_MASK, NULL);

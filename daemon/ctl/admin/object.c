@@ -17,14 +17,18 @@ static const struct object_kind kinds[] = {
 };
 
 const struct object_kind *
-object_kind(const struct session *s)
+object_kind_named(const char *noun)
 {
-	const char *verb = s->line->verb->name;
-
 	for (size_t i = 0; i < N_ELEMENTS(kinds); i++)
-		if (strncmp(verb, kinds[i].noun, strcspn(verb, " ")) == 0)
+		if (strncmp(noun, kinds[i].noun, strcspn(noun, " ")) == 0)
 			return &kinds[i];
 	return &kinds[0];
+}
+
+const struct object_kind *
+object_kind(const struct session *s)
+{
+	return object_kind_named(s->line->verb->name);
 }
 
 /* --- where ------------------------------------------------------------------------------ */
@@ -56,7 +60,11 @@ object_scope(struct session *s, struct object_scope *out)
 void
 object_scope_query(struct buf *path, const struct object_scope *scope)
 {
-	session_query(path, scope->is_deployment ? "deploymentId" : "workspaceId", scope->id);
+	const char *filter = scope->is_deployment ? "deploymentId"
+			     : scope->is_project  ? "projectId"
+						  : "workspaceId";
+
+	session_query(path, filter, scope->id);
 }
 
 /* --- finding and reading ----------------------------------------------------------------- */
@@ -95,6 +103,20 @@ object_is_set(const struct json *holder, const char *field)
 		if ((name = json_string(j)) && strcmp(name, field) == 0)
 			return true;
 	return false;
+}
+
+const char *
+object_shown(const struct json *typed, const char *name, char room[static 32])
+{
+	const struct json *j = json_get(typed, name);
+	int64_t n;
+
+	if (!j || json_string(j))
+		return json_string(j);
+	if (!json_int(j, &n))
+		return NULL;
+	(void)snprintf(room, 32, "%lld", (long long)n);
+	return room;
 }
 
 bool

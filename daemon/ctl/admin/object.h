@@ -23,9 +23,12 @@ struct object_kind {
 /* The kind that the verb's first word names. */
 const struct object_kind *object_kind(const struct session *s);
 
+/* The kind of this noun. */
+const struct object_kind *object_kind_named(const char *noun);
+
 /* Where the object is: the Deployment of --deployment, else the Workspace. */
 struct object_scope {
-	bool is_deployment;
+	bool is_deployment, is_project; /* neither: a Workspace */
 	char id[TOKEN_ID_SIZE];
 };
 
@@ -54,6 +57,8 @@ void object_fini(struct object *o);
 
 /* Does setFields name it? */
 bool object_is_set(const struct json *holder, const char *field);
+/* The text of a plain member, a port too; NULL when it is not there. May point into room. */
+const char *object_shown(const struct json *typed, const char *name, char room[static 32]);
 /* Is a variable's value secret? One that is not known to be plain is. */
 bool object_is_secret(const struct object *o);
 /* The entry of an array of places with this Deployment; NULL. */

@@ -112,29 +112,15 @@ print_fields(
 
 	for (j = set && json_type(set) == SCAN_ARRAY ? json_first(set) : NULL; j;
 	     j = json_next(j)) {
-		const char *name = json_string(j), *text = name ? json_text(typed, name) : "";
-		char label[400], number[32];
-		int64_t n;
+		const char *name = json_string(j), *text;
+		char label[400], room[32];
 
 		if (!name)
 			continue;
 		(void)snprintf(label, sizeof label, "%s%s", prefix, name);
-		if (typed && json_int(json_get(typed, name), &n)) {
-			(void)snprintf(number, sizeof number, "%lld", (long long)n);
-			text = number;
-		}
-		pair(t, label, *text ? text : OUTPUT_MASK);
+		text = typed ? object_shown(typed, name, room) : NULL;
+		pair(t, label, text && *text ? text : OUTPUT_MASK);
 	}
-}
-
-/* The Deployment's name, or its id when the token does not see it. */
-static const char *
-name_of(const struct json *places, const char *id)
-{
-	for (const struct json *j = places ? json_first(places) : NULL; j; j = json_next(j))
-		if (strcmp(json_text(j, "id"), id) == 0)
-			return json_text(j, "name");
-	return id;
 }
 
 static void
@@ -146,7 +132,7 @@ print_links(struct table *t, const struct object *o, const struct json *places)
 
 	for (j = links && json_type(links) == SCAN_ARRAY ? json_first(links) : NULL; j;
 	     j = json_next(j)) {
-		const char *name = name_of(places, json_text(j, "scopeEntityId"));
+		const char *name = place_name(places, json_text(j, "scopeEntityId"));
 
 		pair(t, "linked to", name);
 		(void)snprintf(prefix, sizeof prefix, "  for %s: ", name);
@@ -154,16 +140,7 @@ print_links(struct table *t, const struct object *o, const struct json *places)
 	}
 	for (j = excluded && json_type(excluded) == SCAN_ARRAY ? json_first(excluded) : NULL; j;
 	     j = json_next(j))
-		pair(t, "excluded", name_of(places, json_text(j, "scopeEntityId")));
-}
-
-static const char *
-updated_by(const struct json *row)
-{
-	const struct json *by = json_get(row, "updatedBy");
-
-	return *json_text(by, "apiTokenName") ? json_text(by, "apiTokenName")
-					      : json_text(by, "fullName");
+		pair(t, "excluded", place_name(places, json_text(j, "scopeEntityId")));
 }
 
 static int
@@ -183,7 +160,7 @@ print_object(const struct object *o, const struct json *places)
 	pair(&t, "linked to", every ? "every Deployment" : "");
 	print_links(&t, o, places);
 	pair(&t, "updated", json_text(o->row, "updatedAt"));
-	pair(&t, "by", updated_by(o->row));
+	pair(&t, "by", entries_who(json_get(o->row, "updatedBy")));
 	code = table_print(&t);
 	table_fini(&t);
 	return code;

@@ -62,6 +62,15 @@ place_find(struct session *s, const struct place_kind *kind, const char *text,
 	return code;
 }
 
+const char *
+place_name(const struct json *places, const char *id)
+{
+	for (const struct json *j = places ? json_first(places) : NULL; j; j = json_next(j))
+		if (strcmp(json_text(j, "id"), id) == 0)
+			return json_text(j, "name");
+	return id;
+}
+
 /* The only Workspace that the token sees. */
 static int
 only_workspace(struct session *s, char *id)

@@ -23,5 +23,7 @@ extern const struct place_kind place_kinds[N_PLACES];
  */
 MUST_CHECK int place_find(struct session *s, const struct place_kind *kind, const char *text,
     const char *workspace, char id[static TOKEN_ID_SIZE], struct json **row);
+/* The name of the place in a list of them, or its id when it is not there (places may be NULL). */
+const char *place_name(const struct json *places, const char *id);
 /* The Workspace of --workspace, of the context, or the only one there is. Returns the exit code. */
 MUST_CHECK int place_workspace(struct session *s, char id[static TOKEN_ID_SIZE]);

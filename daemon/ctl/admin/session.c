@@ -113,6 +113,23 @@ find_manager(struct session *s)
 	    "which manager? There is no current context");
 }
 
+bool
+session_is_named(const struct ctl_options *o)
+{
+	const char *token = getenv("ASTRO_API_TOKEN");
+	struct json *contexts = NULL;
+	bool named =
+	    cli_has(o->line, OPT_CONTEXT) || cli_has(o->line, OPT_MANAGER) || (token && *token);
+
+	json_global_init();
+	ctl_mute(true);
+	if (!named && context_load(&contexts) == CTL_YES)
+		named = context_find(contexts, NULL);
+	ctl_mute(false);
+	json_free(contexts);
+	return named;
+}
+
 static int
 apply_options(struct session *s)
 {

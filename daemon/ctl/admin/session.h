@@ -35,6 +35,8 @@ struct session {
  * known otherwise, the list of organizations.
  */
 MUST_CHECK int session_open(struct session *s, const struct ctl_options *o);
+/* Do the options, the environment or a context name a manager? Sends nothing. */
+bool session_is_named(const struct ctl_options *o);
 /* The same with a manager, token and options given by the caller: for connctl login. */
 MUST_CHECK int session_connect(struct session *s);
 void session_close(struct session *s);

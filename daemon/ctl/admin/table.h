@@ -22,5 +22,7 @@ struct table {
 void table_fini(struct table *t);
 /* The next cell, of any text; NULL is an empty one. */
 void table_cell(struct table *t, const char *text);
+/* Appends it all, a line a row. */
+void table_write(struct table *t, struct buf *out);
 /* Prints it all. Returns the exit code. */
 MUST_CHECK int table_print(struct table *t);

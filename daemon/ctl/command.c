@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl/command.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define CANNOT_RUN 127
+#define READ_SIZE  ((size_t)64 * 1024)
+
+/* In the child. */
+static _Noreturn void
+become(const struct command *c, int output)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)signal(SIGPIPE, SIG_DFL);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+	    user_stay(c->user) < 0)
+		_exit(CANNOT_RUN);
+	if (c->name && setenv(c->name, c->value, 1) < 0)
+		_exit(CANNOT_RUN);
+	(void)execvp(c->argv[0], c->argv);
+	_exit(CANNOT_RUN);
+}
+
+/* One piece of its output. 1: there may be more; 0: its end; -errno. */
+static int
+read_piece(int fd, int64_t deadline_ms, struct buf *out)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int64_t left_ms = deadline_ms - clock_boot_ms();
+	char *room;
+	ssize_t n;
+
+	if (left_ms <= 0)
+		return -ETIMEDOUT;
+	if (poll(&p, 1, (int)left_ms) <= 0)
+		return 1;
+	room = buf_room(out, READ_SIZE);
+	if (!room)
+		return buf_error(out);
+	n = read(fd, room, READ_SIZE);
+	if (n < 0)
+		return errno == EINTR ? 1 : -errno;
+	buf_grown(out, (size_t)n);
+	return n > 0;
+}
+
+static int
+read_output(const struct command *c, int fd, struct buf *out)
+{
+	int64_t deadline_ms = clock_boot_ms() + c->timeout_ms;
+	int r = 1;
+
+	while (r > 0)
+		r = read_piece(fd, deadline_ms, out);
+	return r;
+}
+
+/* 0, or -errno with why. */
+static int
+conclude(const struct command *c, int r, int status, char *why)
+{
+	if (r == -ETIMEDOUT)
+		(void)snprintf(why, COMMAND_WHY_SIZE, "\"%.200s\" did not end in %d s", c->argv[0],
+		    (int)(c->timeout_ms / 1000));
+	else if (r < 0)
+		(void)snprintf(why, COMMAND_WHY_SIZE, "the output of \"%.200s\": %s", c->argv[0],
+		    strerror(-r));
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT_RUN)
+		r = -ENOENT;
+	if (r == -ENOENT)
+		(void)snprintf(why, COMMAND_WHY_SIZE, "\"%.200s\" cannot be run", c->argv[0]);
+	return r;
+}
+
+int
+command_run(const struct command *c, struct buf *out, char why[static COMMAND_WHY_SIZE])
+{
+	int fd[2], status = 0, r;
+	pid_t child;
+
+	if (pipe2(fd, O_CLOEXEC) < 0) {
+		(void)snprintf(why, COMMAND_WHY_SIZE, "no pipe: %s", strerror(errno));
+		return -EIO;
+	}
+	child = fork();
+	if (child == 0)
+		become(c, fd[1]);
+	(void)close(fd[1]);
+	r = child < 0 ? -errno : read_output(c, fd[0], out);
+	(void)close(fd[0]);
+	if (child < 0)
+		return conclude(c, r, 0, why);
+	if (r < 0)
+		(void)kill(child, SIGKILL);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		continue;
+	return conclude(c, r, status, why);
+}
