@@ -225,6 +225,11 @@ decoded_extra:
 with_id: {conn_id: with_id, conn_type: http, host: null}
 with_uri: {uri: "http://u@h/x", description: About it}
 in_a_list: [http://h/y]
+merged:
+  <<: *anchor
+  host: other.example.com
+  extra: {a: &list [1, {b: 2}], b: *list}
+several: {<<: [{login: first}, *anchor], port: 1}
 ? !!str plain
 : !!map {conn_type: !!str http, port: !!int "80"}
 """

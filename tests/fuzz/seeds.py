@@ -61,6 +61,7 @@ c: [d://h?x=1&y=+z#f]
 ? e
 : |
   f
+g: {<<: [*x, {z: &y [1]}], y: *y}
 """,
     b"\3a: 1_0\nb: .5\nc: ~\nd: [2026-01-01, 017, -.inf]\ne: {value: x, description: y}\n",
     b'\4# c\nu=http://u:p@[::1]:1/s?a=%5B1%5D\nj={"conn_type":"x"}\n',

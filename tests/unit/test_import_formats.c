@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -74,9 +75,13 @@ a_bad_file_is_refused_whole_with_its_line(void **state)
 		{ IMPORT_YAML, "a: b\n---\nc: d\n", "more than one document", 2 },
 		{ IMPORT_YAML, "a: 1\nb: 'x\nc: d\n", "end of stream", 4 },
 		{ IMPORT_YAML, "a: 1\n\tb: 2\n", "tab", 2 },
-		{ IMPORT_YAML, "a: 1\nb: *x\n", "alias", 2 },
-		{ IMPORT_YAML, "a: &x {}\n*x : 2\n", "alias", 2 },
-		{ IMPORT_YAML, "a: &x {}\nb:\n  <<: *x\n", "merge", 3 },
+		{ IMPORT_YAML, "a: 1\nb: *x\n", "names no anchor", 2 },
+		{ IMPORT_YAML, "a: &x [1, *x]\n", "names no anchor", 1 },
+		{ IMPORT_YAML, "a: &x {}\n*x : 2\n", "key", 2 },
+		{ IMPORT_YAML, "b:\n  <<: 1\nc: 2\n", "merge", 2 },
+		{ IMPORT_YAML, "b: {<<: {},\n  x: y\n\n", "expected ','", 4 },
+		{ IMPORT_YAML, "b:\n  <<: [{}, x]\n", "merge", 2 },
+		{ IMPORT_YAML, "b:\n  <<: {a: 1}\n  <<: {a: 2}\n", "more than one merge", 3 },
 		{ IMPORT_YAML, "a: 1\nb: !!python/object:os.system x\n", "tag", 2 },
 		{ IMPORT_YAML, "a: !!binary aGk=\n", "tag", 1 },
 		{ IMPORT_YAML, "a: !!set {x}\n", "tag", 1 },
@@ -108,6 +113,60 @@ a_bad_file_is_refused_whole_with_its_line(void **state)
 		if (!strstr(fault.why, rows[i].reason) || fault.line != rows[i].line)
 			fail_msg("row %zu: line %zu: %s", i, fault.line, fault.why);
 	}
+}
+
+static void
+aliases_and_merge_keys_are_written_out(void **state)
+{
+	static const char text[] = "a: &x {p: 1, q: [2, &y three]}\n"
+				   "b: *x\n"
+				   "c: {<<: *x, p: *y, r: 4}\n"
+				   "d: {r: 5, <<: [{s: 6, q: 0}, *x]}\n"
+				   "e: {<<: {}}\n"
+				   "f: &y again\n"
+				   "g: *y\n";
+	static const char *const values[] = { "{\"p\":1,\"q\":[2,\"three\"]}",
+		"{\"p\":1,\"q\":[2,\"three\"]}", "{\"p\":\"three\",\"r\":4,\"q\":[2,\"three\"]}",
+		"{\"r\":5,\"s\":6,\"q\":0,\"p\":1}", "{}", "again", "again" };
+
+	(void)state;
+	assert_int_equal(read_text(IMPORT_VARIABLE, IMPORT_YAML, text), 0);
+	assert_int_equal(list.n, N_ELEMENTS(values));
+	for (size_t i = 0; i < list.n; i++) {
+		struct json *typed = NULL;
+
+		assert_int_equal(json_parse(&typed, span_of(list.entry[i].typed), NULL), 0);
+		assert_string_equal(json_string(json_get(typed, "value")), values[i]);
+		json_free(typed);
+	}
+}
+
+static void
+aliases_cannot_make_a_small_file_large(void **state)
+{
+	char text[4096] = "a0: &a0 [xxxxxxxxxx]\n";
+	char *many;
+
+	(void)state;
+	for (int i = 1; i < 10; i++) {
+		size_t n = strlen(text);
+
+		n += (size_t)snprintf(text + n, sizeof text - n, "a%d: &a%d [", i, i);
+		for (int k = 0; k < 10; k++)
+			n += (size_t)snprintf(text + n, sizeof text - n, "*a%d,", i - 1);
+		(void)snprintf(text + n, sizeof text - n, "]\n");
+	}
+	assert_int_equal(read_text(IMPORT_VARIABLE, IMPORT_YAML, text), -EBADMSG);
+	assert_non_null(strstr(fault.why, "16 MiB"));
+	many = calloc(1002, sizeof "- &a x\n");
+	assert_non_null(many);
+	strcpy(many, "a:\n");
+	for (int i = 0; i < 1001; i++)
+		strcat(many, "- &a x\n");
+	assert_int_equal(read_text(IMPORT_VARIABLE, IMPORT_YAML, many), -EBADMSG);
+	assert_non_null(strstr(fault.why, "1000 anchors"));
+	assert_int_equal(fault.line, 1002);
+	free(many);
 }
 
 static void
@@ -202,7 +261,8 @@ a_query_of_many_parameters_is_refused(void **state)
 static void
 memory_may_fail_anywhere(void **state)
 {
-	static const char yaml[] = "a: {conn_type: x, extra: {k: [1, yes], 2: 0x1f}}\n"
+	static const char yaml[] = "a: &a {conn_type: x, extra: {k: [1, yes], 2: 0x1f}}\n"
+				   "c: {<<: *a, host: h}\n"
 				   "b: 'x://l:p@H:1/s?a=b&c=1'\n";
 	static const char dotenv[] = "AIRFLOW_CONN_A='{\"conn_type\":\"x\"}'\nAIRFLOW_CONN_B=x://h";
 
@@ -226,9 +286,9 @@ memory_may_fail_anywhere(void **state)
 		}
 		assert_int_equal(r, 0);
 		assert_true(n > 10);
-		assert_int_equal(list.n, 2);
-		assert_null(list.entry[0].refused);
-		assert_null(list.entry[1].refused);
+		assert_int_equal(list.n, format == IMPORT_YAML ? 3 : 2);
+		for (size_t i = 0; i < list.n; i++)
+			assert_null(list.entry[i].refused);
 	}
 }
 
@@ -238,6 +298,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_end_of_a_name_tells_the_format),
 		cmocka_unit_test_teardown(a_bad_file_is_refused_whole_with_its_line, tear_down),
+		cmocka_unit_test_teardown(aliases_and_merge_keys_are_written_out, tear_down),
+		cmocka_unit_test_teardown(aliases_cannot_make_a_small_file_large, tear_down),
 		cmocka_unit_test_teardown(
 		    an_environment_file_counts_airflow_s_names_only, tear_down),
 		cmocka_unit_test_teardown(

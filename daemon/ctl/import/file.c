@@ -15,6 +15,9 @@
 #include "ctl/import/yaml.h"
 #include "ctl/json.h"
 
+/* How much longer the aliases of a YAML file may make it. */
+#define MAX_ALIASES ((size_t)16 * 1024 * 1024)
+
 int
 import_format_named(const char *name, enum import_format *format)
 {
@@ -176,8 +179,8 @@ int
 import_read(struct import_list *list, enum import_kind kind, enum import_format format,
     struct span text, struct import_fault *fault)
 {
-	/* An escape makes a byte six bytes long at most. */
-	CLEANUP(buf_fini) struct buf json = BUF_INIT(6 * text.n + 64);
+	/* An escape makes a byte six bytes long at most; aliases repeat what is there. */
+	CLEANUP(buf_fini) struct buf json = BUF_INIT(6 * text.n + 64 + MAX_ALIASES);
 	const char *note = NULL;
 	struct span at, name, value;
 	int r = to_json(kind, format, text, &json, &at, &note, fault);
