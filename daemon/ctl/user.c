@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ user_find(struct user *u, const char *name)
 		    "only root can ask as another user");
 	*u = (struct user){ .uid = found->pw_uid, .gid = found->pw_gid, .is_other = true };
 	(void)snprintf(u->name, sizeof u->name, "%s", found->pw_name);
+	(void)snprintf(u->home, sizeof u->home, "%s", found->pw_dir);
 	u->n_groups = USER_GROUPS;
 	u->n_own = getgroups(USER_GROUPS, u->own);
 	if (u->n_own < 0 || getgrouplist(u->name, u->gid, u->groups, &u->n_groups) < 0)
@@ -61,7 +63,7 @@ user_stay(const struct user *u)
 	if (!u->is_other)
 		return 0;
 	if (setgroups((size_t)u->n_groups, u->groups) < 0 || setgid(u->gid) < 0 ||
-	    setuid(u->uid) < 0)
+	    setuid(u->uid) < 0 || setenv("HOME", u->home, 1) < 0)
 		return -errno;
 	return 0;
 }

@@ -15,7 +15,8 @@ struct user {
 	gid_t groups[USER_GROUPS], own[USER_GROUPS]; /* the user's; those of this process */
 	int n_groups, n_own;
 	char name[64];
-	bool is_other; /* not the user that runs this process */
+	char home[1024]; /* the home directory of another user; "" */
+	bool is_other;   /* not the user that runs this process */
 };
 
 /*
@@ -27,5 +28,5 @@ MUST_CHECK int user_find(struct user *u, const char *name);
 MUST_CHECK int user_become(struct user *u);
 /* Takes root's back. 0 or -errno: this process may then do nothing more. */
 MUST_CHECK int user_leave(struct user *u);
-/* Takes the user's ids and groups for good. 0 or -errno. */
+/* Takes the user's ids, groups and HOME for good. 0 or -errno. */
 MUST_CHECK int user_stay(const struct user *u);

@@ -6,6 +6,7 @@ from __future__ import annotations
 import http.server
 import json
 import os
+import pwd
 import shlex
 import subprocess
 import sys
@@ -421,6 +422,26 @@ def test_a_python_without_the_shim_or_none_at_all(person: Person) -> None:
     env = {"PYTHONPATH": str(person.home)}
     done = person.shown("warehouse", "--python", sys.executable, code=3, env=env)
     assert "gives no report" in done.stderr and "airflow-provider-connd" in done.stderr
+
+
+PYTHON = """\
+#!/bin/sh
+source="\\"source\\":\\"connd\\",\\"name\\":\\"$(id -un) $HOME $AIRFLOW_CONFIG\\""
+rest='"role":"asked","why":""'
+echo "{\\"kind\\":\\"connection\\",\\"key\\":\\"k\\",\\"sources\\":[{$source,$rest}]}"
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_the_python_runs_as_the_user(person: Person) -> None:
+    """A stand-in for the worker's Python that says who runs it, and where it is at home."""
+    (person.home / "python").write_text(PYTHON)
+    (person.home / "python").chmod(0o755)
+    person.connd.socket.chmod(0o666)
+    args = ("--python", str(person.home / "python"), "--airflow-config", "/etc/airflow.cfg")
+    found = person.explain("warehouse", "--user", "nobody", *args)
+    home = pwd.getpwnam("nobody").pw_dir
+    assert found["airflow"]["sources"][0]["name"] == f"nobody {home} /etc/airflow.cfg"
 
 
 def test_usage(person: Person) -> None:
