@@ -72,7 +72,7 @@ _connctl()
 	(--limit) :; return ;;
 	esac
 	case "${given[0]-} ${given[1]-} " in
-	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " env exec get export import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export doctor organization sidecars audit" -- "$cur"); fi ;;
+	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " env exec explain get export import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export doctor organization sidecars diff audit" -- "$cur"); fi ;;
 	("token  ") mapfile -t COMPREPLY < <(compgen -W " list create revoke renew" -- "$cur") ;;
 	("context  ") mapfile -t COMPREPLY < <(compgen -W " list use delete" -- "$cur") ;;
 	("workspace  ") mapfile -t COMPREPLY < <(compgen -W " list create rename delete" -- "$cur") ;;
@@ -662,6 +662,15 @@ _connctl()
 	("sidecars "*)
 		if [[ $cur == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("diff "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--socket --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+		elif ((${#given[@]} == 1)); then
+			:
+		elif ((${#given[@]} == 2)); then
+			:
 		fi
 		;;
 	("audit "*)

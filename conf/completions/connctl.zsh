@@ -67,7 +67,7 @@ _connctl()
 	(--limit) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec get export import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export doctor organization sidecars audit; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec explain get export import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export doctor organization sidecars diff audit; fi ;;
 	("token  ") compadd --  list create revoke renew ;;
 	("context  ") compadd --  list use delete ;;
 	("workspace  ") compadd --  list create rename delete ;;
@@ -657,6 +657,15 @@ _connctl()
 	("sidecars "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		fi
+		;;
+	("diff "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --socket --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 1)); then
+			_message value
+		elif ((${#given[@]} == 2)); then
+			_message value
 		fi
 		;;
 	("audit "*)
