@@ -79,7 +79,7 @@ UNIT     := $(patsubst %.c,$B/%,$(wildcard tests/unit/test_*.c))
 
 # A file named here is there at compile time as "gen/<file name>.h", which defines
 # static const char embed_<file name, other characters as _>[], NUL-terminated.
-EMBED := $(wildcard proto/*.varlink proto/*.yaml daemon/manager/store/*/*.sql)
+EMBED := $(wildcard proto/*.varlink proto/*.yaml daemon/manager/store/*/*.sql systemd/user/*)
 # What daemon/manager/ui/README.md says of the page: in gen/page_files.h.
 PAGE  := $(sort $(foreach type,css html js svg,$(wildcard daemon/manager/ui/*.$(type))))
 GEN   := $(patsubst %,$B/gen/%.h,$(notdir $(EMBED))) $B/gen/page_files.h

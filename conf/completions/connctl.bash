@@ -72,7 +72,7 @@ _connctl()
 	(--limit) :; return ;;
 	esac
 	case "${given[0]-} ${given[1]-} " in
-	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " env exec explain get export import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export doctor organization sidecars diff audit" -- "$cur"); fi ;;
+	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " env exec explain get export import list refresh status token top trace wait watch scan redact init login context workspace deployment project connection variable env-var metrics-export doctor organization sidecars diff audit" -- "$cur"); fi ;;
 	("token  ") mapfile -t COMPREPLY < <(compgen -W " list create revoke renew" -- "$cur") ;;
 	("context  ") mapfile -t COMPREPLY < <(compgen -W " list use delete" -- "$cur") ;;
 	("workspace  ") mapfile -t COMPREPLY < <(compgen -W " list create rename delete" -- "$cur") ;;
@@ -200,6 +200,11 @@ _connctl()
 	("redact "*)
 		if [[ $cur == -* ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "--except --keys --socket --timeout --json --help" -- "$cur")
+		fi
+		;;
+	("init "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--local --deployment --force --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
 		fi
 		;;
 	("login "*)

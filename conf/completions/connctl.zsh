@@ -67,7 +67,7 @@ _connctl()
 	(--limit) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec explain get export import list refresh status token top trace wait watch scan redact login context workspace deployment project connection variable env-var metrics-export doctor organization sidecars diff audit; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec explain get export import list refresh status token top trace wait watch scan redact init login context workspace deployment project connection variable env-var metrics-export doctor organization sidecars diff audit; fi ;;
 	("token  ") compadd --  list create revoke renew ;;
 	("context  ") compadd --  list use delete ;;
 	("workspace  ") compadd --  list create rename delete ;;
@@ -195,6 +195,11 @@ _connctl()
 	("redact "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --except --keys --socket --timeout --json --help
+		fi
+		;;
+	("init "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --local --deployment --force --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
 		fi
 		;;
 	("login "*)

@@ -82,6 +82,7 @@ MUST_CHECK int ctl_explain(const struct ctl_options *o);
 MUST_CHECK int ctl_get(const struct ctl_options *o);
 MUST_CHECK int ctl_export(const struct ctl_options *o);
 MUST_CHECK int ctl_import(const struct ctl_options *o);
+MUST_CHECK int ctl_init(const struct ctl_options *o);
 MUST_CHECK int ctl_list(const struct ctl_options *o);
 MUST_CHECK int ctl_redact(const struct ctl_options *o);
 MUST_CHECK int ctl_refresh(const struct ctl_options *o);

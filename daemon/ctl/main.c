@@ -7,6 +7,7 @@
 #include "ctl/ctl.h"
 #include "ctl/options.h"
 #include "ctl/output.h"
+#include "ctl/socket_path.h"
 #include "ctl/verbs.h"
 
 #define HELP_SIZE 65536
@@ -29,6 +30,7 @@ static int (*const verb_run[N_VERBS])(const struct ctl_options *o) = {
 	[VERB_SCAN] = ctl_scan,
 	[VERB_REDACT] = ctl_redact,
 	[VERB_LOGIN] = ctl_context,
+	[VERB_INIT] = ctl_init,
 	[VERB_CONTEXT_LIST] = ctl_context,
 	[VERB_CONTEXT_USE] = ctl_context,
 	[VERB_CONTEXT_DELETE] = ctl_context,
@@ -72,13 +74,16 @@ int
 main(int argc, char *argv[])
 {
 	static struct cli_line line;
+	const char *socket = getenv("CONND_SOCKET");
 	char why[CLI_WHY_SIZE];
 	struct ctl_options o;
 
 	base_protect();
 	if (base_init() < 0)
 		return ctl_fail(CTL_UNAVAILABLE, NULL, "libsodium does not start");
-	switch (options_read(argc, argv, getenv("CONND_SOCKET"), &line, &o, why)) {
+	if (!socket || !*socket)
+		socket = socket_path_default();
+	switch (options_read(argc, argv, socket, &line, &o, why)) {
 	case CLI_HELP:
 		return help(&line);
 	case CLI_VERSION:

@@ -5,7 +5,9 @@
 #include "ctl/ctl.h"
 #include "ctl/verbs.h"
 
-#define SOCKET_HELP "Where connd listens. Without it: $CONND_SOCKET."
+#define SOCKET_HELP                                                                                \
+	"Where connd listens. Without it: $CONND_SOCKET. When the default is not there, a "        \
+	"person's own connd is asked: $XDG_RUNTIME_DIR/connd/connd.sock."
 
 static const struct cli_option socket_options[] = {
 	{ "socket", OPT_SOCKET, 0, "PATH", CTL_DEFAULT_SOCKET, SOCKET_HELP },
@@ -306,6 +308,16 @@ static const struct cli_option login_options[] = {
 	{ 0 },
 };
 const struct cli_group group_login = { NULL, login_options };
+
+static const struct cli_option init_options[] = {
+	{ "local", OPT_LOCAL, 0, NULL, NULL, "For this user on this machine." },
+	{ "deployment", OPT_TARGET, 0, "NAME", NULL,
+	    "The Deployment, by id or name. Without it: the only one that the token sees." },
+	{ "force", OPT_FORCE, 0, NULL, NULL,
+	    "Replaces a configuration that is there. The snapshot's key stays." },
+	{ 0 },
+};
+const struct cli_group group_init = { NULL, init_options };
 
 static const struct cli_option json_options[] = {
 	{ "json", OPT_JSON, 0, NULL, NULL, "Prints JSON." },

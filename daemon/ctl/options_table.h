@@ -28,6 +28,7 @@ extern const struct cli_group group_organization;
 extern const struct cli_group group_audit;
 extern const struct cli_group group_sidecars;
 extern const struct cli_group group_login;
+extern const struct cli_group group_init;
 extern const struct cli_group group_json;
 extern const struct cli_group group_none; /* no options */
 extern const struct cli_group group_where;

@@ -297,6 +297,25 @@ static const struct cli_verb verbs[] = {
 	    "Exit code: 0 all is copied, 2 usage, 3 connd cannot say or the output cannot be "
 	    "written, 4 denied.",
 	    GROUPS(&group_redact, &group_socket) },
+	{ "init", VERB_INIT, "", "write the configuration of a connd of your own",
+	    "Writes, for this user alone, a configuration with which connd runs without root and "
+	    "serves one Deployment for 30 days without its manager:\n\n"
+	    "$XDG_CONFIG_HOME/connd (~/.config/connd): connd.conf, the token, and the snapshot's "
+	    "key, of mode 0600; in $XDG_CONFIG_HOME/systemd/user the units connd.service and "
+	    "connd.socket, unless they are installed for everybody. connd's snapshot is "
+	    "$XDG_STATE_HOME/connd/snapshot (~/.local/state), its socket "
+	    "$XDG_RUNTIME_DIR/connd/connd.sock.\n\n"
+	    "Manager and token are those of the current context, or of the options; a token that "
+	    "neither has is asked for (--token-file - reads standard input). Before anything is "
+	    "written, the manager is asked for the Deployment and for one object of it. Either "
+	    "all files are written or none.\n\n"
+	    "The snapshot and its key are both in the home directory: the seal does not protect "
+	    "them from other programs of this user, root, a backup of both, or a disk without "
+	    "encryption.\n\n"
+	    "Exit code: 0 written, 1 a configuration is there, or there is no such Deployment, 2 "
+	    "usage, 3 the manager cannot be reached or a file not be written, 4 the manager "
+	    "refuses the token.",
+	    GROUPS(&group_init, &group_session) },
 	{ "login", VERB_LOGIN, "[CONTEXT]", "store a manager and a token as a context",
 	    "Asks the manager whether it takes the token, stores both as a context (\"default\" "
 	    "unless "

@@ -20,7 +20,7 @@ import pytest
 from fakes import answers, error, reply
 
 import airflow_connd
-from airflow_connd import backend, errors
+from airflow_connd import _options, backend, errors
 
 WAREHOUSE = '{"conn_type":"postgres","host":"db","password":"hunter2"}'
 STORE = {
@@ -264,6 +264,29 @@ def test_default_socket(monkeypatch, connd):
     monkeypatch.delenv("CONND_SOCKET")
     with pytest.raises(errors.Unreachable, match=re.escape("/run/connd/connd.sock")):
         Backend(connections_prefix="", timeout=0.1).get_variable("no-such-connd-here")
+
+
+def test_own_socket_where_there_is_no_other(monkeypatch, tmp_path):
+    monkeypatch.delenv("CONND_SOCKET", raising=False)
+    monkeypatch.setattr(_options, "DEFAULT_SOCKET", str(tmp_path / "run/connd.sock"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "user"))
+
+    def chosen(**kwargs):
+        return _options.read(kwargs)[0]["socket_path"]
+
+    assert chosen() == str(tmp_path / "run/connd.sock")
+    (tmp_path / "user/connd").mkdir(parents=True)
+    assert chosen() == str(tmp_path / "user/connd/connd.sock")
+    assert chosen(socket_path="/given") == "/given"
+    monkeypatch.setenv("CONND_SOCKET", "/named")
+    assert chosen() == "/named"
+    monkeypatch.delenv("CONND_SOCKET")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/connd.sock").touch()
+    assert chosen() == str(tmp_path / "run/connd.sock")
+    (tmp_path / "run/connd.sock").unlink()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "user")  # not a path to rely on
+    assert chosen() != str(tmp_path / "user/connd/connd.sock")
 
 
 def test_ids_are_opaque(connd):

@@ -10,8 +10,10 @@ import shutil
 import signal
 import socket
 import stat
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from connd_testing import CONND, PATIENCE, Connd, Program, eventually
@@ -38,6 +40,44 @@ def refused(connd: Connd) -> str:
     connd.running.assert_no_report()
     (event,) = [e for e in connd.events("error") if e["event"] == "connd cannot start"]
     return str(event["reason"])
+
+
+# --- its directory -----------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="changes its uid")
+def test_a_connd_that_is_not_roots_makes_the_directory(
+    faulty: FaultyManager, workdir: Path
+) -> None:
+    """As after a login, which begins with an empty $XDG_RUNTIME_DIR."""
+    runtime = workdir / "run"
+    runtime.mkdir(0o700)
+    program = shutil.copy(CONND, workdir / "connd-copy")  # one that another uid can run
+    connd = faulty.connd(workdir, sections={"socket": {"path": str(runtime / "connd/s")}})
+    connd.socket = runtime / "connd/s"
+    other: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []}
+
+    def check(**run: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [program, "--check", "--config", connd.config],
+            capture_output=True, text=True, timeout=PATIENCE, check=False, **run,
+        )  # fmt: skip
+
+    missing = f"[socket] path: the directory {runtime}/connd: No such file"
+    assert missing in check().stderr
+    assert "cannot make the lock" in refused(connd) and not (runtime / "connd").exists()
+    for path in (workdir, runtime, connd.config, connd.token_file):
+        os.chown(path, 65534, 65534)
+    os.chown(runtime, 0, 0)
+    runtime.chmod(0o755)
+    assert missing in check(**other).stderr
+    os.chown(runtime, 65534, 65534)
+    assert "[socket] path" not in check(**other).stderr
+    assert not (runtime / "connd").exists()
+    started = Program([program, "--config", connd.config], workdir / "other.log", **other)
+    eventually(connd.status, "it responds")
+    assert stat.S_IMODE((runtime / "connd").stat().st_mode) == 0o700
+    started.stop()
 
 
 # --- one connd per path ----------------------------------------------------------------------

@@ -22,22 +22,6 @@ add_text(struct json *object, const char *name, const char *text)
 
 /* --- login ----------------------------------------------------------------------------- */
 
-/* The token: of --token-file ("-": standard input), or typed. */
-static int
-ask_token(struct session *s)
-{
-	const char *path = cli_value(s->line, OPT_TOKEN_FILE);
-	int code;
-
-	if (path && strcmp(path, "-") != 0)
-		return token_read("--token-file", path, &s->token);
-	code = secret_read(path, "Token", &s->token);
-	if (code == CTL_YES && !token_trim(&s->token))
-		return ctl_fail(
-		    CTL_USAGE, NULL, "this is not a token: it is empty or has spaces in it");
-	return code;
-}
-
 /* Does the manager take the token? */
 static int
 try_token(struct session *s)
@@ -99,7 +83,7 @@ login(struct session *s)
 	if (s->o->import.organization)
 		(void)snprintf(
 		    s->organization, sizeof s->organization, "%s", s->o->import.organization);
-	code = ask_token(s);
+	code = session_ask_token(s);
 	if (code == CTL_YES)
 		code = try_token(s);
 	if (code == CTL_YES && cli_has(s->line, OPT_IN_WORKSPACE))

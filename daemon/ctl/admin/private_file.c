@@ -10,9 +10,8 @@
 #include "base/file.h"
 #include "ctl/ctl.h"
 
-/* Each directory above path. */
-static void
-make_directories(const char *path)
+void
+private_file_make_directories(const char *path)
 {
 	CLEANUP(buf_fini) struct buf part = BUF_INIT(4096);
 	const char *slash = path;
@@ -20,8 +19,8 @@ make_directories(const char *path)
 	while ((slash = strchr(slash + 1, '/'))) {
 		buf_reset(&part);
 		buf_add(&part, path, (size_t)(slash - path));
-		(void)mkdir(
-		    buf_str(&part), 0700); /* there already, or the file's own error says more */
+		/* It is there already, or the file's own error says more. */
+		(void)mkdir(buf_str(&part), 0700);
 	}
 }
 
@@ -31,7 +30,7 @@ private_file_write(const char *path, const struct buf *text)
 	CLEANUP(buf_fini) struct buf temporary = BUF_INIT(4096);
 	char why[FILE_WHY_SIZE];
 
-	make_directories(path);
+	private_file_make_directories(path);
 	buf_addf(&temporary, "%s.%ld.new", path, (long)getpid());
 	if (buf_error(&temporary) || buf_error(text))
 		return ctl_fail(CTL_UNAVAILABLE, NULL, "%s: too long", path);

@@ -5,6 +5,8 @@
 #include "base/attr.h"
 #include "base/buf.h"
 
+/* Makes each missing directory above path, with mode 0700. Failures show at the file itself. */
+void private_file_make_directories(const char *path);
 /*
  * Writes text to path and syncs it; directories that are missing are made with mode 0700. A reader
  * meanwhile sees the old file or the new one. Returns the exit code, having said what is wrong.

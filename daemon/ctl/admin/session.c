@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "ctl/admin/change.h"
 #include "ctl/admin/context.h"
 #include "ctl/output.h"
 #include "ctl/verbs.h"
@@ -130,8 +131,23 @@ session_is_named(const struct ctl_options *o)
 	return named;
 }
 
+int
+session_ask_token(struct session *s)
+{
+	const char *path = cli_value(s->line, OPT_TOKEN_FILE);
+	int code;
+
+	if (path && strcmp(path, "-") != 0)
+		return token_read("--token-file", path, &s->token);
+	code = secret_read(path, "Token", &s->token);
+	if (code == CTL_YES && !token_trim(&s->token))
+		return ctl_fail(
+		    CTL_USAGE, NULL, "this is not a token: it is empty or has spaces in it");
+	return code;
+}
+
 static int
-apply_options(struct session *s)
+apply_options(struct session *s, bool asks)
 {
 	const char *v;
 
@@ -142,10 +158,12 @@ apply_options(struct session *s)
 	if ((v = s->o->import.organization))
 		(void)snprintf(s->organization, sizeof s->organization, "%s", v);
 	s->insecure_http = s->insecure_http || cli_has(s->line, OPT_INSECURE_HTTP);
-	if ((v = cli_value(s->line, OPT_TOKEN_FILE))) {
+	if ((v = cli_value(s->line, OPT_TOKEN_FILE)))
 		buf_reset(&s->token);
+	if (asks && !s->token.len)
+		return session_ask_token(s);
+	if (v)
 		return token_read("--token-file", v, &s->token);
-	}
 	if (!s->token.len)
 		return ctl_fail(CTL_USAGE, "Pass --token-file, too.",
 		    "--manager names the manager, and no token is given for it");
@@ -205,8 +223,8 @@ session_connect(struct session *s)
 	return *s->organization ? CTL_YES : ask_organization(s);
 }
 
-int
-session_open(struct session *s, const struct ctl_options *o)
+static int
+open_session(struct session *s, const struct ctl_options *o, bool asks)
 {
 	int code;
 
@@ -219,8 +237,20 @@ session_open(struct session *s, const struct ctl_options *o)
 	if (code == CTL_YES)
 		code = find_manager(s);
 	if (code == CTL_YES)
-		code = apply_options(s);
+		code = apply_options(s, asks);
 	return code == CTL_YES ? session_connect(s) : code;
+}
+
+int
+session_open(struct session *s, const struct ctl_options *o)
+{
+	return open_session(s, o, false);
+}
+
+int
+session_open_asking(struct session *s, const struct ctl_options *o)
+{
+	return open_session(s, o, true);
 }
 
 void

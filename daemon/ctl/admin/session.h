@@ -35,9 +35,13 @@ struct session {
  * known otherwise, the list of organizations.
  */
 MUST_CHECK int session_open(struct session *s, const struct ctl_options *o);
+/* The same, but --token-file may be "-", and a token that is not known is asked for. */
+MUST_CHECK int session_open_asking(struct session *s, const struct ctl_options *o);
+/* Reads the token of --token-file ("-": standard input), or asks for it on the terminal. */
+MUST_CHECK int session_ask_token(struct session *s);
 /* Do the options, the environment or a context name a manager? Sends nothing. */
 bool session_is_named(const struct ctl_options *o);
-/* The same with a manager, token and options given by the caller: for connctl login. */
+/* The same as session_open() with a manager, token and options given by the caller. */
 MUST_CHECK int session_connect(struct session *s);
 void session_close(struct session *s);
 

@@ -60,6 +60,14 @@ directory_length(const char *path)
 	return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
+static void
+directory_of(const char *path, char out[static PATH_ROOM])
+{
+	size_t n = directory_length(path);
+
+	(void)snprintf(out, PATH_ROOM, "%.*s", n > 1 ? (int)n - 1 : 1, n > 0 ? path : ".");
+}
+
 /* --- the lock ---------------------------------------------------------------------------- */
 
 static int
@@ -136,6 +144,21 @@ try_lock(const char *path, const char *lock, char why[static SOCKET_FILE_WHY_SIZ
 	return fd;
 }
 
+/*
+ * Makes the directory of a person's own connd in $XDG_RUNTIME_DIR, which is new with each login.
+ * Root's connd makes none: a misspelt path is an error there.
+ */
+static void
+make_directory(const char *path)
+{
+	char dir[PATH_ROOM];
+
+	if (geteuid() == 0)
+		return;
+	directory_of(path, dir);
+	(void)mkdir(dir, 0700); /* taking the lock shows what failed */
+}
+
 int
 socket_file_lock(const char *path, char why[static SOCKET_FILE_WHY_SIZE])
 {
@@ -144,6 +167,7 @@ socket_file_lock(const char *path, char why[static SOCKET_FILE_WHY_SIZE])
 
 	if (r < 0)
 		return r;
+	make_directory(path);
 	for (int i = 0; i < LOCK_TRIES; i++) {
 		r = try_lock(path, lock, why);
 		if (r != -ESTALE)
@@ -366,14 +390,26 @@ socket_file_listen(const struct socket_file *f, char why[static SOCKET_FILE_WHY_
 
 /* --- judging ----------------------------------------------------------------------------- */
 
+/* Would make_directory() make it? */
+static bool
+may_make(const char *dir)
+{
+	char parent[PATH_ROOM];
+
+	directory_of(dir, parent);
+	return geteuid() != 0 && access(dir, F_OK) < 0 && errno == ENOENT &&
+	       faccessat(AT_FDCWD, parent, W_OK | X_OK, AT_EACCESS) == 0;
+}
+
 static int
 check_directory(const char *path, char why[static SOCKET_FILE_WHY_SIZE])
 {
 	char dir[PATH_ROOM];
-	size_t n = directory_length(path);
 	struct stat st;
 
-	(void)snprintf(dir, sizeof dir, "%.*s", n > 1 ? (int)n - 1 : 1, n > 0 ? path : ".");
+	directory_of(path, dir);
+	if (may_make(dir))
+		return 0;
 	if (stat(dir, &st) < 0)
 		return fail(
 		    errno, why, "[socket] path: the directory %s: %s", dir, strerror(errno));

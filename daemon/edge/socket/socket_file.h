@@ -35,7 +35,8 @@ bool socket_file_has_group(const struct stat *st, const char *group);
 
 /*
  * Takes the lock of the path, without waiting. Its descriptor; or -errno with a sentence in why:
- * -EADDRINUSE: another process holds it.
+ * -EADDRINUSE: another process holds it. A user other than root gets the directory made, with mode
+ * 0700, if only that is missing.
  */
 MUST_CHECK int socket_file_lock(const char *path, char why[static SOCKET_FILE_WHY_SIZE]);
 /*

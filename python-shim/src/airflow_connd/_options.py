@@ -31,7 +31,7 @@ def read(kwargs: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     """
     given = dict(kwargs)
     if given.get("socket_path") is None:
-        given["socket_path"] = os.environ.get("CONND_SOCKET") or DEFAULT_SOCKET
+        given["socket_path"] = os.environ.get("CONND_SOCKET") or _default_socket()
     settings = {}
     problems = []
     for name, (parse, default) in _OPTIONS.items():
@@ -45,6 +45,18 @@ def read(kwargs: dict[str, Any]) -> tuple[dict[str, Any], list[Problem]]:
     problems += [_unknown(str(name)) for name in sorted(given, key=str)]
     problems += _without_backend(settings)
     return settings, problems
+
+
+def _default_socket() -> str:
+    """/run/connd/connd.sock. When that is not there but the directory of a person's own connd is,
+    its socket."""
+    if os.path.exists(DEFAULT_SOCKET):
+        return DEFAULT_SOCKET
+    directory = os.environ.get("XDG_RUNTIME_DIR", "")
+    if not directory.startswith("/"):
+        directory = f"/run/user/{os.getuid()}"
+    own = os.path.join(directory, "connd")
+    return os.path.join(own, "connd.sock") if os.path.isdir(own) else DEFAULT_SOCKET
 
 
 def _unknown(name: str) -> Problem:

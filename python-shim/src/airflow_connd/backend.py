@@ -51,7 +51,8 @@ class Lookups:
 
     Keyword arguments, each also accepted as text:
 
-    socket_path   connd's socket; default CONND_SOCKET, else /run/connd/connd.sock
+    socket_path   connd's socket; default CONND_SOCKET, else /run/connd/connd.sock, else a
+                  person's own: $XDG_RUNTIME_DIR/connd/connd.sock
     timeout       seconds for one whole lookup (3)
     on_error      when connd cannot answer: raise | none | deny
     on_missing    when connd has no such record: next | deny
