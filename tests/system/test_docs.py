@@ -189,6 +189,7 @@ PAGES = [
 ELSEWHERE: dict[str, str] = {
     "docs/container.md": "tests/container/test_page.py runs them",
     "docs/environment-page.md": "tests/ui does what it says",
+    "docs/local.md": "tests/airflow/test_local_page.py runs them",
     "docs/kubernetes.md": "need a cluster; tests/container/test_kubernetes.py runs the pod",
     "docs/security.md": "has none; tests/lint/security.sh checks the tests it names",
 }

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 
+import pytest
 from box import Box
 from test_units import PASSWORD, Installed, eventually, installed, shows
 
@@ -69,12 +70,14 @@ def test_an_encrypted_credential(installed: Installed) -> None:
     assert installed.ask("warehouse").returncode == 0
 
 
-def test_a_person_runs_a_connd_of_her_own(installed: Installed) -> None:
+@pytest.mark.parametrize("units", ["installed", "written by init"])
+def test_a_person_runs_a_connd_of_her_own(installed: Installed, units: str) -> None:
     box = installed.box
     box.run("useradd", "--create-home", USER)
     uid = box.run("id", "-u", USER).stdout.strip()
     home, runtime = f"/home/{USER}", f"/run/user/{uid}"
-    installed.configure_as(f"{home}/.config/connd/connd.conf", more=f"token_file = {home}/token")
+    if units != "installed":
+        box.run("sh", "-c", "rm /usr/lib/systemd/user/connd.*")
     box.write(f"{home}/token", installed.token, 0o600)
     box.run("chown", "-R", f"{USER}:", home)
     box.run("install", "-d", "-o", USER, "-m", "0700", runtime)
@@ -94,12 +97,20 @@ def test_a_person_runs_a_connd_of_her_own(installed: Installed) -> None:
         return state.strip() in ("running", "degraded")
 
     eventually(is_up, "the user's manager runs")
-    as_ann("systemctl", "--user", "start", "connd.socket")
-    socket = f"{runtime}/connd/connd.sock"
-    said = as_ann("env", f"CONND_SOCKET={socket}", "connctl", "get", "conn", "warehouse")
-    assert "db.example" in said
+    manager = ("--manager", "http://127.0.0.1:8888", "--token-file", f"{home}/token")
+    made = as_ann("connctl", "init", "--local", "--json", *manager)
+    assert json.loads(made)["unit_written"] == (units != "installed")
+    # The block of docs/local.md.
+    as_ann("systemctl", "--user", "daemon-reload")
+    as_ann("systemctl", "--user", "enable", "--now", "connd.socket", "connd.service")
+    assert "db.example" in as_ann("connctl", "get", "conn", "warehouse")
     assert as_ann("systemctl", "--user", "is-active", "connd.service") == "active\n"
+    socket = f"{runtime}/connd/connd.sock"
     assert os.stat(box.root / socket.lstrip("/")).st_mode & 0o777 == 0o600
+    as_ann("systemctl", "--user", "disable", "--now", "connd.socket", "connd.service")
+    for unit in ("connd.socket", "connd.service"):
+        state = as_ann("systemctl", "--user", "is-active", unit, check=False)
+        assert state == "inactive\n", unit
     box.run("systemctl", "stop", "manager-of-ann.service")
 
 
