@@ -199,6 +199,19 @@ def test_a_change_signals_the_command(manager: Manager, connd: Connd, workdir: P
     assert code == 7 and said.count("sending SIGHUP") == 1
 
 
+def test_a_connd_that_hangs_delays_no_signal(connd: Connd, workdir: Path) -> None:
+    running = Supervised(connd, "restart", workdir)
+    running.wait_for("MODE=None")
+    connd.send_signal(signal.SIGSTOP)
+    try:
+        for i in range(3):
+            running.program.send_signal(signal.SIGUSR1)
+            running.wait_for("MODE=None", *["SIGUSR1"] * (i + 1))
+        assert running.end(signal.SIGTERM)[0] == 7
+    finally:
+        connd.send_signal(signal.SIGCONT)
+
+
 def test_the_command_ends_with_its_supervisor(connd: Connd, workdir: Path) -> None:
     running = Supervised(connd, "restart", workdir)
     running.wait_for("MODE=None")

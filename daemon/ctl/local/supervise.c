@@ -19,6 +19,7 @@
 
 #define LOOK_MS  1000  /* between two looks at connd; up to twice that */
 #define GRACE_MS 10000 /* from SIGTERM to SIGKILL */
+#define READ_MS  2000  /* for reading all variables: signals wait meanwhile */
 
 /* --- execution ---------------------------------------------------------------------------- */
 
@@ -75,9 +76,9 @@ struct supervisor {
 	enum on_change action;
 	struct environment environment; /* the child's */
 	int64_t generation;             /* the last one whose variables were compared */
-	pid_t pid;
-	bool stopping, starts_again; /* starts_again: once the child has ended */
-	int64_t kill_ms, look_ms;    /* CLOCK_BOOTTIME */
+	pid_t self, pid;                /* this process, the child */
+	bool stopping, starts_again;    /* starts_again: once the child has ended */
+	int64_t kill_ms, look_ms;       /* CLOCK_BOOTTIME */
 	sigset_t signals, inherited;
 };
 
@@ -86,6 +87,8 @@ run_child(const struct supervisor *s)
 {
 	/* The child must not outlive its supervisor, which is the one that is asked to stop. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != s->self)
+		_exit(CTL_CANNOT_RUN);
 	(void)sigprocmask(SIG_SETMASK, &s->inherited, NULL);
 	_exit(command_execute(s->argv, &s->environment));
 }
@@ -145,9 +148,11 @@ act(struct supervisor *s)
 static void
 compare(struct supervisor *s, int64_t generation)
 {
+	struct ctl_options brief = *s->o;
 	struct environment now;
 
-	if (environment_read(s->o, ENV_PROCESS, &now) != CTL_YES) {
+	brief.timeout_ms = READ_MS;
+	if (environment_read(&brief, ENV_PROCESS, &now) != CTL_YES) {
 		(void)fputs("connctl: the command goes on with the variables it has\n", stderr);
 		s->generation = generation;
 		environment_fini(&now);
@@ -270,6 +275,7 @@ command_supervise(
 		.action = action,
 		.environment = *e,
 		.generation = e->generation,
+		.self = getpid(),
 		.look_ms = clock_boot_ms() + LOOK_MS };
 	int code;
 
