@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from connd_testing import Manager, link
+from manager_http import objects, send
 
 # name: address, with the ids of the Workspace {w}, two Deployments and a project, and what appears.
 PAGES = {
@@ -26,6 +28,7 @@ PAGES = {
     "organization": ("org", "tbody tr"),
     "tokens": ("tokens", "tbody tr"),
     "audit": ("audit", "tbody tr"),
+    "sidecars": ("sidecars", "tbody tr"),
 }
 
 
@@ -38,6 +41,23 @@ def _place(m: Manager, kind: str, **body: Any) -> str:
 def _connection(m: Manager, key: str, auth: str, typed: dict[str, Any], **more: Any) -> None:
     at = more.pop("deployment", "")
     m.create("CONNECTION", key, {**typed, "authTypeId": auth} if auth else typed, at, **more)
+
+
+def _report(m: Manager, name: str, deployment: str, generation: int) -> None:
+    """What a connd says of itself beside a list."""
+    report = {
+        "id": name.encode().hex().ljust(32, "0"),
+        "name": name,
+        "version": "0.1.0",
+        "generation": generation,
+        "ageMs": 0,
+        "state": "fresh",
+        "snapshot": "current",
+    }
+    if name.startswith("ci"):
+        report |= {"state": "offline", "ageMs": 600_000, "lastError": "connect: Connection refused"}
+    path = f"{objects(m)}?deploymentId={deployment}&limit=1"
+    assert send(m, "GET", path, headers={"X-Connd-Report": json.dumps(report)}).status == 200
 
 
 def example(m: Manager) -> dict[str, str]:
@@ -95,5 +115,11 @@ def example(m: Manager) -> dict[str, str]:
     ):
         m.command("token", "create", "--data", str(m.data), "--name", name, "--scope", scope,
                   "--scope-id", at, "--role", role, "--expires-in", "7776000")  # fmt: skip
+    for name, place, generation in (
+        ("worker-1", prod, 41),
+        ("worker-2", prod, 41),
+        ("ci-1", dev, 7),
+    ):
+        _report(m, name, place, generation)
     ids = {"w": m.workspace, "prod": prod, "project": project, "empty": empty}
     return {name: address.format(**ids) for name, (address, _) in PAGES.items()}

@@ -181,6 +181,38 @@ def test_secrets_are_masked_kept_and_revealed_by_right(page: Page) -> None:
     assert not b.js("return document.querySelector('[data-reveal]')")
 
 
+def test_overrides_survive_an_edit_of_the_rest(page: Page) -> None:
+    """Secret ones above all, which the page never sees, and with a description in the update."""
+    b, m = page.browser, page.manager
+    prod, dev = m.deployment_ids["prod"], m.deployment_ids["dev"]
+    m.create_connection(
+        "db", host="h", password="p", extra={"plain": "x"},
+        links=[
+            link(prod, connection={"password": "only a secret"}),
+            link(dev, connection={"host": "d", "extra": {"key": "k"}}),
+        ],
+    )  # fmt: skip
+    m.create_variable("v", "s", secret=True, links=[link(prod, airflowVariable={"value": "own"})])
+    page.sign_in()
+    for address in (page.workspace() + "/o/db", page.workspace("airflow-variables") + "/o/v"):
+        page.go(address, "form.object")
+        b.write("Description", "something else")
+        b.press("Review and save")
+        b.press("Save")
+        b.see("Saved")
+        b.find("[data-path=description]")
+    rows = m.api("GET", "?showSecrets=true")["environmentObjects"]
+    of = {r["objectKey"]: r for r in rows}
+    links = {x["scopeEntityId"]: x["connectionOverrides"] for x in of["db"]["links"]}
+    assert links == {
+        prod: {"password": "only a secret"}, dev: {"host": "d", "extra": {"key": "k"}}
+    }  # fmt: skip
+    assert of["db"]["connection"]["password"] == "p"
+    assert of["v"]["links"][0]["airflowVariableOverrides"] == {"value": "own"}
+    assert of["v"]["airflowVariable"]["value"] == "s"
+    assert of["v"]["description"] == of["db"]["description"] == "something else"
+
+
 def test_a_deployment_shows_where_each_value_comes_from(page: Page) -> None:
     b = page.browser
     prod = page.manager.deployment_ids["prod"]
@@ -271,6 +303,28 @@ def test_history_restores_and_the_audit_log_brings_back(page: Page) -> None:
     b.press("Bring back")
     b.see("v is back")
     assert page.manager.api("GET", f"/{one}")["airflowVariable"]["value"] == "first"
+
+
+def test_the_audit_log_is_filtered_by_the_server(page: Page) -> None:
+    b, m = page.browser, page.manager
+    for i in range(3):
+        m.create_variable(f"loads_{i}", "1")
+    gone = m.create_variable("other", "1")
+    m.delete(gone)
+    page.sign_in()
+    page.go("audit", "tbody tr")
+    b.see("loads_0", "other")
+    b.write("Search names", "LOADS")
+    b.see("3 rows")
+    assert "other" not in b.text()
+    b.write("Search names", " ")
+    b.see("other")
+    b.choose("What", "Deleted")
+    b.see("1 row")
+    assert "Bring back" in b.text() and "loads_0" not in b.text()
+    b.choose("What", "All actions")
+    b.press("Show reads", "input")
+    b.see("Read\n")
 
 
 def test_places_and_tokens(page: Page) -> None:
@@ -384,6 +438,21 @@ def test_a_project_shows_the_union_and_who_wins(page: Page) -> None:
     b.see("Saved of_workspace")
     page.go(f"p/{project['id']}/connections", "tbody tr")
     assert "only in the lab" in page.row("of_workspace")
+
+
+def test_the_fleet_shows_a_change_arriving(page: Page) -> None:
+    b = page.browser
+    page.sign_in()
+    page.go("sidecars", ".empty")
+    b.see("No connd has reported yet")
+    with page.manager.connd("prod"):
+        b.see("1 of 1 on the newest")
+        before = b.js("return document.querySelector('tbody code').innerText")
+        page.manager.create_connection("warehouse", autoLinkDeployments=True)
+        b.eventually(
+            "return document.querySelector('tbody code')?.innerText !== arguments[0]", before
+        )
+        b.see("1 of 1 on the newest")
 
 
 def test_places_that_others_make_appear(page: Page) -> None:

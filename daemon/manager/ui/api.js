@@ -185,6 +185,10 @@ export const tokens = {
 	revoke: (id) => call('DELETE', `/tokens/${id}`),
 };
 
+export const sidecars = {
+	list: (query) => one(call('GET', '/sidecars', { query })),
+};
+
 export const organization = {
 	get: () => one(call('GET', '')),
 	update: (body) => one(call('POST', '', { body })),

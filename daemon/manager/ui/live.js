@@ -15,6 +15,14 @@ export function closeAll() {
 	open = [];
 }
 
+/** Calls action() every few seconds while the tab is shown. It ends with closeAll(). */
+export function every(seconds, action) {
+	const timer = setInterval(() => {
+		if (document.visibilityState === 'visible') action();
+	}, seconds * 1000);
+	open.push(() => clearInterval(timer));
+}
+
 /**
  * Calls changed() each time the view of `query` has changed since `etag`. It ends with closeAll().
  */

@@ -14,6 +14,7 @@ import * as objectView from './view_object.js';
 import * as placesView from './view_places.js';
 import * as tokensView from './view_tokens.js';
 import * as auditView from './view_audit.js';
+import * as sidecarsView from './view_sidecars.js';
 import * as transferView from './view_transfer.js';
 
 const app = document.getElementById('app');
@@ -28,6 +29,7 @@ const VIEWS = {
 	places: placesView,
 	tokens: tokensView,
 	audit: auditView,
+	sidecars: sidecarsView,
 	transfer: transferView,
 };
 

@@ -80,6 +80,7 @@ export function navigation(route) {
 			T.organization,
 			[
 				entry(route, T.organizationTitle, '#/org'),
+				entry(route, T.sidecarsTitle, '#/sidecars'),
 				may.tokens() && entry(route, T.tokensTitle, '#/tokens'),
 				may.seeWorkspace() && entry(route, T.auditTitle, '#/audit'),
 			].filter(Boolean),

@@ -3,7 +3,7 @@
 //
 //   w/ID/KIND            objects of a Workspace; d/ID/KIND of a Deployment; p/ID/KIND of a project
 //   w/ID/KIND/new        a new object; w/ID/KIND/o/KEY one that exists
-//   w/ID/places, w/ID/transfer, org, tokens, audit
+//   w/ID/places, w/ID/transfer, org, tokens, audit, sidecars
 
 import { kindOf } from './model.js';
 
@@ -21,7 +21,7 @@ export function parseRoute(hash) {
 	const parts = decoded(path.split('/').filter(Boolean));
 	if (!parts) return null;
 	const route = { path, href: hash, parts, query: new URLSearchParams(query ?? '') };
-	if (parts.length === 1 && ['tokens', 'audit'].includes(parts[0]))
+	if (parts.length === 1 && ['tokens', 'audit', 'sidecars'].includes(parts[0]))
 		return { ...route, view: parts[0] };
 	if (parts.length === 1 && parts[0] === 'org') return { ...route, view: 'places' };
 	const [scope, id, what, which, key] = parts;

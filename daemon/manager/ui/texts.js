@@ -397,11 +397,11 @@ export const T = {
 		CREATE_TOKEN: 'Token created',
 		REVOKE_TOKEN: 'Token revoked',
 	},
+	searchNames: 'Search names',
 	allActions: 'All actions',
 	everywhere: 'All Workspaces',
 	showReads: 'Show reads',
 	nothingInLog: 'No entry matches. The log keeps entries for as long as the manager was told to.',
-	older: 'Show older',
 	compareRestore: 'Compare and restore',
 	restoreVersion: (v) => `Restore version ${v}`,
 	restoreText: (v, newest) =>
@@ -442,6 +442,27 @@ export const T = {
 	hideEnded: 'Hide revoked and expired tokens',
 	showEnded: (count) =>
 		`Show ${n(count, 'revoked or expired token', 'revoked and expired tokens')}`,
+
+	// ---- sidecars ----
+	sidecarsTitle: 'Sidecars',
+	sidecarsText:
+		'Every connd that reported within a day, and whether it has the newest of what it reads.',
+	noSidecars: 'No connd has reported yet',
+	noSidecarsText:
+		'Give a connd the URL of this manager and a token of its Deployment. It reports with its lists, unless [manager] report = no.',
+	onNewest: (newest, all) => `${newest.toLocaleString()} of ${all.toLocaleString()} on the newest`,
+	behind: (count) => `${count.toLocaleString()} behind`,
+	silent: (count) => `${count.toLocaleString()} silent`,
+	statuses: { NEWEST: 'newest', BEHIND: 'behind', SILENT: 'silent' },
+	since: 'since',
+	host: 'Host',
+	status: 'Status',
+	state: 'State',
+	confirmed: 'Confirmed',
+	snapshot: 'Snapshot',
+	generation: 'Generation',
+	programVersion: 'Version',
+	lastReport: 'Last report',
 
 	// ---- import and export ----
 	transferTitle: 'Import and export',

@@ -13,8 +13,10 @@ import {
 	fill,
 	fullTime,
 	h,
+	input,
 	loading,
 	note,
+	pager,
 	select,
 	table,
 	time,
@@ -24,19 +26,20 @@ import { known, nameOf } from './places.js';
 import { withQuery } from './route.js';
 import { T } from './texts.js';
 
-const PAGE = 200; // entries in one request
-const ENOUGH = 100; // entries shown at once
-const MAX_REQUESTS = 10;
+const PAGE = 100;
+const SEARCH_MS = 200;
 
 export async function show(route) {
 	const state = {
 		route,
 		workspaceId: route.query.get('workspace') ?? '',
-		action: '',
-		reads: false,
+		action: route.query.get('action') ?? '',
+		search: route.query.get('search') ?? '',
+		reads: route.query.has('reads'),
+		offset: 0,
 		results: h('div', {}, loading()),
 	};
-	await begin(state);
+	await load(state);
 	return [
 		h('h1', {}, T.auditTitle),
 		h('p', { class: 'faint' }, T.auditText),
@@ -45,70 +48,68 @@ export async function show(route) {
 	];
 }
 
+function change(state, what) {
+	Object.assign(state, { offset: 0 }, what);
+	const { workspaceId, action, search, reads } = state;
+	const query = { workspace: workspaceId, action, search, reads: reads ? 'yes' : '' };
+	history.replaceState(null, '', withQuery(state.route, query));
+	return load(state);
+}
+
 function toolbar(state) {
-	const change = (what) => {
-		Object.assign(state, what);
-		history.replaceState(null, '', withQuery(state.route, { workspace: state.workspaceId }));
-		begin(state);
+	let timer;
+	const search = (text) => {
+		clearTimeout(timer);
+		timer = setTimeout(() => change(state, { search: text.trim() }), SEARCH_MS);
 	};
 	return h(
 		'div',
 		{ class: 'toolbar', role: 'search' },
+		input(state.search, search, {
+			type: 'search',
+			placeholder: T.searchNames,
+			'aria-label': T.searchNames,
+		}),
 		select(
 			[['', T.everywhere], ...known.workspaces.map((w) => [w.id, w.name])],
 			state.workspaceId,
-			(workspaceId) => change({ workspaceId }),
+			(workspaceId) => change(state, { workspaceId }),
 			{ 'aria-label': T.workspace, id: 'audit-workspace' },
 		),
 		select(
 			[['', T.allActions], ...Object.entries(T.actions)],
 			state.action,
-			(action) => change({ action }),
+			(action) => change(state, { action }),
 			{ 'aria-label': T.what, id: 'audit-action' },
 		),
-		checkbox(T.showReads, state.reads, (reads) => change({ reads })),
+		checkbox(T.showReads, state.reads, (reads) => change(state, { reads })),
 	);
 }
 
-function begin(state) {
-	Object.assign(state, { rows: [], offset: 0, ended: false });
-	return load(state);
-}
+let turn = 0;
 
-const isRead = (e) => e.action === 'READ' || e.action === 'READ_SECRETS';
-const matches = (state, e) =>
-	state.action ? e.action === state.action : state.reads || !isRead(e);
-
-/** Reads on until there are enough entries that match, or for a few requests. */
 async function load(state) {
-	const wanted = state.rows.length + ENOUGH;
-	const { workspaceId, action, reads } = state;
+	const mine = ++turn;
+	const { workspaceId, action, search, reads, offset } = state;
 	try {
-		for (let i = 0; i < MAX_REQUESTS && !state.ended && state.rows.length < wanted; i++) {
-			const page = await audit.list({
-				limit: PAGE,
-				offset: state.offset,
-				workspaceId: workspaceId || undefined,
-				action: action || undefined,
-				reads: action || reads ? undefined : 'false',
-			});
-			if (state.workspaceId !== workspaceId || state.action !== action || state.reads !== reads)
-				return;
-			state.offset += page.history.length;
-			state.ended = !page.history.length || state.offset >= page.totalCount;
-			state.rows.push(...page.history.filter((e) => matches(state, e)));
-		}
-		draw(state);
+		const page = await audit.list({
+			limit: PAGE,
+			offset,
+			workspaceId: workspaceId || undefined,
+			action: action || undefined,
+			search: search || undefined,
+			reads: action || reads ? undefined : 'false',
+		});
+		if (mine === turn) draw(state, page);
 	} catch (e) {
-		fill(
-			state.results,
-			note(explain(e), 'bad'),
-			button(T.tryAgain, () => begin(state)),
-		);
+		if (mine === turn) {
+			const again = button(T.tryAgain, () => load(state));
+			fill(state.results, note(explain(e), 'bad'), again);
+		}
 	}
 }
 
-function draw(state) {
+function draw(state, page) {
 	const columns = [
 		{ title: T.when, cell: (e) => time(e.at) },
 		{ title: T.who, cell: who },
@@ -117,18 +118,17 @@ function draw(state) {
 		{ title: T.where, cell: (e) => nameOf(e.scopeEntityId) },
 		{ title: T.fieldsTitle, cell: (e) => [fieldList(e), reviveButton(state, e)] },
 	];
+	const rows = page.history;
 	fill(
 		state.results,
-		state.rows.length
-			? table(T.auditTitle, columns, state.rows)
-			: empty(T.nothingHere, T.nothingInLog),
-		state.ended
-			? null
-			: h(
-					'p',
-					{ class: 'pager' },
-					button(T.older, () => load(state)),
-				),
+		rows.length ? table(T.auditTitle, columns, rows) : empty(T.nothingHere, T.nothingInLog),
+		pager({
+			offset: state.offset,
+			limit: PAGE,
+			total: page.totalCount,
+			shown: rows.length,
+			go: (offset) => change(state, { offset }),
+		}),
 	);
 }
 
@@ -161,7 +161,7 @@ async function revive(state, e) {
 	try {
 		await audit.restore(e.subjectId, e.version);
 		toast(T.broughtBack(e.name));
-		await begin(state);
+		await load(state);
 	} catch (error) {
 		toast(explain(error), 'bad');
 	}
