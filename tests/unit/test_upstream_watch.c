@@ -241,7 +241,7 @@ a_burst_of_changes_makes_few_requests(void **state)
 	}
 }
 
-/* So that the report that the held request carries tells of the change. */
+/* So that the held request carries a report from after the change. */
 static void
 with_reports_the_next_request_waits_for_the_sync(void **state)
 {
