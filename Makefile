@@ -443,6 +443,11 @@ image: ## build the container image into dist/ and the local storage (root): IMA
 	@tests/deps.sh $(APT_IMAGE)
 	@conf/container/build.sh '$(VERSION)' '$(IMAGE_DIR)' $(IMAGE_ARCHITECTURES)
 
+.PHONY: compose-demo
+compose-demo: deps ## conf/compose with podman: a manager, connd and Airflow, and a lookup (root)
+	@conf/container/build.sh '$(VERSION)' build/image/dist "$$(dpkg --print-architecture)"
+	@tests/compose/demo.sh
+
 .PHONY: clean
 clean: ## remove everything that was built (not the virtual environments)
 	rm -rf build dist
