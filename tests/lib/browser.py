@@ -122,42 +122,43 @@ class Browser:
         element: str = self.call("POST", f"{self.session}/element", body)[_ELEMENT]
         return element
 
-    def named(self, role: str, name: str) -> str:
-        """The visible element with this tag or role and this accessible name, as a selector."""
-        selector = self.eventually(
+    def named(self, role: str, name: str) -> dict[str, str]:
+        """The visible element with this tag or role and this accessible name."""
+        element: dict[str, str] = self.eventually(
             """
             const [role, name] = arguments;
             const own = (e) => e.getAttribute('aria-label') ?? (e.labels?.[0] ?? e).innerText ?? '';
             const top = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document;
             const all = [...top.querySelectorAll(role)].filter((e) => e.checkVisibility());
             const it = all.find((e) => own(e).trim().replace(/\\s*\\(required\\)$/, '') === name);
-            if (!it) return null;
-            it.dataset.test = name;
-            return `[data-test="${CSS.escape(name)}"]`;
+            it?.scrollIntoView({ block: 'center' });
+            return it;
             """,
             role,
             name,
         )
-        return str(selector)
+        return element
+
+    def _do(self, role: str, name: str, action: str, body: Any = None) -> None:
+        """An action on a named element; again when it was drawn anew in between."""
+        while True:
+            element = self.named(role, name)[_ELEMENT]
+            try:
+                self.call("POST", f"{self.session}/element/{element}/{action}", body)
+                return
+            except AssertionError as error:
+                if not str(error).startswith("stale element"):
+                    raise
 
     def click(self, selector: str) -> None:
-        element = self.find(selector)
-        self.js(
-            "document.querySelector(arguments[0]).scrollIntoView({ block: 'center' })", selector
-        )
-        self.call("POST", f"{self.session}/element/{element}/click")
+        self.call("POST", f"{self.session}/element/{self.find(selector)}/click")
 
     def press(self, name: str, role: str = "button, a") -> None:
-        self.click(self.named(role, name))
-        self.js("document.querySelectorAll('[data-test]').forEach((e) => delete e.dataset.test)")
+        self._do(role, name, "click")
 
-    def write(self, name: str, text: str, clear: bool = True) -> None:
-        selector = self.named("input, textarea", name)
-        element = self.find(selector)
-        if clear:
-            self.call("POST", f"{self.session}/element/{element}/clear")
-        self.call("POST", f"{self.session}/element/{element}/value", {"text": text})
-        self.js("document.querySelectorAll('[data-test]').forEach((e) => delete e.dataset.test)")
+    def write(self, name: str, text: str) -> None:
+        self._do("input, textarea", name, "clear")
+        self._do("input, textarea", name, "value", {"text": text})
 
     def upload(self, selector: str, path: Path) -> None:
         body = {"text": str(path)}
@@ -167,7 +168,7 @@ class Browser:
         """An option of a select."""
         self.js(
             """
-            const select = document.querySelector(arguments[0]);
+            const select = arguments[0];
             select.value = [...select.options].find((o) => o.text === arguments[1]).value;
             select.dispatchEvent(new Event('change', { bubbles: true }));
             """,

@@ -41,7 +41,10 @@ export function fieldList(entry) {
 	return h('span', { class: 'faint' }, more > 0 ? `${names}, ${T.andMore(more)}` : names);
 }
 
-/** The history of an object; hooks: etag(), restored(). */
+/**
+ * The history of an object; hooks: etag(), restored(), and
+ * writing(action), which runs a change.
+ */
 export function historySection(object, ctx, hooks) {
 	const results = h('div', {}, loading());
 	const section = h(
@@ -118,9 +121,11 @@ async function restore({ object, hooks, newest }, history, entry) {
 	const text = [T.restoreText(entry.version, newest), h('ul', {}, lines)];
 	if (!(await confirm(T.restoreVersion(entry.version), text, T.restore, 'primary'))) return;
 	try {
-		await objects.restore(object.id, entry.version, hooks.etag());
+		await hooks.writing(async () => {
+			await objects.restore(object.id, entry.version, hooks.etag());
+			await hooks.restored();
+		});
 		toast(T.restored(entry.version));
-		await hooks.restored();
 	} catch (e) {
 		toast(e.status === 412 ? T.changedBeforeRestore : explain(e), 'bad');
 	}

@@ -159,7 +159,11 @@ function draw(page) {
 			page.bar,
 		),
 		object
-			? historySection(page.object, ctx, { etag: () => page.etag, restored: () => reload(page) })
+			? historySection(page.object, ctx, {
+					etag: () => page.etag,
+					restored: () => reload(page),
+					writing: (action) => writing(page, action),
+				})
 			: null,
 	];
 	changed(page);
@@ -293,8 +297,19 @@ async function reload(page, { quiet } = {}) {
 	if (!quiet) document.querySelector('h1')?.focus();
 }
 
+/** While a change of ours is on its way, what is seen to change is that one. */
+async function writing(page, action) {
+	page.isWriting = true;
+	try {
+		return await action();
+	} finally {
+		page.isWriting = false;
+	}
+}
+
 /** Another changed the object that is shown. */
 async function othersChanged(page) {
+	if (page.isWriting) return;
 	let reply;
 	try {
 		reply = await objects.get(page.object.id, { etag: page.etag });
@@ -302,7 +317,7 @@ async function othersChanged(page) {
 		if (e.status === 404) fill(page.said, note(T.deletedMeanwhile(page.object.objectKey), 'warn'));
 		return;
 	}
-	if (reply.status === 304 || reply.etag === page.etag) return;
+	if (reply.status === 304 || reply.etag === page.etag || page.isWriting) return;
 	if (isDirty(page)) {
 		fill(page.said, note(T.changedMeanwhile(subject(reply.data.updatedBy)), 'warn'));
 		return;
@@ -342,7 +357,7 @@ async function review(page) {
 	if (page.ctx.isNew) return create(page);
 	if (!isDirty(page)) return;
 	await reviewChanges(page.ctx, T.reviewTitle(page.object.objectKey), (box, problem) =>
-		save(page, box, problem),
+		writing(page, () => save(page, box, problem)),
 	);
 }
 
