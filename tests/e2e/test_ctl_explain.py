@@ -296,6 +296,8 @@ def test_a_manager_that_is_gone_leaves_connds_part(person: Person) -> None:
     person.manager.stop()
     report = person.explain("warehouse")
     assert report["connd"]["record"] == "value" and "manager" not in report
+    shown = person.shown("warehouse")
+    assert "manager  not known" in shown.stdout and person.manager.url in shown.stderr
     person.shown("warehouse", "--deployment", "prod", "--context", "default", code=3)
 
 

@@ -135,6 +135,11 @@ show_manager(struct table *t, const struct explain *e)
 	CLEANUP(buf_fini) struct buf text = BUF_INIT(LIMIT_REPLY);
 	const struct json *m = e->manager;
 
+	if (!m && session_is_named(e->o)) {
+		buf_adds(&text, "not known: standard error says why");
+		pair(t, "manager", &text);
+		return;
+	}
 	if (!m) {
 		buf_adds(&text,
 		    "not asked: \"connctl login\" or --manager names it; it knows where "
