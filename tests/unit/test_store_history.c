@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -68,6 +69,48 @@ what_was_done_is_on_record_without_values(void **state)
 	assert_audit(f, &id, buf_str(&want));
 	assert_audit(f, &f->dep[0], "CREATE_ENTITY a 0 [\"name\"] ");
 	buf_fini(&want);
+}
+
+static int
+occurrences(const char *text, const char *part)
+{
+	int n = 0;
+
+	while ((text = strstr(text, part))) {
+		n++;
+		text++;
+	}
+	return n;
+}
+
+/* Rows that are added while pages are read change neither what follows nor what is repeated. */
+static void
+pages_of_the_audit_log_follow_each_other(void **state)
+{
+	struct fixture *f = *state;
+	struct store_audit_query q = { .organization = f->org, .limit = 2 };
+	struct buf out = BUF_INIT(65536);
+	int64_t total;
+	struct id id;
+
+	assert_int_equal(CREATE(f, &id, VAR, "k", V("0"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
+	q.subject = id;
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(UPDATE(f, &id, VAR, NULL, V("1"), i % 2 ? "odd" : "even"), 0);
+	for (q.offset = 0; q.offset < 6; q.offset += 2) {
+		assert_int_equal(store_audit_list(f->s, &q, note_audit, &out, &total), 0);
+		assert_int_equal(total, 6 + q.offset / 2);
+		assert_int_equal(UPDATE(f, &id, VAR, NULL, V("2"), "meanwhile"), 0);
+	}
+	assert_int_equal(occurrences(buf_str(&out), "UPDATE k"), 5);
+	assert_int_equal(occurrences(buf_str(&out), "CREATE k 1"), 1);
+	q.search = SPAN_LITERAL("another");
+	assert_int_equal(store_audit_list(f->s, &q, note_audit, &out, &total), 0);
+	assert_int_equal(total, 0);
+	q.search = (struct span){ 0 };
+	assert_int_equal(store_audit_list(f->s, &q, note_audit, &out, &total), 0);
+	assert_int_equal(total, 9);
+	buf_fini(&out);
 }
 
 static void
@@ -295,6 +338,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(a_promoted_object_stays_linked_to_its_origin),
 		STORE_TEST(what_was_done_is_on_record_without_values),
+		STORE_TEST(pages_of_the_audit_log_follow_each_other),
 		STORE_TEST(an_object_goes_back_to_what_it_was),
 		STORE_TEST(a_deleted_object_comes_back),
 		STORE_TEST(a_version_is_kept_from_the_change_that_ended_it),

@@ -193,6 +193,99 @@ a_list_by_time_goes_by_an_index(void **state)
 	buf_fini(&plan);
 }
 
+static int
+count_row(void *arg, const struct store_audit *a)
+{
+	(void)a;
+	++*(int *)arg;
+	return 0;
+}
+
+/* Returns the steps of SQLite's virtual machine that one page of three audit rows took. */
+static int
+steps_of_page(struct fixture *f, const struct store_audit_query *q, int64_t want_total)
+{
+	sqlite3_stmt *st = NULL;
+	int64_t total;
+	int rows = 0, steps = 0;
+
+	while ((st = sqlite3_next_stmt(f->s->db.h, st)))
+		(void)sqlite3_stmt_status(st, SQLITE_STMTSTATUS_VM_STEP, 1);
+	assert_int_equal(store_audit_list(f->s, q, count_row, &rows, &total), 0);
+	assert_int_equal(rows, 3);
+	assert_int_equal(total, want_total);
+	while ((st = sqlite3_next_stmt(f->s->db.h, st)))
+		steps += sqlite3_stmt_status(st, SQLITE_STMTSTATUS_VM_STEP, 0);
+	return steps;
+}
+
+static void
+update(struct fixture *f, const struct id *id, int n)
+{
+	struct store_object_request q =
+	    request(f, NULL, SPAN_LITERAL("{\"value\":\"w\",\"isSecret\":true}"));
+	struct store_fault fault;
+
+	for (int i = 0; i < n; i++)
+		assert_int_equal(store_object_update(f->s, id, &q, NULL, &nobody, &fault), 0);
+}
+
+/* Whatever else was changed: a page costs its rows, and counting those that are new. */
+static void
+a_page_of_history_costs_its_rows(void **state)
+{
+	struct fixture *f = *state;
+	struct store_holder *h = store_holder_new();
+	struct store_object o;
+	struct store_audit_query quiet = { .limit = 3 }, all = { .limit = 3 };
+	struct store_pruned pruned;
+	int of_quiet, of_all;
+
+	assert_int_equal(store_object_get(f->s, &f->a, h, &o), 0);
+	update(f, &f->a, 2);
+	quiet.organization = all.organization = o.place.organization;
+	quiet.subject = f->a;
+	of_quiet = steps_of_page(f, &quiet, 3);
+	(void)steps_of_page(f, &all, 7); /* three places, two objects, two changes */
+	of_all = steps_of_page(f, &all, 7);
+	update(f, &f->b, 300);
+	assert_in_range(steps_of_page(f, &quiet, 3), 1, of_quiet + 20);
+	(void)steps_of_page(f, &all, 307);
+	assert_in_range(steps_of_page(f, &all, 307), 1, of_all + 20);
+	assert_int_equal(store_audit_prune(f->s, INT64_MAX, 100, &pruned), 0);
+	(void)steps_of_page(f, &all, 207);
+	all.workspace = o.place.workspace;
+	(void)steps_of_page(f, &all, 207);
+	of_all = steps_of_page(f, &all, 207);
+	update(f, &f->b, 1);
+	(void)steps_of_page(f, &all, 208);
+	assert_in_range(steps_of_page(f, &all, 208), 1, of_all + 20);
+	store_holder_free(h);
+}
+
+/* As one reads all of them, while others write. */
+static void
+a_page_of_history_that_follows_another_skips_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct store_holder *h = store_holder_new();
+	struct store_audit_query q = { .limit = 3 };
+	struct store_object o;
+	int first;
+
+	assert_int_equal(store_object_get(f->s, &f->a, h, &o), 0);
+	q.organization = o.place.organization;
+	q.subject = f->a;
+	update(f, &f->a, 301);
+	(void)steps_of_page(f, &q, 302);
+	first = steps_of_page(f, &q, 302);
+	for (q.offset = 3; q.offset < 300; q.offset += 3)
+		assert_in_range(steps_of_page(f, &q, 302), 1, first + 20);
+	q.offset = 200;
+	assert_true(steps_of_page(f, &q, 302) > first + 200);
+	store_holder_free(h);
+}
+
 /* Each statement is found by the address of its text. */
 static void
 there_may_be_any_number_of_statements(void **state)
@@ -236,6 +329,8 @@ main(void)
 		TEST(a_value_of_another_object_does_not_open),
 		TEST(an_older_value_put_back_does_not_open),
 		TEST(a_list_by_time_goes_by_an_index),
+		TEST(a_page_of_history_costs_its_rows),
+		TEST(a_page_of_history_that_follows_another_skips_nothing),
 		TEST(there_may_be_any_number_of_statements),
 	};
 

@@ -425,7 +425,11 @@ struct store_audit_query {
 	struct span search;  /* only names that contain it; ASCII letters of either case match */
 	int64_t offset, limit;
 };
-/* Newest first. each() and limit as in store_entity_list(). */
+/*
+ * Newest first. each() and limit as in store_entity_list(). A page that follows the one read last
+ * costs its rows, and goes on behind them even if rows were added meanwhile; any other one also
+ * costs the rows before it.
+ */
 MUST_CHECK int store_audit_list(struct store *s, const struct store_audit_query *q,
     int (*each)(void *arg, const struct store_audit *a), void *arg, int64_t *total);
 /*

@@ -132,3 +132,27 @@ cache_keep_list(struct store *s, const struct list_key *key, int64_t value)
 	k->key = *key;
 	k->value = value;
 }
+
+/* ---- audit rows ---- */
+
+struct known_audit *
+cache_audit(struct store *s, const struct store_audit_query *q)
+{
+	const struct id *narrowest = !id_is_none(&q->subject)     ? &q->subject
+				     : !id_is_none(&q->workspace) ? &q->workspace
+								  : &q->organization;
+	struct known_audit *c = &s->known_audit[slot_of(s, narrowest, N_ELEMENTS(s->known_audit))];
+
+	if (!id_equal(&c->organization, &q->organization) ||
+	    !id_equal(&c->workspace, &q->workspace) || !id_equal(&c->subject, &q->subject))
+		*c = (struct known_audit){ .organization = q->organization,
+			.workspace = q->workspace,
+			.subject = q->subject };
+	return c;
+}
+
+void
+cache_forget_audit(struct store *s)
+{
+	memset(s->known_audit, 0, sizeof s->known_audit);
+}

@@ -187,12 +187,44 @@ history_version(struct store *s, const struct id *id, int64_t version, struct bu
 
 /* ---- looking ---- */
 
-/* ?5: the names of actions, each between commas; '': all. */
-#define AUDIT_WHERE                                                                                \
-	"WHERE a.organization_id = ?1 AND (?2 = '' OR a.workspace_id = ?2) "                       \
-	"AND (?3 = '' OR a.subject_id = ?3) AND (?4 = '' OR a.actor = ?4) "                        \
-	"AND (?5 = '' OR instr(?5, ',' || a.action || ',')) "                                      \
-	"AND (?6 = '' OR instr(lower(a.key), lower(?6))) "
+/*
+ * SQLite uses an index only for a condition that the statement always has, so each kind of query
+ * has a statement of its own. ?5: the names of actions, each between commas; '': all. Counting goes
+ * on from row ?7, which was counted before.
+ */
+#define AUDIT_STATEMENTS(where)                                                                    \
+	{                                                                                          \
+		.count = "SELECT count(*), max(a.n) FROM audit a WHERE " where AUDIT_FILTERS       \
+			 " AND a.n > ?7",                                                          \
+		.list = "SELECT a.at_ms, a.action, a.actor, a.actor_name, a.scope, a.scope_id, "   \
+			"a.subject_id, a.type, a.key, a.version, a.fields, a.version > 0 "         \
+			"AND EXISTS (SELECT 1 FROM version v WHERE v.object_id = a.subject_id "    \
+			"AND v.version = a.version), a.n FROM audit a WHERE " where AUDIT_FILTERS  \
+			" AND a.n < ?9 ORDER BY a.n DESC LIMIT ?7 OFFSET ?8"                       \
+	}
+#define AUDIT_FILTERS                                                                              \
+	" AND (?4 = '' OR a.actor = ?4) AND (?5 = '' OR instr(?5, ',' || a.action || ',')) "       \
+	"AND (?6 = '' OR instr(lower(a.key), lower(?6)))"
+
+struct audit_statements {
+	const char *count, *list;
+};
+
+static const struct audit_statements *
+audit_statements(const struct store_audit_query *q)
+{
+	static const struct audit_statements of_subject = AUDIT_STATEMENTS(
+						 "a.subject_id = ?3 AND a.organization_id = ?1 "
+						 "AND (?2 = '' OR a.workspace_id = ?2)"),
+					     of_workspace = AUDIT_STATEMENTS(
+						 "a.workspace_id = ?2 AND a.organization_id = ?1"),
+					     of_organization =
+						 AUDIT_STATEMENTS("a.organization_id = ?1");
+
+	if (!id_is_none(&q->subject))
+		return &of_subject;
+	return id_is_none(&q->workspace) ? &of_organization : &of_workspace;
+}
 
 /* All names fit into it. */
 #define ACTIONS_SIZE 256
@@ -209,16 +241,42 @@ write_actions(unsigned actions, char out[static ACTIONS_SIZE])
 			    out + n, ACTIONS_SIZE - n, "%s%s,", n ? "" : ",", action_names[i]);
 }
 
-/* With ?7 and ?8, if the statement has a page. */
+static bool
+is_filtered(const struct store_audit_query *q)
+{
+	return !id_is_none(&q->by) || q->actions || q->search.n;
+}
+
+/* Binds ?7 to ?9 to the numbers. */
 static sqlite3_stmt *
-query_audit(struct store *s, const char *sql, const struct store_audit_query *q, bool page)
+query_audit(struct store *s, const char *sql, const struct store_audit_query *q, int64_t seventh,
+    int64_t offset, int64_t before)
 {
 	struct span search = q->search.p ? q->search : SPAN_LITERAL("");
 	char actions[ACTIONS_SIZE];
 
 	write_actions(q->actions, actions);
-	return db_query(&s->db, sql, page ? "tttttsii" : "ttttts", q->organization.s,
-	    q->workspace.s, q->subject.s, q->by.s, actions, search, q->limit, q->offset);
+	return db_query(&s->db, sql, before ? "tttttsiii" : "tttttsi", q->organization.s,
+	    q->workspace.s, q->subject.s, q->by.s, actions, search, seventh, offset, before);
+}
+
+/* Counts the rows that were added since they were counted last. */
+static int
+count_audit(
+    struct store *s, const struct store_audit_query *q, struct known_audit *known, int64_t *total)
+{
+	sqlite3_stmt *st = query_audit(s, audit_statements(q)->count, q, known->last_counted, 0, 0);
+	int r = db_row(st);
+
+	if (r < 1)
+		return r < 0 ? r : -EUCLEAN;
+	if (sqlite3_column_int64(st, 0) > 0) {
+		known->n += sqlite3_column_int64(st, 0);
+		known->last_counted = sqlite3_column_int64(st, 1);
+	}
+	*total = known->n;
+	(void)sqlite3_reset(st); /* was fine */
+	return 0;
 }
 
 static int
@@ -239,32 +297,41 @@ read_audit(sqlite3_stmt *st, struct store_audit *out)
 	return audit_action_from(action, &out->action) ? db_scope(st, 4, &out->scope) : -EUCLEAN;
 }
 
+/* A page that follows the one read last goes on behind its last row: it skips no rows. */
+static sqlite3_stmt *
+query_page(struct store *s, const struct store_audit_query *q, const struct known_audit *known)
+{
+	bool follows = q->offset && q->offset == known->next_offset;
+
+	return query_audit(s, audit_statements(q)->list, q, q->limit, follows ? 0 : q->offset,
+	    follows ? known->last_listed : INT64_MAX);
+}
+
 int
 store_audit_list(struct store *s, const struct store_audit_query *q,
     int (*each)(void *arg, const struct store_audit *a), void *arg, int64_t *total)
 {
+	struct known_audit nothing = { 0 }, *known = &nothing;
 	sqlite3_stmt *st;
+	int64_t rows = 0;
 	int r;
 
 	audit_flush(s); /* whoever looks sees what was read until now */
-	st = query_audit(s, "SELECT count(*) FROM audit a " AUDIT_WHERE, q, false);
-	r = db_row(st);
+	if (!is_filtered(q))
+		known = cache_audit(s, q);
+	r = count_audit(s, q, known, total);
 	if (r < 0)
 		return r;
-	*total = r == 1 ? sqlite3_column_int64(st, 0) : 0;
-	(void)sqlite3_reset(st); /* was fine */
-	st = query_audit(s,
-	    "SELECT a.at_ms, a.action, a.actor, a.actor_name, a.scope, a.scope_id, a.subject_id, "
-	    "a.type, a.key, a.version, a.fields, a.version > 0 AND EXISTS (SELECT 1 FROM version v "
-	    "WHERE v.object_id = a.subject_id AND v.version = a.version) "
-	    "FROM audit a " AUDIT_WHERE "ORDER BY a.n DESC LIMIT ?7 OFFSET ?8",
-	    q, true);
+	st = query_page(s, q, known);
 	while ((r = db_row(st)) == 1) {
 		struct store_audit a;
 
 		r = read_audit(st, &a);
-		if (r == 0)
+		if (r == 0) {
+			known->next_offset = q->offset + ++rows;
+			known->last_listed = sqlite3_column_int64(st, 12);
 			r = each(arg, &a);
+		}
 		if (r != 0) {
 			(void)sqlite3_reset(st); /* was fine */
 			break;
@@ -294,6 +361,8 @@ prune_in_transaction(struct store *s, int64_t before_ms, int64_t limit, struct s
 	    "(SELECT n FROM audit WHERE at_ms < ? ORDER BY at_ms, n LIMIT ?)",
 	    "ii", before_ms, limit));
 	out->audit = r == 0 ? sqlite3_changes64(s->db.h) : 0;
+	if (out->audit)
+		cache_forget_audit(s);
 	return r;
 }
 

@@ -113,6 +113,13 @@ struct kept_list {
 	int64_t value;
 };
 
+/* What is known of the audit rows with these ids. */
+struct known_audit {
+	struct id organization, workspace, subject;
+	int64_t n, last_counted;          /* so many up to this row */
+	int64_t next_offset, last_listed; /* the page at this offset begins before this row */
+};
+
 /* Ids of rows that were found not to verify, sorted. */
 struct absent {
 	struct id *ids;
@@ -172,6 +179,7 @@ struct store {
 	struct kept_entity kept_entities[256];
 	struct kept_versions kept_versions[1024];
 	struct kept_list kept_lists[1024];
+	struct known_audit known_audit[16];
 	bool entities_changed, tokens_changed; /* by this transaction */
 	uint64_t rights;                       /* see store_rights() */
 	struct deferred deferred[MAX_DEFERRED];
@@ -314,6 +322,9 @@ bool cache_list_key(
     struct list_key *key, const struct store_query *q, const struct store_version *version);
 bool cache_list(struct store *s, const struct list_key *key, int64_t *value);
 void cache_keep_list(struct store *s, const struct list_key *key, int64_t value);
+/* What is known for such queries; all 0 if nothing is. Outside transactions only. */
+struct known_audit *cache_audit(struct store *s, const struct store_audit_query *q);
+void cache_forget_audit(struct store *s); /* rows have gone */
 
 /* Both: 0 or -errno with why; -EBUSY: another process has the directory. */
 MUST_CHECK int lock_directory(const char *dir, int *out, char why[static STORE_WHY_SIZE]);
