@@ -188,11 +188,14 @@ $(HELPERS): %: %.o $(call archives,manager proto base)
 
 FUZZ := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
 
+# What the benchmarks compare with; built with the tests, so that they go on compiling.
+BENCH := $(patsubst %.c,$B/%,$(wildcard tests/bench/*.c))
+
 # A wall clock that tests set.
 WALL := $B/tests/chaos/wall.so
 
 .PHONY: tests
-tests: $(UNIT) $(SIM) $(HELPERS) $(FUZZ) certification $(WALL)
+tests: $(UNIT) $(SIM) $(HELPERS) $(FUZZ) $(BENCH) certification $(WALL)
 
 .PHONY: unit
 unit: $(UNIT) ## build and run the C unit tests (MODE=asan: with sanitizers)
@@ -288,12 +291,12 @@ demo: deps ## a manager, two connd and a real Airflow 3.3, from an API call to a
 	@$(MAKE) --no-print-directory -j"$$(nproc)" all
 	@CONND_BUILD=$(BIN) tests/demo/demo.sh
 
-# Compared with the floor of this machine, in the same run; figures mean little, ratios do.
-BENCH := $(patsubst %.c,$B/%,$(wildcard tests/bench/*.c))
 
 $(BENCH): %: %.o $(call archives,manager proto base)
 	$(call say,LD,$@)
-	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_manager)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_manager) $(LDLIBS)
+
+$B/tests/bench/parse: LDLIBS := -lcjson
 
 .PHONY: bench
 bench: all $(BENCH) ## how fast connd, the shim and the manager answer, beside floors of this machine

@@ -156,7 +156,10 @@ generation_builder_expect(struct generation_builder *b, size_t n)
 	return n > MAX_RECORDS ? -EMSGSIZE : builder_grow(b, n);
 }
 
-/* Copies a record into the arena in one allocation: the struct, its text, its key. */
+/*
+ * Copies a record into the arena in one allocation: the struct, its key, its text. A lookup
+ * compares the key first, so it stands in the cache line that the struct has brought.
+ */
 static int
 arena_record(struct arena *a, struct record **out, const struct record *from)
 {
@@ -169,13 +172,13 @@ arena_record(struct arena *a, struct record **out, const struct record *from)
 	*r = *from;
 	r->held = NULL;
 	bytes = (char *)(r + 1);
-	if (from->text.n)
-		memcpy(bytes, from->text.p, from->text.n);
-	r->text.p = bytes;
-	bytes += from->text.n;
 	if (from->key.n)
 		memcpy(bytes, from->key.p, from->key.n);
 	r->key.p = bytes;
+	bytes += from->key.n;
+	if (from->text.n)
+		memcpy(bytes, from->text.p, from->text.n);
+	r->text.p = bytes;
 	*out = r;
 	return 0;
 }

@@ -252,10 +252,10 @@ main(int argc, char *argv[])
 		run_blocking(clients, began + (uint64_t)atoi(argv[6]) * 1000000u);
 	else
 		run(clients, n, began + (uint64_t)atoi(argv[6]) * 1000000u);
-	(void)printf(
-	    "{\"answered\": %llu, \"seconds\": %.6f, \"p50_us\": %.1f, \"p99_us\": %.1f}\n",
+	(void)printf("{\"answered\": %llu, \"seconds\": %.6f, \"p50_us\": %.1f, \"p99_us\": %.1f, "
+		     "\"p999_us\": %.1f}\n",
 	    (unsigned long long)answered, (double)(now_ns() - began) / 1e9, percentile_us(0.50),
-	    percentile_us(0.99));
+	    percentile_us(0.99), percentile_us(0.999));
 	free(clients);
 	return 0;
 }

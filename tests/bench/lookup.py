@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast connd responds, compared with the baseline of this machine (floor.c: epoll, recv, send)
-and with memcached if it is installed. All are measured in the same run, interleaved, so that the
-ratios are comparable; the absolute numbers depend on the machine.
+"""What a lookup costs, compared with the baseline of this machine (floor.c: epoll, recv, send), and
+with memcached and redis if they are installed, each with a value of the same size on a Unix socket.
 
-    lookup.py DIRECTORY [--rounds N] [--milliseconds MS]
+    lookup.py DIRECTORY [--rounds N] [--milliseconds MS] [--also NAME=PATH] [--json FILE]
 
-DIRECTORY contains the built `load` and `floor`. One CPU: server and client pinned to it, which
-gives comparable ratios. Unpinned: what a user sees, including wake-ups. Throughput: the server on
-the first CPU, the load on the second.
+DIRECTORY contains the built `load` and `floor`; --also adds another connd. All are measured in
+turn in each round, and ratios are taken within a round, so that a busy machine disturbs them less
+than the times. One CPU: server and client pinned to it. CPU time of the server is counted by the
+scheduler, so it does not contain the time in which others ran.
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ import dataclasses
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
+import connd_testing
 from connd_testing import Manager, Varlink, eventually
+from figures import Figures, cpu_us
 
 KEY = "bench_variable"
-REPLY_BYTES = 300
+VALUE_BYTES = 367
+AT_END = "FIN"  # where the load sees the end of a reply of redis
 
 
 @dataclasses.dataclass
@@ -51,32 +54,41 @@ class Mode:
     depth: int
     server_cpus: frozenset[int]
     load_cpus: frozenset[int]
-    unit: str  # "us": median time of one request; "req/s"
+    bar: float | None = None  # of connd's time for a lookup, in floors
+    bar_redis: float | None = None  # the same, in redis's times
 
 
 def modes() -> list[Mode]:
     cpus = sorted(os.sched_getaffinity(0))
     everywhere, first, last = frozenset(cpus), frozenset(cpus[:1]), frozenset(cpus[-1:])
     return [
-        Mode("1 client, one CPU", 1, 1, first, first, "us"),
-        Mode("1 client, unpinned", 1, 1, everywhere, everywhere, "us"),
-        Mode("64 clients, two CPUs", 64, 1, first, last, "req/s"),
-        Mode("1 client x 64 pipelined, two CPUs", 1, 64, first, last, "req/s"),
+        Mode("1 client, one CPU", 1, 1, first, first, bar=1.15),
+        Mode("1 client, unpinned", 1, 1, everywhere, everywhere),
+        Mode("64 clients, two CPUs", 64, 1, first, last, bar_redis=1.0),
+        Mode("1 client x 64 pipelined, two CPUs", 1, 64, first, last),
     ]
 
 
-def measure(load: Path, server: Server, mode: Mode, milliseconds: int) -> float:
+@dataclasses.dataclass
+class Measured:
+    each_us: list[float] = dataclasses.field(default_factory=list)  # median, or time per lookup
+    cpu_us: list[float] = dataclasses.field(default_factory=list)  # of the server, per lookup
+
+
+def measure(load: Path, server: Server, mode: Mode, milliseconds: int, into: Measured) -> None:
     server.pin(set(mode.server_cpus))
+    before = cpu_us(server.pid)
     done = subprocess.run(
         [load, server.socket, server.request, server.terminator, str(mode.clients), str(mode.depth),
          str(milliseconds)],
         check=True, capture_output=True, text=True,
         preexec_fn=lambda: os.sched_setaffinity(0, set(mode.load_cpus)),
     )  # fmt: skip
+    used = cpu_us(server.pid) - before
     got = json.loads(done.stdout)
-    if mode.unit == "us":
-        return float(got["p50_us"])
-    return float(got["answered"]) / float(got["seconds"])
+    one = mode.clients * mode.depth == 1
+    into.each_us.append(got["p50_us"] if one else got["seconds"] / got["answered"] * 1e6)
+    into.cpu_us.append(used / got["answered"])
 
 
 def start_floor(
@@ -88,8 +100,15 @@ def start_floor(
     return process
 
 
-def start_memcached(work: Path, value: str) -> tuple[subprocess.Popen[bytes], Server] | None:
-    program = shutil.which("memcached") or shutil.which("memcached", path="/usr/bin:/usr/sbin")
+def find(program: str) -> str | None:
+    return shutil.which(program) or shutil.which(program, path="/usr/bin:/usr/sbin")
+
+
+Started = tuple[subprocess.Popen[bytes], Server]
+
+
+def start_memcached(work: Path, value: str) -> Started | None:
+    program = find("memcached")
     if not program:
         return None
     path, request = work / "memcached.sock", work / "memcached.request"
@@ -99,42 +118,65 @@ def start_memcached(work: Path, value: str) -> tuple[subprocess.Popen[bytes], Se
         client.send(f"set {KEY} 0 0 {len(value)}\r\n{value}\r\n".encode())
         assert client.sock.recv(64) == b"STORED\r\n"
     request.write_bytes(f"get {KEY}\r\n".encode())
-    return process, Server("memcached -t 1", path, request, "END\r\n", process.pid)
+    return process, Server("memcached", path, request, "END\r\n", process.pid)
 
 
-def show(mode: Mode, figures: dict[str, list[float]]) -> None:
-    print(f"\n{mode.name} ({mode.unit})")
-    floor = statistics.median(figures["floor"])
-    for name, values in figures.items():
-        median = statistics.median(values)
-        digits = 1 if mode.unit == "us" else 0
-        ratio = median / floor if mode.unit == "us" else floor / median
-        print(
-            f"  {name:16}{median:12,.{digits}f}  ({min(values):,.{digits}f} - "
-            f"{max(values):,.{digits}f})  {ratio:5.2f} x floor"
-        )
+def start_redis(work: Path, value: str) -> Started | None:
+    program = find("redis-server")
+    if not program:
+        return None
+    path, request = work / "redis.sock", work / "redis.request"
+    process = subprocess.Popen(
+        [program, "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(work)],
+        stdout=subprocess.DEVNULL,
+    )
+    eventually(path.exists, "redis listens")
+    with Varlink(path) as client:
+        client.send(resp("SET", KEY, value))
+        assert client.sock.recv(64) == b"+OK\r\n"
+    request.write_bytes(resp("GET", KEY))
+    return process, Server("redis", path, request, f"{AT_END}\r\n", process.pid)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--milliseconds", type=int, default=400)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="connd-bench-") as name:
-        bench(Path(name), options.directory.resolve(), options.rounds, options.milliseconds)
+def resp(*words: str) -> bytes:
+    return (f"*{len(words)}\r\n" + "".join(f"${len(w)}\r\n{w}\r\n" for w in words)).encode()
 
 
-def bench(work: Path, directory: Path, rounds: int, milliseconds: int) -> None:
+def report(figures: Figures, mode: Mode, measured: dict[str, Measured]) -> None:
+    floor = measured["floor"]
+    for name, of in measured.items():
+        ours = name == "connd"
+        figures.add(
+            f"lookup, {mode.name}", f"{name}, time", "us", of.each_us, {"floor": floor.each_us},
+            bar=mode.bar if ours else None,
+        )  # fmt: skip
+        if ours and "redis" in measured:
+            figures.add(
+                f"lookup, {mode.name}", "connd, time beside redis", "us", of.each_us,
+                {"redis": measured["redis"].each_us}, bar=mode.bar_redis,
+            )  # fmt: skip
+        figures.add(
+            f"lookup, {mode.name}", f"{name}, CPU of the server", "us", of.cpu_us,
+            {"floor": floor.cpu_us},
+        )  # fmt: skip
+
+
+def bench(
+    work: Path, directory: Path, rounds: int, milliseconds: int, also: Sequence[str]
+) -> Figures:
+    figures = Figures()
     children: list[subprocess.Popen[bytes]] = []
     call = Varlink.frame("io.connd.secrets.GetVariable", {"key": KEY})
     request = work / "request"
     request.write_bytes(call)
+    value = "v" * (VALUE_BYTES - len(AT_END)) + AT_END
+    sections = {
+        "manager": {"refresh": "1h", "push": "no"},
+        "freshness": {"ttl": "3h", "stale": "4h"},
+    }
     with Manager(work) as manager:
-        value = "v" * (REPLY_BYTES - 90)
         manager.create_variable(KEY, value, manager.deployment_ids["prod"])
-        with manager.connd(sections={"manager": {"refresh": "1h"}, "freshness": {
-            "ttl": "3h", "stale": "4h"}}) as connd, connd.client() as client:  # fmt: skip
+        with manager.connd(sections=sections) as connd, connd.client() as client:
             client.send(call)
             reply = client.sock.recv(65536)
             assert value.encode() in reply and reply.endswith(b"\0")
@@ -144,28 +186,50 @@ def bench(work: Path, directory: Path, rounds: int, milliseconds: int) -> None:
                     Server("floor", work / "floor.sock", request, "\\0", children[0].pid),
                     Server("connd", connd.socket, request, "\\0", connd.running.pid),
                 ]
-                memcached = start_memcached(work, value)
-                if memcached:
-                    children.append(memcached[0])
-                    servers.append(memcached[1])
+                for start in (start_memcached, start_redis):
+                    started = start(work, value)
+                    if started:
+                        children.append(started[0])
+                        servers.append(started[1])
+                for name, program in (one.split("=", 1) for one in also):
+                    other = manager.connd(sections=sections, name=name)
+                    connd_testing.CONND = Path(program)
+                    other.start()
+                    children.append(other.running.process)
+                    servers.append(Server(name, other.socket, request, "\\0", other.running.pid))
                 print(
                     f"request {len(call)} bytes, reply {len(reply)} bytes, {rounds} rounds of "
-                    f"{milliseconds} ms each, interleaved; median (min - max)"
+                    f"{milliseconds} ms each, in turn; median (quartiles)"
                 )
                 for mode in modes():
-                    figures: dict[str, list[float]] = {s.name: [] for s in servers}
-                    for server in servers:
-                        measure(directory / "load", server, mode, milliseconds // 4)  # warms up
+                    measured = {s.name: Measured() for s in servers}
+                    for server in servers:  # warms up
+                        measure(directory / "load", server, mode, milliseconds // 4, Measured())
                     for _ in range(rounds):
-                        for server in servers:
-                            figures[server.name].append(
-                                measure(directory / "load", server, mode, milliseconds)
-                            )
-                    show(mode, figures)
+                        for s in servers:
+                            measure(directory / "load", s, mode, milliseconds, measured[s.name])
+                    report(figures, mode, measured)
             finally:
                 for child in children:
                     child.terminate()
                     child.wait()
+    return figures
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--milliseconds", type=int, default=150)
+    parser.add_argument("--also", action="append", default=[], metavar="NAME=PATH")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="connd-bench-") as name:
+        figures = bench(
+            Path(name), options.directory.resolve(), options.rounds, options.milliseconds,
+            options.also,
+        )  # fmt: skip
+    figures.dump(options.json)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two limits: how much the p99 of lookups grows while a generation of 10,000 objects is rebuilt and
+"""Two limits: how much the p99.9 of lookups grows while a generation of many objects is rebuilt and
 its snapshot written, and how long a start from such a snapshot takes, compared with decrypting and
 copying it.
 
-    outage.py DIRECTORY [--rounds N] [--milliseconds MS]
+    outage.py DIRECTORY [--rounds N] [--milliseconds MS] [--objects N] [--json FILE]
 
 DIRECTORY contains the built `load` and `unseal`. Nothing is pinned: the threads of connd and of the
 manager share the CPUs with the load, as in practice. Rounds are interleaved; medians (min - max).
@@ -12,10 +12,10 @@ manager share the CPUs with the load, as in practice. Rounds are interleaved; me
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import secrets
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,54 +27,60 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from connd_testing import Connd, Varlink, eventually
 from faulty_manager import Exchange, FaultyManager, connection_row
+from figures import Figures
 
-N = 10_000
 CALL = Varlink.frame("io.connd.secrets.GetConnection", {"conn_id": "service_5000"})
-Figures = dict[str, list[float]]
+Times = dict[str, list[float]]
+PERCENTILES = ("p50", "p99", "p999")
 
 
 class Prepared:
-    """Prepared pages, so that the manager uses little CPU. While `changing`, two sets take turns,
-    so that every list is another generation."""
+    """A manager whose rows are encoded beforehand, so that it uses little CPU. While `changing`, two
+    sets take turns, so that every list is another generation."""
 
-    def __init__(self, faulty: FaultyManager) -> None:
-        self.pages: list[dict[tuple[str, int], bytes]] = [{}, {}]
+    def __init__(self, faulty: FaultyManager, n: int) -> None:
+        self.n = n
+        self.rows = [[encoded_row(faulty, turn, i) for i in range(n)] for turn in range(2)]
         self.changing = False
         self.turn = 0
-        for turn, pages in enumerate(self.pages):
-            rows = [
-                connection_row(f"service_{i}", faulty.deployment, host=f"db-{i}.example.com",
-                    login=f"user_{i}", password=f"{turn}:{i}:" + "p" * 24, schema="analytics",
-                    port=5432, extra={"sslmode": "require", "application_name": f"app{i}"})
-                for i in range(N)
-            ]  # fmt: skip
-            for offset in range(0, N, 1000):
-                pages["CONNECTION", offset] = json.dumps(
-                    {"environmentObjects": rows[offset : offset + 1000], "limit": 1000,
-                     "offset": offset, "totalCount": N}
-                ).encode()  # fmt: skip
         faulty.fault = self.answer
 
     def answer(self, x: Exchange) -> None:
-        if x.type == "CONNECTION" and x.offset == 0 and self.changing:
+        if x.type != "CONNECTION" or "objectKey" in x.query:
+            x.reply(x.page())
+            return
+        if x.offset == 0 and self.changing:
+            self.changing = False  # one list; page one may be asked for again at its end
             self.turn += 1
-        body = self.pages[self.turn % 2].get((x.type, x.offset))
-        x.reply(body if body else x.page())
+        rows = b",".join(self.rows[self.turn % 2][x.offset : x.offset + x.limit])
+        tail = f'],"limit":{x.limit},"offset":{x.offset},"totalCount":{self.n}}}'
+        x.reply(b'{"environmentObjects":[' + rows + tail.encode())
 
 
-def load(directory: Path, connd: Connd, request: Path, milliseconds: int) -> float:
+def encoded_row(faulty: FaultyManager, turn: int, i: int) -> bytes:
+    row = connection_row(
+        f"service_{i}", faulty.deployment, host=f"db-{i}.example.com", login=f"user_{i}",
+        password=f"{turn}:{i}:" + "p" * 24, schema="analytics", port=5432,
+        extra={"sslmode": "require", "application_name": f"app{i}"},
+    )  # fmt: skip
+    return json.dumps(row).encode()
+
+
+def load(directory: Path, connd: Connd, request: Path, milliseconds: int) -> dict[str, float]:
     done = subprocess.run(
         [directory / "load", connd.socket, request, "\\0", "1", "1", str(milliseconds)],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
-    return float(json.loads(done.stdout)["p99_us"])
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
 
 
-def rebuilding(connd: Connd, over: threading.Event) -> None:
+def rebuilding(connd: Connd, manager: Prepared, over: threading.Event) -> None:
     """Causes one rebuild after the other: each reload starts a sync."""
     with connd.client() as client:
         while not over.is_set():
             generation = client.status()["generation"]
+            manager.changing = True
             connd.send_signal(signal.SIGHUP)
             while not over.wait(0.02) and client.status()["generation"] == generation:
                 pass
@@ -82,27 +88,31 @@ def rebuilding(connd: Connd, over: threading.Event) -> None:
 
 def lookups(
     work: Path, directory: Path, connd: Connd, manager: Prepared, rounds: int, milliseconds: int
-) -> tuple[Figures, int]:
+) -> tuple[dict[str, Times], int]:
     request = work / "request"
     request.write_bytes(CALL)
-    figures: Figures = {"at rest": [], "while rebuilt": []}
+    times: dict[str, Times] = {p: {"at rest": [], "while rebuilt": []} for p in PERCENTILES}
     load(directory, connd, request, milliseconds // 4)
     before = connd.status()["generation"]
+
+    def measure(what: str) -> None:
+        got = load(directory, connd, request, milliseconds)
+        for percentile in PERCENTILES:
+            times[percentile][what].append(got[f"{percentile}_us"])
+
     for _ in range(rounds):
-        figures["at rest"].append(load(directory, connd, request, milliseconds))
+        measure("at rest")
         over = threading.Event()
-        manager.changing = True
-        thread = threading.Thread(target=rebuilding, args=(connd, over))
+        thread = threading.Thread(target=rebuilding, args=(connd, manager, over))
         thread.start()
-        figures["while rebuilt"].append(load(directory, connd, request, milliseconds))
+        measure("while rebuilt")
         over.set()
         thread.join()
-        manager.changing = False
-        eventually(lambda: not connd.status()["syncing"], "the last sync has ended")
-    return figures, connd.status()["generation"] - before
+        eventually(lambda: not connd.status()["syncing"], "the last sync has ended", 120)
+    return times, connd.status()["generation"] - before
 
 
-def first_answer_ms(connd: Connd) -> float:
+def first_answer_ms(connd: Connd, call: bytes = CALL) -> float:
     connd.socket.unlink(missing_ok=True)
     began = time.perf_counter()
     connd.start(wait="")
@@ -113,7 +123,7 @@ def first_answer_ms(connd: Connd) -> float:
         except (FileNotFoundError, ConnectionRefusedError):
             time.sleep(0.0002)
     with client:
-        client.send(CALL)
+        client.send(call)
         reply = client.receive()
     took = (time.perf_counter() - began) * 1e3
     assert reply and "error" not in reply, reply
@@ -121,29 +131,18 @@ def first_answer_ms(connd: Connd) -> float:
     return took
 
 
-def starts(work: Path, directory: Path, connd: Connd, content: Path, rounds: int) -> Figures:
+def starts(work: Path, directory: Path, connd: Connd, content: Path, rounds: int) -> Times:
     sealed = work / "sealed"
     unseal = directory / "unseal"
     subprocess.run([unseal, "make", sealed, str(content.stat().st_size)], check=True)
-    figures: Figures = {"decrypt and copy": [], "the same, a process": [], "connd": []}
+    times: Times = {"decrypt and copy": [], "the same, a process": [], "connd": []}
     for _ in range(rounds):
         began = time.perf_counter()
         done = subprocess.run([unseal, "open", sealed], check=True, capture_output=True, text=True)
-        figures["the same, a process"].append((time.perf_counter() - began) * 1e3)
-        figures["decrypt and copy"].append(float(done.stdout) / 1e3)
-        figures["connd"].append(first_answer_ms(connd))
-    return figures
-
-
-def show(title: str, figures: Figures, unit: str, base: str) -> None:
-    print(f"\n{title}")
-    floor = statistics.median(figures[base])
-    for name, values in figures.items():
-        median = statistics.median(values)
-        print(
-            f"  {name:20}{median:10.1f} {unit}  ({min(values):.1f} - {max(values):.1f})  "
-            f"{median / floor:5.2f} x {base}"
-        )
+        times["the same, a process"].append((time.perf_counter() - began) * 1e3)
+        times["decrypt and copy"].append(float(done.stdout) / 1e3)
+        times["connd"].append(first_answer_ms(connd))
+    return times
 
 
 def main() -> None:
@@ -151,36 +150,50 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--milliseconds", type=int, default=2500)
+    parser.add_argument("--objects", type=int, default=100_000)
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    directory = options.directory.resolve()
+    directory, n = options.directory.resolve(), options.objects
+    figures = Figures()
     with tempfile.TemporaryDirectory(prefix="connd-bench-") as name, FaultyManager() as faulty:
         work = Path(name)
         (work / "snap").mkdir()
         (work / "key").write_text(secrets.token_hex(32))
         (work / "key").chmod(0o600)
         content = work / "snap/content"
-        manager = Prepared(faulty)
+        manager = Prepared(faulty, n)
         connd = faulty.connd(
             work,
-            {"manager": {"refresh": "1h", "timeout": "30s", "push": "no"},
+            {"manager": {"refresh": "1h", "timeout": "60s", "push": "no"},
              "freshness": {"ttl": "3h", "stale": "4h"},
+             "memory": {"max_bytes": "2G"},
              "snapshot": {"path": str(content), "key_file": str(work / "key")}},
         )  # fmt: skip
-        with connd:
-            figures, generations = lookups(
+        with contextlib.ExitStack() as on:
+            connd.start(wait="listening")
+            on.callback(connd.stop)
+            connd.wait_for(lambda s: s["state"] != "not-ready", "data", 120)
+            percentiles, generations = lookups(
                 work, directory, connd, manager, options.rounds, options.milliseconds
             )
-            eventually(content.exists, "the snapshot")
-        show(
-            f"p99 of a lookup, {N:,} objects; {generations} generations built meanwhile",
-            figures, "us", "at rest",
-        )  # fmt: skip
+            eventually(content.exists, "the snapshot", 120)
+        for percentile, times in percentiles.items():
+            for what, values in times.items():
+                rebuilt = what != "at rest"
+                figures.add(
+                    f"a refresh of {n:,} objects, one after the other", f"{percentile}, {what}",
+                    "us", values, {"at rest": times["at rest"]} if rebuilt else None,
+                    bar=2.0 if rebuilt and percentile == "p999" else None,
+                )  # fmt: skip
+        print(f"  {generations} generations were built")
         faulty.fault = lambda x: x.reply(b"{}", 503)
-        show(
-            f"start to first answer, a snapshot of {N:,} objects, {content.stat().st_size:,} bytes",
-            starts(work, directory, connd, content, options.rounds * 2 + 1), "ms",
-            "decrypt and copy",
-        )  # fmt: skip
+        times = starts(work, directory, connd, content, options.rounds * 2 + 1)
+        for what, values in times.items():
+            figures.add(
+                f"a start from a snapshot of {n:,} objects", what, "ms", values,
+                {"decrypt and copy": times["decrypt and copy"]},
+            )  # fmt: skip
+    figures.dump(options.json)
 
 
 if __name__ == "__main__":

@@ -43,16 +43,17 @@ walk(struct store *s, const struct store_query *q)
 	struct walked w = { 0 };
 	struct store_cursor *c;
 	struct store_object o;
-	uint64_t number;
+	struct store_version version;
 	int64_t total;
 	int r;
 
-	if (store_list(s, q, &c, &total, &number) != 0)
+	if (store_list(s, q, &c, &version) != 0)
 		die("no list");
 	while ((r = store_list_next(c, &o)) > 0) {
 		w.rows++;
 		w.bytes += o.value.n;
 	}
+	total = store_list_total(c);
 	store_list_close(c);
 	if (r < 0 || w.rows != (uint64_t)total)
 		die("a row does not open");
