@@ -298,16 +298,17 @@ $(BENCH): %: %.o $(call archives,manager proto base)
 
 $B/tests/bench/parse: LDLIBS := -lcjson
 
-.PHONY: bench
-bench: all $(BENCH) ## how fast connd, the shim and the manager answer, beside floors of this machine
-	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/lookup.py $B/tests/bench
-	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/shim_ping.py --real
+# The tools' environment has matplotlib; without it there are no plots.
+BENCH_PYTHON := $(firstword $(wildcard .venvs/dev/bin/python) $(PYTHON))
+
+.PHONY: bench long-run
+bench: all $(BENCH) ## how fast everything is beside bases of this machine, and what has moved (KEEP=1)
 	@tests/airflow/venvs.sh airflow33
-	@CONND_BUILD=$(BIN) .venvs/airflow33/bin/python tests/bench/shim_airflow.py 2>/dev/null
-	@CONND_BUILD=$(BIN) .venvs/airflow33/bin/python tests/bench/shim_task.py
-	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/manager.py $B/tests/bench
-	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/outage.py $B/tests/bench
-	@CONND_BUILD=$(BIN) $(PYTHON) tests/bench/large_pages.py
+	@CONND_BUILD=$(BIN) $(BENCH_PYTHON) tests/bench/run.py $B/tests/bench $(if $(KEEP),--keep) \
+		$(if $(ONLY),--only $(ONLY))
+
+long-run: all $(BENCH) ## 50 million lookups and a week of refreshes: LONG_RUN="--lookups 1000000"
+	@CONND_BUILD=$(BIN) $(BENCH_PYTHON) tests/bench/long_run.py $B/tests/bench $(LONG_RUN)
 
 # Faults, end to end; make test runs a shorter round of it.
 ASK := $B/tests/chaos/ask

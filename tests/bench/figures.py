@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmarks share: rows of figures with their spread and their ratio to a base of the same
-round, CPU time of a process, and the comparison with earlier rows."""
+"""What the benchmarks share: rows of figures with their spread and their ratio to a base of the
+same round, CPU time of a process, and the comparison with earlier rows."""
 
 from __future__ import annotations
 
@@ -61,6 +61,9 @@ class Row:
     def compared(self) -> Spread:
         return self.ratio or self.value
 
+    def as_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
     def verdict(self) -> str:
         if self.bar is None:
             return ""
@@ -68,7 +71,8 @@ class Row:
         limit = f"{'>=' if self.at_least else '<='} {self.bar:g}"
         if (got >= self.bar) if self.at_least else (got <= self.bar):
             return f"{limit}: kept"
-        return f"{limit}: MISSED by {abs(got / self.bar - 1):.0%}"
+        by = f"{abs(got / self.bar - 1):.0%}" if self.bar else short(got)
+        return f"{limit}: MISSED by {by}"
 
 
 class Figures:
@@ -101,12 +105,14 @@ class Figures:
 
     def dump(self, path: Path | None) -> None:
         if path:
-            path.write_text(json.dumps([dataclasses.asdict(r) for r in self.rows], indent=1) + "\n")
+            path.write_text(json.dumps([row.as_dict() for row in self.rows], indent=1) + "\n")
 
 
 def load_rows(path: Path) -> list[Row]:
+    """Of one benchmark, or of all as run.py writes them."""
     rows = []
-    for fields in json.loads(path.read_text()):
+    data = json.loads(path.read_text())
+    for fields in data["rows"] if isinstance(data, dict) else data:
         value, ratio = fields.pop("value"), fields.pop("ratio")
         rows.append(Row(value=Spread(**value), ratio=Spread(**ratio) if ratio else None, **fields))
     return rows

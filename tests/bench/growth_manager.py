@@ -201,6 +201,7 @@ class Bench:
             )
             for n in CHANGES
         }, base=10, bar=2.0)  # fmt: skip
+
         def read_all(n: int) -> None:
             for offset in range(0, n, 100):
                 self.call("GET", f"{path}/{ids[n]}/history?limit=100&offset={offset}")
@@ -229,12 +230,14 @@ def main() -> None:
     options = parser.parse_args()
     figures = Figures()
     place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="connd-growth-", dir=place) as name:
-        with Manager(Path(name)) as manager:
-            bench = Bench(manager, options.rounds, figures)
-            bench.make_places()
-            for part in options.only.split():
-                getattr(bench, part)()
+    with (
+        tempfile.TemporaryDirectory(prefix="connd-growth-", dir=place) as name,
+        Manager(Path(name)) as manager,
+    ):
+        bench = Bench(manager, options.rounds, figures)
+        bench.make_places()
+        for part in options.only.split():
+            getattr(bench, part)()
     figures.dump(options.json)
 
 

@@ -2,7 +2,7 @@
 """How long lookups wait while connd reads something large: a page of 30 MiB, the same compressed, a
 gzip bomb, and a probe to which a server without filters responds with its whole list.
 
-    large_pages.py [--rounds N] [--seconds S]
+    large_pages.py [--rounds N] [--seconds S] [--json FILE]
 
 One lookup every 2 ms, each timed from when it was due: a daemon that blocks for 200 ms delays a
 hundred of them. Rounds are interleaved; medians (min - max), and ratios to quiet rounds.
@@ -16,7 +16,6 @@ import gzip
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from connd_testing import Connd, Varlink, eventually
 from faulty_manager import Exchange, FaultyManager, connection_row, variable_row
+from figures import Figures
 
 MIB = 1024 * 1024
 EVERY_S = 0.002
@@ -142,6 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--probe", help="internal: the load's own process")
     options = parser.parse_args()
     if options.probe:
@@ -165,16 +166,17 @@ def main() -> None:
                     before = served.large
                     figures[case].append(run(connd, served, case, options.seconds))
                     seen[case] += served.large - before
-    print("\nlookups, one every 2 ms, while connd reads what is large")
+    report = Figures()
     for figure in ("p99_ms", "max_ms"):
-        floor = statistics.median(f[figure] for f in figures["quiet"])
+        quiet = [f[figure] for f in figures["quiet"]]
         for case in CASES:
-            values = [f[figure] for f in figures[case]]
-            median = statistics.median(values)
-            print(
-                f"  {figure:7}{case:22}{median:9.2f}  ({min(values):.2f} - {max(values):.2f})  "
-                f"{median / floor:6.2f} x quiet  {seen[case]} responses"
-            )
+            report.add(
+                "lookups, one every 2 ms, while connd reads what is large",
+                f"{figure.removesuffix('_ms')}, {case}", "ms", [f[figure] for f in figures[case]],
+                {"quiet": quiet} if case != "quiet" else None,
+            )  # fmt: skip
+    print(f"  responses: {seen}")
+    report.dump(options.json)
 
 
 if __name__ == "__main__":

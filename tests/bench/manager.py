@@ -4,7 +4,7 @@ empty handler (httpfloor.c), the store read and decrypted without HTTP (rows.c),
 sends a thousand prepared responses (waitfloor.c). What is compared is measured in the same run,
 interleaved, so that the ratios are comparable.
 
-    manager.py DIRECTORY [--rounds N] [--milliseconds MS] [--rows N] [--waiting N]
+    manager.py DIRECTORY [--rounds N] [--milliseconds MS] [--rows N] [--waiting N] [--json FILE]
 
 DIRECTORY contains the built helpers. Servers and baselines run on the first CPU. The clients share
 it for round trips, and use the last CPU for lists.
@@ -17,7 +17,6 @@ import json
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from connd_testing import Manager
+from figures import Figures
 from manager_http import connection, objects, send
 
 CPUS = sorted(os.sched_getaffinity(0))
@@ -52,11 +52,6 @@ def on(cpu: int) -> Callable[[], None]:
     return settle
 
 
-def verdict(name: str, value: float, bar: float, unit: str) -> None:
-    kept = "kept" if value <= bar else "MISSED"
-    print(f"  {name}: {value:.2f} {unit}, bar {bar:g} {unit}: {kept}")
-
-
 class Requests(NamedTuple):
     """Files for waiters.c."""
 
@@ -71,6 +66,7 @@ class Bench:
         self.manager = Manager(work)
         self.prod = self.manager.deployment_ids["prod"]
         self.dev = self.manager.deployment_ids["dev"]
+        self.report = Figures()
         self.idle_ms: float | None = None  # CPU time of the manager while all clients wait
 
     # --- requests and helpers ---------------------------------------------------------------
@@ -174,14 +170,11 @@ class Bench:
         finally:
             floor.kill()
             floor.wait()
-        print(f"\nA 304: one client, keep-alive, one CPU, request of {len(request) + 2} bytes")
-        for name, values in figures.items():
-            print(
-                f"  {name:10}{statistics.median(values):10.1f} us  "
-                f"({min(values):.1f} - {max(values):.1f})"
-            )
-        medians = {name: statistics.median(values) for name, values in figures.items()}
-        verdict("manager / evhttp", medians["manager"] / medians["evhttp"], 1.5, "x")
+        what = "manager, a 304, one client, one CPU"
+        self.report.add(what, "evhttp, empty handler", "us", figures["evhttp"])
+        self.report.add(
+            what, "manager", "us", figures["manager"], {"evhttp": figures["evhttp"]}, bar=1.5
+        )
 
     def listing(self, copy: Path) -> None:
         rows = self.options.rows
@@ -200,16 +193,12 @@ class Bench:
             figures["one list"].append(got["seconds"] / got["answered"] * 1e3)
             took = [self.load(LAST, self.manager.port, page, LIST_END, ms=1) for page in pages]
             figures["pages"].append(sum(g["seconds"] / g["answered"] for g in took) * 1e3)
-        print(f"\n{rows} resolved connections with secrets, one client; store: read and decrypted")
-        for name, values in figures.items():
-            print(
-                f"  {name:10}{statistics.median(values):10.1f} ms  "
-                f"({min(values):.1f} - {max(values):.1f})"
-            )
-        medians = {name: statistics.median(values) for name, values in figures.items()}
-        verdict("one list / store", medians["one list"] / medians["store"], 3, "x")
-        verdict(f"pages of {PAGE} / store", medians["pages"] / medians["store"], 3, "x")
-        self.memory(whole)
+        what = f"manager, a list of {rows:,} resolved connections with secrets"
+        self.report.add(what, "rows read and decrypted", "ms", figures["store"])
+        for name in ("one list", "pages"):
+            base = {"read and decrypted": figures["store"]}
+            self.report.add(what, name, "ms", figures[name], base, bar=3)
+        self.memory(what, whole)
 
     def peak_kib(self, clients: int, request: Path) -> int:
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")  # the peak starts anew
@@ -218,13 +207,10 @@ class Bench:
         assert found
         return int(found[1])
 
-    def memory(self, request: Path) -> None:
+    def memory(self, what: str, request: Path) -> None:
         one, many = self.peak_kib(1, request), self.peak_kib(AT_ONCE, request)
         each = (many - one) / (AT_ONCE - 1)
-        print(
-            f"  peak memory: 1 client {one} KiB, {AT_ONCE} at once {many} KiB: "
-            f"{each:.0f} KiB for each more"
-        )
+        self.report.add(what, "peak memory for each client more", "KiB", [each])
 
     def cpu_ms(self) -> float:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -298,29 +284,22 @@ class Bench:
         finally:
             floor.kill()
             floor.wait()
-        print(
-            f"\n{self.options.waiting} clients wait for one Deployment's view; from an update's 200 "
-            f"to a client's answer\n  {len(lines['floor'])} updates; floor: one thread that only "
-            "sends what it has ready; all with one token, each with its own"
-        )
-        medians: dict[str, float] = {}
-        for name, answers in lines.items():
-            for key, title in (
-                ("p50_us", "median client"), ("p99_us", "99th of 100"), ("last_us", "the last"),
-            ):  # fmt: skip
-                values = [answer[key] / 1e3 for answer in answers]
-                print(
-                    f"  {name:12}{title:14}{statistics.median(values):8.2f} ms  "
-                    f"({min(values):.2f} - {max(values):.2f})"
+        what = f"manager, {self.options.waiting:,} clients wait, from the 200 of an update"
+        for key, title in (("p50_us", "median client"), ("last_us", "the last client")):
+            ms = {
+                name: [answer[key] / 1e3 for answer in answers] for name, answers in lines.items()
+            }
+            self.report.add(what, f"{title}, one thread that only sends", "ms", ms["floor"])
+            for name in ("one token", "own tokens"):
+                self.report.add(
+                    what, f"{title}, {name}", "ms", ms[name], {"only sending": ms["floor"]}
                 )
-            medians[name] = statistics.median(answer["p50_us"] for answer in answers) / 1e3
-        for name in ("one token", "own tokens"):
-            verdict(f"median client, {name}", medians[name], 5, "ms")
-            print(f"  {name} / floor: {medians[name] / medians['floor']:.2f} x")
-        print(f"  CPU of the manager while they wait: {self.idle_ms:.0f} ms in {IDLE_SECONDS:g} s")
+        self.report.add(
+            what, f"CPU while they wait for {IDLE_SECONDS:g} s", "ms", [self.idle_ms or 0.0]
+        )
 
     def run(self) -> None:
-        print(f"{self.options.rounds} rounds, interleaved; median (min - max)")
+        print(f"{self.options.rounds} rounds, in turn; median (quartiles)")
         self.serve()
         self.fill()
         self.manager.stop()
@@ -342,13 +321,16 @@ def main() -> None:
     parser.add_argument("--milliseconds", type=int, default=300)
     parser.add_argument("--rows", type=int, default=10000)
     parser.add_argument("--waiting", type=int, default=1000)
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     # In memory if possible: no limit depends on the disk, and filling is faster.
     shm = Path("/dev/shm")
     with tempfile.TemporaryDirectory(
         prefix="connd-bench-", dir=shm if os.access(shm, os.W_OK) else None
     ) as name:
-        Bench(Path(name), options.directory.resolve(), options).run()
+        bench = Bench(Path(name), options.directory.resolve(), options)
+        bench.run()
+        bench.report.dump(options.json)
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ PERCENTILES = ("p50", "p99", "p999")
 
 
 class Prepared:
-    """A manager whose rows are encoded beforehand, so that it uses little CPU. While `changing`, two
-    sets take turns, so that every list is another generation."""
+    """A manager whose rows are encoded beforehand, so that it uses little CPU. With `changing` set,
+    the next list is of the other one of two sets, so it is another generation."""
 
     def __init__(self, faulty: FaultyManager, n: int) -> None:
         self.n = n

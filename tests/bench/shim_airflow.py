@@ -17,7 +17,6 @@ import base64
 import contextlib
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,11 +28,13 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "python-shim" / "src"
 sys.path[:0] = [str(SOURCE), str(ROOT / "tests" / "lib")]
 
+from figures import Figures  # noqa: E402
 from shim_ping import median_us, real_connd, undisturbed  # noqa: E402
 
 BAR_GET, BAR_CHAIN = 1.5, 1.25
 BAR_FIRST_MS, BAR_IMPORT_MS = 0.3, 5.0
 FRESH_PROCESSES = 15
+ONE_CPU = "one CPU"
 
 Call = Callable[[], Any]
 
@@ -138,23 +139,26 @@ def pinned(cpu: int, pid: int) -> Iterator[None]:
             os.sched_setaffinity(one, before)
 
 
-def compare(calls: dict[str, dict[str, Call]], rounds: int, n: int) -> dict[str, float]:
-    """Prints a row for each; returns connd's median over the dict's."""
+def compare(
+    figures: Figures, where: str, calls: dict[str, dict[str, Call]], rounds: int, n: int
+) -> bool:
+    """Adds a row for each. False: a limit, which only figures of one CPU have, is missed."""
     times: dict[tuple[str, str], list[float]] = {}
     for _ in range(rounds):
         for what, pair in calls.items():
             for name, call in pair.items():
                 times.setdefault((what, name), []).append(median_us(call, n))
-    ratios = {}
+    good = True
     for what in calls:
-        connd, plain = times[what, "connd"], times[what, "dict"]
-        ratios[what] = statistics.median(connd) / statistics.median(plain)
-        print(
-            f"  {what:24} connd {statistics.median(connd):6.1f} us ({min(connd):.1f}-{max(connd):.1f})"
-            f"  dict {statistics.median(plain):6.1f} us ({min(plain):.1f}-{max(plain):.1f})"
-            f"  {ratios[what]:5.2f}x"
-        )
-    return ratios
+        bar = BAR_CHAIN if "whole" in what else BAR_GET
+        group = f"Airflow {airflow_version()}, {where}"
+        figures.add(group, f"{what}, a dict", "us", times[what, "dict"])
+        row = figures.add(
+            group, f"{what}, connd", "us", times[what, "connd"],
+            {"a dict": times[what, "dict"]}, bar=bar if where == ONE_CPU else None,
+        )  # fmt: skip
+        good &= "MISSED" not in row.verdict()
+    return good
 
 
 FIRST = """
@@ -212,45 +216,47 @@ def _first_lookup_in_fork(backend: Any) -> float:
     return float(text)
 
 
-def say(what: str, times: list[float], bar: float | None) -> bool:
-    middle = statistics.median(times)
-    verdict = "" if bar is None else f" (bar {bar:g}): {'ok' if middle <= bar else 'MISSED'}"
-    print(f"  {what:44} {middle:6.2f} ms ({min(times):.2f}-{max(times):.2f}){verdict}")
-    return bar is None or middle <= bar
+def processes(figures: Figures, path: str, home: str) -> bool:
+    group = f"Airflow {airflow_version()}, processes"
+    first = figures.add(
+        group, "first lookup in a fresh process", "ms", fresh(FIRST, path, home), bar=BAR_FIRST_MS
+    )
+    figures.add(group, "first lookup in a fork of Airflow", "ms", forked(path))
+    imported = figures.add(
+        group, "import, beyond Airflow's own", "ms", fresh(IMPORT, path, home), bar=BAR_IMPORT_MS
+    )
+    return "MISSED" not in first.verdict() + imported.verdict()
+
+
+def airflow_version() -> str:
+    from importlib.metadata import version
+
+    return version("apache-airflow")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--calls", type=int, default=300)
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     with (
         tempfile.TemporaryDirectory(prefix="shim-airflow-", ignore_cleanup_errors=True) as home,
         real_connd(home) as (path, pid),
     ):
         prepare_airflow(home)
-        from importlib.metadata import version
-
         calls = candidates(path)
+        figures = Figures()
         with undisturbed(0, pid) as is_alone:
             print(
-                f"Airflow {version('apache-airflow')}, Python {platform.python_version()}, "
+                f"Python {platform.python_version()}, "
                 f"{'real-time' if is_alone else 'ordinary'} priority, load {os.getloadavg()[0]:.1f}"
             )
-            print("unpinned:")
-            compare(calls, options.rounds, options.calls)
-            print("pinned to one CPU:")
+            compare(figures, "unpinned", calls, options.rounds, options.calls)
             with pinned(min(os.sched_getaffinity(0)), pid):
-                ratios = compare(calls, options.rounds, options.calls)
-            print("processes:")
-            good = say("first lookup in a fresh process", fresh(FIRST, path, home), BAR_FIRST_MS)
-            good &= say("first lookup in a fork of Airflow", forked(path), None)
-            good &= say("import, beyond Airflow's own", fresh(IMPORT, path, home), BAR_IMPORT_MS)
-    for what, ratio in ratios.items():
-        bar = BAR_CHAIN if "whole" in what else BAR_GET
-        verdict = "ok" if ratio <= bar else f"MISSED by {ratio / bar - 1:.0%}"
-        print(f"{what}, connd over dict, pinned: {ratio:.2f} (bar {bar:g}): {verdict}")
-        good &= ratio <= bar
+                good = compare(figures, ONE_CPU, calls, options.rounds, options.calls)
+            good &= processes(figures, path, home)
+    figures.dump(options.json)
     return 0 if good else 1
 
 

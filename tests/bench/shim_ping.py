@@ -32,6 +32,7 @@ sys.path[:0] = [str(ROOT / "python-shim" / "src"), str(ROOT / "tests" / "lib")]
 
 from airflow_connd import _wire  # noqa: E402
 from airflow_connd.backend import Lookups  # noqa: E402
+from figures import Figures  # noqa: E402
 
 CONNECTION = {
     "description": "the warehouse",
@@ -118,7 +119,7 @@ def median_us(call, calls: int) -> float:
     return statistics.median(times) / 1000
 
 
-def run(arguments: argparse.Namespace, cpu: int | None) -> float:
+def run(arguments: argparse.Namespace, cpu: int | None, figures: Figures) -> float:
     """One table. Returns the shim's median over the bare ping-pong's."""
     frame = _wire.GET_CONNECTION.request(arguments.conn_id)
     directory = tempfile.mkdtemp(prefix="shim-ping-")
@@ -159,19 +160,15 @@ def run(arguments: argparse.Namespace, cpu: int | None) -> float:
     for pid in {0, arguments.pid}:
         os.sched_setaffinity(pid, before)
 
-    floor = statistics.median(rounds["bare ping-pong, Python server"])
-    print(
-        f"{'pinned to one CPU' if cpu is not None else 'unpinned'}"
-        f" (request {len(frame)} B, response {len(reply)} B):"
-    )
-    for name, times in rounds.items():
-        middle = statistics.median(times)
-        print(
-            f"  {name:30} {middle:7.1f} us ({min(times):.1f}-{max(times):.1f})"
-            f"  {middle / floor:5.2f}x"
-        )
+    floor = rounds["bare ping-pong, Python server"]
+    where = "one CPU" if cpu is not None else "unpinned"
     measured = "shim, connd" if arguments.socket else "shim, Python server"
-    return statistics.median(rounds[measured]) / floor
+    for name, times in rounds.items():
+        figures.add(
+            f"shim, {where}", name, "us", times, {"ping-pong in Python": floor},
+            bar=arguments.bar if name == measured and cpu is not None else None,
+        )  # fmt: skip
+    return statistics.median(rounds[measured]) / statistics.median(floor)
 
 
 def main() -> int:
@@ -182,6 +179,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--calls", type=int, default=3000)
     parser.add_argument("--bar", type=float, default=2.0)
+    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     arguments.pid = 0  # do not pin a connd that was already running
     print(
@@ -194,10 +192,10 @@ def main() -> int:
     ):
         if arguments.real:
             arguments.socket, arguments.pid = on.enter_context(real_connd(directory))
-        ratio = run(arguments, min(os.sched_getaffinity(0)))
-        run(arguments, None)
-    verdict = "ok" if ratio <= arguments.bar else "MISSED"
-    print(f"shim over bare ping-pong, pinned: {ratio:.2f} (bar {arguments.bar:g}): {verdict}")
+        figures = Figures()
+        ratio = run(arguments, min(os.sched_getaffinity(0)), figures)
+        run(arguments, None, figures)
+    figures.dump(arguments.json)
     return 0 if ratio <= arguments.bar else 1
 
 

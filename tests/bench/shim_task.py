@@ -13,9 +13,7 @@ than --bar times faster.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
-import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -24,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "airflow"), str(HERE.parent / "lib")]
 
 from connd_testing import Manager  # noqa: E402
+from figures import Figures  # noqa: E402
 from harness import Standalone, wait_for_key  # noqa: E402
 from shim_ping import CONNECTION  # noqa: E402
 
@@ -50,20 +49,22 @@ def times(directory: Path) -> dict[str, list[float]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bar", type=float, default=50)
-    bar = parser.parse_args().bar
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="shim-task-"))
     try:
         report = times(directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    print(f"in one task, {len(report['connd'])} lookups each, load {os.getloadavg()[0]:.1f}:")
-    for name, what in (("connd", "connd"), ("airflow", "supervisor and api-server")):
-        middle, low, high = statistics.median(report[name]), min(report[name]), max(report[name])
-        print(f"  {what:26} {middle:9.1f} us ({low:.1f}-{high:.1f})")
-    ratio = statistics.median(report["airflow"]) / statistics.median(report["connd"])
-    verdict = "ok" if ratio >= bar else f"MISSED by {1 - ratio / bar:.0%}"
-    print(f"connd is {ratio:.0f} times as fast (bar {bar:g}): {verdict}")
-    return 0 if ratio >= bar else 1
+    figures = Figures()
+    group = f"one task of Airflow 3, {len(report['connd'])} lookups each"
+    figures.add(group, "connd", "us", report["connd"])
+    row = figures.add(
+        group, "supervisor and api-server", "us", report["airflow"], {"connd": report["connd"]},
+        bar=options.bar, at_least=True,
+    )  # fmt: skip
+    figures.dump(options.json)
+    return 1 if "MISSED" in row.verdict() else 0
 
 
 if __name__ == "__main__":
