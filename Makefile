@@ -298,7 +298,7 @@ $(BENCH): %: %.o $(call archives,manager proto base)
 
 $B/tests/bench/parse: LDLIBS := -lcjson
 
-# The tools' environment has matplotlib; without it there are no plots.
+# matplotlib, which draws the plots, is in the tools' environment.
 BENCH_PYTHON := $(firstword $(wildcard .venvs/dev/bin/python) $(PYTHON))
 
 .PHONY: bench long-run

@@ -297,3 +297,10 @@ alarm_set(struct alarm *a, int64_t boot_ms)
 	if (timerfd_settime(a->fd, TFD_TIMER_ABSTIME, &at, NULL) < 0)
 		abort();
 }
+
+void
+alarm_after(struct alarm *a, int64_t ms)
+{
+	/* The clock is read in whole milliseconds, rounded down. */
+	alarm_set(a, clock_boot_ms() + ms + (ms > 0));
+}

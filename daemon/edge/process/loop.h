@@ -46,9 +46,13 @@ MUST_CHECK int loop_on_signal(struct loop *l, int signo, void (*fn)(void *arg), 
 /*
  * A timer on CLOCK_BOOTTIME, which counts suspended time. libevent's own timers use
  * CLOCK_MONOTONIC, which does not, so they are late after a suspend.
+ *
+ * An alarm is set in the kernel once. While a timer of libevent is set, each epoll_wait() has a
+ * time-out, which costs a lookup 0.4 us: use those only for what lasts for moments.
  */
 struct alarm;
 MUST_CHECK int alarm_new(struct alarm **out, struct loop *l, void (*fn)(void *arg), void *arg);
 struct alarm *alarm_free(struct alarm *a);
 /* Sets the time; INT64_MAX: off. For a time in the past, fn is called in the next turn. */
 void alarm_set(struct alarm *a, int64_t boot_ms);
+void alarm_after(struct alarm *a, int64_t ms); /* not before ms from now; 0: in the next turn */

@@ -19,7 +19,9 @@
 struct ready {
 	struct replica *replica;
 	const struct config *config;
-	struct event *timer, *watchdog;
+	struct event *timer; /* until it is ready */
+	struct alarm *watchdog;
+	int64_t ping_ms; /* of systemd's watchdog; 0: there is none */
 	int waited_s;
 	char hindrance[READY_WHY_SIZE]; /* "": none */
 	char awaited[READY_WHY_SIZE]; /* the keys of [require] that the log named last as missing */
@@ -222,12 +224,12 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_watchdog(evutil_socket_t fd, short what, void *arg)
+on_watchdog(void *arg)
 {
-	(void)fd;
-	(void)what;
-	(void)arg;
+	struct ready *r = arg;
+
 	notify_watchdog();
+	alarm_after(r->watchdog, r->ping_ms);
 }
 
 int
@@ -235,8 +237,6 @@ ready_new(
     struct ready **out, struct loop *loop, struct replica *replica, const struct config *config)
 {
 	static const struct timeval every = { .tv_sec = EXTEND_EVERY_S };
-	int64_t ping_ms = notify_watchdog_ms();
-	struct timeval ping = { .tv_sec = ping_ms / 1000, .tv_usec = ping_ms % 1000 * 1000 };
 	struct ready *r = mem_zalloc(sizeof *r);
 
 	if (!r)
@@ -244,12 +244,14 @@ ready_new(
 	r->replica = replica;
 	r->config = config;
 	r->timer = event_new(loop_base(loop), -1, EV_PERSIST, on_timer, r);
-	r->watchdog = event_new(loop_base(loop), -1, EV_PERSIST, on_watchdog, r);
-	if (!r->timer || !r->watchdog || event_add(r->timer, &every) < 0 ||
-	    (ping_ms > 0 && event_add(r->watchdog, &ping) < 0)) {
+	r->ping_ms = notify_watchdog_ms();
+	if (!r->timer || event_add(r->timer, &every) < 0 ||
+	    alarm_new(&r->watchdog, loop, on_watchdog, r) < 0) {
 		ready_free(r);
 		return -ENOMEM;
 	}
+	if (r->ping_ms > 0)
+		alarm_after(r->watchdog, r->ping_ms);
 	*out = r;
 	return 0;
 }
@@ -285,8 +287,7 @@ ready_free(struct ready *r)
 		return NULL;
 	if (r->timer)
 		event_free(r->timer);
-	if (r->watchdog)
-		event_free(r->watchdog);
+	alarm_free(r->watchdog);
 	mem_free(r);
 	return NULL;
 }

@@ -22,7 +22,7 @@
 #define ACCEPTS_A_TURN    64
 #define PAUSE_MS          100 /* without descriptors or memory; jittered by half */
 #define COMPLAIN_EVERY_MS 10000
-#define LOOK_EVERY_S      4 /* at the socket's file */
+#define LOOK_EVERY_MS     4000 /* at the socket's file */
 
 struct listener {
 	struct loop *loop;
@@ -33,7 +33,8 @@ struct listener {
 	char *path;          /* NULL: the socket has no file that we can see */
 	struct file_id file; /* at the path, when the socket was made or passed */
 	char trouble[LISTENER_WHY_SIZE + 64]; /* "": none */
-	struct event *readable, *resume, *look;
+	struct event *readable, *resume;
+	struct alarm *look;
 	struct listener_calls calls;
 	void *env;
 	int64_t complained_ms;
@@ -380,11 +381,12 @@ listener_look(struct listener *l)
 }
 
 static void
-on_look(evutil_socket_t fd, short what, void *arg)
+on_look(void *arg)
 {
-	(void)fd;
-	(void)what;
-	listener_look(arg);
+	struct listener *l = arg;
+
+	listener_look(l);
+	alarm_after(l->look, LOOK_EVERY_MS);
 }
 
 /* --- birth and end -------------------------------------------------------------------------- */
@@ -422,15 +424,13 @@ listener_use(struct listener *l, const struct config *config)
 int
 listener_start(struct listener *l, const struct listener_calls *calls, void *env)
 {
-	static const struct timeval every = { .tv_sec = LOOK_EVERY_S };
-
 	l->calls = *calls;
 	l->env = env;
 	l->resume = evtimer_new(loop_base(l->loop), on_resume, l);
-	l->look = event_new(loop_base(l->loop), -1, EV_PERSIST, on_look, l);
 	l->readable = accept_event(l, l->fd);
-	if (!l->resume || !l->look || !l->readable || event_add(l->look, &every) < 0)
+	if (!l->resume || !l->readable || alarm_new(&l->look, l->loop, on_look, l) < 0)
 		return -ENOMEM;
+	alarm_after(l->look, LOOK_EVERY_MS);
 	return 0;
 }
 
@@ -442,7 +442,7 @@ listener_stop(struct listener *l)
 	if (l->resume)
 		(void)evtimer_del(l->resume);
 	if (l->look)
-		(void)event_del(l->look);
+		alarm_set(l->look, INT64_MAX);
 }
 
 struct passed
@@ -493,8 +493,7 @@ listener_free(struct listener *l)
 		event_free(l->readable);
 	if (l->resume)
 		event_free(l->resume);
-	if (l->look)
-		event_free(l->look);
+	alarm_free(l->look);
 	remove_file(l);
 	if (l->fd >= 0)
 		(void)close(l->fd);

@@ -87,10 +87,8 @@ drive(struct channel *c, curl_socket_t fd, int mask)
 }
 
 static void
-on_timer(evutil_socket_t fd, short what, void *arg)
+on_timer(void *arg)
 {
-	(void)fd;
-	(void)what;
 	drive(arg, CURL_SOCKET_TIMEOUT, 0);
 }
 
@@ -112,15 +110,13 @@ static int
 on_curl_timer(CURLM *multi, long ms, void *arg)
 {
 	struct channel *c = arg;
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 
 	(void)multi;
 	if (ms < 0)
-		return event_del(c->timer);
-	if (event_add(c->timer, &tv) == 0)
-		return 0;
-	mark_broken(c);
-	return -1;
+		alarm_set(c->timer, INT64_MAX);
+	else
+		alarm_after(c->timer, ms);
+	return 0;
 }
 
 static void
@@ -206,16 +202,19 @@ int
 channel_new(struct channel **out, struct upstream *u)
 {
 	struct channel *c = mem_zalloc(sizeof *c);
+	int r;
 
 	if (!c)
 		return -ENOMEM;
 	c->upstream = u;
 	chain_init(&c->watches);
 	c->reap.run = on_reap;
-	c->timer = evtimer_new(loop_base(u->loop), on_timer, c);
-	if (!c->timer || set_up_multi(c) < 0) {
+	r = alarm_new(&c->timer, u->loop, on_timer, c);
+	if (r == 0 && set_up_multi(c) < 0)
+		r = -ENOMEM;
+	if (r < 0) {
 		channel_free(c);
-		return -ENOMEM;
+		return r;
 	}
 	*out = c;
 	return 0;
@@ -243,8 +242,7 @@ channel_free(struct channel *c)
 	/* Out of memory, libcurl forgets sockets without a word. */
 	while (!chain_is_empty(&c->watches))
 		socket_watch_free(CONTAINER_OF(c->watches.next, struct socket_watch, in_channel));
-	if (c->timer)
-		event_free(c->timer);
+	alarm_free(c->timer);
 	mem_free(c);
 	return NULL;
 }

@@ -36,8 +36,7 @@ fetch_free(struct fetch *f)
 		(void)libcurl.multi_remove_handle(f->channel->multi, f->easy);
 		libcurl.easy_cleanup(f->easy);
 	}
-	if (f->deadline)
-		event_free(f->deadline);
+	alarm_free(f->deadline);
 	libcurl.slist_free_all(f->fields);
 	arena_free(f->secret);
 	payload_fini(&f->body);
@@ -145,13 +144,11 @@ fetch_end(struct fetch *f, CURLcode code)
 
 /* Ends a fetch that libcurl has not ended in time; it may be out of memory. */
 static void
-on_deadline(evutil_socket_t fd, short what, void *arg)
+on_deadline(void *arg)
 {
 	struct fetch *f = arg;
 	struct upstream *u = f->channel->upstream;
 
-	(void)fd;
-	(void)what;
 	fetch_end(f, CURLE_OPERATION_TIMEDOUT);
 	upstream_tidy(u);
 }
@@ -236,10 +233,11 @@ open_channel(struct upstream *u, struct channel **out)
 static int
 set_deadline(struct fetch *f, int64_t ms)
 {
-	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
+	int r = alarm_new(&f->deadline, f->channel->upstream->loop, on_deadline, f);
 
-	f->deadline = evtimer_new(loop_base(f->channel->upstream->loop), on_deadline, f);
-	return f->deadline && evtimer_add(f->deadline, &tv) == 0 ? 0 : -ENOMEM;
+	if (r == 0)
+		alarm_after(f->deadline, ms);
+	return r;
 }
 
 int

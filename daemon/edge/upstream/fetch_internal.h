@@ -21,7 +21,7 @@ struct channel {
 	struct upstream *upstream;
 	struct channel *next;
 	CURLM *multi;
-	struct event *timer;
+	struct alarm *timer;
 	struct fetch *first;  /* the running fetches */
 	struct chain watches; /* the sockets that libcurl waits for */
 	struct later reap;    /* libcurl must not be called from its own callbacks */
@@ -61,7 +61,7 @@ struct fetch {
 	bool discard_body;
 	bool body_cut; /* we aborted the transfer: the body is too long, or enough was read */
 	bool head_cut; /* we aborted the transfer: the header block is too long */
-	struct event *deadline;
+	struct alarm *deadline;
 	fetch_done *done;
 	void *env;
 	char socket_path[LIMIT_SOCKET_PATH + 1]; /* "": no Unix socket */

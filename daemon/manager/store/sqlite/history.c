@@ -297,7 +297,7 @@ read_audit(sqlite3_stmt *st, struct store_audit *out)
 	return audit_action_from(action, &out->action) ? db_scope(st, 4, &out->scope) : -EUCLEAN;
 }
 
-/* A page that follows the one read last goes on behind its last row: it skips no rows. */
+/* A page that follows the one read last goes on behind its last row: it skips none. */
 static sqlite3_stmt *
 query_page(struct store *s, const struct store_audit_query *q, const struct known_audit *known)
 {
