@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -41,10 +42,10 @@ def parts(directory: Path) -> dict[str, list[str | Path]]:
         "growth": [python, HERE / "growth.py", directory, "--rounds", "3"],
         "outage": [python, HERE / "outage.py", directory, "--rounds", "3"],
         "growth_manager": [python, HERE / "growth_manager.py", "--rounds", "3"],
-        "manager": [python, HERE / "manager.py", directory, "--rounds", "5", "--rows", "5000"],
+        "manager": [python, HERE / "manager.py", directory, "--rounds", "3", "--rows", "5000"],
         "shim_ping": [python, HERE / "shim_ping.py", "--real", "--rounds", "5"],
         "shim_airflow": [AIRFLOW, HERE / "shim_airflow.py", "--rounds", "5"],
-        "large_pages": [python, HERE / "large_pages.py", "--rounds", "3", "--seconds", "2"],
+        "large_pages": [python, HERE / "large_pages.py", "--rounds", "2", "--seconds", "2"],
         "shim_task": [AIRFLOW, HERE / "shim_task.py"],
     }
 
@@ -65,15 +66,22 @@ def machine() -> dict[str, str]:
 
 def run(name: str, command: Sequence[str | Path]) -> list[Row]:
     print(f"\n=== {name}", flush=True)
+    began = time.monotonic()
     if not Path(command[0]).exists():
         print(f"left out: {command[0]} is missing")
         return []
     file = OUT / f"{name}.json"
     file.unlink(missing_ok=True)
+    child = subprocess.Popen([*command, "--json", file], start_new_session=True)
     try:
-        subprocess.run([*command, "--json", file], check=False, timeout=LONGEST)
+        child.wait(LONGEST)
     except subprocess.TimeoutExpired:
-        print(f"{name}: ended after {LONGEST} s")
+        os.killpg(child.pid, signal.SIGTERM)  # what it started, too
+        child.wait()
+        print(f"{name}: left out: it was ended after {LONGEST} s")
+    if child.returncode not in (0, 1):  # 1: a limit is missed
+        print(f"{name}: failed with {child.returncode}")
+    print(f"({name}: {time.monotonic() - began:.0f} s)")
     return load_rows(file) if file.exists() else []
 
 
@@ -93,6 +101,26 @@ def show_summary(rows: Sequence[Row], seconds: float) -> None:
     print(f"\n=== beyond noise since the kept figures ({kept['machine']['cpu']}): {len(lines)}")
     for line in lines:
         print(f"  {line}")
+
+
+def write_table(path: Path, about: dict[str, str], rows: Sequence[Row]) -> None:
+    """All figures as Markdown."""
+    lines = [
+        "# All figures",
+        "",
+        "Written by `make bench KEEP=1`; [../performance.md](../performance.md) explains them.",
+        f"Machine: {about['cpu']}, Linux {about['kernel']}; load while it ran: {about['load']}.",
+        "Each figure is a median, with the quartiles of its rounds in brackets.",
+    ]
+    group = ""
+    for row in rows:
+        if row.group != group:
+            group = row.group
+            lines += ["", f"## {group}", "", "| | figure | beside | limit |", "|---|---|---|---|"]
+        at = "" if row.x is None else f", {row.x:,.0f}"
+        ratio = f"{row.ratio} x {row.base}" if row.ratio else ""
+        lines.append(f"| {row.name}{at} | {row.value} {row.unit} | {ratio} | {row.verdict()} |")
+    path.write_text("\n".join(lines) + "\n")
 
 
 def main() -> None:
@@ -117,6 +145,7 @@ def main() -> None:
         KEPT_PLOTS.mkdir(exist_ok=True)
         for plot in OUT.glob("*.svg"):
             shutil.copy(plot, KEPT_PLOTS)
+        write_table(KEPT_PLOTS / "figures.md", about, rows)
 
 
 if __name__ == "__main__":

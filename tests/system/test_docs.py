@@ -191,6 +191,7 @@ ELSEWHERE: dict[str, str] = {
     "docs/environment-page.md": "tests/ui does what it says",
     "docs/local.md": "tests/airflow/test_local_page.py runs them",
     "docs/kubernetes.md": "need a cluster; tests/container/test_kubernetes.py runs the pod",
+    "docs/performance.md": "measure for minutes, and decide nothing",
     "docs/security.md": "has none; tests/lint/security.sh checks the tests it names",
 }
 
