@@ -102,4 +102,5 @@ MUST_CHECK int ctl_doctor(const struct ctl_options *o);
 MUST_CHECK int ctl_organization(const struct ctl_options *o);
 MUST_CHECK int ctl_sidecars(const struct ctl_options *o);
 MUST_CHECK int ctl_token(const struct ctl_options *o); /* but for renew */
+MUST_CHECK int ctl_render(const struct ctl_options *o);
 MUST_CHECK int ctl_place(const struct ctl_options *o); /* Workspaces, Deployments, projects */

@@ -44,6 +44,7 @@ static int (*const verb_run[N_VERBS])(const struct ctl_options *o) = {
 	[VERB_DIFF] = ctl_diff,
 	[VERB_AUDIT] = ctl_audit,
 	[VERB_SIDECARS] = ctl_sidecars,
+	[VERB_RENDER] = ctl_render,
 	[VERB_TOKEN_LIST] = ctl_token,
 	[VERB_TOKEN_CREATE] = ctl_token,
 	[VERB_TOKEN_REVOKE] = ctl_token,

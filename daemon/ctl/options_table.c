@@ -469,3 +469,12 @@ static const struct cli_option redact_options[] = {
 	{ 0 },
 };
 const struct cli_group group_redact = { NULL, redact_options };
+
+static const struct cli_option render_options[] = {
+	{ "output", OPT_OUTPUT, 0, "FILE", NULL,
+	    "Writes the configuration with its secrets into this file, of mode 0600, in place of "
+	    "printing it." },
+	{ "reveal", OPT_REVEAL, 0, NULL, NULL, "Prints the secrets, which are *** otherwise." },
+	{ 0 },
+};
+const struct cli_group group_render = { NULL, render_options };

@@ -45,3 +45,4 @@ extern const struct cli_group group_version;
 extern const struct cli_group group_token;
 extern const struct cli_group group_values;
 extern const struct cli_group group_redact;
+extern const struct cli_group group_render;

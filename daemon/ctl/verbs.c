@@ -392,6 +392,15 @@ static const struct cli_verb verbs[] = {
 	    "type, the "
 	    "name and the fields, never a value. connd-manager alone has it.",
 	    GROUPS(&group_audit, &group_session) },
+	{ "render", VERB_RENDER, "prometheus|otel [KEY...]",
+	    "metrics exports as a collector's configuration",
+	    "Prints metrics exports, all or those named, as YAML: remote_write for a Prometheus, "
+	    "or extensions and exporters (prometheusremotewrite) for an OpenTelemetry collector, "
+	    "whose pipelines must name the exporters. With --deployment, as that Deployment gets "
+	    "them. Secrets and the values of headers are *** without --reveal or --output.\n\n"
+	    "Exit code: 0 written, 1 there is no such metrics export, 2 usage, 3 the manager "
+	    "cannot be reached or the file not be written, 4 denied.",
+	    GROUPS(&group_render, &group_where, &group_session) },
 };
 
 const struct cli_program ctl_program = {

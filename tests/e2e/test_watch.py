@@ -36,6 +36,7 @@ class Watcher:
 
 @contextmanager
 def watching(connd: Connd, *args: str) -> Iterator[Watcher]:
+    eventually(lambda: connd.accepted() == Watcher.running, "those before have gone")
     watcher = Watcher(connd, *args)
     Watcher.running += 1
     try:
