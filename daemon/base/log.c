@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json/write.h"
+#include "base/log_journal.h"
 #include "base/log_writer.h"
 #include "base/utf8.h"
 
@@ -19,7 +21,11 @@
 
 static _Atomic enum log_format format = LOG_FORMAT_KV;
 static _Atomic enum log_level threshold = LOG_INFO;
-static struct log_writer *writer; /* changes only while no other thread logs */
+/* stderr is the journal, so a record may go there by its native protocol. */
+static _Atomic bool native;
+static _Atomic uint64_t busy_dropped; /* records that the journal did not take */
+static _Atomic uint64_t busy_unsaid;  /* of these, those that no note has counted */
+static struct log_writer *writer;     /* changes only while no other thread logs */
 
 static const char *const level_name[] = {
 	[LOG_ERROR] = "error",
@@ -55,8 +61,11 @@ is_journal(int fd)
 void
 log_setup(enum log_format f, enum log_level level)
 {
+	bool journal = is_journal(STDERR_FILENO);
+
 	if (f == LOG_FORMAT_AUTO)
-		f = is_journal(STDERR_FILENO) ? LOG_FORMAT_JOURNAL : LOG_FORMAT_KV;
+		f = journal ? LOG_FORMAT_JOURNAL : LOG_FORMAT_KV;
+	native = journal && f == LOG_FORMAT_JOURNAL;
 	format = f;
 	threshold = level;
 }
@@ -167,12 +176,62 @@ make_line(char to[static LOG_LINE_MAX], enum log_level level, const char *event,
 	return line.len;
 }
 
+/* --- the journal's native protocol ------------------------------------------------------- */
+
+/* Sends a line with its fields. 0, -EAGAIN when it was dropped, or why the journal lacks it. */
+static int
+send_native(const char *line, size_t n, enum log_level level, const char *event,
+    const struct log_field *fields)
+{
+	size_t prefix = strlen(journal_prefix[level]);
+	const struct log_journal_record record = {
+		.priority = journal_prefix[level][1] - '0',
+		.message = { line + prefix, n - prefix - 1 },
+		.event = event,
+		.field = fields,
+	};
+
+	return log_journal_send(&record);
+}
+
+static int
+send_note(uint64_t lines)
+{
+	static const char event[] = "log lines dropped: the journal did not take them";
+	const struct log_field fields[] = { LOG_INT("lines", lines), { 0 } };
+	char line[LOG_LINE_MAX];
+
+	return send_native(line, make_line(line, LOG_WARN, event, fields), LOG_WARN, event, fields);
+}
+
+/* True: the record was sent, or dropped and counted. False: stderr is the way. */
+static bool
+put_native(const char *line, size_t n, enum log_level level, const char *event,
+    const struct log_field *fields)
+{
+	uint64_t unsaid = atomic_exchange(&busy_unsaid, 0);
+	int r = unsaid ? send_note(unsaid) : 0;
+
+	if (r == 0) {
+		unsaid = 0;
+		r = send_native(line, n, level, event, fields);
+	}
+	if (r == -EAGAIN) {
+		busy_dropped++;
+		unsaid++;
+	}
+	busy_unsaid += unsaid;
+	return r == 0 || r == -EAGAIN;
+}
+
 void
 log_write(enum log_level level, const char *event, const struct log_field *fields)
 {
 	char line[LOG_LINE_MAX];
 	size_t n = make_line(line, level, event, fields);
 
+	if (n && native && put_native(line, n, level, event, fields))
+		return;
 	if (writer)
 		log_writer_put(writer, line, n);
 	else
@@ -202,5 +261,5 @@ log_stop(void)
 uint64_t
 log_dropped(void)
 {
-	return writer ? log_writer_dropped(writer) : 0;
+	return busy_dropped + (writer ? log_writer_dropped(writer) : 0);
 }

@@ -12,7 +12,8 @@
  *
  * Formats: kv is `level=warn event="sync failed" reason="..." retry_ms=1200` with a time in front;
  * journal is the same with a <N> priority prefix and no time; json is one object a line with
- * `time`, `level`, `event` and the fields (integers as numbers).
+ * `time`, `level`, `event` and the fields (integers as numbers). In journal format, when stderr is
+ * the journal, a record goes there with its fields (base/log_journal.h) in place of the line.
  */
 #pragma once
 

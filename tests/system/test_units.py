@@ -224,6 +224,14 @@ def test_life_under_systemd(installed: Installed) -> None:
     assert shows(box, "connd-manager.service", "Result") == "success"
     assert installed.ask("warehouse").returncode == 0  # without its manager, too
 
+    for unit in ("connd.service", "connd-manager.service"):
+        lines = box.run("journalctl", "-o", "json", "--no-pager", "-u", unit).stdout.splitlines()
+        native = [row for row in map(json.loads, lines) if "CONND_EVENT" in row]
+        assert native, f"{unit} logs no fields"
+        for row in native:
+            assert row["PRIORITY"] in "3467" and row["_SYSTEMD_UNIT"] == unit
+            assert row["SYSLOG_IDENTIFIER"] == unit.removesuffix(".service")
+            assert row["CONND_EVENT"] in row["MESSAGE"]
     journal = box.run("journalctl", "-o", "export", "--no-pager").stdout
     assert "connd" in journal
     for secret in (PASSWORD, installed.token, installed.token.split(".")[2]):
