@@ -72,6 +72,9 @@ struct ctl_said {
 /* From now on ctl_fail() writes there instead of to stderr. NULL: to stderr again. */
 void ctl_catch(struct ctl_said *said);
 
+/* With --json ctl_fail() prints {"error": {"code", "message", "next"}}; code: the exit code. */
+void ctl_errors_as_json(bool on);
+
 /* While it is on, ctl_fail() only returns its code: for a try that will be made again. */
 void ctl_mute(bool on);
 

@@ -2,6 +2,7 @@
 /* connctl, the person's tool: reads the command line and runs the verb. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/base.h"
 #include "ctl/ctl.h"
@@ -71,6 +72,16 @@ wrong_usage(const struct cli_line *line, const char *why)
 	return ctl_fail(CTL_USAGE, next, "%s", why);
 }
 
+/* Before the command line is read: an error in it is one object, too. */
+static bool
+wants_json(char *const argv[])
+{
+	for (size_t i = 0; argv[i] && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -80,6 +91,7 @@ main(int argc, char *argv[])
 	struct ctl_options o;
 
 	base_protect();
+	ctl_errors_as_json(wants_json(argv));
 	if (base_init() < 0)
 		return ctl_fail(CTL_UNAVAILABLE, NULL, "libsodium does not start");
 	if (!socket || !*socket)

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/json/scan.h"
+#include "base/json/write.h"
 #include "base/utf8.h"
 
 #define MESSAGE_SIZE 4096
@@ -233,21 +234,57 @@ output_until_interrupted(void)
 	(void)sigaction(SIGTERM, &action, NULL);
 }
 
+static bool errors_are_json;
+
+void
+ctl_errors_as_json(bool on)
+{
+	errors_are_json = on;
+}
+
+void
+output_member(struct buf *out, const char *name, struct span text)
+{
+	CLEANUP(buf_fini) struct buf valid = BUF_INIT(3 * text.n + 1);
+
+	for (size_t i = 0, n; i < text.n; i += n ? n : 1) {
+		n = utf8_sequence(text.p + i, text.n - i);
+		if (n)
+			buf_add(&valid, text.p + i, n);
+		else
+			buf_adds(&valid, "\xef\xbf\xbd");
+	}
+	jtext_member_string(out, name, span_of(buf_str(&valid)));
+}
+
+static void
+print_note(const char *message)
+{
+	CLEANUP(buf_fini) struct buf out = BUF_INIT((size_t)8 * MESSAGE_SIZE);
+
+	output_progress_end();
+	if (errors_are_json) {
+		buf_addc(&out, '{');
+		output_member(&out, "note", span_of(message));
+		buf_adds(&out, "}\n");
+	} else {
+		buf_adds(&out, "connctl: ");
+		output_safe(&out, span_of(message));
+		buf_addc(&out, '\n');
+	}
+	(void)fputs(buf_str(&out), stderr);
+}
+
 void
 output_note(const char *fmt, ...)
 {
-	CLEANUP(buf_fini) struct buf out = BUF_INIT((size_t)8 * MESSAGE_SIZE);
 	char message[MESSAGE_SIZE];
 	va_list ap;
 
-	output_progress_end();
 	va_start(ap, fmt);
 	(void)vsnprintf(message, sizeof message, fmt, ap);
 	va_end(ap);
-	buf_adds(&out, "connctl: ");
-	output_safe(&out, span_of(message));
-	buf_addc(&out, '\n');
-	(void)fputs(buf_str(&out), stderr);
+	print_note(message);
 }
 
 int
@@ -295,6 +332,29 @@ ctl_catch(struct ctl_said *said)
 	catcher = said;
 }
 
+static void
+write_error(struct buf *out, const char *message, const char *next)
+{
+	buf_adds(out, "connctl: ");
+	output_safe(out, span_of(message));
+	buf_addc(out, '\n');
+	if (!next)
+		return;
+	output_safe(out, span_of(next));
+	buf_addc(out, '\n');
+}
+
+static void
+write_json_error(struct buf *out, enum ctl_exit code, const char *message, const char *next)
+{
+	buf_adds(out, "{\"error\":{");
+	jtext_member_int(out, "code", code);
+	output_member(out, "message", span_of(message));
+	if (next)
+		output_member(out, "next", span_of(next));
+	buf_adds(out, "}}\n");
+}
+
 int
 ctl_fail(enum ctl_exit code, const char *next, const char *fmt, ...)
 {
@@ -313,13 +373,10 @@ ctl_fail(enum ctl_exit code, const char *next, const char *fmt, ...)
 		return code;
 	}
 	output_progress_end();
-	buf_adds(&out, "connctl: ");
-	output_safe(&out, span_of(message));
-	buf_addc(&out, '\n');
-	if (next) {
-		output_safe(&out, span_of(next));
-		buf_addc(&out, '\n');
-	}
+	if (errors_are_json)
+		write_json_error(&out, code, message, next);
+	else
+		write_error(&out, message, next);
 	(void)fputs(buf_str(&out), stderr);
 	return code;
 }

@@ -54,7 +54,9 @@ void output_progress(const char *fmt, ...) PRINTF(1, 2);
 void output_progress_end(void);
 /* From now on SIGINT and SIGTERM end the process with exit code 0: for verbs without an end. */
 void output_until_interrupted(void);
-/* Prints "connctl: " and a sentence on standard error, at once. */
+/* Writes a member whose text may be any bytes: those that are not UTF-8 become U+FFFD. */
+void output_member(struct buf *out, const char *name, struct span text);
+/* Prints "connctl: " and a sentence on standard error, at once; with --json {"note": sentence}. */
 void output_note(const char *fmt, ...) PRINTF(1, 2);
 
 /*

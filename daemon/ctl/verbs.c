@@ -413,7 +413,8 @@ const struct cli_program ctl_program = {
 	    "Options stand before or after the words; -- ends them. \"connctl VERB --help\" says "
 	    "more.\n\n"
 	    "Exit code: 0 yes, 1 not found, 2 usage, 3 connd unreachable or without a trustworthy "
-	    "response, 4 denied.",
+	    "response, 4 denied. With --json an error is one object on standard error: "
+	    "{\"error\": {\"code\", \"message\", \"next\"}}, code being the exit code.",
 	.verb = verbs,
 	.n_verbs = N_ELEMENTS(verbs),
 };

@@ -166,7 +166,8 @@ def test_not_found_is_1(connd: Connd) -> None:
         for options in ((), ("--json",), ("--reveal",)):
             done = connd.connctl("get", kind, "nope", *options)
             assert (done.returncode, done.stdout) == (1, "")
-            assert "nope" in done.stderr and done.stderr.count("\n") == 2
+            lines = 1 if "--json" in options else 2
+            assert "nope" in done.stderr and done.stderr.count("\n") == lines
 
 
 def test_a_missing_key_is_reported_with_what_there_is(connd: Connd, manager: Manager) -> None:
@@ -237,7 +238,7 @@ def test_usage_is_2(args: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("verb", ["get", "list", "status", "wait", "import"])
 def test_wrong_usage_of_a_verb_names_its_help(verb: str) -> None:
-    done = run("--json", verb, "--frobnicate")
+    done = run(verb, "--frobnicate")
     assert done.returncode == 2 and f'"connctl {verb} --help"' in done.stderr
 
 

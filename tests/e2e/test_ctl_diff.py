@@ -32,8 +32,8 @@ class Person(Admin):
         for secret in (SECRET, OVERRIDE, EXTRA, self.token):
             assert secret not in done.stdout + done.stderr
         if code == 2:
-            assert done.stdout == "" and "connctl: " in done.stderr
-            return {"error": done.stderr}
+            assert done.stdout == ""
+            return {"error": json.loads(done.stderr)["error"]["message"]}
         report = schemas.check("diff", json.loads(done.stdout))
         assert report["same"] is (code == 0) and report["different_count"] == len(
             report["differences"]

@@ -45,7 +45,8 @@ class Admin:
         assert self.token not in done.stdout + done.stderr
         assert done.returncode == code, done
         if code:
-            assert done.stdout == "" and "connctl: " in done.stderr, done
+            begins = '{"error":' if "--json" in args else "connctl: "
+            assert done.stdout == "" and begins in done.stderr, done
         return done
 
     def run_any(self, *args: str) -> subprocess.CompletedProcess[str]:

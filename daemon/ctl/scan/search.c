@@ -7,7 +7,6 @@
 
 #include "base/json/write.h"
 #include "base/mem.h"
-#include "base/utf8.h"
 #include "ctl/output.h"
 
 #define WINDOW_BYTES ((size_t)1 << 20)
@@ -66,27 +65,11 @@ count_lines(const char *p, size_t n)
 
 /* --- printing -------------------------------------------------------------------------- */
 
-/* A file's name may be any bytes; JSON is UTF-8. */
-static void
-add_json_name(struct buf *out, struct span name)
-{
-	CLEANUP(buf_fini) struct buf text = BUF_INIT(3 * MAX_NAME);
-
-	for (size_t i = 0, n; i < name.n; i += n ? n : 1) {
-		n = utf8_sequence(name.p + i, name.n - i);
-		if (n)
-			buf_add(&text, name.p + i, n);
-		else
-			buf_adds(&text, "\xef\xbf\xbd");
-	}
-	jtext_member_string(out, "file", span_of_buf(&text));
-}
-
 static void
 print_json(struct search *s, const struct holding *h, const struct needle *n, uint64_t line)
 {
 	buf_addc(&s->out, '{');
-	add_json_name(&s->out, span_of_buf(&s->name));
+	output_member(&s->out, "file", span_of_buf(&s->name));
 	jtext_member_int(&s->out, "line", (int64_t)line);
 	jtext_member_string(&s->out, "key", span_of(h->key));
 	jtext_member_string(&s->out, "field", span_of(h->field));
