@@ -15,6 +15,16 @@ _connctl()
 		(*) given+=(${words[i]}) ;;
 		esac
 	done
+	case "${given[*]} : $prev" in
+	("explain "*": --deployment" | "token create "*": --deployment" | "init "*": --deployment" | "project create "*": --deployment" | "connection list "*": --deployment" | "connection get "*": --deployment" | "connection create "*": --deployment" | "connection set "*": --deployment" | "connection delete "*": --deployment" | "connection link "*": --deployment" | "connection unlink "*": --deployment" | "connection exclude "*": --deployment" | "connection override "*": --deployment" | "connection promote "*": --deployment" | "connection history "*": --deployment" | "connection restore "*": --deployment" | "variable list "*": --deployment" | "variable get "*": --deployment" | "variable create "*": --deployment" | "variable set "*": --deployment" | "variable delete "*": --deployment" | "variable link "*": --deployment" | "variable unlink "*": --deployment" | "variable exclude "*": --deployment" | "variable override "*": --deployment" | "variable promote "*": --deployment" | "variable history "*": --deployment" | "variable restore "*": --deployment" | "env-var list "*": --deployment" | "env-var get "*": --deployment" | "env-var create "*": --deployment" | "env-var set "*": --deployment" | "env-var delete "*": --deployment" | "env-var link "*": --deployment" | "env-var unlink "*": --deployment" | "env-var exclude "*": --deployment" | "env-var override "*": --deployment" | "env-var promote "*": --deployment" | "env-var history "*": --deployment" | "env-var restore "*": --deployment" | "metrics-export list "*": --deployment" | "metrics-export get "*": --deployment" | "metrics-export create "*": --deployment" | "metrics-export set "*": --deployment" | "metrics-export delete "*": --deployment" | "metrics-export link "*": --deployment" | "metrics-export unlink "*": --deployment" | "metrics-export exclude "*": --deployment" | "metrics-export override "*": --deployment" | "metrics-export promote "*": --deployment" | "metrics-export history "*": --deployment" | "metrics-export restore "*": --deployment" | "doctor "*": --deployment" | "sidecars "*": --deployment" | "render "*": --deployment") if [[ $cur != -* ]]; then compadd -- "${(@f)$(connctl deployment list --timeout 1s 2>/dev/null | sed "s/  .*//")}"; return; fi ;;
+	("token create "*": --workspace" | "login "*": --workspace" | "deployment list "*": --workspace" | "deployment create "*": --workspace" | "deployment rename "*": --workspace" | "deployment delete "*": --workspace" | "project list "*": --workspace" | "project create "*": --workspace" | "project rename "*": --workspace" | "project delete "*": --workspace" | "connection list "*": --workspace" | "connection get "*": --workspace" | "connection create "*": --workspace" | "connection set "*": --workspace" | "connection delete "*": --workspace" | "connection link "*": --workspace" | "connection unlink "*": --workspace" | "connection exclude "*": --workspace" | "connection override "*": --workspace" | "connection promote "*": --workspace" | "connection history "*": --workspace" | "connection restore "*": --workspace" | "variable list "*": --workspace" | "variable get "*": --workspace" | "variable create "*": --workspace" | "variable set "*": --workspace" | "variable delete "*": --workspace" | "variable link "*": --workspace" | "variable unlink "*": --workspace" | "variable exclude "*": --workspace" | "variable override "*": --workspace" | "variable promote "*": --workspace" | "variable history "*": --workspace" | "variable restore "*": --workspace" | "env-var list "*": --workspace" | "env-var get "*": --workspace" | "env-var create "*": --workspace" | "env-var set "*": --workspace" | "env-var delete "*": --workspace" | "env-var link "*": --workspace" | "env-var unlink "*": --workspace" | "env-var exclude "*": --workspace" | "env-var override "*": --workspace" | "env-var promote "*": --workspace" | "env-var history "*": --workspace" | "env-var restore "*": --workspace" | "metrics-export list "*": --workspace" | "metrics-export get "*": --workspace" | "metrics-export create "*": --workspace" | "metrics-export set "*": --workspace" | "metrics-export delete "*": --workspace" | "metrics-export link "*": --workspace" | "metrics-export unlink "*": --workspace" | "metrics-export exclude "*": --workspace" | "metrics-export override "*": --workspace" | "metrics-export promote "*": --workspace" | "metrics-export history "*": --workspace" | "metrics-export restore "*": --workspace" | "sidecars "*": --workspace" | "diff "*": --workspace" | "audit "*": --workspace" | "render "*": --workspace") if [[ $cur != -* ]]; then compadd -- "${(@f)$(connctl workspace list --timeout 1s 2>/dev/null | sed "s/  .*//")}"; return; fi ;;
+	("get conn :"*) if [[ $cur != -* && $prev != --* ]]; then compadd -- "${(@f)$(connctl list --timeout 500ms 2>/dev/null | sed -n "s/^connection  *//p")}"; return; fi ;;
+	("get var :"*) if [[ $cur != -* && $prev != --* ]]; then compadd -- "${(@f)$(connctl list --timeout 500ms 2>/dev/null | sed -n "s/^variable  *//p")}"; return; fi ;;
+	("connection get :"* | "connection create :"* | "connection set :"* | "connection delete :"* | "connection link :"* | "connection unlink :"* | "connection exclude :"* | "connection override :"* | "connection promote :"* | "connection history :"* | "connection restore :"*) if [[ $cur != -* && $prev != --* ]]; then compadd -- "${(@f)$(connctl connection list --timeout 1s 2>/dev/null | sed "s/  .*//")}"; return; fi ;;
+	("variable get :"* | "variable create :"* | "variable set :"* | "variable delete :"* | "variable link :"* | "variable unlink :"* | "variable exclude :"* | "variable override :"* | "variable promote :"* | "variable history :"* | "variable restore :"*) if [[ $cur != -* && $prev != --* ]]; then compadd -- "${(@f)$(connctl variable list --timeout 1s 2>/dev/null | sed "s/  .*//")}"; return; fi ;;
+	("env-var get :"* | "env-var create :"* | "env-var set :"* | "env-var delete :"* | "env-var link :"* | "env-var unlink :"* | "env-var exclude :"* | "env-var override :"* | "env-var promote :"* | "env-var history :"* | "env-var restore :"*) if [[ $cur != -* && $prev != --* ]]; then compadd -- "${(@f)$(connctl env-var list --timeout 1s 2>/dev/null | sed "s/  .*//")}"; return; fi ;;
+	("metrics-export get :"* | "metrics-export create :"* | "metrics-export set :"* | "metrics-export delete :"* | "metrics-export link :"* | "metrics-export unlink :"* | "metrics-export exclude :"* | "metrics-export override :"* | "metrics-export promote :"* | "metrics-export history :"* | "metrics-export restore :"*) if [[ $cur != -* && $prev != --* ]]; then compadd -- "${(@f)$(connctl metrics-export list --timeout 1s 2>/dev/null | sed "s/  .*//")}"; return; fi ;;
+	esac
 	case $prev in
 	(--format) compadd -- dotenv shell json; return ;;
 	(--without) _message value; return ;;
@@ -67,7 +77,7 @@ _connctl()
 	(--limit) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec explain get export import list refresh status token top trace wait watch scan redact init login context workspace deployment project connection variable env-var metrics-export doctor organization sidecars diff audit; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec explain get export import list refresh status token top trace wait watch scan redact init login context workspace deployment project connection variable env-var metrics-export doctor organization sidecars diff audit render; fi ;;
 	("token  ") compadd --  list create revoke renew ;;
 	("context  ") compadd --  list use delete ;;
 	("workspace  ") compadd --  list create rename delete ;;
@@ -676,6 +686,15 @@ _connctl()
 	("audit "*)
 		if [[ $cur == -* ]]; then
 			compadd -- --follow --limit --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		fi
+		;;
+	("render "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --output --reveal --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+		elif ((${#given[@]} == 1)); then
+			compadd -- prometheus otel
+		elif ((${#given[@]} >= 2)); then
+			_message value
 		fi
 		;;
 	esac

@@ -403,6 +403,28 @@ static const struct cli_verb verbs[] = {
 	    GROUPS(&group_render, &group_where, &group_session) },
 };
 
+#define OBJECT_KEYS(noun)                                                                          \
+	{                                                                                          \
+		noun, NULL, "KEY",                                                                 \
+		    "connctl " noun " list --timeout 1s 2>/dev/null | sed \"s/  .*//\""            \
+	}
+
+/* What the shells complete from connd and from the manager. */
+static const struct cli_source sources[] = {
+	{ "get conn", NULL, NULL,
+	    "connctl list --timeout 500ms 2>/dev/null | sed -n \"s/^connection  *//p\"" },
+	{ "get var", NULL, NULL,
+	    "connctl list --timeout 500ms 2>/dev/null | sed -n \"s/^variable  *//p\"" },
+	OBJECT_KEYS("connection"),
+	OBJECT_KEYS("variable"),
+	OBJECT_KEYS("env-var"),
+	OBJECT_KEYS("metrics-export"),
+	{ NULL, "deployment", "NAME",
+	    "connctl deployment list --timeout 1s 2>/dev/null | sed \"s/  .*//\"" },
+	{ NULL, "workspace", "NAME",
+	    "connctl workspace list --timeout 1s 2>/dev/null | sed \"s/  .*//\"" },
+};
+
 const struct cli_program ctl_program = {
 	.name = "connctl",
 	.version = CONND_VERSION,
@@ -417,4 +439,6 @@ const struct cli_program ctl_program = {
 	    "{\"error\": {\"code\", \"message\", \"next\"}}, code being the exit code.",
 	.verb = verbs,
 	.n_verbs = N_ELEMENTS(verbs),
+	.source = sources,
+	.n_sources = N_ELEMENTS(sources),
 };

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from connd_testing import PATIENCE, REPO
+from connd_testing import CONNCTL, PATIENCE, REPO, Connd, Manager
 
 COMPLETIONS = REPO / "conf" / "completions"
 
@@ -105,3 +107,45 @@ def test_a_program_without_verbs_offers_its_options(shell: str, tmp_path: Path) 
     assert {"--check", "--online", "--config"} <= complete(shell, "connd --", tmp_path)
     want = {"FILES"} if shell == "zsh" else {"some.conf"}
     assert want <= complete(shell, "connd --check --config ", tmp_path)
+
+
+@pytest.fixture
+def known(manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connd]:
+    """connd and a manager that the shells' connctl finds by itself."""
+    manager.create_connection("warehouse", manager.deployment_ids["prod"])
+    manager.create_connection("lake", manager.deployment_ids["prod"])
+    manager.create_variable("$(touch here)", "x", manager.deployment_ids["prod"])
+    manager.create_connection("shared")
+    (tmp_path / "token").touch(0o600)
+    (tmp_path / "token").write_text(manager.token)
+    monkeypatch.setenv("PATH", f"{CONNCTL.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    login = ["login", "--manager", manager.url, "--token-file", str(tmp_path / "token")]
+    subprocess.run([CONNCTL, *login], check=True, capture_output=True, timeout=PATIENCE)
+    with manager.connd() as connd:
+        monkeypatch.setenv("CONND_SOCKET", str(connd.socket))
+        yield connd
+
+
+@shells
+def test_keys_and_deployments_are_completed(shell: str, known: Connd, tmp_path: Path) -> None:
+    assert complete(shell, "connctl get conn ", tmp_path) == {"warehouse", "lake"}
+    assert complete(shell, "connctl get conn wa", tmp_path) == {"warehouse"}
+    assert complete(shell, "connctl connection get ", tmp_path) == {"shared"}
+    assert complete(shell, "connctl connection list --deployment ", tmp_path) == {"prod", "dev"}
+    assert "warehouse" not in complete(shell, "connctl get ", tmp_path)
+    assert "--reveal" in complete(shell, "connctl get conn --", tmp_path)
+    # What a key holds is never run.
+    assert len(complete(shell, "connctl get var ", tmp_path)) >= 1
+    assert not (tmp_path / "here").exists()
+
+
+@shells
+def test_completion_is_silent_without_connd(
+    shell: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{CONNCTL.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("CONND_SOCKET", str(tmp_path / "absent"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert complete(shell, "connctl get conn ", tmp_path) == set()
+    assert complete(shell, "connctl connection get ", tmp_path) == set()

@@ -45,7 +45,8 @@ static const struct cli_verb verbs[] = {
 	{ "token list", 3, "[x1|y-2]", "list tokens", "Lists tokens.\n\nThat is 'all'.",
 	    only_shared },
 };
-static const struct cli_program program = { "prog", "1", "A program.", "The end.", verbs, 3, true };
+static const struct cli_program program = { "prog", "1", "A program.", "The end.", verbs, 3, true,
+	NULL, 0 };
 static const struct cli_verb unnamed_verbs[] = { { "", 9, "", "runs", "Runs.", only_plain } };
 static const struct cli_program unnamed = { "daemon", "1", "A daemon.", "", unnamed_verbs, 1,
 	false };

@@ -65,6 +65,20 @@ struct cli_verb {
 	const struct cli_group *const *group; /* ends with NULL */
 };
 
+/*
+ * Where completions come from that only the running system knows. It offers them after exactly
+ * `words` ("get conn"), or, if `argument` is set, for that operand when it is the first of a verb
+ * of the noun `words`, and for the value of `option` when a verb shows it as `argument`.
+ */
+struct cli_source {
+	const char *words, *option, *argument; /* NULL: not used */
+	/*
+	 * Prints one completion a line. Quick, silent, and understood by bash, zsh and fish;
+	 * without a single quote or a dollar sign.
+	 */
+	const char *command;
+};
+
 struct cli_program {
 	const char *name;
 	const char *version;
@@ -73,6 +87,8 @@ struct cli_program {
 	const struct cli_verb *verb;
 	size_t n_verbs;
 	bool strict; /* an option given again is an error; without it, the last one counts */
+	const struct cli_source *source; /* for the completions; NULL: none */
+	size_t n_sources;
 };
 
 struct cli_given {

@@ -93,6 +93,15 @@ write_value(struct buf *out, const char *argument)
 	}
 }
 
+static const struct cli_source *
+source_of(const struct cli_program *p, const struct cli_option *o)
+{
+	for (size_t i = 0; i < p->n_sources; i++)
+		if (shell_source_has(&p->source[i], o))
+			return &p->source[i];
+	return NULL;
+}
+
 static void
 write_options(struct buf *out, const struct cli_program *p, const struct cli_verb *v)
 {
@@ -100,9 +109,14 @@ write_options(struct buf *out, const struct cli_program *p, const struct cli_ver
 	const struct cli_option *o;
 
 	while ((o = cli_walk(v, &w))) {
+		const struct cli_source *s = source_of(p, o);
+
 		write_condition(out, p, span_of(v->name), *v->name ? -1 : 0);
 		buf_addf(out, "-l %s", o->name);
-		write_value(out, o->flags & CLI_OPTIONAL ? NULL : o->argument);
+		if (s)
+			buf_addf(out, " -x -a '(%s)'", s->command);
+		else
+			write_value(out, o->flags & CLI_OPTIONAL ? NULL : o->argument);
 		buf_adds(out, " -d ");
 		shell_sentence(out, o->help);
 		buf_addc(out, '\n');
@@ -123,6 +137,26 @@ write_operands(struct buf *out, const struct cli_program *p, const struct cli_ve
 		write_condition(out, p, span_of(v->name), cli_operand_repeats(word) ? -1 : n);
 		write_value(out, buf_str(&name));
 		buf_addc(out, '\n');
+	}
+}
+
+/* What only the running system knows, for the first operand of this verb. */
+static void
+write_sources(struct buf *out, const struct cli_program *p)
+{
+	for (size_t i = 0; i < p->n_sources; i++) {
+		const struct cli_source *s = &p->source[i];
+
+		if (s->words && !s->argument) {
+			write_condition(out, p, span_of(s->words), 0);
+			buf_addf(out, "-x -a '(%s)'\n", s->command);
+		}
+		for (size_t k = 0; k < p->n_verbs; k++) {
+			if (!shell_source_fits(s, &p->verb[k]))
+				continue;
+			write_condition(out, p, span_of(p->verb[k].name), 0);
+			buf_addf(out, "-x -a '(%s)'\n", s->command);
+		}
 	}
 }
 
@@ -162,4 +196,5 @@ cli_write_fish(const struct cli_program *p, struct buf *out)
 		write_operands(out, p, &p->verb[i]);
 		write_options(out, p, &p->verb[i]);
 	}
+	write_sources(out, p);
 }

@@ -68,6 +68,22 @@ shell_is_noun(const struct cli_program *p, size_t i)
 	return *cli_second_word(&p->verb[i]) && cli_is_first_of_noun(p, i);
 }
 
+bool
+shell_source_fits(const struct cli_source *s, const struct cli_verb *v)
+{
+	struct span rest = span_of(v->operands), first;
+
+	return s->words && s->argument && span_is(cli_first_word(v), s->words) &&
+	       cli_next(&rest, " ", &first) && span_is(cli_operand_name(first), s->argument);
+}
+
+bool
+shell_source_has(const struct cli_source *s, const struct cli_option *o)
+{
+	return s->option && o->argument && strcmp(o->name, s->option) == 0 &&
+	       strcmp(o->argument, s->argument) == 0;
+}
+
 /* Does no earlier verb have an option of this name? */
 static bool
 is_first_verb(const struct cli_program *p, size_t verb, const struct cli_option *o)
@@ -100,6 +116,8 @@ struct dialect {
 	const char *files, *directories;
 	const char *words; /* followed by a list and `words_end` */
 	const char *words_end;
+	const char *lines; /* followed by a command that prints the choices, and `lines_end` */
+	const char *lines_end;
 	const char *nothing;
 };
 
@@ -127,6 +145,10 @@ static const struct dialect bash = {
 	.directories = "compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- \"$cur\")",
 	.words = "mapfile -t COMPREPLY < <(compgen -W \"",
 	.words_end = "\" -- \"$cur\")",
+	/* Not compgen -W, which would expand what a key holds. */
+	.lines = "mapfile -t COMPREPLY < <(",
+	.lines_end = " | while IFS= read -r i; do "
+		     "[[ $i != \"$cur\"* ]] || printf '%q\\n' \"$i\"; done)",
 	.nothing = ":",
 };
 
@@ -149,6 +171,8 @@ static const struct dialect zsh = {
 	.directories = "_files -/",
 	.words = "compadd -- ",
 	.words_end = "",
+	.lines = "compadd -- \"${(@f)$(",
+	.lines_end = ")}\"",
 	.nothing = "_message value",
 };
 
@@ -278,12 +302,63 @@ write_first(struct buf *out, const struct dialect *d, const struct cli_program *
 	buf_addf(out, "%s; fi ;;\n", d->words_end);
 }
 
+/* The patterns that a source is for, with a bar between them. False: there is none. */
+static bool
+write_patterns(struct buf *out, const struct cli_program *p, const struct cli_source *s)
+{
+	const char *gap = "\t(";
+
+	if (s->words && !s->argument) {
+		buf_addf(out, "%s\"%s :\"*", gap, s->words);
+		gap = " | ";
+	}
+	for (size_t i = 0; i < p->n_verbs; i++) {
+		const struct cli_verb *v = &p->verb[i];
+		struct cli_walk w = { 0 };
+		const struct cli_option *o;
+
+		if (shell_source_fits(s, v)) {
+			buf_addf(out, "%s\"%s :\"*", gap, v->name);
+			gap = " | ";
+		}
+		while ((o = cli_walk(v, &w)))
+			if (shell_source_has(s, o)) {
+				buf_addf(out, "%s\"%s \"*\": --%s\"", gap, v->name, o->name);
+				gap = " | ";
+			}
+	}
+	return *gap == ' ';
+}
+
+/*
+ * What only the running system knows: by the words so far, a colon, and the word before the
+ * cursor. An option that takes a value comes before the words' own completion.
+ */
+static void
+write_sources(struct buf *out, const struct dialect *d, const struct cli_program *p)
+{
+	if (!p->n_sources)
+		return;
+	buf_adds(out, "\tcase \"${given[*]} : $prev\" in\n");
+	for (int options = 1; options >= 0; options--)
+		for (size_t i = 0; i < p->n_sources; i++) {
+			const struct cli_source *s = &p->source[i];
+
+			if ((s->option != NULL) != options || !write_patterns(out, p, s))
+				continue;
+			buf_addf(out, ") if [[ $cur != -*%s ]]; then %s%s%s; return; fi ;;\n",
+			    options ? "" : " && $prev != --*", d->lines, s->command, d->lines_end);
+		}
+	buf_adds(out, "\tesac\n");
+}
+
 static void
 write_body(struct buf *out, const struct dialect *d, const struct cli_program *p)
 {
 	int at = d->first_index;
 
 	write_head(out, d, p);
+	write_sources(out, d, p);
 	write_values(out, d, p);
 	buf_addf(out, "\tcase \"${given[%d]-} ${given[%d]-} \" in\n", at, at + 1);
 	write_first(out, d, p);

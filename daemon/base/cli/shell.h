@@ -20,6 +20,10 @@ void shell_verbs(struct buf *out, const struct cli_program *p, const char *noun)
 /* A noun has verbs of its own: "token" of "token create". */
 bool shell_is_noun(const struct cli_program *p, size_t i);
 
+/* Does the source complete the first operand of this verb, or the value of this option of it? */
+bool shell_source_fits(const struct cli_source *s, const struct cli_verb *v);
+bool shell_source_has(const struct cli_source *s, const struct cli_option *o);
+
 /*
  * The options of the program in their first appearance, each name once: start with zeroed
  * positions. NULL at the end.
