@@ -353,7 +353,8 @@ head_gets_no_body_and_the_next_request_its_own(void **state)
 	say(fd, "HEAD /stream" H "\r\nPOST /echo" H
 		"Content-Length: 4\r\nConnection: close\r\n\r\nnext");
 	text = hear(fd, NULL);
-	assert_null(strstr(text, "0123"));
+	/* Right after the head, the next response begins: a request id may hold any digits. */
+	assert_memory_equal(strstr(text, "\r\n\r\n") + 4, "HTTP/1.1 ", 9);
 	assert_non_null(strstr(text, "next"));
 	assert_int_equal(fx.n_done, 1);
 	close(fd);
