@@ -1051,6 +1051,7 @@ complete -c connctl -n '__connctl_at "metrics-export restore"' -l json -d 'Print
 complete -c connctl -n '__connctl_at "" 0' -a doctor -d 'find out why a lookup fails'
 complete -c connctl -n '__connctl_at "doctor" 0'  -x -a 'conn var'
 complete -c connctl -n '__connctl_at "doctor"' -l user -x -d 'The user that Airflow'\''s worker runs as: may it open the socket, and does [access] let it read? Needs root, unless it is the user who asks'
+complete -c connctl -n '__connctl_at "doctor"' -l python -r -F -d 'The Python that runs Airflow'\''s tasks: adds the checks of "python -m airflow_connd doctor", run by it as that user, with connctl'\''s environment (AIRFLOW_HOME)'
 complete -c connctl -n '__connctl_at "doctor"' -l deployment -x -a '(connctl deployment list --timeout 1s 2>/dev/null | sed "s/  .*//")' -d 'The Deployment that connd should serve, by id or name'
 complete -c connctl -n '__connctl_at "doctor"' -l config -r -F -d 'connd'\''s configuration'
 complete -c connctl -n '__connctl_at "doctor"' -l socket -r -F -d 'Where connd listens'

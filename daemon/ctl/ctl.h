@@ -3,7 +3,8 @@
  * What the verbs of connctl share: exit codes people script against, the options, and the one way
  * to say that something did not work. A verb prints only when everything it has to say is known, so
  * that standard output is empty whenever the exit code is not 0. Some verbs print their report
- * whatever the exit code says: import, which goes on over what is refused, scan, explain and diff.
+ * whatever the exit code says: import, which goes on over what is refused, scan, explain, diff
+ * and doctor.
  */
 #pragma once
 

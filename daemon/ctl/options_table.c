@@ -22,6 +22,9 @@ static const struct cli_option doctor_options[] = {
 	{ "user", OPT_USER, 0, "USER", NULL,
 	    "The user that Airflow's worker runs as: may it open the socket, and does [access] let "
 	    "it read? Needs root, unless it is the user who asks." },
+	{ "python", OPT_PYTHON, 0, "PATH", NULL,
+	    "The Python that runs Airflow's tasks: adds the checks of \"python -m airflow_connd "
+	    "doctor\", run by it as that user, with connctl's environment (AIRFLOW_HOME)." },
 	{ "deployment", OPT_TARGET, 0, "NAME", NULL,
 	    "The Deployment that connd should serve, by id or name." },
 	{ "config", OPT_CONFIG, 0, "FILE", "/etc/connd/connd.conf", "connd's configuration." },

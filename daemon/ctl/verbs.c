@@ -340,8 +340,10 @@ static const struct cli_verb verbs[] = {
 	{ "doctor", VERB_DOCTOR, "[conn|var] [KEY]", "find out why a lookup fails",
 	    "Checks everything that a lookup needs, in the order in which one thing depends on "
 	    "another: connd's configuration, the token, the manager and what it lets the token "
-	    "read, the clock, the socket, the data and whose it is, and the rights of the user "
-	    "given by --user. With a key, also whether connd has it and gives it to that user; of "
+	    "read, the clock, connd's unit and limits, the socket, the data and whose it is, the "
+	    "snapshot, and the rights of the user given by --user; with --python also Airflow's "
+	    "configuration, the shim and the providers. With a key, also whether connd "
+	    "has it and gives it to that user; of "
 	    "a "
 	    "key that is missing, whether it is only not linked to the Deployment.\n\n"
 	    "Each line is a check, its verdict and what was found, and below it the command that "

@@ -36,7 +36,7 @@ def test_python_without_airflow():
     report = json.loads(done.stdout)
     assert done.returncode == report["exit_code"] == 1
     assert report["cause"] == "airflow"
-    failed = next(one for one in report["checks"] if one["verdict"] == "FAIL")
+    failed = next(one for one in report["checks"] if one["verdict"] == "failed")
     assert "has no apache-airflow" in failed["found"] and "worker's Python" in failed["do"]
 
 
@@ -60,7 +60,8 @@ def test_report_names_the_first_failure_as_the_cause():
     assert report.exit_code == 3
     lines = report.as_text().splitlines()
     assert lines[-1] == "cause: three: broken"
-    assert [line.split()[0] for line in lines[:-1]] == ["ok", "warn", "->", "FAIL", "->", "FAIL"]
+    shown = [line.split()[0] for line in lines[:-1]]
+    assert shown == ["ok", "warning", "->", "failed", "->", "failed"]
 
 
 def test_list_of_keys_that_comes_in_several_frames(fake):

@@ -55,7 +55,7 @@ def test_command(airflow, connd, command, tmp_path):
         done = run([BIN / program, *rest], airflow)
     if arguments[:3] == ["python", "-m", "airflow_connd"]:
         # This Airflow has few providers, and not the one of this connection.
-        failed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("FAIL")]
+        failed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("failed")]
         assert (done.returncode, failed) == (1, ["providers"]), done.stdout + done.stderr
     else:
         assert done.returncode == 0, done.stdout + done.stderr

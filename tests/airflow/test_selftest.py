@@ -85,8 +85,8 @@ def line(report, name):
 def assert_cause(report, name, *words, code=1):
     assert report["cause"] == name, json.dumps(report, indent=1)
     assert report["exit_code"] == code
-    assert sum(one["verdict"] == "FAIL" for one in report["checks"]) == 1 or name.startswith("[")
-    failed = next(one for one in report["checks"] if one["verdict"] == "FAIL")
+    assert sum(one["verdict"] == "failed" for one in report["checks"]) == 1 or name.startswith("[")
+    failed = next(one for one in report["checks"] if one["verdict"] == "failed")
     for word in words:
         assert word in failed["found"] + " -> " + failed["do"], failed
 
@@ -97,7 +97,7 @@ def assert_cause(report, name, *words, code=1):
 def test_set_up_that_works(check, home, good_connd):
     report = check()
     assert report["cause"] is None and report["exit_code"] == 0, report
-    assert {one["verdict"] for one in report["checks"]} <= {"ok", "warn"}
+    assert {one["verdict"] for one in report["checks"]} <= {"ok", "warning"}
     assert str(home.home / "airflow.cfg") in line(report, "airflow.cfg")["found"]
     assert "AIRFLOW__SECRETS__BACKEND" in line(report, "[secrets]")["found"]
     assert str(good_connd.socket) in line(report, "socket")["found"]
@@ -126,7 +126,7 @@ def test_as_a_program(home):
 
     done = run("warehose")
     assert done.returncode == 1
-    assert "FAIL  lookup" in done.stdout and "cause: lookup: " in done.stdout
+    assert "failed   lookup" in done.stdout and "cause: lookup: " in done.stdout
     assert "the nearest is 'warehouse'" in done.stdout
 
     done = run(AIRFLOW__SECRETS__BACKEND="airflow_connd.CondBackend")
@@ -149,7 +149,7 @@ def test_no_backend(check):
 def test_another_home(check, tmp_path):
     """The configuration is there, and the worker's AIRFLOW_HOME is not in this environment."""
     report = check(env={"AIRFLOW__SECRETS__BACKEND": None, "AIRFLOW_HOME": str(tmp_path)})
-    assert line(report, "airflow.cfg")["verdict"] == "warn"
+    assert line(report, "airflow.cfg")["verdict"] == "warning"
     assert_cause(report, "[secrets]", "is not set", str(tmp_path / "airflow.cfg"))
 
 
@@ -168,7 +168,7 @@ def test_another_backend_for_the_workers(check):
 @pytest.mark.skipif(VERSION >= (3,), reason="this Airflow reads [workers]")
 def test_workers_section_that_is_ignored(check):
     report = check(env={"AIRFLOW__WORKERS__SECRETS_BACKEND": LOCAL_FILES})
-    assert line(report, "[workers]")["verdict"] == "warn" and report["exit_code"] == 0
+    assert line(report, "[workers]")["verdict"] == "warning" and report["exit_code"] == 0
 
 
 @pytest.mark.parametrize("text", ["{'socket_path': '/x'}", "[1]", '"text"', '{"a": 1,}'])
@@ -192,7 +192,7 @@ def test_airflow_that_cannot_fail_closed(check):
 
 @pytest.mark.skipif(not CAN_DENY, reason="this Airflow cannot fail closed")
 def test_deny_on_the_servers_too(check):
-    assert line(check(on_error="deny"), "fail closed")["verdict"] == "warn"
+    assert line(check(on_error="deny"), "fail closed")["verdict"] == "warning"
 
 
 def test_other_backend_that_cannot_be_built(check):
@@ -321,7 +321,7 @@ def test_another_version(check, good_connd, tmp_path):
     frame = json.dumps({"parameters": status}).encode() + b"\0"
     with listen(tmp_path / "newer.sock", frame):
         report = check(socket_path=str(tmp_path / "newer.sock"))
-    assert line(report, "version")["verdict"] == "warn"
+    assert line(report, "version")["verdict"] == "warning"
     assert "9.9.9" in line(report, "version")["found"]
 
 
@@ -381,13 +381,13 @@ def test_value_where_the_key_belongs(check):
 def test_provider_that_is_not_installed(check):
     report = check("lake")
     assert_cause(report, "providers", "snowflake", "pip install apache-airflow-providers-snowflake")
-    assert line(check(), "providers")["verdict"] == "warn"
+    assert line(check(), "providers")["verdict"] == "warning"
 
 
 def test_twin_in_the_environment(check):
     report = check(env={"AIRFLOW_CONN_WAREHOUSE": TWIN, "AIRFLOW_CONN_ELSEWHERE": TWIN})
     twins = line(report, "twins")
-    assert twins["verdict"] == "warn" and report["exit_code"] == 0
+    assert twins["verdict"] == "warning" and report["exit_code"] == 0
     assert "AIRFLOW_CONN_WAREHOUSE" in twins["found"] and "ELSEWHERE" not in twins["found"]
 
 
@@ -405,7 +405,7 @@ def test_twin_in_the_metadata_database(check, airflow, home):
         other.result("clear", None)
         other.close()
     twins = line(report, "twins")
-    assert twins["verdict"] == "warn", twins
+    assert twins["verdict"] == "warning", twins
     assert "connection 'warehouse'" in twins["found"] and "compared" in twins["found"]
     assert "twin-password" not in json.dumps(report)
 
@@ -416,5 +416,5 @@ def test_no_key_at_all(check, directory):
     with Manager(place, deployments=("prod",)) as manager, manager.connd("prod") as connd:
         eventually(lambda: connd.status()["state"] == "fresh", "it has synced")
         report = check(None, socket_path=str(connd.socket))
-    assert line(report, "lookup")["verdict"] == "warn"
+    assert line(report, "lookup")["verdict"] == "warning"
     assert "link connections" in line(report, "lookup")["do"]

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -30,7 +31,8 @@ SECRET = "s3cr3t-p@ss"
 WORKER = "nobody"
 CHECKS = [
     "configuration", "token", "manager", "clock", "authorization", "secrets", "deployment",
-    "socket", "data", "serving", "version", "user", "key",
+    "service", "limits", "socket", "data", "serving", "version", "snapshot", "user", "key",
+    "worker",
 ]  # fmt: skip
 
 
@@ -304,6 +306,66 @@ def connd_was_not_restarted(lab: Lab) -> None:
     lab.set("manager", deployment=lab.manager.deployment_ids["dev"])
 
 
+def with_snapshot(lab: Lab) -> Path:
+    for place in ("data", "keys"):
+        (lab.directory / place).mkdir()
+    key = lab.directory / "keys/snapshot.key"
+    key.write_text("ab" * 32)
+    key.chmod(0o600)
+    lab.set("snapshot", path=f"{lab.directory}/data/snapshot", key_file=str(key))
+    return key
+
+
+def with_written_snapshot(lab: Lab) -> Path:
+    key = with_snapshot(lab)
+    lab.start()
+    lab.connd.wait_for(lambda s: s["snapshot"] == "current", "the snapshot is written")
+    return key
+
+
+def no_snapshot_key(lab: Lab) -> None:
+    with_snapshot(lab).unlink()
+    lab.start()
+
+
+def snapshot_key_for_everybody(lab: Lab) -> None:
+    with_snapshot(lab).chmod(0o644)
+    lab.start()
+
+
+def snapshot_key_replaced(lab: Lab) -> None:
+    key = with_written_snapshot(lab)
+    lab.connd.stop()
+    lab.start()
+    key.write_text("cd" * 32)
+
+
+def snapshot_key_beside_the_snapshot(lab: Lab) -> None:
+    key = with_snapshot(lab)
+    key.rename(lab.directory / "data/key")
+    lab.set("snapshot", key_file=f"{lab.directory}/data/key")
+
+
+def python_without_the_shim(lab: Lab) -> None:
+    lab.start()
+    lab.arguments += ["--python", "/usr/bin/python3"]
+
+
+def python_without_airflow(lab: Lab) -> None:
+    """The shim is there, in a Python that does not run Airflow."""
+    lab.start()
+    python = lab.directory / "python"
+    shutil.copytree(REPO / "python-shim/src", lab.directory / "src")
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={lab.directory}/src exec /usr/bin/python3 "$@"\n')
+    python.chmod(0o755)
+    lab.arguments += ["--python", str(python)]
+
+
+def no_such_python(lab: Lab) -> None:
+    lab.start()
+    lab.arguments += ["--python", str(lab.directory / "python")]
+
+
 def worker_is_not_in_the_group(lab: Lab) -> None:
     lab.set("socket", mode="0660", group="daemon")
     lab.start()
@@ -379,6 +441,13 @@ BROKEN: list[tuple[Callable[[Lab], None], str, str, str]] = [
     (data_expired, "data", "expired", "connctl refresh"),
     (another_deployments_connd, "serving", '"dev".*not "prod"', "CONND_SOCKET"),
     (connd_was_not_restarted, "serving", "not restarted", "systemctl restart connd"),
+    (no_snapshot_key, "snapshot", "No such file", "openssl rand"),
+    (snapshot_key_for_everybody, "snapshot", "accessible to other users", "chmod"),
+    (snapshot_key_replaced, "snapshot", "key", "previous_key_file"),
+    (snapshot_key_beside_the_snapshot, "configuration", "in the directory", "connd --check"),
+    (python_without_the_shim, "worker", "cannot import airflow_connd", "-m pip install"),
+    (python_without_airflow, "worker: airflow", "no apache-airflow", "worker's Python"),
+    (no_such_python, "worker", "cannot be run by user nobody", "Python"),
     (worker_is_not_in_the_group, "user", "may not open .* 0660", "usermod -aG daemon nobody"),
     (worker_may_not_enter_the_directory, "user", "may not pass through", "chmod a.x"),
     (worker_is_not_in_access, "user", r"\[access\] lets nobody", "allow = user:nobody"),
@@ -409,13 +478,23 @@ def test_it_names_the_cause(
 
 
 def test_nothing_is_wrong(lab: Lab) -> None:
-    lab.start()
+    with_written_snapshot(lab)
     report = lab.report("conn", "warehouse")
     verdicts = {check["check"]: check["verdict"] for check in report["checks"]}
     # The managers of these tests speak plain http on this machine.
     assert verdicts.pop("configuration") == "warning"
+    for name in ("service", "worker"):  # systemd does not run here; no Python was named
+        assert verdicts.pop(name) in ("ok", "skipped")
     assert report["cause"] is None and set(verdicts.values()) == {"ok"}, report
     assert [check["check"] for check in report["checks"]] == CHECKS
+
+
+def test_limits_of_the_running_connd(lab: Lab) -> None:
+    lab.start()
+    resource.prlimit(lab.connd.running.pid, resource.RLIMIT_NOFILE, (100, 100))
+    line = next(check for check in lab.report()["checks"] if check["check"] == "limits")
+    assert line["verdict"] == "warning" and "max_connections = 4096" in line["found"]
+    assert "LimitNOFILE=4160" in line["do"]
 
 
 def test_text_names_each_check_and_closes_with_the_cause(lab: Lab) -> None:

@@ -337,3 +337,32 @@ def test_a_start_without_a_manager_is_served_from_the_snapshot(installed: Instal
     box.run("systemctl", "start", "connd.service")
     assert json.loads(installed.ask("warehouse").stdout)["password"] == PASSWORD
     assert box.run("stat", "-c", "%U %a", "/var/lib/connd").stdout == "connd 700\n"
+
+
+def test_doctor_names_what_only_systemd_knows(installed: Installed) -> None:
+    """The token as a credential, a unit that is stopped, one that cannot start."""
+    box = installed.box
+
+    def doctor() -> tuple[str | None, dict[str, dict[str, str]]]:
+        report = json.loads(box.run("connctl", "doctor", "--json", check=False).stdout)
+        return report["cause"], {check["check"]: check for check in report["checks"]}
+
+    box.run("systemctl", "start", "connd.socket", "connd.service")
+    box.run("connctl", "wait")
+    cause, checks = doctor()
+    assert cause is None, checks[cause]
+    assert "/run/credentials/connd.service/token" in checks["token"]["found"]
+    assert "user connd" in checks["socket"]["found"] and "active" in checks["service"]["found"]
+
+    box.run("systemctl", "stop", "connd.socket", "connd.service")
+    cause, checks = doctor()
+    assert cause == "service" and "systemctl enable --now" in checks["service"]["do"], checks
+    assert checks["token"]["verdict"] == "skipped"
+
+    failing = "[Service]\nExecStart=\nExecStart=/bin/false\n"
+    box.write("/etc/systemd/system/connd.service.d/failing.conf", failing)
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "start", "--no-block", "connd.service")
+    eventually(lambda: shows(box, "connd.service", "NRestarts") != "0", "a start has failed")
+    cause, checks = doctor()
+    assert cause == "service" and "journalctl -u connd" in checks["service"]["do"], checks

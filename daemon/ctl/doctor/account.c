@@ -26,6 +26,12 @@ doctor_find_user(const char *name, struct doctor_user *out)
 	return true;
 }
 
+bool
+doctor_credentials_hidden(void)
+{
+	return access("/run/systemd/system", F_OK) == 0 && access(DOCTOR_CREDENTIALS, F_OK) < 0;
+}
+
 const char *
 doctor_as_service(const struct doctor *d)
 {

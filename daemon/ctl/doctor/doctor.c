@@ -32,11 +32,14 @@ static const struct group groups[] = {
 	{ "token", "configuration", AS_SERVICE, 1000, doctor_token },
 	{ "manager clock authorization secrets deployment", "token", AS_SERVICE, 6000,
 	    doctor_manager },
+	{ "service limits", NULL, AS_SELF, 2000, doctor_service },
 	{ "socket data serving version", NULL, AS_SELF, 1000, doctor_socket },
+	{ "snapshot", "configuration", AS_SERVICE, 1000, doctor_snapshot },
 	{ "user", "socket", AS_CLIENT, 2500, doctor_user },
 	/* Asks as the client; the line is written by the next one, which may ask the manager. */
 	{ "", "data", AS_CLIENT, 2500, doctor_key },
 	{ "key", NULL, AS_SERVICE, 3000, doctor_link },
+	{ "worker", NULL, AS_CLIENT, 13000, doctor_worker },
 };
 
 /* --- one group ---------------------------------------------------------------------------- */
@@ -179,6 +182,7 @@ ctl_doctor(const struct ctl_options *o)
 		.config_path = config ? config : DOCTOR_CONFIG,
 		.config_named = config != NULL,
 		.deployment = cli_value(o->line, OPT_TARGET),
+		.python = cli_value(o->line, OPT_PYTHON),
 	};
 	int code;
 

@@ -82,6 +82,7 @@ struct doctor {
 	const char *config_path;
 	bool config_named;      /* by --config */
 	const char *deployment; /* expected: its id or name; NULL: any */
+	const char *python;     /* of the worker; NULL: not asked */
 	const char *kind, *key; /* "conn" or "var", and the key; NULL: none is asked for */
 	struct doctor_shared *shared;
 	struct doctor_facts *facts; /* in shared */
@@ -132,10 +133,13 @@ void doctor_look(struct doctor *d); /* fills facts; writes no line */
 void doctor_configuration(struct doctor *d);
 void doctor_token(struct doctor *d);
 void doctor_manager(struct doctor *d);
+void doctor_service(struct doctor *d);
 void doctor_socket(struct doctor *d);
+void doctor_snapshot(struct doctor *d);
 void doctor_user(struct doctor *d);
 void doctor_key(struct doctor *d);
 void doctor_link(struct doctor *d); /* the line of a key that is missing */
+void doctor_worker(struct doctor *d);
 
 /* --- what they share ---------------------------------------------------------------------- */
 
@@ -150,5 +154,8 @@ bool doctor_find_user(const char *name, struct doctor_user *out);
 /* Names the directory or socket that stops this user; false: nothing does. Advice in next. */
 bool doctor_path_fault(const char *path, const struct doctor_user *u,
     char found[static DOCTOR_FOUND_SIZE], char next[static DOCTOR_NEXT_SIZE]);
+#define DOCTOR_CREDENTIALS "/run/credentials/connd.service" /* while the unit runs */
+/* True where systemd would pass credentials to connd, and does not now: the unit does not run. */
+bool doctor_credentials_hidden(void);
 /* "runuser -u connd -- ", or "" when doctor runs as that user. */
 const char *doctor_as_service(const struct doctor *d);

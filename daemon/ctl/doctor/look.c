@@ -3,10 +3,11 @@
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/json/scan.h"
 #include "base/limits.h"
 #include "ctl/client.h"
@@ -14,6 +15,7 @@
 #include "ctl/verbs.h"
 
 #define STATUS_MS    1500
+#define PROC_BYTES   ((size_t)64 * 1024)
 #define SERVICE_USER "connd" /* of the unit */
 
 /* --- Status ------------------------------------------------------------------------------- */
@@ -98,19 +100,17 @@ user_of_id(uid_t uid, struct doctor_user *out)
 static bool
 user_of_process(pid_t pid, struct doctor_user *out)
 {
-	char path[64], name[16] = "";
-	struct stat st;
-	FILE *f;
+	CLEANUP(buf_fini) struct buf text = BUF_INIT(PROC_BYTES);
+	char path[64], why[FILE_WHY_SIZE];
+	const char *uids;
 
-	(void)snprintf(path, sizeof path, "/proc/%ld/comm", (long)pid);
-	f = pid > 0 ? fopen(path, "re") : NULL;
-	if (!f)
-		return false;
-	if (fgets(name, sizeof name, f))
-		name[strcspn(name, "\n")] = '\0';
-	(void)fclose(f);
 	(void)snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
-	return strcmp(name, "connd") == 0 && stat(path, &st) == 0 && user_of_id(st.st_uid, out);
+	if (pid <= 0 || file_read(path, &text, why) < 0 ||
+	    strncmp(buf_str(&text), "Name:\tconnd\n", strlen("Name:\tconnd\n")) != 0)
+		return false;
+	/* Not the owner of the file: that is root, since connd cannot be traced. */
+	uids = strstr(buf_str(&text), "\nUid:\t");
+	return uids && user_of_id((uid_t)strtoul(uids + strlen("\nUid:\t"), NULL, 10), out);
 }
 
 static void

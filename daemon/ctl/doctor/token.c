@@ -15,7 +15,7 @@
 #include "ctl/token.h"
 
 #define CHECK      "token"
-#define CREDENTIAL "/run/credentials/connd.service/token"
+#define CREDENTIAL DOCTOR_CREDENTIALS "/token"
 
 /* token_file, or the credential of connd's unit, or ours. False: there is none. */
 static bool
@@ -126,6 +126,12 @@ doctor_token(struct doctor *d)
 
 	if (doctor_load_config(d, NULL, why) < 0)
 		return;
+	if (!find_path(d) && doctor_credentials_hidden()) {
+		doctor_skip(d, CHECK,
+		    "a credential of connd.service (no [manager] token_file), which only a running "
+		    "unit has");
+		return;
+	}
 	if (!find_path(d)) {
 		doctor_fail(d, CHECK,
 		    "set [manager] token_file, or put the token into /etc/credstore/connd.token",

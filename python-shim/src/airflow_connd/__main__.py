@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m airflow_connd [COMMAND]`: what a person runs with a worker's Python.
 
-Without a command: airflow_connd.selftest.
+Without a command: doctor.
 """
 
 import importlib
 import sys
 
-_COMMANDS = {"explain": "airflow_connd.explain"}
+_COMMANDS = {"doctor": "airflow_connd.selftest", "explain": "airflow_connd.explain"}
 """Command -> the module whose main(arguments) returns the exit code."""
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m airflow_connd [CONN_ID]`: checks whether a task here gets its connections from connd.
+"""`python -m airflow_connd doctor [CONN_ID]`: does a task here get its connections from connd?
 
 Each line is one check: its verdict, what was found, and what to do. Values are never shown. The
-checks run in the order in which a lookup would fail, so the first FAIL is the cause.
+checks run in the order in which a lookup would fail, so the first that failed is the cause.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ _EPILOG = """exit codes:
   4  connd's [access] rules deny the connection
 
 Run it as the user, in the environment and with the Python of the Airflow worker:
-  sudo -u airflow env AIRFLOW_HOME=/opt/airflow /opt/airflow/bin/python -m airflow_connd CONN_ID
+  sudo -u airflow env AIRFLOW_HOME=/opt/airflow \\
+    /opt/airflow/bin/python -m airflow_connd doctor CONN_ID
 """
 
 
@@ -55,7 +56,7 @@ def run(conn_id: str | None = None) -> Report:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m airflow_connd",
+        prog="python -m airflow_connd doctor",
         description="Check whether a task that runs here gets its connections from connd.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -52,7 +52,8 @@ def _lookup(report: Report, backend: Lookups, conn_id: str | None, keys: list[st
             report.warn(
                 "lookup",
                 f"connd lists no connection {'for this user' if not keys else 'with the prefix'}",
-                "link connections to this Deployment, or name one: python -m airflow_connd CONN_ID",
+                "link connections to this Deployment, or name one: "
+                "python -m airflow_connd doctor CONN_ID",
             )
             return
     shown = _text.key(conn_id, is_connection=True)

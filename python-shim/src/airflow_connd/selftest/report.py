@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-FAIL, WARN, OK, SKIP = "FAIL", "warn", "ok", "skip"
+FAIL, WARN, OK, SKIP = "failed", "warning", "ok", "skipped"
 
 
 class Check(NamedTuple):
@@ -51,9 +51,9 @@ class Report:
         width = max(len(check.name) for check in self.checks)
         lines = []
         for check in self.checks:
-            lines.append(f"{check.verdict:4}  {check.name:{width}}  {check.found}")
+            lines.append(f"{check.verdict:7}  {check.name:{width}}  {check.found}")
             if check.do:
-                lines.append(f"{'':4}  {'':{width}}  -> {check.do}")
+                lines.append(f"{'':7}  {'':{width}}  -> {check.do}")
         if self.cause:
             lines.append(f"cause: {self.cause.name}: {self.cause.found}")
         else:
