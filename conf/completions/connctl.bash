@@ -657,7 +657,7 @@ _connctl()
 		;;
 	("doctor "*)
 		if [[ $cur == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "--user --python --deployment --config --socket --json --help" -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W "--user --python --deployment --config --socket --timeout --json --help" -- "$cur")
 		elif ((${#given[@]} == 1)); then
 			mapfile -t COMPREPLY < <(compgen -W "conn var" -- "$cur")
 		elif ((${#given[@]} == 2)); then

@@ -1055,6 +1055,7 @@ complete -c connctl -n '__connctl_at "doctor"' -l python -r -F -d 'The Python th
 complete -c connctl -n '__connctl_at "doctor"' -l deployment -x -a '(connctl deployment list --timeout 1s 2>/dev/null | sed "s/  .*//")' -d 'The Deployment that connd should serve, by id or name'
 complete -c connctl -n '__connctl_at "doctor"' -l config -r -F -d 'connd'\''s configuration'
 complete -c connctl -n '__connctl_at "doctor"' -l socket -r -F -d 'Where connd listens'
+complete -c connctl -n '__connctl_at "doctor"' -l timeout -x -d 'How long the whole run may take'
 complete -c connctl -n '__connctl_at "doctor"' -l json -d 'Prints JSON'
 complete -c connctl -n '__connctl_at "" 0' -a organization -d 'More verbs'
 complete -c connctl -n '__connctl_at "organization" 0' -a show -d 'show the organization'

@@ -652,7 +652,7 @@ _connctl()
 		;;
 	("doctor "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --user --python --deployment --config --socket --json --help
+			compadd -- --user --python --deployment --config --socket --timeout --json --help
 		elif ((${#given[@]} == 1)); then
 			compadd -- conn var
 		elif ((${#given[@]} == 2)); then

@@ -32,6 +32,9 @@ enum ctl_exit {
 /* of connctl wait and exec: a start, a login, a first list */
 #define CTL_WAIT_TIMEOUT_MS 60000
 
+/* of the whole of connctl doctor */
+#define CTL_DOCTOR_TIMEOUT_MS 14000
+
 #define CTL_MAX_DEPLOYMENTS 32
 /* A write of many objects may wait for the manager's disk now and then. */
 #define CTL_IMPORT_TIMEOUT_MS 30000

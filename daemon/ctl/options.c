@@ -151,15 +151,28 @@ import_fault(const struct ctl_import_options *i)
 	return NULL;
 }
 
+static int64_t
+default_timeout_ms(int verb)
+{
+	switch (verb) {
+	case VERB_WAIT:
+	case VERB_EXEC:
+		return CTL_WAIT_TIMEOUT_MS;
+	case VERB_DOCTOR:
+		return CTL_DOCTOR_TIMEOUT_MS;
+	case VERB_IMPORT:
+		return CTL_IMPORT_TIMEOUT_MS;
+	default: /* those that administer a manager come last */
+		return verb >= VERB_LOGIN ? CTL_IMPORT_TIMEOUT_MS : CTL_DEFAULT_TIMEOUT_MS;
+	}
+}
+
 /* The defaults of the verb; without CONND_SOCKET, the socket is the usual one. */
 static int
 defaults_apply(int verb, const char *getenv_socket, struct ctl_options *out, char *why)
 {
 	*out = (struct ctl_options){ .socket = CTL_DEFAULT_SOCKET,
-		.timeout_ms = verb == VERB_WAIT || verb == VERB_EXEC ? CTL_WAIT_TIMEOUT_MS
-			      : verb == VERB_IMPORT || verb >= VERB_LOGIN
-				  ? CTL_IMPORT_TIMEOUT_MS
-				  : CTL_DEFAULT_TIMEOUT_MS };
+		.timeout_ms = default_timeout_ms(verb) };
 	if (!getenv_socket || !getenv_socket[0])
 		return 0;
 	return socket_apply(getenv_socket, out, "CONND_SOCKET", why);

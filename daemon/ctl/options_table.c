@@ -30,6 +30,8 @@ static const struct cli_option doctor_options[] = {
 	{ "config", OPT_CONFIG, 0, "FILE", "/etc/connd/connd.conf", "connd's configuration." },
 	{ "socket", OPT_SOCKET, 0, "PATH", NULL,
 	    "Where connd listens. Without it: $CONND_SOCKET, then the configuration's." },
+	{ "timeout", OPT_TIMEOUT, 0, "TIME", "14s",
+	    "How long the whole run may take. --python needs more where Airflow starts slowly." },
 	{ "json", OPT_JSON, 0, NULL, NULL, "Prints JSON." },
 	{ 0 },
 };

@@ -349,7 +349,7 @@ static const struct cli_verb verbs[] = {
 	    "Each line is a check, its verdict and what was found, and below it the command that "
 	    "mends it. The last line names the cause: the first check that failed. Changes "
 	    "nothing, "
-	    "shows no secret, and ends within 15 seconds whatever hangs. Run it as root: only "
+	    "shows no secret, and ends in time whatever hangs. Run it as root: only "
 	    "root can look as connd's user and as the worker's.\n\n"
 	    "Exit code: 0 no check failed, 1 one did (the report is printed all the same), 2 it "
 	    "could not run.",

@@ -17,6 +17,7 @@ from airflow_connd import __version__, errors
 from airflow_connd.selftest import conn_types, connd_side, listing
 from airflow_connd.selftest.report import Report
 
+SCHEMA = Path(__file__).resolve().parents[2] / "docs/schemas/connctl/doctor.schema.json"
 SOURCE = str(Path(__file__).resolve().parents[1] / "src")
 
 
@@ -32,8 +33,11 @@ def run(*arguments):
 
 @pytest.mark.skipif(find_spec("airflow") is not None, reason="this Python has Airflow")
 def test_python_without_airflow():
+    jsonschema = pytest.importorskip("jsonschema")
     done = run("--json")
     report = json.loads(done.stdout)
+    jsonschema.validate(report, json.loads(SCHEMA.read_text()))
+    assert done.stdout == run("doctor", "--json").stdout
     assert done.returncode == report["exit_code"] == 1
     assert report["cause"] == "airflow"
     failed = next(one for one in report["checks"] if one["verdict"] == "failed")

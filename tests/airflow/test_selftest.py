@@ -13,7 +13,7 @@ import sys
 import threading
 
 import pytest
-from connd_testing import Manager, eventually
+from connd_testing import CONNCTL, Manager, eventually
 from harness import CAN_DENY, TWIN, VERSION, WAREHOUSE, Airflow, Worker, wait_for_key
 
 NOBODY = 65534
@@ -105,6 +105,28 @@ def test_set_up_that_works(check, home, good_connd):
     assert "'warehouse': connd has it" in line(report, "lookup")["found"]
 
 
+def test_connctl_doctor_adds_what_the_workers_python_sees(home, good_connd):
+    """A worker without the backend is named from connd's machine, too."""
+
+    options = ["--json", "--config", good_connd.config, "--timeout", "2m"]
+    options += ["--python", sys.executable]
+
+    def doctor(**env):
+        done = subprocess.run(
+            [CONNCTL, "doctor", *options, "conn", "warehouse"],
+            env={**home.environment, **env},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return json.loads(done.stdout)
+
+    report = doctor(AIRFLOW__SECRETS__BACKEND="")
+    assert report["cause"] == "worker: [secrets]", report
+    assert "is not set" in line(report, "worker: [secrets]")["found"]
+
+
 def test_as_a_program(home):
     """Its own process: the exit code, the text, the JSON, the help."""
 
@@ -124,7 +146,7 @@ def test_as_a_program(home):
     assert list(report) == ["checks", "cause", "exit_code"]
     assert all(list(one) == ["check", "verdict", "found", "do"] for one in report["checks"])
 
-    done = run("warehose")
+    done = run("doctor", "warehose")
     assert done.returncode == 1
     assert "failed   lookup" in done.stdout and "cause: lookup: " in done.stdout
     assert "the nearest is 'warehouse'" in done.stdout

@@ -548,6 +548,18 @@ def test_a_check_that_hangs_is_stopped(lab: Lab) -> None:
     assert report["cause"], report
 
 
+def test_a_worker_that_hangs_is_ended(lab: Lab) -> None:
+    lab.start()
+    python, pid = lab.directory / "python", lab.directory / "pid"
+    python.write_text(f"#!/bin/sh\necho $$ >{pid}\nexec sleep 300\n")
+    python.chmod(0o755)
+    lab.arguments = ["--python", str(python), "--timeout", "3s"]
+    line = lab.report()["checks"][-1]
+    assert line["check"] == "worker" and line["verdict"] == "skipped"
+    assert "took too long" in line["found"] and "-m airflow_connd doctor" in line["found"]
+    eventually(lambda: not Path(f"/proc/{pid.read_text().strip()}").exists(), "it is killed")
+
+
 def test_without_root_other_users_are_not_looked_at(lab: Lab) -> None:
     lab.start()
     program = lab.directory / "connctl"
