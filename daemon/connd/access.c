@@ -14,11 +14,11 @@
 #include "base/mem.h"
 
 #define LOOK_EVERY_S 10
-/* Of one user or group, its members included. */
+/* A user or a group with its members. */
 #define ENTRY_MIN ((size_t)16 * 1024)
 #define ENTRY_MAX ((size_t)16 * 1024 * 1024)
 
-/* The functions below are reentrant, since several threads look names up. */
+/* The functions below are reentrant, because several threads look up names. */
 
 static int
 user_id(const char *name, uid_t *uid)
@@ -125,7 +125,7 @@ access_bind(struct acl **out, const struct config *config, const char *config_pa
 /* --- looking again ----------------------------------------------------------------------- */
 
 /*
- * One look-up of all names, in the background. The loop and the thread each hold a reference; the
+ * One lookup of all names, in the background. The loop and the thread each hold a reference; the
  * last one frees it.
  */
 struct look {
@@ -243,7 +243,8 @@ access_lookup_await(struct access_lookup *l, const char *names)
 	mem_free(l->names);
 	l->names = *names ? mem_strdup(names) : NULL;
 	if (l->names)
-		(void)event_add(l->timer, &every); /* without memory: at the next reload */
+		(void)event_add(
+		    l->timer, &every); /* out of memory: tried again at the next reload */
 	else
 		(void)event_del(l->timer);
 }

@@ -29,6 +29,6 @@ struct access_lookup;
 /* Calls found() from the loop whenever one of the awaited names can be resolved. 0 or -ENOMEM. */
 MUST_CHECK int access_lookup_new(struct access_lookup **out, struct loop *loop,
     struct background *background, void (*found)(void *env), void *env);
-/* These names, as access_bind() lists them, instead of the earlier ones. "": none. */
+/* Replaces the awaited names, in the form of access_bind(). "": none. */
 void access_lookup_await(struct access_lookup *l, const char *names);
 struct access_lookup *access_lookup_free(struct access_lookup *l); /* NULL is fine; returns NULL */

@@ -17,9 +17,9 @@
 #include "edge/process/httpd.h"
 #include "edge/process/notify.h"
 
-#define DISK_MS     800 /* the snapshot's disk may take that much longer */
-#define TURNS_FIRST 2   /* one accepts, one reads and answers */
-/* Descriptors that are not connections; at most half of those there are. */
+#define DISK_MS     800 /* added for the snapshot's disk */
+#define TURNS_FIRST 2   /* one for accepting, one for reading and responding */
+/* Descriptors reserved for other uses than connections; at most half of all. */
 #define SPARE_FILES (64 + HTTPD_CONNECTIONS)
 
 /* --- from the configuration to the parts ------------------------------------------------------ */
@@ -193,14 +193,14 @@ start_replica(struct app *a)
 	return 0;
 }
 
-/* A name of [access] is known now. */
+/* A name of [access] can be resolved now. */
 static void
 on_name_found(void *env)
 {
 	struct app *a = env;
 
 	if (settings_bind_again(a->settings) < 0)
-		return; /* the old rules stay; the next look tries again */
+		return; /* the old rules stay in force; the next lookup tries again */
 	app_serve_by(a, a->settings);
 	log_info(
 	    "[access] rules bound again", LOG_STR("still_unknown", buf_str(&a->settings->names)));
@@ -351,11 +351,14 @@ stop(struct app *a)
 enum life {
 	LIFE_ENDED, /* by a signal */
 	LIFE_FAILED,
-	LIFE_AGAIN, /* by SIGUSR2: *passed holds the descriptors for the new program */
-	LIFE_SHORT, /* a start after SIGUSR2 lacked memory: *passed is for the next try */
+	LIFE_AGAIN, /* after SIGUSR2: *passed holds the descriptors for the new program */
+	LIFE_SHORT, /* out of memory at a start after SIGUSR2: *passed is for the next attempt */
 };
 
-/* A start after SIGUSR2 that lacks memory is tried again: to exit would end a running service. */
+/*
+ * A start after SIGUSR2 that runs out of memory is tried again: exiting would end a running
+ * service.
+ */
 static enum life
 not_started(struct app *a, int error, const char *why, struct passed *passed)
 {
@@ -402,7 +405,7 @@ live(const char *config_path, struct passed *passed)
 	return life;
 }
 
-/* Waits for memory. True: a signal to end came first. */
+/* Waits before the next attempt. True if a signal to end came first. */
 static bool
 told_to_end(void)
 {
@@ -424,7 +427,8 @@ live_on(const char *config_path, struct passed *passed)
 	for (;;) {
 		life = live(config_path, passed);
 		if (life == LIFE_AGAIN)
-			app_become_newer(config_path, passed); /* failed: the old one goes on */
+			app_become_newer(
+			    config_path, passed); /* failed: the old program continues */
 		else if (life != LIFE_SHORT || told_to_end())
 			break;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * [socket] linger: where SIGTERM reaches connd and its clients at the same time, as in a pod, connd
- * goes on until the clients have gone.
+ * continues to serve until the clients have gone.
  */
 #include "connd/app_internal.h"
 
@@ -11,8 +11,9 @@
 #include "base/log.h"
 #include "edge/process/notify.h"
 
-#define LOOK_S     1
-#define IDLE_LOOKS 10 /* in a row without a client: a task may be between two connections */
+#define LOOK_S 1
+#define IDLE_LOOKS                                                                                 \
+	10 /* consecutive checks without a client, since a task may be between two connections */
 
 static bool
 is_over(struct app *a)

@@ -15,7 +15,7 @@
 #include "edge/process/harden.h"
 #include "edge/upstream/token_file.h"
 
-#define SAY_AGAIN_MS   (5 * 60 * 1000) /* the same failure is logged that often */
+#define SAY_AGAIN_MS   (5 * 60 * 1000) /* interval between log lines about the same failure */
 #define TOKEN_SOON_S   (14 * 24 * 60 * 60)
 #define TOKEN_AGAIN_MS (24 * 60 * 60 * 1000)
 
@@ -34,7 +34,7 @@ app_on_turn(struct later *job)
 	app_turn(CONTAINER_OF(job, struct app, turn));
 }
 
-/* Runs after the sync has stored its tags, which the watch sends. */
+/* Runs after the sync has stored its ETags, which the watch sends. */
 void
 app_on_follow(struct later *job)
 {
@@ -93,7 +93,7 @@ begin_sync(struct app *a)
 	sync_start(a->sync, &basis);
 }
 
-/* Without libcurl the sync begins, or fails, in app_on_library(). */
+/* While libcurl is not loaded, the sync starts, or fails, in app_on_library(). */
 void
 app_start_sync(void *env)
 {
@@ -246,7 +246,7 @@ warn_of_the_tokens_end(struct app *a)
 	    LOG_STR("advice", advice));
 }
 
-/* Two weeks before it can be renewed no more: renewing does not help, and somebody has to act. */
+/* Warns two weeks before the token can no longer be renewed: a person must create a new one. */
 static void
 warn_of_the_familys_end(struct app *a)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Status and the metrics show of the parts that serve no lookup. */
+/* Reports on the parts that serve no lookups, for Status and the metrics. */
 #include "connd/app_internal.h"
 
 #include <inttypes.h>
@@ -42,7 +42,7 @@ report_push(const struct app *a, struct report *out)
 	}
 	watch_status(a->watch, &st);
 	if (st.state == WATCH_OFF)
-		return; /* no good sync yet, or lists without tags */
+		return; /* no successful sync yet, or lists without ETags */
 	out->push.state = st.holds ? REPORT_PUSH_HELD : REPORT_PUSH_POLLING;
 	if (st.state == WATCH_POLLING)
 		out->push.why = "the manager does not wait for changes";

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "edge/process/notify.h"
 
-#define DRAIN_S 4 /* the longest time for begun requests; then connections are closed */
+#define DRAIN_S 4 /* the longest time for requests in progress; then connections are closed */
 
 /* --- stopping --------------------------------------------------------------------------- */
 
@@ -45,13 +45,13 @@ app_begin_to_stop(struct app *a)
 	ready_stop(a->ready);
 	log_info("stopping", LOG_INT("connections", peers_count(a->peers)));
 	listener_stop(a->listener);
-	snapshot_close(a->snapshot); /* the disk works while connections end */
+	snapshot_close(a->snapshot); /* the disk thread works while connections end */
 	if (evtimer_add(a->drain_timer, &longest) < 0) {
 		loop_stop(a->loop);
 		return;
 	}
 	/*
-	 * Lookups that wait fail now, unless a successor at the same socket may serve their retry.
+	 * Waiting lookups fail now, unless a successor on the same socket can serve their retry.
 	 */
 	if (a->state == APP_STOPPING && !listener_was_passed(a->listener))
 		replica_close(a->replica);
@@ -65,7 +65,7 @@ on_terminate(void *arg)
 	enum app_state was = a->state;
 
 	if (was == APP_STOPPING) {
-		loop_stop(a->loop); /* the second signal: at once */
+		loop_stop(a->loop); /* a second signal: at once */
 		return;
 	}
 	notify_stopping();
@@ -73,7 +73,7 @@ on_terminate(void *arg)
 		return;
 	notify_status("stopping");
 	if (was == APP_LINGERING) {
-		app_end_linger(a); /* the second signal: no more waiting for clients */
+		app_end_linger(a); /* a second signal: waits for clients no longer */
 		return;
 	}
 	app_enter(a, APP_STOPPING);
@@ -83,7 +83,7 @@ on_terminate(void *arg)
 
 /* --- reload ---------------------------------------------------------------------------------- */
 
-/* A start without the snapshot's key goes on without a snapshot: the key may be there now. */
+/* After a start without the snapshot's key, the key may be there now. */
 static int
 seal_by(struct app *a, const struct settings *s, char why[static SETTINGS_WHY_SIZE])
 {
@@ -97,7 +97,10 @@ seal_by(struct app *a, const struct settings *s, char why[static SETTINGS_WHY_SI
 	return r;
 }
 
-/* Applies both or neither. The snapshot is last: it borrows the configuration from then on. */
+/*
+ * Applies both or neither. The snapshot comes last, because it borrows the configuration from then
+ * on.
+ */
 static int
 listen_and_seal_by(struct app *a, const struct settings *s, char why[static SETTINGS_WHY_SIZE])
 {
@@ -145,7 +148,7 @@ apply(struct app *a, struct settings *s, char why[static SETTINGS_WHY_SIZE])
 	return 0;
 }
 
-/* A reload refuses any fault, also one that a start would log and go on with. */
+/* A reload refuses any fault, even one with which a start would log and continue. */
 static int
 check_reload(const struct app *a, const struct settings *s, char why[static SETTINGS_WHY_SIZE])
 {
@@ -215,7 +218,7 @@ begin_reload(struct app *a)
 		end_reload(a, strerror(-r));
 }
 
-/* Several signals while settings are loaded are one more reload: the file may be newer. */
+/* Signals that arrive while settings are loaded cause one more reload: the file may be newer. */
 static void
 on_reload(void *arg)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SIGUSR2: this process becomes the program that is at its path now. Before anything is stopped,
- * that program has judged the configuration (--check), and everything that execve() needs is made.
+ * SIGUSR2: this process executes the program that is at its path now. Before anything is stopped,
+ * that program checks the configuration (--check), and everything that execve() needs is prepared.
  */
 #include "connd/app_internal.h"
 
@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "edge/process/notify.h"
 
-/* Would the new program serve the same data from the snapshot, without its manager? */
+/* True if the new program could serve the same data from the snapshot without its manager. */
 static bool
 has_snapshot_for(const struct app *a, const struct config *new)
 {
@@ -25,7 +25,7 @@ has_snapshot_for(const struct app *a, const struct config *new)
 	       config_same_option(old, new, "snapshot", "key_file");
 }
 
-/* Does the new configuration name another manager, or other objects? */
+/* True if the new configuration names another manager or other objects. */
 static bool
 asks_anew(const struct config *old, const struct config *new)
 {
@@ -35,7 +35,7 @@ asks_anew(const struct config *old, const struct config *new)
 	       config_differs(old, new, CONFIG_NEEDS_UPGRADE, name);
 }
 
-/* Data that was to be locked is not, and the new program requires it. */
+/* True if the data is not locked but the new program requires that. */
 static bool
 lacks_lock(const struct config *old, const struct config *new, const struct replica_status *st)
 {
@@ -44,8 +44,8 @@ lacks_lock(const struct config *old, const struct config *new, const struct repl
 }
 
 /*
- * 0: *online says whether the check has to ask the manager. -errno with a sentence in why: the new
- * program would not start, or would have no data.
+ * Decides whether the check must ask the manager: *online. 0, or -errno with a sentence in why if
+ * the new program would not start or would have no data.
  */
 static int
 judge(struct app *a, const struct config *new, bool *online, char why[static SETTINGS_WHY_SIZE])

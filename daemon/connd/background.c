@@ -15,7 +15,7 @@ struct background {
 	bool ending; /* the thread frees it */
 };
 
-/* The next task, off the list. NULL: there will be none. */
+/* Waits for the next task and removes it from the list. NULL at the end. */
 static struct task *
 next_task(struct background *b)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * connd --check: judges what a start would judge, and what a start would go on without, as the user
- * that runs it. The connd that runs already may hold the socket, the lock and the port. Nothing is
- * changed or kept.
+ * connd --check: makes the checks of a start, and reports what a start would do without, as the
+ * user who runs it. A running connd may hold the socket, the lock and the port. Nothing is changed
+ * or kept.
  */
 #include "connd/app.h"
 
@@ -46,7 +46,7 @@ static void PRINTF(2, 3) fault(struct check *k, const char *fmt, ...)
 	k->faults++;
 }
 
-/* Only processes of the service itself see the credentials that its unit loads. */
+/* Only the service's own processes see the credentials that its unit loads. */
 static void
 hint_at_credentials(const struct settings *s)
 {
@@ -71,7 +71,7 @@ check_settings(struct check *k)
 
 /* --- the socket, and who listens there --------------------------------------------------- */
 
-/* The name of a process; "" when it is not known. */
+/* The name of a process; "" if unknown. */
 static void
 name_of(pid_t pid, char name[static 32])
 {
@@ -85,7 +85,7 @@ name_of(pid_t pid, char name[static 32])
 	buf_fini(&text);
 }
 
-/* A socket of systemd's is fine: its unit starts connd when the first client connects. */
+/* A socket of systemd is no conflict: its unit starts connd when the first client connects. */
 static void
 check_listener(struct check *k, int client)
 {
@@ -137,7 +137,7 @@ check_metrics(struct check *k)
 		fault(k, "%s", why);
 }
 
-/* lock = require: a start must be able to lock as much as the running connd holds, or a page. */
+/* lock = require: a start must be able to lock as much as the running connd has, or a page. */
 static void
 check_lock(struct check *k)
 {
@@ -192,7 +192,7 @@ check_online(struct check *k)
 		k->faults++;
 }
 
-/* Names the user: which files can be read, and which limits hold, depends on that. */
+/* Names the user, since readable files and limits depend on it. */
 static void
 say_who(const char *config_path)
 {
@@ -211,7 +211,7 @@ say_who(const char *config_path)
 int
 app_check(const char *config_path, bool online)
 {
-	/* The socket comes first: whoever answers there tells what it holds. */
+	/* The socket comes first: the connd that answers there says what it holds. */
 	static void (*const checks[])(struct check *) = { check_settings, check_socket,
 		check_metrics, check_lock, check_snapshot, check_library, check_online };
 	char why[SETTINGS_WHY_SIZE];

@@ -13,7 +13,7 @@
 #include "base/attr.h"
 #include "base/mem.h"
 
-/* Shared by the loop and the thread, which may outlive connd's parts; the last one frees it. */
+/* Shared by the loop and the thread, which may outlive connd's parts; the last user frees it. */
 struct job {
 	struct task task;
 	atomic_int holders;
@@ -74,7 +74,7 @@ on_ended(evutil_socket_t fd, short what, void *arg)
 	l->done(l->env, s, why); /* frees l, perhaps */
 }
 
-/* 0 or -ENOMEM; then, too, *out is to be let go, unless it is NULL. */
+/* 0 or -ENOMEM. Even then the caller owns *out, unless it is NULL. */
 static int
 job_new(struct job **out, const char *config_path)
 {

@@ -14,7 +14,7 @@
 
 #define HELP_SIZE 16384
 
-/* Without a thread for the log, a pipe that is not read would stop the loop. */
+/* Without the log's thread, a pipe that nobody reads would stop the loop. */
 static int
 no_log(void)
 {
@@ -22,7 +22,7 @@ no_log(void)
 	return 1;
 }
 
-/* Memory hooks come before anything the libraries do. */
+/* Memory functions must be set before the libraries allocate. */
 static int
 start(bool check, bool online, const char *config)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The optional HTTP listener for probes and monitoring: /healthz (the loop turns), /readyz (what is
- * required is there, or the reason why it is not) and /metrics (OpenMetrics text). Off unless
+ * The optional HTTP listener for probes and monitoring: /healthz (the loop runs), /readyz (the
+ * required keys are present, or the reason why not) and /metrics (OpenMetrics text). Off unless
  * configured. connd(8) lists the metrics; their names and types are stable. They hold counts, ages
  * and names of required keys, never a value or another key.
  */
@@ -16,19 +16,18 @@
 struct metrics;
 
 /*
- * Listens nowhere yet. service and peers are borrowed, and read when somebody asks. 0 or -ENOMEM.
+ * Does not listen yet. Borrows service and peers, which are read on each request. 0 or -ENOMEM.
  */
 MUST_CHECK int metrics_new(struct metrics **out, struct loop *loop, const struct service *service,
     const struct peers *peers);
 /*
- * Listens at the first item of the list and no more where it did before; an empty list: nowhere.
- * 0, or -errno with a sentence in why: it listens where it did before.
+ * Listens at the first item of the list instead of the old address; does not listen if the list is
+ * empty. 0, or -errno with a sentence in why and without any change.
  */
 MUST_CHECK int metrics_listen(
     struct metrics *m, const struct config_list *listen, char why[static SETTINGS_WHY_SIZE]);
 /*
- * Can the address be listened at? Nothing listens there afterwards. 0, or -errno with a sentence in
- * why.
+ * Checks whether the address can be listened at. 0, or -errno with a sentence in why.
  */
 MUST_CHECK int metrics_check(const char *listen, char why[static SETTINGS_WHY_SIZE]);
 const char *metrics_where(const struct metrics *m); /* as configured; NULL: nowhere */

@@ -34,14 +34,14 @@ send_call(int fd, int64_t until_ms)
 	r = buf_error(&call);
 	if (r == 0)
 		r = await(fd, POLLOUT, until_ms);
-	/* It is shorter than what an empty socket takes at once. */
+	/* The request is shorter than what an empty socket accepts at once. */
 	if (r == 0 && send(fd, call.data, call.len, MSG_NOSIGNAL) != (ssize_t)call.len)
 		r = -EIO;
 	buf_fini(&call);
 	return r;
 }
 
-/* Reads up to the NUL at the end of the reply, which is not kept. */
+/* Reads up to the NUL that ends the reply; the NUL is not kept. */
 static int
 read_reply(int fd, int64_t until_ms, struct buf *reply)
 {

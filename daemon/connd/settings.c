@@ -14,8 +14,9 @@
 #include "edge/disk/snapshot.h"
 #include "edge/upstream/token_file.h"
 
-#define CONFIG_BYTES    (1024 * 1024)
-#define PEM_BYTES       (4 * 1024 * 1024) /* all public authorities are a quarter of a MiB */
+#define CONFIG_BYTES (1024 * 1024)
+#define PEM_BYTES                                                                                  \
+	(4 * 1024 * 1024) /* all public certificate authorities together are a quarter of a MiB */
 #define SENTENCES_BYTES (64 * 1024)
 
 /* Functions of these headers write into our callers' why. */
@@ -69,7 +70,7 @@ settings_have_fault(const struct settings *s, char why[static SETTINGS_WHY_SIZE]
 
 /* --- the file ---------------------------------------------------------------------------- */
 
-/* The whole configuration may come from the environment, but a file that is named must be there. */
+/* The whole configuration may come from the environment, but a named file must exist. */
 static bool
 environment_is_enough(const char *path)
 {
@@ -163,7 +164,7 @@ read_token(const char *path, char why[static SETTINGS_WHY_SIZE])
 	return r;
 }
 
-/* Is it there, and may we read it? */
+/* True if the file exists and can be read. */
 static int
 check_file(const char *path, bool secret, char why[static SETTINGS_WHY_SIZE])
 {
@@ -183,7 +184,7 @@ note_if(struct settings *s, int r, const char *why)
 		add_sentence(&s->faults, why);
 }
 
-/* Each file that [manager] and [snapshot] name is a fault of its own. */
+/* Each file named in [manager] and [snapshot] that cannot be used is a separate fault. */
 static int
 look_for_faults(struct settings *s)
 {

@@ -65,10 +65,10 @@ const char *acl_deciding_rule(
     const struct acl *a, const struct acl_peer *peer, enum record_kind kind, struct span key);
 /* True if the peer may read at least some keys. */
 bool acl_allows_some(const struct acl *a, const struct acl_peer *peer);
-/* Does an admin rule name this peer? */
+/* True if an admin rule names this peer. */
 bool acl_is_admin(const struct acl *a, const struct acl_peer *peer);
-bool acl_has_admins(const struct acl *a); /* Is there an admin rule at all? */
-bool acl_is_empty(const struct acl *a);   /* Is there neither an allow nor a deny rule? */
+bool acl_has_admins(const struct acl *a); /* true if there is any admin rule */
+bool acl_is_empty(const struct acl *a);   /* True if there is neither an allow nor a deny rule. */
 /* How many rules and patterns one acl_allows() looks at, at most. */
 size_t acl_cost(const struct acl *a);
 struct acl *acl_free(struct acl *a);

@@ -41,7 +41,7 @@ check_urls(struct reading *rd)
 		enum value_transport transport = TRANSPORT_TLS;
 		const char *wrong = value_url(url->item[i], good, &transport);
 
-		if (wrong && strchr(url->item[i], '@')) /* it holds a password: not for a log */
+		if (wrong && strchr(url->item[i], '@')) /* holds a password; never log it */
 			return REFUSE(rd, "manager", "url", "url: %s", wrong);
 		if (wrong)
 			return REFUSE(
@@ -82,7 +82,7 @@ check_manager(struct reading *rd)
 	return check_urls(rd);
 }
 
-/* Of two options that contradict each other, the one that was set: it has a line to name. */
+/* Of two options that contradict each other, the one that was set: its line can be named. */
 static const char *
 set_one(const struct reading *rd, const char *section, const char *key, const char *other)
 {

@@ -146,7 +146,7 @@ take_key(struct reading *rd, const char *section, const char *key, const char *v
 	return set(rd, rd->line, o, value, OPTION_SET);
 }
 
-/* An indented line below the key. */
+/* Handles an indented line, which continues the value of the key above. */
 static int
 take_more(struct reading *rd, const char *section, const char *key, const char *value)
 {
@@ -260,7 +260,7 @@ config_in_environment(char *const *env)
 	return *env != NULL;
 }
 
-/* Sets one option from every entry that names it. */
+/* Sets one option from each environment variable that names it. */
 static int
 take_env(struct reading *rd, char *const *env, const struct option *o)
 {
@@ -278,7 +278,10 @@ take_env(struct reading *rd, char *const *env, const struct option *o)
 	return rd->error;
 }
 
-/* Before the file, so that they match first. Denials come first: an environment has no order. */
+/*
+ * Rules of the environment come before those of the file. Denials come first, since an environment
+ * has no order.
+ */
 static int
 read_env_rules(struct reading *rd, char *const *env)
 {
@@ -332,7 +335,7 @@ config_read(struct config **out, const char *name, const char *text, size_t len,
 
 /* --- [log] alone --------------------------------------------------------------------- */
 
-/* What is wrong with the value is left to the whole reading. */
+/* A wrong value is reported when everything is read. */
 static void
 set_leniently(struct config *c, const struct option *o, const char *value)
 {

@@ -41,9 +41,9 @@ struct config {
 	struct {
 		/* scheme://host:port without a trailing "/" or "/v1"; or unix:PATH */
 		struct config_list url;
-		/* who may serve a unix: URL; empty: the default */
+		/* the user who may serve a unix: URL; empty: the default */
 		struct config_list socket_user;
-		/* of the last two exactly one is set */
+		/* exactly one of the last two is set */
 		char *organization, *deployment, *workspace;
 		char *token_file, *ca_file, *client_cert, *client_key, *pin, *proxy;
 		bool insecure_http, push, report;
@@ -63,7 +63,7 @@ struct config {
 	struct {
 		char *path, *group;
 		mode_t mode;
-		bool path_set, mode_set; /* by the file or the environment */
+		bool path_set, mode_set; /* set by the file or the environment */
 		uint32_t max_connections;
 		uint32_t max_connections_per_uid; /* 0: three quarters of max_connections */
 		size_t max_frame;
@@ -84,7 +84,7 @@ struct config {
 		int64_t max_age_ms; /* < 0: any age that is served */
 	} require;
 	struct {
-		/* one ADDR:PORT, said twice when it is no loopback one */
+		/* one ADDR:PORT, written twice if other machines can reach it */
 		struct config_list listen;
 	} metrics;
 	struct {
@@ -102,8 +102,8 @@ struct config {
 MUST_CHECK int config_read(struct config **out, const char *name, const char *text, size_t len,
     char *const *env, struct buf *oddities, char why[static CONFIG_WHY_SIZE]);
 /*
- * What [log] of this text and of env asks for, whatever else is wrong with them: so that the
- * message about that has the right form.
+ * Reads [log] alone, whatever else is wrong with the text, so that messages about that already have
+ * the right form.
  */
 void config_log_settings(
     struct span text, char *const *env, enum log_format *format, enum log_level *level);
@@ -114,18 +114,21 @@ bool config_in_environment(char *const *env);
 #define CONFIG_NAME_SIZE 64 /* of "[section] key" */
 
 enum config_need {
-	CONFIG_NEEDS_UPGRADE, /* another process: no reload changes the option */
-	CONFIG_NEEDS_RESTART, /* another socket: no upgrade changes it either */
+	CONFIG_NEEDS_UPGRADE, /* a reload cannot change the option; a restart or SIGUSR2 can */
+	CONFIG_NEEDS_RESTART, /* only a restart can */
 };
 
-/* Do they differ in an option that needs that much, or more? Writes the name of the first one. */
+/*
+ * True if the two differ in an option that needs that much, or more. Writes the name of the first
+ * one.
+ */
 bool config_differs(const struct config *a, const struct config *b, enum config_need need,
     char name[static CONFIG_NAME_SIZE]);
-/* Has one option, which is no list of rules or keys, the same value in both? */
+/* True if one option has the same value in both. Not for lists of rules or keys. */
 bool config_same_option(
     const struct config *a, const struct config *b, const char *section, const char *key);
 /*
- * Do both say what to ask which manager for, and how? Then a running sync may go on, and its tags
- * hold.
+ * True if both ask the same manager for the same data in the same way: a running sync may continue,
+ * and its ETags stay valid.
  */
 bool config_same_manager(const struct config *one, const struct config *other);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What config.c (reads an option after the other) and check.c (judges them together) share. */
+/* What config.c (reads the options one by one) and check.c (checks them together) share. */
 #pragma once
 
 #include "base/attr.h"
@@ -20,13 +20,14 @@ struct reading {
 	struct buf *oddities;
 };
 
-/* Keeps the first error, with its place in front. line: of the file, NO_LINE, or 0. Returns it. */
+/* Keeps the first error, preceded by its place. line: of the file, NO_LINE, or 0. Returns it. */
 int refuse(struct reading *rd, int line, const struct option *o, const char *fmt, ...) PRINTF(4, 5);
 int no_memory(struct reading *rd);
-/* Adds a sentence about what is odd but works. */
+/* Adds a warning about something that works but is probably a mistake. */
 void note_oddity(struct reading *rd, const char *fmt, ...) PRINTF(2, 3);
 
 /*
- * Do the options fit together? 0 or the error. Derives the defaults that depend on other options.
+ * Checks that the options fit together, and derives the defaults that depend on other options. 0 or
+ * the error.
  */
 int config_check(struct reading *rd);

@@ -25,7 +25,7 @@ is_comment(struct span s)
 	return s.n > 0 && (*s.p == '#' || *s.p == ';');
 }
 
-/* The value that stands from p on: up to a ; that begins it or follows a blank. */
+/* The value that begins at p, up to a ; that begins it or follows a blank. */
 static struct span
 value_from(const char *p, const char *end)
 {

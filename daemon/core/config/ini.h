@@ -4,7 +4,7 @@
  *
  *	[section]
  *	key = value		or  key: value; blanks around both are dropped
- *	    more		an indented line below a key goes on with its value
+ *	    more		an indented line below a key continues its value
  *	# comment		likewise ;  -  in a value, a ; after a blank begins a comment
  *
  * Empty lines and comments may stand anywhere. What the names mean is the caller's business.
@@ -20,7 +20,7 @@
 struct ini {
 	const char *rest, *end;
 	int line;       /* number of the line read last; the first is 1 */
-	bool below_key; /* a key stands above in this section: an indented line goes on with it */
+	bool below_key; /* there is a key above in this section, which an indented line continues */
 };
 
 enum ini_kind {

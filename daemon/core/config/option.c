@@ -15,7 +15,7 @@
 #define DAY        ((int64_t)24 * 60 * 60 * 1000)
 
 /*
- * All options, one a row. tests/lint/options.sh compares this table with conf/connd.conf, and
+ * All options, one per row. tests/lint/options.sh compares this table with conf/connd.conf, and
  * tests/lint/man.sh with connd.conf(5).
  */
 /* clang-format off */
@@ -333,7 +333,7 @@ type_name(enum option_type type)
 	return "a value";
 }
 
-/* A bound in the unit that people write it in. */
+/* Writes a bound in the unit that people use. */
 static const char *
 bound_text(const struct option *o, int64_t n, char room[static 32])
 {
@@ -372,7 +372,7 @@ set_number(struct config *c, const struct option *o, const char *value, char *wh
 		*(size_t *)member(c, o) = (size_t)n;
 	else if (o->type == OPTION_MODE)
 		*(mode_t *)member(c, o) = (mode_t)n;
-	else /* percent, count, and enums, which are as wide */
+	else /* percent, count, and enums, which have the same size */
 		*(uint32_t *)member(c, o) = (uint32_t)n;
 	return 0;
 }
@@ -408,7 +408,7 @@ same_list(const struct config_list *a, const struct config_list *b)
 	return same;
 }
 
-/* Of a member that is no pointer. */
+/* For a member that is not a pointer. */
 static size_t
 size_of(enum option_type type)
 {
@@ -421,7 +421,7 @@ size_of(enum option_type type)
 		return sizeof(size_t);
 	case OPTION_MODE:
 		return sizeof(mode_t);
-	default: /* percent, count, and enums, which are as wide */
+	default: /* percent, count, and enums, which have the same size */
 		return sizeof(uint32_t);
 	}
 }

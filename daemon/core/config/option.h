@@ -28,10 +28,10 @@ enum option_type {
 	OPTION_NAME, /* one of a few words */
 };
 
-/* What another value needs; each more than the one before. */
+/* What a new value needs; each needs more than the one before. */
 enum option_change {
 	CHANGE_LIVE,    /* a reload */
-	CHANGE_MANAGER, /* a reload, which drops the running sync and the tags */
+	CHANGE_MANAGER, /* a reload, which drops the running sync and the ETags */
 	CHANGE_UPGRADE, /* another process: a reload is refused */
 	CHANGE_RESTART, /* another socket: a reload and SIGUSR2 are refused */
 };
@@ -42,7 +42,7 @@ struct option {
 	enum option_change change; /* LIVE for OPTION_KEYS and rules */
 	size_t at;                 /* where in struct config */
 	const char *preset;        /* read like any value; NULL: none */
-	int64_t low, high;         /* of what is a number, in its own unit */
+	int64_t low, high;         /* for numbers, in the option's unit */
 	const char *choices;       /* OPTION_NAME: the words in the order of their enum */
 };
 
@@ -56,9 +56,9 @@ const struct option *option_find(const char *section, const char *key); /* NULL:
 bool option_takes_lines(const struct option *o);                        /* a list or a rule */
 bool option_is_rule(const struct option *o);
 
-/* Has the option the same value in both? Not for OPTION_KEYS and rules. */
+/* True if the option has the same value in both. Not for OPTION_KEYS and rules. */
 bool option_same(const struct option *o, const struct config *a, const struct config *b);
 
-/* 0; -EINVAL with what is wrong, but not where, in why; -ENOMEM. */
+/* 0; -EINVAL with what is wrong in why (the place is not included); -ENOMEM. */
 MUST_CHECK int option_set(struct config *c, const struct option *o, const char *value,
     enum option_how how, char why[static CONFIG_WHY_SIZE]);

@@ -8,9 +8,9 @@
 
 #include "base/limits.h"
 
-#define MAX_DIGITS 15 /* of a whole part: no sum below leaves 64 bits */
+#define MAX_DIGITS 15 /* of the part before the point, so that no sum below overflows 64 bits */
 
-/* Digits from *at on. False when there are none, or more than a sane value has. */
+/* Reads digits from *at on. False if there are none, or more than MAX_DIGITS. */
 static bool
 read_digits(const char **at, unsigned base, int64_t *out)
 {

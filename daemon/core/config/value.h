@@ -21,7 +21,8 @@ bool value_bool(const char *text, int64_t *truth);      /* yes no true false on 
 
 /*
  * A group as a name, a number or gid:N. NULL, with *gid -1 for a name; or what is wrong with it
- * (static text): a bare 0 is more often a slip than root's group, so that one is written gid:0.
+ * (static text). A bare 0 is refused: it is more often a mistake than root's group, which is
+ * written gid:0.
  */
 const char *value_group(const char *text, int64_t *gid);
 
@@ -40,6 +41,6 @@ const char *value_url(const char *text, char out[static URL_SIZE], enum value_tr
 
 /*
  * "ADDR:PORT" to listen on: an IPv4 address, an IPv6 one in brackets, or localhost; port 0 lets the
- * system choose. *loopback: nobody but this machine reaches it.
+ * system choose. *loopback: only this machine can reach it.
  */
 bool value_listen(const char *text, bool *loopback);

@@ -16,9 +16,9 @@
 
 #include "base/mem.h"
 
-#define CHECK_S    15 /* a check that takes longer hangs */
+#define CHECK_S    15 /* a check that takes longer is considered hung */
 #define ONLINE_S   60 /* the same when several URLs may have to time out */
-#define POLL_MS    20 /* between two looks at whether it has ended */
+#define POLL_MS    20 /* interval for checking whether it has ended */
 #define LISTEN_FD  3
 #define WORDS_SIZE 4096
 
@@ -54,7 +54,7 @@ reexec_init(const char *argv0)
 
 /* --- the check -------------------------------------------------------------------------------- */
 
-/* A line that is a fault, not the heading nor a warning. */
+/* True if the line names a fault, and is neither the heading nor a warning. */
 static bool
 is_fault(const char *line)
 {

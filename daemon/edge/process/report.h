@@ -38,7 +38,7 @@ struct report {
 	const char *metrics; /* the configured address; NULL: off */
 	struct {
 		int64_t expires_s;     /* since 1970, UTC; 0: never, or unknown */
-		int64_t family_ends_s; /* when it can be renewed no more; likewise */
+		int64_t family_ends_s; /* when it can no longer be renewed; likewise */
 	} token;
 	struct {
 		enum report_push state;

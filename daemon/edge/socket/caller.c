@@ -44,7 +44,7 @@ learn_groups(struct caller *c)
 	return 0;
 }
 
-/* The caller in the form that rules are matched against. 0 or -errno. */
+/* Returns the caller in the form that rules are matched against. 0 or -errno. */
 static int
 acl_peer_of(struct caller *c, struct acl_peer *peer)
 {

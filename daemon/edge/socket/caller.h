@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who is behind a connection, and what the access rules let that user do. Every permission in
- * edge/socket is decided here.
+ * Who is at the other end of a connection, and what the access rules allow that user. Every
+ * permission in edge/socket is decided here.
  */
 #pragma once
 
@@ -32,20 +32,20 @@ enum permission {
 
 void caller_fini(struct caller *c);
 
-/* May the caller read this key? */
+/* True if the caller may read this key. */
 MUST_CHECK enum permission caller_may_read(
     struct caller *c, const struct acl *acl, enum record_kind kind, struct span key);
 /* The same with the text of the rule that decides; NULL: no rule matches, or it is not known. */
 MUST_CHECK enum permission caller_may_read_by(struct caller *c, const struct acl *acl,
     enum record_kind kind, struct span key, const char **rule);
-/* May the caller read any key at all (List)? */
+/* True if the caller may read any key at all (List). */
 MUST_CHECK enum permission caller_may_read_any(struct caller *c, const struct acl *acl);
-/* Is the caller root or connd's own user? They see Status as it is, whatever the rules say. */
+/* True if the caller is root or connd's own user: they see all of Status, whatever the rules. */
 bool caller_is_owner(const struct caller *c);
 /*
- * May the caller have connd do something (Refresh)? Root, its own user, and users named by admin
- * rules.
+ * True if the caller may call administrative methods (Refresh): root, connd's own user, and users
+ * named by admin rules.
  */
 MUST_CHECK enum permission caller_may_administer(struct caller *c, const struct acl *acl);
-/* May the caller see Status? Who may read any key may, and who may administer. */
+/* True if the caller may see Status: callers who may read any key, and administrators. */
 MUST_CHECK enum permission caller_may_see_status(struct caller *c, const struct acl *acl);

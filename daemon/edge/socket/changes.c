@@ -13,7 +13,7 @@
 #include "proto/envelope.h"
 
 #define PIECE_BYTES  ((size_t)32 * 1024)
-#define RECORD_COST  8   /* of going to a record and comparing its key */
+#define RECORD_COST  8   /* of finding a record and comparing its key */
 #define COMPARE_UNIT 512 /* bytes of two values that are compared for one unit of the budget */
 
 struct changes {

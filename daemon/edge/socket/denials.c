@@ -18,7 +18,7 @@
 
 struct user {
 	uid_t uid;
-	int64_t began_ms; /* its minute; 0: this entry is free */
+	int64_t began_ms; /* the start of its minute; 0: this entry is free */
 	uint32_t logged;
 	uint64_t unlogged;
 };
@@ -28,7 +28,7 @@ struct denials {
 	struct user user[DENIALS_USERS];
 	struct user others; /* all who have no entry */
 	uint64_t seen[DENIALS_KEYS];
-	size_t n_seen;       /* how many were ever remembered */
+	size_t n_seen;       /* how many have been remembered so far */
 	struct event *timer; /* runs while a count is not logged yet */
 };
 
