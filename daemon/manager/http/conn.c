@@ -25,7 +25,7 @@
 
 #define TO(state) (1U << CONN_##state)
 
-/* The transition table: row may become column. */
+/* The transition table: a connection may go from the row's state to the column's. */
 static const unsigned may_become[CONN_N_STATES] = {
 	[CONN_IDLE] = TO(RECEIVING) | TO(HANDLING) | TO(FLUSHING) | TO(CLOSED),
 	[CONN_RECEIVING] = TO(HANDLING) | TO(FLUSHING) | TO(CLOSED),
@@ -149,7 +149,7 @@ static void
 must_have_ended(const struct http_conn *c)
 {
 	if (c->state == CONN_HANDLING)
-		abort(); /* neither responded to nor held */
+		abort(); /* the handler has neither responded nor held the request */
 }
 
 void
@@ -221,7 +221,7 @@ parsed(struct http_conn *c, int result)
 
 /* --- steps ---------------------------------------------------------------------------- */
 
-/* Writes at once what the socket takes: a turn of the loop costs more than the request. */
+/* Writes at once what the socket accepts, since a turn of the loop costs more than the request. */
 static void
 push(struct http_conn *c)
 {
@@ -319,7 +319,7 @@ step_linger(struct http_conn *c)
 		conn_close(c);
 }
 
-/* True: another step may follow. */
+/* True if another step may follow. */
 static bool
 step(struct http_conn *c, int *turns)
 {
@@ -395,7 +395,7 @@ restart_deadline(struct http_conn *c)
 	return (deadline ? event_add(&c->deadline, deadline) : event_del(&c->deadline)) == 0;
 }
 
-/* No event follows what the socket took at once. */
+/* There is no event for what the socket accepted at once. */
 static bool
 goes_on(const struct http_conn *c)
 {
@@ -407,7 +407,7 @@ goes_on(const struct http_conn *c)
 }
 
 /*
- * Out of memory closes the connection: without its events it would stay for ever.
+ * Out of memory: closes the connection, which would otherwise stay forever without events.
  */
 static void
 settle(struct http_conn *c)

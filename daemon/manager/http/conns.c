@@ -71,7 +71,7 @@ conns_remove(struct http_conn *c)
 
 /* --- who a connection is -------------------------------------------------------------- */
 
-/* How much a connection uses of what runs short. */
+/* How much a connection uses of a resource. */
 static size_t
 has(const struct http_conn *c, enum share_kind kind)
 {
@@ -138,8 +138,8 @@ http_conn_forget(struct http_conn *c)
 /* --- room ----------------------------------------------------------------------------- */
 
 /*
- * Which of a caller's connections is closed first. Those that have shown no token rank alike: a new
- * one must not go before one that has stopped in the middle of its request.
+ * The rank in which a caller's connections are closed. Those that have shown no token have the same
+ * rank: a new one must not go before one that has stopped in the middle of its request.
  */
 static size_t
 ease(const struct http_conn *c, enum share_kind kind)
@@ -222,7 +222,7 @@ http_conn_note_gave_way(struct http_conn *c, enum share_kind kind)
 }
 
 /*
- * A request that has begun gets a 503; if a whole connection is needed, it ends with that.
+ * A request in progress gets a 503; if a whole connection is needed, it is closed afterwards.
  */
 static void
 give_way(struct http_conn *c, enum share_kind kind)

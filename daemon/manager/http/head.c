@@ -60,7 +60,7 @@ date_now(struct http_server *s)
 	struct tm tm;
 
 	if (second != s->date_second && gmtime_r(&t, &tm)) {
-		/* The C locale's names: the programs never call setlocale(). */
+		/* Names are those of the C locale, because the programs never call setlocale(). */
 		(void)strftime(s->date, sizeof s->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
 		s->date_second = second;
 	}
@@ -221,7 +221,7 @@ http_head_write(struct http_conn *c, const struct whole *w)
 	} else if (body.n) {
 		skip(&body, sent - head.n);
 	}
-	/* The head lives on the stack: a cookie, or the body behind it, must not stay there. */
+	/* Wipes the head, which is on the stack: it may contain a cookie or the body. */
 	mem_wipe(h.text, h.n);
 	return r < 0 ? r : write_body(c, body, w->shared);
 }

@@ -102,7 +102,7 @@ kept_new(const struct whole *w)
 }
 
 /*
- * Out of memory closes the connection: the change was made, so no other response would be true.
+ * Out of memory: closes the connection. The change was made, so any other response would be false.
  */
 void
 kept_take(struct http_conn *c, const struct whole *w)

@@ -12,9 +12,9 @@
 #include "manager/http/server.h"
 #include "manager/http/share.h"
 
-#define OUTPUT_LOW (64 * 1024) /* a streamed response goes on below this */
+#define OUTPUT_LOW (64 * 1024) /* a streamed response continues below this */
 #define OUTPUT_HIGH                                                                                \
-	(256 * 1024) /* unread responses of a connection: above it nothing more is read */
+	(256 * 1024) /* unread responses of a connection; above this its requests are not read */
 
 struct bufferevent;
 struct evbuffer;
@@ -51,7 +51,7 @@ struct whole {
 typedef void response_sender(struct http_conn *c, struct whole *w);
 
 struct http_conn {
-	/* the server's list: the one longest without progress first */
+	/* the server's list, beginning with the one longest without progress */
 	struct http_conn *prev, *next;
 	struct http_conn *ready_prev, *ready_next;
 	bool ready; /* in that list */
@@ -65,12 +65,12 @@ struct http_conn {
 	enum conn_state state;
 	int64_t since_ms; /* when it entered this state (boot time) */
 	int64_t begun_ms; /* when the request's head was complete */
-	bool moved;       /* deadline and place in the list are to be renewed */
+	bool moved;       /* the deadline and the place in the list must be renewed */
 	bool running;     /* in conn_run(), which settles */
 	bool tls;
 	bool eof, hung_up;
 	bool begun;      /* the request has its id */
-	bool direct;     /* its socket may be written to past libevent: no TLS, not slowed down */
+	bool direct;     /* its socket may be written to without libevent: no TLS, no delay */
 	bool keep_alive; /* after this response */
 	bool chunked;
 	bool head_only;
@@ -101,9 +101,8 @@ struct http_server {
 	struct shares *shares;
 	struct http_conn *first, *last;
 	size_t n_conns;
-	struct http_conn *ready_first,
-	    *ready_last;          /* those that have something to do in the next turn */
-	struct http_conn *closed; /* to be freed in it */
+	struct http_conn *ready_first, *ready_last; /* connections with work for the next turn */
+	struct http_conn *closed;                   /* to be freed in it */
 	struct event *turn;
 	const struct timeval *deadlines[CONN_N_STATES]; /* of the states; NULL: none */
 	struct timeval own_deadlines[CONN_N_STATES];
@@ -117,7 +116,7 @@ struct http_server {
 	bool stopping;
 	void (*stopped)(void *arg);
 	void *stopped_arg;
-	size_t peak_bytes; /* buffered in all, since memory was given back */
+	size_t peak_bytes; /* most bytes buffered since memory was returned */
 	uint64_t gave_way[SHARE_N_KINDS];
 	int64_t gave_way_logged_ms[SHARE_N_KINDS];
 	int64_t date_second;
@@ -129,9 +128,9 @@ struct http_server {
 /* Takes fd and a reference to the address's share. 0 or -ENOMEM. */
 MUST_CHECK int conn_new(struct http_server *s, int fd, struct share *address, bool tls);
 void conn_free(struct http_conn *c); /* a closed one */
-/* The only assignment to the state but for the first. */
+/* The only function that changes the state after the connection was made. */
 void conn_become(struct http_conn *c, enum conn_state next);
-/* The only function that moves a connection on; then settles what it waits for. */
+/* The only function that advances a connection; then sets the events it waits for. */
 void conn_run(struct http_conn *c);
 /*
  * Schedules conn_run() after a response was made, unless conn_run() is on the stack already.
@@ -158,10 +157,10 @@ void kept_forget(struct http_conn *c);
 
 void conns_add(struct http_conn *c);
 void conns_remove(struct http_conn *c);
-void conns_touch(struct http_conn *c); /* it has made progress: to the end of the list */
+void conns_touch(struct http_conn *c); /* notes progress: moves it to the end of the list */
 /* While the limit is exceeded, the heaviest caller gives way. */
 void conns_keep_room(struct http_server *s, enum share_kind kind);
-/* The same for one more long hold by c's caller. False: there is no room for c. */
+/* Makes room for one more long hold by c's caller. False if there is none. */
 MUST_CHECK bool conns_room_to_hold(struct http_conn *c);
 /* Closes one connection so that another can be accepted. */
 void conns_make_room(struct http_server *s);
@@ -186,10 +185,10 @@ const char *listener_address(const struct listener *l);
 
 /* --- head.c --------------------------------------------------------------------------- */
 
-/* The head of a response, as one text: many small appends cost more than their content. */
+/* The head of a response as one text, because many small appends cost more. */
 struct http_head {
 	size_t n;
-	char text[4096]; /* more than any of ours; a longer one is not sent */
+	char text[4096]; /* longer than any head of ours; a longer one is not sent */
 };
 
 /*
@@ -205,7 +204,7 @@ void http_head_copy(struct http_head *h, const struct http_head *from);
 
 MUST_CHECK int http_head_append(const struct http_head *h, struct evbuffer *out); /* 0 or -errno */
 /*
- * Sends what the socket takes; the rest goes into the output: copied, or as a reference when the
+ * Sends what the socket accepts; the rest goes into the output: copied, or as a reference when the
  * body is shared. 0 or -errno: part of it may be on its way.
  */
 MUST_CHECK int http_head_write(struct http_conn *c, const struct whole *w);

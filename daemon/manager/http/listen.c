@@ -72,7 +72,7 @@ http_address_is_valid(const char *where, char why[static HTTP_WHY_SIZE])
 
 /* --- accepting ------------------------------------------------------------------------ */
 
-/* What counts as one address: an IPv4 address, an IPv6 /64 (one customer), a Unix user. */
+/* Writes the key of an address: an IPv4 address, an IPv6 /64 (one customer), or a Unix user. */
 static void
 address_key(int fd, const struct sockaddr *from, struct share_key *key)
 {
@@ -173,7 +173,7 @@ note_address(struct http_server *s, struct listener *l, int fd)
 		    at.ss_family == AF_INET6 ? "[%s]:%d" : "%s:%d", host, s->port);
 }
 
-/* Takes fd. 0: the server owns l; else l is freed. */
+/* Takes fd. 0: the server owns l. On failure l is freed. */
 static int
 adopt(struct http_server *s, struct listener *l, int fd)
 {
@@ -292,7 +292,7 @@ take_lock(const char *path)
 	}
 }
 
-/* We hold the lock, so an existing socket is a dead server's. Other files are not touched. */
+/* We hold the lock, so an existing socket belongs to a dead server. Other files are not touched. */
 static int
 remove_stale(const char *path)
 {

@@ -9,7 +9,10 @@
 
 /* In a request line beside the target: the longest method, the version, two spaces. */
 #define LINE_SLACK 64
-/* Chunk lines and trailers of one request: small chunks are allowed, endless overhead is not. */
+/*
+ * Chunk lines and trailers of one request, limited so that small chunks cannot cause endless
+ * overhead.
+ */
 #define OVERHEAD_MAX   (64 * 1024)
 #define CHUNK_LINE_MAX 256
 #define KEEP_HEAD      4096 /* buffer for heads that a connection keeps between two requests */
@@ -211,7 +214,7 @@ check_host(struct http_parser *p)
 	return 0;
 }
 
-/* Where two fields could say where the body ends, a proxy might read the other one. */
+/* Two fields that state where the body ends are refused: a proxy might obey the other one. */
 static int
 check_length(struct http_parser *p, struct span *te, struct span *cl)
 {
@@ -275,7 +278,7 @@ read_framing(struct http_parser *p)
 	return 0;
 }
 
-/* The whole block is there, every line ended by CR LF. */
+/* Reads the complete block of fields, in which every line ends with CR LF. */
 static int
 read_head(struct http_parser *p)
 {
@@ -390,7 +393,7 @@ hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Reads the digits in front into *size, which stops growing beyond the limit. Returns how many. */
+/* Reads the leading digits into *size, which stops growing beyond the limit. Returns how many. */
 static size_t
 read_hex(struct span s, size_t *size)
 {

@@ -17,7 +17,7 @@ response_begin(struct http_conn *c)
 {
 	if (c->state != CONN_HANDLING && c->state != CONN_HELD)
 		abort();
-	c->gone = NULL; /* the holder is the one that responds */
+	c->gone = NULL; /* the code that held the request responds now */
 }
 
 /* Out of memory leaves the output incomplete: the client must not take it for a response. */
@@ -97,7 +97,7 @@ http_respond(struct http_conn *c, int status, const struct http_header *headers,
 struct http_shared {
 	unsigned refs;
 	int status;
-	struct http_head head; /* the part that is the same for all */
+	struct http_head head; /* the part that all responses share */
 	struct span body;
 };
 

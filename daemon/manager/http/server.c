@@ -16,7 +16,8 @@
 #define FD_RESERVE      256 /* the database and its readers, the control socket, other listeners */
 #define TURN_MS         3   /* for connections that have more to do, in one turn of the loop */
 #define LINGER_MS       1000
-#define TRIM_BYTES      (4 * 1024 * 1024) /* memory is returned after so much was buffered */
+#define TRIM_BYTES                                                                                 \
+	(4 * 1024 * 1024) /* memory is returned to the system after this much was buffered */
 
 static void *
 event_mem_realloc(void *p, size_t n)
@@ -181,7 +182,7 @@ set_deadlines(struct http_server *s)
 		[CONN_STREAMING] = o->stream_ms,
 		[CONN_FLUSHING] = o->write_ms,
 		[CONN_LINGERING] = LINGER_MS,
-	}; /* a held request has a deadline of its holder */
+	}; /* the deadline of a held request is set by its holder */
 
 	for (size_t i = 0; i < CONN_N_STATES; i++) {
 		s->own_deadlines[i].tv_sec = ms[i] / 1000;
@@ -190,7 +191,8 @@ set_deadlines(struct http_server *s)
 			s->deadlines[i] =
 			    event_base_init_common_timeout(s->base, &s->own_deadlines[i]);
 		if (ms[i] && !s->deadlines[i])
-			s->deadlines[i] = &s->own_deadlines[i]; /* costs more, works the same */
+			s->deadlines[i] =
+			    &s->own_deadlines[i]; /* more expensive, with the same effect */
 	}
 }
 
@@ -264,7 +266,7 @@ server_accepted(struct http_server *s, int fd, const struct share_key *address, 
 		log_warn("connection refused", LOG_STR("reason", strerror(-r)));
 }
 
-/* Out of descriptors or memory: the queue stays in the kernel for a moment. */
+/* Out of descriptors or memory: new clients wait in the kernel's queue for a moment. */
 void
 server_cannot_accept(struct http_server *s, int error)
 {
@@ -316,7 +318,7 @@ http_server_stats(const struct http_server *s, struct http_stats *out)
 	memcpy(out->gave_way, s->gave_way, sizeof out->gave_way);
 }
 
-/* The allocator keeps what was freed between what is in use; the system gets it back here. */
+/* Returns freed memory to the system, which the allocator keeps between blocks in use. */
 void
 http_server_tidy(struct http_server *s)
 {

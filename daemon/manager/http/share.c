@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 
-#define N_BUCKETS    1024 /* a power of two; callers are no more than connections */
+#define N_BUCKETS    1024 /* a power of two; there are at most as many callers as connections */
 #define OWNER_PART   8
 #define ADDRESS_PART 4
 

@@ -49,7 +49,7 @@ MUST_CHECK struct share *share_of(
 bool share_is(const struct share *one, enum share_caller what, const struct share_key *key);
 struct share *share_ref(struct share *one);
 struct share *share_unref(
-    struct share *one); /* what it uses must be 0 with the last; returns NULL */
+    struct share *one); /* with the last reference its use must be 0; returns NULL */
 
 void share_add(struct share *one, enum share_kind kind, size_t n);
 void share_sub(struct share *one, enum share_kind kind, size_t n);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Faults on order: what becomes of a response's bytes. It stands before response_send(), which
- * knows of none.
+ * Fault injection: damages the bytes of a response before response_send() sees them.
  */
 #include <string.h>
 #include <sys/socket.h>

@@ -10,7 +10,8 @@
 #include "base/log.h"
 #include "manager/http/http_internal.h"
 
-#define PIECE_MAX (64 * 1024 + LIMIT_ROW) /* one piece: one more row when little is in it */
+/* A smaller piece gets another row. */
+#define PIECE_MAX (64 * 1024 + LIMIT_ROW)
 
 static int
 next_piece(struct http_conn *c, struct buf *piece)
@@ -48,7 +49,7 @@ write_piece(struct http_conn *c, const struct buf *piece, bool last)
 	return r < 0 ? -ENOMEM : 0;
 }
 
-/* Behind the first piece: more is to come. */
+/* After the first piece, more will follow. */
 static void
 begin(struct http_conn *c, int status, const struct http_header *headers, const char *content_type,
     const struct buf *piece)
@@ -85,7 +86,7 @@ http_respond_stream(struct http_conn *c, int status, const struct http_header *h
 	r = next_piece(c, &piece);
 	if (r > 0 && c->send == response_send) {
 		begin(c, status, headers, content_type, &piece);
-	} else if (r >= 0) { /* that was all; or a piece is as good as the whole to be spoiled */
+	} else if (r >= 0) { /* the end; or to be spoiled: one piece is enough */
 		source_end(c);
 		http_respond(c, status, headers, content_type, span_of_buf(&piece));
 	} else {
@@ -103,7 +104,7 @@ cut(struct http_conn *c, const char *reason)
 	conn_close(c);
 }
 
-/* One a turn: the loop comes back when the client has taken most of it. */
+/* One piece per turn: the next one is made when the client has read most of this one. */
 void
 stream_piece(struct http_conn *c)
 {

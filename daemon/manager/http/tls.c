@@ -22,7 +22,7 @@
 #define KEY_MAX    (64 * 1024)
 #define PAIR_FILES 2
 
-/* What tells one content of a file from the next, without reading it. */
+/* What distinguishes a file's contents from its next ones without reading them. */
 struct mark {
 	struct timespec modified;
 	off_t size;
@@ -68,7 +68,7 @@ bad_pair(char *why, const char *path, const char *what)
 	return -EINVAL;
 }
 
-/* No prompt for a passphrase: a server has nobody to ask. */
+/* Never asks for a passphrase: a server has no terminal. */
 static int
 no_passphrase(char *out, int size, int writing, void *arg)
 {
@@ -115,7 +115,7 @@ load(const struct tls *t, SSL_CTX **out, char *why)
 		r = bad_pair(why, t->cert, "TLS 1.2 is not available");
 	(void)SSL_CTX_set_options(
 	    ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
-	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* idle connections are many */
+	(void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS); /* there are many idle connections */
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 	if (r == 0 && SSL_CTX_use_certificate_chain_file(ctx, t->cert) != 1)
@@ -153,8 +153,8 @@ same_mark(const struct mark *a, const struct mark *b)
 }
 
 /*
- * The two files are replaced one after the other: in between they do not fit, and what was loaded
- * stays. Each state of the files is tried once.
+ * The two files are replaced one after the other: in between they do not match, and the loaded pair
+ * is kept. Each state of the files is tried once.
  */
 static void
 on_look(evutil_socket_t fd, short what, void *arg)

@@ -32,7 +32,7 @@ struct pair {
 };
 
 struct keys {
-	struct arena *arena; /* where pair is: locked, outside core dumps */
+	struct arena *arena; /* the memory of the keys: locked, and not in core dumps */
 	struct pair *pair;
 	bool has_other;
 	bool ours; /* path is DIR/manager.key, which we made and may replace */
@@ -91,7 +91,7 @@ keys_name(const struct keys *k, char out[static 2 * KEYS_ID_SIZE + 1])
 
 /* ---- files ---- */
 
-/* Where the key is, and whether it is ours to make. */
+/* Where the key is, and whether this program may create it. */
 static int
 key_path(struct keys *k, const char *dir, const char *key_file, char *why)
 {
@@ -138,7 +138,7 @@ read_key(const char *path, struct key *out, char *why)
 	return r;
 }
 
-/* A file with a fresh key, whole or not there; it must not be there yet. */
+/* Creates a file with a fresh key, atomically. The file must not exist. */
 static int
 write_key(const char *path, char *why)
 {
@@ -165,7 +165,7 @@ write_key(const char *path, char *why)
 	return r;
 }
 
-/* make: a key of our own is made when there is none. */
+/* make: creates a key of our own if there is none. */
 static int
 load(struct keys **out, const char *dir, const char *key_file, bool make, char *why)
 {
@@ -203,7 +203,7 @@ keys_make(struct keys **out, const char *dir, const char *key_file, char why[sta
 
 /* ---- envelopes ---- */
 
-/* 0: it is not an envelope. */
+/* Returns 0 if it is not an envelope. */
 static int
 kind_of(struct span envelope)
 {
@@ -218,7 +218,7 @@ keys_is_first(struct span envelope)
 	return kind_of(envelope) == KIND_FIRST;
 }
 
-/* The key that wraps it; NULL: we do not have it. */
+/* The key that wraps it; NULL if it is not known. */
 static const struct key *
 key_of(const struct keys *k, struct span envelope)
 {
@@ -428,11 +428,11 @@ keys_rotate_undo(struct keys *k)
 	forget_other(k);
 	if (k->next[0]) {
 		k->ours = true;
-		(void)unlink(k->next); /* not there when the new key was named */
+		(void)unlink(k->next); /* absent when the new key was named */
 	}
 }
 
-/* Removes what a process left that was killed while it wrote a key. */
+/* Removes the files of a process that was killed while it wrote a key. */
 static void
 remove_part(const char *path)
 {
@@ -455,7 +455,7 @@ keys_settle(struct keys *k, struct span envelope)
 	}
 	if (!k->has_other)
 		return 0;
-	/* A rotation was cut short; whether before or after its commit, the envelope tells. */
+	/* A rotation was interrupted; the envelope shows whether before or after its commit. */
 	if (key == &k->pair->other) {
 		swap(k);
 		forget_other(k);

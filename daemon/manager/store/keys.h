@@ -33,7 +33,7 @@ struct keys;
 #define KEYS_OVERHEAD (1 + KEYS_ID_SIZE + SEAL_KEY_SIZE + SEAL_OVERHEAD + SEAL_OVERHEAD)
 
 /*
- * The key for a data directory: key_file when given (may be NULL), else
+ * Reads the key for a data directory: key_file if given (may be NULL), else
  * $CREDENTIALS_DIRECTORY/manager-key when there is one, else DIR/manager.key. -ENOENT and others
  * with `why`, which says "key".
  */
@@ -59,7 +59,7 @@ MUST_CHECK int keys_open_first(
 /* Opens an envelope of the first kind and seals its text again, with a new data key. */
 MUST_CHECK int keys_reseal(
     const struct keys *k, struct span ad, struct span envelope, struct buf *out);
-/* Whether it is an envelope of the first kind. */
+/* True if it is an envelope of the first kind. */
 bool keys_is_first(struct span envelope);
 
 /*
@@ -79,7 +79,7 @@ MUST_CHECK int keys_rotate(
  * anyway.
  */
 MUST_CHECK int keys_rotated(struct keys *k);
-/* It could not be done: back to the old one. */
+/* The rotation failed: returns to the old key. */
 void keys_rotate_undo(struct keys *k);
 /* Appends the envelope with its data key wrapped under the current key. -EBADMSG as keys_open(). */
 MUST_CHECK int keys_rewrap(

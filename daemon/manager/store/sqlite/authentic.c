@@ -47,12 +47,12 @@ authentic_load_key(struct store *s)
 	if (r == 0)
 		memcpy(s->mac_key, key.data, ROW_MAC_KEY_SIZE);
 	buf_fini(&key);
-	return r > 0 ? -EBADMSG : r; /* without the key no row verifies */
+	return r > 0 ? -EBADMSG : r; /* no row verifies without the key */
 }
 
 /* ---- rows that do not verify ---- */
 
-/* Where the id is, or belongs. */
+/* The position of the id, or where it would be inserted. */
 static size_t
 absent_slot(const struct absent *a, const struct id *id)
 {
@@ -129,8 +129,8 @@ authentic_refuse(struct store *s, const char *table, const struct id *id, const 
 		return STORE_NOT_FOUND;
 	log_error(why, LOG_STR("table", table), LOG_STR("id", id->s));
 	if (absent_add(&s->absent, id) < 0)
-		return STORE_NOT_FOUND; /* it is logged again, and lists count it */
-	/* Numbers of rows and places in lists were counted with it. */
+		return STORE_NOT_FOUND; /* then it is logged again, and lists count it */
+	/* Kept counts of rows and positions in lists include it. */
 	memset(s->kept_lists, 0, sizeof s->kept_lists);
 	return STORE_NOT_FOUND;
 }
@@ -201,7 +201,7 @@ add_links(struct store *s, struct db *db, int64_t n)
 static struct verified *
 verified_slot(struct store *s, int64_t n, uint64_t draw)
 {
-	/* draw is as good as a hash, but for rows of one transaction. */
+	/* draw serves as a hash, except for rows of one transaction. */
 	return &s->verified[(draw ^ (uint64_t)n * 31) % N_ELEMENTS(s->verified)];
 }
 

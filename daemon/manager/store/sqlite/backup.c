@@ -35,7 +35,7 @@ sync_file(const char *path)
 	return r;
 }
 
-/* An empty file that is ours alone, for SQLite to fill. 0 or -errno. */
+/* Creates an empty file that only we can read, for SQLite to fill. 0 or -errno. */
 static int
 make_file(const char *path)
 {
@@ -47,7 +47,7 @@ make_file(const char *path)
 	return 0;
 }
 
-/* What a process left that was killed: the part, and SQLite's journal of it. */
+/* Removes the files of a process that was killed: the partial copy and SQLite's journal. */
 static void
 remove_part(const char *part)
 {
@@ -58,7 +58,7 @@ remove_part(const char *part)
 	(void)unlink(journal); /* likewise */
 }
 
-/* Fills `part` with what db holds, and gives it its name. */
+/* Copies db to `part`, and gives it its final name. */
 static int
 fill(struct db *db, const char *part, const char *path)
 {
@@ -111,11 +111,11 @@ struct store_copy {
 	int result;
 
 	pthread_mutex_t lock; /* of the next two */
-	sqlite3 *busy;        /* to be interrupted; NULL: not copying */
+	sqlite3 *busy;        /* the connection to interrupt; NULL while none is copied */
 	bool cancelled;
 };
 
-/* Whether the copy may begin, or has to be cancelled. */
+/* Notes the connection that is copied. False if the copy was cancelled. */
 static bool
 set_busy(struct store_copy *c, sqlite3 *h)
 {
@@ -156,7 +156,7 @@ run(void *arg)
 	return NULL;
 }
 
-/* Signals are for the other threads. */
+/* The other threads handle signals. */
 static int
 start_thread(struct store_copy *c)
 {

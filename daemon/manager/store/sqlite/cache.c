@@ -30,7 +30,7 @@ cache_entity(struct store *s, enum scope scope, const struct id *id)
 {
 	struct kept_entity *k = &s->kept_entities[slot_of(s, id, N_ELEMENTS(s->kept_entities))];
 
-	/* Inside a transaction things are on their way. */
+	/* Inside a transaction a kept place may be out of date. */
 	if (!sqlite3_get_autocommit(s->db.h) || id_is_none(&k->entity.id) ||
 	    k->entity.scope != scope || !id_equal(&k->entity.id, id))
 		return NULL;

@@ -48,7 +48,7 @@ store_rights(const struct store *s)
 
 /* ---- transactions ---- */
 
-/* One place, so that it is prepared when the store opens: with memory out it must not need any. */
+/* Prepared when the store opens, so that it needs no memory later. */
 static sqlite3_stmt *
 rollback_statement(struct store *s)
 {
@@ -66,7 +66,7 @@ tx_begin(struct store *s)
 {
 	int r = 0;
 
-	if (!sqlite3_get_autocommit(s->db.h)) /* what could not be rolled back before */
+	if (!sqlite3_get_autocommit(s->db.h)) /* left by an earlier rollback that failed */
 		r = db_run(rollback_statement(s));
 	if (r == 0)
 		r = reserve_check(s);
@@ -79,7 +79,7 @@ tx_begin(struct store *s)
 	return r;
 }
 
-/* Brings the kept versions up to date. */
+/* Updates the kept versions. */
 static void
 keep_changes(struct store *s, const struct store_version *version)
 {
@@ -101,7 +101,7 @@ keep_changes(struct store *s, const struct store_version *version)
 		memset(s->kept_versions, 0, sizeof s->kept_versions);
 }
 
-/* Tells of every view that got this transaction's number; several types of one are one event. */
+/* Announces every view that this transaction changed; several types of one view are one event. */
 static void
 tell_changes(struct store *s, int64_t number)
 {

@@ -169,7 +169,8 @@ void
 db_close(struct db *db)
 {
 	for (size_t i = 0; i < db->room; i++)
-		(void)sqlite3_finalize(db->kept[i].st); /* reports its last step's error again */
+		(void)sqlite3_finalize(
+		    db->kept[i].st); /* returns the error of its last step again */
 	mem_free(db->kept);
 	(void)sqlite3_close(db->h);
 	*db = (struct db){ 0 };
@@ -187,7 +188,7 @@ slot_of(const struct db *db, const char *sql)
 	return &db->kept[i];
 }
 
-/* Room for one more. 0 or -ENOMEM. */
+/* Makes room for one more. 0 or -ENOMEM. */
 static int
 make_room(struct db *db)
 {
@@ -220,7 +221,7 @@ prepare(struct db *db, const char *sql)
 		return NULL;
 	rc = sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL);
 	if (rc != SQLITE_OK) {
-		/* A database that is not what its version says, or memory. */
+		/* The database does not match its version, or out of memory. */
 		if (rc != SQLITE_NOMEM)
 			log_error(
 			    "statement not prepared", LOG_STR("reason", sqlite3_errmsg(db->h)));
@@ -239,7 +240,7 @@ db_statement(struct db *db, const char *sql)
 
 	if (!st)
 		return prepare(db, sql);
-	(void)sqlite3_reset(st); /* reports its last step's error again */
+	(void)sqlite3_reset(st); /* returns the error of its last step again */
 	return st;
 }
 

@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 
-/* In the database, nothing else. 0, a store_result or -errno. */
+/* Changes only the database. 0, a store_result or -errno. */
 static int
 write_change(struct store *s, const struct deferred *d)
 {
@@ -21,7 +21,7 @@ write_change(struct store *s, const struct deferred *d)
 					    : place_write_switch_off(s, &d->id, &by);
 }
 
-/* With the disk space that is kept for it, when there is no other. */
+/* Uses the reserved disk space if there is no other. */
 static int
 write_urgently(struct store *s, const struct deferred *d)
 {
@@ -102,7 +102,7 @@ write_first(struct store *s)
 	const struct deferred d = s->deferred[0];
 	int r;
 
-	s->deferred_hidden = true; /* it is what the database says that is changed */
+	s->deferred_hidden = true; /* the change applies to what the database says */
 	r = write_urgently(s, &d);
 	s->deferred_hidden = false;
 	if (r < 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything that is sealed gets other envelopes: under another key, or of another kind. */
+/* Replaces all envelopes: by ones under another key, or of another kind. */
 #include "manager/store/sqlite/sqlite.h"
 
 #include <errno.h>

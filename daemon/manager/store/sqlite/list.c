@@ -22,7 +22,7 @@ struct store_cursor {
 	sqlite3_stmt *st;
 	bool resolves;
 	struct list_key key; /* of the next row; "": nothing is kept of such a list */
-	int64_t last;        /* the row that was read last */
+	int64_t last;        /* the last row that was read */
 	int64_t total;
 	struct store_holder holder;
 };
@@ -52,7 +52,7 @@ begin_snapshot(struct store *s, struct reader *r)
 		if (rc < 0)
 			return rc;
 		r->is_open = true;
-		/* Many may be open, and each reads a list from one end to the other. */
+		/* Many may be open, and each reads a list once, in order. */
 		rc = db_error(sqlite3_exec(r->db.h, "PRAGMA cache_size = -512", NULL, NULL, NULL));
 		if (rc < 0)
 			return rc;
@@ -104,7 +104,7 @@ leave_reader(struct reader *r)
 {
 	if (--r->n_cursors > 0)
 		return;
-	/* One that could not let go of its snapshot must not be used again. */
+	/* A connection that could not end its snapshot must not be used again. */
 	if (db_run(db_query(&r->db, "COMMIT", "")) != 0)
 		reader_close(r);
 }
@@ -308,10 +308,10 @@ look_around(struct store *s, const struct store_query *q, struct around *out)
 
 	if (r == 0)
 		*out = (struct around){ e.workspace, e.deployment };
-	return r < 0 ? r : 0; /* of a place that is not there the view is empty */
+	return r < 0 ? r : 0; /* the view of a place that does not exist is empty */
 }
 
-/* How many there are in all: kept, or counted now. */
+/* The total number of rows: kept, or counted now. */
 static int
 find_total(struct store_cursor *c, const struct store_query *q, const struct around *a)
 {
@@ -369,7 +369,7 @@ store_list(struct store *s, const struct store_query *q, struct store_cursor **o
 	return r;
 }
 
-/* The page is full: the one that follows need not look for its beginning. */
+/* The page is full: keeps its end, so that the next page need not search for it. */
 static void
 keep_place(struct store_cursor *c)
 {

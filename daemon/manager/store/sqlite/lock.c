@@ -57,7 +57,7 @@ lock_directory(const char *dir, int *out, char why[static STORE_WHY_SIZE])
 	return 0;
 }
 
-/* Whether the name still leads to the file that was locked. */
+/* True if the name still leads to the locked file. */
 static bool
 is_file_of(int fd, const char *path)
 {

@@ -170,7 +170,10 @@ drop_version(struct store *s, const struct unnamed *at)
 	    "ti", at->object.s, at->version));
 }
 
-/* One by one, by key: a statement that is being stepped may meet again what another one writes. */
+/*
+ * Reads one row at a time, by key: a running statement might see rows again that another one
+ * writes.
+ */
 static int
 name_versions(struct store *s)
 {
@@ -310,7 +313,7 @@ migrate(struct store *s, char why[static STORE_WHY_SIZE])
 		    s->path, (long long)at, (long long)newest);
 		return -EPROTO;
 	}
-	if (at > 0 && at < AUTHENTICATED) /* before anything is changed */
+	if (at > 0 && at < AUTHENTICATED) /* checked before anything is changed */
 		r = check_key(s, true, why);
 	for (; at < newest && r == 0; at++)
 		r = step(s, at + 1, why);

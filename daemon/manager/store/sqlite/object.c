@@ -37,7 +37,7 @@ insert_row(struct store *s, const struct writing *w, const struct store_object_r
 	    (int64_t)tx_draw(s)));
 }
 
-/* Whether the row that has this key does not verify: it counts as absent, so its key is free. */
+/* True if the row with this key does not verify: it counts as absent, so the key is free. */
 static bool
 holder_is_absent(struct store *s, const struct store_object_request *q, int64_t *n, struct id *id)
 {

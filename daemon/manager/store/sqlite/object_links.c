@@ -91,7 +91,7 @@ object_write_links(struct store *s, const struct writing *w, const struct store_
     struct store_fault *fault)
 {
 	size_t total = 0;
-	/* Those the request does not name keep this position and are deleted below. */
+	/* Links that the request does not name keep this position and are deleted below. */
 	int r =
 	    db_run(db_query(&s->db, "UPDATE link SET position = -1 WHERE object = ?", "i", w->n));
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Going back: an object takes the state of an earlier version, and a deleted one returns. */
+/* Restores: an object gets the state of an earlier version, or a deleted object returns. */
 #include "manager/store/sqlite/object_internal.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include "base/json/scan.h"
 #include "base/mem.h"
 
-/* What an object was at one version. */
+/* An object as it was at one version. */
 struct former {
 	struct buf doc, text;
 	struct history at; /* points into doc */

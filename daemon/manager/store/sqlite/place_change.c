@@ -256,7 +256,7 @@ place_write_switch_off(struct store *s, const struct id *organization, const str
 	return write_update(s, SCOPE_ORGANIZATION, organization, &switched_off, by);
 }
 
-/* Nothing but that fetching secrets is switched off. */
+/* True if the only change is that fetching secrets is switched off. */
 static bool
 is_switch_off(enum scope scope, const struct store_entity_set *set)
 {
@@ -325,7 +325,7 @@ unlink_object(struct store *s, int64_t n, const struct id *place)
 	if (r == 0)
 		r = db_run(db_query(&s->db,
 		    "DELETE FROM exclusion WHERE object = ? AND entity_id = ?", "it", n, place->s));
-	if (r != 0 || verified != 0) /* what was edited must not get a MAC */
+	if (r != 0 || verified != 0) /* a row that was edited must not get a MAC */
 		return r;
 	r = db_run(db_query(
 	    &s->db, "UPDATE object SET draw = ?2 WHERE n = ?1", "ii", n, (int64_t)tx_draw(s)));
@@ -354,7 +354,7 @@ unlink_objects(struct store *s, const struct id *place)
 	}
 }
 
-/* Projects that had the Deployment's objects in their view. */
+/* Projects whose view has the Deployment's objects. */
 static int
 leave_projects(struct store *s, const struct id *deployment)
 {
@@ -373,7 +373,7 @@ leave_projects(struct store *s, const struct id *deployment)
 		if (r == 0) {
 			e.deployment = (struct id){ 0 };
 			r = write_entity(s, update_sql, &e);
-		} else if (r == STORE_NOT_FOUND) { /* what was edited must not get a MAC */
+		} else if (r == STORE_NOT_FOUND) { /* a row that was edited must not get a MAC */
 			r = db_run(db_query(&s->db,
 			    "UPDATE project SET deployment_id = NULL WHERE id = ?", "t", id.s));
 		}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Environment objects as they are read: a row, its sealed parts, its links. */
+/* Reads environment objects: a row, its sealed parts, its links. */
 #include "manager/store/sqlite/sqlite.h"
 
 #include <errno.h>
@@ -148,7 +148,7 @@ static int
 hold_names(struct store_holder *h, struct store_object *o)
 {
 	buf_reset(&h->names);
-	/* All room at once: the texts must not move. */
+	/* Reserves all memory at once, because the texts must not move. */
 	if (!buf_room(&h->names, o->key.n + o->created_by.name.n + o->updated_by.name.n + 3))
 		return buf_error(&h->names);
 	o->key = hold(&h->names, o->key);
@@ -258,7 +258,7 @@ object_read_links(
 		n_links += sqlite3_column_int(st, 0) == 0;
 		n_all++;
 	}
-	/* Only now does the text stay where it is. */
+	/* From here on the text does not move. */
 	for (size_t i = 0; i < n_links; i++) {
 		h->links[i].override.p = h->link_text.data + at;
 		at += h->links[i].override.n;

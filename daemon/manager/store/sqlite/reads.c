@@ -19,7 +19,7 @@
 
 /* ---- what was read ---- */
 
-/* What makes two reads the same one. */
+/* Two reads with the same members are recorded once. */
 struct read_key {
 	struct id by, scope_id, subject;
 	bool secrets;
@@ -180,7 +180,7 @@ count_read(struct store *s, const struct id *family, const struct pending_read *
 	}
 	c->n++;
 	c->read = *p;
-	/* Of all that was read together. */
+	/* The row for all reads that are counted together. */
 	c->read.entry.key = (struct span){ 0 };
 	c->read.entry.subject = (struct id){ "" };
 	c->read.entry.type = NULL;
@@ -267,7 +267,7 @@ has_unwritten(const struct store *s)
 	return some;
 }
 
-/* All of it is in the database. */
+/* Everything is in the database. */
 static void
 keep_written(struct store *s)
 {

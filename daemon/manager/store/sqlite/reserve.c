@@ -24,7 +24,7 @@ reserve_path(const struct store *s, char out[static 4096])
 	return snprintf(out, 4096, "%.*smanager.reserve", (int)dir, s->path) < 4096;
 }
 
-/* 0 or -errno. What could not be had whole is not kept. */
+/* 0 or -errno. A reserve that is not complete is not kept. */
 static int
 allocate(const char *path)
 {
@@ -49,7 +49,7 @@ reserve_fill(struct store *s)
 		s->reserve = RESERVE_SPENT;
 		return -ENOSPC;
 	}
-	if (r < 0) /* the file system cannot, which is no reason to change nothing */
+	if (r < 0) /* the file system cannot reserve space; changes are allowed all the same */
 		log_warn(
 		    "no disk space can be kept for revocations", LOG_STR("reason", strerror(-r)));
 	s->reserve = r < 0 ? RESERVE_NONE : RESERVE_KEPT;

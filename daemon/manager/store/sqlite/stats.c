@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What there is in the store, for monitoring. */
+/* Counts of what is in the store, for monitoring. */
 #include <stdio.h>
 #include <sys/stat.h>
 

@@ -142,7 +142,7 @@ store_find(const char *dir, char why[static STORE_WHY_SIZE])
 	return r;
 }
 
-/* A database that is there, up to date, with its key. */
+/* Opens an existing database, migrates it, and checks its key. */
 static int
 open_whole(struct store *s, char why[static STORE_WHY_SIZE])
 {

@@ -75,7 +75,7 @@ log_has_grown(const struct sync *y)
 	return fstat(y->log_fd, &st) == 0 && st.st_size > LOG_MAX;
 }
 
-/* With the lock, which is left meanwhile. */
+/* The caller holds the lock, which is released meanwhile. */
 static void
 sync_once(struct sync *y)
 {

@@ -35,7 +35,7 @@ read_plain(sqlite3_stmt *st, struct store_token *out)
 	       db_scope(st, 3, &out->subject.scope) == 0;
 }
 
-/* What is revoked in memory alone. */
+/* Tokens that are revoked only in memory. */
 static void
 lay_revocation_over(const struct store *s, struct store_token *t)
 {
