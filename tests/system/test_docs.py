@@ -189,6 +189,7 @@ PAGES = [
 ELSEWHERE: dict[str, str] = {
     "docs/container.md": "tests/container/test_page.py runs them",
     "docs/environment-page.md": "tests/ui does what it says",
+    "docs/leaks.md": "tests/e2e/test_scan.py runs scan and redact; docker and kubectl are not there",
     "docs/local.md": "tests/airflow/test_local_page.py runs them",
     "docs/kubernetes.md": "need a cluster; tests/container/test_kubernetes.py runs the pod",
     "docs/performance.md": "measure for minutes, and decide nothing",
