@@ -430,11 +430,13 @@ def test_a_newer_database_is_refused(made: Manager) -> None:
         (known,) = db.execute("PRAGMA user_version").fetchone()
         assert known == len(list(SCHEMAS.glob("schema*.sql")))
         db.execute(f"PRAGMA user_version = {known + 1}")
+        db.execute("UPDATE program SET version = '9.8.7'")
+        db.commit()
     before = (made.data / "manager.db").read_bytes()
     done = run("--data", made.data, "--listen", "127.0.0.1:0")
     assert done.returncode == 1
     assert f"version {known + 1}" in done.stderr
-    assert "newer" in done.stderr
+    assert "use connd-manager 9.8.7 or a newer one" in done.stderr
     assert (made.data / "manager.db").read_bytes() == before
 
 

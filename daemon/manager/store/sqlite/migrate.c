@@ -19,6 +19,8 @@ static const char *const migrations[] = { embed_schema1_sql, embed_schema2_sql, 
 	embed_schema4_sql, embed_schema5_sql };
 /* From this version on rows have MACs, and envelopes are of the present kind. */
 #define AUTHENTICATED 4
+/* From this version on the database names the program that made its schema. */
+#define WITH_PROGRAM 5
 
 #define KEY_CHECK    "connd-manager"
 #define KEY_CHECK_AD "state|1|key_check|0" /* what column_seal() makes of it */
@@ -276,6 +278,8 @@ step_in_transaction(struct store *s, int64_t to)
 
 	if (r == 0 && to == AUTHENTICATED)
 		r = authenticate(s);
+	if (r == 0 && to >= WITH_PROGRAM)
+		r = db_run(db_query(&s->db, "UPDATE program SET version = ?", "t", CONND_VERSION));
 	snprintf(pragma, sizeof pragma, "PRAGMA user_version = %lld", (long long)to);
 	return r == 0 ? db_error(sqlite3_exec(s->db.h, pragma, NULL, NULL, NULL)) : r;
 }
@@ -296,6 +300,22 @@ step(struct store *s, int64_t to, char why[static STORE_WHY_SIZE])
 	return r;
 }
 
+/* Names the program that made the schema. A later schema may have no such table: then any newer. */
+static int
+refuse_newer(struct store *s, int64_t at, int64_t newest, char why[static STORE_WHY_SIZE])
+{
+	sqlite3_stmt *st = db_query(&s->db, "SELECT version FROM program", "");
+	struct span by = db_row(st) == 1 ? db_text(st, 0) : (struct span){ 0 };
+
+	snprintf(why, STORE_WHY_SIZE,
+	    "%.300s: its schema is version %lld, this program knows %lld; use connd-manager %.*s%s",
+	    s->path, (long long)at, (long long)newest, (int)(by.n < 40 ? by.n : 40),
+	    by.n ? by.p : "", by.n ? " or a newer one" : "of a newer release");
+	if (st)
+		(void)sqlite3_reset(st); /* was fine */
+	return -EPROTO;
+}
+
 int
 migrate(struct store *s, char why[static STORE_WHY_SIZE])
 {
@@ -307,12 +327,8 @@ migrate(struct store *s, char why[static STORE_WHY_SIZE])
 		    r == -EUCLEAN ? "not a database, or damaged" : strerror(-r));
 		return r;
 	}
-	if (at > newest) {
-		snprintf(why, STORE_WHY_SIZE,
-		    "%.300s: its schema is version %lld, this program knows %lld; use a newer one",
-		    s->path, (long long)at, (long long)newest);
-		return -EPROTO;
-	}
+	if (at > newest)
+		return refuse_newer(s, at, newest, why);
 	if (at > 0 && at < AUTHENTICATED) /* checked before anything is changed */
 		r = check_key(s, true, why);
 	for (; at < newest && r == 0; at++)

@@ -1,5 +1,5 @@
--- Version 5: sign-in codes that were used, by their hash; reports of sidecars. A code is good for a
--- minute.
+-- Version 5: sign-in codes that were used, by their hash; reports of sidecars; the program's version.
+-- A code is good for a minute.
 
 CREATE TABLE used_code (
 	hash BLOB PRIMARY KEY,
@@ -25,3 +25,9 @@ CREATE INDEX sidecar_seen ON sidecar (seen_ms);
 
 -- When a view last changed: a sidecar that confirmed its data since then is on the newest.
 ALTER TABLE change ADD COLUMN at_ms INTEGER NOT NULL DEFAULT 0;
+
+-- The program that brought the database to its schema: an older one names it when it refuses.
+CREATE TABLE program (
+	version TEXT NOT NULL
+) STRICT;
+INSERT INTO program VALUES ('');
