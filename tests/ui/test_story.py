@@ -3,13 +3,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from browser import ENTER, ESCAPE, SPACE
 from conftest import Page
 from connd_testing import Connd, VarlinkError, eventually, link
+
+REPO = Path(__file__).resolve().parents[2]
 
 
 def served(connd: Connd, key: str) -> dict[str, Any] | None:
@@ -70,6 +78,78 @@ def test_create_link_override_and_connd_serves_it(page: Page) -> None:
             lambda: served(dev, "warehouse") == {**want, "password": "dev-only"},
             "the host is inherited again, the password is still dev's",
         )
+
+
+@contextlib.contextmanager
+def following(connd: Connd, key: str, directory: Path) -> Iterator[list[tuple[float, str]]]:
+    """What a task in a real Airflow gets for the connection: when it changed, and to what."""
+    subprocess.run([REPO / "tests/airflow/venvs.sh", "airflow33"], check=True, timeout=600)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONWARNINGS": "ignore",
+        "AIRFLOW_HOME": str(directory / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+        "AIRFLOW__SECRETS__BACKEND": "airflow_connd.ConndBackend",
+        "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps({"socket_path": str(connd.socket)}),
+    }
+    python = REPO / ".venvs/airflow33/bin/python"
+    seen: list[tuple[float, str]] = []
+    with subprocess.Popen(
+        [python, REPO / "tests/ui/follow.py", key], env=environment, text=True,
+        stdout=subprocess.PIPE,
+    ) as task:  # fmt: skip
+
+        def read() -> None:
+            assert task.stdout
+            for line in task.stdout:
+                seen.append((time.monotonic(), line.rstrip()))
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            yield seen
+        finally:
+            task.kill()
+            reader.join()
+
+
+def test_airflow_sees_what_was_saved(page: Page, workdir: Path) -> None:
+    b = page.browser
+    with (
+        page.manager.connd("dev", name="dev") as dev,
+        following(dev, "warehouse", workdir) as seen,
+    ):
+        eventually(lambda: [text for _, text in seen] == ["not found"], "Airflow asks")
+        page.sign_in()
+        create_warehouse(page)
+        eventually(lambda: seen[-1][1] == "etl@dwh.example.com:5432", "Airflow gets it")
+
+        b.press("Field overrides of dev")
+        b.press("Override Host")
+        b.keys("localhost")
+        b.press("Review and save")
+        b.see("Save warehouse?")
+        saved = time.monotonic()
+        b.press("Save")
+        eventually(lambda: seen[-1][1] == "etl@localhost:5432", "Airflow gets dev's host")
+        print(f"in Airflow {seen[-1][0] - saved:.2f} s after Save was pressed")
+
+
+def test_an_excluded_deployment_loses_what_all_others_get(page: Page) -> None:
+    b = page.browser
+    with page.manager.connd("prod") as prod, page.manager.connd("dev", name="dev") as dev:
+        page.sign_in()
+        create_warehouse(page)
+        eventually(lambda: served(dev, "warehouse") is not None, "dev gets it")
+        b.press("dev", role="input")
+        b.see("Excluded")
+        b.press("Review and save")
+        b.see("Save warehouse?")
+        b.press("Save")
+        eventually(lambda: served(dev, "warehouse") is None, "dev has it no more")
+        assert served(prod, "warehouse") is not None
 
 
 def test_the_main_story_by_keyboard_alone(page: Page) -> None:
