@@ -27,7 +27,9 @@ static const struct cli_option doctor_options[] = {
 	    "doctor\", run by it as that user, with connctl's environment (AIRFLOW_HOME)." },
 	{ "deployment", OPT_TARGET, 0, "NAME", NULL,
 	    "The Deployment that connd should serve, by id or name." },
-	{ "config", OPT_CONFIG, 0, "FILE", "/etc/connd/connd.conf", "connd's configuration." },
+	{ "config", OPT_CONFIG, 0, "FILE", NULL,
+	    "connd's configuration. Without it: /etc/connd/connd.conf, or else a person's own "
+	    "(connctl init --local)." },
 	{ "socket", OPT_SOCKET, 0, "PATH", NULL,
 	    "Where connd listens. Without it: $CONND_SOCKET, then the configuration's." },
 	{ "timeout", OPT_TIMEOUT, 0, "TIME", "14s",

@@ -15,6 +15,7 @@ from admin import Admin
 from connd_testing import CONND, Manager, Program, eventually
 
 SYSTEM_SOCKET = Path("/run/connd/connd.sock")
+SYSTEM_CONFIG = Path("/etc/connd/connd.conf")
 USER_UNITS = ("/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user")
 INSTALLED = any(Path(place, "connd.service").exists() for place in USER_UNITS)
 
@@ -87,6 +88,13 @@ def test_from_a_context_to_lookups_without_the_network(manager: Manager, laptop:
         laptop.run("wait", *where)
         assert modes(laptop.run_directory / "connd")["connd.sock"] == 0o600
         eventually(lambda: laptop.json("status", *where)["snapshot"] == "current", "the snapshot")
+        if not SYSTEM_CONFIG.exists():
+            (found,) = (
+                check
+                for check in laptop.json("doctor", *where)["checks"]
+                if check["check"] == "configuration"
+            )
+            assert str(laptop.config / "connd.conf") in found["found"]
         manager.stop()
         connd.stop()
         connd = laptop.start()

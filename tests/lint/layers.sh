@@ -21,7 +21,7 @@ edge/socket            base base/json core core/config proto edge/process
 edge/upstream          base base/json core core/config proto edge/process
 edge/disk              base base/json core core/config core/snapshot edge/process
 connd                  base base/cli base/json core core/config core/snapshot proto edge/process edge/socket edge/upstream edge/disk
-ctl/doctor             base base/cli base/json core core/config core/snapshot proto ctl
+ctl/doctor             base base/cli base/json core core/config core/snapshot proto ctl ctl/local
 manager/http           base
 manager/model          base base/json proto
 manager/store          base base/json proto manager/model

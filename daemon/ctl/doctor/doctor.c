@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "ctl/http.h"
 #include "ctl/json.h"
+#include "ctl/local/local_paths.h"
 #include "ctl/output.h"
 #include "ctl/verbs.h"
 
@@ -174,13 +175,21 @@ read_words(struct doctor *d)
 	return !d->kind == !d->key;
 }
 
+/* The machine's configuration, or else the person's own. */
+static const char *
+default_config(char own[static LOCAL_PATH_SIZE])
+{
+	return access(DOCTOR_CONFIG, F_OK) < 0 && local_config(own) ? own : DOCTOR_CONFIG;
+}
+
 int
 ctl_doctor(const struct ctl_options *o)
 {
 	const char *config = cli_value(o->line, OPT_CONFIG);
+	char own[LOCAL_PATH_SIZE];
 	struct doctor d = {
 		.o = o,
-		.config_path = config ? config : DOCTOR_CONFIG,
+		.config_path = config ? config : default_config(own),
 		.config_named = config != NULL,
 		.deployment = cli_value(o->line, OPT_TARGET),
 		.python = cli_value(o->line, OPT_PYTHON),

@@ -48,6 +48,13 @@ advise_data(const struct doctor *d)
 		     "connd --check --online";
 }
 
+/* Why the last sync failed. */
+static const char *
+last_error(const struct doctor_facts *f)
+{
+	return f->last_error[0] ? f->last_error : "the first sync has not ended";
+}
+
 static void
 check_data(struct doctor *d)
 {
@@ -56,15 +63,14 @@ check_data(struct doctor *d)
 
 	output_duration(&age, f->age_ms);
 	if (strcmp(f->state, "not-ready") == 0)
-		doctor_fail(d, "data", advise_data(d), "connd has no data yet: %s",
-		    f->last_error[0] ? f->last_error : "the first sync has not ended");
+		doctor_fail(d, "data", advise_data(d), "connd has no data yet: %s", last_error(f));
 	else if (strcmp(f->state, "expired") == 0)
 		doctor_fail(d, "data", advise_data(d),
 		    "expired: last confirmed %s ago, so every lookup is refused: %s", buf_str(&age),
-		    f->last_error);
+		    last_error(f));
 	else if (strcmp(f->state, "fresh") != 0)
 		doctor_warn(d, "data", advise_data(d), "%s: last confirmed %s ago: %s", f->state,
-		    buf_str(&age), f->last_error);
+		    buf_str(&age), last_error(f));
 	else if (f->withheld > 0)
 		doctor_warn(d, "data", "give the token the right to read secrets",
 		    "fresh, but the manager withholds the secrets of %" PRId64 " keys",
@@ -103,7 +109,7 @@ check_serving(struct doctor *d)
 		    "connd serves Deployment %s, but %s says %s: it was not restarted", f->serves,
 		    d->config_path, f->deployment);
 	else
-		doctor_ok(d, "serving", "Deployment \"%s\" (%s)", f->serves_name, f->serves);
+		doctor_ok(d, "serving", "Deployment %s %s", f->serves, f->serves_name);
 }
 
 /* The same as far as the second dot? */

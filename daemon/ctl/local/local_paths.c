@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "ctl/ctl.h"
@@ -39,6 +40,18 @@ base_directory(char out[static LOCAL_PATH_SIZE], const char *variable, const cha
 	if (!home || !*home)
 		return ctl_fail(CTL_USAGE, NULL, "neither %s nor HOME is set", variable);
 	return join(out, home, in_home);
+}
+
+bool
+local_config(char out[static LOCAL_PATH_SIZE])
+{
+	const char *given = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	int n =
+	    given && given[0] == '/'
+		? snprintf(out, LOCAL_PATH_SIZE, "%s/connd/connd.conf", given)
+		: snprintf(out, LOCAL_PATH_SIZE, "%s/.config/connd/connd.conf", home ? home : "");
+
+	return n < LOCAL_PATH_SIZE && access(out, F_OK) == 0;
 }
 
 static int

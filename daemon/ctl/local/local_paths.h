@@ -2,6 +2,8 @@
 /* Where a person's own connd keeps its files, by the XDG base directories. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 
 #define LOCAL_PATH_SIZE 1024
@@ -20,3 +22,6 @@ struct local_paths {
  * code, having reported a directory that is unknown or cannot stand in connd.conf.
  */
 MUST_CHECK int local_paths(struct local_paths *out);
+
+/* Writes the path of the person's own connd.conf. False: there is no such file. */
+MUST_CHECK bool local_config(char out[static LOCAL_PATH_SIZE]);
