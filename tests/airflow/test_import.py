@@ -162,7 +162,9 @@ def test_dry_run_reports_and_changes_nothing(source, target, migrate):
     assert "letters, digits" in reasons["100%"] and "letters, digits" in reasons["two words"]
     assert "JSON object" in reasons.get("extra-list", "JSON object")
     assert "NaN" in reasons["odd.number"]
-    assert [key for key in GOOD if reasons[key]] == [*NUMBER], "what Airflow writes otherwise"
+    # What Airflow writes otherwise; Airflow 2's export of an object is ambiguous if it has a "value".
+    noted = {*NUMBER} if TELLS_DESCRIPTIONS else {*NUMBER, "value"}
+    assert {key for key in GOOD if reasons[key]} == noted, reasons
     assert rows_of(target) == []
     assert source.result("stored", None) == before
 
@@ -239,6 +241,5 @@ def test_other_formats_of_connections_that_airflow_wrote(source, airflow, migrat
     changed = {"everything", "dashes"} if way == "env" else set()
     good = {row["conn_id"] for row in CONNECTIONS}
     assert {key for key in good if got[key] != "unchanged"} <= changed, reasons
-    assert [key for key in got if got[key] == "refused"] == [row["conn_id"] for row in REFUSED], (
-        reasons
-    )
+    refused = {key for key in got if got[key] == "refused"}
+    assert refused == {row["conn_id"] for row in REFUSED}, reasons
