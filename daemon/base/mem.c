@@ -153,6 +153,24 @@ mem_wipe(void *p, size_t n)
 {
 	if (n)
 		explicit_bzero(p, n);
+	mem_wipe_registers();
+}
+
+void
+mem_wipe_registers(void)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx"))
+		__asm__ volatile("vzeroall" ::
+				     : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
+				 "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13",
+				 "xmm14", "xmm15");
+	/* No code of ours is compiled to use these; glibc's memcpy() does. */
+	if (__builtin_cpu_supports("avx512f"))
+		__asm__ volatile(".irp n,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n\t"
+				 "vpxord %zmm\\n, %zmm\\n, %zmm\\n\n\t"
+				 ".endr");
+#endif
 }
 
 int64_t

@@ -23,7 +23,12 @@ MUST_CHECK char *mem_strdup(const char *s);
 MUST_CHECK void *mem_dup(const void *p, size_t n);     /* copies n bytes */
 MUST_CHECK char *mem_strndup(const char *s, size_t n); /* copies n bytes and adds a NUL */
 void mem_free(void *p);                                /* wipes; p may be NULL */
-void mem_wipe(void *p, size_t n); /* explicit_bzero(); p may be NULL if n is 0 */
+void mem_wipe(void *p, size_t n); /* and the registers; p may be NULL if n is 0 */
+/*
+ * Wipes the vector registers, through which memcpy() copies: those of a sleeping thread keep the
+ * last bytes, and a debugger's core has them.
+ */
+void mem_wipe_registers(void);
 
 /* The same for OpenSSL's CRYPTO_set_mem_functions(); file and line are ignored. */
 MUST_CHECK void *mem_alloc_at(size_t n, const char *file, int line);

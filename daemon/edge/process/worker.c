@@ -68,6 +68,7 @@ run(void *arg)
 		}
 		(void)pthread_mutex_unlock(&t->lock);
 		t->running->run(t->running);
+		mem_wipe_registers();
 		(void)pthread_mutex_lock(&t->lock);
 		put(&t->last_over, t->running);
 		t->running = NULL;

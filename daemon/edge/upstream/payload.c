@@ -95,6 +95,7 @@ payload_add(struct payload *b, const void *from, size_t n)
 		at += part;
 		n -= part;
 	}
+	mem_wipe_registers();
 }
 
 /* --- unpacking ---------------------------------------------------------------------------- */
