@@ -162,7 +162,7 @@ def test_dry_run_reports_and_changes_nothing(source, target, migrate):
     assert "letters, digits" in reasons["100%"] and "letters, digits" in reasons["two words"]
     assert "JSON object" in reasons.get("extra-list", "JSON object")
     assert "NaN" in reasons["odd.number"]
-    # What Airflow writes otherwise; Airflow 2's export of an object is ambiguous if it has a "value".
+    # What Airflow writes otherwise. Airflow 2 exports objects bare: one with "value" is ambiguous.
     noted = {*NUMBER} if TELLS_DESCRIPTIONS else {*NUMBER, "value"}
     assert {key for key in GOOD if reasons[key]} == noted, reasons
     assert rows_of(target) == []

@@ -264,8 +264,8 @@ verb(char letter)
 static int
 ask(struct world *w, char method, char who, struct span target, struct span body)
 {
-	static const int known[] = { 200, 202, 204, 304, 400, 401, 403, 404, 405, 409, 412, 413,
-		414, 417, 429, 431, 501, 503, 505 };
+	static const int known[] = { 200, 202, 204, 302, 304, 400, 401, 403, 404, 405, 409, 412,
+		413, 414, 417, 429, 431, 501, 503, 505 };
 	struct buf text = BUF_INIT(ROOM), request = BUF_INIT(ROOM), reply = BUF_INIT(ROOM),
 		   whole = BUF_INIT(ROOM);
 	struct response r;

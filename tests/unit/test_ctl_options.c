@@ -21,8 +21,11 @@ static enum cli_verdict
 read_line(const char *text_line, const char *env)
 {
 	static char text[512];
-	char *argv[32] = { (char *)"connctl" };
+	static char *argv[32]; /* line.rest points into it */
 	int argc = 1;
+
+	memset(argv, 0, sizeof argv);
+	argv[0] = (char *)"connctl";
 
 	strncpy(text, text_line, sizeof text - 1);
 	for (char *word = strtok(text, " "); word; word = strtok(NULL, " "))
