@@ -83,7 +83,8 @@ class Others:
             self.sample()
             loud = self.sample()
         print(f"p99 quiet {quiet * 1e3:.1f} ms, meanwhile {loud * 1e3:.1f} ms")
-        assert loud <= max(3 * quiet, 0.5), (quiet, loud)
+        # Under sanitizers, beside other tests, only a hang counts.
+        assert loud <= max(3 * quiet, PATIENCE / 2 if SANITIZED else 0.5), (quiet, loud)
 
 
 @contextlib.contextmanager
