@@ -94,7 +94,7 @@ app_report(void *env, struct report *out)
 	report_snapshot(a, out);
 }
 
-/* The same in every run on this host: a restarted connd is not another one. */
+/* Writes an id of this connd that stays the same when it restarts on this host. */
 static void
 write_id(const char *host, const char *socket_path, struct buf *out)
 {

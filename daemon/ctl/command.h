@@ -20,7 +20,7 @@ struct command {
 /*
  * Runs it to its end with an empty standard input and our standard error. What it writes is
  * appended to out, whose max is the cap. 0, whatever its exit code; -errno with a sentence in why:
- * it cannot be run, takes too much time, or writes too much. It is killed then.
+ * it cannot be run; or it takes too much time or writes too much, and was killed.
  */
 MUST_CHECK int command_run(
     const struct command *c, struct buf *out, char why[static COMMAND_WHY_SIZE]);

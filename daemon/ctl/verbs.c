@@ -158,7 +158,8 @@ static const struct cli_verb verbs[] = {
 	    "To a terminal it writes with --reveal only.\n\n"
 	    "airflow-json and airflow-yaml hold every field. dotenv has KEY=URI and KEY=VALUE "
 	    "lines: a "
-	    "URI holds no description and does not tell an absent host, login or schema from an "
+	    "URI holds no description and does not distinguish an absent host, login or schema "
+	    "from an "
 	    "empty "
 	    "one; a "
 	    "value that is empty or has line breaks does not fit. k8s-secret holds all kinds, for "
@@ -438,7 +439,7 @@ const struct cli_program ctl_program = {
 	    "more.\n\n"
 	    "Exit code: 0 yes, 1 not found, 2 usage, 3 connd unreachable or without a trustworthy "
 	    "response, 4 denied. With --json an error is one object on standard error: "
-	    "{\"error\": {\"code\", \"message\", \"next\"}}, code being the exit code.",
+	    "{\"error\": {\"code\", \"message\", \"next\"}}, where code is the exit code.",
 	.verb = verbs,
 	.n_verbs = N_ELEMENTS(verbs),
 	.source = sources,

@@ -116,7 +116,7 @@ def ask(wanted: Wanted) -> Iterator[Source]:
 
 
 def _defaults() -> list[str]:
-    """The classes that Airflow asks in a task behind the configured one."""
+    """The backends that Airflow asks in a task after the configured one."""
     for module in ("airflow.sdk.execution_time.secrets", "airflow.secrets"):
         with contextlib.suppress(ImportError, AttributeError):
             found = importlib.import_module(module)
