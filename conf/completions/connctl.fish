@@ -7,7 +7,7 @@ function __connctl_words
 			continue
 		end
 		switch $word
-			case -- --format --without --socket --timeout --on-change --user --team --deployment --project --airflow-config --python --context --manager --organization --token-file --ca-file --output --name --connections --variables --workspace --role --expires-in --token-out --except --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --config --secrets-fetching --limit
+			case -- --format --without --socket --timeout --on-change --user --team --deployment --project --airflow-config --python --context --manager --organization --token-file --ca-file --output --name --connections --variables --workspace --role --expires-in --token-out --except --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --config --secrets-fetching --limit --request-id
 				set skip 1
 			case '-*'
 			case '*'
@@ -1105,6 +1105,7 @@ complete -c connctl -n '__connctl_at "diff"' -l json -d 'Prints JSON'
 complete -c connctl -n '__connctl_at "" 0' -a audit -d 'who changed or read what'
 complete -c connctl -n '__connctl_at "audit"' -l follow -d 'Goes on with new entries every two seconds, until it is stopped'
 complete -c connctl -n '__connctl_at "audit"' -l limit -x -d 'How many entries, the newest ones'
+complete -c connctl -n '__connctl_at "audit"' -l request-id -x -d 'Only what the request with this id did'
 complete -c connctl -n '__connctl_at "audit"' -l workspace -x -a '(connctl workspace list --timeout 1s 2>/dev/null | sed "s/  .*//")' -d 'Only what is in this Workspace'
 complete -c connctl -n '__connctl_at "audit"' -l context -x -d 'A manager that "connctl login" has stored'
 complete -c connctl -n '__connctl_at "audit"' -l manager -x -d 'https://HOST[:PORT], in place of a context'

@@ -10,7 +10,7 @@ _connctl()
 	fi
 	for ((i = 2; i < CURRENT; i++)); do
 		case ${words[i]} in
-		(--format | --without | --socket | --timeout | --on-change | --user | --team | --deployment | --project | --airflow-config | --python | --context | --manager | --organization | --token-file | --ca-file | --output | --name | --connections | --variables | --workspace | --role | --expires-in | --token-out | --except | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --config | --secrets-fetching | --limit) ((i++)) ;;
+		(--format | --without | --socket | --timeout | --on-change | --user | --team | --deployment | --project | --airflow-config | --python | --context | --manager | --organization | --token-file | --ca-file | --output | --name | --connections | --variables | --workspace | --role | --expires-in | --token-out | --except | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --config | --secrets-fetching | --limit | --request-id) ((i++)) ;;
 		(-*) ;;
 		(*) given+=(${words[i]}) ;;
 		esac
@@ -75,6 +75,7 @@ _connctl()
 	(--config) _files; return ;;
 	(--secrets-fetching) compadd -- on off; return ;;
 	(--limit) _message value; return ;;
+	(--request-id) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
 	("  ") if [[ $cur == -* ]]; then compadd -- --help --version; else compadd --  env exec explain get export import list refresh status token top trace wait watch scan redact init login context workspace deployment project connection variable env-var metrics-export doctor organization sidecars diff audit render; fi ;;
@@ -685,7 +686,7 @@ _connctl()
 		;;
 	("audit "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --follow --limit --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+			compadd -- --follow --limit --request-id --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
 		fi
 		;;
 	("render "*)

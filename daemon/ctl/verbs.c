@@ -393,7 +393,7 @@ static const struct cli_verb verbs[] = {
 	{ "audit", VERB_AUDIT, "", "who changed or read what",
 	    "Shows who changed or read what, oldest first: the time, the action, the token, the "
 	    "type, the "
-	    "name and the fields, never a value. connd-manager alone has it.",
+	    "name, the fields, never a value, and the request's id. connd-manager alone has it.",
 	    GROUPS(&group_audit, &group_session) },
 	{ "render", VERB_RENDER, "prometheus|otel [KEY...]",
 	    "metrics exports as a collector's configuration",

@@ -5,10 +5,12 @@ object."""
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 import urllib.parse
 from typing import Any
 
+import pytest
 from connd_testing import Manager, eventually, link
 from manager_http import Reply, objects, send
 
@@ -128,6 +130,48 @@ def test_the_audit_log_is_filtered(manager: Manager) -> None:
     assert deleted["restorable"] is True
     for query, field in (("action=GONE", "action"), ("tokenId=x", "tokenId"), ("reads=2", "reads")):
         send(manager, "GET", f"{base}/audit-log?{query}").field_error(field)
+
+
+def test_entries_of_the_audit_log_name_their_request(manager: Manager) -> None:
+    log = f"/v1/organizations/{manager.organization}/audit-log"
+    body = {"objectType": "AIRFLOW_VARIABLE", "objectKey": "v", "scope": "WORKSPACE",
+            "scopeEntityId": manager.workspace}  # fmt: skip
+    made = send(manager, "POST", objects(manager), body)
+    mine = {"X-Request-Id": "airflow.run:1/try=2"}
+    gone = send(manager, "DELETE", f"{objects(manager)}/{made.body['id']}", headers=mine)
+    assert gone.headers["x-request-id"] == mine["X-Request-Id"]
+
+    def found(request: str, more: str = "") -> list[tuple[str, str]]:
+        query = f"requestId={urllib.parse.quote(request)}{more}"
+        page = send(manager, "GET", f"{log}?{query}").body
+        assert page["totalCount"] == len(page["history"])
+        return [(row["action"], row["requestId"]) for row in page["history"]]
+
+    theirs = made.headers["x-request-id"]
+    assert found(theirs) == [("CREATE", theirs)]
+    assert found("airflow.run:1/try=2") == [("DELETE", "airflow.run:1/try=2")]
+    assert found("airflow.run:1/try=2", f"&workspaceId={manager.workspace}&action=CREATE") == []
+    assert found("airflow.run:1") == []
+    rows = send(manager, "GET", f"{log}?search=Acme").body["history"]
+    assert rows and "requestId" not in rows[0], "a subcommand is not a request"
+
+
+@pytest.mark.parametrize("sent", ["", "x" * 65, 'a"b', "a b", "a,b", "\xe4", "a\tb"])
+def test_a_request_id_that_cannot_be_logged_is_replaced(manager: Manager, sent: str) -> None:
+    refused = send(manager, "GET", "/nowhere", headers={"X-Request-Id": sent})
+    assert re.fullmatch("[0-9a-f]{32}", refused.body["requestId"])
+    refused.error(404)
+
+
+def test_a_read_with_an_id_of_its_own_is_found_by_it(manager: Manager) -> None:
+    manager.create_variable("v", "hunter2", secret=True)
+    log = f"/v1/organizations/{manager.organization}/audit-log"
+    for request in ("first", "first", "second"):
+        send(manager, "GET", f"{objects(manager)}?showSecrets=true",
+             headers={"X-Request-Id": request})  # fmt: skip
+    for request in ("first", "second"):
+        rows = send(manager, "GET", f"{log}?requestId={request}").body["history"]
+        assert [row["action"] for row in rows] == ["READ_SECRETS"]
 
 
 def test_promote(manager: Manager) -> None:

@@ -154,6 +154,24 @@ reads_that_cannot_be_written_are_kept(void **state)
 	    number(f, "SELECT count(*) FROM audit WHERE fields = '[\"5 more reads\"]'"), 1);
 }
 
+/* The client may look for such a read by its id. */
+static void
+a_read_whose_id_the_client_chose_is_not_merged_with_an_equal_one(void **state)
+{
+	struct fixture *f = *state;
+	struct store_actor jo = family();
+	struct store_query q = VIEW(f->dep[0]);
+
+	for (int i = 0; i < 6; i++) {
+		jo.traced = i >= 2;
+		jo.request_id = i % 2 ? "odd" : "even";
+		store_audit_read(f->s, &jo, &q, NULL, &(struct store_version){ 0 }, true);
+	}
+	assert_int_equal(number(f, "SELECT count(*) FROM audit WHERE action = 'READ_SECRETS'"), 3);
+	assert_int_equal(number(f, "SELECT count(*) FROM audit WHERE request_id = 'even'"), 2);
+	assert_int_equal(number(f, "SELECT count(*) FROM audit WHERE request_id = 'odd'"), 1);
+}
+
 int
 main(void)
 {
@@ -161,6 +179,7 @@ main(void)
 		STORE_TEST(reads_beyond_a_hundred_are_one_row_with_their_number),
 		STORE_TEST(reads_with_secrets_are_counted_a_place),
 		STORE_TEST(reads_that_cannot_be_written_are_kept),
+		STORE_TEST(a_read_whose_id_the_client_chose_is_not_merged_with_an_equal_one),
 	};
 
 	return cmocka_run_group_tests(tests, store_start, NULL);

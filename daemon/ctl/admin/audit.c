@@ -27,6 +27,8 @@ audit_page(struct session *s, const char *workspace, const char *limit, struct j
 	session_query(&path, "limit", limit);
 	if (*workspace)
 		session_query(&path, "workspaceId", workspace);
+	if (cli_has(s->line, OPT_REQUEST_ID))
+		session_query(&path, "requestId", cli_value(s->line, OPT_REQUEST_ID));
 	return session_get(s, &path, page);
 }
 

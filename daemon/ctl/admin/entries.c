@@ -52,6 +52,10 @@ entries_line(struct buf *out, const struct json *entry)
 		if (json_next(j))
 			buf_addc(out, ' ');
 	}
+	if (*json_text(entry, "requestId")) {
+		buf_adds(out, "  request ");
+		output_safe(out, span_of(json_text(entry, "requestId")));
+	}
 	while (out->len && out->data[out->len - 1] == ' ')
 		out->data[--out->len] = 0;
 }

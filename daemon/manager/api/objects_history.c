@@ -31,6 +31,8 @@ encode_audit(const struct store_audit *a, struct buf *out)
 		buf_add(out, a->fields.p, a->fields.n);
 	else
 		buf_adds(out, "[]");
+	if (a->request_id.n)
+		jtext_member_string(out, "requestId", a->request_id);
 	buf_addc(out, '}');
 }
 
@@ -104,6 +106,8 @@ read_audit_filters(struct request *rq, struct store_audit_query *q, struct fault
 		r = query_text(&rq->query, "tokenId", &token, f);
 	if (r == 0)
 		r = query_text(&rq->query, "search", &q->search, f);
+	if (r == 0)
+		r = query_text(&rq->query, "requestId", &q->request, f);
 	if (r < 0)
 		return r;
 	if (action.p && !audit_action_from(action, &one))

@@ -2,6 +2,7 @@
 #include "manager/api/request.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -165,6 +166,7 @@ void
 request_identify(struct request *rq)
 {
 	_Static_assert(sizeof((struct http_label *)0)->who >= sizeof rq->who.id.s, "an id fits");
+	_Static_assert(STORE_REQUEST_ID_SIZE >= HTTP_REQUEST_ID_SIZE, "a request's id fits");
 	const struct subject *who = &rq->who.subject;
 	bool owner = who->role == ROLE_OWNER && who->scope == SCOPE_ORGANIZATION;
 
@@ -173,6 +175,9 @@ request_identify(struct request *rq)
 	rq->actor.token = rq->who.id;
 	rq->actor.family = rq->who.family;
 	rq->actor.name = span_of(rq->who.name);
+	(void)snprintf(rq->request_id, sizeof rq->request_id, "%s", http_conn_request_id(rq->conn));
+	rq->actor.request_id = rq->request_id;
+	rq->actor.traced = http_conn_request_id_is_clients(rq->conn);
 }
 
 void

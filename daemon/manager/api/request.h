@@ -58,6 +58,7 @@ struct request {
 	const struct http_request *http;
 	struct token_identity who;
 	struct store_actor actor;
+	char request_id[STORE_REQUEST_ID_SIZE]; /* the connection may end before the request */
 	struct id organization;                 /* of the path; "" where the path has none */
 	bool secrets_fetching;                  /* that organization's switch */
 	struct path path;                       /* as under /v1 */

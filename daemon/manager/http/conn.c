@@ -20,6 +20,7 @@
 
 #define TURN_REQUESTS 16          /* pipelined requests of one client before others have a turn */
 #define DISCARD_MAX   (64 * 1024) /* bytes that a client sends after the last response */
+#define RANDOM_ID     16          /* bytes of a request id that the client has not chosen */
 
 /* --- state ---------------------------------------------------------------------------- */
 
@@ -130,19 +131,48 @@ conn_free(struct http_conn *c)
 
 /* --- requests ------------------------------------------------------------------------- */
 
+static bool
+is_request_id(struct span id)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789-._:+/=";
+
+	if (id.n == 0 || id.n >= HTTP_REQUEST_ID_SIZE)
+		return false;
+	for (size_t i = 0; i < id.n; i++)
+		if (!memchr(allowed, id.p[i], sizeof allowed - 1))
+			return false;
+	return true;
+}
+
+/* An id that cannot be logged and stored as it is counts as none. */
+static void
+choose_request_id(struct http_conn *c)
+{
+	bool again;
+	struct span sent = http_request_field(&c->parser.request, "x-request-id", &again);
+	uint8_t random[RANDOM_ID];
+
+	c->id_is_clients = !again && is_request_id(sent);
+	if (c->id_is_clients) {
+		memcpy(c->id, sent.p, sent.n);
+		c->id[sent.n] = '\0';
+		return;
+	}
+	rnd_bytes(random, sizeof random);
+	hex_encode(c->id, random, sizeof random);
+}
+
 static void
 request_begin(struct http_conn *c)
 {
-	uint8_t id[(HTTP_REQUEST_ID_SIZE - 1) / 2];
-
 	conn_become(c, CONN_HANDLING);
 	c->head_only = c->parser.request.method == HTTP_HEAD;
 	if (c->begun)
 		return;
 	c->begun = true;
 	c->begun_ms = clock_boot_ms();
-	rnd_bytes(id, sizeof id);
-	hex_encode(c->id, id, sizeof id);
+	choose_request_id(c);
 }
 
 static void

@@ -22,12 +22,16 @@
 
 struct http_conn;
 
-#define HTTP_REQUEST_ID_SIZE 33
+#define HTTP_REQUEST_ID_SIZE 65
 
 /* Of a refused request, only what was read. Lives until the response or until the client goes. */
 const struct http_request *http_conn_request(const struct http_conn *conn);
-/* Random; also sent as X-Request-Id. */
+/*
+ * The client's X-Request-Id, if it sent one of at most 64 letters, digits and -._:+/= characters;
+ * else 32 random hex digits. Also sent as X-Request-Id. Lives until the response.
+ */
 const char *http_conn_request_id(const struct http_conn *conn);
+bool http_conn_request_id_is_clients(const struct http_conn *conn);
 /* Whether it speaks TLS. */
 bool http_conn_is_secure(const struct http_conn *conn);
 

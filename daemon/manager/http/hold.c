@@ -18,6 +18,12 @@ http_conn_request_id(const struct http_conn *c)
 }
 
 bool
+http_conn_request_id_is_clients(const struct http_conn *c)
+{
+	return c->id_is_clients;
+}
+
+bool
 http_conn_is_secure(const struct http_conn *c)
 {
 	return c->tls;

@@ -83,6 +83,7 @@ struct http_conn {
 	bool withhold;                    /* the next one is */
 	bool held_long;
 	char id[HTTP_REQUEST_ID_SIZE];
+	bool id_is_clients;
 	struct http_label label;
 	const char *field_name; /* of http_conn_add_field(); NULL: none */
 	char *field_value;

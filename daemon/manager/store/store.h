@@ -100,10 +100,15 @@ MUST_CHECK int store_copy_end(struct store_copy *c, char why[static STORE_WHY_SI
 void store_copy_cancel(struct store_copy *c); /* ends it now and frees it; NULL is fine */
 struct store *store_close(struct store *s);   /* NULL is fine; returns NULL */
 
+/* The longest id of a request, with its NUL. */
+#define STORE_REQUEST_ID_SIZE 65
 /* Who makes a change; both "" for the command line. Stored with the change. */
 struct store_actor {
 	struct id token, family;
-	struct span name; /* of the token */
+	struct span name;       /* of the token */
+	const char *request_id; /* NULL: it is not a request */
+	/* The client chose request_id: its reads are not merged with others. */
+	bool traced;
 	/*
 	 * Members of the request that mean nothing, as elements of a JSON array: for the audit
 	 * log.
@@ -409,12 +414,13 @@ struct store_audit {
 	struct store_subject by;
 	enum scope scope; /* where; of a read: the view */
 	struct id scope_id;
-	struct id subject;  /* the object, token or entity; "" for the read of a view */
-	struct span type;   /* name of the object's or view's type; "" for none or all */
-	struct span key;    /* of the object, name of the token or entity */
-	int64_t version;    /* of the object after it; 0 elsewhere */
-	bool restorable;    /* what the object was at that version is kept */
-	struct span fields; /* JSON array: names of what was changed, never values */
+	struct id subject;      /* the object, token or entity; "" for the read of a view */
+	struct span type;       /* name of the object's or view's type; "" for none or all */
+	struct span key;        /* of the object, name of the token or entity */
+	int64_t version;        /* of the object after it; 0 elsewhere */
+	bool restorable;        /* what the object was at that version is kept */
+	struct span fields;     /* JSON array: names of what was changed, never values */
+	struct span request_id; /* "": no request, or not known */
 };
 struct store_audit_query {
 	struct id organization;
@@ -423,6 +429,7 @@ struct store_audit_query {
 	struct id by;        /* the token; "": all */
 	unsigned actions;    /* mask of 1 << enum audit_action; 0: all */
 	struct span search;  /* only names that contain it; ASCII letters of either case match */
+	struct span request; /* only what this request did; "" or absent: all */
 	int64_t offset, limit;
 };
 /*
@@ -433,9 +440,10 @@ struct store_audit_query {
 MUST_CHECK int store_audit_list(struct store *s, const struct store_audit_query *q,
     int (*each)(void *arg, const struct store_audit *a), void *arg, int64_t *total);
 /*
- * Records that a client got a view (object NULL) or one object: once as long as its version stays,
- * and written later with others (store_tidy()). A family of tokens has a hundred rows an hour; what
- * it reads beyond them is counted in one row, and what it reads with secrets in one row a place.
+ * Records that a client got a view (object NULL) or one object: once as long as its version stays
+ * (by->traced: once a request), and written later with others (store_tidy()). A family of tokens
+ * has a hundred rows an hour; what it reads beyond them is counted in one row, and what it reads
+ * with secrets in one row a place.
  */
 void store_audit_read(struct store *s, const struct store_actor *by, const struct store_query *view,
     const struct store_object *object, const struct store_version *version, bool secrets);

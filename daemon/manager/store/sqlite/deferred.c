@@ -15,7 +15,9 @@
 static int
 write_change(struct store *s, const struct deferred *d)
 {
-	const struct store_actor by = { .token = d->by, .name = span_of(d->by_name) };
+	const struct store_actor by = {
+		.token = d->by, .name = span_of(d->by_name), .request_id = d->request_id
+	};
 
 	return d->kind == STORE_EVENT_TOKEN ? token_write_revocation(s, d, &by)
 					    : place_write_switch_off(s, &d->id, &by);
@@ -84,6 +86,8 @@ deferred_run(struct store *s, struct deferred *d, const struct store_actor *by)
 
 	d->by = by->token;
 	(void)snprintf(d->by_name, sizeof d->by_name, "%.*s", (int)name.n, name.p);
+	(void)snprintf(
+	    d->request_id, sizeof d->request_id, "%s", by->request_id ? by->request_id : "");
 	r = write_urgently(s, d);
 
 	if (r == 0)

@@ -74,12 +74,12 @@ insert_audit(
 {
 	return db_run(db_query(&s->db,
 	    "INSERT INTO audit (at_ms, action, actor, actor_name, organization_id, workspace_id, "
-	    "scope, scope_id, subject_id, type, key, version, fields) "
-	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	    "ittsttttttsis", e->at_ms ? e->at_ms : store_now(), action_names[e->action],
+	    "scope, scope_id, subject_id, type, key, version, fields, request_id) "
+	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''))",
+	    "ittsttttttsist", e->at_ms ? e->at_ms : store_now(), action_names[e->action],
 	    by->token.s, actor_name(by), e->organization.s, e->workspace.s, scope_name(e->scope),
 	    e->scope_id.s, e->subject.s, e->type ? e->type : "", or_empty(e->key), e->version,
-	    fields));
+	    fields, by->request_id ? by->request_id : ""));
 }
 
 int
@@ -190,21 +190,21 @@ history_version(struct store *s, const struct id *id, int64_t version, struct bu
 /*
  * SQLite uses an index only for a condition that the statement always has, so each kind of query
  * has a statement of its own. ?5: the names of actions, each between commas; '': all. Counting goes
- * on from row ?7, which was counted before.
+ * on from row ?8, which was counted before.
  */
 #define AUDIT_STATEMENTS(where)                                                                    \
 	{                                                                                          \
 		.count = "SELECT count(*), max(a.n) FROM audit a WHERE " where AUDIT_FILTERS       \
-			 " AND a.n > ?7",                                                          \
+			 " AND a.n > ?8",                                                          \
 		.list = "SELECT a.at_ms, a.action, a.actor, a.actor_name, a.scope, a.scope_id, "   \
 			"a.subject_id, a.type, a.key, a.version, a.fields, a.version > 0 "         \
 			"AND EXISTS (SELECT 1 FROM version v WHERE v.object_id = a.subject_id "    \
-			"AND v.version = a.version), a.n FROM audit a WHERE " where AUDIT_FILTERS  \
-			" AND a.n < ?9 ORDER BY a.n DESC LIMIT ?7 OFFSET ?8"                       \
+			"AND v.version = a.version), a.n, a.request_id FROM audit a WHERE " where  \
+			    AUDIT_FILTERS " AND a.n < ?10 ORDER BY a.n DESC LIMIT ?8 OFFSET ?9"    \
 	}
 #define AUDIT_FILTERS                                                                              \
 	" AND (?4 = '' OR a.actor = ?4) AND (?5 = '' OR instr(?5, ',' || a.action || ',')) "       \
-	"AND (?6 = '' OR instr(lower(a.key), lower(?6)))"
+	"AND (?6 = '' OR instr(lower(a.key), lower(?6))) AND (?7 = '' OR a.request_id = ?7)"
 
 struct audit_statements {
 	const char *count, *list;
@@ -213,7 +213,11 @@ struct audit_statements {
 static const struct audit_statements *
 audit_statements(const struct store_audit_query *q)
 {
-	static const struct audit_statements of_subject = AUDIT_STATEMENTS(
+	static const struct audit_statements of_request = AUDIT_STATEMENTS(
+						 "a.request_id = ?7 AND a.organization_id = ?1 "
+						 "AND (?2 = '' OR a.workspace_id = ?2) "
+						 "AND (?3 = '' OR a.subject_id = ?3)"),
+					     of_subject = AUDIT_STATEMENTS(
 						 "a.subject_id = ?3 AND a.organization_id = ?1 "
 						 "AND (?2 = '' OR a.workspace_id = ?2)"),
 					     of_workspace = AUDIT_STATEMENTS(
@@ -221,6 +225,8 @@ audit_statements(const struct store_audit_query *q)
 					     of_organization =
 						 AUDIT_STATEMENTS("a.organization_id = ?1");
 
+	if (q->request.n)
+		return &of_request;
 	if (!id_is_none(&q->subject))
 		return &of_subject;
 	return id_is_none(&q->workspace) ? &of_organization : &of_workspace;
@@ -244,20 +250,20 @@ write_actions(unsigned actions, char out[static ACTIONS_SIZE])
 static bool
 is_filtered(const struct store_audit_query *q)
 {
-	return !id_is_none(&q->by) || q->actions || q->search.n;
+	return !id_is_none(&q->by) || q->actions || q->search.n || q->request.n;
 }
 
-/* Binds ?7 to ?9 to the numbers. */
+/* Binds ?8 to ?10 to the numbers. */
 static sqlite3_stmt *
-query_audit(struct store *s, const char *sql, const struct store_audit_query *q, int64_t seventh,
+query_audit(struct store *s, const char *sql, const struct store_audit_query *q, int64_t eighth,
     int64_t offset, int64_t before)
 {
-	struct span search = q->search.p ? q->search : SPAN_LITERAL("");
 	char actions[ACTIONS_SIZE];
 
 	write_actions(q->actions, actions);
-	return db_query(&s->db, sql, before ? "tttttsiii" : "tttttsi", q->organization.s,
-	    q->workspace.s, q->subject.s, q->by.s, actions, search, seventh, offset, before);
+	return db_query(&s->db, sql, before ? "tttttssiii" : "tttttssi", q->organization.s,
+	    q->workspace.s, q->subject.s, q->by.s, actions, or_empty(q->search),
+	    or_empty(q->request), eighth, offset, before);
 }
 
 /* Counts the rows that were added since they were counted last. */
@@ -290,7 +296,8 @@ read_audit(sqlite3_stmt *st, struct store_audit *out)
 		.key = db_text(st, 8),
 		.version = sqlite3_column_int64(st, 9),
 		.fields = db_text(st, 10),
-		.restorable = sqlite3_column_int(st, 11) };
+		.restorable = sqlite3_column_int(st, 11),
+		.request_id = db_text(st, 13) };
 	db_id(st, 2, &out->by.token);
 	db_id(st, 5, &out->scope_id);
 	db_id(st, 6, &out->subject);

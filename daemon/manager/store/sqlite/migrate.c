@@ -13,10 +13,11 @@
 #include "gen/schema3.sql.h"
 #include "gen/schema4.sql.h"
 #include "gen/schema5.sql.h"
+#include "gen/schema6.sql.h"
 
 /* Index i takes the schema from version i to i + 1. */
 static const char *const migrations[] = { embed_schema1_sql, embed_schema2_sql, embed_schema3_sql,
-	embed_schema4_sql, embed_schema5_sql };
+	embed_schema4_sql, embed_schema5_sql, embed_schema6_sql };
 /* From this version on rows have MACs, and envelopes are of the present kind. */
 #define AUTHENTICATED 4
 /* From this version on the database names the program that made its schema. */

@@ -25,7 +25,8 @@ struct read_key {
 	bool secrets;
 	unsigned types;
 	struct store_version version;
-	uint64_t key; /* hash of the requested one */
+	uint64_t key;     /* hash of the requested one */
+	uint64_t request; /* hash of its id, if the client may look for it */
 };
 
 static uint64_t
@@ -38,6 +39,8 @@ read_hash(const struct store *s, const struct store_actor *by, const struct stor
 	k.by = by->token;
 	k.secrets = secrets;
 	k.version = *version;
+	if (by->traced)
+		k.request = hash_short(s->read_key, by->request_id, strlen(by->request_id));
 	if (object) {
 		k.subject = object->id;
 	} else {
@@ -106,6 +109,8 @@ describe(struct store *s, const struct store_actor *by, const struct store_query
 	}
 	p->entry.at_ms = store_now();
 	copy_text(p->by_name, sizeof p->by_name, by->name);
+	if (by->request_id)
+		copy_text(p->request_id, sizeof p->request_id, span_of(by->request_id));
 	return r;
 }
 
@@ -214,6 +219,14 @@ store_audit_read(struct store *s, const struct store_actor *by, const struct sto
 
 /* ---- writing ---- */
 
+static struct store_actor
+actor_of(const struct pending_read *p)
+{
+	return (struct store_actor){
+		.token = p->by, .name = span_of(p->by_name), .request_id = p->request_id
+	};
+}
+
 static int
 write_counted(struct store *s, struct counted_reads *c, const struct store_actor *by)
 {
@@ -227,9 +240,9 @@ write_counted(struct store *s, struct counted_reads *c, const struct store_actor
 	c->new_row = c->row;
 	if (c->row)
 		return db_run(db_query(&s->db,
-		    "UPDATE audit SET at_ms = ?2, actor = ?3, actor_name = ?4, fields = ?5 "
-		    "WHERE n = ?1",
-		    "iitss", c->row, e.at_ms, by->token.s, by->name, e.fields));
+		    "UPDATE audit SET at_ms = ?2, actor = ?3, actor_name = ?4, fields = ?5, "
+		    "request_id = nullif(?6, '') WHERE n = ?1",
+		    "iitsst", c->row, e.at_ms, by->token.s, by->name, e.fields, by->request_id));
 	r = audit_add(s, &e, by);
 	c->new_row = sqlite3_last_insert_rowid(s->db.h);
 	return r;
@@ -242,14 +255,14 @@ write_reads(struct store *s)
 
 	for (size_t i = 0; i < s->n_reads && r == 0; i++) {
 		struct pending_read *p = &s->reads[i];
-		struct store_actor by = { .token = p->by, .name = span_of(p->by_name) };
+		struct store_actor by = actor_of(p);
 
 		p->entry.key = span_of(p->key);
 		r = audit_add(s, &p->entry, &by);
 	}
 	for (size_t i = 0; i < N_ELEMENTS(s->counted_reads) && r == 0; i++) {
 		struct counted_reads *c = &s->counted_reads[i];
-		struct store_actor by = { .token = c->read.by, .name = span_of(c->read.by_name) };
+		struct store_actor by = actor_of(&c->read);
 
 		if (c->n != c->written)
 			r = write_counted(s, c, &by);

@@ -61,6 +61,7 @@ struct pending_read {
 	struct audit_entry entry;
 	struct id by;
 	char by_name[256], key[LIMIT_KEY_BYTES + 1];
+	char request_id[STORE_REQUEST_ID_SIZE]; /* "": none */
 };
 #define MAX_PENDING_READS 1024 /* a change that a thousand tokens wait for is one transaction */
 #define SEEN_READS        4096
@@ -141,7 +142,7 @@ struct deferred {
 	struct id token;            /* the one that was named */
 	int64_t at_ms;
 	struct id by;
-	char by_name[256];
+	char by_name[256], request_id[STORE_REQUEST_ID_SIZE];
 };
 #define MAX_DEFERRED 256
 
