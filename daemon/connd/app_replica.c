@@ -150,6 +150,7 @@ on_published(void *env)
 	snapshot_changed(a->snapshot, sync_url(a->sync));
 	replica_status(a->replica, clock_boot_ms(), &st);
 	log_info("new generation", LOG_INT("generation", (int64_t)st.generation),
+	    LOG_STR("request", st.request_id),
 	    LOG_INT("connections", (int64_t)st.n[KIND_CONNECTION]),
 	    LOG_INT("variables", (int64_t)st.n[KIND_VARIABLE]),
 	    LOG_INT("environment_variables", (int64_t)st.n[KIND_ENV]),

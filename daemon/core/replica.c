@@ -317,6 +317,7 @@ replica_lookup_now(struct replica *r, int64_t now_ms, enum record_kind kind, str
 	*out = (struct replica_result){
 		.verdict = VERDICT_NOT_FOUND,
 		.generation = r->number,
+		.request_id = r->request_id,
 		.state = replica_state_at(r, now_ms),
 		.age_ms = now_ms - r->confirmed_ms,
 	};
@@ -559,6 +560,7 @@ replica_status(struct replica *r, int64_t now_ms, struct replica_status *out)
 	*out = (struct replica_status){
 		.state = replica_state_at(r, now_ms),
 		.generation = r->current ? r->number : 0,
+		.request_id = r->request_id,
 		.age_ms = r->current ? now_ms - r->confirmed_ms : -1,
 		.last_error = r->last_error,
 		.syncing = r->syncing,

@@ -27,6 +27,8 @@
 
 #define REPLICA_REASON_SIZE   384
 #define REPLICA_IDENTITY_SIZE 16
+/* The X-Request-Id of all requests of one sync: 32 hex digits and a NUL. */
+#define REPLICA_REQUEST_ID_SIZE 33
 
 struct replica_config {
 	struct windows windows;
@@ -62,6 +64,7 @@ struct sync_result {
 	int64_t asked_ms;       /* when the first request was sent; 0: at the sync's start */
 	int64_t retry_after_ms; /* the response's Retry-After (core/retry_after.h); 0: none */
 	const char *reason;     /* on failure: a sentence for a person; copied */
+	const char *request_id; /* of the sync; copied; NULL: none */
 };
 
 /* What a new list is compared with: the served generation. */
@@ -91,6 +94,7 @@ struct replica_result {
 	enum verdict verdict;
 	const struct record *record; /* borrowed: valid until the caller returns to the loop */
 	uint64_t generation;
+	const char *request_id; /* of the sync that brought it; "": an earlier run; borrowed */
 	enum freshness state;
 	int64_t age_ms;
 	const char *reason; /* borrowed for as long as record */
@@ -226,7 +230,9 @@ struct generation *replica_current(struct replica *r);
 struct replica_status {
 	enum freshness state;
 	uint64_t generation; /* 0: no data yet */
-	int64_t age_ms;      /* since the last confirmation; -1: no data yet */
+	/* Of the sync that brought the generation; "": an earlier run did. Borrowed. */
+	const char *request_id;
+	int64_t age_ms; /* since the last confirmation; -1: no data yet */
 	size_t n[N_KINDS], withheld, invalid;
 	const char *last_error; /* "" after a successful sync; borrowed */
 	bool syncing;

@@ -19,11 +19,13 @@ struct replica {
 
 	struct generation *current; /* NULL: no data yet */
 	uint64_t number;            /* of current, or of the first generation to come */
-	int64_t confirmed_ms;       /* when the request was sent that last confirmed current */
-	bool loaded;                /* current is from an earlier run; no sync has succeeded yet */
-	int64_t carry_until_ms;     /* when the next held value expires; INT64_MAX: none is held */
-	int64_t held_until_ms;      /* from then on a second list may confirm `held` */
-	struct generation *held;    /* a list that drops too much and must be confirmed */
+	/* Of the sync that brought current, or first confirmed it in this run. */
+	char request_id[REPLICA_REQUEST_ID_SIZE];
+	int64_t confirmed_ms;    /* when the request was sent that last confirmed current */
+	bool loaded;             /* current is from an earlier run; no sync has succeeded yet */
+	int64_t carry_until_ms;  /* when the next held value expires; INT64_MAX: none is held */
+	int64_t held_until_ms;   /* from then on a second list may confirm `held` */
+	struct generation *held; /* a list that drops too much and must be confirmed */
 
 	bool refused; /* the manager has refused the token since refused_ms */
 	int64_t refused_ms;

@@ -152,6 +152,9 @@ take(struct replica *r, int64_t now_ms, const struct sync_result *result)
 	bool same = r->current && l->difference.equal;
 
 	confirm(r, now_ms, result);
+	if (!same || !*r->request_id)
+		snprintf(r->request_id, sizeof r->request_id, "%s",
+		    result->request_id ? result->request_id : "");
 	if (same && withheld == 0) {
 		generation_unref(g);
 		return;

@@ -289,7 +289,10 @@ static const struct cli_option audit_options[] = {
 	    "Goes on with new entries every two seconds, until it is stopped. With --json each is "
 	    "one line." },
 	{ "limit", OPT_LIMIT, 0, "N", "50", "How many entries, the newest ones." },
-	{ "request-id", OPT_REQUEST_ID, 0, "ID", NULL, "Only what the request with this id did." },
+	{ "request-id", OPT_REQUEST_ID, 0, "ID", NULL,
+	    "Only what the request with this id did: the request id that connctl status and "
+	    "connctl "
+	    "trace --json show is that of the sync that brought the data." },
 	{ "workspace", OPT_IN_WORKSPACE, 0, "NAME", NULL, "Only what is in this Workspace." },
 	{ 0 },
 };

@@ -33,9 +33,49 @@ def traced(connd: Connd, *args: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def audited(manager: Manager, request: str) -> list[dict[str, Any]]:
+    path = f"/v1/organizations/{manager.organization}/audit-log?requestId={request}"
+    status, page = manager.request("GET", path)
+    assert status == 200
+    rows: list[dict[str, Any]] = page["history"]
+    return rows
+
+
 def miss(client: Varlink | Connd, key: str) -> None:
     with pytest.raises(VarlinkError):
         client.variable(key)
+
+
+def test_a_lookup_leads_to_the_sync_in_the_managers_audit_log(
+    connd: Connd, manager: Manager
+) -> None:
+    with connd.client() as client:
+        client.variable("v")
+        manager.create_variable("w", "2", manager.deployment_ids["prod"])
+        eventually(lambda: connd.status()["variables"] == 2, "the change")
+        client.variable("v")
+    first, second = traced(connd)
+    assert second["request_id"] == connd.status()["request_id"] != first["request_id"]
+    for lookup, lists in ((first, 3), (second, 1)):  # the second sync had one list that was new
+        rows = audited(manager, lookup["request_id"])
+        assert {row["action"] for row in rows} == {"READ_SECRETS"}
+        assert len({row["objectType"] for row in rows}) == lists
+    assert audited(manager, second["request_id"])[0]["objectType"] == "AIRFLOW_VARIABLE"
+    shown = connd.connctl("status").stdout
+    assert re.search(rf"^request id +{second['request_id']}$", shown, re.M)
+    last = [e for e in connd.events() if e["event"] == "new generation"][-1]
+    assert last["request"] == second["request_id"]
+
+
+def test_a_generation_keeps_the_id_of_the_sync_that_brought_it(
+    connd: Connd, manager: Manager
+) -> None:
+    before = connd.status()
+    for _ in range(2):
+        done = connd.connctl("refresh")
+        assert done.returncode == 0, done.stderr
+        eventually(lambda: connd.status()["syncs_ok"] > before["syncs_ok"], "a sync")
+    assert connd.status()["request_id"] == before["request_id"]
 
 
 def test_each_lookup_is_one_line(connd: Connd) -> None:

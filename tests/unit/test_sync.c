@@ -37,6 +37,7 @@ rang_by(int64_t ms)
 
 struct fetch {
 	char *url, *if_none_match, *token, *socket_path;
+	char request_id[REPLICA_REQUEST_ID_SIZE];
 	fetch_done *done;
 	void *env;
 };
@@ -58,6 +59,9 @@ upstream_fetch(struct upstream *u, const struct fetch_request *q, fetch_done *do
 	f->if_none_match = q->if_none_match ? strdup(q->if_none_match) : NULL;
 	f->token = strndup(q->token.p, q->token.n);
 	f->socket_path = q->socket_path ? strdup(q->socket_path) : NULL;
+	assert_non_null(q->request_id);
+	assert_int_equal(strlen(q->request_id), REPLICA_REQUEST_ID_SIZE - 1);
+	strcpy(f->request_id, q->request_id);
 	f->done = done;
 	f->env = env;
 	*out = asked = f;
@@ -150,7 +154,7 @@ struct world {
 	int n_done;
 	enum sync_outcome outcome;
 	int64_t retry_after_ms, asked_ms;
-	char reason[REPLICA_REASON_SIZE];
+	char reason[REPLICA_REASON_SIZE], request_id[REPLICA_REQUEST_ID_SIZE];
 };
 
 static bool
@@ -163,6 +167,7 @@ on_done(void *env, const struct sync_result *result)
 	w->retry_after_ms = result->retry_after_ms;
 	w->asked_ms = result->asked_ms;
 	snprintf(w->reason, sizeof w->reason, "%s", result->reason);
+	snprintf(w->request_id, sizeof w->request_id, "%s", result->request_id);
 	if (result->outcome == SYNC_OK && !w->take) {
 		generation_unref(result->list.generation);
 		return false;
@@ -385,6 +390,29 @@ three_lists_become_one_generation(void **state)
 	assert_int_equal(generation_count(w->current, KIND_CONNECTION), 2);
 	assert_int_equal(generation_count(w->current, KIND_VARIABLE), 1);
 	assert_int_equal(generation_count(w->current, KIND_ENV), 0);
+}
+
+/* Also across a list that starts over, and by another manager. */
+static void
+all_requests_of_a_sync_have_one_id_and_the_next_sync_another(void **state)
+{
+	struct world *w = *state;
+	char first[REPLICA_REQUEST_ID_SIZE];
+
+	start(w);
+	strcpy(first, asked->request_id);
+	assert_int_equal(strspn(first, "0123456789abcdef"), REPLICA_REQUEST_ID_SIZE - 1);
+	page_with(rows("CONNECTION", 0, 3, 5), "\"t\"");
+	assert_string_equal(asked->request_id, first);
+	page_with(rows("CONNECTION", 0, 2, 2), "\"u\""); /* it changed: from the start */
+	assert_string_equal(asked->request_id, first);
+	page_with(rows("CONNECTION", 0, 2, 2), "\"u\"");
+	assert_string_equal(asked->request_id, first);
+	answer_rest();
+	finish(w, SYNC_OK);
+	assert_string_equal(w->request_id, first);
+	start(w);
+	assert_string_not_equal(asked->request_id, first);
 }
 
 static void
@@ -1113,6 +1141,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(three_lists_become_one_generation),
+		TEST(all_requests_of_a_sync_have_one_id_and_the_next_sync_another),
 		TEST(a_workspace_is_asked_for_as_one),
 		TEST(a_short_page_is_not_the_last),
 		TEST(a_row_too_large_to_serve_is_refused_alone),

@@ -43,6 +43,7 @@ add(struct trace *t, const char *key)
 		.result = LOOKUP_VALUE,
 		.key = span_of(key),
 		.generation = 9,
+		.request = SPAN_LITERAL("0123456789abcdef0123456789abcdef"),
 		.age_ms = 1500,
 	};
 
@@ -125,7 +126,8 @@ a_lookup_is_shown_with_all_that_is_known(void **state)
 	trace_add(t, &denied);
 	assert_shows(t, 0,
 	    "\"uid\":1000,\"pid\":77,\"kind\":\"connection\",\"key\":\"warehouse\","
-	    "\"result\":\"value\",\"us\":12,\"age_ms\":1500,\"generation\":9}");
+	    "\"result\":\"value\",\"us\":12,\"age_ms\":1500,\"generation\":9,"
+	    "\"request_id\":\"0123456789abcdef0123456789abcdef\"}");
 	assert_shows(t, 0,
 	    "\"uid\":1,\"pid\":2,\"kind\":\"variable\",\"key\":\"a\\\"b\",\"team\":\"red\","
 	    "\"result\":\"denied\",\"trace\":\"ab12\"}");

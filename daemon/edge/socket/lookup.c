@@ -98,6 +98,7 @@ note(struct service *s, const struct caller *c, const struct lookup *l, enum loo
 		.team = l->team,
 		.id = l->trace,
 		.generation = from_data ? a->generation : 0,
+		.request = span_of(from_data ? a->request_id : ""),
 		.age_ms = from_data ? a->age_ms : -1,
 	};
 

@@ -133,6 +133,7 @@ write_members(
 	}
 	buf_addc(params, '{');
 	status_write_state(params, &st);
+	write_text(params, "request_id", st.request_id);
 	write_counts(params, &st);
 	write_readiness(params, s, c);
 	write_syncs(params, &st);

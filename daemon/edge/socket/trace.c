@@ -10,9 +10,10 @@
 #include "base/utf8.h"
 #include "proto/secrets.h"
 
-#define KEY_BYTES  250 /* the longest objectKey */
-#define TEAM_BYTES 64
-#define ID_BYTES   64
+#define KEY_BYTES     250 /* the longest objectKey */
+#define TEAM_BYTES    64
+#define ID_BYTES      64
+#define REQUEST_BYTES 32
 
 struct text {
 	uint8_t n;
@@ -25,8 +26,8 @@ struct entry {
 	uid_t uid;
 	pid_t pid;
 	uint8_t kind, result;
-	struct text key_of, team_of, id_of;
-	char key[KEY_BYTES], team[TEAM_BYTES], id[ID_BYTES];
+	struct text key_of, team_of, id_of, request_of;
+	char key[KEY_BYTES], team[TEAM_BYTES], id[ID_BYTES], request[REQUEST_BYTES];
 };
 
 struct trace {
@@ -96,6 +97,7 @@ trace_add(struct trace *t, const struct trace_lookup *l)
 	e->key_of = keep(e->key, sizeof e->key, l->key);
 	e->team_of = keep(e->team, sizeof e->team, l->team);
 	e->id_of = keep(e->id, sizeof e->id, l->id);
+	e->request_of = keep(e->request, sizeof e->request, l->request);
 }
 
 void
@@ -105,6 +107,7 @@ trace_overload(struct trace *t)
 		return;
 	entry_of(t, t->current)->result = LOOKUP_OVERLOADED;
 	entry_of(t, t->current)->generation = 0;
+	entry_of(t, t->current)->request_of.n = 0;
 	entry_of(t, t->current)->age_ms = -1;
 }
 
@@ -151,6 +154,7 @@ write_lookup(struct buf *params, const struct entry *e, int64_t number, int64_t 
 		jtext_member_int(params, "age_ms", e->age_ms);
 	if (e->generation)
 		jtext_member_int(params, "generation", (int64_t)e->generation);
+	write_text(params, "request_id", e->request, e->request_of);
 	write_text(params, "trace", e->id, e->id_of);
 	buf_addc(params, '}');
 }

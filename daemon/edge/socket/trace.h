@@ -28,6 +28,7 @@ struct trace_lookup {
 	enum lookup_result result;
 	struct span key, team, id; /* copied, cut when long; team and id may be absent */
 	uint64_t generation;       /* that it was answered from; 0: none */
+	struct span request;       /* id of the sync that brought it; copied; may be absent */
 	int64_t age_ms;            /* of the data; -1: none */
 };
 

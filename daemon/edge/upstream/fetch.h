@@ -49,6 +49,7 @@ struct fetch_request {             /* borrowed for the call */
 	const char *socket_path;   /* the server's Unix socket; NULL: connect to the URL's host */
 	struct span token;         /* copied into locked memory, wiped with the fetch */
 	const char *if_none_match; /* NULL: none */
+	const char *request_id;    /* X-Request-Id, a token; NULL: none */
 	int64_t wait_s;            /* Prefer: wait, how long the server may wait; 0: not sent */
 	size_t max_body;           /* bytes, before unpacking */
 	bool discard_body;         /* count the bytes of the body, but drop them */

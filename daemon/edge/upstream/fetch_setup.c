@@ -168,6 +168,10 @@ set_fields(struct fetch *f, const struct fetch_request *q)
 		(void)snprintf(line, sizeof line, "If-None-Match: %s", q->if_none_match);
 		r = add_field(f, line);
 	}
+	if (r == 0 && q->request_id) {
+		(void)snprintf(line, sizeof line, "X-Request-Id: %s", q->request_id);
+		r = add_field(f, line);
+	}
 	if (r == 0 && q->wait_s > 0) {
 		(void)snprintf(line, sizeof line, "Prefer: wait=%" PRId64, q->wait_s);
 		r = add_field(f, line);

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/rnd.h"
 #include "edge/upstream/call_budget.h"
 #include "edge/upstream/list_url.h"
 #include "edge/upstream/page_builder.h"
@@ -49,6 +50,7 @@ struct sync {
 	int beginnings;
 	size_t urls_left;
 	bool token_read_again;
+	char request_id[REPLICA_REQUEST_ID_SIZE]; /* of all its requests */
 	struct token token;
 	struct fetch *fetch;
 	struct build build;
@@ -108,6 +110,7 @@ on_finished(struct later *job)
 		.asked_ms = s->asked_ms,
 		.retry_after_ms = s->retry_after_ms,
 		.reason = s->reason,
+		.request_id = s->request_id,
 	};
 	struct generation *current = s->basis.current, *made = NULL;
 
@@ -223,10 +226,20 @@ next_url(struct sync *s, const char *why)
 	return true;
 }
 
+static void
+draw_request_id(struct sync *s)
+{
+	uint8_t id[(REPLICA_REQUEST_ID_SIZE - 1) / 2];
+
+	rnd_bytes(id, sizeof id);
+	hex_encode(s->request_id, id, sizeof id);
+}
+
 void
 sync_start(struct sync *s, const struct sync_basis *basis)
 {
 	s->running = true;
+	draw_request_id(s);
 	s->basis = *basis;
 	if (basis->current)
 		(void)generation_ref(basis->current);
@@ -458,6 +471,7 @@ send_request(struct sync *s, struct buf *url)
 		.socket_path = list_socket(list.base),
 		.token = s->token.text,
 		.if_none_match = tag_to_send(s),
+		.request_id = s->request_id,
 		.max_body = LIMIT_PAGE_BYTES,
 		.report = s->kind == 0 ? &s->source.report : NULL, /* once a sync is enough */
 	};
