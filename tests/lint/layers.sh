@@ -25,7 +25,8 @@ ctl/doctor             base base/cli base/json core core/config core/snapshot pr
 manager/http           base
 manager/model          base base/json proto
 manager/store          base base/json proto manager/model
-manager/store/sqlite   base base/json proto manager/model manager/store
+manager/store/sql      base base/json proto manager/model manager/store
+manager/store/sqlite   base base/json proto manager/model manager/store manager/store/sql
 manager/api/input      base base/json proto manager/model manager/store
 manager/api            base base/json proto manager/http manager/model manager/store manager/api/input
 manager/program        base base/cli base/json proto manager/http manager/model manager/store manager/api manager/api/input

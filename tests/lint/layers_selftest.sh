@@ -41,10 +41,12 @@ daemon/manager/model/value.c #include "manager/api/api.h"
 daemon/manager/store/sqlite/db.c #include "manager/api/api.h"
 daemon/manager/store/keys.c #include "manager/http/server.h"
 daemon/manager/api/list.c #include "manager/store/sqlite/sqlite.h"
+daemon/manager/store/sql/list.c #include "manager/store/sqlite/sqlite.h"
 daemon/manager/api/list.c #include "manager/program/serve.h"
 daemon/ctl/get.c #include "edge/socket/peer.h"
 daemon/ctl/get.c #include "manager/store/store.h"
 daemon/core/acl.c #include <event2/event.h>
 daemon/manager/api/list.c #include <sqlite3.h>
+daemon/manager/store/sql/list.c #include <sqlite3.h>
 WALLS
 exit $failed

@@ -16,7 +16,7 @@
 static void
 set_disk(struct fixture *f, const char *pragma)
 {
-	assert_int_equal(sqlite3_exec(f->s->db.h, pragma, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(sqlite_of(f->s)->db.h, pragma, NULL, NULL, NULL), SQLITE_OK);
 }
 
 static struct id

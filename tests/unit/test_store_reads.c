@@ -22,7 +22,7 @@ number(struct fixture *f, const char *sql)
 	int64_t n;
 
 	store_tidy(f->s);
-	assert_int_equal(sqlite3_prepare_v2(f->s->db.h, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(sqlite_of(f->s)->db.h, sql, -1, &st, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
 	n = sqlite3_column_int64(st, 0);
 	assert_int_equal(sqlite3_finalize(st), SQLITE_OK);
@@ -127,7 +127,8 @@ read_what_cannot_be_written(struct fixture *f)
 	struct store_actor jo = family();
 
 	assert_int_equal(
-	    sqlite3_exec(f->s->db.h, "PRAGMA query_only = ON", NULL, NULL, NULL), SQLITE_OK);
+	    sqlite3_exec(sqlite_of(f->s)->db.h, "PRAGMA query_only = ON", NULL, NULL, NULL),
+	    SQLITE_OK);
 	for (int i = 0; i < 15; i++) {
 		struct store_actor one = family();
 
@@ -136,7 +137,8 @@ read_what_cannot_be_written(struct fixture *f)
 	}
 	read_keys(f, &jo, &f->dep[1], 5, true);
 	assert_int_equal(
-	    sqlite3_exec(f->s->db.h, "PRAGMA query_only = OFF", NULL, NULL, NULL), SQLITE_OK);
+	    sqlite3_exec(sqlite_of(f->s)->db.h, "PRAGMA query_only = OFF", NULL, NULL, NULL),
+	    SQLITE_OK);
 }
 
 /* The disk is full: rows that fit are kept, the rest is counted. */

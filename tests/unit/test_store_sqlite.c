@@ -209,12 +209,12 @@ steps_of_page(struct fixture *f, const struct store_audit_query *q, int64_t want
 	int64_t total;
 	int rows = 0, steps = 0;
 
-	while ((st = sqlite3_next_stmt(f->s->db.h, st)))
+	while ((st = sqlite3_next_stmt(sqlite_of(f->s)->db.h, st)))
 		(void)sqlite3_stmt_status(st, SQLITE_STMTSTATUS_VM_STEP, 1);
 	assert_int_equal(store_audit_list(f->s, q, count_row, &rows, &total), 0);
 	assert_int_equal(rows, 3);
 	assert_int_equal(total, want_total);
-	while ((st = sqlite3_next_stmt(f->s->db.h, st)))
+	while ((st = sqlite3_next_stmt(sqlite_of(f->s)->db.h, st)))
 		steps += sqlite3_stmt_status(st, SQLITE_STMTSTATUS_VM_STEP, 0);
 	return steps;
 }
@@ -294,23 +294,23 @@ there_may_be_any_number_of_statements(void **state)
 	static struct absent none;
 	struct fixture *f = *state;
 	char path[TEST_DIR_SIZE + 16];
-	struct db db;
+	struct sqlite_db db;
 
 	(void)snprintf(path, sizeof path, "%s/manager.db", f->dir);
-	assert_int_equal(db_open(&db, path, SQLITE_OPEN_READWRITE, &none), 0);
+	assert_int_equal(sqlite_db_open(&db, path, SQLITE_OPEN_READWRITE, &none), 0);
 	for (int round = 0; round < 2; round++) {
 		for (int i = 0; i < 1000; i++) {
-			sqlite3_stmt *st;
+			struct statement *st;
 
 			(void)snprintf(sql[i], sizeof sql[i], "SELECT %d", i);
-			st = db_query(&db, sql[i], "");
+			st = db_query(&db.db, sql[i], "");
 			assert_int_equal(db_row(st), 1);
-			assert_int_equal(sqlite3_column_int(st, 0), i);
-			assert_ptr_equal(db_statement(&db, sql[i]), st);
+			assert_int_equal(db_int64(st, 0), i);
+			assert_ptr_equal(db_query(&db.db, sql[i], ""), st);
 		}
 		assert_int_equal(db.n_kept, 1000);
 	}
-	db_close(&db);
+	sqlite_db_close(&db);
 }
 
 static int

@@ -60,13 +60,13 @@ remove_part(const char *part)
 
 /* Copies db to `part`, and gives it its final name. */
 static int
-fill(struct db *db, const char *part, const char *path)
+fill(struct sqlite_db *db, const char *part, const char *path)
 {
 	int r = make_file(part);
 
 	if (r < 0)
 		return r;
-	r = db_run(db_query(db, "VACUUM INTO ?", "t", part));
+	r = db_run(db_query(&db->db, "VACUUM INTO ?", "t", part));
 	if (r == 0)
 		r = sync_file(part);
 	if (r == 0 && renameat2(AT_FDCWD, part, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
@@ -81,7 +81,7 @@ fill(struct db *db, const char *part, const char *path)
  * fails leaves nothing.
  */
 static int
-copy_to(struct db *db, const char *path, char why[static STORE_WHY_SIZE])
+copy_to(struct sqlite_db *db, const char *path, char why[static STORE_WHY_SIZE])
 {
 	char part[PATH_SIZE];
 	int r = 0;
@@ -132,8 +132,8 @@ static int
 copy_database(struct store_copy *c)
 {
 	static struct absent none;
-	struct db db;
-	int r = db_open(&db, c->from, SQLITE_OPEN_READWRITE, &none);
+	struct sqlite_db db;
+	int r = sqlite_db_open(&db, c->from, SQLITE_OPEN_READWRITE, &none);
 
 	if (r < 0) {
 		snprintf(c->why, STORE_WHY_SIZE, "%.300s: %s", c->from, strerror(-r));
@@ -141,7 +141,7 @@ copy_database(struct store_copy *c)
 	}
 	r = set_busy(c, db.h) ? copy_to(&db, c->path, c->why) : -ECANCELED;
 	(void)set_busy(c, NULL);
-	db_close(&db);
+	sqlite_db_close(&db);
 	return r;
 }
 
@@ -181,15 +181,14 @@ copy_free(struct store_copy *c)
 }
 
 int
-store_copy_begin(struct store_copy **out, struct store *s, const char *path)
+copy_begin(struct store_copy **out, struct store *s, const char *path)
 {
 	struct store_copy *c = mem_zalloc(sizeof *c);
 	int r = 0;
 
 	if (!c)
 		return -ENOMEM;
-	audit_flush(s);
-	c->from = s->path;
+	c->from = s->name;
 	(void)pthread_mutex_init(&c->lock, NULL); /* cannot fail on Linux */
 	c->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (snprintf(c->path, sizeof c->path, "%s", path) >= (int)sizeof c->path)
@@ -237,32 +236,20 @@ store_copy_cancel(struct store_copy *c)
 	(void)copy_free(c);
 }
 
-int
-store_backup(struct store *s, const char *path, char why[static STORE_WHY_SIZE])
-{
-	struct store_copy *c;
-	int r = store_copy_begin(&c, s, path);
-
-	if (r == 0)
-		return store_copy_end(c, why);
-	snprintf(why, STORE_WHY_SIZE, "%.300s: %s", path, strerror(-r));
-	return r;
-}
-
 /* ---- back ---- */
 
 int
 store_copy_in(struct store *s, const char *from, char why[static STORE_WHY_SIZE])
 {
-	struct db source;
-	int r = db_open(&source, from, SQLITE_OPEN_READONLY, &s->absent);
+	struct sqlite_db source;
+	int r = sqlite_db_open(&source, from, SQLITE_OPEN_READONLY, &s->absent);
 
 	if (r < 0) {
 		snprintf(why, STORE_WHY_SIZE, "%.300s: %s", from,
 		    r == -EUCLEAN ? "not a database, or damaged" : strerror(-r));
 		return r;
 	}
-	r = copy_to(&source, s->path, why);
-	db_close(&source);
+	r = copy_to(&source, s->name, why);
+	sqlite_db_close(&source);
 	return r;
 }

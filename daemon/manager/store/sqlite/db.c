@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One SQLite connection: its memory, its prepared statements, its errors as ours. */
+/* The driver of SQLite: a connection, its memory, its prepared statements, its errors as ours. */
 #include "manager/store/sqlite/sqlite.h"
 
 #include <errno.h>
@@ -11,6 +11,20 @@
 #include "manager/model/resolve.h"
 
 #define FIRST_ROOM 64 /* statements; a power of two */
+
+static const struct db_driver driver;
+
+static struct sqlite_statement *
+of(struct statement *st)
+{
+	return (struct sqlite_statement *)st;
+}
+
+const char *
+sqlite_text_of(const struct statement *st)
+{
+	return sqlite3_sql(((const struct sqlite_statement *)st)->h);
+}
 
 static void *
 on_malloc(int n)
@@ -100,16 +114,15 @@ db_error(int rc)
 	}
 }
 
-/* in_view(): resolve_verdict() for the statements: own, linked, auto_link, excluded, shadowed. */
+/* in_view(linked, auto_link, excluded, shadowed): resolve_verdict() of a row from elsewhere. */
 static void
 on_resolve(sqlite3_context *ctx, int n, sqlite3_value **v)
 {
 	struct resolve_case c = {
-		.own = sqlite3_value_int(v[0]),
-		.linked = sqlite3_value_int(v[1]),
-		.auto_link = sqlite3_value_int(v[2]),
-		.excluded = sqlite3_value_int(v[3]),
-		.shadowed = sqlite3_value_int(v[4]),
+		.linked = sqlite3_value_int(v[0]),
+		.auto_link = sqlite3_value_int(v[1]),
+		.excluded = sqlite3_value_int(v[2]),
+		.shadowed = sqlite3_value_int(v[3]),
 	};
 
 	(void)n;
@@ -132,7 +145,7 @@ on_absent(sqlite3_context *ctx, int n, sqlite3_value **v)
 static int
 add_functions(sqlite3 *h, struct absent *absent)
 {
-	int rc = sqlite3_create_function(h, "in_view", 5,
+	int rc = sqlite3_create_function(h, "in_view", 4,
 	    SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL, on_resolve, NULL, NULL);
 
 	if (rc == SQLITE_OK)
@@ -142,7 +155,7 @@ add_functions(sqlite3 *h, struct absent *absent)
 }
 
 int
-db_open(struct db *db, const char *path, int flags, struct absent *absent)
+sqlite_db_open(struct sqlite_db *db, const char *path, int flags, struct absent *absent)
 {
 	static const char setup[] = "PRAGMA busy_timeout = 5000;"
 				    "PRAGMA foreign_keys = ON;"
@@ -153,7 +166,7 @@ db_open(struct db *db, const char *path, int flags, struct absent *absent)
 				    "PRAGMA cache_size = -2048;";
 	int rc;
 
-	*db = (struct db){ 0 };
+	*db = (struct sqlite_db){ .db.driver = &driver };
 	rc = sqlite3_open_v2(
 	    path, &db->h, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 	if (rc == SQLITE_OK)
@@ -161,196 +174,223 @@ db_open(struct db *db, const char *path, int flags, struct absent *absent)
 	if (rc == SQLITE_OK)
 		rc = add_functions(db->h, absent);
 	if (rc != SQLITE_OK)
-		db_close(db);
+		sqlite_db_close(db);
 	return db_error(rc);
 }
 
+static void
+finish(struct statement *st)
+{
+	(void)sqlite3_finalize(of(st)->h); /* returns the error of its last step again */
+	mem_free(st);
+}
+
 void
-db_close(struct db *db)
+sqlite_db_close(struct sqlite_db *db)
 {
 	for (size_t i = 0; i < db->room; i++)
-		(void)sqlite3_finalize(
-		    db->kept[i].st); /* returns the error of its last step again */
+		if (db->kept[i])
+			finish(&db->kept[i]->statement);
 	mem_free(db->kept);
 	(void)sqlite3_close(db->h);
-	*db = (struct db){ 0 };
+	*db = (struct sqlite_db){ 0 };
+}
+
+int
+sqlite_exec(struct sqlite_db *db, const char *sql)
+{
+	return db_error(sqlite3_exec(db->h, sql, NULL, NULL, NULL));
 }
 
 /* ---- prepared statements: a hash table by the address of their text, at most half full ---- */
 
-static struct db_statement *
-slot_of(const struct db *db, const char *sql)
+static struct sqlite_statement **
+slot_of(const struct sqlite_db *db, const char *sql)
 {
 	size_t i = ((uintptr_t)sql >> 3) & (db->room - 1);
 
-	while (db->kept[i].sql && db->kept[i].sql != sql)
+	while (db->kept[i] && db->kept[i]->sql != sql)
 		i = (i + 1) & (db->room - 1);
 	return &db->kept[i];
 }
 
 /* Makes room for one more. 0 or -ENOMEM. */
 static int
-make_room(struct db *db)
+make_room(struct sqlite_db *db)
 {
-	struct db was = *db;
+	struct sqlite_db was = *db;
 
 	if (2 * (db->n_kept + 1) <= db->room)
 		return 0;
 	db->room = was.room ? 2 * was.room : FIRST_ROOM;
-	db->kept = mem_calloc(db->room, sizeof *db->kept);
+	db->kept = mem_calloc(db->room, sizeof(struct sqlite_statement *));
 	if (!db->kept) {
 		*db = was;
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < was.room; i++) {
-		if (was.kept[i].sql)
-			*slot_of(db, was.kept[i].sql) = was.kept[i];
+		if (was.kept[i])
+			*slot_of(db, was.kept[i]->sql) = was.kept[i];
 	}
 	mem_free(was.kept);
 	return 0;
 }
 
-/* Prepares the statement and keeps it. NULL: see db_statement(). */
-static sqlite3_stmt *
-prepare(struct db *db, const char *sql)
+/* NULL: out of memory, or the database does not match its version. */
+static struct sqlite_statement *
+make_statement(struct sqlite_db *db, const char *sql, bool kept)
 {
-	sqlite3_stmt *st = NULL;
+	struct sqlite_statement *st = mem_zalloc(sizeof *st);
 	int rc;
 
-	if (make_room(db) < 0)
-		return NULL;
-	rc = sqlite3_prepare_v3(db->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &st, NULL);
-	if (rc != SQLITE_OK) {
-		/* The database does not match its version, or out of memory. */
-		if (rc != SQLITE_NOMEM)
-			log_error(
-			    "statement not prepared", LOG_STR("reason", sqlite3_errmsg(db->h)));
-		return NULL;
-	}
-	*slot_of(db, sql) = (struct db_statement){ sql, st };
-	db->n_kept++;
-	return st;
-}
-
-sqlite3_stmt *
-db_statement(struct db *db, const char *sql)
-{
-	struct db_statement *kept = db->room ? slot_of(db, sql) : NULL;
-	sqlite3_stmt *st = kept ? kept->st : NULL;
-
 	if (!st)
-		return prepare(db, sql);
-	(void)sqlite3_reset(st); /* returns the error of its last step again */
-	return st;
+		return NULL;
+	st->statement.driver = &driver;
+	rc = sqlite3_prepare_v3(db->h, sql, -1, kept ? SQLITE_PREPARE_PERSISTENT : 0, &st->h, NULL);
+	if (rc == SQLITE_OK)
+		return st;
+	if (rc != SQLITE_NOMEM)
+		log_error("statement not prepared", LOG_STR("reason", sqlite3_errmsg(db->h)));
+	mem_free(st);
+	return NULL;
 }
 
-int
-db_bind(sqlite3_stmt *st, int first, const char *kinds, va_list ap)
+static struct statement *
+prepare(struct db *base, const char *sql, bool kept)
 {
-	int rc = SQLITE_OK;
+	struct sqlite_db *db = (struct sqlite_db *)base;
+	struct sqlite_statement *st = kept && db->room ? *slot_of(db, sql) : NULL;
 
-	for (int i = first; *kinds && rc == SQLITE_OK; kinds++, i++) {
-		struct span s;
-
-		switch (*kinds) {
-		case 'i':
-			rc = sqlite3_bind_int64(st, i, va_arg(ap, int64_t));
-			break;
-		case 't':
-			rc = sqlite3_bind_text(
-			    st, i, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
-			break;
-		case 's':
-			s = va_arg(ap, struct span);
-			rc = sqlite3_bind_text64(st, i, s.p, s.n, SQLITE_TRANSIENT, SQLITE_UTF8);
-			break;
-		case 'b':
-			s = va_arg(ap, struct span);
-			rc = sqlite3_bind_blob64(st, i, s.p, s.n, SQLITE_TRANSIENT);
-			break;
-		}
+	if (st) {
+		(void)sqlite3_reset(st->h); /* returns the error of its last step again */
+		return &st->statement;
 	}
+	if (kept && make_room(db) < 0)
+		return NULL;
+	st = make_statement(db, sql, kept);
+	if (st && kept) {
+		st->sql = sql;
+		*slot_of(db, sql) = st;
+		db->n_kept++;
+	}
+	return st ? &st->statement : NULL;
+}
+
+static int
+bind_one(sqlite3_stmt *h, int i, char kind, va_list *ap)
+{
+	struct span s;
+
+	switch (kind) {
+	case 'i':
+		return sqlite3_bind_int64(h, i, va_arg(*ap, int64_t));
+	case 't':
+		return sqlite3_bind_text(h, i, va_arg(*ap, const char *), -1, SQLITE_TRANSIENT);
+	case 's':
+		s = va_arg(*ap, struct span);
+		return sqlite3_bind_text64(h, i, s.p, s.n, SQLITE_TRANSIENT, SQLITE_UTF8);
+	default:
+		s = va_arg(*ap, struct span);
+		return sqlite3_bind_blob64(h, i, s.p, s.n, SQLITE_TRANSIENT);
+	}
+}
+
+static int
+bind(struct statement *st, const char *kinds, va_list args)
+{
+	int rc = SQLITE_OK, n = sqlite3_bind_parameter_count(of(st)->h);
+	va_list ap;
+
+	va_copy(ap, args);
+	for (int i = 1; *kinds && i <= n && rc == SQLITE_OK; kinds++, i++)
+		rc = bind_one(of(st)->h, i, *kinds, &ap);
+	va_end(ap);
 	return db_error(rc);
 }
 
-sqlite3_stmt *
-db_query(struct db *db, const char *sql, const char *kinds, ...)
+static bool
+is_conflict(int rc)
 {
-	sqlite3_stmt *st = db_statement(db, sql);
-	va_list ap;
-	int r;
-
-	if (!st)
-		return NULL;
-	va_start(ap, kinds);
-	r = db_bind(st, 1, kinds, ap);
-	va_end(ap);
-	return r == 0 ? st : NULL;
+	return rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY;
 }
 
-int
-db_row(sqlite3_stmt *st)
+static int
+row(struct statement *st)
 {
-	int rc;
+	int rc = sqlite3_step(of(st)->h);
 
-	if (!st)
-		return -ENOMEM;
-	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW)
 		return 1;
-	(void)sqlite3_reset(st); /* reports rc again */
-	return db_error(rc);
+	(void)sqlite3_reset(of(st)->h); /* reports rc again */
+	return is_conflict(rc) ? -EEXIST : db_error(rc);
 }
 
-int
-db_run(sqlite3_stmt *st)
+static int
+run(struct statement *st)
 {
+	sqlite3_stmt *h = of(st)->h;
 	int rc;
 
-	if (!st)
-		return -ENOMEM;
 	do
-		rc = sqlite3_step(st);
+		rc = sqlite3_step(h);
 	while (rc == SQLITE_ROW);
-	(void)sqlite3_reset(st);          /* reports rc again */
-	(void)sqlite3_clear_bindings(st); /* cannot fail */
-	if (rc == SQLITE_CONSTRAINT_UNIQUE || rc == SQLITE_CONSTRAINT_PRIMARYKEY)
-		return STORE_CONFLICT;
-	return db_error(rc);
+	(void)sqlite3_reset(h);          /* reports rc again */
+	(void)sqlite3_clear_bindings(h); /* cannot fail */
+	return is_conflict(rc) ? STORE_CONFLICT : db_error(rc);
 }
 
-struct span
-db_text(sqlite3_stmt *st, int column)
+static void
+reset(struct statement *st)
 {
-	struct span s = { (const char *)sqlite3_column_text(st, column), 0 };
+	(void)sqlite3_reset(of(st)->h); /* returns the error of its last step again */
+}
 
-	s.n = (size_t)sqlite3_column_bytes(st, column);
+static struct span
+text(struct statement *st, int column)
+{
+	struct span s = { (const char *)sqlite3_column_text(of(st)->h, column), 0 };
+
+	s.n = (size_t)sqlite3_column_bytes(of(st)->h, column);
 	return s;
 }
 
-struct span
-db_blob(sqlite3_stmt *st, int column)
+static struct span
+blob(struct statement *st, int column)
 {
-	struct span s = { sqlite3_column_blob(st, column), 0 };
+	struct span s = { sqlite3_column_blob(of(st)->h, column), 0 };
 
-	s.n = (size_t)sqlite3_column_bytes(st, column);
+	s.n = (size_t)sqlite3_column_bytes(of(st)->h, column);
 	return s;
 }
 
-void
-db_id(sqlite3_stmt *st, int column, struct id *out)
+static int64_t
+integer(struct statement *st, int column)
 {
-	(void)id_from(db_text(st, column), out); /* "" where there is none */
+	return sqlite3_column_int64(of(st)->h, column);
 }
 
-int
-db_scope(sqlite3_stmt *st, int column, enum scope *out)
+static int64_t
+changes(struct db *db)
 {
-	return scope_from(db_text(st, column), out) ? 0 : -EUCLEAN;
+	return sqlite3_changes64(((struct sqlite_db *)db)->h);
 }
 
-int
-db_type(sqlite3_stmt *st, int column, enum manager_type *out)
+static bool
+in_transaction(const struct db *db)
 {
-	return manager_type_from(db_text(st, column), out) ? 0 : -EUCLEAN;
+	return !sqlite3_get_autocommit(((const struct sqlite_db *)db)->h);
 }
+
+static const struct db_driver driver = {
+	.prepare = prepare,
+	.finish = finish,
+	.bind = bind,
+	.row = row,
+	.run = run,
+	.reset = reset,
+	.text = text,
+	.blob = blob,
+	.integer = integer,
+	.changes = changes,
+	.in_transaction = in_transaction,
+};

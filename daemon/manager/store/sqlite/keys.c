@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-/* rewrap(envelope, what it is bound to): s->rewrap() of it. */
+/* rewrap(envelope, what it is bound to): rewrap() of it. */
 static void
 on_rewrap(sqlite3_context *ctx, int n, sqlite3_value **v)
 {
@@ -19,7 +19,7 @@ on_rewrap(sqlite3_context *ctx, int n, sqlite3_value **v)
 	int r;
 
 	(void)n;
-	r = s->rewrap(s->keys, ad, envelope, &out);
+	r = sqlite_of(s)->rewrap(s->keys, ad, envelope, &out);
 	if (r == 0) {
 		sqlite3_result_blob64(ctx, buf_str(&out), out.len, SQLITE_TRANSIENT);
 	} else if (r == -ENOMEM) {
@@ -34,8 +34,8 @@ on_rewrap(sqlite3_context *ctx, int n, sqlite3_value **v)
 int
 store_keys_init(struct store *s)
 {
-	return db_error(sqlite3_create_function(
-	    s->db.h, "rewrap", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, s, on_rewrap, NULL, NULL));
+	return db_error(sqlite3_create_function(sqlite_of(s)->db.h, "rewrap", 2,
+	    SQLITE_UTF8 | SQLITE_DIRECTONLY, s, on_rewrap, NULL, NULL));
 }
 
 /* The second arguments are what column_seal() binds each column to. */
@@ -45,34 +45,34 @@ rewrap_all(struct store *s,
 {
 	int r;
 
-	s->rewrap = rewrap;
-	r = db_run(db_query(&s->db,
+	sqlite_of(s)->rewrap = rewrap;
+	r = db_run(db_query(store_db(s),
 	    "UPDATE object SET sealed = rewrap(sealed, 'object|' || id || '|sealed|' || version)",
 	    ""));
 
 	if (r == 0)
-		r = db_run(db_query(&s->db,
+		r = db_run(db_query(store_db(s),
 		    "UPDATE link SET sealed = rewrap(sealed, 'link|' || "
 		    "(SELECT id FROM object o WHERE o.n = link.object) || '/' || entity_id || "
 		    "'|override|' || version) WHERE sealed IS NOT NULL",
 		    ""));
 	if (r == 0)
-		r = db_run(db_query(&s->db,
+		r = db_run(db_query(store_db(s),
 		    "UPDATE version SET sealed = "
 		    "rewrap(sealed, 'version|' || object_id || '|sealed|' || version)",
 		    ""));
 	if (r == 0)
-		r = db_run(db_query(&s->db,
+		r = db_run(db_query(store_db(s),
 		    "UPDATE secret SET sealed = rewrap(sealed, 'secret|' || name || '|sealed|0')",
 		    ""));
 	if (r == 0)
-		r = db_run(db_query(&s->db,
+		r = db_run(db_query(store_db(s),
 		    "UPDATE state SET key_check = rewrap(key_check, 'state|1|key_check|0')", ""));
 	return r;
 }
 
 int
-store_rewrap(struct store *s)
+keys_rewrap_all(struct store *s)
 {
 	int r = sync_at_commit(s, true);
 
@@ -80,8 +80,6 @@ store_rewrap(struct store *s)
 		r = tx_begin(s);
 	if (r == 0)
 		r = tx_end(s, rewrap_all(s, keys_rewrap));
-	if (r == 0)
-		s->rewrapped = s->commits;
 	if (sync_at_commit(s, false) < 0)
 		log_warn("each change waits for the disk from now on");
 	return r;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The versions of the schema, and whether the key is the one that a database was sealed with. */
+/* The versions of the schema. */
 #include "manager/store/sqlite/sqlite.h"
 
 #include <errno.h>
@@ -23,76 +23,6 @@ static const char *const migrations[] = { embed_schema1_sql, embed_schema2_sql, 
 /* From this version on the database names the program that made its schema. */
 #define WITH_PROGRAM 5
 
-#define KEY_CHECK    "connd-manager"
-#define KEY_CHECK_AD "state|1|key_check|0" /* what column_seal() makes of it */
-
-/* ---- the key ---- */
-
-int
-state_make(struct store *s)
-{
-	struct buf sealed = BUF_INIT(1024);
-	int r =
-	    column_seal(s->keys, "state", "1", "key_check", 0, SPAN_LITERAL(KEY_CHECK), &sealed);
-
-	if (r == 0)
-		r = db_run(db_query(&s->db,
-		    "INSERT INTO state (one, change_number, key_check) VALUES (1, 0, ?)", "b",
-		    span_of_buf(&sealed)));
-	buf_fini(&sealed);
-	return r;
-}
-
-static int
-refuse_key(struct store *s, int r, char why[static STORE_WHY_SIZE])
-{
-	if (r == -EBADMSG || r == -EKEYREJECTED) {
-		snprintf(why, STORE_WHY_SIZE,
-		    "%.300s: this key-encryption key is not the one it was sealed with", s->path);
-		return -EKEYREJECTED;
-	}
-	if (r < 0)
-		snprintf(
-		    why, STORE_WHY_SIZE, "the files of the key-encryption key: %s", strerror(-r));
-	return r;
-}
-
-/* first: as a database that is to be migrated has it. */
-static int
-check_key(struct store *s, bool first, char why[static STORE_WHY_SIZE])
-{
-	struct buf plain = BUF_INIT(64);
-	sqlite3_stmt *st = db_query(&s->db, "SELECT key_check FROM state", "");
-	int r = db_row(st);
-
-	if (r < 1) {
-		snprintf(why, STORE_WHY_SIZE, "%.300s: its state cannot be read: %s", s->path,
-		    strerror(r < 0 ? -r : EUCLEAN));
-		return r < 0 ? r : -EUCLEAN;
-	}
-	r = keys_settle(s->keys, db_blob(st, 0));
-	if (r == 0 && first && !keys_is_first(db_blob(st, 0))) {
-		snprintf(why, STORE_WHY_SIZE,
-		    "%.300s: its schema was set back to a version from before its rows were "
-		    "authenticated: it was edited; restore a backup",
-		    s->path);
-		(void)sqlite3_reset(st); /* was fine */
-		return -EKEYREJECTED;
-	}
-	if (r == 0)
-		r = (first ? keys_open_first : keys_open)(
-		    s->keys, SPAN_LITERAL(KEY_CHECK_AD), db_blob(st, 0), &plain);
-	(void)sqlite3_reset(st); /* was fine */
-	buf_fini(&plain);
-	return refuse_key(s, r, why);
-}
-
-int
-state_check(struct store *s, char why[static STORE_WHY_SIZE])
-{
-	return check_key(s, false, why);
-}
-
 /* ---- what the statements of a migration cannot do ---- */
 
 /* A version of an object, for its document to say where and what the object is. */
@@ -103,7 +33,7 @@ struct unnamed {
 
 /* Appends the named document of a row, which is of an object at `o`. */
 static int
-name_document(struct store *s, sqlite3_stmt *st, const struct unnamed *at,
+name_document(struct store *s, struct statement *st, const struct unnamed *at,
     const struct store_object *o, struct buf *doc)
 {
 	struct buf was = BUF_INIT(VERSION_MAX);
@@ -124,7 +54,7 @@ name_document(struct store *s, sqlite3_stmt *st, const struct unnamed *at,
 static int
 next_document(struct store *s, struct unnamed *at, struct buf *doc, bool *keep)
 {
-	sqlite3_stmt *st = db_query(&s->db,
+	struct statement *st = db_query(store_db(s),
 	    "SELECT v.object_id, v.version, v.sealed, coalesce(o.scope, a.scope), "
 	    "coalesce(o.scope_id, a.scope_id), coalesce(o.type, a.type), coalesce(o.key, a.key) "
 	    "FROM version v LEFT JOIN object o ON o.id = v.object_id "
@@ -138,12 +68,12 @@ next_document(struct store *s, struct unnamed *at, struct buf *doc, bool *keep)
 	if (r < 1)
 		return r;
 	db_id(st, 0, &at->object);
-	at->version = sqlite3_column_int64(st, 1);
+	at->version = db_int64(st, 1);
 	o.key = db_text(st, 6);
 	db_id(st, 4, &o.scope_id);
 	*keep = db_scope(st, 3, &o.scope) == 0 && db_type(st, 5, &o.type) == 0;
 	r = *keep ? name_document(s, st, at, &o, doc) : 0;
-	(void)sqlite3_reset(st); /* was fine */
+	db_reset(st);
 	if (r == -EMSGSIZE) {
 		*keep = false;
 		r = 0;
@@ -159,7 +89,7 @@ write_document(struct store *s, const struct unnamed *at, const struct buf *doc)
 	    s->keys, "version", at->object.s, "sealed", at->version, span_of_buf(doc), &sealed);
 
 	if (r == 0)
-		r = db_run(db_query(&s->db,
+		r = db_run(db_query(store_db(s),
 		    "UPDATE version SET sealed = ?3 WHERE object_id = ?1 AND version = ?2", "tib",
 		    at->object.s, at->version, span_of_buf(&sealed)));
 	buf_fini(&sealed);
@@ -169,8 +99,9 @@ write_document(struct store *s, const struct unnamed *at, const struct buf *doc)
 static int
 drop_version(struct store *s, const struct unnamed *at)
 {
-	return db_run(db_query(&s->db, "DELETE FROM version WHERE object_id = ? AND version = ?",
-	    "ti", at->object.s, at->version));
+	return db_run(
+	    db_query(store_db(s), "DELETE FROM version WHERE object_id = ? AND version = ?", "ti",
+		at->object.s, at->version));
 }
 
 /*
@@ -198,7 +129,7 @@ name_versions(struct store *s)
 static int
 write_macs(struct store *s)
 {
-	sqlite3_stmt *st = db_query(&s->db, "SELECT scope, id FROM entity", "");
+	struct statement *st = db_query(store_db(s), "SELECT scope, id FROM entity", "");
 	enum scope scope;
 	struct id id;
 	int r;
@@ -209,33 +140,33 @@ write_macs(struct store *s)
 		if (r < 0)
 			break;
 	}
-	(void)sqlite3_reset(st); /* r tells */
+	db_reset(st);
 	if (r < 0)
 		return r;
-	st = db_query(&s->db, "SELECT id FROM token", "");
+	st = db_query(store_db(s), "SELECT id FROM token", "");
 	while ((r = db_row(st)) == 1) {
 		db_id(st, 0, &id);
 		r = token_write_mac(s, &id);
 		if (r < 0)
 			break;
 	}
-	(void)sqlite3_reset(st); /* r tells */
+	db_reset(st);
 	if (r < 0)
 		return r;
-	st = db_query(&s->db, "SELECT n FROM object", "");
+	st = db_query(store_db(s), "SELECT n FROM object", "");
 	while ((r = db_row(st)) == 1) {
-		r = authentic_write_object(s, sqlite3_column_int64(st, 0));
+		r = authentic_write_object(s, db_int64(st, 0));
 		if (r < 0)
 			break;
 	}
-	(void)sqlite3_reset(st); /* r tells */
+	db_reset(st);
 	return r;
 }
 
 /*
  * Everything is sealed again, with new data keys in envelopes of the present kind, and what decides
  * access is authenticated as it is now. What it was before cannot be told: whoever could edit the
- * file until this day may have done so. From now on it is refused (check_key(), rewrap_all()).
+ * file until this day may have done so. From now on it is refused (state_check(), rewrap_all()).
  */
 static int
 authenticate(struct store *s)
@@ -250,9 +181,9 @@ authenticate(struct store *s)
 	if (r == 0)
 		r = authentic_load_key(s);
 	if (r == 0)
-		r = db_run(db_query(&s->db, "UPDATE change SET draw = ?", "i", (int64_t)draw));
+		r = db_run(db_query(store_db(s), "UPDATE change SET draw = ?", "i", (int64_t)draw));
 	if (r == 0)
-		r = db_run(db_query(&s->db, "UPDATE object SET draw = ?", "i", (int64_t)draw));
+		r = db_run(db_query(store_db(s), "UPDATE object SET draw = ?", "i", (int64_t)draw));
 	return r == 0 ? write_macs(s) : r;
 }
 
@@ -261,13 +192,13 @@ authenticate(struct store *s)
 static int
 schema_version(struct store *s, int64_t *out)
 {
-	sqlite3_stmt *st = db_query(&s->db, "PRAGMA user_version", "");
+	struct statement *st = db_query(store_db(s), "PRAGMA user_version", "");
 	int r = db_row(st);
 
 	if (r < 0)
 		return r;
-	*out = r == 1 ? sqlite3_column_int64(st, 0) : 0;
-	(void)sqlite3_reset(st); /* was fine */
+	*out = r == 1 ? db_int64(st, 0) : 0;
+	db_reset(st);
 	return 0;
 }
 
@@ -275,14 +206,15 @@ static int
 step_in_transaction(struct store *s, int64_t to)
 {
 	char pragma[64];
-	int r = db_error(sqlite3_exec(s->db.h, migrations[to - 1], NULL, NULL, NULL));
+	int r = sqlite_exec(&sqlite_of(s)->db, migrations[to - 1]);
 
 	if (r == 0 && to == AUTHENTICATED)
 		r = authenticate(s);
 	if (r == 0 && to >= WITH_PROGRAM)
-		r = db_run(db_query(&s->db, "UPDATE program SET version = ?", "t", CONND_VERSION));
+		r = db_run(
+		    db_query(store_db(s), "UPDATE program SET version = ?", "t", CONND_VERSION));
 	snprintf(pragma, sizeof pragma, "PRAGMA user_version = %lld", (long long)to);
-	return r == 0 ? db_error(sqlite3_exec(s->db.h, pragma, NULL, NULL, NULL)) : r;
+	return r == 0 ? sqlite_exec(&sqlite_of(s)->db, pragma) : r;
 }
 
 static int
@@ -294,7 +226,7 @@ step(struct store *s, int64_t to, char why[static STORE_WHY_SIZE])
 		r = tx_end(s, step_in_transaction(s, to));
 	if (r < 0)
 		snprintf(why, STORE_WHY_SIZE, "%.200s: migrating its schema to version %lld: %s",
-		    s->path, (long long)to,
+		    s->name, (long long)to,
 		    r == -EUCLEAN || r == -EBADMSG
 			? "it is damaged, or was edited; the log says more"
 			: strerror(-r));
@@ -305,15 +237,14 @@ step(struct store *s, int64_t to, char why[static STORE_WHY_SIZE])
 static int
 refuse_newer(struct store *s, int64_t at, int64_t newest, char why[static STORE_WHY_SIZE])
 {
-	sqlite3_stmt *st = db_query(&s->db, "SELECT version FROM program", "");
+	struct statement *st = db_query(store_db(s), "SELECT version FROM program", "");
 	struct span by = db_row(st) == 1 ? db_text(st, 0) : (struct span){ 0 };
 
 	snprintf(why, STORE_WHY_SIZE,
 	    "%.300s: its schema is version %lld, this program knows %lld; use connd-manager %.*s%s",
-	    s->path, (long long)at, (long long)newest, (int)(by.n < 40 ? by.n : 40),
+	    s->name, (long long)at, (long long)newest, (int)(by.n < 40 ? by.n : 40),
 	    by.n ? by.p : "", by.n ? " or a newer one" : "of a newer release");
-	if (st)
-		(void)sqlite3_reset(st); /* was fine */
+	db_reset(st);
 	return -EPROTO;
 }
 
@@ -324,14 +255,14 @@ migrate(struct store *s, char why[static STORE_WHY_SIZE])
 	int r = schema_version(s, &at);
 
 	if (r < 0) {
-		snprintf(why, STORE_WHY_SIZE, "%.400s: %s", s->path,
+		snprintf(why, STORE_WHY_SIZE, "%.400s: %s", s->name,
 		    r == -EUCLEAN ? "not a database, or damaged" : strerror(-r));
 		return r;
 	}
 	if (at > newest)
 		return refuse_newer(s, at, newest, why);
 	if (at > 0 && at < AUTHENTICATED) /* checked before anything is changed */
-		r = check_key(s, true, why);
+		r = state_check(s, true, why);
 	for (; at < newest && r == 0; at++)
 		r = step(s, at + 1, why);
 	return r;

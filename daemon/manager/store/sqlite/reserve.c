@@ -19,9 +19,9 @@
 static bool
 reserve_path(const struct store *s, char out[static 4096])
 {
-	size_t dir = strlen(s->path) - (sizeof "manager.db" - 1);
+	size_t dir = strlen(s->name) - (sizeof "manager.db" - 1);
 
-	return snprintf(out, 4096, "%.*smanager.reserve", (int)dir, s->path) < 4096;
+	return snprintf(out, 4096, "%.*smanager.reserve", (int)dir, s->name) < 4096;
 }
 
 /* 0 or -errno. A reserve that is not complete is not kept. */
@@ -39,20 +39,21 @@ allocate(const char *path)
 	return r;
 }
 
-int
+/* 0, or -ENOSPC: there is no room for it. */
+static int
 reserve_fill(struct store *s)
 {
 	char path[4096];
 	int r = reserve_path(s, path) ? allocate(path) : -ENAMETOOLONG;
 
 	if (r == -ENOSPC || r == -EDQUOT) {
-		s->reserve = RESERVE_SPENT;
+		sqlite_of(s)->reserve = RESERVE_SPENT;
 		return -ENOSPC;
 	}
 	if (r < 0) /* the file system cannot reserve space; changes are allowed all the same */
 		log_warn(
 		    "no disk space can be kept for revocations", LOG_STR("reason", strerror(-r)));
-	s->reserve = r < 0 ? RESERVE_NONE : RESERVE_KEPT;
+	sqlite_of(s)->reserve = r < 0 ? RESERVE_NONE : RESERVE_KEPT;
 	return 0;
 }
 
@@ -65,23 +66,30 @@ reserve_release(struct store *s)
 		return false;
 	log_warn("the disk is full: space that was kept for revocations is used",
 	    LOG_INT("bytes", SIZE));
-	if (s->reserve == RESERVE_KEPT)
-		s->reserve = RESERVE_SPENT;
+	if (sqlite_of(s)->reserve == RESERVE_KEPT)
+		sqlite_of(s)->reserve = RESERVE_SPENT;
 	return true;
 }
 
 int
 reserve_check(struct store *s)
 {
-	if (s->reserve != RESERVE_SPENT || s->urgent || reserve_fill(s) == 0)
+	if (sqlite_of(s)->reserve != RESERVE_SPENT || s->urgent || reserve_fill(s) == 0)
 		return 0;
 	return -ENOSPC;
 }
 
 void
-store_keep_reserve(struct store *s)
+reserve_keep(struct store *s)
 {
 	s->may_defer = true;
 	if (reserve_fill(s) < 0)
 		log_error("the disk is full: nothing is changed but revocations and the switch");
+}
+
+void
+reserve_refill(struct store *s)
+{
+	if (sqlite_of(s)->reserve == RESERVE_SPENT && reserve_fill(s) == 0)
+		log_info("the disk has room again: space is kept for revocations");
 }

@@ -1,261 +1,94 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Inside the SQLite store: one connection with its prepared statements, transactions, sealing of
- * columns. Included by store_sqlite*.c alone; nobody above store.h sees it.
- */
+/* Inside the store on SQLite: its connections, its files, its thread. */
 #pragma once
 
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/attr.h"
-#include "base/buf.h"
-#include "base/hash.h"
-#include "base/limits.h"
-#include "base/arena.h"
-#include "manager/store/column.h"
-#include "manager/store/row_mac.h"
-#include "manager/store/store.h"
+#include "manager/store/sql/sql.h"
 
-/* A prepared statement, found by the address of its text: a literal at its one place of use. */
-struct db_statement {
-	const char *sql; /* NULL: free */
-	sqlite3_stmt *st;
+/* A prepared statement. */
+struct sqlite_statement {
+	struct statement statement;
+	sqlite3_stmt *h;
+	const char *sql; /* its address finds it again; NULL: it is not kept */
 };
 
 /* One connection with its prepared statements. */
-struct db {
+struct sqlite_db {
+	struct db db;
 	sqlite3 *h;
-	struct db_statement *kept; /* a hash table */
-	size_t room, n_kept;       /* room: a power of two, or 0 */
+	struct sqlite_statement **kept; /* a hash table */
+	size_t room, n_kept;            /* room: a power of two, or 0 */
 };
 
 #define READER_STATEMENTS 8
-/* A reading connection; its snapshot lives as long as its cursors. */
-struct reader {
-	struct db db;
-	uint64_t as_of; /* the store's commit count its snapshot is of */
-	int n_cursors;
+/* A reading connection. */
+struct sqlite_reader {
+	struct reader reader;
+	struct sqlite_db db;
 	bool is_open;
 	/* Statements of lists that ended: preparing one takes longer than a short list. */
-	sqlite3_stmt *idle[READER_STATEMENTS];
+	struct statement *idle[READER_STATEMENTS];
 	size_t next_idle;
 };
 #define STORE_MAX_READERS STORE_MAX_LISTS
 
-/* One line of the audit log; what is left out is empty, at_ms 0 is now. */
-struct audit_entry {
-	int64_t at_ms;
-	enum audit_action action;
-	struct id organization, workspace;
-	enum scope scope;
-	struct id scope_id, subject;
-	const char *type;
-	struct span key, fields;
-	int64_t version;
-};
-
-/* A read that waits to be written with others. */
-struct pending_read {
-	struct audit_entry entry;
-	struct id by;
-	char by_name[256], key[LIMIT_KEY_BYTES + 1];
-	char request_id[STORE_REQUEST_ID_SIZE]; /* "": none */
-};
-#define MAX_PENDING_READS 1024 /* a change that a thousand tokens wait for is one transaction */
-#define SEEN_READS        4096
-
-/* How many rows for reads families of one hash got in an hour. */
-struct noted_reads {
-	int64_t hour;
-	unsigned n;
-};
-#define NOTED_READS   1024
-#define NOTED_AN_HOUR 100
-
-/* Reads beyond those, which are one row together. */
-struct counted_reads {
-	struct pending_read read; /* the last one */
-	struct id family;
-	int64_t hour;
-	int64_t n, written;   /* n 0: free; written: what the row says */
-	int64_t row, new_row; /* audit.n, 0: none yet; new_row: in this transaction */
-};
-#define COUNTED_READS 256
-
-/* Its name, that of its Workspace, its description. */
-#define ENTITY_TEXT_MAX (4 * (LIMIT_PLACE_NAME + LIMIT_PLACE_NAME + LIMIT_DESCRIPTION))
-/* A place as it is committed. */
-struct kept_entity {
-	struct store_entity entity; /* id "": free */
-	char text[ENTITY_TEXT_MAX]; /* its texts, one behind the other */
-};
-/* The versions of one scope's views. */
-struct kept_versions {
-	struct id id; /* "": free */
-	struct store_version versions[MANAGER_N_TYPES];
-};
-
-/*
- * What is known of a list as long as its view's version stays: how many rows it has in all (offset
- * -1, no sorts), or which row comes before the one at an offset.
- */
-struct list_key {
-	struct id scope_id; /* "": free */
-	uint8_t scope, types;
-	bool resolve, whole_workspace;
-	uint8_t n_sorts, sorts[STORE_MAX_SORTS];
-	int64_t offset;
-	struct store_version version;
-};
-struct kept_list {
-	struct list_key key;
-	int64_t value;
-};
-
-/* What is known of the audit rows with these ids. */
-struct known_audit {
-	struct id organization, workspace, subject;
-	int64_t n, last_counted;          /* so many up to this row */
-	int64_t next_offset, last_listed; /* the page at this offset begins before this row */
-};
-
-/* Ids of rows that were found not to verify, sorted. */
-struct absent {
-	struct id *ids;
-	size_t n, room;
-	uint64_t salt; /* of the whole set: goes into the versions of views, which change with it */
-};
-bool absent_has(const struct absent *a, const struct id *id);
-
-/* An object whose links were checked in this state: nobody else writes while the store is open. */
-struct verified {
-	int64_t n;
-	uint64_t draw;
-};
-
-/* A change that must not fail: see deferred.c. */
-struct deferred {
-	enum store_event_kind kind; /* STORE_EVENT_TOKEN or STORE_EVENT_ORGANIZATION */
-	struct id id;               /* of the family, of the organization */
-	struct id token;            /* the one that was named */
-	int64_t at_ms;
-	struct id by;
-	char by_name[256], request_id[STORE_REQUEST_ID_SIZE];
-};
-#define MAX_DEFERRED 256
-
 /* RESERVE_NONE: none was asked for, or none can be had. */
 enum reserve { RESERVE_NONE, RESERVE_KEPT, RESERVE_SPENT };
 
-struct store {
-	struct db db; /* the one that writes */
-	struct keys *keys;
-	char *path;               /* of the database */
+struct sqlite_store {
+	struct store store;
+	struct session session;
+	struct sqlite_db db;      /* the one that writes */
 	int lock_fd, database_fd; /* see lock.c */
 	/* What rewrap() does in statements: see rewrap_all(). */
 	int (*rewrap)(const struct keys *k, struct span ad, struct span envelope, struct buf *out);
-	uint64_t commits;
-	uint64_t rewrapped; /* commits when all got another key: older snapshots may not open */
-	/* Of what this transaction touches; number 0: nothing yet. */
-	struct store_version change;
 	bool dirty;        /* the log holds frames of changed secrets */
 	struct sync *sync; /* NULL: each commit is on disk when it returns */
-	struct reader readers[STORE_MAX_READERS];
-	struct buf entity_text; /* what the last entity's or token's spans point to */
-	struct {
-		void (*fn)(void *arg, const struct store_event *e);
-		void *arg;
-	} watchers[STORE_MAX_WATCHERS];
-	/* Reads: those to be written, and hashes of those that were noted lately. */
-	struct pending_read reads[MAX_PENDING_READS];
-	size_t n_reads;
-	uint64_t seen_reads[SEEN_READS];
-	struct noted_reads noted_reads[NOTED_READS];
-	struct counted_reads counted_reads[COUNTED_READS];
-	bool reads_failed;  /* they could not be written, which was logged */
-	int64_t reads_lost; /* since then: memory has no room for more */
-	uint8_t read_key[HASH_SHORT_KEY_SIZE];
-	struct kept_entity kept_entities[256];
-	struct kept_versions kept_versions[1024];
-	struct kept_list kept_lists[1024];
-	struct known_audit known_audit[16];
-	bool entities_changed, tokens_changed; /* by this transaction */
-	uint64_t rights;                       /* see store_rights() */
-	struct deferred deferred[MAX_DEFERRED];
-	size_t n_deferred;
-	bool deferred_hidden; /* from deferred_find() */
-	bool may_defer;       /* see store_keep_reserve() */
-	bool urgent;          /* what is being changed may use the reserve */
+	struct sqlite_reader readers[STORE_MAX_READERS];
 	enum reserve reserve;
-	struct arena *arena; /* locked memory; of mac_key */
-	uint8_t *mac_key;    /* ROW_MAC_KEY_SIZE bytes */
-	struct buf mac_text; /* of the row whose MAC is being made */
-	struct absent absent;
-	struct verified verified[16384];
 };
+static inline struct sqlite_store *
+sqlite_of(const struct store *s)
+{
+	return (struct sqlite_store *)s;
+}
 
-void reader_close(struct reader *r);
+/* ---- db.c ---- */
+
 int db_error(int rc); /* SQLite's code -> -errno */
 /* absent: what is_absent() looks at; borrowed. 0 or -errno. */
-MUST_CHECK int db_open(struct db *db, const char *path, int flags, struct absent *absent);
-void db_close(struct db *db);
-/* NULL when it cannot be prepared: memory. sql must be a literal. Comes reset. */
-sqlite3_stmt *db_statement(struct db *db, const char *sql);
-/*
- * Prepares (kept), and binds by a letter each: t C string, s span as text, b span as blob (absent:
- * NULL), i int64_t. NULL on failure; every function below passes that on as -ENOMEM.
- */
-sqlite3_stmt *db_query(struct db *db, const char *sql, const char *kinds, ...);
-int db_bind(sqlite3_stmt *st, int first, const char *kinds, va_list ap);
-MUST_CHECK int db_row(sqlite3_stmt *st); /* 1: a row, 0: no more (reset), or -errno (reset) */
-MUST_CHECK int db_run(
-    sqlite3_stmt *st); /* to its end: 0, STORE_CONFLICT for a taken key, or -errno */
-/* Columns. Spans live until the statement's next step or reset. */
-struct span db_text(sqlite3_stmt *st, int column);
-struct span db_blob(sqlite3_stmt *st, int column);
-void db_id(sqlite3_stmt *st, int column, struct id *out);
-MUST_CHECK int db_scope(sqlite3_stmt *st, int column, enum scope *out); /* -EUCLEAN: no such word */
-MUST_CHECK int db_type(sqlite3_stmt *st, int column, enum manager_type *out);
+MUST_CHECK int sqlite_db_open(
+    struct sqlite_db *db, const char *path, int flags, struct absent *absent);
+void sqlite_db_close(struct sqlite_db *db);
+/* For a statement without parameters and results. 0 or -errno. */
+int sqlite_exec(struct sqlite_db *db, const char *sql);
+const char *sqlite_text_of(const struct statement *st);
 
-/* store_sqlite_change.c */
-MUST_CHECK int tx_init(struct store *s); /* once, when the store opens */
-MUST_CHECK int tx_begin(struct store *s);
-/* r == 0: commits and tells the watchers; anything else: rolls back. Returns r, or what failed. */
-MUST_CHECK int tx_end(struct store *s, int r);
-/* Gives the views that show this object this transaction's version: before and after it changes. */
-MUST_CHECK int tx_touch_object(struct store *s, int64_t n);
-/* The random bits of this transaction. */
-uint64_t tx_draw(struct store *s);
-/* The one view, all types. */
-MUST_CHECK int tx_touch_scope(
-    struct store *s, enum scope scope, const struct id *id, const struct id *workspace);
-void store_tell(struct store *s, const struct store_event *e);
+/* ---- reader.c ---- */
 
-/* deferred.c */
-/*
- * Makes the change, in the database or, when that fails, in memory, and tells the watchers. 0,
- * STORE_NOT_DURABLE, STORE_NOT_FOUND or -errno.
- */
-MUST_CHECK int deferred_run(struct store *s, struct deferred *d, const struct store_actor *by);
-/* What is in effect in memory alone; NULL: nothing of that kind and id. */
-const struct deferred *deferred_find(
-    const struct store *s, enum store_event_kind kind, const struct id *id);
-void deferred_forget(struct store *s, enum store_event_kind kind, const struct id *id);
-void deferred_write(struct store *s); /* tries to write it all */
-/* How each is written. 0, STORE_NOT_FOUND or -errno. */
-MUST_CHECK int token_write_revocation(
-    struct store *s, const struct deferred *d, const struct store_actor *by);
-MUST_CHECK int place_write_switch_off(
-    struct store *s, const struct id *organization, const struct store_actor *by);
+MUST_CHECK int reader_take(struct store *s, struct reader **out);
+void reader_leave(struct store *s, struct reader *r);
+struct statement *reader_statement(struct reader *r, const char *sql);
+void reader_leave_statement(struct reader *r, struct statement *st);
+void reader_close(struct sqlite_reader *r);
 
-/* reserve.c */
-MUST_CHECK int reserve_fill(struct store *s);  /* 0, or -ENOSPC: there is no room for it */
+/* ---- reserve.c ---- */
+
 bool reserve_release(struct store *s);         /* whether there was one */
 MUST_CHECK int reserve_check(struct store *s); /* -ENOSPC: nothing may be changed now */
+void reserve_keep(struct store *s);            /* see store_keep_reserve() */
+void reserve_refill(struct store *s);
 
-/* sync.c */
+/* ---- sync.c ---- */
+
+/* As the functions of store.h: store_sync_in_thread() and its like. */
+MUST_CHECK int sync_start(struct store *s);
+int sync_fd(const struct store *s);
+void sync_turn(struct store *s);
+struct store_synced sync_state(const struct store *s);
 void sync_committed(struct store *s); /* after each commit */
 /*
  * Whether a commit waits for the disk itself, as it does without a thread. Not in a transaction.
@@ -265,67 +98,23 @@ MUST_CHECK int sync_at_commit(struct store *s, bool on);
 void sync_tidy(struct store *s);        /* the log is to be copied, and emptied when it is */
 struct sync *sync_free(struct sync *y); /* after what is committed is on disk; NULL is fine */
 
-/* ---- MACs of rows ---- */
+/* ---- keys.c ---- */
 
-#define AUTHENTIC_EDITED                                                                           \
-	"a row was changed by something other than the manager: it counts as absent"
-
-/* Draws the key of a new store, inside a transaction. */
-MUST_CHECK int authentic_make_key(struct store *s);
-/* 0 or -errno; -EBADMSG: it is not there or does not open. */
-MUST_CHECK int authentic_load_key(struct store *s);
-/* Each: 0, STORE_NOT_FOUND when the row does not verify (one log line a row), or -errno. */
-MUST_CHECK int authentic_place(struct store *s, const struct store_entity *e, struct span mac);
-MUST_CHECK int authentic_token(
-    struct store *s, const struct store_token *t, struct span jti_hash, struct span mac);
-/* db: whose snapshot the row is of. */
-MUST_CHECK int authentic_object(
-    struct store *s, struct db *db, int64_t n, const struct store_object *o, struct span mac);
-/* Makes the row count as absent from now on. STORE_NOT_FOUND. */
-int authentic_refuse(struct store *s, const char *table, const struct id *id, const char *why);
-/* A row of that id was made again. */
-void authentic_forget(struct store *s, const struct id *id);
-/* The MACs of what is written. 0 or -errno. */
-MUST_CHECK int authentic_place_mac(
-    struct store *s, const struct store_entity *e, uint8_t out[static ROW_MAC_SIZE]);
-MUST_CHECK int authentic_token_mac(struct store *s, const struct store_token *t,
-    const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], uint8_t out[static ROW_MAC_SIZE]);
-/* Writes the MAC of object n as its row, links and exclusions are now. */
-MUST_CHECK int authentic_write_object(struct store *s, int64_t n);
-
-/* The largest sealed column, opened and sealed. */
-#define PLAIN_MAX  (LIMIT_VALUE + 4 + 4 * LIMIT_DESCRIPTION)
-#define SEALED_MAX (PLAIN_MAX + KEYS_OVERHEAD)
 /* The writing connection learns to rewrap. */
 MUST_CHECK int store_keys_init(struct store *s);
 /* Puts what rewrap() makes of it in the place of every envelope, inside a transaction. */
 MUST_CHECK int rewrap_all(struct store *s,
     int (*rewrap)(const struct keys *k, struct span ad, struct span envelope, struct buf *out));
 
+MUST_CHECK int keys_rewrap_all(struct store *s); /* see store_rewrap() */
+
+/* ---- backup.c ---- */
+
+MUST_CHECK int copy_begin(struct store_copy **out, struct store *s, const char *path);
 /* The database of the store, which must not be there yet, becomes a copy of the file `from`. */
 MUST_CHECK int store_copy_in(struct store *s, const char *from, char why[static STORE_WHY_SIZE]);
 
-/* NULL: not kept. */
-struct store_entity *cache_entity(struct store *s, enum scope scope, const struct id *id);
-/* Its texts lie one behind the other, as entity_point_to() left them. */
-void cache_keep_entity(struct store *s, const struct store_entity *e);
-/*
- * The place's spans lead into text, where name, Workspace's name and description follow each
- * other.
- */
-void entity_point_to(struct store_entity *e, const char *text);
-void cache_forget_entities(struct store *s);
-struct kept_versions *cache_versions(struct store *s, const struct id *scope_id);
-/* All 0, to be filled in at once. */
-struct kept_versions *cache_new_versions(struct store *s, const struct id *scope_id);
-/* False: q has a filter for which nothing is kept. */
-bool cache_list_key(
-    struct list_key *key, const struct store_query *q, const struct store_version *version);
-bool cache_list(struct store *s, const struct list_key *key, int64_t *value);
-void cache_keep_list(struct store *s, const struct list_key *key, int64_t value);
-/* What is known for such queries; all 0 if nothing is. Outside transactions only. */
-struct known_audit *cache_audit(struct store *s, const struct store_audit_query *q);
-void cache_forget_audit(struct store *s); /* rows have gone */
+/* ---- lock.c ---- */
 
 /* Both: 0 or -errno with why; -EBUSY: another process has the directory. */
 MUST_CHECK int lock_directory(const char *dir, int *out, char why[static STORE_WHY_SIZE]);
@@ -337,123 +126,3 @@ MUST_CHECK int lock_database(
 
 /* Brings the schema up to date, or makes it in an empty database. 0 or -errno with why. */
 MUST_CHECK int migrate(struct store *s, char why[static STORE_WHY_SIZE]);
-/* Makes the state of a new store, or checks that the key is this store's. 0 or -errno with why. */
-MUST_CHECK int state_make(struct store *s);
-MUST_CHECK int state_check(struct store *s, char why[static STORE_WHY_SIZE]);
-
-/* Writes the MAC of the row, as it is. */
-MUST_CHECK int place_write_mac(struct store *s, enum scope scope, const struct id *id);
-MUST_CHECK int token_write_mac(struct store *s, const struct id *id);
-/* Inserts a sealed secret of the manager, inside a transaction. 0, STORE_CONFLICT or -errno. */
-MUST_CHECK int secret_insert(struct store *s, const char *name, struct span secret);
-
-/* An actor's name for a column: the command line has none. */
-struct span actor_name(const struct store_actor *by);
-int64_t store_now(void);
-
-/* ---- the statements of a list ---- */
-
-bool view_resolves(const struct store_query *q);
-/* Their parameters: see store_sqlite_view.c. */
-/* some_absent: rows that is_absent() names are left out. */
-void view_count_sql(struct buf *sql, const struct store_query *q, bool some_absent);
-/* OBJECT_COLUMNS of the rows in order. behind: only those that follow the row ?7. */
-void view_list_sql(struct buf *sql, const struct store_query *q, bool behind, bool some_absent);
-
-/* ---- history ---- */
-
-/* The largest document of one version of an object. */
-#define VERSION_MAX (8 * LIMIT_VALUE)
-MUST_CHECK int audit_add(
-    struct store *s, const struct audit_entry *e, const struct store_actor *by);
-/* Of an object's change or read; its key is borrowed. */
-struct audit_entry audit_entry_of(enum audit_action action, const struct store_object *o);
-void audit_flush(struct store *s); /* writes what was read */
-/*
- * The object as it is now becomes a version, and a line says what differs from `was` (NULL: it is
- * new).
- */
-MUST_CHECK int history_record(struct store *s, enum audit_action action, const struct id *id,
-    const struct store_object *was, const struct store_actor *by);
-/* The object goes. */
-MUST_CHECK int history_record_end(
-    struct store *s, const struct store_object *was, const struct store_actor *by);
-/* Appends the document of a version. STORE_NOT_FOUND. */
-MUST_CHECK int history_version(
-    struct store *s, const struct id *id, int64_t version, struct buf *out);
-
-/* ---- objects, shared between writing and listing ---- */
-
-/* What one row's spans point to. */
-struct store_holder {
-	struct buf names;    /* key and the names of who wrote it */
-	struct buf sealed;   /* description and value as they were sealed together */
-	struct buf override; /* of the link a resolved row came through */
-	struct buf resolved;
-	struct buf link_text;
-	struct store_link *links; /* links, then exclusions */
-	size_t links_room;
-};
-void holder_init(struct store_holder *h);
-void holder_fini(struct store_holder *h);
-
-/* The first columns of every statement that reads objects; what follows is the statement's own. */
-#define OBJECT_COLUMNS                                                                             \
-	"o.n AS n, o.id AS id, o.type AS type, o.key AS key, o.scope AS scope, "                   \
-	"o.scope_id AS scope_id, o.organization_id AS organization_id, o.workspace_id AS "         \
-	"workspace_id, "                                                                           \
-	"o.auto_link AS auto_link, o.auto_link_projects AS auto_link_projects, o.version AS "      \
-	"version, o.sealed AS sealed, "                                                            \
-	"o.created_ms AS created_ms, o.created_by AS created_by, o.created_by_name AS "            \
-	"created_by_name, "                                                                        \
-	"o.updated_ms AS updated_ms, o.updated_by AS updated_by, o.updated_by_name AS "            \
-	"updated_by_name, o.draw AS draw, o.mac AS mac"
-enum {
-	OBJECT_COL_N,
-	OBJECT_COL_ID,
-	OBJECT_COL_TYPE,
-	OBJECT_COL_KEY,
-	OBJECT_COL_SCOPE,
-	OBJECT_COL_SCOPE_ID,
-	OBJECT_COL_ORGANIZATION,
-	OBJECT_COL_WORKSPACE,
-	OBJECT_COL_AUTO_LINK,
-	OBJECT_COL_AUTO_LINK_PROJECTS,
-	OBJECT_COL_VERSION,
-	OBJECT_COL_SEALED,
-	OBJECT_COL_CREATED_MS,
-	OBJECT_COL_CREATED_BY,
-	OBJECT_COL_CREATED_BY_NAME,
-	OBJECT_COL_UPDATED_MS,
-	OBJECT_COL_UPDATED_BY,
-	OBJECT_COL_UPDATED_BY_NAME,
-	OBJECT_COL_DRAW,
-	OBJECT_COL_MAC,
-	/* of a resolved list */
-	OBJECT_COL_LINK_ENTITY,
-	OBJECT_COL_OVERRIDE_VERSION,
-	OBJECT_COL_OVERRIDE,
-	OBJECT_COL_VIA_LINK
-};
-/* Reads what is not sealed, its links excepted; texts are the statement's. 0 or -EUCLEAN. */
-MUST_CHECK int object_read_head(sqlite3_stmt *st, struct store_object *out);
-/*
- * Reads a row, its links excepted, once its MAC has verified. db: the statement's connection. 0,
- * STORE_NOT_FOUND (it does not verify) or -errno.
- */
-MUST_CHECK int object_read_row(struct store *s, struct db *db, sqlite3_stmt *st,
-    struct store_holder *h, struct store_object *out);
-/* Its links and exclusions. */
-MUST_CHECK int object_read_links(
-    struct store *s, struct db *db, int64_t n, struct store_holder *h, struct store_object *out);
-/* A resolved row: the override laid over the value. Behind object_read_row(). */
-MUST_CHECK int object_resolve_row(
-    struct store *s, sqlite3_stmt *st, struct store_holder *h, struct store_object *out);
-/* Description and value, as they are sealed together. */
-void object_pack(struct buf *out, struct span description, struct span value);
-#define LINK_ROW_SIZE (2 * ID_LENGTH + 2)
-/* What a link's override is bound to as its row. */
-void object_link_row(char out[static LINK_ROW_SIZE], const struct id *object, const char *entity);
-/* The override of a link: "{}" appended when there is none. */
-MUST_CHECK int object_open_override(struct store *s, const struct id *object,
-    const struct id *entity, int64_t version, struct span sealed, struct buf *out);

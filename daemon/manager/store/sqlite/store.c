@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store on SQLite: making, opening and restoring it; the manager's own secrets. */
+/* The store on SQLite: making, opening and restoring it; its transactions. */
 #include "manager/store/sqlite/sqlite.h"
 
 #include <errno.h>
@@ -13,46 +13,142 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 
-/* An object with links to every Deployment of a large Workspace. */
-#define MAC_TEXT_MAX (16 * 1024 * 1024)
+/* ---- transactions ---- */
 
-/* ---- small things ---- */
-
-void
-store_new_id(struct id *out)
+/* Prepared when the store opens, so that it needs no memory later. */
+static struct statement *
+rollback_statement(struct store *s)
 {
-	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
-
-	out->s[0] = 'c';
-	for (int i = 1; i < ID_LENGTH; i++)
-		out->s[i] = digits[rnd_below(36)];
-	out->s[ID_LENGTH] = '\0';
+	return db_query(store_db(s), "ROLLBACK", "");
 }
 
-struct span
-actor_name(const struct store_actor *by)
+static int
+rollback(struct store *s)
 {
-	return by->name.p ? by->name : SPAN_LITERAL("");
+	return store_in_transaction(s) ? db_run(rollback_statement(s)) : 0;
 }
 
-int64_t
-store_now(void)
+static int
+begin(struct store *s)
 {
-	return clock_wall_ms();
+	int r = rollback(s); /* one that could not be rolled back before */
+
+	if (r == 0)
+		r = reserve_check(s);
+	return r == 0 ? db_run(db_query(store_db(s), "BEGIN IMMEDIATE", "")) : r;
 }
+
+static int
+commit(struct store *s)
+{
+	int r = db_run(db_query(store_db(s), "COMMIT", ""));
+
+	if (r != 0)
+		return r;
+	s->commits++;
+	sqlite_of(s)->dirty = true;
+	sync_committed(s);
+	return 0;
+}
+
+/* ---- the end ---- */
+
+static void
+tidy(struct store *s)
+{
+	struct sqlite_store *q = sqlite_of(s);
+
+	if (!q->dirty)
+		return;
+	if (q->sync) {
+		sync_tidy(s);
+		return;
+	}
+	/* With a list being read it cannot be done now, and must not be waited for. */
+	(void)sqlite3_busy_timeout(q->db.h, 0);
+	if (sqlite3_wal_checkpoint_v2(q->db.h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+	    SQLITE_OK)
+		q->dirty = false;
+	(void)sqlite3_busy_timeout(q->db.h, 5000);
+}
+
+static void
+close_store(struct store *s)
+{
+	struct sqlite_store *q = sqlite_of(s);
+
+	for (size_t i = 0; i < N_ELEMENTS(q->readers); i++)
+		reader_close(&q->readers[i]);
+	if (q->db.h) {
+		store_flush(s);
+		q->sync = sync_free(q->sync);
+		(void)sqlite_exec(&q->db, "PRAGMA synchronous = FULL");
+		tidy(s);
+		sqlite_db_close(&q->db);
+	}
+	/* Only now: it would drop SQLite's locks. */
+	if (q->database_fd >= 0)
+		(void)close(q->database_fd); /* nothing was written to it */
+	if (q->lock_fd >= 0)
+		(void)close(q->lock_fd); /* nor to this one */
+	session_fini(&q->session);
+	store_fini(s);
+	mem_free(q);
+}
+
+static uint64_t
+file_size(const char *path, const char *suffix)
+{
+	char name[4096];
+	struct stat st;
+
+	if (snprintf(name, sizeof name, "%s%s", path, suffix) >= (int)sizeof name ||
+	    stat(name, &st) < 0)
+		return 0;
+	return (uint64_t)st.st_size;
+}
+
+static uint64_t
+bytes(const struct store *s)
+{
+	return file_size(s->name, "") + file_size(s->name, "-wal");
+}
+
+static const struct engine engine = {
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.take_reader = reader_take,
+	.leave_reader = reader_leave,
+	.list_statement = reader_statement,
+	.leave_statement = reader_leave_statement,
+	.rewrap = keys_rewrap_all,
+	.tidy = tidy,
+	.bytes = bytes,
+	.sync_in_thread = sync_start,
+	.sync_fd = sync_fd,
+	.sync_turn = sync_turn,
+	.synced = sync_state,
+	.keep_reserve = reserve_keep,
+	.copy_begin = copy_begin,
+	.use_reserve = reserve_release,
+	.fill_reserve = reserve_refill,
+	.close = close_store,
+};
 
 /* ---- opening ---- */
 
 static int
 set_up_connection(struct store *s)
 {
-	int r = db_open(&s->db, s->path, SQLITE_OPEN_READWRITE, &s->absent);
+	struct sqlite_store *q = sqlite_of(s);
+	int r = sqlite_db_open(&q->db, s->name, SQLITE_OPEN_READWRITE, &s->absent);
 
 	if (r == 0)
-		r = db_error(sqlite3_exec(s->db.h, "PRAGMA journal_mode = WAL", NULL, NULL, NULL));
+		r = sqlite_exec(&q->db, "PRAGMA journal_mode = WAL");
 	if (r == 0)
 		r = store_keys_init(s);
-	return r == 0 ? tx_init(s) : r;
+	return r == 0 && !rollback_statement(s) ? -ENOMEM : r;
 }
 
 /* make: an empty file, which SQLite takes for a new database. */
@@ -60,12 +156,12 @@ static int
 open_database(struct store *s, bool make, char why[static STORE_WHY_SIZE])
 {
 	mode_t was = umask(077);
-	int r = lock_database(s->path, make, &s->database_fd, why);
+	int r = lock_database(s->name, make, &sqlite_of(s)->database_fd, why);
 
 	if (r == 0) {
 		r = set_up_connection(s);
 		if (r < 0)
-			snprintf(why, STORE_WHY_SIZE, "%.400s: %s", s->path,
+			snprintf(why, STORE_WHY_SIZE, "%.400s: %s", s->name,
 			    r == -EUCLEAN ? "not a database, or damaged" : strerror(-r));
 	}
 	(void)umask(was);
@@ -75,25 +171,30 @@ open_database(struct store *s, bool make, char why[static STORE_WHY_SIZE])
 static int
 store_new(struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE])
 {
-	struct store *s = mem_zalloc(sizeof *s);
-	size_t n = strlen(dir) + sizeof "/manager.db";
-	int r = -ENOMEM;
+	struct sqlite_store *q = mem_zalloc(sizeof *q);
+	char path[4096];
+	int r;
 
-	if (!s)
+	*out = NULL;
+	if (!q)
 		return -ENOMEM;
-	s->lock_fd = s->database_fd = -1;
-	s->keys = keys;
-	buf_init(&s->entity_text, 4096);
-	buf_init(&s->mac_text, MAC_TEXT_MAX);
-	rnd_bytes(s->read_key, sizeof s->read_key);
-	s->path = mem_alloc(n);
-	if (s->path) {
-		snprintf(s->path, n, "%s/manager.db", dir);
-		r = lock_directory(dir, &s->lock_fd, why);
+	q->lock_fd = q->database_fd = -1;
+	session_init(&q->session, &q->db.db);
+	q->store.session = &q->session;
+	r = snprintf(path, sizeof path, "%s/manager.db", dir) < (int)sizeof path ? 0
+										 : -ENAMETOOLONG;
+	if (r == 0)
+		r = store_init(&q->store, &engine, keys, path);
+	if (r < 0) {
+		snprintf(why, STORE_WHY_SIZE, "%.300s: %s", dir, strerror(-r));
+		session_fini(&q->session);
+		mem_free(q);
+		return r;
 	}
+	*out = &q->store;
+	r = lock_directory(dir, &q->lock_fd, why);
 	if (r < 0)
-		s = store_close(s);
-	*out = s;
+		*out = store_close(*out);
 	return r;
 }
 
@@ -106,9 +207,9 @@ store_create(
 
 	if (r < 0)
 		return r;
-	if (access(s->path, F_OK) == 0) {
+	if (access(s->name, F_OK) == 0) {
 		snprintf(why, STORE_WHY_SIZE,
-		    "%.400s: there is a database already; nothing was changed", s->path);
+		    "%.400s: there is a database already; nothing was changed", s->name);
 		(void)store_close(s);
 		return -EEXIST;
 	}
@@ -151,17 +252,8 @@ open_whole(struct store *s, char why[static STORE_WHY_SIZE])
 	if (r == 0)
 		r = migrate(s, why);
 	if (r == 0)
-		r = state_check(s, why);
-	if (r < 0)
-		return r;
-	r = authentic_load_key(s);
-	if (r == -EBADMSG)
-		snprintf(why, STORE_WHY_SIZE,
-		    "%.300s: the key of its rows' MACs is missing or damaged; restore a backup",
-		    s->path);
-	else if (r < 0)
-		snprintf(why, STORE_WHY_SIZE, "%.300s: %s", s->path, strerror(-r));
-	return r;
+		r = state_check(s, false, why);
+	return r == 0 ? state_load(s, why) : r;
 }
 
 int
@@ -204,7 +296,7 @@ store_restore(struct store **out, const char *dir, const char *from, struct keys
 
 	if (r < 0)
 		return r;
-	snprintf(path, sizeof path, "%s", s->path);
+	snprintf(path, sizeof path, "%s", s->name);
 	r = store_copy_in(s, from, why);
 	if (r < 0)
 		goto out;
@@ -212,7 +304,7 @@ store_restore(struct store **out, const char *dir, const char *from, struct keys
 	if (r == 0) {
 		/* Nobody who knows the store of before takes this one for it. */
 		rnd_bytes(&draw, sizeof draw);
-		r = db_run(db_query(&s->db, "UPDATE change SET draw = ?", "i", (int64_t)draw));
+		r = db_run(db_query(store_db(s), "UPDATE change SET draw = ?", "i", (int64_t)draw));
 		if (r < 0)
 			snprintf(why, STORE_WHY_SIZE, "%.300s: %s", path, strerror(-r));
 	}
@@ -225,90 +317,4 @@ out:
 		s = store_close(s);
 	*out = s;
 	return r;
-}
-
-struct store *
-store_close(struct store *s)
-{
-	if (!s)
-		return NULL;
-	for (size_t i = 0; i < N_ELEMENTS(s->readers); i++)
-		reader_close(&s->readers[i]);
-	if (s->db.h) {
-		deferred_write(s);
-		audit_flush(s);
-		s->sync = sync_free(s->sync);
-		(void)sqlite3_exec(s->db.h, "PRAGMA synchronous = FULL", NULL, NULL, NULL);
-		store_tidy(s);
-		db_close(&s->db);
-	}
-	/* Only now: it would drop SQLite's locks. */
-	if (s->database_fd >= 0)
-		(void)close(s->database_fd); /* nothing was written to it */
-	if (s->lock_fd >= 0)
-		(void)close(s->lock_fd); /* nor to this one */
-	buf_fini(&s->entity_text);
-	buf_fini(&s->mac_text);
-	mem_free(s->absent.ids);
-	(void)arena_free(s->arena);
-	mem_free(s->path);
-	mem_free(s);
-	return NULL;
-}
-
-void
-store_tidy(struct store *s)
-{
-	deferred_write(s);
-	audit_flush(s);
-	if (!s->dirty)
-		return;
-	if (s->sync) {
-		sync_tidy(s);
-		return;
-	}
-	/* With a list being read it cannot be done now, and must not be waited for. */
-	(void)sqlite3_busy_timeout(s->db.h, 0);
-	if (sqlite3_wal_checkpoint_v2(s->db.h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
-	    SQLITE_OK)
-		s->dirty = false;
-	(void)sqlite3_busy_timeout(s->db.h, 5000);
-}
-
-/* ---- the manager's own secrets ---- */
-
-int
-store_secret_get(struct store *s, const char *name, struct buf *out)
-{
-	sqlite3_stmt *st = db_query(&s->db, "SELECT sealed FROM secret WHERE name = ?", "t", name);
-	int r = db_row(st);
-
-	if (r == 0)
-		return STORE_NOT_FOUND;
-	if (r < 0)
-		return r;
-	r = column_open(s->keys, "secret", name, "sealed", 0, db_blob(st, 0), out);
-	(void)sqlite3_reset(st); /* was fine */
-	return r;
-}
-
-int
-secret_insert(struct store *s, const char *name, struct span secret)
-{
-	struct buf sealed = BUF_INIT(KEYS_OVERHEAD + LIMIT_VALUE);
-	int r = column_seal(s->keys, "secret", name, "sealed", 0, secret, &sealed);
-
-	if (r == 0)
-		r = db_run(db_query(
-		    &s->db, "INSERT INTO secret VALUES (?, ?)", "tb", name, span_of_buf(&sealed)));
-	buf_fini(&sealed);
-	return r;
-}
-
-int
-store_secret_put(struct store *s, const char *name, struct span secret)
-{
-	int r = tx_begin(s);
-
-	return r == 0 ? tx_end(s, secret_insert(s, name, secret)) : r;
 }

@@ -230,16 +230,16 @@ sync_new(struct sync **out, const char *path, uint64_t commits)
 }
 
 int
-store_sync_in_thread(struct store *s)
+sync_start(struct store *s)
 {
-	int rc, r = sync_new(&s->sync, s->path, s->commits);
+	int rc, r = sync_new(&sqlite_of(s)->sync, s->name, s->commits);
 
 	if (r < 0)
 		return r;
-	rc = sqlite3_exec(
-	    s->db.h, "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0", NULL, NULL, NULL);
+	rc = sqlite3_exec(sqlite_of(s)->db.h,
+	    "PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0", NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
-		s->sync = sync_free(s->sync);
+		sqlite_of(s)->sync = sync_free(sqlite_of(s)->sync);
 	return db_error(rc);
 }
 
@@ -248,7 +248,7 @@ store_sync_in_thread(struct store *s)
 void
 sync_committed(struct store *s)
 {
-	struct sync *y = s->sync;
+	struct sync *y = sqlite_of(s)->sync;
 
 	if (!y)
 		return;
@@ -258,16 +258,10 @@ sync_committed(struct store *s)
 	(void)pthread_mutex_unlock(&y->lock);
 }
 
-uint64_t
-store_commits(const struct store *s)
-{
-	return s->commits;
-}
-
 int
-store_sync_fd(const struct store *s)
+sync_fd(const struct store *s)
 {
-	return s->sync ? s->sync->event_fd : -1;
+	return sqlite_of(s)->sync ? sqlite_of(s)->sync->event_fd : -1;
 }
 
 /*
@@ -289,8 +283,8 @@ guard_log(struct sync *y)
 static bool
 is_being_read(const struct store *s)
 {
-	for (size_t i = 0; i < N_ELEMENTS(s->readers); i++)
-		if (s->readers[i].n_cursors > 0)
+	for (size_t i = 0; i < N_ELEMENTS(sqlite_of(s)->readers); i++)
+		if (sqlite_of(s)->readers[i].reader.n_cursors > 0)
 			return true;
 	return false;
 }
@@ -298,11 +292,11 @@ is_being_read(const struct store *s)
 int
 sync_at_commit(struct store *s, bool on)
 {
-	const char *level = on || !s->sync        ? "PRAGMA synchronous = FULL"
-			    : s->sync->head_syncs ? "PRAGMA synchronous = NORMAL"
-						  : "PRAGMA synchronous = OFF";
+	const char *level = on || !sqlite_of(s)->sync        ? "PRAGMA synchronous = FULL"
+			    : sqlite_of(s)->sync->head_syncs ? "PRAGMA synchronous = NORMAL"
+							     : "PRAGMA synchronous = OFF";
 
-	return db_error(sqlite3_exec(s->db.h, level, NULL, NULL, NULL));
+	return db_error(sqlite3_exec(sqlite_of(s)->db.h, level, NULL, NULL, NULL));
 }
 
 /*
@@ -314,17 +308,17 @@ sync_at_commit(struct store *s, bool on)
 static void
 empty_log(struct store *s)
 {
-	struct sync *y = s->sync;
+	struct sync *y = sqlite_of(s)->sync;
 
 	y->head_syncs = true;
 	if (sync_at_commit(s, false) < 0)
 		return; /* out of memory: the guard stays */
 	(void)sqlite3_exec(y->guard, "ROLLBACK", NULL, NULL, NULL); /* it is there */
-	(void)sqlite3_busy_timeout(s->db.h, 0);
-	y->head_syncs = sqlite3_wal_checkpoint_v2(
-			    s->db.h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK;
-	(void)sqlite3_busy_timeout(s->db.h, BUSY_MS);
-	s->dirty = y->head_syncs;
+	(void)sqlite3_busy_timeout(sqlite_of(s)->db.h, 0);
+	y->head_syncs = sqlite3_wal_checkpoint_v2(sqlite_of(s)->db.h, NULL,
+			    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK;
+	(void)sqlite3_busy_timeout(sqlite_of(s)->db.h, BUSY_MS);
+	sqlite_of(s)->dirty = y->head_syncs;
 	if (sync_at_commit(s, false) < 0)
 		log_warn("the log's head is synced by each commit that begins it");
 }
@@ -354,18 +348,18 @@ copied_upto(struct sync *y)
 void
 sync_tidy(struct store *s)
 {
-	if (!s->dirty)
+	if (!sqlite_of(s)->dirty)
 		return;
-	if (copied_upto(s->sync) != s->commits)
-		copy_log_soon(s->sync);
+	if (copied_upto(sqlite_of(s)->sync) != s->commits)
+		copy_log_soon(sqlite_of(s)->sync);
 	else if (!is_being_read(s))
 		empty_log(s);
 }
 
 struct store_synced
-store_synced(const struct store *s)
+sync_state(const struct store *s)
 {
-	struct sync *y = s->sync;
+	struct sync *y = sqlite_of(s)->sync;
 	struct store_synced now = { .upto = s->commits };
 
 	if (!y)
@@ -377,9 +371,9 @@ store_synced(const struct store *s)
 }
 
 void
-store_sync_turn(struct store *s)
+sync_turn(struct store *s)
 {
-	struct sync *y = s->sync;
+	struct sync *y = sqlite_of(s)->sync;
 	uint64_t n;
 
 	if (!y)

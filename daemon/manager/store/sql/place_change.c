@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creating, changing and deleting organizations, Workspaces, Deployments and projects. */
-#include "manager/store/sqlite/sqlite.h"
+#include "manager/store/sql/sql.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ audit_entity(struct store *s, enum audit_action action, const struct store_entit
 		.key = e->name,
 		.fields = fields };
 
-	s->entities_changed = true;
+	s->session->entities_changed = true;
 	return audit_add(s, &a, by);
 }
 
@@ -93,10 +93,10 @@ write_entity(struct store *s, const char *const sql[SCOPE_N], const struct store
 
 	if (r < 0)
 		return r;
-	return db_run(
-	    db_query(&s->db, sql[e->scope], ROW_KINDS, e->id.s, e->organization.s, e->workspace.s,
-		e->name, store_now(), e->description, (int64_t)e->cicd_enforced, e->deployment.s,
-		(int64_t)e->secrets_fetching, (struct span){ (char *)mac, sizeof mac }));
+	return db_run(db_query(store_db(s), sql[e->scope], ROW_KINDS, e->id.s, e->organization.s,
+	    e->workspace.s, e->name, store_now(), e->description, (int64_t)e->cicd_enforced,
+	    e->deployment.s, (int64_t)e->secrets_fetching,
+	    (struct span){ (char *)mac, sizeof mac }));
 }
 
 /* The Workspace of a project's Deployment-to-be; "" for none. STORE_NO_ENTITY. */
@@ -309,8 +309,8 @@ store_organization_set_secrets(
 static int
 unlink_object(struct store *s, int64_t n, const struct id *place)
 {
-	sqlite3_stmt *st =
-	    db_query(&s->db, "SELECT " OBJECT_COLUMNS " FROM object o WHERE o.n = ?", "i", n);
+	struct statement *st =
+	    db_query(store_db(s), "SELECT " OBJECT_COLUMNS " FROM object o WHERE o.n = ?", "i", n);
 	struct store_object o;
 	int verified, r = db_row(st);
 
@@ -318,17 +318,17 @@ unlink_object(struct store *s, int64_t n, const struct id *place)
 		return r < 0 ? r : -EUCLEAN;
 	verified = object_read_head(st, &o);
 	if (verified == 0)
-		verified = authentic_object(s, &s->db, n, &o, db_blob(st, OBJECT_COL_MAC));
-	(void)sqlite3_reset(st); /* was fine */
+		verified = authentic_object(s, store_db(s), n, &o, db_blob(st, OBJECT_COL_MAC));
+	db_reset(st); /* was fine */
 	r = db_run(db_query(
-	    &s->db, "DELETE FROM link WHERE object = ? AND entity_id = ?", "it", n, place->s));
+	    store_db(s), "DELETE FROM link WHERE object = ? AND entity_id = ?", "it", n, place->s));
 	if (r == 0)
-		r = db_run(db_query(&s->db,
+		r = db_run(db_query(store_db(s),
 		    "DELETE FROM exclusion WHERE object = ? AND entity_id = ?", "it", n, place->s));
 	if (r != 0 || verified != 0) /* a row that was edited must not get a MAC */
 		return r;
 	r = db_run(db_query(
-	    &s->db, "UPDATE object SET draw = ?2 WHERE n = ?1", "ii", n, (int64_t)tx_draw(s)));
+	    store_db(s), "UPDATE object SET draw = ?2 WHERE n = ?1", "ii", n, (int64_t)tx_draw(s)));
 	return r == 0 ? authentic_write_object(s, n) : r;
 }
 
@@ -336,16 +336,16 @@ static int
 unlink_objects(struct store *s, const struct id *place)
 {
 	for (;;) {
-		sqlite3_stmt *st = db_query(&s->db,
+		struct statement *st = db_query(store_db(s),
 		    "SELECT object FROM link WHERE entity_id = ?1 UNION ALL "
 		    "SELECT object FROM exclusion WHERE entity_id = ?1 LIMIT 1",
 		    "t", place->s);
 		int r = db_row(st);
 
 		if (r == 1) {
-			int64_t n = sqlite3_column_int64(st, 0);
+			int64_t n = db_int64(st, 0);
 
-			(void)sqlite3_reset(st); /* was fine */
+			db_reset(st); /* was fine */
 			r = unlink_object(s, n, place);
 			if (r == 0)
 				continue;
@@ -359,7 +359,7 @@ static int
 leave_projects(struct store *s, const struct id *deployment)
 {
 	for (;;) {
-		sqlite3_stmt *st = db_query(&s->db,
+		struct statement *st = db_query(store_db(s),
 		    "SELECT id FROM project WHERE deployment_id = ? LIMIT 1", "t", deployment->s);
 		struct store_entity e;
 		struct id id;
@@ -368,13 +368,13 @@ leave_projects(struct store *s, const struct id *deployment)
 		if (r < 1)
 			return r;
 		db_id(st, 0, &id);
-		(void)sqlite3_reset(st); /* was fine */
+		db_reset(st); /* was fine */
 		r = store_entity_get(s, SCOPE_PROJECT, &id, &e);
 		if (r == 0) {
 			e.deployment = (struct id){ 0 };
 			r = write_entity(s, update_sql, &e);
 		} else if (r == STORE_NOT_FOUND) { /* a row that was edited must not get a MAC */
-			r = db_run(db_query(&s->db,
+			r = db_run(db_query(store_db(s),
 			    "UPDATE project SET deployment_id = NULL WHERE id = ?", "t", id.s));
 		}
 		if (r != 0)
@@ -386,12 +386,12 @@ leave_projects(struct store *s, const struct id *deployment)
 static int
 delete_objects(struct store *s, const struct id *place)
 {
-	int r = db_run(db_query(&s->db,
+	int r = db_run(db_query(store_db(s),
 	    "DELETE FROM version WHERE object_id IN (SELECT id FROM object WHERE scope_id = ?)",
 	    "t", place->s));
 
 	return r == 0 ? db_run(db_query(
-			    &s->db, "DELETE FROM object WHERE scope_id = ?", "t", place->s))
+			    store_db(s), "DELETE FROM object WHERE scope_id = ?", "t", place->s))
 		      : r;
 }
 
@@ -424,9 +424,9 @@ clear_place(struct store *s, const struct store_entity *e, int64_t now)
 		r = delete_objects(s, &e->id);
 	if (r == 0)
 		r = db_run(
-		    db_query(&s->db, "DELETE FROM sidecar WHERE scope_id = ?", "t", e->id.s));
+		    db_query(store_db(s), "DELETE FROM sidecar WHERE scope_id = ?", "t", e->id.s));
 	if (r == 0)
-		r = db_run(db_query(&s->db,
+		r = db_run(db_query(store_db(s),
 		    "UPDATE token SET revoked_ms = ?2 WHERE scope_id = ?1 AND revoked_ms = 0", "ti",
 		    e->id.s, now));
 	return r;
@@ -436,12 +436,12 @@ clear_place(struct store *s, const struct store_entity *e, int64_t now)
 static int
 is_empty(struct store *s, const struct id *workspace)
 {
-	sqlite3_stmt *st = db_query(
-	    &s->db, "SELECT 1 FROM entity WHERE workspace_id = ? LIMIT 1", "t", workspace->s);
+	struct statement *st = db_query(
+	    store_db(s), "SELECT 1 FROM entity WHERE workspace_id = ? LIMIT 1", "t", workspace->s);
 	int r = db_row(st);
 
 	if (r == 1)
-		(void)sqlite3_reset(st); /* was fine */
+		db_reset(st); /* was fine */
 	return r < 0 ? r : r == 0 ? 0 : STORE_NOT_EMPTY;
 }
 
@@ -461,14 +461,14 @@ delete_in_transaction(struct store *s, enum scope scope, const struct id *id, in
 		r = audit_entity(s, AUDIT_DELETE_ENTITY, &e, (struct span){ 0 }, by);
 	if (r == 0)
 		r = clear_place(s, &e, now);
-	return r == 0 ? db_run(db_query(&s->db, delete_sql[scope], "t", id->s)) : r;
+	return r == 0 ? db_run(db_query(store_db(s), delete_sql[scope], "t", id->s)) : r;
 }
 
 /* Announces that the tokens of a deleted place are revoked. */
 static void
 tell_tokens(struct store *s, const struct id *scope_id, int64_t revoked_ms)
 {
-	sqlite3_stmt *st = db_query(&s->db,
+	struct statement *st = db_query(store_db(s),
 	    "SELECT DISTINCT family FROM token WHERE scope_id = ? AND revoked_ms = ?", "ti",
 	    scope_id->s, revoked_ms);
 

@@ -4,7 +4,7 @@
  * cannot be written, they take effect in memory, are laid over what is read (deferred_find()), and
  * are written when that works again (store_tidy()).
  */
-#include "manager/store/sqlite/sqlite.h"
+#include "manager/store/sql/sql.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ write_urgently(struct store *s, const struct deferred *d)
 
 	s->urgent = true;
 	r = write_change(s, d);
-	if (r < 0 && reserve_release(s))
+	if (r < 0 && s->engine->use_reserve(s))
 		r = write_change(s, d);
 	s->urgent = false;
 	return r;
@@ -123,6 +123,6 @@ deferred_write(struct store *s)
 {
 	while (s->n_deferred && write_first(s) >= 0)
 		;
-	if (s->reserve == RESERVE_SPENT && !s->n_deferred && reserve_fill(s) == 0)
-		log_info("the disk has room again: space is kept for revocations");
+	if (!s->n_deferred)
+		s->engine->fill_reserve(s);
 }

@@ -3,7 +3,7 @@
  * The MACs of rows (row_mac.h) in this database: the key, what is checked when a row is read, what
  * is written when one changes, and which rows were found not to verify.
  */
-#include "manager/store/sqlite/sqlite.h"
+#include "manager/store/sql/sql.h"
 
 #include <errno.h>
 #include <string.h>
@@ -137,12 +137,12 @@ authentic_refuse(struct store *s, const char *table, const struct id *id, const 
 
 /* ---- checking ---- */
 
-/* The text of the row is in s->mac_text. */
+/* The text of the row is in s->session->mac_text. */
 static int
 check(struct store *s, const char *table, const struct id *id, struct span mac)
 {
 	uint8_t want[ROW_MAC_SIZE];
-	int r = row_mac(want, s->mac_key, &s->mac_text);
+	int r = row_mac(want, s->mac_key, &s->session->mac_text);
 
 	if (r < 0)
 		return r;
@@ -154,7 +154,7 @@ check(struct store *s, const char *table, const struct id *id, struct span mac)
 int
 authentic_place(struct store *s, const struct store_entity *e, struct span mac)
 {
-	row_text_place(&s->mac_text, e);
+	row_text_place(&s->session->mac_text, e);
 	return check(s, scope_name(e->scope), &e->id, mac);
 }
 
@@ -164,15 +164,15 @@ authentic_token(struct store *s, const struct store_token *t, struct span jti_ha
 	if (jti_hash.n != STORE_JTI_HASH_SIZE)
 		mac.n = 0; /* nothing verifies */
 	else
-		row_text_token(&s->mac_text, t, (const uint8_t *)jti_hash.p);
+		row_text_token(&s->session->mac_text, t, (const uint8_t *)jti_hash.p);
 	return check(s, "TOKEN", &t->id, mac);
 }
 
-/* Appends the whole sets of links and exclusions of object n to s->mac_text. */
+/* Appends the whole sets of links and exclusions of object n to s->session->mac_text. */
 static int
 add_links(struct store *s, struct db *db, int64_t n)
 {
-	sqlite3_stmt *st = db_query(db,
+	struct statement *st = db_query(db,
 	    "SELECT scope, entity_id, version, sealed IS NOT NULL FROM link WHERE object = ? "
 	    "ORDER BY entity_id",
 	    "i", n);
@@ -182,19 +182,18 @@ add_links(struct store *s, struct db *db, int64_t n)
 
 	while ((r = db_row(st)) == 1 && (r = db_scope(st, 0, &scope)) == 0) {
 		db_id(st, 1, &id);
-		row_text_link(&s->mac_text, scope, &id, sqlite3_column_int64(st, 2),
-		    sqlite3_column_int(st, 3));
+		row_text_link(&s->session->mac_text, scope, &id, db_int64(st, 2), db_bool(st, 3));
 	}
-	(void)sqlite3_reset(st); /* r tells */
+	db_reset(st); /* r tells */
 	if (r < 0)
 		return r;
 	st = db_query(db,
 	    "SELECT scope, entity_id FROM exclusion WHERE object = ? ORDER BY entity_id", "i", n);
 	while ((r = db_row(st)) == 1 && (r = db_scope(st, 0, &scope)) == 0) {
 		db_id(st, 1, &id);
-		row_text_exclusion(&s->mac_text, scope, &id);
+		row_text_exclusion(&s->session->mac_text, scope, &id);
 	}
-	(void)sqlite3_reset(st); /* r tells */
+	db_reset(st); /* r tells */
 	return r;
 }
 
@@ -214,7 +213,7 @@ authentic_object(
 
 	if (v->n == n && v->draw == o->draw)
 		return 0;
-	row_text_object(&s->mac_text, o);
+	row_text_object(&s->session->mac_text, o);
 	r = add_links(s, db, n);
 	if (r == -EUCLEAN) /* a link to something of no scope */
 		mac.n = 0;
@@ -231,23 +230,23 @@ authentic_object(
 int
 authentic_place_mac(struct store *s, const struct store_entity *e, uint8_t out[static ROW_MAC_SIZE])
 {
-	row_text_place(&s->mac_text, e);
-	return row_mac(out, s->mac_key, &s->mac_text);
+	row_text_place(&s->session->mac_text, e);
+	return row_mac(out, s->mac_key, &s->session->mac_text);
 }
 
 int
 authentic_token_mac(struct store *s, const struct store_token *t,
     const uint8_t jti_hash[static STORE_JTI_HASH_SIZE], uint8_t out[static ROW_MAC_SIZE])
 {
-	row_text_token(&s->mac_text, t, jti_hash);
-	return row_mac(out, s->mac_key, &s->mac_text);
+	row_text_token(&s->session->mac_text, t, jti_hash);
+	return row_mac(out, s->mac_key, &s->session->mac_text);
 }
 
 int
 authentic_write_object(struct store *s, int64_t n)
 {
-	sqlite3_stmt *st =
-	    db_query(&s->db, "SELECT " OBJECT_COLUMNS " FROM object o WHERE o.n = ?", "i", n);
+	struct statement *st =
+	    db_query(store_db(s), "SELECT " OBJECT_COLUMNS " FROM object o WHERE o.n = ?", "i", n);
 	uint8_t mac[ROW_MAC_SIZE];
 	struct store_object o;
 	int r = db_row(st);
@@ -256,14 +255,14 @@ authentic_write_object(struct store *s, int64_t n)
 		return r < 0 ? r : -EUCLEAN;
 	r = object_read_head(st, &o);
 	if (r == 0)
-		row_text_object(&s->mac_text, &o);
-	(void)sqlite3_reset(st); /* was fine */
+		row_text_object(&s->session->mac_text, &o);
+	db_reset(st); /* was fine */
 	if (r == 0)
-		r = add_links(s, &s->db, n);
+		r = add_links(s, store_db(s), n);
 	if (r == 0)
-		r = row_mac(mac, s->mac_key, &s->mac_text);
+		r = row_mac(mac, s->mac_key, &s->session->mac_text);
 	if (r < 0)
 		return r;
-	return db_run(db_query(&s->db, "UPDATE object SET mac = ?2 WHERE n = ?1", "ib", n,
+	return db_run(db_query(store_db(s), "UPDATE object SET mac = ?2 WHERE n = ?1", "ib", n,
 	    (struct span){ (char *)mac, sizeof mac }));
 }

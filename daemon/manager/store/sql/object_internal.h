@@ -2,7 +2,7 @@
 /* What object.c, object_links.c and object_restore.c share. */
 #pragma once
 
-#include "manager/store/sqlite/sqlite.h"
+#include "manager/store/sql/sql.h"
 #include "manager/store/version.h"
 
 /* An object while a transaction writes it. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Creating, updating, deleting, excluding and promoting an environment object. */
-#include "manager/store/sqlite/object_internal.h"
+#include "manager/store/sql/object_internal.h"
 
 #include <errno.h>
 
@@ -23,41 +23,51 @@ seal_value(struct store *s, const struct writing *w, struct span description, st
 }
 
 static int
-insert_row(struct store *s, const struct writing *w, const struct store_object_request *q,
+insert_row(struct store *s, struct writing *w, const struct store_object_request *q,
     const struct place *at, struct span sealed, const struct store_actor *by)
 {
-	return db_run(db_query(&s->db,
-	    "INSERT INTO object (id, organization_id, workspace_id, scope, scope_id, type, key, "
-	    "auto_link, version, sealed, created_ms, created_by, created_by_name, updated_ms, "
-	    "updated_by, updated_by_name, auto_link_projects, draw) VALUES (?1, ?2, ?3, ?4, ?5, "
-	    "?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?11, ?12, ?13, ?14, ?15)",
-	    "ttttttsiibitsii", w->id.s, at->organization.s, at->workspace.s, scope_name(q->scope),
-	    q->scope_id.s, manager_type_name(q->type), q->key, (int64_t)q->auto_link, w->version,
-	    sealed, w->now, by->token.s, actor_name(by), (int64_t)q->auto_link_projects,
-	    (int64_t)tx_draw(s)));
+	return db_run_returning(
+	    db_query(store_db(s),
+		"INSERT INTO object (id, organization_id, workspace_id, scope, scope_id, type, "
+		"key, "
+		"auto_link, version, sealed, created_ms, created_by, created_by_name, updated_ms, "
+		"updated_by, updated_by_name, auto_link_projects, draw) VALUES (?1, ?2, ?3, ?4, "
+		"?5, "
+		"?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?11, ?12, ?13, ?14, ?15) RETURNING n",
+		"ttttttsiibitsii", w->id.s, at->organization.s, at->workspace.s,
+		scope_name(q->scope), q->scope_id.s, manager_type_name(q->type), q->key,
+		(int64_t)q->auto_link, w->version, sealed, w->now, by->token.s, actor_name(by),
+		(int64_t)q->auto_link_projects, (int64_t)tx_draw(s)),
+	    &w->n);
 }
 
-/* True if the row with this key does not verify: it counts as absent, so the key is free. */
-static bool
-holder_is_absent(struct store *s, const struct store_object_request *q, int64_t *n, struct id *id)
+/*
+ * Makes the key free: a row that has it and does not verify counts as absent, and is deleted.
+ * STORE_CONFLICT: an object has the key.
+ */
+static int
+free_key(struct store *s, const struct store_object_request *q)
 {
-	sqlite3_stmt *st = db_query(&s->db,
+	struct statement *st = db_query(store_db(s),
 	    "SELECT " OBJECT_COLUMNS " FROM object o WHERE o.scope_id = ? AND o.type = ? AND "
 	    "o.key = ?",
 	    "tts", q->scope_id.s, manager_type_name(q->type), q->key);
 	struct store_holder h;
 	struct store_object o;
+	int64_t n;
 	int r = db_row(st);
 
 	if (r < 1)
-		return false;
-	*n = sqlite3_column_int64(st, OBJECT_COL_N);
+		return r;
+	n = db_int64(st, OBJECT_COL_N);
 	holder_init(&h);
-	r = object_read_row(s, &s->db, st, &h, &o);
+	r = object_read_row(s, store_db(s), st, &h, &o);
 	holder_fini(&h);
-	(void)sqlite3_reset(st); /* was fine */
-	*id = o.id;
-	return r == STORE_NOT_FOUND;
+	db_reset(st);
+	if (r != STORE_NOT_FOUND)
+		return r < 0 && r != -EBADMSG ? r : STORE_CONFLICT;
+	authentic_forget(s, &o.id);
+	return db_run(db_query(store_db(s), "DELETE FROM object WHERE n = ?", "i", n));
 }
 
 int
@@ -66,19 +76,11 @@ object_insert(struct store *s, struct writing *w, const struct store_object_requ
 {
 	struct buf sealed = BUF_INIT(SEALED_MAX);
 	int r = seal_value(s, w, q->description, q->value, &sealed);
-	struct id holder;
-	int64_t n;
 
 	if (r == 0)
-		r = insert_row(s, w, q, at, span_of_buf(&sealed), by);
-	if (r == STORE_CONFLICT && holder_is_absent(s, q, &n, &holder)) {
-		r = db_run(db_query(&s->db, "DELETE FROM object WHERE n = ?", "i", n));
-		authentic_forget(s, &holder);
-		if (r == 0)
-			r = insert_row(s, w, q, at, span_of_buf(&sealed), by);
-	}
+		r = free_key(s, q);
 	if (r == 0)
-		w->n = sqlite3_last_insert_rowid(s->db.h);
+		r = insert_row(s, w, q, at, span_of_buf(&sealed), by);
 	buf_fini(&sealed);
 	return r;
 }
@@ -146,17 +148,17 @@ static int
 read_for_writing(struct store *s, const struct id *id, const struct store_version *expect,
     struct store_holder *h, struct store_object *was, struct writing *w)
 {
-	sqlite3_stmt *st =
-	    db_query(&s->db, "SELECT " OBJECT_COLUMNS " FROM object o WHERE o.id = ?", "t", id->s);
+	struct statement *st = db_query(
+	    store_db(s), "SELECT " OBJECT_COLUMNS " FROM object o WHERE o.id = ?", "t", id->s);
 	int r = db_row(st);
 
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
-	*w = (struct writing){ .n = sqlite3_column_int64(st, OBJECT_COL_N), .now = store_now() };
-	r = object_read_row(s, &s->db, st, h, was);
-	(void)sqlite3_reset(st); /* was fine */
+	*w = (struct writing){ .n = db_int64(st, OBJECT_COL_N), .now = store_now() };
+	r = object_read_row(s, store_db(s), st, h, was);
+	db_reset(st); /* was fine */
 	if (r == 0)
-		r = object_read_links(s, &s->db, w->n, h, was);
+		r = object_read_links(s, store_db(s), w->n, h, was);
 	if (r != 0)
 		return r;
 	if (!is_expected(was, expect))
@@ -178,7 +180,7 @@ object_write_row(
 	int r = seal_value(s, w, row->description, row->value, &sealed);
 
 	if (r == 0)
-		r = db_run(db_query(&s->db,
+		r = db_run(db_query(store_db(s),
 		    "UPDATE object SET auto_link = ?2, version = ?3, sealed = ?4, updated_ms = ?5, "
 		    "updated_by = ?6, updated_by_name = ?7, auto_link_projects = ?8, draw = ?9 "
 		    "WHERE n = ?1",
@@ -302,7 +304,7 @@ make_promotion(
 
 	if (was->scope != SCOPE_DEPLOYMENT)
 		return STORE_NOT_FOUND;
-	r = db_run(db_query(&s->db,
+	r = db_run(db_query(store_db(s),
 	    "UPDATE object SET scope = 'WORKSPACE', scope_id = workspace_id WHERE n = ?", "i",
 	    w->n));
 	if (r == 0)
@@ -332,7 +334,7 @@ delete_in_transaction(struct store *s, const struct id *id, const struct store_v
 	if (r == 0)
 		r = tx_touch_object(s, w.n);
 	if (r == 0)
-		r = db_run(db_query(&s->db, "DELETE FROM object WHERE n = ?", "i", w.n));
+		r = db_run(db_query(store_db(s), "DELETE FROM object WHERE n = ?", "i", w.n));
 	return r == 0 ? history_record_end(s, &was, by) : r;
 }
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reports of sidecars. */
-#include "manager/store/sqlite/sqlite.h"
+#include "manager/store/sql/sql.h"
 
 #include <stdio.h>
 
 static int
 put_row(struct store *s, const struct store_sidecar *c)
 {
-	return db_run(db_query(&s->db,
+	return db_run(db_query(store_db(s),
 	    "INSERT INTO sidecar (scope_id, id, scope, organization_id, workspace_id, token_id, "
 	    "name, report, first_ms, seen_ms, confirmed_ms) "
 	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10) "
 	    "ON CONFLICT (scope_id, id) DO UPDATE SET token_id = ?6, name = ?7, report = ?8, "
-	    "seen_ms = ?9, confirmed_ms = ?10 WHERE seen_ms < ?9",
+	    "seen_ms = ?9, confirmed_ms = ?10 WHERE sidecar.seen_ms < ?9",
 	    "ttttttssii", c->scope_id.s, c->id, scope_name(c->scope), c->organization.s,
 	    c->workspace.s, c->token.s, c->name, c->report, c->seen_ms, c->confirmed_ms));
 }
@@ -31,16 +31,16 @@ store_sidecar_put(struct store *s, const struct store_sidecar *rows, size_t n)
 
 /* False: a word of the row is not one of ours, and it is left out. */
 static bool
-read_sidecar(sqlite3_stmt *st, struct store_sidecar *out)
+read_sidecar(struct statement *st, struct store_sidecar *out)
 {
 	struct span id = db_text(st, 1);
 
 	*out = (struct store_sidecar){ .name = db_text(st, 6),
 		.report = db_text(st, 7),
-		.first_ms = sqlite3_column_int64(st, 8),
-		.seen_ms = sqlite3_column_int64(st, 9),
-		.confirmed_ms = sqlite3_column_int64(st, 10),
-		.changed_ms = sqlite3_column_int64(st, 11) };
+		.first_ms = db_int64(st, 8),
+		.seen_ms = db_int64(st, 9),
+		.confirmed_ms = db_int64(st, 10),
+		.changed_ms = db_int64(st, 11) };
 	(void)snprintf(out->id, sizeof out->id, "%.*s", (int)id.n, id.p);
 	db_id(st, 0, &out->scope_id);
 	db_id(st, 3, &out->organization);
@@ -54,7 +54,7 @@ int
 store_sidecar_list(struct store *s, const struct place *where, int64_t since_ms,
     int (*each)(void *arg, const struct store_sidecar *c), void *arg)
 {
-	sqlite3_stmt *st = db_query(&s->db,
+	struct statement *st = db_query(store_db(s),
 	    "SELECT scope_id, id, scope, organization_id, workspace_id, token_id, name, report, "
 	    "first_ms, seen_ms, confirmed_ms, (SELECT coalesce(max(at_ms), 0) FROM change c "
 	    "WHERE c.scope_id = x.scope_id AND c.type <> 'METRICS_EXPORT') FROM sidecar x "
@@ -67,7 +67,7 @@ store_sidecar_list(struct store *s, const struct place *where, int64_t since_ms,
 	while ((r = db_row(st)) == 1) {
 		r = read_sidecar(st, &c) ? each(arg, &c) : 0;
 		if (r != 0) {
-			(void)sqlite3_reset(st); /* r tells */
+			db_reset(st); /* r tells */
 			break;
 		}
 	}
@@ -82,12 +82,12 @@ store_sidecar_prune(struct store *s, int64_t before_ms, int64_t *n)
 	*n = 0;
 	if (r < 0)
 		return r;
-	r = db_run(db_query(&s->db,
+	r = db_run(db_query(store_db(s),
 	    "DELETE FROM sidecar WHERE seen_ms < ?1 OR (scope_id, id) IN (SELECT scope_id, id FROM "
 	    "(SELECT scope_id, id, row_number() OVER (PARTITION BY scope_id ORDER BY seen_ms DESC) "
-	    "AS n FROM sidecar) WHERE n > ?2)",
+	    "AS nth FROM sidecar) AS r WHERE r.nth > ?2)",
 	    "ii", before_ms, (int64_t)STORE_MAX_SIDECARS));
 	if (r == 0)
-		*n = sqlite3_changes64(s->db.h);
+		*n = db_changes(store_db(s));
 	return tx_end(s, r);
 }

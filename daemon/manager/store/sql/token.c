@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of tokens, and sign-in codes that were used. */
-#include "manager/store/sqlite/sqlite.h"
+#include "manager/store/sql/sql.h"
 
 #include <errno.h>
 
@@ -16,21 +16,21 @@
 
 /* What its MAC is made of, and its times. False: a word of it is not one of ours. */
 static bool
-read_plain(sqlite3_stmt *st, struct store_token *out)
+read_plain(struct statement *st, struct store_token *out)
 {
 
-	*out = (struct store_token){ .created_ms = sqlite3_column_int64(st, 6),
-		.expires_ms = sqlite3_column_int64(st, 7),
-		.revoked_ms = sqlite3_column_int64(st, 8),
-		.last_used_ms = sqlite3_column_int64(st, 9) };
+	*out = (struct store_token){ .created_ms = db_int64(st, 6),
+		.expires_ms = db_int64(st, 7),
+		.revoked_ms = db_int64(st, 8),
+		.last_used_ms = db_int64(st, 9) };
 	db_id(st, 0, &out->id);
 	db_id(st, 1, &out->subject.organization);
 	db_id(st, 4, &out->subject.scope_id);
 	db_id(st, 10, &out->created_by.token);
 	db_id(st, 12, &out->workspace);
 	db_id(st, 13, &out->family.id);
-	out->family.created_ms = sqlite3_column_int64(st, 14);
-	out->family.expires_ms = sqlite3_column_int64(st, 15);
+	out->family.created_ms = db_int64(st, 14);
+	out->family.expires_ms = db_int64(st, 15);
 	return role_from(db_text(st, 5), &out->subject.role) &&
 	       db_scope(st, 3, &out->subject.scope) == 0;
 }
@@ -47,7 +47,7 @@ lay_revocation_over(const struct store *s, struct store_token *t)
 
 /* 0, STORE_NOT_FOUND (it does not verify) or -errno; its texts go into *text. */
 static int
-read_token(struct store *s, sqlite3_stmt *st, struct buf *text, struct store_token *out)
+read_token(struct store *s, struct statement *st, struct buf *text, struct store_token *out)
 {
 	struct span name = db_text(st, 2), by = db_text(st, 11);
 	int r;
@@ -69,21 +69,21 @@ read_token(struct store *s, sqlite3_stmt *st, struct buf *text, struct store_tok
 }
 
 static int
-one_token(struct store *s, sqlite3_stmt *st, struct store_token *out)
+one_token(struct store *s, struct statement *st, struct store_token *out)
 {
 	int r = db_row(st);
 
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
-	r = read_token(s, st, &s->entity_text, out);
-	(void)sqlite3_reset(st); /* was fine */
+	r = read_token(s, st, &s->session->entity_text, out);
+	db_reset(st); /* was fine */
 	return r;
 }
 
 int
 store_token_get(struct store *s, const struct id *id, struct store_token *out)
 {
-	return one_token(s, db_query(&s->db, TOKEN_FROM "WHERE t.id = ?", "t", id->s), out);
+	return one_token(s, db_query(store_db(s), TOKEN_FROM "WHERE t.id = ?", "t", id->s), out);
 }
 
 int
@@ -92,13 +92,14 @@ store_token_find(
 {
 	struct span hash = { (const char *)jti_hash, STORE_JTI_HASH_SIZE };
 
-	return one_token(s, db_query(&s->db, TOKEN_FROM "WHERE t.jti_hash = ?", "b", hash), out);
+	return one_token(
+	    s, db_query(store_db(s), TOKEN_FROM "WHERE t.jti_hash = ?", "b", hash), out);
 }
 
 int
 token_write_mac(struct store *s, const struct id *id)
 {
-	sqlite3_stmt *st = db_query(&s->db, TOKEN_FROM "WHERE t.id = ?", "t", id->s);
+	struct statement *st = db_query(store_db(s), TOKEN_FROM "WHERE t.id = ?", "t", id->s);
 	uint8_t mac[ROW_MAC_SIZE];
 	struct store_token t;
 	struct span hash;
@@ -110,10 +111,10 @@ token_write_mac(struct store *s, const struct id *id)
 	r = !read_plain(st, &t) || hash.n != STORE_JTI_HASH_SIZE ? -EUCLEAN : 0;
 	if (r == 0)
 		r = authentic_token_mac(s, &t, (const uint8_t *)hash.p, mac);
-	(void)sqlite3_reset(st); /* was fine */
+	db_reset(st); /* was fine */
 	if (r < 0)
 		return r;
-	return db_run(db_query(&s->db, "UPDATE token SET mac = ?2 WHERE id = ?1", "tb", id->s,
+	return db_run(db_query(store_db(s), "UPDATE token SET mac = ?2 WHERE id = ?1", "tb", id->s,
 	    (struct span){ (char *)mac, sizeof mac }));
 }
 
@@ -149,7 +150,7 @@ insert_token(struct store *s, const struct store_token *t,
 
 	if (r < 0)
 		return r;
-	return db_run(db_query(&s->db,
+	return db_run(db_query(store_db(s),
 	    "INSERT INTO token (id, organization_id, name, scope, scope_id, role, jti_hash, "
 	    "created_ms, expires_ms, revoked_ms, last_used_ms, created_by, created_by_name, "
 	    "workspace_id, family, family_created_ms, family_expires_ms, mac) "
@@ -179,7 +180,7 @@ store_token_create(struct store *s, const struct store_token *t,
 static int
 revoke_in_transaction(struct store *s, const struct deferred *d, const struct store_actor *by)
 {
-	int r = db_run(db_query(&s->db,
+	int r = db_run(db_query(store_db(s),
 	    "UPDATE token SET revoked_ms = ?2 WHERE family = ?1 AND revoked_ms = 0", "ti", d->id.s,
 	    d->at_ms));
 
@@ -193,7 +194,7 @@ token_write_revocation(struct store *s, const struct deferred *d, const struct s
 
 	if (r < 0)
 		return r;
-	s->tokens_changed = true;
+	s->session->tokens_changed = true;
 	return tx_end(s, revoke_in_transaction(s, d, by));
 }
 
@@ -216,7 +217,7 @@ store_token_families(struct store *s, int64_t created_before_ms, int64_t expires
     int64_t now_ms, int (*each)(void *arg, const struct store_token *t), void *arg)
 {
 	struct buf text = BUF_INIT(4096);
-	sqlite3_stmt *st = db_query(&s->db,
+	struct statement *st = db_query(store_db(s),
 	    TOKEN_FROM "WHERE t.revoked_ms = 0 AND t.expires_ms > ?3 AND t.family_expires_ms > 0 "
 		       "AND t.family_created_ms < ?1 AND t.family_expires_ms < ?2 "
 		       "AND NOT EXISTS (SELECT 1 FROM token n WHERE n.family = t.family "
@@ -233,7 +234,7 @@ store_token_families(struct store *s, int64_t created_before_ms, int64_t expires
 		if (r == 0)
 			r = each(arg, &t);
 		if (r != 0) {
-			(void)sqlite3_reset(st); /* r tells */
+			db_reset(st); /* r tells */
 			break;
 		}
 	}
@@ -245,16 +246,16 @@ int
 store_token_family_count(
     struct store *s, const struct id *family, int64_t since_ms, int64_t limit, int64_t *out)
 {
-	sqlite3_stmt *st = db_query(&s->db,
+	struct statement *st = db_query(store_db(s),
 	    "SELECT count(*) FROM (SELECT 1 FROM token WHERE family = ? AND created_ms >= ? "
-	    "LIMIT ?)",
+	    "LIMIT ?) AS t",
 	    "tii", family->s, since_ms, limit);
 	int r = db_row(st);
 
 	if (r < 1)
 		return r < 0 ? r : -EUCLEAN;
-	*out = sqlite3_column_int64(st, 0);
-	(void)sqlite3_reset(st); /* was fine */
+	*out = db_int64(st, 0);
+	db_reset(st); /* was fine */
 	return 0;
 }
 
@@ -263,19 +264,20 @@ store_token_list(struct store *s, const struct place *where, int64_t offset, int
     int (*each)(void *arg, const struct store_token *t), void *arg, int64_t *total)
 {
 	struct buf text = BUF_INIT(4096);
-	sqlite3_stmt *st = db_query(&s->db, "SELECT count(*) FROM token t " TOKEN_OF_PLACE, "ttt",
-	    where->organization.s, where->workspace.s, where->deployment.s);
+	struct statement *st = db_query(store_db(s), "SELECT count(*) FROM token t " TOKEN_OF_PLACE,
+	    "ttt", where->organization.s, where->workspace.s, where->deployment.s);
 	int r = db_row(st);
 
 	if (r < 0)
 		return r;
-	*total = r == 1 ? sqlite3_column_int64(st, 0) : 0;
-	(void)sqlite3_reset(st); /* was fine */
-	st = db_query(&s->db,
+	*total = r == 1 ? db_int64(st, 0) : 0;
+	db_reset(st); /* was fine */
+	st = db_query(store_db(s),
 	    TOKEN_FROM TOKEN_OF_PLACE
 	    "ORDER BY t.family_created_ms DESC, t.family, t.created_ms DESC, t.id "
 	    "LIMIT ?4 OFFSET ?5",
-	    "tttii", where->organization.s, where->workspace.s, where->deployment.s, limit, offset);
+	    "tttii", where->organization.s, where->workspace.s, where->deployment.s,
+	    sql_limit(limit), offset);
 	while ((r = db_row(st)) == 1) {
 		struct store_token t;
 
@@ -287,7 +289,7 @@ store_token_list(struct store *s, const struct place *where, int64_t offset, int
 		if (r == 0)
 			r = each(arg, &t);
 		if (r != 0) {
-			(void)sqlite3_reset(st); /* was fine */
+			db_reset(st); /* was fine */
 			break;
 		}
 	}
@@ -303,15 +305,15 @@ store_token_prune(struct store *s, int64_t before_ms, int64_t *n)
 	*n = 0;
 	if (r < 0)
 		return r;
-	s->tokens_changed = true;
-	r = db_run(db_query(&s->db,
+	s->session->tokens_changed = true;
+	r = db_run(db_query(store_db(s),
 	    "DELETE FROM token WHERE (revoked_ms > 0 AND revoked_ms < ?1) "
 	    "OR (expires_ms > 0 AND expires_ms < ?1 AND EXISTS (SELECT 1 FROM token t "
 	    "WHERE t.family = token.family AND t.created_ms > token.created_ms "
 	    "AND t.last_used_ms > token.expires_ms))",
 	    "i", before_ms));
 	if (r == 0)
-		*n = sqlite3_changes64(s->db.h);
+		*n = db_changes(store_db(s));
 	return tx_end(s, r);
 }
 
@@ -323,7 +325,7 @@ store_token_used(struct store *s, const struct store_token_use *uses, size_t n)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = db_run(db_query(&s->db,
+		r = db_run(db_query(store_db(s),
 		    "UPDATE token SET last_used_ms = ?2 WHERE id = ?1 AND last_used_ms < ?2", "ti",
 		    uses[i].id.s, uses[i].at_ms));
 	return tx_end(s, r);
@@ -340,11 +342,11 @@ store_code_use(struct store *s, const uint8_t hash[static STORE_CODE_HASH_SIZE],
 
 	if (r < 0)
 		return r;
-	r = db_run(db_query(
-	    &s->db, "DELETE FROM used_code WHERE expires_ms < ?", "i", now_ms - KEEP_CODES_MS));
+	r = db_run(db_query(store_db(s), "DELETE FROM used_code WHERE expires_ms < ?", "i",
+	    now_ms - KEEP_CODES_MS));
 	if (r == 0)
-		r = db_run(
-		    db_query(&s->db, "INSERT INTO used_code (hash, expires_ms) VALUES (?, ?)", "bi",
-			(struct span){ (const char *)hash, STORE_CODE_HASH_SIZE }, expires_ms));
+		r = db_run(db_query(store_db(s),
+		    "INSERT INTO used_code (hash, expires_ms) VALUES (?, ?)", "bi",
+		    (struct span){ (const char *)hash, STORE_CODE_HASH_SIZE }, expires_ms));
 	return tx_end(s, r);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Organizations, Workspaces, Deployments and projects, as they are read. */
-#include "manager/store/sqlite/sqlite.h"
+#include "manager/store/sql/sql.h"
 
 #include <errno.h>
 
@@ -12,7 +12,7 @@
 
 /* Texts are the statement's. */
 static void
-read_plain(sqlite3_stmt *st, enum scope scope, struct store_entity *out)
+read_plain(struct statement *st, enum scope scope, struct store_entity *out)
 {
 	*out = (struct store_entity){ .scope = scope };
 	db_id(st, 0, &out->id);
@@ -20,17 +20,17 @@ read_plain(sqlite3_stmt *st, enum scope scope, struct store_entity *out)
 	db_id(st, 2, &out->workspace);
 	db_id(st, 3, &out->deployment);
 	out->name = db_text(st, 4);
-	out->secrets_fetching = sqlite3_column_int(st, 5);
-	out->created_ms = sqlite3_column_int64(st, 6);
-	out->updated_ms = sqlite3_column_int64(st, 7);
+	out->secrets_fetching = db_bool(st, 5);
+	out->created_ms = db_int64(st, 6);
+	out->updated_ms = db_int64(st, 7);
 	out->workspace_name = db_text(st, 8);
 	out->description = db_text(st, 9);
-	out->cicd_enforced = sqlite3_column_int(st, 10);
+	out->cicd_enforced = db_bool(st, 10);
 }
 
 /* 0, STORE_NOT_FOUND (it does not verify) or -errno. */
 static int
-read_entity(struct store *s, sqlite3_stmt *st, enum scope scope, struct store_entity *out)
+read_entity(struct store *s, struct statement *st, enum scope scope, struct store_entity *out)
 {
 	int r;
 
@@ -52,8 +52,8 @@ place_write_mac(struct store *s, enum scope scope, const struct id *id)
 		[SCOPE_DEPLOYMENT] = "UPDATE deployment SET mac = ?2 WHERE id = ?1",
 		[SCOPE_PROJECT] = "UPDATE project SET mac = ?2 WHERE id = ?1",
 	};
-	sqlite3_stmt *st =
-	    db_query(&s->db, ENTITY "WHERE scope = ? AND id = ?", "tt", scope_name(scope), id->s);
+	struct statement *st = db_query(
+	    store_db(s), ENTITY "WHERE scope = ? AND id = ?", "tt", scope_name(scope), id->s);
 	uint8_t mac[ROW_MAC_SIZE];
 	struct store_entity e;
 	int r = db_row(st);
@@ -62,46 +62,47 @@ place_write_mac(struct store *s, enum scope scope, const struct id *id)
 		return r < 0 ? r : -EUCLEAN;
 	read_plain(st, scope, &e);
 	r = authentic_place_mac(s, &e, mac);
-	(void)sqlite3_reset(st); /* was fine */
+	db_reset(st); /* was fine */
 	if (r < 0)
 		return r;
-	return db_run(
-	    db_query(&s->db, update[scope], "tb", id->s, (struct span){ (char *)mac, sizeof mac }));
+	return db_run(db_query(
+	    store_db(s), update[scope], "tb", id->s, (struct span){ (char *)mac, sizeof mac }));
 }
 
 int
 store_entity_get(struct store *s, enum scope scope, const struct id *id, struct store_entity *out)
 {
 	const struct store_entity *kept = cache_entity(s, scope, id);
-	sqlite3_stmt *st;
+	struct statement *st;
 	int r;
 
 	if (kept) {
 		*out = *kept;
 		return 0;
 	}
-	st = db_query(&s->db, ENTITY "WHERE scope = ? AND id = ?", "tt", scope_name(scope), id->s);
+	st = db_query(
+	    store_db(s), ENTITY "WHERE scope = ? AND id = ?", "tt", scope_name(scope), id->s);
 	r = db_row(st);
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
 	r = read_entity(s, st, scope, out);
-	buf_reset(&s->entity_text);
-	buf_add(&s->entity_text, out->name.p, out->name.n);
-	buf_add(&s->entity_text, out->workspace_name.p, out->workspace_name.n);
-	buf_add(&s->entity_text, out->description.p, out->description.n);
-	(void)sqlite3_reset(st); /* was fine */
+	buf_reset(&s->session->entity_text);
+	buf_add(&s->session->entity_text, out->name.p, out->name.n);
+	buf_add(&s->session->entity_text, out->workspace_name.p, out->workspace_name.n);
+	buf_add(&s->session->entity_text, out->description.p, out->description.n);
+	db_reset(st); /* was fine */
 	if (r == 0)
-		r = buf_error(&s->entity_text);
+		r = buf_error(&s->session->entity_text);
 	if (r != 0)
 		return r;
-	entity_point_to(out, buf_str(&s->entity_text));
+	entity_point_to(out, buf_str(&s->session->entity_text));
 	cache_keep_entity(s, out);
 	return 0;
 }
 
 /* *total (may be NULL) goes down by one for each row that does not verify. */
 static int
-each_entity(struct store *s, sqlite3_stmt *st, enum scope scope,
+each_entity(struct store *s, struct statement *st, enum scope scope,
     int (*each)(void *arg, const struct store_entity *e), void *arg, int64_t *total)
 {
 	int r;
@@ -118,7 +119,7 @@ each_entity(struct store *s, sqlite3_stmt *st, enum scope scope,
 		if (r == 0)
 			r = each(arg, &e);
 		if (r != 0) {
-			(void)sqlite3_reset(st); /* was fine */
+			db_reset(st); /* was fine */
 			return r;
 		}
 	}
@@ -133,20 +134,20 @@ int
 store_entity_list(struct store *s, enum scope scope, const struct id *parent, int64_t offset,
     int64_t limit, int (*each)(void *arg, const struct store_entity *e), void *arg, int64_t *total)
 {
-	sqlite3_stmt *st;
+	struct statement *st;
 	int r;
 
 	if (total) {
-		st = db_query(&s->db, "SELECT count(*) FROM entity " ENTITY_OF, "tt",
+		st = db_query(store_db(s), "SELECT count(*) FROM entity " ENTITY_OF, "tt",
 		    scope_name(scope), parent->s);
 		r = db_row(st);
 		if (r < 0)
 			return r;
-		*total = r == 1 ? sqlite3_column_int64(st, 0) : 0;
-		(void)sqlite3_reset(st); /* was fine */
+		*total = r == 1 ? db_int64(st, 0) : 0;
+		db_reset(st); /* was fine */
 	}
-	st = db_query(&s->db, ENTITY ENTITY_OF "ORDER BY name, id LIMIT ?3 OFFSET ?4", "ttii",
-	    scope_name(scope), parent->s, limit, offset);
+	st = db_query(store_db(s), ENTITY ENTITY_OF "ORDER BY name, id LIMIT ?3 OFFSET ?4", "ttii",
+	    scope_name(scope), parent->s, sql_limit(limit), offset);
 	return each_entity(s, st, scope, each, arg, total);
 }
 
@@ -172,22 +173,19 @@ store_entity_list_sorted(struct store *s, enum scope scope, const struct id *par
     void *arg)
 {
 	struct buf sql = BUF_INIT(2048);
-	sqlite3_stmt *st = NULL;
 	int r;
 
 	if (!order->n_sorts) /* whose statement is kept */
 		return store_entity_list(s, scope, parent, 0, -1, each, arg, NULL);
 	add_entity_order(&sql, order);
 	r = buf_error(&sql);
-	if (r == 0)
-		r = db_error(sqlite3_prepare_v2(s->db.h, buf_str(&sql), (int)sql.len, &st, NULL));
-	if (r == 0)
-		r = db_error(sqlite3_bind_text(st, 1, scope_name(scope), -1, SQLITE_TRANSIENT));
-	if (r == 0)
-		r = db_error(sqlite3_bind_text(st, 2, parent->s, -1, SQLITE_TRANSIENT));
-	if (r == 0)
+	if (r == 0) {
+		struct statement *st =
+		    db_query_once(store_db(s), buf_str(&sql), "tt", scope_name(scope), parent->s);
+
 		r = each_entity(s, st, scope, each, arg, NULL);
-	(void)sqlite3_finalize(st); /* its last step told */
+		db_finish(st);
+	}
 	buf_fini(&sql);
 	return r;
 }

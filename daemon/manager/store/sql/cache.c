@@ -5,7 +5,7 @@
  * what is known of a list goes by the version it has, in whatever snapshot. The size is fixed: an
  * entry makes room for another one that falls on it.
  */
-#include "manager/store/sqlite/sqlite.h"
+#include "manager/store/sql/sql.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,8 +31,8 @@ cache_entity(struct store *s, enum scope scope, const struct id *id)
 	struct kept_entity *k = &s->kept_entities[slot_of(s, id, N_ELEMENTS(s->kept_entities))];
 
 	/* Inside a transaction a kept place may be out of date. */
-	if (!sqlite3_get_autocommit(s->db.h) || id_is_none(&k->entity.id) ||
-	    k->entity.scope != scope || !id_equal(&k->entity.id, id))
+	if (store_in_transaction(s) || id_is_none(&k->entity.id) || k->entity.scope != scope ||
+	    !id_equal(&k->entity.id, id))
 		return NULL;
 	entity_point_to(&k->entity, k->text);
 	return &k->entity;
@@ -45,7 +45,7 @@ cache_keep_entity(struct store *s, const struct store_entity *e)
 
 	size_t n = e->name.n + e->workspace_name.n + e->description.n;
 
-	if (!sqlite3_get_autocommit(s->db.h) || n > sizeof k->text)
+	if (store_in_transaction(s) || n > sizeof k->text)
 		return;
 	k->entity = *e;
 	memcpy(k->text, e->name.p, n);

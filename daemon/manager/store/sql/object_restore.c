@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Restores: an object gets the state of an earlier version, or a deleted object returns. */
-#include "manager/store/sqlite/object_internal.h"
+#include "manager/store/sql/object_internal.h"
 
 #include <errno.h>
 
@@ -111,7 +111,7 @@ store_object_restore(struct store *s, const struct id *id, int64_t version,
 static int
 last_version(struct store *s, const struct id *id, int64_t *deleted, int64_t *kept)
 {
-	sqlite3_stmt *st = db_query(&s->db,
+	struct statement *st = db_query(store_db(s),
 	    "SELECT a.version, (SELECT max(version) FROM version WHERE object_id = ?1) "
 	    "FROM audit a WHERE a.subject_id = ?1 AND a.action = 'DELETE' "
 	    "AND NOT EXISTS (SELECT 1 FROM object o WHERE o.id = ?1) ORDER BY a.n DESC LIMIT 1",
@@ -120,9 +120,9 @@ last_version(struct store *s, const struct id *id, int64_t *deleted, int64_t *ke
 
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
-	*deleted = sqlite3_column_int64(st, 0);
-	*kept = sqlite3_column_int64(st, 1);
-	(void)sqlite3_reset(st); /* was fine */
+	*deleted = db_int64(st, 0);
+	*kept = db_int64(st, 1);
+	db_reset(st); /* was fine */
 	return *kept > 0 ? 0 : STORE_NOT_FOUND;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads environment objects: a row, its sealed parts, its links. */
-#include "manager/store/sqlite/sqlite.h"
+#include "manager/store/sql/sql.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -114,17 +114,17 @@ hold(struct buf *names, struct span text)
 }
 
 int
-object_read_head(sqlite3_stmt *st, struct store_object *out)
+object_read_head(struct statement *st, struct store_object *out)
 {
 	int r;
 
 	*out = (struct store_object){ .key = db_text(st, OBJECT_COL_KEY),
-		.auto_link = sqlite3_column_int(st, OBJECT_COL_AUTO_LINK),
-		.auto_link_projects = sqlite3_column_int(st, OBJECT_COL_AUTO_LINK_PROJECTS),
-		.version = sqlite3_column_int64(st, OBJECT_COL_VERSION),
-		.draw = (uint64_t)sqlite3_column_int64(st, OBJECT_COL_DRAW),
-		.created_ms = sqlite3_column_int64(st, OBJECT_COL_CREATED_MS),
-		.updated_ms = sqlite3_column_int64(st, OBJECT_COL_UPDATED_MS),
+		.auto_link = db_bool(st, OBJECT_COL_AUTO_LINK),
+		.auto_link_projects = db_bool(st, OBJECT_COL_AUTO_LINK_PROJECTS),
+		.version = db_int64(st, OBJECT_COL_VERSION),
+		.draw = (uint64_t)db_int64(st, OBJECT_COL_DRAW),
+		.created_ms = db_int64(st, OBJECT_COL_CREATED_MS),
+		.updated_ms = db_int64(st, OBJECT_COL_UPDATED_MS),
 		.created_by.name = db_text(st, OBJECT_COL_CREATED_BY_NAME),
 		.updated_by.name = db_text(st, OBJECT_COL_UPDATED_BY_NAME) };
 	db_id(st, OBJECT_COL_CREATED_BY, &out->created_by.token);
@@ -158,10 +158,10 @@ hold_names(struct store_holder *h, struct store_object *o)
 }
 
 int
-object_read_row(struct store *s, struct db *db, sqlite3_stmt *st, struct store_holder *h,
+object_read_row(struct store *s, struct db *db, struct statement *st, struct store_holder *h,
     struct store_object *out)
 {
-	int64_t n = sqlite3_column_int64(st, OBJECT_COL_N);
+	int64_t n = db_int64(st, OBJECT_COL_N);
 	int r = object_read_head(st, out);
 
 	if (r == -EUCLEAN) /* no word of ours: edited */
@@ -215,7 +215,7 @@ object_open_override(struct store *s, const struct id *object, const struct id *
 
 /* An override goes behind those before it; where it is to be found is known when all are there. */
 static int
-read_link(struct store *s, sqlite3_stmt *st, const struct id *object, struct buf *text,
+read_link(struct store *s, struct statement *st, const struct id *object, struct buf *text,
     struct store_link *l)
 {
 	size_t at = text->len;
@@ -224,9 +224,9 @@ read_link(struct store *s, sqlite3_stmt *st, const struct id *object, struct buf
 	*l = (struct store_link){ 0 };
 	db_id(st, 2, &l->entity);
 	r = db_scope(st, 1, &l->scope);
-	if (r == 0 && sqlite3_column_int(st, 0) == 0)
+	if (r == 0 && db_int64(st, 0) == 0)
 		r = object_open_override(
-		    s, object, &l->entity, sqlite3_column_int64(st, 3), db_blob(st, 4), text);
+		    s, object, &l->entity, db_int64(st, 3), db_blob(st, 4), text);
 	l->override.n = text->len - at;
 	return r;
 }
@@ -236,7 +236,7 @@ object_read_links(
     struct store *s, struct db *db, int64_t n, struct store_holder *h, struct store_object *out)
 {
 	/* Exclusions have no override and come last. */
-	sqlite3_stmt *st = db_query(db,
+	struct statement *st = db_query(db,
 	    "SELECT 0 AS part, scope, entity_id, version, sealed, position FROM link WHERE object "
 	    "= ?1 "
 	    "UNION ALL SELECT 1, scope, entity_id, 0, NULL, position FROM exclusion WHERE object = "
@@ -252,10 +252,10 @@ object_read_links(
 
 		r = l ? read_link(s, st, &out->id, &h->link_text, l + n_all) : -ENOMEM;
 		if (r < 0) {
-			(void)sqlite3_reset(st); /* r tells */
+			db_reset(st); /* r tells */
 			return r;
 		}
-		n_links += sqlite3_column_int(st, 0) == 0;
+		n_links += db_int64(st, 0) == 0;
 		n_all++;
 	}
 	/* From here on the text does not move. */
@@ -274,35 +274,35 @@ int
 store_object_get(
     struct store *s, const struct id *id, struct store_holder *h, struct store_object *out)
 {
-	sqlite3_stmt *st =
-	    db_query(&s->db, "SELECT " OBJECT_COLUMNS " FROM object o WHERE o.id = ?", "t", id->s);
+	struct statement *st = db_query(
+	    store_db(s), "SELECT " OBJECT_COLUMNS " FROM object o WHERE o.id = ?", "t", id->s);
 	int64_t n;
 	int r = db_row(st);
 
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
-	n = sqlite3_column_int64(st, OBJECT_COL_N);
-	r = object_read_row(s, &s->db, st, h, out);
-	(void)sqlite3_reset(st); /* was fine */
-	return r == 0 ? object_read_links(s, &s->db, n, h, out) : r;
+	n = db_int64(st, OBJECT_COL_N);
+	r = object_read_row(s, store_db(s), st, h, out);
+	db_reset(st); /* was fine */
+	return r == 0 ? object_read_links(s, store_db(s), n, h, out) : r;
 }
 
 int
 object_resolve_row(
-    struct store *s, sqlite3_stmt *st, struct store_holder *h, struct store_object *out)
+    struct store *s, struct statement *st, struct store_holder *h, struct store_object *out)
 {
 	struct span sealed = db_blob(st, OBJECT_COL_OVERRIDE);
 	struct id entity;
 	int r;
 
-	out->resolved_link = sqlite3_column_int(st, OBJECT_COL_VIA_LINK);
+	out->resolved_link = db_bool(st, OBJECT_COL_VIA_LINK);
 	if (!sealed.p)
 		return 0;
 	buf_reset(&h->override);
 	buf_reset(&h->resolved);
 	db_id(st, OBJECT_COL_LINK_ENTITY, &entity);
-	r = object_open_override(s, &out->id, &entity,
-	    sqlite3_column_int64(st, OBJECT_COL_OVERRIDE_VERSION), sealed, &h->override);
+	r = object_open_override(
+	    s, &out->id, &entity, db_int64(st, OBJECT_COL_OVERRIDE_VERSION), sealed, &h->override);
 	if (r == 0)
 		r = resolve_value(out->type, out->value, span_of_buf(&h->override), &h->resolved);
 	if (r == 0)

@@ -6,7 +6,7 @@
  * counted in one row: one a family and hour, and of reads that returned secrets one a family, place
  * and hour. Such a row is written with its first read, and its number brought up to date since.
  */
-#include "manager/store/sqlite/sqlite.h"
+#include "manager/store/sql/sql.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -239,12 +239,12 @@ write_counted(struct store *s, struct counted_reads *c, const struct store_actor
 	e.fields = span_of(fields);
 	c->new_row = c->row;
 	if (c->row)
-		return db_run(db_query(&s->db,
+		return db_run(db_query(store_db(s),
 		    "UPDATE audit SET at_ms = ?2, actor = ?3, actor_name = ?4, fields = ?5, "
 		    "request_id = nullif(?6, '') WHERE n = ?1",
 		    "iitsst", c->row, e.at_ms, by->token.s, by->name, e.fields, by->request_id));
 	r = audit_add(s, &e, by);
-	c->new_row = sqlite3_last_insert_rowid(s->db.h);
+	c->new_row = s->session->audit_row;
 	return r;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The links and exclusions of an object, as a change writes them. */
-#include "manager/store/sqlite/object_internal.h"
+#include "manager/store/sql/object_internal.h"
 
 #include <errno.h>
 
@@ -25,9 +25,9 @@ object_check_target(
 static int
 read_override(struct store *s, const struct writing *w, const struct id *entity, struct buf *out)
 {
-	sqlite3_stmt *st =
-	    db_query(&s->db, "SELECT version, sealed FROM link WHERE object = ? AND entity_id = ?",
-		"it", w->n, entity->s);
+	struct statement *st = db_query(store_db(s),
+	    "SELECT version, sealed FROM link WHERE object = ? AND entity_id = ?", "it", w->n,
+	    entity->s);
 	int r = db_row(st);
 
 	if (r < 0)
@@ -36,9 +36,8 @@ read_override(struct store *s, const struct writing *w, const struct id *entity,
 		buf_adds(out, VALUE_NO_OVERRIDE);
 		return buf_error(out);
 	}
-	r = object_open_override(
-	    s, &w->id, entity, sqlite3_column_int64(st, 0), db_blob(st, 1), out);
-	(void)sqlite3_reset(st); /* was fine */
+	r = object_open_override(s, &w->id, entity, db_int64(st, 0), db_blob(st, 1), out);
+	db_reset(st); /* was fine */
 	return r;
 }
 
@@ -56,7 +55,7 @@ object_put_link(struct store *s, const struct writing *w, const struct store_tar
 	if (!span_is(override, VALUE_NO_OVERRIDE))
 		r = column_seal(s->keys, "link", row, "override", w->version, override, &sealed);
 	if (r == 0)
-		r = db_run(db_query(&s->db,
+		r = db_run(db_query(store_db(s),
 		    "INSERT INTO link (object, entity_id, scope, position, version, sealed) "
 		    "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (object, entity_id) DO UPDATE SET "
 		    "position = excluded.position, version = excluded.version, sealed = "
@@ -92,8 +91,8 @@ object_write_links(struct store *s, const struct writing *w, const struct store_
 {
 	size_t total = 0;
 	/* Links that the request does not name keep this position and are deleted below. */
-	int r =
-	    db_run(db_query(&s->db, "UPDATE link SET position = -1 WHERE object = ?", "i", w->n));
+	int r = db_run(
+	    db_query(store_db(s), "UPDATE link SET position = -1 WHERE object = ?", "i", w->n));
 
 	fault->part = FAULT_LINK;
 	for (size_t i = 0; i < q->n_links && r == 0; i++) {
@@ -106,7 +105,7 @@ object_write_links(struct store *s, const struct writing *w, const struct store_
 	}
 	if (r == 0)
 		r = db_run(db_query(
-		    &s->db, "DELETE FROM link WHERE object = ? AND position = -1", "i", w->n));
+		    store_db(s), "DELETE FROM link WHERE object = ? AND position = -1", "i", w->n));
 	return r;
 }
 
@@ -116,7 +115,7 @@ int
 object_put_exclusion(
     struct store *s, const struct writing *w, const struct store_target *target, size_t position)
 {
-	return db_run(db_query(&s->db,
+	return db_run(db_query(store_db(s),
 	    "INSERT INTO exclusion (object, entity_id, scope, position) VALUES (?, ?, ?, ?) "
 	    "ON CONFLICT DO NOTHING",
 	    "itti", w->n, target->entity.s, scope_name(target->scope), (int64_t)position));
@@ -126,7 +125,7 @@ int
 object_write_exclusions(struct store *s, const struct writing *w,
     const struct store_object_request *q, struct store_fault *fault)
 {
-	int r = db_run(db_query(&s->db, "DELETE FROM exclusion WHERE object = ?", "i", w->n));
+	int r = db_run(db_query(store_db(s), "DELETE FROM exclusion WHERE object = ?", "i", w->n));
 
 	fault->part = FAULT_EXCLUDE;
 	for (size_t i = 0; i < q->n_excludes && r == 0; i++) {
@@ -193,10 +192,11 @@ object_restore_links(struct store *s, const struct writing *w, const struct stor
 	struct span links = old->links, excludes = old->excludes;
 	struct store_link l;
 	size_t position = 0, total = 0;
-	int r = db_run(db_query(&s->db, "DELETE FROM link WHERE object = ?", "i", w->n));
+	int r = db_run(db_query(store_db(s), "DELETE FROM link WHERE object = ?", "i", w->n));
 
 	if (r == 0)
-		r = db_run(db_query(&s->db, "DELETE FROM exclusion WHERE object = ?", "i", w->n));
+		r = db_run(
+		    db_query(store_db(s), "DELETE FROM exclusion WHERE object = ?", "i", w->n));
 	while (r == 0 && (history_next(&links, &l) || history_next(&excludes, &l))) {
 		r = restore_target(s, w, was, &l, position++);
 		total += l.override.n;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who did what, and what objects were before. */
-#include "manager/store/sqlite/sqlite.h"
+#include "manager/store/sql/sql.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -72,14 +72,16 @@ static int
 insert_audit(
     struct store *s, const struct audit_entry *e, const struct store_actor *by, struct span fields)
 {
-	return db_run(db_query(&s->db,
+	struct statement *st = db_query(store_db(s),
 	    "INSERT INTO audit (at_ms, action, actor, actor_name, organization_id, workspace_id, "
 	    "scope, scope_id, subject_id, type, key, version, fields, request_id) "
-	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, ''))",
+	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, '')) RETURNING n",
 	    "ittsttttttsist", e->at_ms ? e->at_ms : store_now(), action_names[e->action],
 	    by->token.s, actor_name(by), e->organization.s, e->workspace.s, scope_name(e->scope),
 	    e->scope_id.s, e->subject.s, e->type ? e->type : "", or_empty(e->key), e->version,
-	    fields, by->request_id ? by->request_id : ""));
+	    fields, by->request_id ? by->request_id : "");
+
+	return db_run_returning(st, &s->session->audit_row);
 }
 
 int
@@ -124,14 +126,14 @@ keep_version(struct store *s, const struct store_object *o)
 		r = column_seal(
 		    s->keys, "version", o->id.s, "sealed", o->version, span_of_buf(&doc), &sealed);
 	if (r == 0)
-		r = db_run(db_query(&s->db, "INSERT INTO version VALUES (?, ?, ?)", "tib", o->id.s,
-		    o->version, span_of_buf(&sealed)));
+		r = db_run(db_query(store_db(s), "INSERT INTO version VALUES (?, ?, ?)", "tib",
+		    o->id.s, o->version, span_of_buf(&sealed)));
 	else if (r == -EMSGSIZE)
 		r = 0; /* the object is what counts; this version of it cannot be gone back to */
 	if (r == 0)
-		r = db_run(
-		    db_query(&s->db, "DELETE FROM version WHERE object_id = ? AND version <= ?",
-			"ti", o->id.s, o->version - VERSIONS_KEPT));
+		r = db_run(db_query(store_db(s),
+		    "DELETE FROM version WHERE object_id = ? AND version <= ?", "ti", o->id.s,
+		    o->version - VERSIONS_KEPT));
 	buf_fini(&doc);
 	buf_fini(&sealed);
 	return r;
@@ -174,14 +176,14 @@ history_record_end(struct store *s, const struct store_object *was, const struct
 int
 history_version(struct store *s, const struct id *id, int64_t version, struct buf *out)
 {
-	sqlite3_stmt *st = db_query(&s->db,
+	struct statement *st = db_query(store_db(s),
 	    "SELECT sealed FROM version WHERE object_id = ? AND version = ?", "ti", id->s, version);
 	int r = db_row(st);
 
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
 	r = column_open(s->keys, "version", id->s, "sealed", version, db_blob(st, 0), out);
-	(void)sqlite3_reset(st); /* was fine */
+	db_reset(st); /* was fine */
 	return r;
 }
 
@@ -203,8 +205,9 @@ history_version(struct store *s, const struct id *id, int64_t version, struct bu
 			    AUDIT_FILTERS " AND a.n < ?10 ORDER BY a.n DESC LIMIT ?8 OFFSET ?9"    \
 	}
 #define AUDIT_FILTERS                                                                              \
-	" AND (?4 = '' OR a.actor = ?4) AND (?5 = '' OR instr(?5, ',' || a.action || ',')) "       \
-	"AND (?6 = '' OR instr(lower(a.key), lower(?6))) AND (?7 = '' OR a.request_id = ?7)"
+	" AND (?4 = '' OR a.actor = ?4) "                                                          \
+	"AND (?5 = '' OR instr(?5, ',' || a.action || ',') > 0) "                                  \
+	"AND (?6 = '' OR instr(lower(a.key), ?6) > 0) AND (?7 = '' OR a.request_id = ?7)"
 
 struct audit_statements {
 	const char *count, *list;
@@ -254,15 +257,15 @@ is_filtered(const struct store_audit_query *q)
 }
 
 /* Binds ?8 to ?10 to the numbers. */
-static sqlite3_stmt *
+static struct statement *
 query_audit(struct store *s, const char *sql, const struct store_audit_query *q, int64_t eighth,
     int64_t offset, int64_t before)
 {
 	char actions[ACTIONS_SIZE];
 
 	write_actions(q->actions, actions);
-	return db_query(&s->db, sql, before ? "tttttssiii" : "tttttssi", q->organization.s,
-	    q->workspace.s, q->subject.s, q->by.s, actions, or_empty(q->search),
+	return db_query(store_db(s), sql, before ? "tttttssiii" : "tttttssi", q->organization.s,
+	    q->workspace.s, q->subject.s, q->by.s, actions, sql_search(s, q->search),
 	    or_empty(q->request), eighth, offset, before);
 }
 
@@ -271,32 +274,33 @@ static int
 count_audit(
     struct store *s, const struct store_audit_query *q, struct known_audit *known, int64_t *total)
 {
-	sqlite3_stmt *st = query_audit(s, audit_statements(q)->count, q, known->last_counted, 0, 0);
+	struct statement *st =
+	    query_audit(s, audit_statements(q)->count, q, known->last_counted, 0, 0);
 	int r = db_row(st);
 
 	if (r < 1)
 		return r < 0 ? r : -EUCLEAN;
-	if (sqlite3_column_int64(st, 0) > 0) {
-		known->n += sqlite3_column_int64(st, 0);
-		known->last_counted = sqlite3_column_int64(st, 1);
+	if (db_int64(st, 0) > 0) {
+		known->n += db_int64(st, 0);
+		known->last_counted = db_int64(st, 1);
 	}
 	*total = known->n;
-	(void)sqlite3_reset(st); /* was fine */
+	db_reset(st); /* was fine */
 	return 0;
 }
 
 static int
-read_audit(sqlite3_stmt *st, struct store_audit *out)
+read_audit(struct statement *st, struct store_audit *out)
 {
 	struct span action = db_text(st, 1);
 
-	*out = (struct store_audit){ .at_ms = sqlite3_column_int64(st, 0),
+	*out = (struct store_audit){ .at_ms = db_int64(st, 0),
 		.by.name = db_text(st, 3),
 		.type = db_text(st, 7),
 		.key = db_text(st, 8),
-		.version = sqlite3_column_int64(st, 9),
+		.version = db_int64(st, 9),
 		.fields = db_text(st, 10),
-		.restorable = sqlite3_column_int(st, 11),
+		.restorable = db_bool(st, 11),
 		.request_id = db_text(st, 13) };
 	db_id(st, 2, &out->by.token);
 	db_id(st, 5, &out->scope_id);
@@ -305,13 +309,13 @@ read_audit(sqlite3_stmt *st, struct store_audit *out)
 }
 
 /* A page that follows the one read last goes on behind its last row: it skips none. */
-static sqlite3_stmt *
+static struct statement *
 query_page(struct store *s, const struct store_audit_query *q, const struct known_audit *known)
 {
 	bool follows = q->offset && q->offset == known->next_offset;
 
-	return query_audit(s, audit_statements(q)->list, q, q->limit, follows ? 0 : q->offset,
-	    follows ? known->last_listed : INT64_MAX);
+	return query_audit(s, audit_statements(q)->list, q, sql_limit(q->limit),
+	    follows ? 0 : q->offset, follows ? known->last_listed : INT64_MAX);
 }
 
 int
@@ -319,7 +323,7 @@ store_audit_list(struct store *s, const struct store_audit_query *q,
     int (*each)(void *arg, const struct store_audit *a), void *arg, int64_t *total)
 {
 	struct known_audit nothing = { 0 }, *known = &nothing;
-	sqlite3_stmt *st;
+	struct statement *st;
 	int64_t rows = 0;
 	int r;
 
@@ -336,11 +340,11 @@ store_audit_list(struct store *s, const struct store_audit_query *q,
 		r = read_audit(st, &a);
 		if (r == 0) {
 			known->next_offset = q->offset + ++rows;
-			known->last_listed = sqlite3_column_int64(st, 12);
+			known->last_listed = db_int64(st, 12);
 			r = each(arg, &a);
 		}
 		if (r != 0) {
-			(void)sqlite3_reset(st); /* was fine */
+			db_reset(st); /* was fine */
 			break;
 		}
 	}
@@ -351,23 +355,24 @@ static int
 prune_in_transaction(struct store *s, int64_t before_ms, int64_t limit, struct store_pruned *out)
 {
 	/* A version counts from the change that ended it; the present one stays with its object. */
-	int r = db_run(db_query(&s->db,
+	int r = db_run(db_query(store_db(s),
 	    "WITH old AS (SELECT subject_id, version, action FROM audit WHERE at_ms < ?1 "
 	    "ORDER BY at_ms, n LIMIT ?2) "
 	    "DELETE FROM version WHERE (object_id, version) IN "
-	    "(SELECT subject_id, version - (action <> 'DELETE') FROM old WHERE version > 0) "
+	    "(SELECT subject_id, CASE action WHEN 'DELETE' THEN version ELSE version - 1 END "
+	    "FROM old WHERE version > 0) "
 	    "AND NOT EXISTS (SELECT 1 FROM object o WHERE o.id = version.object_id "
 	    "AND o.version = version.version)",
 	    "ii", before_ms, limit));
 
 	if (r < 0)
 		return r;
-	out->versions = sqlite3_changes64(s->db.h);
-	r = db_run(db_query(&s->db,
+	out->versions = db_changes(store_db(s));
+	r = db_run(db_query(store_db(s),
 	    "DELETE FROM audit WHERE n IN "
 	    "(SELECT n FROM audit WHERE at_ms < ? ORDER BY at_ms, n LIMIT ?)",
 	    "ii", before_ms, limit));
-	out->audit = r == 0 ? sqlite3_changes64(s->db.h) : 0;
+	out->audit = r == 0 ? db_changes(store_db(s)) : 0;
 	if (out->audit)
 		cache_forget_audit(s);
 	return r;
@@ -385,15 +390,16 @@ store_audit_prune(struct store *s, int64_t before_ms, int64_t limit, struct stor
 int
 store_newest_record(struct store *s, int64_t *out)
 {
-	sqlite3_stmt *st = db_query(&s->db,
-	    "SELECT max(coalesce((SELECT max(at_ms) FROM audit), 0), "
-	    "coalesce((SELECT max(max(created_ms, last_used_ms)) FROM token), 0))",
+	struct statement *st = db_query(store_db(s),
+	    "SELECT max(t.at_ms) FROM (SELECT max(at_ms) AS at_ms FROM audit "
+	    "UNION ALL SELECT max(created_ms) FROM token "
+	    "UNION ALL SELECT max(last_used_ms) FROM token) AS t",
 	    "");
 	int r = db_row(st);
 
 	if (r < 1)
 		return r < 0 ? r : -EUCLEAN;
-	*out = sqlite3_column_int64(st, 0);
-	(void)sqlite3_reset(st); /* was fine */
+	*out = db_int64(st, 0);
+	db_reset(st); /* was fine */
 	return 0;
 }

@@ -6,7 +6,7 @@
  * key, ?4 limit, ?5 offset, ?6 the Deployment of a project, ?7 the row the list goes on behind,
  * ?8 what keys must contain.
  */
-#include "manager/store/sqlite/sqlite.h"
+#include "manager/store/sql/sql.h"
 
 /* ---- in which order ---- */
 
@@ -131,12 +131,12 @@ add_filters(struct buf *sql, const struct store_query *q, const struct reading *
 				between = "', '";
 			}
 		}
-		buf_adds(sql, q->types & STORE_ALL_TYPES ? "')" : " AND 0");
+		buf_adds(sql, q->types & STORE_ALL_TYPES ? "')" : " AND FALSE");
 	}
 	if (q->key.p)
 		buf_adds(sql, " AND o.key = ?3");
 	if (q->search.n > 0)
-		buf_adds(sql, " AND instr(lower(o.key), lower(?8)) > 0");
+		buf_adds(sql, " AND instr(lower(o.key), ?8) > 0");
 	if (reading->some_absent)
 		buf_adds(sql, " AND NOT is_absent(o.id)");
 	if (reading->behind)
@@ -192,7 +192,7 @@ add_linked(struct buf *sql, const struct store_query *q, const struct reading *r
 	add_select(sql, q, reading, LINK_COLUMNS);
 	buf_addf(sql,
 	    "LEFT JOIN link l ON l.object = o.n AND l.entity_id = ?1 WHERE o.scope_id = ?2 "
-	    "AND in_view(0, l.object IS NOT NULL, o.%s, " EXCLUDED("?1") ", " HAS_OWN("?1") ")",
+	    "AND in_view(l.object IS NOT NULL, o.%s <> 0, " EXCLUDED("?1") ", " HAS_OWN("?1") ")",
 	    q->scope == SCOPE_PROJECT ? "auto_link_projects" : "auto_link");
 	add_filters(sql, q, reading);
 }
@@ -205,24 +205,25 @@ add_deployments(struct buf *sql, const struct store_query *q, const struct readi
 {
 	buf_adds(sql, " UNION ALL ");
 	add_select(sql, q, reading, VIA_COLUMNS);
-	buf_adds(sql, "WHERE o.scope_id = ?6 AND NOT " HAS_OWN(
-			  "?1") " AND NOT EXISTS "
-				"(SELECT 1 FROM object p WHERE p.scope_id = ?2 AND p.type = o.type "
-				"AND p.key = o.key AND NOT is_absent(p.id) "
-				"AND in_view(0, EXISTS (SELECT 1 FROM link k WHERE k.object = p.n "
-				"AND k.entity_id = ?1), "
-				"p.auto_link_projects, EXISTS (SELECT 1 FROM exclusion x WHERE "
-				"x.object = p.n "
-				"AND x.entity_id = ?1), 0))");
+	buf_adds(sql,
+	    "WHERE o.scope_id = ?6 AND NOT " HAS_OWN(
+		"?1") " AND NOT EXISTS "
+		      "(SELECT 1 FROM object p WHERE p.scope_id = ?2 AND p.type = o.type "
+		      "AND p.key = o.key AND NOT is_absent(p.id) "
+		      "AND in_view(EXISTS (SELECT 1 FROM link k WHERE k.object = p.n "
+		      "AND k.entity_id = ?1), "
+		      "p.auto_link_projects <> 0, EXISTS (SELECT 1 FROM exclusion x WHERE "
+		      "x.object = p.n "
+		      "AND x.entity_id = ?1), FALSE))");
 	add_filters(sql, q, reading);
 	buf_adds(sql, " UNION ALL ");
 	add_select(sql, q, reading, LINK_COLUMNS);
 	buf_adds(sql,
 	    "LEFT JOIN link l ON l.object = o.n AND l.entity_id = ?6 WHERE o.scope_id = ?2 "
-	    "AND in_view(0, l.object IS NOT NULL, o.auto_link, " EXCLUDED("?6") ", " HAS_OWN(
+	    "AND in_view(l.object IS NOT NULL, o.auto_link <> 0, " EXCLUDED("?6") ", " HAS_OWN(
 		"?6") ") "
-		      "AND NOT " HAS_OWN("?1") " AND NOT in_view(0, " LINKED(
-			  "?1") ", o.auto_link_projects, " EXCLUDED("?1") ", 0)");
+		      "AND NOT " HAS_OWN("?1") " AND NOT in_view(" LINKED(
+			  "?1") ", o.auto_link_projects <> 0, " EXCLUDED("?1") ", FALSE)");
 	add_filters(sql, q, reading);
 }
 
@@ -247,7 +248,7 @@ view_count_sql(struct buf *sql, const struct store_query *q, bool some_absent)
 {
 	buf_adds(sql, "SELECT count(*) FROM (");
 	add_rows(sql, q, &(struct reading){ .some_absent = some_absent });
-	buf_adds(sql, ")");
+	buf_adds(sql, ") AS r");
 }
 
 void

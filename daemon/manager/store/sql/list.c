@@ -7,7 +7,7 @@
  * cursor on it. Cursors that start while nothing was written in between share one connection; else
  * the next idle one takes a new snapshot.
  */
-#include "manager/store/sqlite/sqlite.h"
+#include "manager/store/sql/sql.h"
 
 #include <errno.h>
 #include <string.h>
@@ -19,129 +19,13 @@
 struct store_cursor {
 	struct store *store;
 	struct reader *reader;
-	sqlite3_stmt *st;
+	struct statement *st;
 	bool resolves;
 	struct list_key key; /* of the next row; "": nothing is kept of such a list */
 	int64_t last;        /* the last row that was read */
 	int64_t total;
 	struct store_holder holder;
 };
-
-/* ---- readers ---- */
-
-void
-reader_close(struct reader *r)
-{
-	for (size_t i = 0; i < N_ELEMENTS(r->idle); i++)
-		(void)sqlite3_finalize(r->idle[i]); /* was reset */
-	if (r->is_open)
-		db_close(&r->db);
-	*r = (struct reader){ 0 };
-}
-
-static int
-begin_snapshot(struct store *s, struct reader *r)
-{
-	sqlite3_stmt *st;
-	int rc = 0;
-
-	if (r->is_open && !sqlite3_get_autocommit(r->db.h))
-		reader_close(r); /* out of memory, it could not leave its last snapshot */
-	if (!r->is_open) {
-		rc = db_open(&r->db, s->path, SQLITE_OPEN_READWRITE, &s->absent);
-		if (rc < 0)
-			return rc;
-		r->is_open = true;
-		/* Many may be open, and each reads a list once, in order. */
-		rc = db_error(sqlite3_exec(r->db.h, "PRAGMA cache_size = -512", NULL, NULL, NULL));
-		if (rc < 0)
-			return rc;
-	}
-	rc = db_run(db_query(&r->db, "BEGIN", ""));
-	if (rc != 0)
-		return rc;
-	/* The snapshot is taken by the first read. */
-	st = db_query(&r->db, "SELECT change_number FROM state", "");
-	rc = db_row(st);
-	if (rc == 1)
-		(void)sqlite3_reset(st); /* was fine */
-	if (rc < 1) {
-		(void)sqlite3_exec(r->db.h, "ROLLBACK", NULL, NULL, NULL); /* it read nothing */
-		return rc < 0 ? rc : -EUCLEAN;
-	}
-	r->as_of = s->commits;
-	return 0;
-}
-
-static int
-take_reader(struct store *s, struct reader **out)
-{
-	struct reader *idle = NULL, *r;
-	int rc;
-
-	for (size_t i = 0; i < N_ELEMENTS(s->readers); i++) {
-		r = &s->readers[i];
-		if (r->n_cursors > 0 && r->as_of == s->commits) {
-			r->n_cursors++;
-			*out = r;
-			return 0;
-		}
-		if (r->n_cursors == 0 && (!idle || (r->is_open && !idle->is_open)))
-			idle = r;
-	}
-	if (!idle)
-		return -EBUSY;
-	rc = begin_snapshot(s, idle);
-	if (rc == 0) {
-		idle->n_cursors = 1;
-		*out = idle;
-	}
-	return rc;
-}
-
-static void
-leave_reader(struct reader *r)
-{
-	if (--r->n_cursors > 0)
-		return;
-	/* A connection that could not end its snapshot must not be used again. */
-	if (db_run(db_query(&r->db, "COMMIT", "")) != 0)
-		reader_close(r);
-}
-
-/* ---- statements ---- */
-
-/* One that has this text and is not in use, prepared now if there is none. NULL with *rc. */
-static sqlite3_stmt *
-take_statement(struct reader *r, const struct buf *sql, int *rc)
-{
-	sqlite3_stmt *st = NULL;
-
-	for (size_t i = 0; i < N_ELEMENTS(r->idle); i++) {
-		if (r->idle[i] && strcmp(sqlite3_sql(r->idle[i]), buf_str(sql)) == 0) {
-			st = r->idle[i];
-			r->idle[i] = NULL;
-			*rc = SQLITE_OK;
-			return st;
-		}
-	}
-	*rc = sqlite3_prepare_v2(r->db.h, buf_str(sql), (int)sql->len, &st, NULL);
-	return st;
-}
-
-/* Keeps it for the next list of its kind, in the place of the one kept longest. */
-static void
-leave_statement(struct reader *r, sqlite3_stmt *st)
-{
-	sqlite3_stmt **slot = &r->idle[r->next_idle++ % READER_STATEMENTS];
-
-	if (!st)
-		return;
-	(void)sqlite3_reset(st);          /* its last step told */
-	(void)sqlite3_clear_bindings(st); /* cannot fail */
-	(void)sqlite3_finalize(*slot);    /* was reset */
-	*slot = st;
-}
 
 /*
  * Where a resolved list looks besides its own scope; "" (which nothing is in) where there is none.
@@ -150,50 +34,39 @@ struct around {
 	struct id workspace, deployment;
 };
 
+/* behind: the row before the first one, 0 when it is not known. */
 static int
-prepare(struct reader *r, struct buf *sql, const struct store_query *q, const struct around *a,
-    sqlite3_stmt **out)
+prepare(struct store_cursor *c, struct buf *sql, const struct store_query *q,
+    const struct around *a, int64_t behind, struct statement **out)
 {
-	int rc = buf_error(sql);
+	int r = buf_error(sql);
 
-	if (rc < 0)
-		return rc;
-	*out = take_statement(r, sql, &rc);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_text(*out, 1, q->scope_id.s, -1, SQLITE_TRANSIENT);
-	if (rc == SQLITE_OK && sqlite3_bind_parameter_count(*out) >= 2)
-		rc = sqlite3_bind_text(*out, 2, a->workspace.s, -1, SQLITE_TRANSIENT);
-	if (rc == SQLITE_OK && sqlite3_bind_parameter_count(*out) >= 6)
-		rc = sqlite3_bind_text(*out, 6, a->deployment.s, -1, SQLITE_TRANSIENT);
-	if (rc == SQLITE_OK && q->key.p)
-		rc =
-		    sqlite3_bind_text64(*out, 3, q->key.p, q->key.n, SQLITE_TRANSIENT, SQLITE_UTF8);
-	if (rc == SQLITE_OK && q->search.n > 0)
-		rc = sqlite3_bind_text64(
-		    *out, 8, q->search.p, q->search.n, SQLITE_TRANSIENT, SQLITE_UTF8);
-	return db_error(rc);
+	if (r < 0)
+		return r;
+	*out = c->store->engine->list_statement(c->reader, buf_str(sql));
+	return db_bind(*out, "ttsiitis", q->scope_id.s, a->workspace.s,
+	    q->key.p ? q->key : SPAN_LITERAL(""), sql_limit(q->limit), behind > 0 ? 0 : q->offset,
+	    a->deployment.s, behind, sql_search(c->store, q->search));
 }
 
 static int
 count_rows(struct store_cursor *c, const struct store_query *q, const struct around *a)
 {
 	struct buf sql = BUF_INIT(SQL_MAX);
-	sqlite3_stmt *st = NULL;
+	struct statement *st = NULL;
 	int r;
 
 	view_count_sql(&sql, q, c->store->absent.n > 0);
-	r = prepare(c->reader, &sql, q, a, &st);
-	if (r == 0) {
+	r = prepare(c, &sql, q, a, 0, &st);
+	if (r == 0)
 		r = db_row(st);
-		if (r == 1)
-			c->total = sqlite3_column_int64(st, 0);
-	}
-	leave_statement(c->reader, st);
+	if (r == 1)
+		c->total = db_int64(st, 0);
+	c->store->engine->leave_statement(c->reader, st);
 	buf_fini(&sql);
 	return r < 0 ? r : 0;
 }
 
-/* behind: the row before the first one, 0 when it is not known. */
 static int
 open_rows(
     struct store_cursor *c, const struct store_query *q, const struct around *a, int64_t behind)
@@ -202,13 +75,7 @@ open_rows(
 	int r;
 
 	view_list_sql(&sql, q, behind > 0, c->store->absent.n > 0);
-	r = prepare(c->reader, &sql, q, a, &c->st);
-	if (r == 0)
-		r = db_error(sqlite3_bind_int64(c->st, 4, q->limit < 0 ? -1 : q->limit));
-	if (r == 0)
-		r = db_error(sqlite3_bind_int64(c->st, 5, behind > 0 ? 0 : q->offset));
-	if (r == 0 && behind > 0)
-		r = db_error(sqlite3_bind_int64(c->st, 7, behind));
+	r = prepare(c, &sql, q, a, behind, &c->st);
 	buf_fini(&sql);
 	return r;
 }
@@ -220,7 +87,7 @@ static int
 read_versions(
     struct db *db, const struct store_query *q, struct store_version out[static MANAGER_N_TYPES])
 {
-	sqlite3_stmt *st;
+	struct statement *st;
 	int r;
 
 	if (q->scope == SCOPE_WORKSPACE && q->whole_workspace)
@@ -233,8 +100,7 @@ read_versions(
 		st = db_query(db, "SELECT type, number, draw FROM change WHERE scope_id = ?", "t",
 		    q->scope_id.s);
 	while ((r = db_row(st)) == 1) {
-		struct store_version v = { sqlite3_column_int64(st, 1),
-			(uint64_t)sqlite3_column_int64(st, 2) };
+		struct store_version v = { db_int64(st, 1), (uint64_t)db_int64(st, 2) };
 		enum manager_type type;
 
 		if (db_type(st, 0, &type) == 0 && v.number > out[type].number)
@@ -281,14 +147,14 @@ store_view_version(struct store *s, const struct store_query *q, struct store_ve
 
 	*out = (struct store_version){ 0 };
 	if (q->whole_workspace) {
-		r = view_version(&s->db, q, out);
+		r = view_version(store_db(s), q, out);
 		add_salt(s, out);
 		return r;
 	}
 	k = cache_versions(s, &q->scope_id);
 	if (!k) {
 		k = cache_new_versions(s, &q->scope_id);
-		r = read_versions(&s->db, q, k->versions);
+		r = read_versions(store_db(s), q, k->versions);
 	}
 	if (r == 0)
 		*out = latest(k->versions, q->types);
@@ -334,12 +200,12 @@ open_list(struct store_cursor *c, const struct store_query *q, struct store_vers
 {
 	struct around around = { 0 };
 	int64_t behind = 0;
-	int r = take_reader(c->store, &c->reader);
+	int r = c->store->engine->take_reader(c->store, &c->reader);
 
 	if (r == 0 && c->resolves)
 		r = look_around(c->store, q, &around);
 	if (r == 0)
-		r = view_version(&c->reader->db, q, version);
+		r = view_version(c->reader->db, q, version);
 	if (r == 0)
 		add_salt(c->store, version);
 	if (r == 0 && cache_list_key(&c->key, q, version) && q->offset > 0 &&
@@ -380,7 +246,7 @@ keep_place(struct store_cursor *c)
 static int
 read_row(struct store_cursor *c, struct store_object *out)
 {
-	struct db *db = &c->reader->db;
+	struct db *db = c->reader->db;
 	int r = object_read_row(c->store, db, c->st, &c->holder, out);
 
 	if (r == 0 && c->resolves)
@@ -396,7 +262,7 @@ store_list_next(struct store_cursor *c, struct store_object *out)
 	int r;
 
 	while ((r = db_row(c->st)) == 1) {
-		c->last = sqlite3_column_int64(c->st, OBJECT_COL_N);
+		c->last = db_int64(c->st, OBJECT_COL_N);
 		r = read_row(c, out);
 		/*
 		 * One damaged value must not take the others away; but a key may have gone by now.
@@ -429,8 +295,8 @@ store_list_close(struct store_cursor *c)
 	if (!c)
 		return NULL;
 	if (c->reader) {
-		leave_statement(c->reader, c->st);
-		leave_reader(c->reader);
+		c->store->engine->leave_statement(c->reader, c->st);
+		c->store->engine->leave_reader(c->store, c->reader);
 	}
 	holder_fini(&c->holder);
 	mem_free(c);

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one row of state: the last change, and whether the key is the one it was sealed with. */
+#include "manager/store/sql/sql.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define KEY_CHECK    "connd-manager"
+#define KEY_CHECK_AD "state|1|key_check|0" /* what column_seal() makes of it */
+
+int
+state_make(struct store *s)
+{
+	struct buf sealed = BUF_INIT(1024);
+	int r =
+	    column_seal(s->keys, "state", "1", "key_check", 0, SPAN_LITERAL(KEY_CHECK), &sealed);
+
+	if (r == 0)
+		r = db_run(db_query(store_db(s),
+		    "INSERT INTO state (one, change_number, key_check) VALUES (1, 0, ?)", "b",
+		    span_of_buf(&sealed)));
+	buf_fini(&sealed);
+	return r;
+}
+
+static int
+refuse_key(struct store *s, int r, char why[static STORE_WHY_SIZE])
+{
+	if (r == -EBADMSG || r == -EKEYREJECTED) {
+		snprintf(why, STORE_WHY_SIZE,
+		    "%.300s: this key-encryption key is not the one it was sealed with", s->name);
+		return -EKEYREJECTED;
+	}
+	if (r < 0)
+		snprintf(
+		    why, STORE_WHY_SIZE, "the files of the key-encryption key: %s", strerror(-r));
+	return r;
+}
+
+int
+state_check(struct store *s, bool first, char why[static STORE_WHY_SIZE])
+{
+	struct buf plain = BUF_INIT(64);
+	struct statement *st = db_query(store_db(s), "SELECT key_check FROM state", "");
+	int r = db_row(st);
+
+	if (r < 1) {
+		snprintf(why, STORE_WHY_SIZE, "%.300s: its state cannot be read: %s", s->name,
+		    strerror(r < 0 ? -r : EUCLEAN));
+		return r < 0 ? r : -EUCLEAN;
+	}
+	r = keys_settle(s->keys, db_blob(st, 0));
+	if (r == 0 && first && !keys_is_first(db_blob(st, 0))) {
+		snprintf(why, STORE_WHY_SIZE,
+		    "%.300s: its schema was set back to a version from before its rows were "
+		    "authenticated: it was edited; restore a backup",
+		    s->name);
+		db_reset(st);
+		return -EKEYREJECTED;
+	}
+	if (r == 0)
+		r = (first ? keys_open_first : keys_open)(
+		    s->keys, SPAN_LITERAL(KEY_CHECK_AD), db_blob(st, 0), &plain);
+	db_reset(st);
+	buf_fini(&plain);
+	return refuse_key(s, r, why);
+}
+
+/* Watchers are told of changes after this one. */
+static int
+load_number(struct store *s)
+{
+	struct statement *st = db_query(store_db(s), "SELECT change_number FROM state", "");
+	int r = db_row(st);
+
+	if (r < 1)
+		return r < 0 ? r : -EUCLEAN;
+	s->seen = db_int64(st, 0);
+	db_reset(st);
+	return 0;
+}
+
+int
+state_load(struct store *s, char why[static STORE_WHY_SIZE])
+{
+	int r = authentic_load_key(s);
+
+	if (r == -EBADMSG) {
+		snprintf(why, STORE_WHY_SIZE,
+		    "%.300s: the key of its rows' MACs is missing or damaged; restore a backup",
+		    s->name);
+		return r;
+	}
+	if (r == 0)
+		r = load_number(s);
+	if (r < 0)
+		snprintf(why, STORE_WHY_SIZE, "%.300s: %s", s->name, strerror(-r));
+	return r;
+}
