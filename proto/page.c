@@ -109,7 +109,7 @@ struct reading {
 	enum manager_type type;
 	struct span deployment;
 	struct buf *scratch;
-	char *why;
+	struct why *why;
 	size_t index; /* of the row, from 1 */
 	struct manager_row row;
 };
@@ -121,12 +121,11 @@ static int
 fail(struct reading *r, const char *fmt, ...)
 {
 	va_list args;
-	int n = 0;
 
 	if (r->index)
-		n = snprintf(r->why, MANAGER_WHY_SIZE, "row %zu: ", r->index);
+		why_set(r->why, "row %zu: ", r->index);
 	va_start(args, fmt);
-	(void)vsnprintf(r->why + n, MANAGER_WHY_SIZE - (size_t)n, fmt, args);
+	why_add_args(r->why, fmt, args);
 	va_end(args);
 	return -EBADMSG;
 }
@@ -466,7 +465,7 @@ read_list(struct reading *r, struct span list, struct span *rows, int64_t *total
 int
 manager_page_read(struct span text, enum manager_type type, struct span deployment,
     int (*row)(void *arg, const struct manager_row *row), void *arg, struct buf *scratch,
-    struct manager_page *page, char why[static MANAGER_WHY_SIZE])
+    struct manager_page *page, struct why *why)
 {
 	struct reading r = {
 		.type = type,
@@ -479,7 +478,7 @@ manager_page_read(struct span text, enum manager_type type, struct span deployme
 	size_t at;
 	int rc;
 
-	*why = '\0';
+	*why->text = '\0';
 	if (scan_check(text, SCAN_LENIENT, &list, &at) < 0)
 		return fail(&r, "not JSON at byte %zu", at);
 	rc = read_list(&r, list, &rows, &p.total);

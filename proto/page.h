@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/limits.h"
 #include "base/span.h"
+#include "base/why.h"
 
 enum manager_type {
 	MANAGER_CONNECTION,
@@ -55,8 +56,7 @@ struct manager_page {
 	size_t n_rows; /* rows in this page, of any verdict */
 };
 
-#define MANAGER_WHY_SIZE 256
-#define MANAGER_SCRATCH  (2 * LIMIT_ROW)
+#define MANAGER_SCRATCH (2 * LIMIT_ROW)
 
 /*
  * Reads one page of the list of `type` in `deployment` (absent: a Workspace's list; the Deployment
@@ -67,7 +67,7 @@ struct manager_page {
  */
 MUST_CHECK int manager_page_read(struct span text, enum manager_type type, struct span deployment,
     int (*row)(void *arg, const struct manager_row *row), void *arg, struct buf *scratch,
-    struct manager_page *page, char why[static MANAGER_WHY_SIZE]);
+    struct manager_page *page, struct why *why);
 
 /*
  * Appends the `message` of an error body to out, if there is one. It is untrusted text: escape it

@@ -16,9 +16,9 @@
 #define TOO_LARGE "is larger than allowed"
 
 static int
-fail(int err, char *why, const char *path, const char *what)
+fail(int err, struct why *why, const char *path, const char *what)
 {
-	snprintf(why, FILE_WHY_SIZE, "%.380s: %s", path, what ? what : strerror(err));
+	why_set(why, "%.380s: %s", path, what ? what : strerror(err));
 	return -err;
 }
 
@@ -68,7 +68,7 @@ distrust(const struct stat *st)
 
 /* Returns the descriptor, or -errno. */
 static int
-open_file(const char *path, bool secret, struct stat *st, char *why)
+open_file(const char *path, bool secret, struct stat *st, struct why *why)
 {
 	const char *fault = NULL;
 	int fd, err = 0;
@@ -90,7 +90,7 @@ open_file(const char *path, bool secret, struct stat *st, char *why)
 }
 
 static int
-read_file(const char *path, struct buf *out, bool secret, char *why)
+read_file(const char *path, struct buf *out, bool secret, struct why *why)
 {
 	struct stat st;
 	int err, fd = open_file(path, secret, &st, why);
@@ -103,7 +103,7 @@ read_file(const char *path, struct buf *out, bool secret, char *why)
 }
 
 int
-file_open_secret(const char *path, size_t max, size_t *size, char why[static FILE_WHY_SIZE])
+file_open_secret(const char *path, size_t max, size_t *size, struct why *why)
 {
 	struct stat st;
 	int fd = open_file(path, true, &st, why);
@@ -134,19 +134,19 @@ file_take(int fd, void *to, size_t n)
 }
 
 int
-file_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE])
+file_read(const char *path, struct buf *out, struct why *why)
 {
 	return read_file(path, out, false, why);
 }
 
 int
-file_read_secret(const char *path, struct buf *out, char why[static FILE_WHY_SIZE])
+file_read_secret(const char *path, struct buf *out, struct why *why)
 {
 	return read_file(path, out, true, why);
 }
 
 int
-file_read_key(const char *path, uint8_t key[static SEAL_KEY_SIZE], char why[static FILE_WHY_SIZE])
+file_read_key(const char *path, uint8_t key[static SEAL_KEY_SIZE], struct why *why)
 {
 	struct buf text = BUF_INIT(2 * SEAL_KEY_SIZE + 1);
 	int r = file_read_secret(path, &text, why);
@@ -205,7 +205,7 @@ file_sync_name(const char *path)
 }
 
 int
-file_create(const char *path, const void *p, size_t n, char why[static FILE_WHY_SIZE])
+file_create(const char *path, const void *p, size_t n, struct why *why)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600), err;
 

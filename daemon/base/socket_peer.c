@@ -67,8 +67,7 @@ is_owner(const struct socket_owners *o, uid_t uid)
 }
 
 int
-socket_peer_check(int fd, const char *path, const struct socket_owners *owners,
-    char why[static SOCKET_PEER_WHY_SIZE])
+socket_peer_check(int fd, const char *path, const struct socket_owners *owners, struct why *why)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
@@ -79,13 +78,12 @@ socket_peer_check(int fd, const char *path, const struct socket_owners *owners,
 	else if (peer.uid == (uid_t)-1)
 		r = -EAGAIN; /* the listener's queue is full */
 	if (r < 0) {
-		(void)snprintf(
-		    why, SOCKET_PEER_WHY_SIZE, "cannot connect to %.128s: %s", path, strerror(-r));
+		why_set(why, "cannot connect to %.128s: %s", path, strerror(-r));
 		return r;
 	}
 	if (is_owner(owners, peer.uid))
 		return 0;
-	(void)snprintf(why, SOCKET_PEER_WHY_SIZE,
+	why_set(why,
 	    "%.108s: served by uid %u, which is not in [manager] socket_user: nothing was sent; "
 	    "if this is the manager, set socket_user = %u",
 	    path, (unsigned)peer.uid, (unsigned)peer.uid);

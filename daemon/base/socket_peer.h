@@ -9,9 +9,9 @@
 #include <sys/types.h>
 
 #include "base/attr.h"
+#include "base/why.h"
 
-#define SOCKET_PEER_WHY_SIZE 256
-#define SOCKET_OWNERS_MAX    16
+#define SOCKET_OWNERS_MAX 16
 
 struct socket_owners {
 	uid_t uid[SOCKET_OWNERS_MAX];
@@ -30,5 +30,5 @@ void socket_owners_find(
  * Checks that one of the owners serves this connected socket. 0, or -EPERM or another -errno with a
  * sentence in why. path is only for the sentence.
  */
-MUST_CHECK int socket_peer_check(int fd, const char *path, const struct socket_owners *owners,
-    char why[static SOCKET_PEER_WHY_SIZE]);
+MUST_CHECK int socket_peer_check(
+    int fd, const char *path, const struct socket_owners *owners, struct why *why);

@@ -69,15 +69,13 @@ static const enum acl_rule acl_rule_of[] = {
 
 /* "FILE:LINE: [access] allow RULE: WHAT" */
 static void
-describe(char to[static ACCESS_WHY_SIZE], const char *config_path, const struct config_rule *rule,
-    const char *what)
+describe(struct why *to, const char *config_path, const struct config_rule *rule, const char *what)
 {
 	char place[256] = "";
 
 	if (rule->line)
 		(void)snprintf(place, sizeof place, "%.200s:%d: ", config_path, rule->line);
-	(void)snprintf(to, ACCESS_WHY_SIZE, "%s[access] %s %.100s: %s", place,
-	    rule_name[rule->kind], rule->text, what);
+	why_set(to, "%s[access] %s %.100s: %s", place, rule_name[rule->kind], rule->text, what);
 }
 
 /* The user or group is the first word of the rule. */
@@ -86,34 +84,34 @@ bind_to_nobody(struct acl *a, const char *config_path, const struct config_rule 
     const char *acl_why, struct buf *faults, struct buf *names)
 {
 	const char *who = rule->text + strspn(rule->text, " \t");
-	char sentence[ACCESS_WHY_SIZE];
+	struct why sentence;
 
-	describe(sentence, config_path, rule, acl_why);
-	buf_addf(faults, "%s; the rule matches nobody until there is\n", sentence);
+	describe(&sentence, config_path, rule, acl_why);
+	buf_addf(faults, "%s; the rule matches nobody until there is\n", sentence.text);
 	buf_addf(names, "%.*s\n", (int)strcspn(who, " \t"), who);
 	return acl_add_nobody(a, acl_rule_of[rule->kind]);
 }
 
 int
 access_bind(struct acl **out, const struct config *config, const char *config_path,
-    struct buf *faults, struct buf *names, char why[static ACCESS_WHY_SIZE])
+    struct buf *faults, struct buf *names, struct why *why)
 {
 	static const struct acl_lookup lookup = { .user = user_id, .group = group_id };
-	char acl_why[ACL_WHY_SIZE];
+	struct why acl_why;
 	struct acl *a;
 	int r = acl_new(&a);
 
-	(void)snprintf(why, ACCESS_WHY_SIZE, "out of memory");
+	why_set(why, "out of memory");
 	if (r < 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < config->access.n_rules; i++) {
 		const struct config_rule *rule = &config->access.rule[i];
 
-		r = acl_add(a, acl_rule_of[rule->kind], rule->text, &lookup, acl_why);
+		r = acl_add(a, acl_rule_of[rule->kind], rule->text, &lookup, &acl_why);
 		if (r == -ENOENT)
-			r = bind_to_nobody(a, config_path, rule, acl_why, faults, names);
+			r = bind_to_nobody(a, config_path, rule, acl_why.text, faults, names);
 		else if (r == -EINVAL)
-			describe(why, config_path, rule, acl_why);
+			describe(why, config_path, rule, acl_why.text);
 	}
 	if (r < 0)
 		acl_free(a);

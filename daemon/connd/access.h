@@ -8,12 +8,11 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/why.h"
 #include "connd/background.h"
 #include "core/acl.h"
 #include "core/config/config.h"
 #include "edge/process/loop.h"
-
-#define ACCESS_WHY_SIZE 512
 
 /*
  * Makes the rules of a configuration. faults gets a sentence and a newline for each rule with a
@@ -22,7 +21,7 @@
  * -ENOMEM.
  */
 MUST_CHECK int access_bind(struct acl **out, const struct config *config, const char *config_path,
-    struct buf *faults, struct buf *names, char why[static ACCESS_WHY_SIZE]);
+    struct buf *faults, struct buf *names, struct why *why);
 
 struct access_lookup;
 

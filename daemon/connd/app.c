@@ -95,24 +95,23 @@ app_serve_by(struct app *a, const struct settings *s)
 }
 
 int
-app_check_lock(const struct config *c, char why[static SETTINGS_WHY_SIZE])
+app_check_lock(const struct config *c, struct why *why)
 {
 	if (c->memory.lock != ARENA_LOCK_REQUIRE || harden_can_lock(0))
 		return 0;
-	(void)snprintf(why, SETTINGS_WHY_SIZE,
-	    "memory cannot be locked, and [memory] lock = require: raise LimitMEMLOCK");
+	why_set(why, "memory cannot be locked, and [memory] lock = require: raise LimitMEMLOCK");
 	return -EPERM;
 }
 
 int
-app_check_room(const struct app *a, const struct config *c, char why[static SETTINGS_WHY_SIZE])
+app_check_room(const struct app *a, const struct config *c, struct why *why)
 {
 	struct replica_status st;
 
 	replica_status(a->replica, clock_boot_ms(), &st);
 	if (st.bytes <= c->memory.max_bytes)
 		return 0;
-	(void)snprintf(why, SETTINGS_WHY_SIZE,
+	why_set(why,
 	    "[memory] max_bytes = %zu is less than the data that is served now: expected at least "
 	    "%zu",
 	    c->memory.max_bytes, st.bytes);
@@ -178,7 +177,7 @@ static int
 start_replica(struct app *a)
 {
 	struct replica_config rc = app_replica_config(a->settings->config);
-	char *why = a->snapshot_why;
+	struct why *why = &a->snapshot_why;
 	int r;
 
 	r = replica_new(&a->replica, &rc, &app_replica_ops, a, (uint64_t)clock_wall_ms());
@@ -188,7 +187,7 @@ start_replica(struct app *a)
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)
-		log_warn("no snapshot is read or written", LOG_STR("reason", why));
+		log_warn("no snapshot is read or written", LOG_STR("reason", why->text));
 	snapshot_load(a->snapshot);
 	return 0;
 }
@@ -208,7 +207,7 @@ on_name_found(void *env)
 }
 
 static int
-start_serving(struct app *a, char why[static SETTINGS_WHY_SIZE])
+start_serving(struct app *a, struct why *why)
 {
 	static const struct listener_calls calls = { .accepted = on_accepted,
 		.trouble = on_socket_trouble };
@@ -275,7 +274,7 @@ start_asking(struct app *a)
  * that serve lookups, then those that sync.
  */
 static int
-start(struct app *a, struct passed *passed, char why[static SETTINGS_WHY_SIZE])
+start(struct app *a, struct passed *passed, struct why *why)
 {
 	int r = settings_load(&a->settings, a->config_path, why);
 
@@ -293,19 +292,19 @@ start(struct app *a, struct passed *passed, char why[static SETTINGS_WHY_SIZE])
 		r = alarm_new(&a->alarm, a->loop, app_on_alarm, a);
 	if (r == 0)
 		r = background_new(&a->background);
-	(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", r < 0 ? strerror(-r) : "");
+	why_set(why, "%s", r < 0 ? strerror(-r) : "");
 	if (r == 0)
 		r = listener_new(&a->listener, a->loop, a->settings->config, passed, why);
 	if (r < 0)
 		return r;
-	*why = '\0';
+	*why->text = '\0';
 	r = start_replica(a);
 	if (r == 0)
 		r = start_serving(a, why);
 	if (r == 0)
 		r = start_asking(a);
-	if (r < 0 && !*why)
-		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", strerror(-r));
+	if (r < 0 && !*why->text)
+		why_set(why, "%s", strerror(-r));
 	return r;
 }
 
@@ -381,12 +380,12 @@ live(const char *config_path, struct passed *passed)
 		.follow.run = app_on_follow,
 		.refusal.run = app_on_refusal,
 	};
-	char why[SETTINGS_WHY_SIZE] = "";
+	struct why why = { "" };
 	enum life life = LIFE_ENDED;
-	int r = start(&a, passed, why);
+	int r = start(&a, passed, &why);
 
 	if (r < 0)
-		return not_started(&a, r, why, passed);
+		return not_started(&a, r, why.text, passed);
 	log_info("connd serves", LOG_STR("version", CONND_VERSION),
 	    LOG_STR(
 		"socket", listener_was_passed(a.listener) ? "passed" : listener_path(a.listener)),
@@ -441,13 +440,13 @@ live_on(const char *config_path, struct passed *passed)
 int
 app_run(const char *config_path)
 {
-	char why[PASSED_WHY_SIZE];
+	struct why why;
 	struct passed passed;
 
 	settings_set_up_log(config_path);
 	notify_init();
-	if (passed_take(&passed, why) == 0)
+	if (passed_take(&passed, &why) == 0)
 		return live_on(config_path, &passed);
-	say_not_started(why);
+	say_not_started(why.text);
 	return 1;
 }

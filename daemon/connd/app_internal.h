@@ -2,6 +2,7 @@
 /* Included only by app*.c. */
 #pragma once
 
+#include "base/why.h"
 #include "connd/app.h"
 
 #include <event2/util.h>
@@ -60,8 +61,8 @@ struct app {
 	struct watch *watch;
 	struct probing *probing;
 	struct names *names;
-	struct snapshot *snapshot;              /* NULL: there is none */
-	char snapshot_why[SNAPSHOT_ERROR_SIZE]; /* of a configured one; else "" */
+	struct snapshot *snapshot; /* NULL: there is none */
+	struct why snapshot_why;   /* of a configured one; else "" */
 	struct listener *listener;
 	struct access_lookup *access;
 	struct peers *peers;
@@ -73,7 +74,7 @@ struct app {
 	int turns;
 	struct later follow;  /* after a successful sync: watch its manager */
 	struct later refusal; /* ends a sync that could not start */
-	char refusal_why[SETTINGS_WHY_SIZE];
+	struct why refusal_why;
 	struct event *drain_timer;
 	struct {
 		struct event *timer;
@@ -105,13 +106,12 @@ void app_use_source(struct app *a, const struct settings *s, struct upstream *u)
 /* Makes the socket use the access rules and ids of s, which it borrows. */
 void app_serve_by(struct app *a, const struct settings *s);
 /* 0, or -EPERM with a sentence in why: [memory] lock = require, and no memory can be locked. */
-MUST_CHECK int app_check_lock(const struct config *c, char why[static SETTINGS_WHY_SIZE]);
+MUST_CHECK int app_check_lock(const struct config *c, struct why *why);
 /*
  * 0, or -ENOSPC with a sentence in why: the served data does not fit into [memory] max_bytes of c,
  * so that no sync and no snapshot could be taken.
  */
-MUST_CHECK int app_check_room(
-    const struct app *a, const struct config *c, char why[static SETTINGS_WHY_SIZE]);
+MUST_CHECK int app_check_room(const struct app *a, const struct config *c, struct why *why);
 
 /* app_replica.c: what the replica needs, and what it reports */
 

@@ -63,7 +63,7 @@ app_wake(void *env)
 static void
 refuse_sync(struct app *a, const char *why)
 {
-	(void)snprintf(a->refusal_why, sizeof a->refusal_why, "%s", why);
+	why_set(&a->refusal_why, "%s", why);
 	loop_after_turn(a->loop, &a->refusal);
 }
 
@@ -71,7 +71,7 @@ void
 app_on_refusal(struct later *job)
 {
 	struct app *a = CONTAINER_OF(job, struct app, refusal);
-	struct sync_result result = { .outcome = SYNC_FAILED, .reason = a->refusal_why };
+	struct sync_result result = { .outcome = SYNC_FAILED, .reason = a->refusal_why.text };
 
 	(void)app_on_sync_done(a, &result);
 }
@@ -79,12 +79,12 @@ app_on_refusal(struct later *job)
 static void
 begin_sync(struct app *a)
 {
-	char why[SETTINGS_WHY_SIZE];
+	struct why why;
 	struct sync_basis basis;
 	bool found;
 
-	if (settings_ready_to_sync(a->settings, &found, why) < 0) {
-		refuse_sync(a, why);
+	if (settings_ready_to_sync(a->settings, &found, &why) < 0) {
+		refuse_sync(a, why.text);
 		return;
 	}
 	if (found)

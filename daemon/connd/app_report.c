@@ -61,7 +61,7 @@ report_snapshot(const struct app *a, struct report *out)
 
 	snapshot_status(a->snapshot, &st);
 	if (!a->snapshot)
-		st.error = a->snapshot_why;
+		st.error = a->snapshot_why.text;
 	if (!a->settings->config->snapshot.path)
 		out->snapshot.state = REPORT_SNAPSHOT_OFF;
 	else if (*st.error)

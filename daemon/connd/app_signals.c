@@ -85,7 +85,7 @@ on_terminate(void *arg)
 
 /* After a start without the snapshot's key, the key may be there now. */
 static int
-seal_by(struct app *a, const struct settings *s, char why[static SETTINGS_WHY_SIZE])
+seal_by(struct app *a, const struct settings *s, struct why *why)
 {
 	int r;
 
@@ -102,22 +102,22 @@ seal_by(struct app *a, const struct settings *s, char why[static SETTINGS_WHY_SI
  * on.
  */
 static int
-listen_and_seal_by(struct app *a, const struct settings *s, char why[static SETTINGS_WHY_SIZE])
+listen_and_seal_by(struct app *a, const struct settings *s, struct why *why)
 {
-	char where[SETTINGS_WHY_SIZE] = "out of memory";
+	struct why where = { "out of memory" };
 	int r = metrics_listen(a->metrics, &s->config->metrics.listen, why);
 
 	if (r < 0)
 		return r;
 	r = seal_by(a, s, why);
-	if (r < 0 && metrics_listen(a->metrics, &a->settings->config->metrics.listen, where) < 0)
-		log_warn("metrics have left their address", LOG_STR("reason", where));
+	if (r < 0 && metrics_listen(a->metrics, &a->settings->config->metrics.listen, &where) < 0)
+		log_warn("metrics have left their address", LOG_STR("reason", where.text));
 	return r;
 }
 
 /* Applies all of the new settings, or keeps all of the old ones. */
 static int
-apply(struct app *a, struct settings *s, char why[static SETTINGS_WHY_SIZE])
+apply(struct app *a, struct settings *s, struct why *why)
 {
 	struct replica_config rc = app_replica_config(s->config);
 	struct peers_limits limits = app_peers_limits(s->config);
@@ -125,7 +125,7 @@ apply(struct app *a, struct settings *s, char why[static SETTINGS_WHY_SIZE])
 	struct settings *old = a->settings;
 	int r = upstream_new(&u, a->loop, s->config);
 
-	(void)snprintf(why, SETTINGS_WHY_SIZE, "%s", r < 0 ? strerror(-r) : "");
+	why_set(why, "%s", r < 0 ? strerror(-r) : "");
 	if (r == 0)
 		r = listen_and_seal_by(a, s, why);
 	if (r < 0) {
@@ -150,12 +150,12 @@ apply(struct app *a, struct settings *s, char why[static SETTINGS_WHY_SIZE])
 
 /* A reload refuses any fault, even one with which a start would log and continue. */
 static int
-check_reload(const struct app *a, const struct settings *s, char why[static SETTINGS_WHY_SIZE])
+check_reload(const struct app *a, const struct settings *s, struct why *why)
 {
 	char name[CONFIG_NAME_SIZE];
 
 	if (config_differs(a->settings->config, s->config, CONFIG_NEEDS_UPGRADE, name)) {
-		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s cannot change without a restart", name);
+		why_set(why, "%s cannot change without a restart", name);
 		return -EINVAL;
 	}
 	if (settings_have_fault(s, why))
@@ -185,7 +185,7 @@ static void begin_reload(struct app *a);
 static void
 on_settings(void *env, struct settings *s, const char *load_why)
 {
-	char why[SETTINGS_WHY_SIZE];
+	struct why why;
 	struct app *a = env;
 	int r = s ? 0 : -EINVAL;
 
@@ -194,14 +194,14 @@ on_settings(void *env, struct settings *s, const char *load_why)
 		settings_free(s);
 		return;
 	}
-	(void)snprintf(why, sizeof why, "%s", load_why);
+	why_set(&why, "%s", load_why);
 	if (r == 0)
-		r = check_reload(a, s, why);
+		r = check_reload(a, s, &why);
 	if (r == 0)
-		r = apply(a, s, why);
+		r = apply(a, s, &why);
 	if (r < 0)
 		settings_free(s);
-	end_reload(a, r < 0 ? why : NULL);
+	end_reload(a, r < 0 ? why.text : NULL);
 	if (a->reload_again)
 		begin_reload(a);
 }

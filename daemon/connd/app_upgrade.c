@@ -48,7 +48,7 @@ lacks_lock(const struct config *old, const struct config *new, const struct repl
  * the new program would not start or would have no data.
  */
 static int
-judge(struct app *a, const struct config *new, bool *online, char why[static SETTINGS_WHY_SIZE])
+judge(struct app *a, const struct config *new, bool *online, struct why *why)
 {
 	const struct config *old = a->settings->config;
 	char name[CONFIG_NAME_SIZE];
@@ -57,14 +57,13 @@ judge(struct app *a, const struct config *new, bool *online, char why[static SET
 	replica_status(a->replica, clock_boot_ms(), &st);
 	*online = !has_snapshot_for(a, new) && asks_anew(old, new);
 	if (config_differs(old, new, CONFIG_NEEDS_RESTART, name))
-		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s cannot change without a restart", name);
+		why_set(why, "%s cannot change without a restart", name);
 	else if (lacks_lock(old, new, &st))
-		(void)snprintf(why, SETTINGS_WHY_SIZE,
+		why_set(why,
 		    "not all data is in locked memory now, and [memory] lock = require: raise "
 		    "LimitMEMLOCK and restart");
 	else if (!*online && *st.last_error && !has_snapshot_for(a, new))
-		(void)snprintf(why, SETTINGS_WHY_SIZE,
-		    "the last sync failed, and no snapshot holds what is served: %s",
+		why_set(why, "the last sync failed, and no snapshot holds what is served: %s",
 		    st.last_error);
 	else
 		return 0;
@@ -133,14 +132,14 @@ check_program(struct app *a, bool online)
 static void
 begin_upgrade(struct app *a, const struct config *new)
 {
-	char why[SETTINGS_WHY_SIZE];
+	struct why why;
 	bool online = false;
-	int r = app_check_room(a, new, why);
+	int r = app_check_room(a, new, &why);
 
 	if (r == 0)
-		r = judge(a, new, &online, why);
+		r = judge(a, new, &online, &why);
 	if (r < 0)
-		log_warn("upgrade refused", LOG_STR("reason", why));
+		log_warn("upgrade refused", LOG_STR("reason", why.text));
 	else
 		check_program(a, online);
 }

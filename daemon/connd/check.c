@@ -76,10 +76,11 @@ static void
 name_of(pid_t pid, char name[static 32])
 {
 	struct buf text = BUF_INIT(256);
-	char path[64], why[FILE_WHY_SIZE];
+	char path[64];
+	struct why why;
 
 	(void)snprintf(path, sizeof path, "/proc/%ld/comm", (long)pid);
-	if (file_read(path, &text, why) < 0)
+	if (file_read(path, &text, &why) < 0)
 		buf_reset(&text);
 	(void)snprintf(name, 32, "%.*s", (int)strcspn(buf_str(&text), "\n"), buf_str(&text));
 	buf_fini(&text);
@@ -112,11 +113,11 @@ check_socket(struct check *k)
 	struct socket_file f = {
 		.path = c->socket.path, .group = c->socket.group, .mode = c->socket.mode
 	};
-	char why[SOCKET_FILE_WHY_SIZE];
+	struct why why;
 	int client;
 
-	if (socket_file_check(&f, &client, why) < 0)
-		fault(k, "%s", why);
+	if (socket_file_check(&f, &client, &why) < 0)
+		fault(k, "%s", why.text);
 	if (client < 0)
 		return;
 	check_listener(k, client);
@@ -129,12 +130,12 @@ static void
 check_metrics(struct check *k)
 {
 	const struct config_list *listen = &k->settings->config->metrics.listen;
-	char why[SETTINGS_WHY_SIZE];
+	struct why why;
 
 	if (listen->n == 0 || strcmp(listen->item[0], k->running.metrics) == 0)
 		return;
-	if (metrics_check(listen->item[0], why) < 0)
-		fault(k, "%s", why);
+	if (metrics_check(listen->item[0], &why) < 0)
+		fault(k, "%s", why.text);
 }
 
 /* lock = require: a start must be able to lock as much as the running connd has, or a page. */
@@ -168,10 +169,10 @@ check_snapshot(struct check *k)
 static void
 check_library(struct check *k)
 {
-	char why[LIBCURL_WHY_SIZE];
+	struct why why;
 
-	if (libcurl_load(why) < 0)
-		fault(k, "%s", why);
+	if (libcurl_load(&why) < 0)
+		fault(k, "%s", why.text);
 }
 
 static void
@@ -214,13 +215,13 @@ app_check(const char *config_path, bool online)
 	/* The socket comes first: the connd that answers there says what it holds. */
 	static void (*const checks[])(struct check *) = { check_settings, check_socket,
 		check_metrics, check_lock, check_snapshot, check_library, check_online };
-	char why[SETTINGS_WHY_SIZE];
+	struct why why;
 	struct check k = { .online = online };
 	struct settings *s = NULL;
 
 	say_who(config_path);
-	if (settings_load(&s, config_path, why) < 0) {
-		fault(&k, "%s", why);
+	if (settings_load(&s, config_path, &why) < 0) {
+		fault(&k, "%s", why.text);
 	} else {
 		k.settings = s;
 		for (size_t i = 0; i < N_ELEMENTS(checks); i++)

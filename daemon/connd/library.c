@@ -14,7 +14,7 @@ run(struct work *w)
 {
 	struct library *l = library_of(w);
 
-	l->error = libcurl_load(l->why);
+	l->error = libcurl_load(&l->why);
 }
 
 static void
@@ -23,7 +23,7 @@ done(struct work *w)
 	struct library *l = library_of(w);
 
 	l->state = l->error < 0 ? LIBRARY_ABSENT : LIBRARY_LOADED;
-	l->ended(l->env, l->error < 0 ? l->why : NULL);
+	l->ended(l->env, l->error < 0 ? l->why.text : NULL);
 }
 
 void

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "base/why.h"
 #include "edge/process/worker.h"
 #include "edge/upstream/libcurl.h"
 
@@ -23,7 +24,7 @@ struct library {
 	    void *env, const char *why); /* the result of an attempt; why: NULL if it is loaded */
 	void *env;
 	int error; /* this and the next member belong to the worker while it loads */
-	char why[LIBCURL_WHY_SIZE];
+	struct why why;
 };
 
 /* ended() is called from the loop, once for each attempt. */

@@ -12,6 +12,7 @@
 
 #include "base/attr.h"
 #include "base/mem.h"
+#include "base/why.h"
 
 /* Shared by the loop and the thread, which may outlive connd's parts; the last user frees it. */
 struct job {
@@ -21,7 +22,7 @@ struct job {
 	int fd; /* eventfd: it is over */
 	char *config_path;
 	struct settings *settings; /* NULL: why says the reason */
-	char why[SETTINGS_WHY_SIZE];
+	struct why why;
 };
 
 struct loading {
@@ -49,7 +50,7 @@ run(struct task *t)
 	static const uint64_t one = 1;
 	struct job *j = CONTAINER_OF(t, struct job, task);
 
-	if (settings_load(&j->settings, j->config_path, j->why) < 0)
+	if (settings_load(&j->settings, j->config_path, &j->why) < 0)
 		j->settings = NULL;
 	atomic_store(&j->over, true);
 	(void)!write(j->fd, &one, sizeof one);
@@ -59,7 +60,7 @@ run(struct task *t)
 static void
 on_ended(evutil_socket_t fd, short what, void *arg)
 {
-	char why[SETTINGS_WHY_SIZE];
+	struct why why;
 	struct loading *l = arg;
 	struct settings *s;
 
@@ -70,8 +71,8 @@ on_ended(evutil_socket_t fd, short what, void *arg)
 	(void)event_del(l->ended);
 	s = l->job->settings;
 	l->job->settings = NULL;
-	memcpy(why, l->job->why, sizeof why);
-	l->done(l->env, s, why); /* frees l, perhaps */
+	why = l->job->why;
+	l->done(l->env, s, why.text); /* frees l, perhaps */
 }
 
 /* 0 or -ENOMEM. Even then the caller owns *out, unless it is NULL. */

@@ -64,18 +64,18 @@ int
 main(int argc, char **argv)
 {
 	static struct cli_line line;
-	char why[CLI_WHY_SIZE];
+	struct why why;
 	const char *config;
 
 	reexec_init(argv[0]);
-	switch (cli_read(&connd_program, argc, argv, &line, why)) {
+	switch (cli_read(&connd_program, argc, argv, &line, &why)) {
 	case CLI_HELP:
 		return help(&line);
 	case CLI_VERSION:
 		(void)puts("connd " CONND_VERSION);
 		return 0;
 	case CLI_WRONG:
-		return wrong_usage(why);
+		return wrong_usage(why.text);
 	case CLI_RUN:
 		break;
 	}

@@ -232,14 +232,14 @@ static void
 serve_readyz(void *env, struct httpd_response *out)
 {
 	const struct metrics *m = env;
-	char why[READY_WHY_SIZE];
+	struct why why;
 
-	if (!ready_why_not(m->service->ready, why)) {
+	if (!ready_why_not(m->service->ready, &why)) {
 		buf_adds(out->body, "ready\n");
 		return;
 	}
 	out->status = 503;
-	buf_addf(out->body, "not ready: %s\n", why);
+	buf_addf(out->body, "not ready: %s\n", why.text);
 }
 
 static void
@@ -297,15 +297,14 @@ metrics_new(struct metrics **out, struct loop *loop, const struct service *servi
 }
 
 static int
-refuse_address(int error, const char *where, char why[static SETTINGS_WHY_SIZE])
+refuse_address(int error, const char *where, struct why *why)
 {
-	(void)snprintf(
-	    why, SETTINGS_WHY_SIZE, "[metrics] listen = %.80s: %s", where, strerror(-error));
+	why_set(why, "[metrics] listen = %.80s: %s", where, strerror(-error));
 	return error;
 }
 
 int
-metrics_check(const char *listen, char why[static SETTINGS_WHY_SIZE])
+metrics_check(const char *listen, struct why *why)
 {
 	int r = httpd_check(listen);
 
@@ -319,8 +318,7 @@ metrics_where(const struct metrics *m)
 }
 
 int
-metrics_listen(
-    struct metrics *m, const struct config_list *listen, char why[static SETTINGS_WHY_SIZE])
+metrics_listen(struct metrics *m, const struct config_list *listen, struct why *why)
 {
 	const char *where = listen->n ? listen->item[0] : NULL;
 	char *copy = NULL;

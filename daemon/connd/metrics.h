@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/attr.h"
+#include "base/why.h"
 #include "connd/settings.h"
 #include "core/config/config.h"
 #include "edge/process/loop.h"
@@ -24,11 +25,10 @@ MUST_CHECK int metrics_new(struct metrics **out, struct loop *loop, const struct
  * Listens at the first item of the list instead of the old address; does not listen if the list is
  * empty. 0, or -errno with a sentence in why and without any change.
  */
-MUST_CHECK int metrics_listen(
-    struct metrics *m, const struct config_list *listen, char why[static SETTINGS_WHY_SIZE]);
+MUST_CHECK int metrics_listen(struct metrics *m, const struct config_list *listen, struct why *why);
 /*
  * Checks whether the address can be listened at. 0, or -errno with a sentence in why.
  */
-MUST_CHECK int metrics_check(const char *listen, char why[static SETTINGS_WHY_SIZE]);
+MUST_CHECK int metrics_check(const char *listen, struct why *why);
 const char *metrics_where(const struct metrics *m); /* as configured; NULL: nowhere */
 struct metrics *metrics_free(struct metrics *m);    /* NULL is fine; returns NULL */

@@ -20,9 +20,6 @@
 #define SENTENCES_BYTES (64 * 1024)
 
 /* Functions of these headers write into our callers' why. */
-_Static_assert(SETTINGS_WHY_SIZE >= ACCESS_WHY_SIZE, "connd/access.h");
-_Static_assert(SETTINGS_WHY_SIZE >= SNAPSHOT_ERROR_SIZE, "edge/disk/snapshot.h");
-_Static_assert(SETTINGS_WHY_SIZE >= FILE_WHY_SIZE, "base/file.h");
 
 /* --- sentences --------------------------------------------------------------------------- */
 
@@ -45,10 +42,10 @@ log_each(const char *event, const struct buf *sentences)
 	const char *line = buf_str(sentences), *end;
 
 	for (; (end = strchr(line, '\n')); line = end + 1) {
-		char sentence[SETTINGS_WHY_SIZE];
+		struct why sentence;
 
-		(void)snprintf(sentence, sizeof sentence, "%.*s", (int)(end - line), line);
-		log_warn(event, LOG_STR("text", sentence));
+		why_set(&sentence, "%.*s", (int)(end - line), line);
+		log_warn(event, LOG_STR("text", sentence.text));
 	}
 }
 
@@ -60,11 +57,11 @@ settings_log(const struct settings *s)
 }
 
 bool
-settings_have_fault(const struct settings *s, char why[static SETTINGS_WHY_SIZE])
+settings_have_fault(const struct settings *s, struct why *why)
 {
 	const char *first = buf_str(&s->faults);
 
-	(void)snprintf(why, SETTINGS_WHY_SIZE, "%.*s", (int)strcspn(first, "\n"), first);
+	why_set(why, "%.*s", (int)strcspn(first, "\n"), first);
 	return *first != '\0';
 }
 
@@ -78,24 +75,23 @@ environment_is_enough(const char *path)
 }
 
 static int
-load_config(struct settings *s, char why[static SETTINGS_WHY_SIZE])
+load_config(struct settings *s, struct why *why)
 {
-	char short_why[CONFIG_WHY_SIZE > FILE_WHY_SIZE ? CONFIG_WHY_SIZE : FILE_WHY_SIZE] = "";
+	struct why short_why = { "" };
 	struct buf text = BUF_INIT(CONFIG_BYTES);
 	const char *name = s->config_path;
-	int r = file_read(name, &text, short_why);
+	int r = file_read(name, &text, &short_why);
 
 	if (r == -ENOENT && environment_is_enough(name)) {
 		name = "the environment";
-		*short_why = '\0';
+		*short_why.text = '\0';
 		r = 0;
 	}
 	if (r == 0)
 		r = config_read(
-		    &s->config, name, buf_str(&text), text.len, environ, &s->oddities, short_why);
+		    &s->config, name, buf_str(&text), text.len, environ, &s->oddities, &short_why);
 	if (r < 0)
-		(void)snprintf(why, SETTINGS_WHY_SIZE, "%s%s",
-		    *short_why ? short_why : strerror(-r),
+		why_set(why, "%s%s", *short_why.text ? short_why.text : strerror(-r),
 		    r == -ENOENT ? " (the configuration; --config names another file)" : "");
 	buf_fini(&text);
 	return r;
@@ -107,9 +103,9 @@ settings_set_up_log(const char *config_path)
 	struct buf text = BUF_INIT(CONFIG_BYTES);
 	enum log_format format;
 	enum log_level level;
-	char why[FILE_WHY_SIZE];
+	struct why why;
 
-	if (file_read(config_path, &text, why) < 0)
+	if (file_read(config_path, &text, &why) < 0)
 		buf_reset(&text); /* settings_load() reports it */
 	config_log_settings(span_of_buf(&text), environ, &format, &level);
 	log_setup(format, level);
@@ -119,7 +115,7 @@ settings_set_up_log(const char *config_path)
 /* --- what it names ----------------------------------------------------------------------- */
 
 static int
-bind_access(struct settings *s, struct acl **acl, char why[static SETTINGS_WHY_SIZE])
+bind_access(struct settings *s, struct acl **acl, struct why *why)
 {
 	buf_reset(&s->names);
 	return access_bind(acl, s->config, s->config_path, &s->faults, &s->names, why);
@@ -128,12 +124,12 @@ bind_access(struct settings *s, struct acl **acl, char why[static SETTINGS_WHY_S
 int
 settings_bind_again(struct settings *s)
 {
-	char why[SETTINGS_WHY_SIZE];
+	struct why why;
 	struct acl *acl;
 	int r;
 
 	buf_reset(&s->faults);
-	r = bind_access(s, &acl, why);
+	r = bind_access(s, &acl, &why);
 	if (r < 0)
 		return r;
 	acl_free(s->acl);
@@ -142,20 +138,20 @@ settings_bind_again(struct settings *s)
 }
 
 static int
-find_token(struct settings *s, char why[static SETTINGS_WHY_SIZE])
+find_token(struct settings *s, struct why *why)
 {
 	int r = credential_path(&s->token_path, s->config->manager.token_file);
 
 	if (r == 0 && s->token_path)
 		return 0;
-	(void)snprintf(why, SETTINGS_WHY_SIZE, "%s",
+	why_set(why, "%s",
 	    r < 0 ? "out of memory"
 		  : "no token: set [manager] token_file, or pass a systemd credential named token");
 	return r < 0 ? r : -ENOENT;
 }
 
 static int
-read_token(const char *path, char why[static SETTINGS_WHY_SIZE])
+read_token(const char *path, struct why *why)
 {
 	struct buf token = BUF_INIT(LIMIT_TOKEN);
 	int r = credential_read(path, &token, why);
@@ -166,7 +162,7 @@ read_token(const char *path, char why[static SETTINGS_WHY_SIZE])
 
 /* True if the file exists and can be read. */
 static int
-check_file(const char *path, bool secret, char why[static SETTINGS_WHY_SIZE])
+check_file(const char *path, bool secret, struct why *why)
 {
 	struct buf b = BUF_INIT(PEM_BYTES);
 	int r = 0;
@@ -189,23 +185,23 @@ static int
 look_for_faults(struct settings *s)
 {
 	const struct config *c = s->config;
-	char why[SETTINGS_WHY_SIZE] = "out of memory";
-	int r = find_token(s, why);
+	struct why why = { "out of memory" };
+	int r = find_token(s, &why);
 
 	if (r == -ENOMEM)
 		return r;
 	if (r == 0)
-		r = read_token(s->token_path, why);
-	note_if(s, r, why);
-	note_if(s, check_file(c->manager.ca_file, false, why), why);
-	note_if(s, check_file(c->manager.client_cert, false, why), why);
-	note_if(s, check_file(c->manager.client_key, true, why), why);
-	note_if(s, snapshot_check(c, why), why);
+		r = read_token(s->token_path, &why);
+	note_if(s, r, why.text);
+	note_if(s, check_file(c->manager.ca_file, false, &why), why.text);
+	note_if(s, check_file(c->manager.client_cert, false, &why), why.text);
+	note_if(s, check_file(c->manager.client_key, true, &why), why.text);
+	note_if(s, snapshot_check(c, &why), why.text);
 	return 0; /* a list of faults that is too long is cut */
 }
 
 int
-settings_ready_to_sync(struct settings *s, bool *found, char why[static SETTINGS_WHY_SIZE])
+settings_ready_to_sync(struct settings *s, bool *found, struct why *why)
 {
 	int r;
 
@@ -222,12 +218,12 @@ settings_ready_to_sync(struct settings *s, bool *found, char why[static SETTINGS
 /* --- birth and end ----------------------------------------------------------------------- */
 
 int
-settings_load(struct settings **out, const char *config_path, char why[static SETTINGS_WHY_SIZE])
+settings_load(struct settings **out, const char *config_path, struct why *why)
 {
 	struct settings *s = mem_zalloc(sizeof *s);
 	int r = -ENOMEM;
 
-	(void)snprintf(why, SETTINGS_WHY_SIZE, "out of memory");
+	why_set(why, "out of memory");
 	if (!s)
 		return -ENOMEM;
 	buf_init(&s->oddities, SENTENCES_BYTES);

@@ -10,6 +10,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/why.h"
 #include "core/acl.h"
 #include "core/config/config.h"
 
@@ -23,14 +24,11 @@ struct settings {
 	struct buf names;    /* of [access] that cannot be resolved, for access_lookup_await() */
 };
 
-#define SETTINGS_WHY_SIZE 1024
-
 /* The file may be absent if the environment sets options. */
 #define SETTINGS_DEFAULT_PATH "/etc/connd/connd.conf"
 
 /* 0 (the caller owns *out), or -errno with a sentence in why. */
-MUST_CHECK int settings_load(
-    struct settings **out, const char *config_path, char why[static SETTINGS_WHY_SIZE]);
+MUST_CHECK int settings_load(struct settings **out, const char *config_path, struct why *why);
 /*
  * Sets up the log as the file asks, even if the rest of the file is wrong, so that its errors
  * already have that form.
@@ -41,14 +39,13 @@ void settings_log(const struct settings *s);
 /* Appends a fault. */
 void settings_add_fault(struct settings *s, const char *sentence);
 /* True if there is a fault; why is then the first one. */
-bool settings_have_fault(const struct settings *s, char why[static SETTINGS_WHY_SIZE]);
+bool settings_have_fault(const struct settings *s, struct why *why);
 /*
  * What a sync needs now, besides what the token's reader and libcurl report themselves: a token's
  * file (*found: it was missing and is there now, s->token_path has changed), and a client key that
  * is nobody else's. 0, or -errno with a sentence in why.
  */
-MUST_CHECK int settings_ready_to_sync(
-    struct settings *s, bool *found, char why[static SETTINGS_WHY_SIZE]);
+MUST_CHECK int settings_ready_to_sync(struct settings *s, bool *found, struct why *why);
 /*
  * Resolves all names of [access] again and replaces s->acl. 0, or -errno without any change.
  */

@@ -105,7 +105,7 @@ after(const char *word, const char *prefix)
 }
 
 static int
-read_name(struct rule *rule, const char *word, const struct acl_lookup *lookup, char *why)
+read_name(struct rule *rule, const char *word, const struct acl_lookup *lookup, struct why *why)
 {
 	const char *name = after(word, "user:");
 	uid_t uid;
@@ -117,14 +117,14 @@ read_name(struct rule *rule, const char *word, const struct acl_lookup *lookup, 
 		return 1;
 	}
 	if (name) {
-		snprintf(why, ACL_WHY_SIZE, "there is no user \"%.64s\"", name);
+		why_set(why, "there is no user \"%.64s\"", name);
 		return -ENOENT;
 	}
 	name = after(word, "group:");
 	if (!name)
 		return 0;
 	if (lookup->group(name, &gid) != 0) {
-		snprintf(why, ACL_WHY_SIZE, "there is no group \"%.64s\"", name);
+		why_set(why, "there is no group \"%.64s\"", name);
 		return -ENOENT;
 	}
 	rule->who = WHO_GID;
@@ -134,7 +134,7 @@ read_name(struct rule *rule, const char *word, const struct acl_lookup *lookup, 
 
 /* Returns 1 if word names the callers, 0 if it is something else, or an error with why. */
 static int
-read_who(struct rule *rule, const char *word, const struct acl_lookup *lookup, char *why)
+read_who(struct rule *rule, const char *word, const struct acl_lookup *lookup, struct why *why)
 {
 	const char *number = after(word, "uid:");
 
@@ -144,7 +144,7 @@ read_who(struct rule *rule, const char *word, const struct acl_lookup *lookup, c
 	else if ((number = after(word, "gid:")))
 		rule->who = WHO_GID;
 	if (number && !read_id(number, &rule->id)) {
-		snprintf(why, ACL_WHY_SIZE, "\"%.64s\": expected uid: or gid: and a number", word);
+		why_set(why, "\"%.64s\": expected uid: or gid: and a number", word);
 		return -EINVAL;
 	}
 	if (number || strcmp(word, "*") == 0)
@@ -153,13 +153,13 @@ read_who(struct rule *rule, const char *word, const struct acl_lookup *lookup, c
 }
 
 static int
-read_pattern(struct rule *rule, const char *word, char *why)
+read_pattern(struct rule *rule, const char *word, struct why *why)
 {
 	struct pattern p = { .any_kind = strcmp(word, "*") == 0 }, *grown;
 	const char *glob = p.any_kind ? word : kind_split(word, &p.kind);
 
 	if (!glob || !*glob) {
-		snprintf(why, ACL_WHY_SIZE,
+		why_set(why,
 		    "\"%.64s\": expected conn:NAME, var:NAME, env:NAME or * (user:, uid:, group: "
 		    "or "
 		    "gid: comes first)",
@@ -180,13 +180,13 @@ read_pattern(struct rule *rule, const char *word, char *why)
 
 /* Splits text into words in place. */
 static int
-read_rule(struct rule *rule, char *text, const struct acl_lookup *lookup, char *why)
+read_rule(struct rule *rule, char *text, const struct acl_lookup *lookup, struct why *why)
 {
 	char *rest, *word = strtok_r(text, " \t", &rest);
 	int r;
 
 	if (!word) {
-		snprintf(why, ACL_WHY_SIZE, "the rule is empty; \"*\" means every caller");
+		why_set(why, "the rule is empty; \"*\" means every caller");
 		return -EINVAL;
 	}
 	r = read_who(rule, word, lookup, why);
@@ -204,12 +204,11 @@ read_rule(struct rule *rule, char *text, const struct acl_lookup *lookup, char *
 
 /* An admin rule names only a user or group. 0, or -EINVAL with why. */
 static int
-check_admin(const struct rule *rule, char *why)
+check_admin(const struct rule *rule, struct why *why)
 {
 	if (rule->n_patterns == 0)
 		return 0;
-	snprintf(
-	    why, ACL_WHY_SIZE, "an admin rule takes user:, uid:, group:, gid: or *, and no keys");
+	why_set(why, "an admin rule takes user:, uid:, group:, gid: or *, and no keys");
 	return -EINVAL;
 }
 
@@ -245,7 +244,7 @@ keep_text(struct rule *rule, enum acl_rule what, const char *text)
 
 int
 acl_add(struct acl *a, enum acl_rule what, const char *text, const struct acl_lookup *lookup,
-    char why[static ACL_WHY_SIZE])
+    struct why *why)
 {
 	struct rule rule = { .allow = what == ACL_ALLOW };
 	char *copy = mem_strdup(text);

@@ -25,6 +25,7 @@
 
 #include "base/attr.h"
 #include "base/span.h"
+#include "base/why.h"
 #include "core/generation.h"
 
 struct acl;
@@ -44,12 +45,10 @@ struct acl_lookup {
 	int (*group)(const char *name, gid_t *gid);
 };
 
-#define ACL_WHY_SIZE 256
-
 MUST_CHECK int acl_new(struct acl **out);
 /* Adds a rule. 0; -EINVAL or -ENOENT with a sentence in why; -ENOMEM. */
 MUST_CHECK int acl_add(struct acl *a, enum acl_rule what, const char *text,
-    const struct acl_lookup *lookup, char why[static ACL_WHY_SIZE]);
+    const struct acl_lookup *lookup, struct why *why);
 /*
  * Adds a rule that matches no caller, in place of one whose user or group cannot be resolved. It
  * counts for acl_is_empty(). 0 or -ENOMEM.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The end of a sync: serves the new list, holds it back, or schedules a retry after a failure. */
 #include "core/replica_internal.h"
+#include "base/why.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,9 +17,10 @@
 static void
 fail_with(struct replica *r, const char *event, const char *reason)
 {
-	bool known = strcmp(r->last_error, reason) == 0;
+	bool known = strncmp(r->last_error, reason, sizeof r->last_error - 1) == 0;
 
-	snprintf(r->last_error, sizeof r->last_error, "%s", reason);
+	snprintf(
+	    r->last_error, sizeof r->last_error, "%.*s", (int)sizeof r->last_error - 1, reason);
 	if (!known)
 		replica_note(r, event, r->last_error);
 }
@@ -69,7 +71,7 @@ confirm(struct replica *r, int64_t now_ms, const struct sync_result *result)
 
 /* True if the list drops so much of one kind that a second list must confirm it. */
 static bool
-drops_too_much(const struct replica *r, const struct sync_list *l, char *why, size_t size)
+drops_too_much(const struct replica *r, const struct sync_list *l, struct why *why)
 {
 	static const char *const kinds[N_KINDS] = { "connections", "variables",
 		"environment variables" };
@@ -85,7 +87,7 @@ drops_too_much(const struct replica *r, const struct sync_list *l, char *why, si
 		all = generation_count(l->generation, kind) == 0;
 		if (!all && (n < GUARD_FROM || gone * 100 <= n * r->config.deletion_guard_percent))
 			continue;
-		snprintf(why, size,
+		why_set(why,
 		    "the list drops %zu of %zu %s; held back until a second list is the same", gone,
 		    n, kinds[k]);
 		return true;
@@ -111,12 +113,12 @@ static bool
 must_wait(struct replica *r, int64_t now_ms, const struct sync_list *l)
 {
 	struct generation *g = l->generation;
-	char why[REPLICA_REASON_SIZE];
+	struct why why;
 
-	if (!r->current || !drops_too_much(r, l, why, sizeof why))
+	if (!r->current || !drops_too_much(r, l, &why))
 		return false;
 	if (!r->held || !generation_equal(r->held, g)) {
-		hold_back(r, now_ms, g, why);
+		hold_back(r, now_ms, g, why.text);
 	} else if (now_ms < r->held_until_ms) {
 		generation_unref(g);
 	} else {

@@ -68,29 +68,28 @@ read_output(const struct command *c, int fd, struct buf *out)
 
 /* 0, or -errno with why. */
 static int
-conclude(const struct command *c, int r, int status, char *why)
+conclude(const struct command *c, int r, int status, struct why *why)
 {
 	if (r == -ETIMEDOUT)
-		(void)snprintf(why, COMMAND_WHY_SIZE, "\"%.200s\" did not end in %d s", c->argv[0],
-		    (int)(c->timeout_ms / 1000));
+		why_set(
+		    why, "\"%.200s\" did not end in %d s", c->argv[0], (int)(c->timeout_ms / 1000));
 	else if (r < 0)
-		(void)snprintf(why, COMMAND_WHY_SIZE, "the output of \"%.200s\": %s", c->argv[0],
-		    strerror(-r));
+		why_set(why, "the output of \"%.200s\": %s", c->argv[0], strerror(-r));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT_RUN)
 		r = -ENOENT;
 	if (r == -ENOENT)
-		(void)snprintf(why, COMMAND_WHY_SIZE, "\"%.200s\" cannot be run", c->argv[0]);
+		why_set(why, "\"%.200s\" cannot be run", c->argv[0]);
 	return r;
 }
 
 int
-command_run(const struct command *c, struct buf *out, char why[static COMMAND_WHY_SIZE])
+command_run(const struct command *c, struct buf *out, struct why *why)
 {
 	int fd[2], status = 0, r;
 	pid_t child;
 
 	if (pipe2(fd, O_CLOEXEC) < 0) {
-		(void)snprintf(why, COMMAND_WHY_SIZE, "no pipe: %s", strerror(errno));
+		why_set(why, "no pipe: %s", strerror(errno));
 		return -EIO;
 	}
 	child = fork();

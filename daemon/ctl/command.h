@@ -6,9 +6,8 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/why.h"
 #include "ctl/user.h"
-
-#define COMMAND_WHY_SIZE 512
 
 struct command {
 	char *const *argv;        /* looked up in PATH; ends with NULL */
@@ -22,5 +21,4 @@ struct command {
  * appended to out, whose max is the cap. 0, whatever its exit code; -errno with a sentence in why:
  * it cannot be run; or it takes too much time or writes too much, and was killed.
  */
-MUST_CHECK int command_run(
-    const struct command *c, struct buf *out, char why[static COMMAND_WHY_SIZE]);
+MUST_CHECK int command_run(const struct command *c, struct buf *out, struct why *why);

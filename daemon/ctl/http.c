@@ -34,7 +34,7 @@ struct http {
 	struct socket_owners owners;
 	int socket_fd;
 	const char *peer_text; /* into peer_why; NULL: the peer is believed */
-	char peer_why[SOCKET_PEER_WHY_SIZE];
+	struct why peer_why;
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -55,7 +55,7 @@ http_start_libraries(void)
 
 /* 0 with h->base; -EINVAL with why; -ENOMEM. */
 static int
-read_url(struct http *h, const struct http_options *o, char *why)
+read_url(struct http *h, const struct http_options *o, struct why *why)
 {
 	static const char *const faults[] = {
 		[URL_OK] = NULL,
@@ -72,7 +72,7 @@ read_url(struct http *h, const struct http_options *o, char *why)
 	if (!fault && !url.tls && !url.loopback && !o->insecure_http)
 		fault = "is plain http to more than this machine: use https, or --insecure-http";
 	if (fault) {
-		(void)snprintf(why, HTTP_WHY_SIZE, "--manager %s", fault);
+		why_set(why, "--manager %s", fault);
 		return -EINVAL;
 	}
 	h->base = mem_strdup(url.text);
@@ -160,9 +160,9 @@ on_connected(void *arg, char *ip, char *local_ip, int port, int local_port)
 	(void)local_ip;
 	(void)port;
 	(void)local_port;
-	if (socket_peer_check(h->socket_fd, h->socket_path, &h->owners, h->peer_why) == 0)
+	if (socket_peer_check(h->socket_fd, h->socket_path, &h->owners, &h->peer_why) == 0)
 		return CURL_PREREQFUNC_OK;
-	h->peer_text = h->peer_why;
+	h->peer_text = h->peer_why.text;
 	return CURL_PREREQFUNC_ABORT;
 }
 
@@ -235,7 +235,7 @@ set_transport(struct http *h, const struct http_options *o)
 }
 
 int
-http_new(struct http **out, const struct http_options *o, char why[static HTTP_WHY_SIZE])
+http_new(struct http **out, const struct http_options *o, struct why *why)
 {
 	struct http *h = mem_zalloc(sizeof *h);
 	int r;
@@ -347,7 +347,7 @@ error_text(const struct http *h, CURLcode code, const struct buf *answer)
 
 static int
 call_once(struct http *h, const char *url, const struct http_request *q, struct buf *answer,
-    struct http_head *head, char *why)
+    struct http_head *head, struct why *why)
 {
 	CURLcode code = CURLE_OK;
 	long status = 0;
@@ -369,7 +369,7 @@ call_once(struct http *h, const char *url, const struct http_request *q, struct 
 	}
 	head->failure = failure_of(code);
 	error = error_text(h, code, answer);
-	(void)snprintf(why, HTTP_WHY_SIZE, "%s%s", error, tls_help(error));
+	why_set(why, "%s%s", error, tls_help(error));
 	return -EIO;
 }
 
@@ -395,7 +395,7 @@ pause_as_told(struct http *h)
 
 static int
 call(struct http *h, const struct http_request *q, struct buf *answer, struct http_head *head,
-    char *why)
+    struct why *why)
 {
 	CLEANUP(buf_fini) struct buf url = BUF_INIT(CALL_URL_SIZE);
 	int status = -EIO;
@@ -403,7 +403,7 @@ call(struct http *h, const struct http_request *q, struct buf *answer, struct ht
 	buf_adds(&url, h->base);
 	buf_adds(&url, q->path);
 	if (buf_error(&url)) {
-		(void)snprintf(why, HTTP_WHY_SIZE, "the URL is too long");
+		why_set(why, "the URL is too long");
 		return -EIO;
 	}
 	for (int i = 0; i < TRIES_WHEN_BUSY; i++) {
@@ -417,7 +417,7 @@ call(struct http *h, const struct http_request *q, struct buf *answer, struct ht
 
 int
 http_send(struct http *h, const struct http_request *q, struct buf *answer, struct http_head *head,
-    char why[static HTTP_WHY_SIZE])
+    struct why *why)
 {
 	CLEANUP(buf_fini) struct buf line = BUF_INIT(256);
 	struct curl_slist match = { .next = h->headers };
@@ -428,7 +428,7 @@ http_send(struct http *h, const struct http_request *q, struct buf *answer, stru
 	buf_addf(&line, "If-Match: %s", q->if_match);
 	match.data = line.data;
 	if (buf_error(&line) || curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, &match) != CURLE_OK) {
-		(void)snprintf(why, HTTP_WHY_SIZE, "out of memory");
+		why_set(why, "out of memory");
 		return -EIO;
 	}
 	status = call(h, q, answer, head, why);
@@ -437,8 +437,8 @@ http_send(struct http *h, const struct http_request *q, struct buf *answer, stru
 }
 
 int
-http_call(struct http *h, const char *path, const struct buf *body, struct buf *answer,
-    char why[static HTTP_WHY_SIZE])
+http_call(
+    struct http *h, const char *path, const struct buf *body, struct buf *answer, struct why *why)
 {
 	struct http_head head;
 	struct http_request q = { .method = body ? "POST" : "GET", .path = path, .body = body };

@@ -12,8 +12,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/socket_peer.h"
-
-#define HTTP_WHY_SIZE 512
+#include "base/why.h"
 
 struct http;
 
@@ -37,8 +36,7 @@ struct http_options {
 MUST_CHECK int http_start_libraries(void);
 
 /* 0; -EINVAL with a sentence in why when the URL will not do; -ENOMEM. Copies what it needs. */
-MUST_CHECK int http_new(
-    struct http **out, const struct http_options *o, char why[static HTTP_WHY_SIZE]);
+MUST_CHECK int http_new(struct http **out, const struct http_options *o, struct why *why);
 struct http *http_free(struct http *h); /* returns NULL */
 
 /* Where a call without a response ended. */
@@ -67,7 +65,7 @@ struct http_request {
 
 /* http_call() with any method and what stands in the response's head. */
 MUST_CHECK int http_send(struct http *h, const struct http_request *q, struct buf *answer,
-    struct http_head *head, char why[static HTTP_WHY_SIZE]);
+    struct http_head *head, struct why *why);
 
 /*
  * GET (body NULL) or POST of path, which begins with /v1. Returns the status, the answer in *answer
@@ -75,5 +73,5 @@ MUST_CHECK int http_send(struct http *h, const struct http_request *q, struct bu
  * A 429 is tried again a few times, each as late as the server says, but not when that is later
  * than a person waits.
  */
-MUST_CHECK int http_call(struct http *h, const char *path, const struct buf *body,
-    struct buf *answer, char why[static HTTP_WHY_SIZE]);
+MUST_CHECK int http_call(
+    struct http *h, const char *path, const struct buf *body, struct buf *answer, struct why *why);

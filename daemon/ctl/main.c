@@ -87,7 +87,7 @@ main(int argc, char *argv[])
 {
 	static struct cli_line line;
 	const char *socket = getenv("CONND_SOCKET");
-	char why[CLI_WHY_SIZE];
+	struct why why;
 	struct ctl_options o;
 
 	base_protect();
@@ -96,13 +96,13 @@ main(int argc, char *argv[])
 		return ctl_fail(CTL_UNAVAILABLE, NULL, "libsodium does not start");
 	if (!socket || !*socket)
 		socket = socket_path_default();
-	switch (options_read(argc, argv, socket, &line, &o, why)) {
+	switch (options_read(argc, argv, socket, &line, &o, &why)) {
 	case CLI_HELP:
 		return help(&line);
 	case CLI_VERSION:
 		return output_text("connctl " CONND_VERSION "\n");
 	case CLI_WRONG:
-		return wrong_usage(&line, why);
+		return wrong_usage(&line, why.text);
 	case CLI_RUN:
 		return verb_run[line.verb->id](&o);
 	}

@@ -24,7 +24,7 @@ options_duration(const char *text, int64_t *ms)
 
 /* An id goes into a URL's path: letters, digits, - and _ only. 0 or -EINVAL with why. */
 static int
-id_apply(const char **out, const char *name, const char *value, char *why)
+id_apply(const char **out, const char *name, const char *value, struct why *why)
 {
 	size_t n = 0;
 
@@ -34,38 +34,36 @@ id_apply(const char **out, const char *name, const char *value, char *why)
 	*out = value;
 	if (n > 0 && n <= 64 && !value[n])
 		return 0;
-	(void)snprintf(why, CLI_WHY_SIZE, "--%s takes an id, not \"%.40s\"", name, value);
+	why_set(why, "--%s takes an id, not \"%.40s\"", name, value);
 	return -EINVAL;
 }
 
 static int
-deployment_apply(const char *value, struct ctl_import_options *out, char *why)
+deployment_apply(const char *value, struct ctl_import_options *out, struct why *why)
 {
 	if (out->n_deployments < CTL_MAX_DEPLOYMENTS)
 		return id_apply(&out->deployment[out->n_deployments++], "deployment", value, why);
-	(void)snprintf(
-	    why, CLI_WHY_SIZE, "--deployment may be given %d times at most", CTL_MAX_DEPLOYMENTS);
+	why_set(why, "--deployment may be given %d times at most", CTL_MAX_DEPLOYMENTS);
 	return -EINVAL;
 }
 
 static int
-socket_apply(const char *value, struct ctl_options *out, const char *name, char *why)
+socket_apply(const char *value, struct ctl_options *out, const char *name, struct why *why)
 {
 	out->socket = value;
 	if (value[0] && strlen(value) <= LIMIT_SOCKET_PATH)
 		return 0;
-	(void)snprintf(
-	    why, CLI_WHY_SIZE, "%s takes a path of 1 to %d bytes", name, LIMIT_SOCKET_PATH);
+	why_set(why, "%s takes a path of 1 to %d bytes", name, LIMIT_SOCKET_PATH);
 	return -EINVAL;
 }
 
 static int
-timeout_apply(const char *value, struct ctl_options *out, char *why)
+timeout_apply(const char *value, struct ctl_options *out, struct why *why)
 {
 	if (options_duration(value, &out->timeout_ms) == 0)
 		return 0;
-	(void)snprintf(why, CLI_WHY_SIZE,
-	    "--timeout takes a time like 500ms, 3s or 2m, at most a day, not \"%.40s\"", value);
+	why_set(why, "--timeout takes a time like 500ms, 3s or 2m, at most a day, not \"%.40s\"",
+	    value);
 	return -EINVAL;
 }
 
@@ -117,7 +115,7 @@ plain_apply(int id, const char *value, struct ctl_options *out)
 
 /* 0, or -EINVAL with a sentence in why. */
 static int
-option_apply(const struct cli_given *g, struct ctl_options *out, char *why)
+option_apply(const struct cli_given *g, struct ctl_options *out, struct why *why)
 {
 	switch (g->option->id) {
 	case OPT_SOCKET:
@@ -169,7 +167,7 @@ default_timeout_ms(int verb)
 
 /* The defaults of the verb; without CONND_SOCKET, the socket is the usual one. */
 static int
-defaults_apply(int verb, const char *getenv_socket, struct ctl_options *out, char *why)
+defaults_apply(int verb, const char *getenv_socket, struct ctl_options *out, struct why *why)
 {
 	*out = (struct ctl_options){ .socket = CTL_DEFAULT_SOCKET,
 		.timeout_ms = default_timeout_ms(verb) };
@@ -188,7 +186,7 @@ words_apply(const struct cli_line *line, struct ctl_options *out)
 
 enum cli_verdict
 options_read(int argc, char *const argv[], const char *getenv_socket, struct cli_line *line,
-    struct ctl_options *out, char why[static CLI_WHY_SIZE])
+    struct ctl_options *out, struct why *why)
 {
 	enum cli_verdict verdict = cli_read(&ctl_program, argc, argv, line, why);
 	const char *fault = NULL;
@@ -205,6 +203,6 @@ options_read(int argc, char *const argv[], const char *getenv_socket, struct cli
 	if (line->verb->id == VERB_IMPORT)
 		fault = import_fault(&out->import);
 	if (fault)
-		(void)snprintf(why, CLI_WHY_SIZE, "%s", fault);
+		why_set(why, "%s", fault);
 	return fault ? CLI_WRONG : CLI_RUN;
 }

@@ -22,10 +22,10 @@ token_trim(struct buf *token)
 int
 token_read(const char *what, const char *path, struct buf *out)
 {
-	char why[FILE_WHY_SIZE];
+	struct why why;
 
-	if (file_read_secret(path, out, why) < 0)
-		return ctl_fail(CTL_USAGE, NULL, "%s: %s", what, why);
+	if (file_read_secret(path, out, &why) < 0)
+		return ctl_fail(CTL_USAGE, NULL, "%s: %s", what, why.text);
 	if (!token_trim(out))
 		return ctl_fail(CTL_USAGE, NULL, "%s: %s: does not hold a token", what, path);
 	return CTL_YES;

@@ -69,7 +69,7 @@ main(int argc, char *argv[])
 		.sorts = { { STORE_SORT_KEY, false } },
 		.n_sorts = 1,
 		.limit = -1 };
-	char why[STORE_WHY_SIZE > FILE_WHY_SIZE ? STORE_WHY_SIZE : FILE_WHY_SIZE];
+	struct why why;
 	struct walked w;
 	struct store *s;
 	struct keys *k;
@@ -82,8 +82,8 @@ main(int argc, char *argv[])
 	}
 	if (store_global_init() < 0)
 		die("memory");
-	if (keys_load(&k, argv[1], NULL, why) < 0 || store_open(&s, argv[1], k, why) < 0)
-		die(why);
+	if (keys_load(&k, argv[1], NULL, &why) < 0 || store_open(&s, argv[1], k, &why) < 0)
+		die(why.text);
 	(void)walk(s, &q); /* warms up, like a running server */
 	began = now_s();
 	until = began + atoi(argv[3]) / 1e3;

@@ -295,7 +295,7 @@ main(int argc, char **argv)
 	struct listener *listener = NULL;
 	struct peers *peers = NULL;
 	struct loop *loop = NULL;
-	char why[LISTENER_WHY_SIZE] = "out of memory";
+	struct why why = { "out of memory" };
 	bool started;
 
 	if (argc != 2 || base_init() < 0)
@@ -303,11 +303,11 @@ main(int argc, char **argv)
 	config.socket.path = argv[1];
 	loop_global_init();
 	started = loop_new(&loop) == 0 && peers_new(&peers, loop, &service, &limits) == 0 &&
-		  listener_new(&listener, loop, &config, &passed, why) == 0 &&
+		  listener_new(&listener, loop, &config, &passed, &why) == 0 &&
 		  listener_start(listener, &calls, peers) == 0 &&
 		  loop_on_signal(loop, SIGTERM, on_signal, loop) == 0;
 	if (!started)
-		(void)fprintf(stderr, "%s: %s\n", argv[1], why);
+		(void)fprintf(stderr, "%s: %s\n", argv[1], why.text);
 	else
 		started = loop_run(loop) == 0;
 	(void)listener_free(listener);

@@ -24,6 +24,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/why.h"
 #include "manager/api/api.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/check.h"
@@ -96,14 +97,14 @@ open_world(struct world *w)
 	static const struct id none = { "" };
 	struct http_options options = { 0 };
 	struct http_handler handler;
-	char why[STORE_WHY_SIZE];
+	struct why why;
 
 	*w = (struct world){ 0 };
 	test_dir_make(w->dir, "fuzz_api");
 	w->base = event_base_new();
 	w->keys = keys_from_bytes(key);
 	must(w->base && w->keys);
-	must(store_create(&w->store, w->dir, w->keys, why) == 0);
+	must(store_create(&w->store, w->dir, w->keys, &why) == 0);
 	w->org = test_place(w->store, SCOPE_ORGANIZATION, &none, "o");
 	w->workspace = test_place(w->store, SCOPE_WORKSPACE, &w->org, "w");
 	w->deployment[0] = test_place(w->store, SCOPE_DEPLOYMENT, &w->workspace, "d");

@@ -11,10 +11,10 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	char *const env[] = { (char *)"CONND__ACCESS__DENY=uid:0", NULL };
-	char why[CONFIG_WHY_SIZE] = "";
+	struct why why = { "" };
 	struct buf oddities = BUF_INIT(64 * 1024);
 	struct config *c;
-	int r = config_read(&c, "f", (const char *)data, n, env, &oddities, why);
+	int r = config_read(&c, "f", (const char *)data, n, env, &oddities, &why);
 
 	if (r == 0) {
 		must(c->manager.url.n > 0 && c->manager.organization);
@@ -28,7 +28,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		config_free(c);
 	} else {
 		must(r == -EINVAL &&
-		     (strncmp(why, "f:", 2) == 0 || strncmp(why, "CONND__", 7) == 0));
+		     (strncmp(why.text, "f:", 2) == 0 || strncmp(why.text, "CONND__", 7) == 0));
 	}
 	must(oddities.len == 0 || oddities.data[oddities.len - 1] == '\n');
 	buf_fini(&oddities);

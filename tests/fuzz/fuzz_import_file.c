@@ -52,7 +52,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	text = mem_strndup((const char *)data + 1, n - 1);
 	must(text);
 	r = import_read(&list, kind, format, (struct span){ text, n - 1 }, &fault);
-	must(r == 0 || (r == -EBADMSG && *fault.why));
+	must(r == 0 || (r == -EBADMSG && *fault.why.text));
 	for (size_t i = 0; r == 0 && i < list.n; i++) {
 		check_entry(&list.entry[i], kind);
 		must(i == 0 || strcmp(list.entry[i - 1].key, list.entry[i].key) <= 0);

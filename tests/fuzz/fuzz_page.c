@@ -72,7 +72,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct buf scratch = BUF_INIT(MANAGER_SCRATCH), message = BUF_INIT(1 << 20);
-	char why[MANAGER_WHY_SIZE];
+	struct why why;
 	struct manager_page page;
 	enum manager_type type;
 	struct span text;
@@ -83,10 +83,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	type = (enum manager_type)(data[0] % MANAGER_N_TYPES);
 	text = (struct span){ (const char *)data + 1, n - 1 };
 	r = manager_page_read(text, type, SPAN_LITERAL("clx0000000000000000000dep"), on_row, &type,
-	    &scratch, &page, why);
+	    &scratch, &page, &why);
 	must(r == 0 || r == -EBADMSG);
-	must(r == 0 ? !*why : *why != '\0');
-	must(memchr(why, '\0', sizeof why) != NULL);
+	must(r == 0 ? !*why.text : *why.text != '\0');
+	must(memchr(why.text, '\0', sizeof why) != NULL);
 	manager_error_message(text, &message);
 	(void)manager_secrets_refused(text);
 	buf_fini(&scratch);

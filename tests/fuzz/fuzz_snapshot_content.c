@@ -23,18 +23,18 @@ read_file(struct span file)
 {
 	struct span left = file;
 	struct content_source source = memory_source(&left);
-	char why[SNAP_WHY_SIZE] = "";
+	struct why why = { "" };
 	struct content_about about;
 	struct stamp stamp;
 	struct generation *g;
 
-	if (content_read(&g, &about, &source, &owner, &keys, &now, ARENA_LOCK_OFF, 1 << 20, why) ==
+	if (content_read(&g, &about, &source, &owner, &keys, &now, ARENA_LOCK_OFF, 1 << 20, &why) ==
 	    0)
 		generation_unref(g);
 	else
-		must(*why);
-	*why = '\0';
-	must(stamp_read(&stamp, file, &owner, &keys, why) == 0 || *why);
+		must(*why.text);
+	*why.text = '\0';
+	must(stamp_read(&stamp, file, &owner, &keys, &why) == 0 || *why.text);
 }
 
 /* Makes a file of one piece with data as its plain text. */

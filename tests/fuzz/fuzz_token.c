@@ -9,6 +9,7 @@
 #include "base/base.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/why.h"
 #include "manager/api/token.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/check.h"
@@ -38,13 +39,13 @@ set_up(void)
 		3600 };
 	struct buf text = BUF_INIT(LIMIT_TOKEN);
 	struct token_identity who;
-	char why[STORE_WHY_SIZE];
+	struct why why;
 	struct id id;
 
 	must(base_init() == 0);
 	test_dir_make(dir, "fuzz_token");
 	must(atexit(clean_up) == 0);
-	must(store_create(&store, dir, keys_from_bytes(key), why) == 0);
+	must(store_create(&store, dir, keys_from_bytes(key), &why) == 0);
 	request.scope_id = test_place(store, SCOPE_ORGANIZATION, &none, "o");
 	must(token_authority_new(&authority, store) == 0);
 	must(token_issue(authority, &request, NOW, &nobody, &id, &text) == 0);

@@ -97,7 +97,8 @@ world_write(struct world *w)
 }
 
 bool
-world_read_back(struct world *w, struct generation **g, struct replica_memory *memory, char *why)
+world_read_back(
+    struct world *w, struct generation **g, struct replica_memory *memory, struct why *why)
 {
 	struct snap_owner owner = owner_of(w);
 	struct snap_keys keys = keys_of(w);
@@ -106,8 +107,8 @@ world_read_back(struct world *w, struct generation **g, struct replica_memory *m
 	struct content_source source = memory_source(&left);
 	struct content_about about;
 	struct stamp stamp;
-	char stamp_why[SNAP_WHY_SIZE];
-	bool stamped = stamp_read(&stamp, span_of_buf(&w->stamp), &owner, &keys, stamp_why) == 0;
+	struct why stamp_why;
+	bool stamped = stamp_read(&stamp, span_of_buf(&w->stamp), &owner, &keys, &stamp_why) == 0;
 	int r = content_read(
 	    g, &about, &source, &owner, &keys, &now, w->config.lock, w->config.max_bytes, why);
 
@@ -130,9 +131,9 @@ world_floor(const struct world *w)
 	struct snap_keys keys = keys_of(w);
 	struct moment now = moment_of(w);
 	struct stamp stamp;
-	char why[SNAP_WHY_SIZE];
+	struct why why;
 
-	if (stamp_read(&stamp, span_of_buf(&w->stamp), &owner, &keys, why) < 0)
+	if (stamp_read(&stamp, span_of_buf(&w->stamp), &owner, &keys, &why) < 0)
 		return (struct replica_floor){ 0 };
 	return stamp_floor(&stamp, &now);
 }

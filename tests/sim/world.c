@@ -600,18 +600,18 @@ start(struct world *w, uint64_t first_generation)
 	struct replica_floor floor = world_floor(w);
 	struct replica_memory memory;
 	struct generation *g;
-	char why[SNAP_WHY_SIZE];
+	struct why why;
 
 	if (replica_new(&w->replica, &w->config, &ops, w, first_generation) < 0) {
 		w->replica = NULL;
 		world_short_of_memory(w);
 		return;
 	}
-	if (w->snapshot.len && world_read_back(w, &g, &memory, why)) {
+	if (w->snapshot.len && world_read_back(w, &g, &memory, &why)) {
 		replica_load(w->replica, w->now_ms, g, &memory);
 		happened(w, true, "loaded %" PRIu64, memory.generation);
 	} else if (w->snapshot.len) {
-		happened(w, true, "snapshot refused reason=\"%s\"", why);
+		happened(w, true, "snapshot refused reason=\"%s\"", why.text);
 		replica_hold_off(w->replica, w->now_ms, &floor);
 	} else {
 		replica_hold_off(w->replica, w->now_ms, &floor);

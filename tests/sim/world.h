@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/why.h"
 #include "core/replica.h"
 #include "core/snapshot/stamp.h"
 #include "tests/sim/words.h"
@@ -86,7 +87,7 @@ void world_write(struct world *w);
 void world_stamp(struct world *w); /* writes the stamp */
 /* Loads the files. False, with why, if they cannot be used. */
 bool world_read_back(
-    struct world *w, struct generation **g, struct replica_memory *memory, char *why);
+    struct world *w, struct generation **g, struct replica_memory *memory, struct why *why);
 /* The Retry-After in the stamp. */
 struct replica_floor world_floor(const struct world *w);
 /* Damages a file: truncate, extend, flip, remove. */

@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/why.h"
 #include "tests/unit/store_places.h"
 
 #define PATIENCE_MS 10000
@@ -60,12 +61,12 @@ api_set_up(void **state)
 	struct api_fixture *f = mem_zalloc(sizeof *f);
 	struct http_options o = { .max_connections = 64 };
 	struct http_handler handler;
-	char why[HTTP_WHY_SIZE], store_why[STORE_WHY_SIZE];
+	struct why why, store_why;
 
 	assert_non_null(f);
 	test_dir_make(f->dir, "test_api");
 	f->keys = keys_from_bytes(kek);
-	assert_int_equal(store_create(&f->s, f->dir, f->keys, store_why), 0);
+	assert_int_equal(store_create(&f->s, f->dir, f->keys, &store_why), 0);
 	assert_int_equal(token_authority_new(&f->a, f->s), 0);
 	make_places(f);
 	buf_init(&f->owner, 4096);
@@ -75,7 +76,7 @@ api_set_up(void **state)
 	assert_int_equal(api_new(&f->api, f->base, f->s, f->a), 0);
 	handler = api_handler(f->api);
 	assert_int_equal(http_server_new(&f->http, f->base, &o, &handler), 0);
-	assert_int_equal(http_server_listen(f->http, "127.0.0.1:0", why), 0);
+	assert_int_equal(http_server_listen(f->http, "127.0.0.1:0", &why), 0);
 	*state = f;
 	return 0;
 }

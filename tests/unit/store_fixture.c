@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "base/mem.h"
+#include "base/why.h"
 
 const struct store_actor nobody = { .name = { 0 } };
 const uint8_t test_kek[SEAL_KEY_SIZE] = { 1, 2, 3 };
@@ -31,13 +32,13 @@ store_set_up(void **state)
 {
 	static const struct id none = { "" };
 	struct fixture *f = mem_zalloc(sizeof *f);
-	char why[STORE_WHY_SIZE] = "";
+	struct why why = { "" };
 
 	assert_non_null(f);
 	test_dir_make(f->dir, "test_store");
 	f->keys = keys_from_bytes(test_kek);
 	f->h = store_holder_new();
-	assert_int_equal(store_create(&f->s, f->dir, f->keys, why), 0);
+	assert_int_equal(store_create(&f->s, f->dir, f->keys, &why), 0);
 	f->org = test_place(f->s, SCOPE_ORGANIZATION, &none, "acme");
 	f->ws = test_place(f->s, SCOPE_WORKSPACE, &f->org, "data");
 	f->ws2 = test_place(f->s, SCOPE_WORKSPACE, &f->org, "other");
@@ -65,10 +66,10 @@ store_tear_down(void **state)
 void
 reopen(struct fixture *f)
 {
-	char why[STORE_WHY_SIZE] = "";
+	struct why why = { "" };
 
 	store_close(f->s);
-	assert_int_equal(store_open(&f->s, f->dir, f->keys, why), 0);
+	assert_int_equal(store_open(&f->s, f->dir, f->keys, &why), 0);
 }
 
 static enum scope

@@ -44,12 +44,12 @@ static const struct acl_peer bob = {
 static struct acl *
 acl_of(const char *const *rules)
 {
-	char why[ACL_WHY_SIZE];
+	struct why why;
 	struct acl *a;
 
 	assert_int_equal(acl_new(&a), 0);
 	for (; *rules; rules++)
-		assert_int_equal(acl_add(a, **rules == '+', *rules + 1, &lookup, why), 0);
+		assert_int_equal(acl_add(a, **rules == '+', *rules + 1, &lookup, &why), 0);
 	return a;
 }
 
@@ -147,12 +147,13 @@ globs_match_whole_keys(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-		char why[ACL_WHY_SIZE], rule[64];
+		char rule[64];
+		struct why why;
 		struct acl *a;
 
 		snprintf(rule, sizeof rule, "conn:%s", rows[i].glob);
 		assert_int_equal(acl_new(&a), 0);
-		assert_int_equal(acl_add(a, true, rule, &lookup, why), 0);
+		assert_int_equal(acl_add(a, true, rule, &lookup, &why), 0);
 		if (acl_allows(a, &bob, KIND_CONNECTION, span_of(rows[i].key)) != rows[i].want)
 			fail_msg("%s against %s", rows[i].glob, rows[i].key);
 		acl_free(a);
@@ -187,11 +188,11 @@ what_makes_no_sense_is_refused_with_a_sentence(void **state)
 	(void)state;
 	assert_int_equal(acl_new(&a), 0);
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-		char why[ACL_WHY_SIZE] = "";
+		struct why why = { "" };
 
-		assert_int_equal(acl_add(a, true, rows[i].text, &lookup, why), rows[i].want);
-		if (!strstr(why, rows[i].says))
-			fail_msg("\"%s\" said: %s", rows[i].text, why);
+		assert_int_equal(acl_add(a, true, rows[i].text, &lookup, &why), rows[i].want);
+		if (!strstr(why.text, rows[i].says))
+			fail_msg("\"%s\" said: %s", rows[i].text, why.text);
 	}
 	assert_true(acl_is_empty(a)); /* no refused rule was added */
 	acl_free(a);
@@ -240,18 +241,18 @@ listing_needs_one_thing_that_may_be_asked(void **state)
 static void
 admin_rules_name_administrators_and_nothing_else(void **state)
 {
-	char why[ACL_WHY_SIZE];
+	struct why why;
 	struct acl *a;
 
 	(void)state;
 	assert_int_equal(acl_new(&a), 0);
 	assert_false(acl_has_admins(a));
-	assert_int_equal(acl_add(a, ACL_ADMIN, "group:airflow conn:x", &lookup, why), -EINVAL);
-	assert_non_null(strstr(why, "admin"));
-	assert_int_equal(acl_add(a, ACL_ADMIN, "conn:x", &lookup, why), -EINVAL);
-	assert_int_equal(acl_add(a, ACL_ADMIN, "", &lookup, why), -EINVAL);
+	assert_int_equal(acl_add(a, ACL_ADMIN, "group:airflow conn:x", &lookup, &why), -EINVAL);
+	assert_non_null(strstr(why.text, "admin"));
+	assert_int_equal(acl_add(a, ACL_ADMIN, "conn:x", &lookup, &why), -EINVAL);
+	assert_int_equal(acl_add(a, ACL_ADMIN, "", &lookup, &why), -EINVAL);
 	assert_false(acl_has_admins(a));
-	assert_int_equal(acl_add(a, ACL_ADMIN, "group:airflow", &lookup, why), 0);
+	assert_int_equal(acl_add(a, ACL_ADMIN, "group:airflow", &lookup, &why), 0);
 	assert_int_equal(acl_add_nobody(a, ACL_ADMIN), 0);
 	assert_true(acl_has_admins(a));
 	assert_true(acl_is_admin(a, &bob));
@@ -260,7 +261,7 @@ admin_rules_name_administrators_and_nothing_else(void **state)
 	assert_true(acl_is_empty(a));
 	assert_int_equal(acl_cost(a), 0);
 	assert_true(acl_allows(a, &alice, KIND_CONNECTION, span_of("x")));
-	assert_int_equal(acl_add(a, ACL_ALLOW, "user:alice", &lookup, why), 0);
+	assert_int_equal(acl_add(a, ACL_ALLOW, "user:alice", &lookup, &why), 0);
 	assert_false(acl_allows_some(a, &bob));
 	acl_free(a);
 }
@@ -306,15 +307,15 @@ memory_may_end_anywhere(void **state)
 
 	(void)state;
 	while (r < 0) {
-		char why[ACL_WHY_SIZE];
+		struct why why;
 		struct acl *a = NULL;
 
 		mem_fail_after(n++);
 		r = acl_new(&a);
 		if (r == 0)
-			r = acl_add(a, true, "user:alice conn:a var:b*", &lookup, why);
+			r = acl_add(a, true, "user:alice conn:a var:b*", &lookup, &why);
 		if (r == 0)
-			r = acl_add(a, false, "*", &lookup, why);
+			r = acl_add(a, false, "*", &lookup, &why);
 		mem_fail_after(-1);
 		assert_true(r == 0 || r == -ENOMEM);
 		acl_free(a);

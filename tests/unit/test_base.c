@@ -414,14 +414,14 @@ wall_time_is_written_as_rfc3339(void **state)
 static int
 read_key_of(const char *path, const char *text, mode_t mode, uint8_t *key)
 {
-	char why[FILE_WHY_SIZE] = "";
+	struct why why = { "" };
 	int r;
 
 	(void)unlink(path);
-	assert_int_equal(file_create(path, text, strlen(text), why), 0);
+	assert_int_equal(file_create(path, text, strlen(text), &why), 0);
 	assert_int_equal(chmod(path, mode), 0);
-	r = file_read_key(path, key, why);
-	assert_int_equal(r == 0, why[0] == '\0');
+	r = file_read_key(path, key, &why);
+	assert_int_equal(r == 0, why.text[0] == '\0');
 	return r;
 }
 
@@ -430,7 +430,8 @@ key_files_are_refused_when_others_may_read_them(void **state)
 {
 	static const char hex[] =
 	    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
-	char dir[] = "/tmp/test_base.XXXXXX", path[64], why[FILE_WHY_SIZE];
+	char dir[] = "/tmp/test_base.XXXXXX", path[64];
+	struct why why;
 	uint8_t key[SEAL_KEY_SIZE];
 	struct stat st;
 
@@ -446,17 +447,17 @@ key_files_are_refused_when_others_may_read_them(void **state)
 	if (geteuid() == 0) {
 		assert_int_equal(read_key_of(path, hex, 0600, key), 0);
 		assert_int_equal(chown(path, 1, (gid_t)-1), 0);
-		assert_int_equal(file_read_key(path, key, why), -EACCES);
-		assert_non_null(strstr(why, "is owned by another user"));
+		assert_int_equal(file_read_key(path, key, &why), -EACCES);
+		assert_non_null(strstr(why.text, "is owned by another user"));
 	}
 	assert_int_equal(read_key_of(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", 0600, key), 0);
 	assert_memory_equal(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", 32);
 	assert_int_equal(read_key_of(path, "too short", 0600, key), -EINVAL);
 	assert_int_equal(read_key_of(path, "", 0600, key), -EINVAL);
-	assert_int_equal(file_create(path, "x", 1, why), -EEXIST);
+	assert_int_equal(file_create(path, "x", 1, &why), -EEXIST);
 	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(file_read_key("/nonexistent/key", key, why), -ENOENT);
-	assert_int_equal(file_read_key("/dev/null", key, why), -EACCES);
+	assert_int_equal(file_read_key("/nonexistent/key", key, &why), -ENOENT);
+	assert_int_equal(file_read_key("/dev/null", key, &why), -EACCES);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(rmdir(dir), 0);
 }

@@ -13,6 +13,7 @@
 #include "base/attr.h"
 #include "base/base.h"
 #include "base/mem.h"
+#include "base/why.h"
 #include "edge/socket/caller.h"
 
 static int
@@ -36,12 +37,12 @@ static struct acl *
 rules(const char *const *texts)
 {
 	static const struct acl_lookup lookup = { no_user, no_group };
-	char why[ACL_WHY_SIZE];
+	struct why why;
 	struct acl *a;
 
 	assert_int_equal(acl_new(&a), 0);
 	for (; *texts; texts++)
-		assert_int_equal(acl_add(a, **texts == '+', *texts + 1, &lookup, why), 0);
+		assert_int_equal(acl_add(a, **texts == '+', *texts + 1, &lookup, &why), 0);
 	return a;
 }
 #define RULES(...) rules((const char *const[]){ __VA_ARGS__ __VA_OPT__(, ) NULL })

@@ -52,7 +52,7 @@ static const struct cli_program unnamed = { "daemon", "1", "A daemon.", "", unna
 	false };
 
 static struct cli_line line;
-static char why[CLI_WHY_SIZE];
+static struct why why;
 
 /* Splits at single spaces. */
 static enum cli_verdict
@@ -65,7 +65,7 @@ read_for(const struct cli_program *p, const char *text)
 	strncpy(copy, text, sizeof copy - 1);
 	for (char *word = strtok(copy, " "); word; word = strtok(NULL, " "))
 		argv[argc++] = word;
-	return cli_read(p, argc, argv, &line, why);
+	return cli_read(p, argc, argv, &line, &why);
 }
 
 static void
@@ -146,7 +146,7 @@ an_error_says_what_was_meant(void **state)
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
 		assert_int_equal(read_for(&program, rows[i].text), CLI_WRONG);
-		assert_string_equal(why, rows[i].says);
+		assert_string_equal(why.text, rows[i].says);
 	}
 }
 
@@ -182,7 +182,7 @@ a_program_without_verbs_takes_no_words(void **state)
 	assert_int_equal(read_for(&unnamed, "--plain"), CLI_RUN);
 	assert_int_equal(line.verb->id, 9);
 	assert_int_equal(read_for(&unnamed, "word"), CLI_WRONG);
-	assert_string_equal(why, "unexpected argument \"word\"");
+	assert_string_equal(why.text, "unexpected argument \"word\"");
 	assert_int_equal(read_for(&unnamed, "--help"), CLI_HELP);
 }
 

@@ -27,12 +27,12 @@ static char *const no_env[] = { NULL };
 static char warning[1024]; /* of the text read last, one per line */
 
 static int
-read_bytes(struct config **out, struct span text, char *const *env, char *why)
+read_bytes(struct config **out, struct span text, char *const *env, struct why *why)
 {
 	struct buf oddities = BUF_INIT(sizeof warning);
 	int r;
 
-	*why = '\0';
+	*why->text = '\0';
 	r = config_read(out, "c.conf", text.p, text.n, env, &oddities, why);
 	(void)snprintf(warning, sizeof warning, "%s", buf_str(&oddities));
 	buf_fini(&oddities);
@@ -40,7 +40,7 @@ read_bytes(struct config **out, struct span text, char *const *env, char *why)
 }
 
 static int
-read_with(struct config **out, const char *text, char *const *env, char *why)
+read_with(struct config **out, const char *text, char *const *env, struct why *why)
 {
 	return read_bytes(out, span_of(text), env, why);
 }
@@ -48,11 +48,11 @@ read_with(struct config **out, const char *text, char *const *env, char *why)
 static struct config *
 good(const char *text, char *const *env)
 {
-	char why[CONFIG_WHY_SIZE];
+	struct why why;
 	struct config *c;
 
-	if (read_with(&c, text, env, why) < 0)
-		fail_msg("%s", why);
+	if (read_with(&c, text, env, &why) < 0)
+		fail_msg("%s", why.text);
 	return c;
 }
 
@@ -245,14 +245,14 @@ what_is_wrong_is_said_with_its_place(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-		char why[CONFIG_WHY_SIZE];
+		struct why why;
 		struct config *c;
 
-		assert_int_equal(read_with(&c, rows[i].text, no_env, why), -EINVAL);
-		if (!strstr(why, rows[i].says) ||
+		assert_int_equal(read_with(&c, rows[i].text, no_env, &why), -EINVAL);
+		if (!strstr(why.text, rows[i].says) ||
 		    (rows[i].says[0] == 'c' && rows[i].says[1] == '.' &&
-			strstr(why, rows[i].says) != why))
-			fail_msg("row %zu said: %s", i, why);
+			strstr(why.text, rows[i].says) != why.text))
+			fail_msg("row %zu said: %s", i, why.text);
 	}
 }
 
@@ -260,7 +260,8 @@ static void
 test_long_lines_are_read_up_to_their_cap(void **state)
 {
 	enum { PADDED = 80 * 1024 };
-	char *text = malloc(PADDED), why[CONFIG_WHY_SIZE];
+	char *text = malloc(PADDED);
+	struct why why;
 	struct config *c;
 	size_t n;
 
@@ -275,9 +276,9 @@ test_long_lines_are_read_up_to_their_cap(void **state)
 	config_free(c);
 	while (n < 70 * 1024)
 		n += (size_t)snprintf(text + n, PADDED - n, " conn:some_connection_%zu", n);
-	assert_int_equal(read_with(&c, text, no_env, why), -EINVAL);
-	assert_string_equal(
-	    why, "c.conf:6: the line is longer than 64 KiB; a list may go on over indented lines");
+	assert_int_equal(read_with(&c, text, no_env, &why), -EINVAL);
+	assert_string_equal(why.text,
+	    "c.conf:6: the line is longer than 64 KiB; a list may go on over indented lines");
 	free(text);
 }
 
@@ -296,12 +297,12 @@ test_a_socket_path_has_107_bytes_at_most(void **state)
 static void
 test_a_nul_byte_is_refused_and_a_byte_order_mark_skipped(void **state)
 {
-	char why[CONFIG_WHY_SIZE];
+	struct why why;
 	struct config *c;
 
 	(void)state;
-	assert_int_equal(read_bytes(&c, SPAN_LITERAL(GOOD "a\0b=1\n"), no_env, why), -EINVAL);
-	assert_string_equal(why, "c.conf:5: there is a NUL byte in the line");
+	assert_int_equal(read_bytes(&c, SPAN_LITERAL(GOOD "a\0b=1\n"), no_env, &why), -EINVAL);
+	assert_string_equal(why.text, "c.conf:5: there is a NUL byte in the line");
 	config_free(good("\xef\xbb\xbf" GOOD, no_env));
 }
 
@@ -390,13 +391,13 @@ the_environment_is_named_when_it_is_wrong(void **state)
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
 		char *const env[] = { (char *)rows[i].entry, NULL };
-		char why[CONFIG_WHY_SIZE];
+		struct why why;
 		struct config *c;
 
-		assert_int_equal(read_with(&c, GOOD, env, why), -EINVAL);
-		if (strstr(why, rows[i].says) != why)
-			fail_msg("%s", why);
-		assert_null(strstr(why, "hunter2"));
+		assert_int_equal(read_with(&c, GOOD, env, &why), -EINVAL);
+		if (strstr(why.text, rows[i].says) != why.text)
+			fail_msg("%s", why.text);
+		assert_null(strstr(why.text, "hunter2"));
 	}
 }
 
@@ -626,7 +627,8 @@ test_every_option_is_compared_as_its_row_says(void **state)
 	for (size_t i = 0; i < n_options; i++) {
 		const struct option *o = &options[i];
 		const char *value = another_value(o);
-		char why[CONFIG_WHY_SIZE] = "", name[CONFIG_NAME_SIZE], want[CONFIG_NAME_SIZE];
+		char name[CONFIG_NAME_SIZE], want[CONFIG_NAME_SIZE];
+		struct why why = { "" };
 		struct config *b = good(GOOD, no_env);
 
 		if (!value) {
@@ -635,8 +637,8 @@ test_every_option_is_compared_as_its_row_says(void **state)
 			continue;
 		}
 		assert_true(option_same(o, a, b));
-		if (option_set(b, o, value, OPTION_SET, why) < 0)
-			*why = '\0'; /* out of range: compared with the old value below */
+		if (option_set(b, o, value, OPTION_SET, &why) < 0)
+			*why.text = '\0'; /* out of range: compared with the old value below */
 		snprintf(want, sizeof want, "[%s] %s", o->section, o->key);
 		if (option_same(o, a, b))
 			assert_true(o->type == OPTION_MS || o->type == OPTION_SIZE);
@@ -686,13 +688,13 @@ every_preset_is_in_its_own_range(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < n_options; i++) {
-		char why[CONFIG_WHY_SIZE] = "";
+		struct why why = { "" };
 		struct config *c = mem_zalloc(sizeof *c);
 
 		assert_non_null(c);
 		if (options[i].preset &&
-		    option_set(c, &options[i], options[i].preset, OPTION_SET, why) < 0)
-			fail_msg("[%s] %s: %s", options[i].section, options[i].key, why);
+		    option_set(c, &options[i], options[i].preset, OPTION_SET, &why) < 0)
+			fail_msg("[%s] %s: %s", options[i].section, options[i].key, why.text);
 		assert_ptr_equal(option_find(options[i].section, options[i].key), &options[i]);
 		config_free(c);
 	}
@@ -710,11 +712,11 @@ memory_may_end_anywhere(void **state)
 
 	(void)state;
 	do {
-		char why[CONFIG_WHY_SIZE];
+		struct why why;
 		struct config *c = NULL;
 
 		mem_fail_after(n++);
-		r = read_with(&c, text, env, why);
+		r = read_with(&c, text, env, &why);
 		mem_fail_after(-1);
 		assert_true(r == 0 || r == -ENOMEM);
 		config_free(c);

@@ -56,7 +56,7 @@ blocks_of_libcurl_come_from_base_mem(void **state)
 
 /* Returns http_new()'s result for this URL. */
 static int
-client_for(const char *url, bool insecure_http, char why[static HTTP_WHY_SIZE])
+client_for(const char *url, bool insecure_http, struct why *why)
 {
 	const struct http_options o = {
 		.url = url, .token = "t", .insecure_http = insecure_http, .timeout_ms = 1000
@@ -86,16 +86,16 @@ manager_urls_are_checked_before_a_token_is_sent(void **state)
 		{ "http://192.0.2.1", "is plain http to more than this machine" },
 		{ "http://127.1", "is plain http to more than this machine" },
 	};
-	char why[HTTP_WHY_SIZE];
+	struct why why;
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
-		why[0] = '\0';
-		assert_int_equal(client_for(rows[i].url, false, why), rows[i].why ? -EINVAL : 0);
-		if (rows[i].why && !strstr(why, rows[i].why))
-			fail_msg("\"%s\": %s", rows[i].url, why);
+		why.text[0] = '\0';
+		assert_int_equal(client_for(rows[i].url, false, &why), rows[i].why ? -EINVAL : 0);
+		if (rows[i].why && !strstr(why.text, rows[i].why))
+			fail_msg("\"%s\": %s", rows[i].url, why.text);
 	}
-	assert_int_equal(client_for("http://192.0.2.1", true, why), 0);
+	assert_int_equal(client_for("http://192.0.2.1", true, &why), 0);
 }
 
 int

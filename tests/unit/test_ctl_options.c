@@ -14,7 +14,7 @@
 
 static struct ctl_options got;
 static struct cli_line line;
-static char why[CLI_WHY_SIZE];
+static struct why why;
 
 /* Splits at single spaces; the program's name is added. */
 static enum cli_verdict
@@ -31,8 +31,8 @@ read_line(const char *text_line, const char *env)
 	for (char *word = strtok(text, " "); word; word = strtok(NULL, " "))
 		argv[argc++] = word;
 	memset(&got, 0, sizeof got);
-	why[0] = 0;
-	return options_read(argc, argv, env, &line, &got, why);
+	why.text[0] = 0;
+	return options_read(argc, argv, env, &line, &got, &why);
 }
 
 static void
@@ -117,7 +117,7 @@ import_wants_a_target_and_a_source(void **state)
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
 		assert_int_equal(read_line(rows[i].line, NULL), rows[i].why ? CLI_WRONG : CLI_RUN);
 		if (rows[i].why)
-			assert_non_null(strstr(why, rows[i].why));
+			assert_non_null(strstr(why.text, rows[i].why));
 	}
 	assert_int_equal(read_line(TARGET " --workspace w --from-airflow", NULL), CLI_RUN);
 	assert_string_equal(got.import.from_airflow, "airflow");
@@ -153,7 +153,7 @@ a_socket_path_longer_than_the_kernel_takes_is_refused(void **state)
 	path[107] = 'a';
 	path[108] = 0;
 	assert_int_equal(read_line("list", path), CLI_WRONG);
-	assert_non_null(strstr(why, "CONND_SOCKET"));
+	assert_non_null(strstr(why.text, "CONND_SOCKET"));
 }
 
 static void
@@ -185,8 +185,8 @@ what_makes_no_sense_is_refused_with_a_reason(void **state)
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
 		assert_int_equal(read_line(rows[i].line, NULL), CLI_WRONG);
-		if (!strstr(why, rows[i].says))
-			fail_msg("\"%s\" says \"%s\"", rows[i].line, why);
+		if (!strstr(why.text, rows[i].says))
+			fail_msg("\"%s\" says \"%s\"", rows[i].line, why.text);
 	}
 }
 

@@ -192,14 +192,14 @@ static void
 check_file(struct world *w, const char *suffix, const char *want)
 {
 	struct buf b = BUF_INIT(1 << 20);
-	char why[FILE_WHY_SIZE] = "";
-	int r = disk_read(w->path, suffix, &b, why);
+	struct why why = { "" };
+	int r = disk_read(w->path, suffix, &b, &why);
 
 	if (!want) {
 		assert_int_equal(r, -ENOENT);
 	} else {
 		if (r < 0)
-			fail_msg("%s", why);
+			fail_msg("%s", why.text);
 		assert_string_equal(buf_str(&b), want);
 	}
 	buf_fini(&b);
@@ -431,29 +431,31 @@ static void
 a_path_is_used_whole_or_refused(void **state)
 {
 	size_t most = PATH_MAX - 1 - strlen(".stamp.tmp");
-	char path[PATH_MAX + 1], other[PATH_MAX], why[FILE_WHY_SIZE] = "";
+	char path[PATH_MAX + 1], other[PATH_MAX];
+	struct why why = { "" };
 	struct world *w = *state;
 	struct buf b = BUF_INIT(100);
 
 	make_long_path(w, path, most);
 	snprintf(other, sizeof other, "%.4000s.prev", path);
 	close(creat(other, 0600));
-	assert_int_equal(disk_check_path(path, why), 0);
+	assert_int_equal(disk_check_path(path, &why), 0);
 	assert_int_equal(try_path(w, path), 0);
 	assert_int_equal(put(w, "one"), 0);
 	assert_int_equal(put(w, "two"), 0);
 	hand(w, DISK_STAMP, "stamp");
 	await(w, 1);
-	assert_int_equal(disk_read(path, ".prev", &b, why), 0);
-	assert_int_equal(disk_read(path, ".stamp", &b, why), 0);
+	assert_int_equal(disk_read(path, ".prev", &b, &why), 0);
+	assert_int_equal(disk_read(path, ".stamp", &b, &why), 0);
 	assert_string_equal(buf_str(&b), "onestamp");
 	assert_int_equal(access(other, F_OK), 0);
 	buf_fini(&b);
 
 	strcat(path, "f");
 	assert_int_equal(try_path(w, path), -ENAMETOOLONG);
-	assert_int_equal(disk_check_path(path, why), -ENAMETOOLONG);
-	assert_non_null(strstr(why, "too long for a snapshot's path: expected at most 4085 bytes"));
+	assert_int_equal(disk_check_path(path, &why), -ENAMETOOLONG);
+	assert_non_null(
+	    strstr(why.text, "too long for a snapshot's path: expected at most 4085 bytes"));
 }
 
 static void
@@ -461,16 +463,17 @@ what_others_can_read_is_not_read(void **state)
 {
 	struct world *w = *state;
 	struct buf b = BUF_INIT(4096);
-	char why[FILE_WHY_SIZE] = "", suffix[5000];
+	char suffix[5000];
+	struct why why = { "" };
 
 	assert_int_equal(put(w, "one"), 0);
 	assert_int_equal(chmod(w->path, 0644), 0);
-	assert_int_equal(disk_read(w->path, "", &b, why), -EACCES);
+	assert_int_equal(disk_read(w->path, "", &b, &why), -EACCES);
 	assert_int_equal(b.len, 0);
 	memset(suffix, 'x', sizeof suffix - 1);
 	suffix[sizeof suffix - 1] = '\0';
-	assert_int_equal(disk_read(w->path, suffix, &b, why), -ENAMETOOLONG);
-	assert_non_null(strstr(why, "too long"));
+	assert_int_equal(disk_read(w->path, suffix, &b, &why), -ENAMETOOLONG);
+	assert_non_null(strstr(why.text, "too long"));
 	buf_fini(&b);
 }
 

@@ -35,10 +35,10 @@ orders_are_read(void **state)
 	for (size_t i = 0; i < N_ELEMENTS(table); i++) {
 		const struct injection *w = &table[i].want;
 		struct injection o;
-		char why[INJECTION_WHY_SIZE] = "";
+		struct why why = { "" };
 
-		if (injection_read(table[i].text, &o, why) != 0)
-			fail_msg("%s: %s", table[i].text, why);
+		if (injection_read(table[i].text, &o, &why) != 0)
+			fail_msg("%s: %s", table[i].text, why.text);
 		assert_string_equal(o.route, w->route);
 		assert_int_equal(o.kind, w->kind);
 		assert_int_equal(o.spoil, w->spoil);
@@ -60,11 +60,11 @@ what_is_no_order_is_refused_with_a_sentence(void **state)
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
 		struct injection o;
-		char why[INJECTION_WHY_SIZE] = "";
+		struct why why = { "" };
 
-		if (injection_read(bad[i], &o, why) != -EINVAL)
+		if (injection_read(bad[i], &o, &why) != -EINVAL)
 			fail_msg("%s was taken", bad[i]);
-		assert_true(strlen(why) > 10);
+		assert_true(strlen(why.text) > 10);
 	}
 }
 
@@ -80,16 +80,16 @@ static void
 what_strikes_is_drawn_for_each_order_that_fits(void **state)
 {
 	struct injection all[5];
-	char why[INJECTION_WHY_SIZE];
+	struct why why;
 	struct injected what;
 	uint32_t draws[] = { 499999, 0, 0, 500000, 999999, 0 }, *at = draws;
 
 	(void)state;
-	assert_int_equal(injection_read("list:delay=1s@0.5", &all[0], why), 0);
-	assert_int_equal(injection_read("*:503", &all[1], why), 0);
-	assert_int_equal(injection_read("*:500", &all[2], why), 0);
-	assert_int_equal(injection_read("get:reset", &all[3], why), 0);
-	assert_int_equal(injection_read("list:withhold@0.5", &all[4], why), 0);
+	assert_int_equal(injection_read("list:delay=1s@0.5", &all[0], &why), 0);
+	assert_int_equal(injection_read("*:503", &all[1], &why), 0);
+	assert_int_equal(injection_read("*:500", &all[2], &why), 0);
+	assert_int_equal(injection_read("get:reset", &all[3], &why), 0);
+	assert_int_equal(injection_read("list:withhold@0.5", &all[4], &why), 0);
 
 	injection_draw(all, 5, "list", next_of, &at, &what);
 	assert_int_equal(what.delay_ms, 1000);

@@ -495,12 +495,12 @@ main(void)
 		TEST(a_unix_socket_that_is_not_there_says_so),
 	};
 
-	char why[LIBCURL_WHY_SIZE];
+	struct why why;
 
 	if (base_init() < 0)
 		return 1;
 	loop_global_init();
-	if (libcurl_load(why) < 0)
+	if (libcurl_load(&why) < 0)
 		return 1;
 	return cmocka_run_group_tests_name("fetch", tests, NULL, NULL);
 }

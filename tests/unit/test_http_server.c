@@ -160,14 +160,14 @@ set_up(void **state)
 		.request = on_request,
 		.refuse = on_refuse,
 		.responded = on_responded };
-	char why[HTTP_WHY_SIZE];
+	struct why why;
 
 	(void)state;
 	fx = (struct fixture){ 0 };
 	fx.base = event_base_new();
 	assert_non_null(fx.base);
 	assert_int_equal(http_server_new(&fx.server, fx.base, &o, &handler), 0);
-	assert_int_equal(http_server_listen(fx.server, "127.0.0.1:0", why), 0);
+	assert_int_equal(http_server_listen(fx.server, "127.0.0.1:0", &why), 0);
 	assert_true(http_server_port(fx.server) > 0);
 	return 0;
 }
@@ -502,18 +502,18 @@ addresses_are_read(void **state)
 {
 	static const char *const bad[] = { "", ":", "127.0.0.1", "127.0.0.1:", ":80", "::1:80",
 		"[::1]80", "127.0.0.1:port", "127.0.0.1:99999999", "256.0.0.1:0" };
-	char why[HTTP_WHY_SIZE];
+	struct why why;
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
-		why[0] = '\0';
-		if (http_server_listen(fx.server, bad[i], why) >= 0)
+		why.text[0] = '\0';
+		if (http_server_listen(fx.server, bad[i], &why) >= 0)
 			fail_msg("%s was taken", bad[i]);
-		assert_true(strlen(why) > 5);
+		assert_true(strlen(why.text) > 5);
 	}
-	assert_int_equal(http_server_listen(fx.server, "localhost:0", why), 0);
+	assert_int_equal(http_server_listen(fx.server, "localhost:0", &why), 0);
 	assert_false(http_server_is_exposed(fx.server));
-	assert_int_equal(http_server_listen(fx.server, "0.0.0.0:0", why), 0);
+	assert_int_equal(http_server_listen(fx.server, "0.0.0.0:0", &why), 0);
 	assert_true(http_server_is_exposed(fx.server));
 }
 

@@ -75,7 +75,7 @@ set_up(void **state)
 {
 	struct http_options o = { .max_connections = 8 };
 	struct http_handler handler = { .request = on_request, .refuse = on_refuse };
-	char why[HTTP_WHY_SIZE];
+	struct why why;
 
 	(void)state;
 	memset(&fx, 0, sizeof fx);
@@ -83,7 +83,7 @@ set_up(void **state)
 	fx.base = event_base_new();
 	assert_non_null(fx.base);
 	assert_int_equal(http_server_new(&fx.server, fx.base, &o, &handler), 0);
-	assert_int_equal(http_server_listen(fx.server, "127.0.0.1:0", why), 0);
+	assert_int_equal(http_server_listen(fx.server, "127.0.0.1:0", &why), 0);
 	return 0;
 }
 

@@ -33,7 +33,7 @@ static struct {
 	char dir[TEST_DIR_SIZE];
 	char cert[PATH_SIZE], key[PATH_SIZE];
 	struct event_base *base;
-	char why[TLS_WHY_SIZE];
+	struct why why;
 } fx;
 
 /* --- files ------------------------------------------------------------------------------ */
@@ -117,7 +117,7 @@ static int
 load(void)
 {
 	struct tls *t = NULL;
-	int r = tls_new(&t, fx.base, fx.cert, fx.key, fx.why);
+	int r = tls_new(&t, fx.base, fx.cert, fx.key, &fx.why);
 
 	assert_true((r == 0) == (t != NULL));
 	tls_free(t);
@@ -128,8 +128,8 @@ static void
 is_refused(const char *file, const char *sentence)
 {
 	assert_true(load() < 0);
-	if (!strstr(fx.why, file) || !strstr(fx.why, sentence))
-		fail_msg("%s", fx.why);
+	if (!strstr(fx.why.text, file) || !strstr(fx.why.text, sentence))
+		fail_msg("%s", fx.why.text);
 }
 
 static void
@@ -202,7 +202,7 @@ shakes_hands(const struct client *want, const char **alpn)
 	int fds[2], r = 0;
 	SSL *ssl;
 
-	assert_int_equal(tls_new(&t, fx.base, fx.cert, fx.key, fx.why), 0);
+	assert_int_equal(tls_new(&t, fx.base, fx.cert, fx.key, &fx.why), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
 	bev = tls_accept(t, fx.base, fds[0]);
 	assert_non_null(bev);

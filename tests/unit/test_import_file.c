@@ -233,7 +233,7 @@ what_is_no_export_is_refused_whole(void **state)
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
 		assert_int_equal(read_text(IMPORT_CONNECTION, rows[i].text), -EBADMSG);
-		assert_non_null(strstr(fault.why, rows[i].reason));
+		assert_non_null(strstr(fault.why.text, rows[i].reason));
 		assert_int_equal(fault.line, rows[i].line);
 	}
 	assert_int_equal(read_text(IMPORT_CONNECTION, "{}"), 0);

@@ -110,8 +110,8 @@ a_bad_file_is_refused_whole_with_its_line(void **state)
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
 		assert_int_equal(
 		    read_text(IMPORT_VARIABLE, rows[i].format, rows[i].text), -EBADMSG);
-		if (!strstr(fault.why, rows[i].reason) || fault.line != rows[i].line)
-			fail_msg("row %zu: line %zu: %s", i, fault.line, fault.why);
+		if (!strstr(fault.why.text, rows[i].reason) || fault.line != rows[i].line)
+			fail_msg("row %zu: line %zu: %s", i, fault.line, fault.why.text);
 	}
 }
 
@@ -157,14 +157,14 @@ aliases_cannot_make_a_small_file_large(void **state)
 		(void)snprintf(text + n, sizeof text - n, "]\n");
 	}
 	assert_int_equal(read_text(IMPORT_VARIABLE, IMPORT_YAML, text), -EBADMSG);
-	assert_non_null(strstr(fault.why, "16 MiB"));
+	assert_non_null(strstr(fault.why.text, "16 MiB"));
 	many = calloc(1002, sizeof "- &a x\n");
 	assert_non_null(many);
 	strcpy(many, "a:\n");
 	for (int i = 0; i < 1001; i++)
 		strcat(many, "- &a x\n");
 	assert_int_equal(read_text(IMPORT_VARIABLE, IMPORT_YAML, many), -EBADMSG);
-	assert_non_null(strstr(fault.why, "1000 anchors"));
+	assert_non_null(strstr(fault.why.text, "1000 anchors"));
 	assert_int_equal(fault.line, 1002);
 	free(many);
 }

@@ -25,7 +25,7 @@
 
 struct fixture {
 	char dir[TEST_DIR_SIZE];
-	char why[FILE_WHY_SIZE];
+	struct why why;
 };
 
 static int
@@ -70,7 +70,7 @@ make(struct fixture *f)
 {
 	struct keys *k;
 
-	assert_int_equal(keys_make(&k, f->dir, NULL, f->why), 0);
+	assert_int_equal(keys_make(&k, f->dir, NULL, &f->why), 0);
 	return k;
 }
 
@@ -79,7 +79,7 @@ load(struct fixture *f)
 {
 	struct keys *k;
 
-	assert_int_equal(keys_load(&k, f->dir, NULL, f->why), 0);
+	assert_int_equal(keys_load(&k, f->dir, NULL, &f->why), 0);
 	return k;
 }
 
@@ -132,16 +132,18 @@ a_missing_or_bad_key_says_what_is_wrong(void **state)
 	struct keys *k;
 	int fd;
 
-	assert_int_equal(keys_load(&k, f->dir, NULL, f->why), -ENOENT);
+	assert_int_equal(keys_load(&k, f->dir, NULL, &f->why), -ENOENT);
 	assert_null(k);
-	assert_non_null(strstr(f->why, "missing") && strstr(f->why, "--key-file") ? f->why : NULL);
-	assert_int_equal(keys_load(&k, f->dir, path(f, "elsewhere"), f->why), -ENOENT);
-	assert_non_null(strstr(f->why, "elsewhere"));
+	assert_non_null(strstr(f->why.text, "missing") && strstr(f->why.text, "--key-file")
+			    ? f->why.text
+			    : NULL);
+	assert_int_equal(keys_load(&k, f->dir, path(f, "elsewhere"), &f->why), -ENOENT);
+	assert_non_null(strstr(f->why.text, "elsewhere"));
 	fd = open(path(f, "manager.key"), O_WRONLY | O_CREAT, 0600);
 	assert_int_equal(write(fd, "0123", 4), 4);
-	assert_int_equal(keys_load(&k, f->dir, NULL, f->why), -EINVAL);
+	assert_int_equal(keys_load(&k, f->dir, NULL, &f->why), -EINVAL);
 	assert_int_equal(fchmod(fd, 0644), 0);
-	assert_int_equal(keys_load(&k, f->dir, NULL, f->why), -EACCES);
+	assert_int_equal(keys_load(&k, f->dir, NULL, &f->why), -EACCES);
 	close(fd);
 }
 
@@ -154,16 +156,16 @@ a_credential_or_a_named_file_is_used_instead(void **state)
 	struct keys *k = keys_from_bytes(bytes), *named, *credential;
 
 	seal_text(k, &envelope);
-	assert_int_equal(file_create(path(f, "manager-key"), bytes, sizeof bytes, f->why), 0);
-	assert_int_equal(keys_load(&named, f->dir, path(f, "manager-key"), f->why), 0);
+	assert_int_equal(file_create(path(f, "manager-key"), bytes, sizeof bytes, &f->why), 0);
+	assert_int_equal(keys_load(&named, f->dir, path(f, "manager-key"), &f->why), 0);
 	assert_int_equal(open_text(named, AD, &envelope), 0);
 	setenv("CREDENTIALS_DIRECTORY", f->dir, 1);
 	credential = make(f);
 	assert_int_equal(open_text(credential, AD, &envelope), 0);
 	assert_false(is_there(f, "manager.key"));
 	/* A key that is passed in cannot be rotated without the new one. */
-	assert_int_equal(keys_rotate(credential, NULL, f->why), -EINVAL);
-	assert_non_null(strstr(f->why, "--new-key-file"));
+	assert_int_equal(keys_rotate(credential, NULL, &f->why), -EINVAL);
+	assert_non_null(strstr(f->why.text, "--new-key-file"));
 	unsetenv("CREDENTIALS_DIRECTORY");
 	keys_free(k);
 	keys_free(named);
@@ -235,7 +237,7 @@ a_rotation_wraps_what_there_is_and_ends_with_one_key(void **state)
 
 	seal_text(k, &before);
 	keys_name(k, was);
-	assert_int_equal(keys_rotate(k, NULL, f->why), 0);
+	assert_int_equal(keys_rotate(k, NULL, &f->why), 0);
 	keys_name(k, now);
 	assert_string_not_equal(was, now);
 	assert_true(is_there(f, "manager.key.new"));
@@ -249,7 +251,7 @@ a_rotation_wraps_what_there_is_and_ends_with_one_key(void **state)
 	assert_int_equal(open_text(fresh, AD, &after), 0);
 	assert_int_equal(open_text(fresh, AD, &before), -EBADMSG);
 	/* And again. */
-	assert_int_equal(keys_rotate(k, NULL, f->why), 0);
+	assert_int_equal(keys_rotate(k, NULL, &f->why), 0);
 	assert_int_equal(keys_rotated(k), 0);
 	keys_free(k);
 	keys_free(old);
@@ -266,15 +268,15 @@ a_rotation_that_fails_is_undone(void **state)
 	struct keys *k = make(f), *again;
 
 	seal_text(k, &envelope);
-	assert_int_equal(keys_rotate(k, NULL, f->why), 0);
+	assert_int_equal(keys_rotate(k, NULL, &f->why), 0);
 	keys_rotate_undo(k);
 	assert_false(is_there(f, "manager.key.new"));
 	assert_int_equal(open_text(k, AD, &envelope), 0);
 	again = load(f);
 	assert_int_equal(open_text(again, AD, &envelope), 0);
 	/* The present key is not a new one. */
-	assert_int_equal(keys_rotate(k, path(f, "manager.key"), f->why), -EINVAL);
-	assert_non_null(strstr(f->why, "present"));
+	assert_int_equal(keys_rotate(k, path(f, "manager.key"), &f->why), -EINVAL);
+	assert_non_null(strstr(f->why.text, "present"));
 	assert_int_equal(open_text(k, AD, &envelope), 0);
 	keys_free(k);
 	keys_free(again);
@@ -290,7 +292,7 @@ what_was_cut_short_is_settled_by_an_envelope(void **state)
 	struct keys *k = make(f), *started;
 
 	seal_text(k, &old);
-	assert_int_equal(keys_rotate(k, NULL, f->why), 0);
+	assert_int_equal(keys_rotate(k, NULL, &f->why), 0);
 	seal_text(k, &fresh);
 	keys_free(k);
 	/* Before the commit. */
@@ -300,11 +302,11 @@ what_was_cut_short_is_settled_by_an_envelope(void **state)
 	assert_int_equal(open_text(started, AD, &old), 0);
 	assert_int_equal(keys_settle(started, span_of_buf(&fresh)), -EKEYREJECTED);
 	/* After it; and a process was killed while it wrote a key. */
-	assert_int_equal(keys_rotate(started, NULL, f->why), 0);
+	assert_int_equal(keys_rotate(started, NULL, &f->why), 0);
 	seal_text(started, &fresh);
 	keys_free(started);
-	assert_int_equal(file_create(path(f, "manager.key.new.part"), "12", 2, f->why), 0);
-	assert_int_equal(file_create(path(f, "manager.key.part"), "12", 2, f->why), 0);
+	assert_int_equal(file_create(path(f, "manager.key.new.part"), "12", 2, &f->why), 0);
+	assert_int_equal(file_create(path(f, "manager.key.part"), "12", 2, &f->why), 0);
 	started = load(f);
 	assert_int_equal(keys_settle(started, span_of_buf(&fresh)), 0);
 	assert_false(is_there(f, "manager.key.new"));
@@ -325,7 +327,7 @@ read_turned(struct fixture *f, uint8_t turned[static SECRET_SIZE])
 {
 	uint8_t key[SEAL_KEY_SIZE];
 
-	assert_int_equal(file_read_key(path(f, "manager.key"), key, f->why), 0);
+	assert_int_equal(file_read_key(path(f, "manager.key"), key, &f->why), 0);
 	secret_turn(turned, key);
 	mem_wipe(key, sizeof key);
 }
@@ -362,7 +364,7 @@ without_memory_there_are_no_keys(void **state)
 
 		assert_true(n < 1000);
 		mem_fail_after(n);
-		r = keys_load(&k, f->dir, NULL, f->why);
+		r = keys_load(&k, f->dir, NULL, &f->why);
 		mem_fail_after(-1);
 		if (r == 0)
 			keys_free(k);

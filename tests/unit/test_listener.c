@@ -36,9 +36,9 @@ struct world {
 	struct loop *loop;
 	struct listener *listener;
 	int accepted[8], n;
-	char why[LISTENER_WHY_SIZE];
-	char trouble[LISTENER_WHY_SIZE]; /* the last sentence; "": none, or the problem is over */
-	int troubles;                    /* number of sentences */
+	struct why why;
+	struct why trouble; /* the last sentence; "": none, or the problem is over */
+	int troubles;       /* number of sentences */
 };
 
 static int
@@ -73,10 +73,10 @@ static int
 begin(struct world *w)
 {
 	struct passed p;
-	int r = passed_take(&p, w->why);
+	int r = passed_take(&p, &w->why);
 
 	if (r == 0)
-		r = listener_new(&w->listener, w->loop, &w->config, &p, w->why);
+		r = listener_new(&w->listener, w->loop, &w->config, &p, &w->why);
 	if (r == 0 && (p.socket >= 0 || p.lock >= 0))
 		fail_msg("the listener took what was passed, and left it");
 	return r;
@@ -135,7 +135,7 @@ on_trouble(void *env, const char *sentence)
 {
 	struct world *w = env;
 
-	(void)snprintf(w->trouble, sizeof w->trouble, "%s", sentence ? sentence : "");
+	why_set(&w->trouble, "%s", sentence ? sentence : "");
 	w->troubles += sentence != NULL;
 }
 
@@ -191,7 +191,7 @@ in_child(struct world *w, int (*child)(struct world *w))
 	do {                                                                                       \
 		if (!(that)) {                                                                     \
 			(void)fprintf(                                                             \
-			    stderr, "line %d: not so: %s (%s)\n", __LINE__, #that, w->why);        \
+			    stderr, "line %d: not so: %s (%s)\n", __LINE__, #that, w->why.text);   \
 			return 1;                                                                  \
 		}                                                                                  \
 	} while (0)
@@ -225,11 +225,11 @@ child_of_strangers(struct world *w)
 
 	pass(fds, 2, "a:b", getpid());
 	IS_SO(begin(w) == -EINVAL);
-	IS_SO(strstr(w->why, "none is named varlink"));
+	IS_SO(strstr(w->why.text, "none is named varlink"));
 	fds[0] = open("/dev/null", O_RDONLY);
 	pass(fds, 1, NULL, getpid());
 	IS_SO(begin(w) == -EINVAL);
-	IS_SO(strstr(w->why, "not a listening Unix stream socket"));
+	IS_SO(strstr(w->why.text, "not a listening Unix stream socket"));
 	return 0;
 }
 
@@ -276,7 +276,7 @@ child_of_itself(struct world *w)
 	IS_SO(begin(w) == 0);
 	IS_SO(!listener_was_passed(w->listener));
 	IS_SO(listener_shows(w->listener).lock == 4);
-	IS_SO(socket_file_lock(w->path, w->why) == -EADDRINUSE);
+	IS_SO(socket_file_lock(w->path, &w->why) == -EADDRINUSE);
 	w->listener = listener_free(w->listener);
 	IS_SO(!is_there(w->path));
 	return 0;
@@ -297,7 +297,7 @@ child_without_lock(struct world *w)
 	pass(&fd, 1, "varlink-own", getpid());
 	IS_SO(begin(w) == 0);
 	IS_SO(!listener_was_passed(w->listener));
-	IS_SO(socket_file_lock(w->path, w->why) == -EADDRINUSE);
+	IS_SO(socket_file_lock(w->path, &w->why) == -EADDRINUSE);
 	return 0;
 }
 
@@ -341,7 +341,8 @@ child_of_a_lost_path(struct world *w)
 	IS_SO(unlink(w->path) == 0);
 	listener_look(w->listener);
 	listener_look(w->listener);
-	IS_SO(w->troubles == 1 && strstr(w->trouble, w->path) && strstr(w->trouble, "restart"));
+	IS_SO(w->troubles == 1 && strstr(w->trouble.text, w->path) &&
+	      strstr(w->trouble.text, "restart"));
 	IS_SO(!is_there(w->path)); /* not ours to make */
 	return 0;
 }
@@ -382,14 +383,14 @@ somebody_elses_path_is_never_taken(void **state)
 	FILE *f;
 
 	assert_int_equal(begin(w), -EADDRINUSE);
-	assert_non_null(strstr(w->why, "another process listens at"));
+	assert_non_null(strstr(w->why.text, "another process listens at"));
 	close(fd);
 	assert_int_equal(unlink(w->path), 0);
 	f = fopen(w->path, "w");
 	assert_non_null(f);
 	fclose(f);
 	assert_int_equal(begin(w), -EEXIST);
-	assert_non_null(strstr(w->why, "is not a socket"));
+	assert_non_null(strstr(w->why.text, "is not a socket"));
 	assert_true(is_there(w->path));
 }
 
@@ -403,12 +404,12 @@ test_one_lock_has_one_holder(void **state)
 	(void)snprintf(lock, sizeof lock, "%s/.sock.lock", w->dir);
 	(void)snprintf(pid, sizeof pid, "process %ld", (long)getpid());
 	assert_int_equal(begin(w), 0);
-	assert_int_equal(socket_file_lock(w->path, w->why), -EADDRINUSE);
-	assert_non_null(strstr(w->why, w->path));
-	assert_non_null(strstr(w->why, pid));
-	assert_non_null(strstr(w->why, lock));
+	assert_int_equal(socket_file_lock(w->path, &w->why), -EADDRINUSE);
+	assert_non_null(strstr(w->why.text, w->path));
+	assert_non_null(strstr(w->why.text, pid));
+	assert_non_null(strstr(w->why.text, lock));
 	w->listener = listener_free(w->listener);
-	fd = socket_file_lock(w->path, w->why);
+	fd = socket_file_lock(w->path, &w->why);
 	assert_true(fd >= 0);
 	assert_true(socket_file_is_locked(w->path, fd));
 	assert_int_equal(unlink(lock), 0); /* as systemd-tmpfiles does with old files */
@@ -427,7 +428,7 @@ test_a_lock_that_was_removed_is_taken_again(void **state)
 	assert_int_equal(listener_start(w->listener, &calls, w), 0);
 	assert_int_equal(unlink(lock), 0);
 	listener_look(w->listener);
-	assert_int_equal(socket_file_lock(w->path, w->why), -EADDRINUSE);
+	assert_int_equal(socket_file_lock(w->path, &w->why), -EADDRINUSE);
 	assert_int_equal(w->troubles, 0);
 }
 
@@ -472,11 +473,11 @@ test_a_directory_that_has_gone_is_trouble_until_it_is_back(void **state)
 	listener_look(w->listener);
 	listener_look(w->listener);
 	assert_int_equal(w->troubles, 1);
-	assert_non_null(strstr(w->trouble, w->path));
+	assert_non_null(strstr(w->trouble.text, w->path));
 	assert_int_equal(mkdir(w->dir, 0755), 0);
 	listener_look(w->listener);
-	assert_string_equal(w->trouble, "");
-	assert_int_equal(socket_file_lock(w->path, w->why), -EADDRINUSE);
+	assert_string_equal(w->trouble.text, "");
+	assert_int_equal(socket_file_lock(w->path, &w->why), -EADDRINUSE);
 	close(connected_to(w->path));
 	loop_until(w, 1);
 }
@@ -493,10 +494,10 @@ test_the_file_of_another_program_is_trouble(void **state)
 	other = listening_at(w->path);
 	listener_look(w->listener);
 	assert_int_equal(w->troubles, 1);
-	assert_non_null(strstr(w->trouble, "another process listens at"));
+	assert_non_null(strstr(w->trouble.text, "another process listens at"));
 	close(other); /* the other connd has ended, and the lock is free: take the path */
 	listener_look(w->listener);
-	assert_string_equal(w->trouble, "");
+	assert_string_equal(w->trouble.text, "");
 	close(connected_to(w->path));
 	loop_until(w, 1);
 }
@@ -537,8 +538,8 @@ test_a_group_is_a_name_or_a_number(void **state)
 			assert_int_equal(stat(w->path, &st), 0);
 			assert_int_equal(st.st_gid, rows[i].want);
 		} else {
-			assert_non_null(strstr(w->why, rows[i].says));
-			assert_null(strstr(w->why, "No such file"));
+			assert_non_null(strstr(w->why.text, rows[i].says));
+			assert_null(strstr(w->why.text, "No such file"));
 			assert_false(is_there(w->path));
 		}
 		w->listener = listener_free(w->listener);

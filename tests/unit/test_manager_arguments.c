@@ -16,7 +16,7 @@
 
 /* Reads words that are separated by single spaces. */
 static enum cli_verdict
-parse(const char *text, struct options *o, char why[static CLI_WHY_SIZE])
+parse(const char *text, struct options *o, struct why *why)
 {
 	static char program[] = "connd-manager", copy[8192];
 	char *argv[MAX_WORDS] = { program }, *at = copy, *word;
@@ -25,7 +25,7 @@ parse(const char *text, struct options *o, char why[static CLI_WHY_SIZE])
 
 	assert_true(strlen(text) < sizeof copy);
 	memcpy(copy, text, strlen(text) + 1);
-	why[0] = '\0';
+	why->text[0] = '\0';
 	while ((word = strsep(&at, " ")) && *text) {
 		assert_true(n < MAX_WORDS);
 		argv[n++] = word;
@@ -36,23 +36,23 @@ parse(const char *text, struct options *o, char why[static CLI_WHY_SIZE])
 static struct options
 runs(const char *text)
 {
-	char why[CLI_WHY_SIZE];
+	struct why why;
 	struct options o;
 
-	if (parse(text, &o, why) != CLI_RUN)
-		fail_msg("%s: %s", text, why);
+	if (parse(text, &o, &why) != CLI_RUN)
+		fail_msg("%s: %s", text, why.text);
 	return o;
 }
 
 static void
 refused(const char *text, const char *says)
 {
-	char why[CLI_WHY_SIZE];
+	struct why why;
 	struct options o;
 
-	assert_int_equal(parse(text, &o, why), CLI_WRONG);
-	if (!strstr(why, says))
-		fail_msg("%s: says \"%s\", not \"%s\"", text, why, says);
+	assert_int_equal(parse(text, &o, &why), CLI_WRONG);
+	if (!strstr(why.text, says))
+		fail_msg("%s: says \"%s\", not \"%s\"", text, why.text, says);
 }
 
 static void
@@ -206,25 +206,25 @@ a_backup_goes_to_a_file_or_stdout(void **state)
 static void
 paths_are_meant_from_the_clients_directory(void **state)
 {
-	char why[CLI_WHY_SIZE];
+	struct why why;
 	struct buf room = BUF_INIT(65536);
 	struct options o = runs("backup copy.db --data d");
 
 	(void)state;
-	assert_true(arguments_resolve_paths(&o, "/home/jo", &room, why));
+	assert_true(arguments_resolve_paths(&o, "/home/jo", &room, &why));
 	assert_string_equal(o.file, "/home/jo/copy.db");
 	assert_string_equal(o.data, "d"); /* the server knows its own */
 	o = runs("backup - --data d");
-	assert_true(arguments_resolve_paths(&o, "/home/jo", &room, why));
+	assert_true(arguments_resolve_paths(&o, "/home/jo", &room, &why));
 	assert_string_equal(o.file, "-");
 	o = runs("rotate-key --data d --new-key-file /k");
-	assert_true(arguments_resolve_paths(&o, "/home/jo", &room, why));
+	assert_true(arguments_resolve_paths(&o, "/home/jo", &room, &why));
 	assert_string_equal(o.new_key_file, "/k");
 	buf_fini(&room);
 	buf_init(&room, 8);
 	o = runs("rotate-key --data d --new-key-file k");
-	assert_false(arguments_resolve_paths(&o, "/home/jo", &room, why));
-	assert_non_null(strstr(why, "too long"));
+	assert_false(arguments_resolve_paths(&o, "/home/jo", &room, &why));
+	assert_non_null(strstr(why.text, "too long"));
 	buf_fini(&room);
 }
 

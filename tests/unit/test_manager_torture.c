@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/why.h"
 #include "manager/api/api.h"
 #include "tests/unit/check.h"
 #include "tests/unit/store_places.h"
@@ -59,9 +60,9 @@ make_places(void)
 	static const struct id none = { "" };
 	struct token_request q = { SPAN_LITERAL("owner"), SCOPE_ORGANIZATION, { "" }, ROLE_OWNER,
 		0 };
-	char why[STORE_WHY_SIZE] = "";
+	struct why why = { "" };
 
-	assert_int_equal(store_create(&fx.s, fx.dir, fx.keys, why), 0);
+	assert_int_equal(store_create(&fx.s, fx.dir, fx.keys, &why), 0);
 	assert_int_equal(token_authority_new(&fx.a, fx.s), 0);
 	fx.org = test_place(fx.s, SCOPE_ORGANIZATION, &none, "o");
 	fx.ws = test_place(fx.s, SCOPE_WORKSPACE, &fx.org, "w");
@@ -77,7 +78,7 @@ start(bool threaded)
 {
 	struct http_options o = { .max_connections = 64 };
 	struct http_handler handler;
-	char why[HTTP_WHY_SIZE];
+	struct why why;
 
 	memset(&fx, 0, sizeof fx);
 	test_dir_make(fx.dir, "test_manager_torture");
@@ -90,7 +91,7 @@ start(bool threaded)
 	assert_int_equal(api_new(&fx.api, fx.base, fx.s, fx.a), 0);
 	handler = api_handler(fx.api);
 	assert_int_equal(http_server_new(&fx.http, fx.base, &o, &handler), 0);
-	assert_int_equal(http_server_listen(fx.http, "127.0.0.1:0", why), 0);
+	assert_int_equal(http_server_listen(fx.http, "127.0.0.1:0", &why), 0);
 	return 0;
 }
 
@@ -472,7 +473,7 @@ a_start_without_memory(void **state)
 		struct http_server *http = NULL;
 		struct api *api = NULL;
 		struct http_handler handler = { 0 };
-		char why[HTTP_WHY_SIZE];
+		struct why why;
 		int r;
 
 		assert_non_null(base);
@@ -483,7 +484,7 @@ a_start_without_memory(void **state)
 			r = http_server_new(&http, base, &o, &handler);
 		}
 		if (r == 0)
-			r = http_server_listen(http, "127.0.0.1:0", why);
+			r = http_server_listen(http, "127.0.0.1:0", &why);
 		mem_fail_after(-1);
 		http_server_free(http);
 		api_free(api);

@@ -48,7 +48,7 @@ note(void *arg, const struct manager_row *row)
 	return 0;
 }
 
-static char why[MANAGER_WHY_SIZE];
+static struct why why;
 
 static int
 read_page(const char *text, enum manager_type type, const char *deployment, struct buf *out,
@@ -64,7 +64,7 @@ read_page(const char *text, enum manager_type type, const char *deployment, stru
 	memcpy(copy, text, n);
 	buf_reset(out);
 	r = manager_page_read(
-	    (struct span){ copy, n }, type, span_of(deployment), note, out, &scratch, page, why);
+	    (struct span){ copy, n }, type, span_of(deployment), note, out, &scratch, page, &why);
 	free(copy);
 	buf_fini(&scratch);
 	return r;
@@ -94,7 +94,7 @@ each_row(const struct row *rows, size_t n, enum manager_type type)
 
 	for (size_t i = 0; i < n; i++) {
 		if (read_page(rows[i].text, type, "dep", &out, &page))
-			fail_msg("%s: %s", rows[i].text, why);
+			fail_msg("%s: %s", rows[i].text, why.text);
 		if (strcmp(buf_str(&out), rows[i].want) != 0)
 			fail_msg(
 			    "%s:\n%s instead of\n%s", rows[i].text, buf_str(&out), rows[i].want);
@@ -409,8 +409,8 @@ what_fails_the_whole_list(void **state)
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
 		if (read_page(rows[i].text, MANAGER_CONNECTION, "dep", &out, &page) != -EBADMSG)
 			fail_msg("believed: %s", rows[i].text);
-		if (rows[i].why && strcmp(why, rows[i].why) != 0)
-			fail_msg("%s: %s", rows[i].text, why);
+		if (rows[i].why && strcmp(why.text, rows[i].why) != 0)
+			fail_msg("%s: %s", rows[i].text, why.text);
 	}
 	buf_fini(&out);
 	assert_int_equal(mem_live(), 0);
@@ -570,7 +570,7 @@ memory_may_run_out_anywhere(void **state)
 		buf_reset(&out);
 		mem_fail_after(n);
 		r = manager_page_read(SPAN_LITERAL(text), MANAGER_CONNECTION, SPAN_LITERAL("dep"),
-		    note, &out, &scratch, &page, why);
+		    note, &out, &scratch, &page, &why);
 		mem_fail_after(-1);
 		buf_fini(&scratch);
 	}
@@ -582,7 +582,7 @@ memory_may_run_out_anywhere(void **state)
 
 	buf_init(&scratch, 16);
 	assert_int_equal(manager_page_read(SPAN_LITERAL(text), MANAGER_CONNECTION,
-			     SPAN_LITERAL("dep"), note, &out, &scratch, &page, why),
+			     SPAN_LITERAL("dep"), note, &out, &scratch, &page, &why),
 	    -EMSGSIZE);
 	buf_fini(&scratch);
 }

@@ -60,11 +60,12 @@ tear_down(void **state)
 static void
 write_program(struct world *w, const char *commands)
 {
-	char text[2048], why[FILE_WHY_SIZE];
+	char text[2048];
+	struct why why;
 	int n = snprintf(text, sizeof text, "#!/bin/sh\n%s\n", commands);
 
 	(void)unlink(w->program);
-	assert_int_equal(file_create(w->program, text, (size_t)n, why), 0);
+	assert_int_equal(file_create(w->program, text, (size_t)n, &why), 0);
 	assert_int_equal(chmod(w->program, 0700), 0);
 }
 

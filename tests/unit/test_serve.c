@@ -17,6 +17,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/why.h"
 #include "edge/socket/serve.h"
 #include "tests/unit/check.h"
 
@@ -235,9 +236,9 @@ static void
 allow(struct world *w, bool yes, const char *rule)
 {
 	static const struct acl_lookup lookup = { no_user, no_group };
-	char why[ACL_WHY_SIZE];
+	struct why why;
 
-	assert_int_equal(acl_add(w->acl, yes, rule, &lookup, why), 0);
+	assert_int_equal(acl_add(w->acl, yes, rule, &lookup, &why), 0);
 }
 
 /* --- calls ------------------------------------------------------------------------------------ */
@@ -419,11 +420,11 @@ refresh_is_for_administrators(void **state)
 {
 	struct world *w = *state;
 	static const struct acl_lookup lookup = { no_user, no_group };
-	char why[ACL_WHY_SIZE];
+	struct why why;
 
 	load(w);
 	assert_string_equal(reply_to(w, &w->alice, "Refresh", ""), DENIED);
-	assert_int_equal(acl_add(w->acl, ACL_ADMIN, "uid:1000", &lookup, why), 0);
+	assert_int_equal(acl_add(w->acl, ACL_ADMIN, "uid:1000", &lookup, &why), 0);
 	allow(w, true, "uid:1001 *");
 	assert_string_equal(reply_to(w, &w->alice, "Refresh", ""), "{}");
 	assert_string_equal(reply_to(w, &w->bob, "Refresh", ""), DENIED);
@@ -547,7 +548,7 @@ trace_is_for_administrators_and_shows_lookups(void **state)
 {
 	struct world *w = *state;
 	static const struct acl_lookup lookup = { no_user, no_group };
-	char why[ACL_WHY_SIZE];
+	struct why why;
 	char traced[] = "{\"method\":\"io.connd.secrets.GetConnection\",\"parameters\":"
 			"{\"conn_id\":\"open\",\"team\":\"red\"},\"io.connd.trace\":\"ab12\"}";
 
@@ -560,7 +561,7 @@ trace_is_for_administrators_and_shows_lookups(void **state)
 	    SERVE_DONE);
 	REPLY(alice, "GetVariable", "\"key\":\"postgres://u:p@h/d\"", NOT_FOUND);
 	assert_string_equal(reply_to(w, &w->alice, "Trace", ""), DENIED);
-	assert_int_equal(acl_add(w->acl, ACL_ADMIN, "uid:1000", &lookup, why), 0);
+	assert_int_equal(acl_add(w->acl, ACL_ADMIN, "uid:1000", &lookup, &why), 0);
 	REPLY(alice, "Trace", "",
 	    "\"key\":\"open\",\"team\":\"red\",\"result\":\"value\",\"age_ms\":");
 	REPLY(alice, "Trace", "\"after\":0", "\"trace\":\"ab12\"}");

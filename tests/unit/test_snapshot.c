@@ -59,7 +59,7 @@ static struct {
 } the_disk;
 
 int
-disk_check_path(const char *path, char why[static FILE_WHY_SIZE])
+disk_check_path(const char *path, struct why *why)
 {
 	(void)path;
 	(void)why;
@@ -117,7 +117,7 @@ disk_free(struct disk *d, int ms)
 }
 
 int
-disk_read(const char *path, const char *suffix, struct buf *out, char why[static FILE_WHY_SIZE])
+disk_read(const char *path, const char *suffix, struct buf *out, struct why *why)
 {
 	(void)path;
 	(void)suffix;
@@ -127,8 +127,7 @@ disk_read(const char *path, const char *suffix, struct buf *out, char why[static
 }
 
 int
-disk_open(
-    const char *path, const char *suffix, size_t max, size_t *size, char why[static FILE_WHY_SIZE])
+disk_open(const char *path, const char *suffix, size_t max, size_t *size, struct why *why)
 {
 	(void)path;
 	(void)max;
@@ -257,7 +256,7 @@ static int
 set_up(void **state)
 {
 	struct world *w = calloc(1, sizeof *w);
-	char why[SNAPSHOT_ERROR_SIZE];
+	struct why why;
 	FILE *f;
 	int fd;
 
@@ -279,7 +278,8 @@ set_up(void **state)
 	w->config.memory.max_bytes = 1 << 20;
 	w->config.manager.organization = (char *)"org";
 	w->config.manager.deployment = (char *)"dep";
-	if (new_replica(w) < 0 || snapshot_new(&w->snapshot, NULL, w->replica, &w->config, why) < 0)
+	if (new_replica(w) < 0 ||
+	    snapshot_new(&w->snapshot, NULL, w->replica, &w->config, &why) < 0)
 		return -1;
 	*state = w;
 	return 0;
@@ -526,7 +526,7 @@ static void
 what_the_disk_can_not_bring_back_is_replaced_by_the_one_before(void **state)
 {
 	struct world *w = *state;
-	char why[SNAPSHOT_ERROR_SIZE];
+	struct why why;
 	struct snapshot *next = NULL;
 
 	the_disk.kept = tmpfile();
@@ -536,7 +536,7 @@ what_the_disk_can_not_bring_back_is_replaced_by_the_one_before(void **state)
 	w->replica = replica_free(w->replica);
 	w->config.freshness.windows = the_windows;
 	assert_int_equal(new_replica(w), 0);
-	assert_int_equal(snapshot_new(&next, NULL, w->replica, &w->config, why), 0);
+	assert_int_equal(snapshot_new(&next, NULL, w->replica, &w->config, &why), 0);
 	w->snapshot = next;
 	snapshot_load(w->snapshot);
 	fclose(the_disk.kept);

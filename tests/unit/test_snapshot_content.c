@@ -80,11 +80,11 @@ written(struct generation *g)
 static int
 read_with(struct generation **g, struct content_about *about, struct span file,
     const struct snap_owner *whose, const struct snap_keys *with, const struct moment *now,
-    char *why)
+    struct why *why)
 {
 	struct content_source source = memory_source(&file);
 
-	*why = '\0';
+	*why->text = '\0';
 	return content_read(g, about, &source, whose, with, now, ARENA_LOCK_OFF, MAX_BYTES, why);
 }
 
@@ -96,12 +96,13 @@ what_was_written_is_read(void **state)
 	};
 	struct generation *g = sample(), *back;
 	struct buf file = written(g);
-	char why[SNAP_WHY_SIZE];
+	struct why why;
 	struct content_about about;
 	const struct record *r;
 
 	(void)state;
-	assert_int_equal(read_with(&back, &about, span_of_buf(&file), &owner, &keys, &now, why), 0);
+	assert_int_equal(
+	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &now, &why), 0);
 	assert_true(generation_equal(g, back));
 	r = generation_find(back, KIND_CONNECTION, span_of("hidden"));
 	assert_true(span_is(r->held->text, "\"old\""));
@@ -123,7 +124,7 @@ what_was_written_is_read(void **state)
 				 .wall_ms = 1001 * HOUR,
 				 .has_boot_id = true,
 				 .boot_id = { 8 } },
-			     why),
+			     &why),
 	    0);
 	r = generation_find(back, KIND_CONNECTION, span_of("hidden"));
 	assert_int_equal(r->held->confirmed_ms, 5000 - 2 * HOUR);
@@ -140,13 +141,14 @@ nothing_and_much_are_written_too(void **state)
 	struct generation *g = finish(builder(ARENA_LOCK_OFF)), *back;
 	struct buf file = written(g);
 	struct content_about about;
-	char why[SNAP_WHY_SIZE], key[32];
+	char key[32];
+	struct why why;
 	char *big = malloc(BIG);
 
 	(void)state;
 	assert_non_null(big);
 	assert_int_equal(
-	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why), 0);
+	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, &why), 0);
 	assert_true(generation_equal(g, back));
 	generation_unref(back);
 	generation_unref(g);
@@ -164,7 +166,7 @@ nothing_and_much_are_written_too(void **state)
 	g = finish(b);
 	file = written(g);
 	assert_int_equal(
-	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why), 0);
+	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, &why), 0);
 	assert_true(generation_equal(g, back));
 	generation_unref(back);
 	generation_unref(g);
@@ -193,23 +195,23 @@ every_damage_is_seen(void **state)
 	struct generation *g = sample(), *back;
 	struct buf file = written(g);
 	int64_t before = mem_live();
-	char why[SNAP_WHY_SIZE];
+	struct why why;
 	struct content_about about;
 
 	(void)state;
 	for (size_t i = 0; i < file.len; i++) {
 		file.data[i] ^= 0x40;
-		if (read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why) == 0)
+		if (read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, &why) == 0)
 			fail_msg("byte %zu may be changed", i);
-		assert_true(*why);
+		assert_true(*why.text);
 		file.data[i] ^= 0x40;
 	}
 	for (size_t n = 0; n < file.len; n++) {
 		assert_int_equal(read_with(&back, &about, (struct span){ file.data, n }, &owner,
-				     &keys, &wrote, why),
+				     &keys, &wrote, &why),
 		    -EBADMSG);
-		if (n >= 8 && strcmp(why, "the file is truncated") != 0)
-			fail_msg("%zu bytes: %s", n, why);
+		if (n >= 8 && strcmp(why.text, "the file is truncated") != 0)
+			fail_msg("%zu bytes: %s", n, why.text);
 	}
 	assert_int_equal(mem_live(), before);
 	generation_unref(g);
@@ -221,7 +223,8 @@ pieces_keep_their_places(void **state)
 {
 	struct generation_builder *b = builder(ARENA_LOCK_OFF);
 	struct content_about about;
-	char why[SNAP_WHY_SIZE], key[32], text[1000];
+	char key[32], text[1000];
+	struct why why;
 	struct generation *g, *back;
 	struct buf file, swapped;
 	size_t header, piece;
@@ -248,8 +251,8 @@ pieces_keep_their_places(void **state)
 	buf_add(&swapped, file.data + header + 2 * piece, file.len - header - 2 * piece);
 	assert_int_equal(swapped.len, file.len);
 	assert_int_equal(
-	    read_with(&back, &about, span_of_buf(&swapped), &owner, &keys, &wrote, why), -EBADMSG);
-	assert_string_equal(why, "the file is damaged or was tampered with");
+	    read_with(&back, &about, span_of_buf(&swapped), &owner, &keys, &wrote, &why), -EBADMSG);
+	assert_string_equal(why.text, "the file is damaged or was tampered with");
 	buf_fini(&swapped);
 	buf_fini(&file);
 	generation_unref(g);
@@ -273,36 +276,37 @@ each_refusal_has_its_own_words(void **state)
 	struct buf file = written(g);
 	struct span left = span_of_buf(&file);
 	struct content_source source = memory_source(&left);
-	char why[SNAP_WHY_SIZE];
+	struct why why;
 	struct content_about about;
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(owners); i++) {
 		assert_int_equal(
-		    read_with(&back, &about, span_of_buf(&file), &owners[i], &keys, &wrote, why),
+		    read_with(&back, &about, span_of_buf(&file), &owners[i], &keys, &wrote, &why),
 		    -EPERM);
-		assert_non_null(strstr(why, "another organization, Deployment or Workspace"));
+		assert_non_null(strstr(why.text, "another organization, Deployment or Workspace"));
 	}
 	assert_int_equal(
-	    read_with(&back, &about, span_of_buf(&file), &owner, &others, &wrote, why), -ENOKEY);
-	assert_non_null(strstr(why, "another key than key_file"));
+	    read_with(&back, &about, span_of_buf(&file), &owner, &others, &wrote, &why), -ENOKEY);
+	assert_non_null(strstr(why.text, "another key than key_file"));
 	assert_int_equal(
-	    read_with(&back, &about, span_of_buf(&file), &owner, &both, &wrote, why), 0);
+	    read_with(&back, &about, span_of_buf(&file), &owner, &both, &wrote, &why), 0);
 	generation_unref(back);
 	assert_int_equal(
-	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &early, why), -ERANGE);
-	assert_non_null(strstr(why, "from the future, by 301 s"));
+	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &early, &why), -ERANGE);
+	assert_non_null(strstr(why.text, "from the future, by 301 s"));
 	assert_int_equal(
-	    content_read(&back, &about, &source, &owner, &keys, &wrote, ARENA_LOCK_OFF, 100, why),
+	    content_read(&back, &about, &source, &owner, &keys, &wrote, ARENA_LOCK_OFF, 100, &why),
 	    -EMSGSIZE);
-	assert_non_null(strstr(why, "max_bytes"));
+	assert_non_null(strstr(why.text, "max_bytes"));
 	assert_int_equal(
-	    read_with(&back, &about, span_of("#!/bin/sh\n"), &owner, &keys, &wrote, why), -EBADMSG);
-	assert_string_equal(why, "the file is not a connd snapshot");
+	    read_with(&back, &about, span_of("#!/bin/sh\n"), &owner, &keys, &wrote, &why),
+	    -EBADMSG);
+	assert_string_equal(why.text, "the file is not a connd snapshot");
 	file.data[8] = 2;
 	assert_int_equal(
-	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why), -EBADMSG);
-	assert_non_null(strstr(why, "format 2 belongs to another version"));
+	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, &why), -EBADMSG);
+	assert_non_null(strstr(why.text, "format 2 belongs to another version"));
 	generation_unref(g);
 	buf_fini(&file);
 }
@@ -324,13 +328,13 @@ a_header_of_nonsense_is_damage(void **state)
 	struct generation *g = sample(), *back;
 	struct buf file = written(g), longer = BUF_INIT(MAX_BYTES);
 	struct content_about about;
-	char why[SNAP_WHY_SIZE];
+	struct why why;
 
 	(void)state;
 	memset(file.data + RECORDS, 0xff, 4); /* no memory is reserved for 4,000,000,000 records */
 	assert_int_equal(
-	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why), -EBADMSG);
-	assert_string_equal(why, "the file is damaged or was tampered with");
+	    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, &why), -EBADMSG);
+	assert_string_equal(why.text, "the file is damaged or was tampered with");
 	memset(file.data + HAS_BOOT_ID, 0, 4);
 	for (size_t i = 0; i < 2 * N_ELEMENTS(times); i++) {
 		char *at = file.data + (i % 2 ? WALL : BOOT), was[8];
@@ -338,9 +342,9 @@ a_header_of_nonsense_is_damage(void **state)
 		memcpy(was, at, sizeof was);
 		memcpy(at, &times[i / 2], sizeof times[0]);
 		assert_int_equal(
-		    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why),
+		    read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, &why),
 		    -EBADMSG);
-		assert_string_equal(why, "the file is damaged or was tampered with");
+		assert_string_equal(why.text, "the file is damaged or was tampered with");
 		memcpy(at, was, sizeof was);
 	}
 	buf_add(&longer, file.data, HEADER);
@@ -349,8 +353,8 @@ a_header_of_nonsense_is_damage(void **state)
 		buf_addc(&longer, 'u');
 	buf_add(&longer, file.data + HEADER, file.len - HEADER);
 	assert_int_equal(
-	    read_with(&back, &about, span_of_buf(&longer), &owner, &keys, &wrote, why), -EBADMSG);
-	assert_string_equal(why, "the file is damaged or was tampered with");
+	    read_with(&back, &about, span_of_buf(&longer), &owner, &keys, &wrote, &why), -EBADMSG);
+	assert_string_equal(why.text, "the file is damaged or was tampered with");
 	buf_fini(&longer);
 	generation_unref(g);
 	buf_fini(&file);
@@ -381,18 +385,18 @@ a_file_that_can_not_be_read_to_its_end(void **state)
 	struct generation *g = sample(), *back;
 	struct buf file = written(g);
 	struct content_about about;
-	char why[SNAP_WHY_SIZE];
+	struct why why;
 
 	(void)state;
 	for (size_t i = 0; i < 2 * file.len; i++) {
 		struct failing f = { span_of_buf(&file), i / 2, errors[i % 2] };
 		struct content_source source = { &f, file.len, failing_read };
 
-		*why = '\0';
+		*why.text = '\0';
 		assert_int_equal(content_read(&back, &about, &source, &owner, &keys, &wrote,
-				     ARENA_LOCK_OFF, MAX_BYTES, why),
+				     ARENA_LOCK_OFF, MAX_BYTES, &why),
 		    f.error);
-		assert_string_equal(why,
+		assert_string_equal(why.text,
 		    i % 2 ? "the file is damaged or was tampered with" : "reading the file failed");
 	}
 	generation_unref(g);
@@ -421,11 +425,11 @@ a_stamp_says_what_it_was_told(void **state)
 		.floor_in_ms = 600000,
 		.identity = "fifteen letters" };
 	struct buf file = stamped(&stamp);
-	char why[SNAP_WHY_SIZE] = "";
+	struct why why = { "" };
 	struct stamp back;
 
 	(void)state;
-	assert_int_equal(stamp_read(&back, span_of_buf(&file), &owner, &keys, why), 0);
+	assert_int_equal(stamp_read(&back, span_of_buf(&file), &owner, &keys, &why), 0);
 	assert_int_equal(back.generation, 43);
 	assert_int_equal(back.confirmed_ago_ms, 100);
 	assert_int_equal(back.refused_ago_ms, 0);
@@ -435,14 +439,15 @@ a_stamp_says_what_it_was_told(void **state)
 	assert_memory_equal(back.id, stamp.id, sizeof stamp.id);
 	for (size_t i = 0; i < file.len; i++) {
 		file.data[i] ^= 1;
-		assert_true(stamp_read(&back, span_of_buf(&file), &owner, &keys, why) < 0);
+		assert_true(stamp_read(&back, span_of_buf(&file), &owner, &keys, &why) < 0);
 		file.data[i] ^= 1;
 	}
 	for (size_t n = 0; n < file.len; n++)
 		assert_int_equal(
-		    stamp_read(&back, (struct span){ file.data, n }, &owner, &keys, why), -EBADMSG);
+		    stamp_read(&back, (struct span){ file.data, n }, &owner, &keys, &why),
+		    -EBADMSG);
 	buf_addc(&file, 'x');
-	assert_int_equal(stamp_read(&back, span_of_buf(&file), &owner, &keys, why), -EBADMSG);
+	assert_int_equal(stamp_read(&back, span_of_buf(&file), &owner, &keys, &why), -EBADMSG);
 	buf_fini(&file);
 }
 
@@ -452,19 +457,19 @@ a_stamp_is_no_snapshot_and_the_reverse(void **state)
 	const struct stamp stamp = { .written = wrote, .refused_ago_ms = -1 };
 	struct generation *g = sample(), *back;
 	struct buf file = written(g), small = stamped(&stamp);
-	char why[SNAP_WHY_SIZE];
+	struct why why;
 	struct content_about about;
 	struct stamp read;
 
 	(void)state;
 	assert_int_equal(
-	    read_with(&back, &about, span_of_buf(&small), &owner, &keys, &wrote, why), -EBADMSG);
-	assert_int_equal(stamp_read(&read, span_of_buf(&file), &owner, &keys, why), -EBADMSG);
-	assert_string_equal(why, "the file is not a connd stamp");
+	    read_with(&back, &about, span_of_buf(&small), &owner, &keys, &wrote, &why), -EBADMSG);
+	assert_int_equal(stamp_read(&read, span_of_buf(&file), &owner, &keys, &why), -EBADMSG);
+	assert_string_equal(why.text, "the file is not a connd stamp");
 	/* Not even with the magic of the other kind. */
 	memcpy(small.data, file.data, 8);
-	assert_true(read_with(&back, &about, span_of_buf(&small), &owner, &keys, &wrote, why) < 0);
-	assert_int_equal(stamp_read(&read, span_of_buf(&small), &owner, &keys, why), -EBADMSG);
+	assert_true(read_with(&back, &about, span_of_buf(&small), &owner, &keys, &wrote, &why) < 0);
+	assert_int_equal(stamp_read(&read, span_of_buf(&small), &owner, &keys, &why), -EBADMSG);
 	buf_fini(&file);
 	buf_fini(&small);
 	generation_unref(g);
@@ -487,16 +492,16 @@ recall_takes_the_youngest_word_and_the_oldest_refusal(void **state)
 		.due_in_ms = 30000,
 		.floor_in_ms = 40000 };
 	struct moment now = wrote;
-	char why[SNAP_WHY_SIZE];
+	struct why why;
 	struct replica_memory m;
 
 	(void)state;
 	now.boot_ms += HOUR;
-	assert_int_equal(stamp_recall(&m, &about, NULL, &now, 24 * HOUR, why), 0);
+	assert_int_equal(stamp_recall(&m, &about, NULL, &now, 24 * HOUR, &why), 0);
 	assert_int_equal(m.generation, 42);
 	assert_int_equal(m.confirmed_ms, wrote.boot_ms - HOUR);
 	assert_false(m.refused);
-	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 24 * HOUR, why), 0);
+	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 24 * HOUR, &why), 0);
 	assert_int_equal(m.generation, 44);
 	assert_int_equal(m.confirmed_ms, wrote.boot_ms - 90000);
 	assert_true(m.refused);
@@ -506,19 +511,19 @@ recall_takes_the_youngest_word_and_the_oldest_refusal(void **state)
 	assert_int_equal(stamp_floor(&stamp, &now).until_ms, wrote.boot_ms + 40000);
 	/* Of another snapshot: it does not make this one younger. */
 	stamp.id[0] = 1;
-	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 24 * HOUR, why), 0);
+	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 24 * HOUR, &why), 0);
 	assert_int_equal(m.confirmed_ms, wrote.boot_ms - HOUR);
 	assert_true(m.refused);
 	/* A content confirmed after the first refusal: the refusal has ended. */
-	assert_int_equal(stamp_recall(&m, &good, &stamp, &now, 24 * HOUR, why), 0);
+	assert_int_equal(stamp_recall(&m, &good, &stamp, &now, 24 * HOUR, &why), 0);
 	assert_int_equal(m.confirmed_ms, wrote.boot_ms - 59999);
 	assert_false(m.refused);
-	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 2 * HOUR + 1, why), 0);
-	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 2 * HOUR, why), -ESTALE);
-	assert_non_null(strstr(why, "too old: last confirmed 7200 s ago"));
+	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 2 * HOUR + 1, &why), 0);
+	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 2 * HOUR, &why), -ESTALE);
+	assert_non_null(strstr(why.text, "too old: last confirmed 7200 s ago"));
 	stamp.written.boot_id[0] = 1;
 	stamp.written.wall_ms = now.wall_ms + MOMENT_FUTURE_MS + 1;
-	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 24 * HOUR, why), -ERANGE);
+	assert_int_equal(stamp_recall(&m, &about, &stamp, &now, 24 * HOUR, &why), -ERANGE);
 	assert_int_equal(stamp_floor(&stamp, &now).until_ms, 0);
 }
 
@@ -599,7 +604,7 @@ write_and_read(struct generation *g)
 	struct content_about about = { .written = wrote };
 	struct buf file = BUF_INIT(MAX_BYTES);
 	struct generation *back;
-	char why[SNAP_WHY_SIZE];
+	struct why why;
 	struct content_writer *w;
 	int r = content_writer_new(&w, g, &about, &owner, &keys);
 
@@ -610,7 +615,7 @@ write_and_read(struct generation *g)
 	while (r > 0);
 	content_writer_free(w);
 	if (r == 0)
-		r = read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, why);
+		r = read_with(&back, &about, span_of_buf(&file), &owner, &keys, &wrote, &why);
 	if (r == 0)
 		generation_unref(back);
 	buf_fini(&file);

@@ -3,6 +3,7 @@
  * Rows that decide access cannot be edited in the file: a row whose MAC does not verify counts as
  * absent and is named in one log line; other rows are served.
  */
+#include "base/why.h"
 #include "tests/unit/store_fixture.h"
 
 #include <errno.h>
@@ -17,7 +18,8 @@
 static void
 edit(struct fixture *f, const char *sql)
 {
-	char path[TEST_DIR_SIZE + 16], why[STORE_WHY_SIZE] = "";
+	char path[TEST_DIR_SIZE + 16];
+	struct why why = { "" };
 	sqlite3 *db;
 
 	f->s = store_close(f->s);
@@ -27,7 +29,7 @@ edit(struct fixture *f, const char *sql)
 		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
 	assert_true(sqlite3_total_changes(db) > 0);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	assert_int_equal(store_open(&f->s, f->dir, f->keys, why), 0);
+	assert_int_equal(store_open(&f->s, f->dir, f->keys, &why), 0);
 }
 
 static int
@@ -355,7 +357,8 @@ static void
 without_the_key_of_the_macs_nothing_opens(void **state)
 {
 	struct fixture *f = *state;
-	char path[TEST_DIR_SIZE + 16], why[STORE_WHY_SIZE] = "";
+	char path[TEST_DIR_SIZE + 16];
+	struct why why = { "" };
 	sqlite3 *db;
 
 	f->s = store_close(f->s);
@@ -365,9 +368,9 @@ without_the_key_of_the_macs_nothing_opens(void **state)
 	    sqlite3_exec(db, "DELETE FROM secret WHERE name = 'row-mac'", NULL, NULL, NULL),
 	    SQLITE_OK);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	assert_int_equal(store_open(&f->s, f->dir, f->keys, why), -EBADMSG);
-	assert_non_null(strstr(why, "MACs"));
-	assert_non_null(strstr(why, "backup"));
+	assert_int_equal(store_open(&f->s, f->dir, f->keys, &why), -EBADMSG);
+	assert_non_null(strstr(why.text, "MACs"));
+	assert_non_null(strstr(why.text, "backup"));
 }
 
 static void
@@ -375,13 +378,14 @@ macs_outlive_a_change_of_the_key(void **state)
 {
 	struct fixture *f = *state;
 	struct id linked, automatic, closed;
-	char why[FILE_WHY_SIZE] = "", path[TEST_DIR_SIZE + 16];
+	char path[TEST_DIR_SIZE + 16];
+	struct why why = { "" };
 	uint8_t key[SEAL_KEY_SIZE] = { 77 };
 
 	make_objects(f, &linked, &automatic, &closed);
 	(void)snprintf(path, sizeof path, "%s/new.key", f->dir);
-	assert_int_equal(file_create(path, key, sizeof key, why), 0);
-	assert_int_equal(keys_rotate(f->keys, path, why), 0);
+	assert_int_equal(file_create(path, key, sizeof key, &why), 0);
+	assert_int_equal(keys_rotate(f->keys, path, &why), 0);
 	assert_int_equal(store_rewrap(f->s), 0);
 	reopen(f);
 	assert_list(f, &VIEW(f->dep[0]), 2, ">auto=2 >linked=1a");

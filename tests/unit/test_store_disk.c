@@ -3,6 +3,7 @@
  * The data directory: opening it, kills during writes, no value in plain text; and failing
  * allocations.
  */
+#include "base/why.h"
 #include "tests/unit/store_fixture.h"
 
 #include <dirent.h>
@@ -88,19 +89,19 @@ opening_says_why_not(void **state)
 {
 	struct fixture *f = *state;
 	uint8_t other[SEAL_KEY_SIZE] = { 9 };
-	char why[STORE_WHY_SIZE];
+	struct why why;
 	struct keys *wrong = keys_from_bytes(other);
 	struct store *s = NULL;
 
-	assert_int_equal(store_open(&s, f->dir, f->keys, why), -EBUSY);
-	assert_non_null(strstr(why, "another"));
-	assert_int_equal(store_create(&s, f->dir, f->keys, why), -EBUSY);
+	assert_int_equal(store_open(&s, f->dir, f->keys, &why), -EBUSY);
+	assert_non_null(strstr(why.text, "another"));
+	assert_int_equal(store_create(&s, f->dir, f->keys, &why), -EBUSY);
 	store_close(f->s);
-	assert_int_equal(store_create(&s, f->dir, f->keys, why), -EEXIST);
-	assert_int_equal(store_open(&s, f->dir, wrong, why), -EKEYREJECTED);
-	assert_non_null(strstr(why, "key"));
-	assert_int_equal(store_open(&s, "/nonexistent/dir", f->keys, why), -ENOENT);
-	assert_int_equal(store_open(&f->s, f->dir, f->keys, why), 0);
+	assert_int_equal(store_create(&s, f->dir, f->keys, &why), -EEXIST);
+	assert_int_equal(store_open(&s, f->dir, wrong, &why), -EKEYREJECTED);
+	assert_non_null(strstr(why.text, "key"));
+	assert_int_equal(store_open(&s, "/nonexistent/dir", f->keys, &why), -ENOENT);
+	assert_int_equal(store_open(&f->s, f->dir, f->keys, &why), 0);
 	keys_free(wrong);
 }
 
@@ -112,7 +113,7 @@ static void
 a_kill_loses_nothing_that_was_acknowledged(void **state)
 {
 	struct fixture *f = *state;
-	char why[STORE_WHY_SIZE];
+	struct why why;
 	struct id id;
 	long acked = 0;
 
@@ -134,7 +135,7 @@ a_kill_loses_nothing_that_was_acknowledged(void **state)
 		if (pid == 0) {
 			f->keys =
 			    keys_from_bytes(test_kek); /* a child has no threads of its parent */
-			if (!f->keys || store_open(&f->s, f->dir, f->keys, why) != 0)
+			if (!f->keys || store_open(&f->s, f->dir, f->keys, &why) != 0)
 				_exit(2);
 			for (long i = acked + 1;; i++) {
 				snprintf(value, sizeof value,
@@ -157,7 +158,7 @@ a_kill_loses_nothing_that_was_acknowledged(void **state)
 		fclose(in);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(WIFSIGNALED(status));
-		assert_int_equal(store_open(&f->s, f->dir, f->keys, why), 0);
+		assert_int_equal(store_open(&f->s, f->dir, f->keys, &why), 0);
 		get(f, &id, &o);
 		at = atol(o.value.p + 10);
 		assert_true(at == acked || at == acked + 1);
@@ -175,7 +176,8 @@ static void
 a_store_that_was_set_back_repeats_no_version(void **state)
 {
 	struct fixture *f = *state;
-	char copy[TEST_DIR_SIZE + 16], database[TEST_DIR_SIZE + 16], why[STORE_WHY_SIZE] = "";
+	char copy[TEST_DIR_SIZE + 16], database[TEST_DIR_SIZE + 16];
+	struct why why = { "" };
 	struct store_version one, other, before;
 	struct store_object o;
 	struct id id;
@@ -184,12 +186,12 @@ a_store_that_was_set_back_repeats_no_version(void **state)
 	(void)snprintf(database, sizeof database, "%s/manager.db", f->dir);
 	assert_int_equal(CREATE(f, &id, VAR, "v", V("0"), NULL, SCOPE_WORKSPACE, &f->ws), 0);
 	before = version_of(f, SCOPE_WORKSPACE, f->ws, STORE_ALL_TYPES, false);
-	assert_int_equal(store_backup(f->s, copy, why), 0);
+	assert_int_equal(store_backup(f->s, copy, &why), 0);
 	assert_int_equal(UPDATE(f, &id, VAR, NULL, V("one"), NULL), 0);
 	one = version_of(f, SCOPE_WORKSPACE, f->ws, STORE_ALL_TYPES, false);
 	f->s = store_close(f->s);
 	assert_int_equal(rename(copy, database), 0);
-	assert_int_equal(store_open(&f->s, f->dir, f->keys, why), 0);
+	assert_int_equal(store_open(&f->s, f->dir, f->keys, &why), 0);
 	/* Nothing has changed since, so the client's version is current. */
 	other = version_of(f, SCOPE_WORKSPACE, f->ws, STORE_ALL_TYPES, false);
 	assert_true(store_version_equal(&before, &other));

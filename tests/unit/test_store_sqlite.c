@@ -57,13 +57,13 @@ set_up(void **state)
 {
 	static const struct id none = { "" };
 	struct fixture *f = mem_zalloc(sizeof *f);
-	char why[STORE_WHY_SIZE] = "";
+	struct why why = { "" };
 	struct id organization, workspace;
 
 	assert_non_null(f);
 	test_dir_make(f->dir, "test_store_sqlite");
 	f->keys = keys_from_bytes(kek);
-	assert_int_equal(store_create(&f->s, f->dir, f->keys, why), 0);
+	assert_int_equal(store_create(&f->s, f->dir, f->keys, &why), 0);
 	organization = test_place(f->s, SCOPE_ORGANIZATION, &none, "name");
 	workspace = test_place(f->s, SCOPE_WORKSPACE, &organization, "name");
 	f->deployment = test_place(f->s, SCOPE_DEPLOYMENT, &workspace, "name");
@@ -89,7 +89,8 @@ tear_down(void **state)
 static void
 tamper(struct fixture *f, const char *sql)
 {
-	char path[TEST_DIR_SIZE + 16], why[STORE_WHY_SIZE] = "";
+	char path[TEST_DIR_SIZE + 16];
+	struct why why = { "" };
 	sqlite3 *db;
 
 	f->s = store_close(f->s);
@@ -97,7 +98,7 @@ tamper(struct fixture *f, const char *sql)
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
-	assert_int_equal(store_open(&f->s, f->dir, f->keys, why), 0);
+	assert_int_equal(store_open(&f->s, f->dir, f->keys, &why), 0);
 }
 
 static int

@@ -129,7 +129,7 @@ static int
 set_up(void **state)
 {
 	struct world *w = calloc(1, sizeof *w);
-	char why[LIBCURL_WHY_SIZE];
+	struct why why;
 	int fd;
 
 	w->server = tiny_server_new(NULL, on_request, &asked_another);
@@ -148,7 +148,7 @@ set_up(void **state)
 	w->config.memory.max_bytes = 1 << 20;
 	*state = w;
 	w->again.run = on_again;
-	return libcurl_load(why);
+	return libcurl_load(&why);
 }
 
 static int

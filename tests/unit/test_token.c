@@ -15,6 +15,7 @@
 #include "base/json/scan.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/why.h"
 #include "manager/api/token.h"
 #include "tests/unit/check.h"
 #include "tests/unit/memory_search.h"
@@ -38,12 +39,12 @@ set_up(void **state)
 {
 	static const struct id none = { "" };
 	struct fixture *f = mem_zalloc(sizeof *f);
-	char why[STORE_WHY_SIZE] = "";
+	struct why why = { "" };
 
 	assert_non_null(f);
 	test_dir_make(f->dir, "test_token");
 	f->keys = keys_from_bytes(kek);
-	assert_int_equal(store_create(&f->s, f->dir, f->keys, why), 0);
+	assert_int_equal(store_create(&f->s, f->dir, f->keys, &why), 0);
 	f->org = test_place(f->s, SCOPE_ORGANIZATION, &none, "o");
 	f->ws = test_place(f->s, SCOPE_WORKSPACE, &f->org, "w");
 	f->dep = test_place(f->s, SCOPE_DEPLOYMENT, &f->ws, "d");
@@ -69,11 +70,11 @@ tear_down(void **state)
 static void
 restart(struct fixture *f)
 {
-	char why[STORE_WHY_SIZE];
+	struct why why;
 
 	token_authority_free(f->a);
 	store_close(f->s);
-	assert_int_equal(store_open(&f->s, f->dir, f->keys, why), 0);
+	assert_int_equal(store_open(&f->s, f->dir, f->keys, &why), 0);
 	assert_int_equal(token_authority_new(&f->a, f->s), 0);
 }
 

@@ -47,18 +47,18 @@ tear_down(void **state)
 
 /* Writes the bytes to the file and reads it as a token. */
 static int
-read_of(struct fixture *f, struct span bytes, struct buf *out, char why[static FILE_WHY_SIZE])
+read_of(struct fixture *f, struct span bytes, struct buf *out, struct why *why)
 {
 	int r;
 
 	(void)unlink(f->path);
 	assert_int_equal(file_create(f->path, bytes.p, bytes.n, why), 0);
-	*why = '\0';
+	*why->text = '\0';
 	buf_reset(out);
 	r = credential_read(f->path, out, why);
-	assert_int_equal(r == 0, *why == '\0');
+	assert_int_equal(r == 0, *why->text == '\0');
 	if (r < 0)
-		assert_non_null(strstr(why, f->path));
+		assert_non_null(strstr(why->text, f->path));
 	return r;
 }
 
@@ -82,11 +82,11 @@ a_token_is_one_line_of_visible_characters(void **state)
 		{ SPAN_LITERAL("\xc3\xa4"), NULL },
 	};
 	struct buf out = BUF_INIT(LIMIT_TOKEN);
-	char why[FILE_WHY_SIZE];
+	struct why why;
 
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
 		assert_int_equal(
-		    read_of(*state, rows[i].bytes, &out, why), rows[i].token ? 0 : -EINVAL);
+		    read_of(*state, rows[i].bytes, &out, &why), rows[i].token ? 0 : -EINVAL);
 		assert_string_equal(buf_str(&out), rows[i].token ? rows[i].token : "");
 	}
 	buf_fini(&out);
@@ -96,16 +96,17 @@ static void
 a_token_has_a_cap(void **state)
 {
 	struct buf out = BUF_INIT(LIMIT_TOKEN);
-	char *bytes = malloc(LIMIT_TOKEN + 1000), why[FILE_WHY_SIZE];
+	char *bytes = malloc(LIMIT_TOKEN + 1000);
+	struct why why;
 
 	assert_non_null(bytes);
 	memset(bytes, 't', LIMIT_TOKEN + 1000);
-	assert_int_equal(read_of(*state, (struct span){ bytes, LIMIT_TOKEN }, &out, why), 0);
+	assert_int_equal(read_of(*state, (struct span){ bytes, LIMIT_TOKEN }, &out, &why), 0);
 	assert_int_equal(out.len, LIMIT_TOKEN);
 	assert_int_equal(
-	    read_of(*state, (struct span){ bytes, LIMIT_TOKEN + 1 }, &out, why), -EINVAL);
+	    read_of(*state, (struct span){ bytes, LIMIT_TOKEN + 1 }, &out, &why), -EINVAL);
 	assert_int_equal(
-	    read_of(*state, (struct span){ bytes, LIMIT_TOKEN + 1000 }, &out, why), -EMSGSIZE);
+	    read_of(*state, (struct span){ bytes, LIMIT_TOKEN + 1000 }, &out, &why), -EMSGSIZE);
 	free(bytes);
 	buf_fini(&out);
 }
@@ -114,12 +115,13 @@ static void
 without_token_file_systemds_credential_is_taken(void **state)
 {
 	struct fixture *f = *state;
-	char *path, why[FILE_WHY_SIZE];
+	char *path;
+	struct why why;
 
 	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", f->dir, 1), 0);
 	assert_int_equal(credential_path(&path, NULL), 0);
 	assert_null(path); /* no credential was passed */
-	assert_int_equal(file_create(f->path, "t", 1, why), 0);
+	assert_int_equal(file_create(f->path, "t", 1, &why), 0);
 	assert_int_equal(credential_path(&path, NULL), 0);
 	assert_string_equal(path, f->path);
 	mem_free(path);

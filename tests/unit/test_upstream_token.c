@@ -65,10 +65,10 @@ a_token_is_kept_in_an_arena_and_wiped(void **state)
 {
 	const struct fixture *f = *state;
 	struct token t = { 0 };
-	char why[FILE_WHY_SIZE];
+	struct why why;
 
 	put(f, " secret \n");
-	assert_int_equal(token_load(&t, f->path, ARENA_LOCK_PREFER, why), 0);
+	assert_int_equal(token_load(&t, f->path, ARENA_LOCK_PREFER, &why), 0);
 	assert_true(span_is(t.text, "secret"));
 	assert_int_equal(arena_used(t.arena), 6);
 	assert_int_equal(
@@ -77,8 +77,8 @@ a_token_is_kept_in_an_arena_and_wiped(void **state)
 	assert_null(t.text.p);
 	token_free(&t); /* twice is fine */
 	unlink(f->path);
-	assert_true(token_load(&t, f->path, ARENA_LOCK_PREFER, why) < 0);
-	assert_non_null(strstr(why, "the token: "));
+	assert_true(token_load(&t, f->path, ARENA_LOCK_PREFER, &why) < 0);
+	assert_non_null(strstr(why.text, "the token: "));
 	assert_null(t.arena);
 }
 
@@ -86,7 +86,7 @@ static void
 memory_may_end_anywhere(void **state)
 {
 	const struct fixture *f = *state;
-	char why[FILE_WHY_SIZE];
+	struct why why;
 	int r = -1;
 
 	put(f, "secret");
@@ -94,7 +94,7 @@ memory_may_end_anywhere(void **state)
 		struct token t = { 0 };
 
 		mem_fail_after(n);
-		r = token_load(&t, f->path, ARENA_LOCK_OFF, why);
+		r = token_load(&t, f->path, ARENA_LOCK_OFF, &why);
 		mem_fail_after(-1);
 		token_free(&t);
 		assert_int_equal(mem_live(), 0);

@@ -361,19 +361,19 @@ check_page(const struct json *c)
 	struct span text = span_of(text_in(c, "page")), deployment;
 	struct expected e = { 0 };
 	struct manager_page page;
-	char why[MANAGER_WHY_SIZE];
+	struct why why;
 
 	assert_true(manager_type_from(span_of(text_in(c, "type")), &e.type));
 	deployment = span_of(text_in(c, "deployment"));
 	if (true_in(c, "fails")) {
 		assert_int_equal(manager_page_read(text, e.type, deployment, ignore_row, NULL,
-				     &scratch, &page, why),
+				     &scratch, &page, &why),
 		    -EBADMSG);
-		assert_true(*why);
+		assert_true(*why.text);
 	} else {
 		e.next = json_first(json_get(c, "rows"));
-		assert_int_equal(manager_page_read(
-				     text, e.type, deployment, check_row, &e, &scratch, &page, why),
+		assert_int_equal(manager_page_read(text, e.type, deployment, check_row, &e,
+				     &scratch, &page, &why),
 		    0);
 		assert_null(e.next);
 		assert_int_equal(page.total, int_in(c, "total"));

@@ -23,6 +23,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/why.h"
 #include "manager/api/api.h"
 #include "tests/unit/check.h"
 #include "tests/unit/store_places.h"
@@ -51,9 +52,9 @@ static void
 make_places(struct fixture *f)
 {
 	static const struct id none = { "" };
-	char why[STORE_WHY_SIZE] = "";
+	struct why why = { "" };
 
-	assert_int_equal(store_create(&f->s, f->dir, f->keys, why), 0);
+	assert_int_equal(store_create(&f->s, f->dir, f->keys, &why), 0);
 	assert_int_equal(token_authority_new(&f->a, f->s), 0);
 	f->org = test_place(f->s, SCOPE_ORGANIZATION, &none, "o");
 	f->ws = test_place(f->s, SCOPE_WORKSPACE, &f->org, "w");
@@ -77,7 +78,7 @@ set_up(void **state)
 	struct fixture *f = mem_zalloc(sizeof *f);
 	struct http_options o = { .max_connections = 64 };
 	struct http_handler handler;
-	char why[HTTP_WHY_SIZE];
+	struct why why;
 
 	assert_non_null(f);
 	test_dir_make(f->dir, "test_watch");
@@ -88,7 +89,7 @@ set_up(void **state)
 	assert_int_equal(api_new(&f->api, f->base, f->s, f->a), 0);
 	handler = api_handler(f->api);
 	assert_int_equal(http_server_new(&f->http, f->base, &o, &handler), 0);
-	assert_int_equal(http_server_listen(f->http, "127.0.0.1:0", why), 0);
+	assert_int_equal(http_server_listen(f->http, "127.0.0.1:0", &why), 0);
 	*state = f;
 	return 0;
 }

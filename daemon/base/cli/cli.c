@@ -28,10 +28,10 @@ struct reader {
 	} given[CLI_MAX_GIVEN];
 	size_t n_given;
 	bool help, version;
-	char *why;
+	struct why *why;
 };
 
-#define REFUSE(why, ...) ((void)snprintf(why, CLI_WHY_SIZE, __VA_ARGS__), false)
+#define REFUSE(why, ...) (why_set(why, __VA_ARGS__), false)
 
 /* --- the nearest name ------------------------------------------------------------------ */
 
@@ -65,13 +65,10 @@ nearest_to(const char *text, size_t length)
 
 /* Appends ": did you mean PREFIX...?" to why, if a name was near. */
 static void
-nearest_say(const struct nearest *n, const char *prefix, char *why)
+nearest_say(const struct nearest *n, const char *prefix, struct why *why)
 {
-	size_t used = strlen(why);
-
 	if (n->best.p)
-		(void)snprintf(why + used, CLI_WHY_SIZE - used, ": did you mean \"%s%.*s\"?",
-		    prefix, (int)n->best.n, n->best.p);
+		why_add(why, ": did you mean \"%s%.*s\"?", prefix, (int)n->best.n, n->best.p);
 }
 
 /* --- reading argv ---------------------------------------------------------------------- */
@@ -231,20 +228,18 @@ verb_find(const struct reader *r)
 
 /* Appends the first words of the table, or the second ones of a noun. */
 static void
-say_choices(const struct reader *r, const char *noun, char *why)
+say_choices(const struct reader *r, const char *noun, struct why *why)
 {
 	const char *separator = " ";
 
 	for (size_t i = 0; i < r->p->n_verbs; i++) {
 		const struct cli_verb *v = &r->p->verb[i];
 		struct span word = noun ? span_of(cli_second_word(v)) : cli_first_word(v);
-		size_t used = strlen(why);
 
 		if (!word.n || (noun && !span_is(cli_first_word(v), noun)) ||
 		    (!noun && !cli_is_first_of_noun(r->p, i)))
 			continue;
-		(void)snprintf(
-		    why + used, CLI_WHY_SIZE - used, "%s%.*s", separator, (int)word.n, word.p);
+		why_add(why, "%s%.*s", separator, (int)word.n, word.p);
 		separator = ", ";
 	}
 }
@@ -282,7 +277,7 @@ refuse_verb(const struct reader *r)
 /* --- does it fit the verb? ------------------------------------------------------------- */
 
 static bool
-check_operand(const struct cli_verb *v, struct span want, const char *word, char *why)
+check_operand(const struct cli_verb *v, struct span want, const char *word, struct why *why)
 {
 	want = cli_operand_name(want);
 	if (!cli_is_choice(want) || cli_choice_allows(want, word))
@@ -386,13 +381,13 @@ find_noun(const struct reader *r)
 
 enum cli_verdict
 cli_read(const struct cli_program *p, int argc, char *const argv[], struct cli_line *out,
-    char why[static CLI_WHY_SIZE])
+    struct why *why)
 {
 	struct reader r = { .p = p, .why = why };
 	bool fits;
 
 	*out = (struct cli_line){ 0 };
-	why[0] = 0;
+	why->text[0] = 0;
 	longopts_build(&r);
 	fits = read_arguments(&r, argc, argv);
 	out->verb = verb_find(&r);

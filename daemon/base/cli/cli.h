@@ -14,8 +14,8 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/why.h"
 
-#define CLI_WHY_SIZE     512
 #define CLI_MAX_OPERANDS 4096 /* words after a verb */
 #define CLI_MAX_GIVEN    256  /* options on one command line */
 #define CLI_MAX_NAMES    128  /* different option names of one program */
@@ -116,7 +116,7 @@ enum cli_verdict { CLI_RUN, CLI_HELP, CLI_VERSION, CLI_WRONG };
  * recognised, or NULL. Not for two threads at once: getopt_long keeps its state in globals.
  */
 MUST_CHECK enum cli_verdict cli_read(const struct cli_program *p, int argc, char *const argv[],
-    struct cli_line *out, char why[static CLI_WHY_SIZE]);
+    struct cli_line *out, struct why *why);
 /* Was an option of this id given? */
 bool cli_has(const struct cli_line *line, int id);
 /* The value of the last option of this id; NULL: it was not given. */

@@ -16,21 +16,20 @@ int
 refuse(struct reading *rd, int line, const struct option *o, const char *fmt, ...)
 {
 	va_list args;
-	int n;
 
 	if (rd->error)
 		return rd->error;
 	if (line == NO_LINE && o) {
-		n = snprintf(rd->why, CONFIG_WHY_SIZE, "CONND__%s__%s: ", o->section, o->key);
-		for (char *s = rd->why + strlen("CONND__"); *s && *s != ':'; s++)
+		why_set(rd->why, "CONND__%s__%s: ", o->section, o->key);
+		for (char *s = rd->why->text + strlen("CONND__"); *s && *s != ':'; s++)
 			*s = (char)toupper((unsigned char)*s);
 	} else if (line > 0) {
-		n = snprintf(rd->why, CONFIG_WHY_SIZE, "%.200s:%d: ", rd->name, line);
+		why_set(rd->why, "%.200s:%d: ", rd->name, line);
 	} else {
-		n = snprintf(rd->why, CONFIG_WHY_SIZE, "%.200s: ", rd->name);
+		why_set(rd->why, "%.200s: ", rd->name);
 	}
 	va_start(args, fmt);
-	vsnprintf(rd->why + n, CONFIG_WHY_SIZE - (size_t)n, fmt, args);
+	why_add_args(rd->why, fmt, args);
 	va_end(args);
 	rd->error = -EINVAL;
 	return rd->error;
@@ -47,27 +46,27 @@ no_memory(struct reading *rd)
 void
 note_oddity(struct reading *rd, const char *fmt, ...)
 {
-	char sentence[CONFIG_WHY_SIZE];
+	struct why sentence;
 	va_list args;
 
 	va_start(args, fmt);
-	(void)vsnprintf(sentence, sizeof sentence, fmt, args);
+	why_set_args(&sentence, fmt, args);
 	va_end(args);
-	buf_adds(rd->oddities, sentence);
+	buf_adds(rd->oddities, sentence.text);
 	buf_addc(rd->oddities, '\n');
 }
 
 static int
 set(struct reading *rd, int line, const struct option *o, const char *value, enum option_how how)
 {
-	char why[CONFIG_WHY_SIZE] = "";
-	int r = option_set(rd->c, o, value, how, why);
+	struct why why = { "" };
+	int r = option_set(rd->c, o, value, how, &why);
 
 	rd->at[o - options] = line;
 	if (strcmp(o->section, "access") == 0 && line != 0)
 		rd->c->access.present = true;
 	if (r == -EINVAL)
-		return refuse(rd, line, o, "%s", why);
+		return refuse(rd, line, o, "%s", why.text);
 	if (r == 0 && option_is_rule(o) && how == OPTION_SET && line > 0)
 		rd->c->access.rule[rd->c->access.n_rules - 1].line = line;
 	return r < 0 ? no_memory(rd) : 0;
@@ -309,7 +308,7 @@ read_env(struct reading *rd, char *const *env)
 
 int
 config_read(struct config **out, const char *name, const char *text, size_t len, char *const *env,
-    struct buf *oddities, char why[static CONFIG_WHY_SIZE])
+    struct buf *oddities, struct why *why)
 {
 	struct reading rd = { .name = name, .why = why, .oddities = oddities };
 	int r;
@@ -339,8 +338,8 @@ config_read(struct config **out, const char *name, const char *text, size_t len,
 static void
 set_leniently(struct config *c, const struct option *o, const char *value)
 {
-	char why[CONFIG_WHY_SIZE];
-	int r = option_set(c, o, value, OPTION_SET, why);
+	struct why why;
+	int r = option_set(c, o, value, OPTION_SET, &why);
 
 	(void)r;
 }

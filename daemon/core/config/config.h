@@ -16,10 +16,9 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/span.h"
+#include "base/why.h"
 #include "core/freshness.h"
 #include "core/generation.h"
-
-#define CONFIG_WHY_SIZE 512
 
 struct config_list {
 	char **item; /* n of them */
@@ -100,7 +99,7 @@ struct config {
  * file, line and the nearest known name; -ENOMEM.
  */
 MUST_CHECK int config_read(struct config **out, const char *name, const char *text, size_t len,
-    char *const *env, struct buf *oddities, char why[static CONFIG_WHY_SIZE]);
+    char *const *env, struct buf *oddities, struct why *why);
 /*
  * Reads [log] alone, whatever else is wrong with the text, so that messages about that already have
  * the right form.

@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/why.h"
 #include "core/config/config.h"
 #include "core/config/option.h"
 
@@ -16,7 +17,7 @@ struct reading {
 	int line;            /* of the file, where the reader is */
 	int at[OPTIONS_MAX]; /* the line that set each option; 0: none, NO_LINE: the environment */
 	int error;
-	char *why;
+	struct why *why;
 	struct buf *oddities;
 };
 

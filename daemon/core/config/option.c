@@ -105,12 +105,12 @@ option_takes_lines(const struct option *o)
 	return option_is_rule(o) || o->type == OPTION_WORDS || o->type == OPTION_KEYS;
 }
 
-static int PRINTF(2, 3) refuse(char *why, const char *fmt, ...)
+static int PRINTF(2, 3) refuse(struct why *why, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(why, CONFIG_WHY_SIZE, fmt, args);
+	why_set_args(why, fmt, args);
 	va_end(args);
 	return -EINVAL;
 }
@@ -163,7 +163,7 @@ list_clear(struct config_list *l)
 }
 
 static int
-require_add(struct config *c, const char *word, char *why)
+require_add(struct config *c, const char *word, struct why *why)
 {
 	struct config_require *grown, key;
 	const char *name = kind_split(word, &key.kind);
@@ -196,8 +196,8 @@ require_clear(struct config *c)
 }
 
 static int
-set_words(
-    struct config *c, const struct option *o, const char *value, enum option_how how, char *why)
+set_words(struct config *c, const struct option *o, const char *value, enum option_how how,
+    struct why *why)
 {
 	bool keys = o->type == OPTION_KEYS;
 	char *copy = mem_strdup(value), *rest, *word;
@@ -350,7 +350,7 @@ bound_text(const struct option *o, int64_t n, char room[static 32])
 }
 
 static int
-set_number(struct config *c, const struct option *o, const char *value, char *why)
+set_number(struct config *c, const struct option *o, const char *value, struct why *why)
 {
 	char low[32], high[32];
 	int64_t n;
@@ -379,7 +379,7 @@ set_number(struct config *c, const struct option *o, const char *value, char *wh
 
 int
 option_set(struct config *c, const struct option *o, const char *value, enum option_how how,
-    char why[static CONFIG_WHY_SIZE])
+    struct why *why)
 {
 	if (o->type == OPTION_TEXT)
 		return set_text(c, o, value);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/why.h"
 #include "core/config/config.h"
 
 enum option_type {
@@ -61,4 +62,4 @@ bool option_same(const struct option *o, const struct config *a, const struct co
 
 /* 0; -EINVAL with what is wrong in why (the place is not included); -ENOMEM. */
 MUST_CHECK int option_set(struct config *c, const struct option *o, const char *value,
-    enum option_how how, char why[static CONFIG_WHY_SIZE]);
+    enum option_how how, struct why *why);

@@ -313,7 +313,7 @@ pieces_read(struct generation_builder *b, const struct snap_header *h, struct in
 }
 
 static int
-reading_failed(char *why, int error)
+reading_failed(struct why *why, int error)
 {
 	switch (error) {
 	case -ENOMEM:
@@ -336,7 +336,7 @@ reading_failed(char *why, int error)
  */
 static int
 check_outside(const struct snap_header *h, size_t rest, const struct moment *now,
-    int64_t *written_ms, char *why)
+    int64_t *written_ms, struct why *why)
 {
 	uint64_t want = h->plain_bytes + (uint64_t)h->pieces * (4 + SEAL_OVERHEAD);
 	int64_t age_ms, ahead_ms;
@@ -377,8 +377,7 @@ builder_for(struct generation_builder **out, const struct snap_header *h, enum a
 int
 content_read(struct generation **out, struct content_about *about,
     const struct content_source *file, const struct snap_owner *owner, const struct snap_keys *keys,
-    const struct moment *now, enum arena_lock lock, size_t max_bytes,
-    char why[static SNAP_WHY_SIZE])
+    const struct moment *now, enum arena_lock lock, size_t max_bytes, struct why *why)
 {
 	uint8_t header_hash[HASH_SIZE], key[SEAL_KEY_SIZE];
 	uint8_t first[SNAP_HEADER_SIZE + SNAP_URL_SIZE];

@@ -22,6 +22,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/why.h"
 #include "core/generation.h"
 #include "core/replica.h"
 #include "core/snapshot/moment.h"
@@ -72,5 +73,4 @@ struct content_source {
  */
 MUST_CHECK int content_read(struct generation **out, struct content_about *about,
     const struct content_source *file, const struct snap_owner *owner, const struct snap_keys *keys,
-    const struct moment *now, enum arena_lock lock, size_t max_bytes,
-    char why[static SNAP_WHY_SIZE]);
+    const struct moment *now, enum arena_lock lock, size_t max_bytes, struct why *why);

@@ -57,12 +57,12 @@ snap_get_bytes(struct snap_cursor *c, void *out, size_t n)
 		memcpy(out, p, n);
 }
 
-int PRINTF(3, 4) snap_refuse(char *why, int error, const char *fmt, ...)
+int PRINTF(3, 4) snap_refuse(struct why *why, int error, const char *fmt, ...)
 {
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(why, SNAP_WHY_SIZE, fmt, args);
+	why_set_args(why, fmt, args);
 	va_end(args);
 	return error;
 }
@@ -172,7 +172,7 @@ is_a_time(int64_t ms)
 
 int
 snap_header_read(struct snap_header *h, struct snap_cursor *c, const struct snap_owner *owner,
-    const struct snap_keys *keys, const uint8_t **key, char *why)
+    const struct snap_keys *keys, const uint8_t **key, struct why *why)
 {
 	uint8_t owner_id[HASH_SIZE], their_owner[HASH_SIZE] = { 0 }, id[KEY_ID_SIZE] = { 0 };
 	const uint8_t *magic = snap_take(c, SNAP_MAGIC_SIZE);

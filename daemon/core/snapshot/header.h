@@ -11,6 +11,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/hash.h"
+#include "base/why.h"
 #include "core/snapshot/moment.h"
 #include "core/snapshot/snap.h"
 
@@ -47,7 +48,7 @@ uint64_t snap_get(struct snap_cursor *c, size_t bytes);
 void snap_get_bytes(struct snap_cursor *c, void *out, size_t n);
 
 /* Writes a sentence to why and returns error. */
-int snap_refuse(char *why, int error, const char *fmt, ...) PRINTF(3, 4);
+int snap_refuse(struct why *why, int error, const char *fmt, ...) PRINTF(3, 4);
 
 /* Derives the key for files with this magic. */
 void snap_derive(uint8_t out[static SEAL_KEY_SIZE], const uint8_t master[static SEAL_KEY_SIZE],
@@ -60,4 +61,5 @@ void snap_header_write(struct buf *b, const struct snap_header *h, const struct 
  * one. Sets *key to the master key to use. 0, or -errno with a sentence in why.
  */
 MUST_CHECK int snap_header_read(struct snap_header *h, struct snap_cursor *c,
-    const struct snap_owner *owner, const struct snap_keys *keys, const uint8_t **key, char *why);
+    const struct snap_owner *owner, const struct snap_keys *keys, const uint8_t **key,
+    struct why *why);

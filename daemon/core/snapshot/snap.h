@@ -8,7 +8,6 @@
 
 #define SNAP_ID_SIZE  16
 #define SNAP_URL_SIZE 256
-#define SNAP_WHY_SIZE 256
 
 /* The organization and Deployment or Workspace of the data. Of the latter two, one is NULL. */
 struct snap_owner {

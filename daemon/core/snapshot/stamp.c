@@ -47,7 +47,7 @@ stamp_write(struct buf *out, const struct stamp *stamp, const struct snap_owner 
 
 int
 stamp_read(struct stamp *out, struct span file, const struct snap_owner *owner,
-    const struct snap_keys *keys, char why[static SNAP_WHY_SIZE])
+    const struct snap_keys *keys, struct why *why)
 {
 	struct snap_cursor c = { (const uint8_t *)file.p, file.n, false },
 			   body = { .n = STAMP_BODY };
@@ -114,7 +114,7 @@ stamp_fill(struct stamp *out, const uint8_t id[static SNAP_ID_SIZE],
 
 /* Converts `written` to the boot clock of now. */
 static int
-date(const struct moment *written, const struct moment *now, int64_t *boot_ms, char *why)
+date(const struct moment *written, const struct moment *now, int64_t *boot_ms, struct why *why)
 {
 	int64_t age_ms, ahead_ms;
 
@@ -138,18 +138,17 @@ floor_of(const struct stamp *stamp, int64_t written_ms)
 struct replica_floor
 stamp_floor(const struct stamp *stamp, const struct moment *now)
 {
-	char why[SNAP_WHY_SIZE];
+	struct why why;
 	int64_t at_ms = 0;
 
-	if (date(&stamp->written, now, &at_ms, why) < 0)
+	if (date(&stamp->written, now, &at_ms, &why) < 0)
 		return (struct replica_floor){ 0 };
 	return floor_of(stamp, at_ms);
 }
 
 int
 stamp_recall(struct replica_memory *out, const struct content_about *about,
-    const struct stamp *stamp, const struct moment *now, int64_t max_stale_ms,
-    char why[static SNAP_WHY_SIZE])
+    const struct stamp *stamp, const struct moment *now, int64_t max_stale_ms, struct why *why)
 {
 	struct replica_memory m = { .generation = about->generation };
 	int64_t at_ms = 0;

@@ -14,6 +14,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/span.h"
+#include "base/why.h"
 #include "core/replica.h"
 #include "core/snapshot/content.h"
 #include "core/snapshot/moment.h"
@@ -38,7 +39,7 @@ void stamp_write(struct buf *out, const struct stamp *stamp, const struct snap_o
     const struct snap_keys *keys);
 /* Reads a stamp. 0, or an error of content_read() with a sentence in why. */
 MUST_CHECK int stamp_read(struct stamp *out, struct span file, const struct snap_owner *owner,
-    const struct snap_keys *keys, char why[static SNAP_WHY_SIZE]);
+    const struct snap_keys *keys, struct why *why);
 
 /*
  * Returns the stamp's Retry-After on the boot clock of `now`, for a start without data. There is
@@ -52,5 +53,4 @@ struct replica_floor stamp_floor(const struct stamp *stamp, const struct moment 
  * why: -ERANGE (from the future), -ESTALE (older than max_stale_ms).
  */
 MUST_CHECK int stamp_recall(struct replica_memory *out, const struct content_about *about,
-    const struct stamp *stamp, const struct moment *now, int64_t max_stale_ms,
-    char why[static SNAP_WHY_SIZE]);
+    const struct stamp *stamp, const struct moment *now, int64_t max_stale_ms, struct why *why);

@@ -60,17 +60,17 @@ int
 context_load(struct json **out)
 {
 	CLEANUP(buf_fini) struct buf path = BUF_INIT(4096), text = BUF_INIT(CONTEXTS_SIZE);
-	char why[FILE_WHY_SIZE];
+	struct why why;
 	const struct json *contexts;
 	int r;
 
 	*out = NULL;
 	path_write(&path, "contexts", ".json");
-	r = file_read(buf_str(&path), &text, why);
+	r = file_read(buf_str(&path), &text, &why);
 	if (r == -ENOENT || r == -ENOTDIR)
 		return empty(out);
 	if (r < 0)
-		return ctl_fail(CTL_USAGE, NULL, "%s", why);
+		return ctl_fail(CTL_USAGE, NULL, "%s", why.text);
 	r = json_parse(out, span_of_buf(&text), NULL);
 	contexts = r == 0 && json_type(*out) == SCAN_OBJECT ? json_get(*out, "contexts") : NULL;
 	if (contexts && json_type(contexts) == SCAN_OBJECT)

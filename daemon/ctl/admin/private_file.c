@@ -28,14 +28,14 @@ int
 private_file_write(const char *path, const struct buf *text)
 {
 	CLEANUP(buf_fini) struct buf temporary = BUF_INIT(4096);
-	char why[FILE_WHY_SIZE];
+	struct why why;
 
 	private_file_make_directories(path);
 	buf_addf(&temporary, "%s.%ld.new", path, (long)getpid());
 	if (buf_error(&temporary) || buf_error(text))
 		return ctl_fail(CTL_UNAVAILABLE, NULL, "%s: too long", path);
-	if (file_create(buf_str(&temporary), buf_str(text), text->len, why) < 0)
-		return ctl_fail(CTL_UNAVAILABLE, NULL, "%s", why);
+	if (file_create(buf_str(&temporary), buf_str(text), text->len, &why) < 0)
+		return ctl_fail(CTL_UNAVAILABLE, NULL, "%s", why.text);
 	if (rename(buf_str(&temporary), path) < 0) {
 		int error = errno;
 

@@ -65,15 +65,15 @@ stdin_read(struct buf *out)
 int
 secret_read(const char *path, const char *prompt, struct buf *out)
 {
-	char why[FILE_WHY_SIZE];
+	struct why why;
 	int code = CTL_YES;
 
 	if (!path)
 		code = prompt_read(prompt, out);
 	else if (strcmp(path, "-") == 0)
 		code = stdin_read(out);
-	else if (file_read(path, out, why) < 0)
-		code = ctl_fail(CTL_USAGE, NULL, "%s", why);
+	else if (file_read(path, out, &why) < 0)
+		code = ctl_fail(CTL_USAGE, NULL, "%s", why.text);
 	if (code == CTL_YES && buf_error(out))
 		return ctl_fail(CTL_USAGE, NULL, "%s is too long", prompt);
 	if (code == CTL_YES && out->len && out->data[out->len - 1] == '\n')

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/why.h"
 #include "ctl/admin/change.h"
 #include "ctl/admin/context.h"
 #include "ctl/output.h"
@@ -204,7 +205,7 @@ show_pause(void *arg, int seconds)
 int
 session_connect(struct session *s)
 {
-	char why[HTTP_WHY_SIZE];
+	struct why why;
 	struct http_options h = { .url = s->url,
 		.ca_file = s->ca_file,
 		.token = buf_str(&s->token),
@@ -214,9 +215,9 @@ session_connect(struct session *s)
 	int r = http_start_libraries();
 
 	if (r == 0)
-		r = http_new(&s->http, &h, why);
+		r = http_new(&s->http, &h, &why);
 	if (r < 0)
-		return r == -EINVAL ? ctl_fail(CTL_USAGE, NULL, "%s", why)
+		return r == -EINVAL ? ctl_fail(CTL_USAGE, NULL, "%s", why.text)
 				    : ctl_fail(CTL_UNAVAILABLE, NULL, "libcurl does not start");
 	if (!*s->organization)
 		(void)token_organization(span_of_buf(&s->token), s->organization);
@@ -342,12 +343,12 @@ fail_status(struct session *s, int status)
 static int
 call(struct session *s, const struct http_request *q, struct json **out)
 {
-	char why[HTTP_WHY_SIZE];
-	int status = http_send(s->http, q, &s->answer, &s->head, why);
+	struct why why;
+	int status = http_send(s->http, q, &s->answer, &s->head, &why);
 
 	output_progress_end();
 	if (status < 0)
-		return ctl_fail(CTL_UNAVAILABLE, NULL, "%s: %s", s->url, why);
+		return ctl_fail(CTL_UNAVAILABLE, NULL, "%s: %s", s->url, why.text);
 	if (status < 200 || status > 299)
 		return fail_status(s, status);
 	return read_answer(s, out);

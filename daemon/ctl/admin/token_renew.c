@@ -59,16 +59,17 @@ take_its_place(const char *path, const char *new_path, const struct stat *old)
 static int
 write_token(const struct renewal *n, const char *token)
 {
-	char new_path[PATH_MAX + 32], why[FILE_WHY_SIZE];
+	char new_path[PATH_MAX + 32];
+	struct why why;
 	struct stat old;
 	int error;
 
 	(void)snprintf(new_path, sizeof new_path, "%s.%ld.new", n->path, (long)getpid());
 	if (stat(n->path, &old) < 0)
 		return fail_write(n->path, errno);
-	if (file_create(new_path, token, strlen(token), why) < 0)
+	if (file_create(new_path, token, strlen(token), &why) < 0)
 		return ctl_fail(CTL_UNAVAILABLE,
-		    "The token in the file is as it was, and still valid.", "%s", why);
+		    "The token in the file is as it was, and still valid.", "%s", why.text);
 	error = take_its_place(n->path, new_path, &old);
 	if (error) {
 		(void)unlink(new_path);

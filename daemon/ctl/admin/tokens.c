@@ -133,7 +133,7 @@ hand_over(struct session *s, const struct json *made)
 {
 	CLEANUP(buf_fini) struct buf text = BUF_INIT(LIMIT_TOKEN + 64);
 	const char *path = cli_value(s->line, OPT_TOKEN_OUT);
-	char why[FILE_WHY_SIZE];
+	struct why why;
 
 	if (!*json_text(made, "token"))
 		return ctl_fail(CTL_UNAVAILABLE, NULL, "the manager's response has no token");
@@ -144,10 +144,10 @@ hand_over(struct session *s, const struct json *made)
 	(void)fprintf(stderr, "connctl: made token %s\n", json_text(made, "id"));
 	if (!path)
 		return output_flush(&text);
-	if (file_create(path, buf_str(&text), text.len, why) < 0)
+	if (file_create(path, buf_str(&text), text.len, &why) < 0)
 		return ctl_fail(CTL_UNAVAILABLE,
 		    "The token is made, and its text is lost: revoke it.", "%s: %s",
-		    json_text(made, "id"), why);
+		    json_text(made, "id"), why.text);
 	return CTL_YES;
 }
 

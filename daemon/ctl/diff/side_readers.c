@@ -186,10 +186,10 @@ add_import(struct side *side, const struct import_entry *from)
 static int
 read_text(enum import_kind kind, const char *path, const char *command, struct buf *text)
 {
-	char why[FILE_WHY_SIZE];
-	int r = path ? file_read(path, text, why) : export_run(command, kind, text, why);
+	struct why why;
+	int r = path ? file_read(path, text, &why) : export_run(command, kind, text, &why);
 
-	return r < 0 ? ctl_fail(CTL_USAGE, NULL, "%s", why) : CTL_YES;
+	return r < 0 ? ctl_fail(CTL_USAGE, NULL, "%s", why.text) : CTL_YES;
 }
 
 int
@@ -211,8 +211,8 @@ side_read_export(struct side *side, enum secrets_kind kind, const char *path, co
 	import_list_fini(&list);
 	if (r == -EBADMSG && fault.line)
 		return ctl_fail(CTL_USAGE, NULL, "%s line %zu: %s", path ? path : command,
-		    fault.line, fault.why);
+		    fault.line, fault.why.text);
 	if (r == -EBADMSG)
-		return ctl_fail(CTL_USAGE, NULL, "%s: %s", path ? path : command, fault.why);
+		return ctl_fail(CTL_USAGE, NULL, "%s: %s", path ? path : command, fault.why.text);
 	return r < 0 ? session_no_memory() : CTL_YES;
 }

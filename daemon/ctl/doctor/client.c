@@ -160,13 +160,13 @@ doctor_link(struct doctor *d)
 {
 	const struct doctor_facts *f = d->facts;
 	const char *noun = d->key && strcmp(d->kind, "conn") == 0 ? "connection" : "variable";
-	char why[CONFIG_WHY_SIZE];
+	struct why why;
 
 	if (!d->key) {
 		doctor_skip(d, "key", "name one: connctl doctor conn KEY");
 	} else if (f->key_missing && f->deployment[0] && f->workspace[0] && is_plain(d->key) &&
 		   doctor_passed(d->shared, "deployment") &&
-		   doctor_load_config(d, NULL, why) == 0 && is_in_workspace(d)) {
+		   doctor_load_config(d, NULL, &why) == 0 && is_in_workspace(d)) {
 		doctor_fail(d, "key",
 		    doctor_text(
 			d, "connctl %s link %s --deployment %s", noun, d->key, f->deployment),

@@ -20,7 +20,7 @@
 /* --- the text ----------------------------------------------------------------------------- */
 
 int
-doctor_load_config(struct doctor *d, struct buf *oddities, char why[static CONFIG_WHY_SIZE])
+doctor_load_config(struct doctor *d, struct buf *oddities, struct why *why)
 {
 	CLEANUP(buf_fini) struct buf text = BUF_INIT(CONFIG_BYTES);
 	CLEANUP(buf_fini) struct buf ignored = BUF_INIT(ODDITIES_BYTES);
@@ -72,20 +72,20 @@ check_access(struct doctor *d)
 	static const enum acl_rule what[] = {
 		[RULE_DENY] = ACL_DENY, [RULE_ALLOW] = ACL_ALLOW, [RULE_ADMIN] = ACL_ADMIN
 	};
-	char why[ACL_WHY_SIZE];
+	struct why why;
 	struct acl *acl;
 	int r = acl_new(&acl);
 
 	for (size_t i = 0; r == 0 && i < d->config->access.n_rules; i++) {
 		const struct config_rule *rule = &d->config->access.rule[i];
 
-		r = acl_add(acl, what[rule->kind], rule->text, &lookup, why);
+		r = acl_add(acl, what[rule->kind], rule->text, &lookup, &why);
 		if (r < 0)
 			doctor_fail(d, CHECK,
 			    r == -ENOENT ? "create that user or group, or correct the rule; then "
 					   "systemctl reload connd"
 					 : "correct the rule, then systemctl reload connd",
-			    "%s:%d: [access]: %s", d->config_path, rule->line, why);
+			    "%s:%d: [access]: %s", d->config_path, rule->line, why.text);
 	}
 	acl_free(acl);
 	return r == 0;
@@ -97,14 +97,14 @@ static bool
 check_file(struct doctor *d, const char *option, const char *path, bool secret)
 {
 	CLEANUP(buf_fini) struct buf b = BUF_INIT(PEM_BYTES);
-	char why[FILE_WHY_SIZE];
+	struct why why;
 	int r = 0;
 
 	if (path)
-		r = secret ? file_read_secret(path, &b, why) : file_read(path, &b, why);
+		r = secret ? file_read_secret(path, &b, &why) : file_read(path, &b, &why);
 	if (r < 0)
 		doctor_fail(d, CHECK, "correct the path, or let connd's user read the file",
-		    "[manager] %s: %s", option, why);
+		    "[manager] %s: %s", option, why.text);
 	return r == 0;
 }
 
@@ -161,11 +161,11 @@ void
 doctor_configuration(struct doctor *d)
 {
 	CLEANUP(buf_fini) struct buf oddities = BUF_INIT(ODDITIES_BYTES);
-	char why[CONFIG_WHY_SIZE];
-	int r = doctor_load_config(d, &oddities, why);
+	struct why why;
+	int r = doctor_load_config(d, &oddities, &why);
 
 	if (r < 0) {
-		report_unreadable(d, r, why);
+		report_unreadable(d, r, why.text);
 		return;
 	}
 	note_facts(d);

@@ -18,6 +18,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/span.h"
+#include "base/why.h"
 #include "core/config/config.h"
 #include "ctl/ctl.h"
 
@@ -147,8 +148,7 @@ void doctor_worker(struct doctor *d);
  * Reads the configuration into d->config, if that was not done. 0, or -errno with a sentence in
  * why; oddities may be NULL.
  */
-MUST_CHECK int doctor_load_config(
-    struct doctor *d, struct buf *oddities, char why[static CONFIG_WHY_SIZE]);
+MUST_CHECK int doctor_load_config(struct doctor *d, struct buf *oddities, struct why *why);
 /* Reads an account by name. False: there is none. */
 bool doctor_find_user(const char *name, struct doctor_user *out);
 /* Names the directory or socket that stops this user; false: nothing does. Advice in next. */

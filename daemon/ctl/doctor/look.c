@@ -101,11 +101,12 @@ static bool
 user_of_process(pid_t pid, struct doctor_user *out)
 {
 	CLEANUP(buf_fini) struct buf text = BUF_INIT(PROC_BYTES);
-	char path[64], why[FILE_WHY_SIZE];
+	char path[64];
+	struct why why;
 	const char *uids;
 
 	(void)snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
-	if (pid <= 0 || file_read(path, &text, why) < 0 ||
+	if (pid <= 0 || file_read(path, &text, &why) < 0 ||
 	    strncmp(buf_str(&text), "Name:\tconnd\n", strlen("Name:\tconnd\n")) != 0)
 		return false;
 	/* Not the owner of the file: that is root, since connd cannot be traced. */
@@ -136,9 +137,9 @@ static void
 find_socket(struct doctor *d)
 {
 	const char *path = d->o->socket;
-	char why[CONFIG_WHY_SIZE];
+	struct why why;
 
-	if (strcmp(path, CTL_DEFAULT_SOCKET) == 0 && doctor_load_config(d, NULL, why) == 0)
+	if (strcmp(path, CTL_DEFAULT_SOCKET) == 0 && doctor_load_config(d, NULL, &why) == 0)
 		path = d->config->socket.path;
 	(void)snprintf(d->facts->socket, sizeof d->facts->socket, "%s", path);
 }

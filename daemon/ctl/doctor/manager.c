@@ -48,7 +48,7 @@ advise_failure(struct doctor *d, const struct requests *r)
 		       "clocks";
 	case HTTP_FAILED_CONNECT:
 	case HTTP_FAILED_TIME:
-		if (strstr(r->why, "nothing was sent"))
+		if (strstr(r->why.text, "nothing was sent"))
 			return "if that user runs the manager, name it in [manager] socket_user";
 		if (strncmp(r->url, "unix:", strlen("unix:")) == 0)
 			return "systemctl status connd-manager";
@@ -92,7 +92,7 @@ reach(struct requests *r, struct doctor *d)
 			status = ask_list(r, d);
 	}
 	if (status < 0)
-		doctor_fail(d, "manager", advise_failure(d, r), "%.200s: %s", r->url, r->why);
+		doctor_fail(d, "manager", advise_failure(d, r), "%.200s: %s", r->url, r->why.text);
 	return status;
 }
 
@@ -251,10 +251,10 @@ void
 doctor_manager(struct doctor *d)
 {
 	struct requests r = { 0 };
-	char why[CONFIG_WHY_SIZE];
+	struct why why;
 	int status;
 
-	if (doctor_load_config(d, NULL, why) < 0)
+	if (doctor_load_config(d, NULL, &why) < 0)
 		return;
 	status = reach(&r, d);
 	if (status == 200)

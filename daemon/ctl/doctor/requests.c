@@ -40,20 +40,20 @@ open_http(struct requests *r, const struct config *c, const char *token)
 		o.socket_path = r->url + strlen("unix:");
 		o.url = "http://localhost";
 	}
-	return http_new(&r->http, &o, r->why);
+	return http_new(&r->http, &o, &r->why);
 }
 
 int
 requests_open(struct requests *r, const struct doctor *d, const char *url)
 {
 	CLEANUP(buf_fini) struct buf token = BUF_INIT(LIMIT_TOKEN);
-	char why[FILE_WHY_SIZE];
+	struct why why;
 
 	*r = (struct requests){
-		.url = url, .answer = BUF_INIT(ANSWER_BYTES), .why = "out of memory"
+		.url = url, .answer = BUF_INIT(ANSWER_BYTES), .why = { "out of memory" }
 	};
-	if (file_read_secret(d->facts->token_path, &token, why) < 0 || !token_trim(&token)) {
-		(void)snprintf(r->why, sizeof r->why, "%s", why);
+	if (file_read_secret(d->facts->token_path, &token, &why) < 0 || !token_trim(&token)) {
+		why_set(&r->why, "%s", why.text);
 		return -EIO;
 	}
 	return open_http(r, d->config, buf_str(&token));
@@ -79,5 +79,5 @@ requests_get(struct requests *r, const struct doctor *d, const char *fmt, ...)
 	va_end(args);
 	buf_addf(&path, "/v1/organizations/%s%s", d->facts->organization, rest);
 	q.path = buf_str(&path);
-	return http_send(r->http, &q, &r->answer, &r->head, r->why);
+	return http_send(r->http, &q, &r->answer, &r->head, &r->why);
 }

@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/why.h"
 #include "ctl/doctor/doctor.h"
 #include "ctl/http.h"
 
@@ -12,7 +13,7 @@ struct requests {
 	const char *url; /* of the configuration, borrowed */
 	struct buf answer;
 	struct http_head head; /* of the last response */
-	char why[HTTP_WHY_SIZE];
+	struct why why;
 };
 
 /* Prepares requests to one URL; http_start_libraries() comes first. 0, or -errno with r->why. */

@@ -124,13 +124,14 @@ static void
 check_limits(struct doctor *d)
 {
 	CLEANUP(buf_fini) struct buf lines = BUF_INIT(SHOWN_BYTES);
-	char path[64], why[FILE_WHY_SIZE];
+	char path[64];
+	struct why why;
 
 	(void)snprintf(path, sizeof path, "/proc/%ld/limits", (long)d->facts->pid);
 	if (!d->facts->answered)
 		doctor_skip(d, "limits", "needs socket");
-	else if (file_read(path, &lines, why) < 0)
-		doctor_skip(d, "limits", "%s", why);
+	else if (file_read(path, &lines, &why) < 0)
+		doctor_skip(d, "limits", "%s", why.text);
 	else
 		judge_limits(d, buf_str(&lines));
 }

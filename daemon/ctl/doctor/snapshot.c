@@ -59,7 +59,8 @@ static bool
 read_keys(struct doctor *d, struct keys *k)
 {
 	const struct config *c = d->config;
-	char path[PATH_MAX], why[FILE_WHY_SIZE];
+	char path[PATH_MAX];
+	struct why why;
 	int r;
 
 	if (!key_path(c, path) && doctor_credentials_hidden()) {
@@ -72,13 +73,13 @@ read_keys(struct doctor *d, struct keys *k)
 		    "[snapshot] path is set without a key: neither key_file nor %s", CREDENTIAL);
 		return false;
 	}
-	r = file_read_key(path, k->newest, why);
+	r = file_read_key(path, k->newest, &why);
 	if (r == 0 && c->snapshot.previous_key_file) {
 		k->has_previous = true;
-		r = file_read_key(c->snapshot.previous_key_file, k->previous, why);
+		r = file_read_key(c->snapshot.previous_key_file, k->previous, &why);
 	}
 	if (r < 0)
-		doctor_fail(d, CHECK, advise_key(d, r, path), "%s (as user %s)", why,
+		doctor_fail(d, CHECK, advise_key(d, r, path), "%s (as user %s)", why.text,
 		    d->facts->service.name);
 	return r == 0;
 }
@@ -86,8 +87,7 @@ read_keys(struct doctor *d, struct keys *k)
 /* --- the files ---------------------------------------------------------------------------- */
 
 static int
-read_stamp(
-    const struct config *c, const struct keys *k, struct stamp *out, char why[static FILE_WHY_SIZE])
+read_stamp(const struct config *c, const struct keys *k, struct stamp *out, struct why *why)
 {
 	CLEANUP(buf_fini) struct buf file = BUF_INIT(STAMP_BYTES);
 	struct snap_owner owner = { c->manager.organization, c->manager.deployment,
@@ -126,7 +126,7 @@ judge_age(struct doctor *d, const struct stamp *stamp)
 static void
 judge_files(struct doctor *d, const struct keys *k)
 {
-	char why[FILE_WHY_SIZE > SNAP_WHY_SIZE ? FILE_WHY_SIZE : SNAP_WHY_SIZE];
+	struct why why;
 	const char *path = d->config->snapshot.path;
 	struct stamp stamp;
 	int r;
@@ -136,7 +136,7 @@ judge_files(struct doctor *d, const struct keys *k)
 		    "%s: %s", path, d->facts->snapshot_error);
 		return;
 	}
-	r = read_stamp(d->config, k, &stamp, why);
+	r = read_stamp(d->config, k, &stamp, &why);
 	if (r == 0)
 		judge_age(d, &stamp);
 	else if (r == -ENOENT && strcmp(d->facts->snapshot, "current") == 0)
@@ -147,19 +147,19 @@ judge_files(struct doctor *d, const struct keys *k)
 	else if (r == -ENOKEY)
 		doctor_fail(d, CHECK,
 		    "name the old key in [snapshot] previous_key_file (docs/deploy.md)", "%s: %s",
-		    path, why);
+		    path, why.text);
 	else
 		doctor_fail(d, CHECK, "systemctl restart connd, while the manager is up", "%s: %s",
-		    path, why);
+		    path, why.text);
 }
 
 void
 doctor_snapshot(struct doctor *d)
 {
 	struct keys keys = { .has_previous = false };
-	char why[CONFIG_WHY_SIZE];
+	struct why why;
 
-	if (doctor_load_config(d, NULL, why) < 0)
+	if (doctor_load_config(d, NULL, &why) < 0)
 		return;
 	if (!d->config->snapshot.path)
 		doctor_skip(d, CHECK,

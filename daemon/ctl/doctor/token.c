@@ -58,14 +58,14 @@ advise_new(struct doctor *d)
 static bool
 read_token(struct doctor *d, struct buf *token)
 {
-	char why[FILE_WHY_SIZE];
-	int r = file_read_secret(d->facts->token_path, token, why);
+	struct why why;
+	int r = file_read_secret(d->facts->token_path, token, &why);
 
 	if (r == -ENOENT)
-		doctor_fail(d, CHECK, advise_new(d), "%s", why);
+		doctor_fail(d, CHECK, advise_new(d), "%s", why.text);
 	else if (r < 0)
 		doctor_fail(
-		    d, CHECK, advise_mode(d), "%s (as user %s)", why, d->facts->service.name);
+		    d, CHECK, advise_mode(d), "%s (as user %s)", why.text, d->facts->service.name);
 	else if (!token_trim(token))
 		doctor_fail(d, CHECK, advise_new(d),
 		    "%s: not a token: expected one line of visible ASCII", d->facts->token_path);
@@ -122,9 +122,9 @@ doctor_token(struct doctor *d)
 {
 	CLEANUP(buf_fini) struct buf token = BUF_INIT(LIMIT_TOKEN);
 	struct token_claims claims;
-	char why[CONFIG_WHY_SIZE];
+	struct why why;
 
-	if (doctor_load_config(d, NULL, why) < 0)
+	if (doctor_load_config(d, NULL, &why) < 0)
 		return;
 	if (!find_path(d) && doctor_credentials_hidden()) {
 		doctor_skip(d, CHECK,

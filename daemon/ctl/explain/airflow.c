@@ -42,7 +42,7 @@ static int
 ask_python(struct explain *e, const char *python)
 {
 	CLEANUP(buf_fini) struct buf text = BUF_INIT(REPORT_SIZE);
-	char why[COMMAND_WHY_SIZE];
+	struct why why;
 	const char *team = e->o->team;
 	char *argv[] = { (char *)python, (char *)"-m", (char *)"airflow_connd", (char *)"explain",
 		(char *)"--json", (char *)(e->is_connection ? "conn" : "var"), (char *)"--",
@@ -58,8 +58,8 @@ ask_python(struct explain *e, const char *python)
 
 	if (!c.value)
 		c.name = NULL;
-	if (command_run(&c, &text, why) < 0)
-		return ctl_fail(CTL_UNAVAILABLE, NULL, "%s", why);
+	if (command_run(&c, &text, &why) < 0)
+		return ctl_fail(CTL_UNAVAILABLE, NULL, "%s", why.text);
 	return take_report(e, python, &text);
 }
 
@@ -177,10 +177,10 @@ static int
 read_config(struct explain *e, const char *path, struct buf *class, struct buf *kwargs)
 {
 	CLEANUP(buf_fini) struct buf text = BUF_INIT(REPORT_SIZE);
-	char why[FILE_WHY_SIZE];
+	struct why why;
 
-	if (file_read(path, &text, why) < 0)
-		return ctl_fail(CTL_USAGE, NULL, "%s", why);
+	if (file_read(path, &text, &why) < 0)
+		return ctl_fail(CTL_USAGE, NULL, "%s", why.text);
 	airflow_config_get(&text, "workers", "secrets_backend", class);
 	if (class->len) {
 		airflow_config_get(&text, "workers", "secrets_backend_kwargs", kwargs);

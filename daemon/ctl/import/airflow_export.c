@@ -65,7 +65,7 @@ child_wait(pid_t child, const sigset_t *set, int *status)
 
 /* Runs it. 0; -EIO with why; a signal that asked us to end is raised again by the caller: *sig. */
 static int
-run(const char *command, enum import_kind kind, const char *path, int *sig, char *why)
+run(const char *command, enum import_kind kind, const char *path, int *sig, struct why *why)
 {
 	sigset_t set, old;
 	int status = 0;
@@ -86,21 +86,20 @@ run(const char *command, enum import_kind kind, const char *path, int *sig, char
 	if (child > 0 && !*sig && WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	if (child < 0)
-		(void)snprintf(why, FILE_WHY_SIZE, "no new process: %s", strerror(errno));
+		why_set(why, "no new process: %s", strerror(errno));
 	else if (*sig == SIGALRM)
-		(void)snprintf(why, FILE_WHY_SIZE, "\"%.200s\" took longer than %d minutes",
-		    command, (int)(EXPORT_TIMEOUT_MS / 60000));
+		why_set(why, "\"%.200s\" took longer than %d minutes", command,
+		    (int)(EXPORT_TIMEOUT_MS / 60000));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == CAN_NOT_RUN)
-		(void)snprintf(why, FILE_WHY_SIZE, "\"%.200s\" can not be run", command);
+		why_set(why, "\"%.200s\" can not be run", command);
 	else
-		(void)snprintf(why, FILE_WHY_SIZE, "\"%.200s %s export\" failed", command,
+		why_set(why, "\"%.200s %s export\" failed", command,
 		    kind == IMPORT_CONNECTION ? "connections" : "variables");
 	return -EIO;
 }
 
 int
-export_run(
-    const char *command, enum import_kind kind, struct buf *out, char why[static FILE_WHY_SIZE])
+export_run(const char *command, enum import_kind kind, struct buf *out, struct why *why)
 {
 	const char *tmp = getenv("TMPDIR");
 	char dir[PATH_MAX - 16], path[PATH_MAX];
@@ -109,7 +108,7 @@ export_run(
 	if ((size_t)snprintf(dir, sizeof dir, "%s/connctl-XXXXXX", tmp && *tmp ? tmp : "/tmp") >=
 		sizeof dir ||
 	    !mkdtemp(dir)) {
-		(void)snprintf(why, FILE_WHY_SIZE, "no temporary directory: %s", strerror(errno));
+		why_set(why, "no temporary directory: %s", strerror(errno));
 		return -EIO;
 	}
 	(void)snprintf(path, sizeof path, "%s/export.json", dir);

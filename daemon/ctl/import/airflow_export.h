@@ -9,6 +9,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/why.h"
 #include "ctl/import/entry.h"
 
 /*
@@ -16,4 +17,4 @@
  * cap. What the command prints goes to standard error. 0, or -errno with a sentence in why.
  */
 MUST_CHECK int export_run(
-    const char *command, enum import_kind kind, struct buf *out, char why[static FILE_WHY_SIZE]);
+    const char *command, enum import_kind kind, struct buf *out, struct why *why);

@@ -88,11 +88,9 @@ same_extra(const struct json *want, const struct json *have, bool *same)
 
 /* Names of what differs, in one sentence that fits or is cut. */
 static void
-note(char *why, const char *name)
+note(struct why *why, const char *name)
 {
-	size_t n = strlen(why);
-
-	(void)snprintf(why + n, BODY_WHY_SIZE - n, "%s%s", n ? ", " : "differs in ", name);
+	why_add(why, "%s%s", *why->text ? ", " : "differs in ", name);
 }
 
 /*
@@ -113,7 +111,7 @@ kept_auth_type(const struct json *want, const struct json *have)
 
 static int
 compare_typed(const struct import_entry *e, const struct json *want, const struct json *have,
-    bool hidden, char *why)
+    bool hidden, struct why *why)
 {
 	static const char *const plain[] = { "type", "host", "login", "schema" };
 	int64_t port = 0, other = 0;
@@ -187,22 +185,21 @@ is_linked(const struct json *row, const char *deployment)
 /* What no update can bring about: *why says what, and true. */
 static bool
 is_blocked(const struct json *want, const struct json *have, const struct json *row,
-    const struct ctl_import_options *o, char *why)
+    const struct ctl_import_options *o, struct why *why)
 {
 	const struct json *set = json_get(row, "setFields"), *j;
 
 	for (j = set ? json_first(set) : NULL; j; j = json_next(j)) {
 		if (!json_string(j) || !is_stuck(want, have, json_string(j)))
 			continue;
-		(void)snprintf(why, BODY_WHY_SIZE,
-		    "an update can not take away what only the manager has: %s", json_string(j));
+		why_set(why, "an update can not take away what only the manager has: %s",
+		    json_string(j));
 		return true;
 	}
 	for (size_t i = 0; o->workspace && i < o->n_deployments; i++) {
 		if (!find_place(json_get(row, "excludeLinks"), o->deployment[i]))
 			continue;
-		(void)snprintf(
-		    why, BODY_WHY_SIZE, "is excluded from Deployment %s there", o->deployment[i]);
+		why_set(why, "is excluded from Deployment %s there", o->deployment[i]);
 		return true;
 	}
 	return false;
@@ -211,13 +208,13 @@ is_blocked(const struct json *want, const struct json *have, const struct json *
 int
 import_compare(const struct import_entry *e, const struct json *row,
     const struct ctl_import_options *o, bool hidden, enum import_relation *relation,
-    char why[static BODY_WHY_SIZE])
+    struct why *why)
 {
 	const struct json *have = json_get(row, import_member(e->kind));
 	struct json *want = NULL;
 	int r;
 
-	why[0] = 0;
+	why->text[0] = 0;
 	if (!have || json_type(have) != SCAN_OBJECT || !*text_of(row, "id"))
 		return -EBADMSG;
 	r = json_parse(&want, span_of(e->typed), NULL);
@@ -234,8 +231,8 @@ import_compare(const struct import_entry *e, const struct json *row,
 			break;
 		}
 	}
-	*relation = why[0] ? IMPORT_DIFFERS : IMPORT_SAME;
-	if (why[0] && is_blocked(want, have, row, o, why))
+	*relation = why->text[0] ? IMPORT_DIFFERS : IMPORT_SAME;
+	if (why->text[0] && is_blocked(want, have, row, o, why))
 		*relation = IMPORT_BLOCKED;
 out:
 	json_free(want);

@@ -9,11 +9,10 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/why.h"
 #include "ctl/ctl.h"
 #include "ctl/import/entry.h"
 #include "ctl/json.h"
-
-#define BODY_WHY_SIZE 256
 
 enum import_relation {
 	IMPORT_SAME,
@@ -28,7 +27,7 @@ enum import_relation {
  */
 MUST_CHECK int import_compare(const struct import_entry *e, const struct json *row,
     const struct ctl_import_options *o, bool hidden, enum import_relation *relation,
-    char why[static BODY_WHY_SIZE]);
+    struct why *why);
 
 /*
  * The request's body: a new object (row NULL), or the update of row, which keeps its links,

@@ -107,7 +107,7 @@ static int
 fail(struct import_fault *fault, size_t line, const char *why)
 {
 	fault->line = line;
-	(void)snprintf(fault->why, sizeof fault->why, "%s", why);
+	why_set(&fault->why, "%s", why);
 	return -EBADMSG;
 }
 

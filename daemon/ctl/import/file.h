@@ -9,6 +9,7 @@
 
 #include "base/attr.h"
 #include "base/span.h"
+#include "base/why.h"
 #include "ctl/import/entry.h"
 
 enum import_format { IMPORT_JSON, IMPORT_YAML, IMPORT_DOTENV };
@@ -18,12 +19,10 @@ MUST_CHECK int import_format_named(const char *name, enum import_format *format)
 /* The format of a file by the end of its name, upper or lower case; JSON for any other. */
 enum import_format import_format_of(const char *path);
 
-#define IMPORT_WHY_SIZE 256
-
 /* What is wrong with a file as a whole. */
 struct import_fault {
 	size_t line; /* 0: no line in particular */
-	char why[IMPORT_WHY_SIZE];
+	struct why why;
 };
 
 /*

@@ -47,7 +47,7 @@ struct step {
 	const struct import_entry *entry;
 	const struct json *row; /* what the manager has; NULL: nothing */
 	enum act act;
-	char why[BODY_WHY_SIZE];
+	struct why why;
 };
 
 /* The manager's objects of the target; rows point into pages. */
@@ -99,7 +99,7 @@ bad_file(const char *path, const struct import_fault *fault)
 	return ctl_fail(CTL_USAGE,
 	    "The end of a file's name tells its format: .json, .yaml, .yml or .env; --format "
 	    "names another.",
-	    "%s%s: %s", path ? path : "Airflow's export", line, fault->why);
+	    "%s%s: %s", path ? path : "Airflow's export", line, fault->why.text);
 }
 
 /* One export, from a file or from Airflow itself. */
@@ -108,12 +108,13 @@ read_export(struct import *im, enum import_kind kind, const char *path)
 {
 	CLEANUP(buf_fini) struct buf text = BUF_INIT(LIMIT_SYNC_BYTES);
 	struct import_fault fault = { 0 };
-	char why[FILE_WHY_SIZE];
+	struct why why;
 	int r;
 
-	r = path ? file_read(path, &text, why) : export_run(im->o->from_airflow, kind, &text, why);
+	r = path ? file_read(path, &text, &why)
+		 : export_run(im->o->from_airflow, kind, &text, &why);
 	if (r < 0)
-		return ctl_fail(path ? CTL_USAGE : CTL_UNAVAILABLE, NULL, "%s", why);
+		return ctl_fail(path ? CTL_USAGE : CTL_UNAVAILABLE, NULL, "%s", why.text);
 	r = import_read(&im->list, kind, format_of(im, path), span_of_buf(&text), &fault);
 	if (r == -EBADMSG)
 		return bad_file(path, &fault);
@@ -139,7 +140,7 @@ read_exports(struct import *im)
 
 /* The `message` of an error's body, or a word for the status. */
 static void
-read_message(struct import *im, int status, char why[static BODY_WHY_SIZE])
+read_message(struct import *im, int status, struct why *why)
 {
 	struct json *j = NULL;
 	const char *message = NULL;
@@ -147,9 +148,9 @@ read_message(struct import *im, int status, char why[static BODY_WHY_SIZE])
 	if (json_parse(&j, (struct span){ buf_str(&im->answer), im->answer.len }, NULL) == 0)
 		message = json_string(json_get(j, "message"));
 	if (message)
-		(void)snprintf(why, BODY_WHY_SIZE, "%s", message);
+		why_set(why, "%s", message);
 	else
-		(void)snprintf(why, BODY_WHY_SIZE, "HTTP status %d", status);
+		why_set(why, "HTTP status %d", status);
 	json_free(j);
 }
 
@@ -157,13 +158,13 @@ read_message(struct import *im, int status, char why[static BODY_WHY_SIZE])
 static int
 fail_status(struct import *im, int status)
 {
-	char why[BODY_WHY_SIZE];
+	struct why why;
 
-	read_message(im, status, why);
+	read_message(im, status, &why);
 	if (status == 401 || status == 403)
 		return ctl_fail(CTL_DENIED, "Is the token of --token-file valid for that target?",
-		    "the manager refuses (%d): %s", status, why);
-	return ctl_fail(CTL_UNAVAILABLE, NULL, "the manager answers %d: %s", status, why);
+		    "the manager refuses (%d): %s", status, why.text);
+	return ctl_fail(CTL_UNAVAILABLE, NULL, "the manager answers %d: %s", status, why.text);
 }
 
 static int
@@ -210,7 +211,8 @@ static int
 get_page(struct import *im, enum import_kind kind, size_t offset, int *status)
 {
 	const struct ctl_import_options *o = im->o;
-	char path[MAX_PATH], why[HTTP_WHY_SIZE];
+	char path[MAX_PATH];
+	struct why why;
 
 	(void)snprintf(path, sizeof path,
 	    "/v1/organizations/%s/environment-objects?objectType=%s&%s=%s&showSecrets=%s"
@@ -218,10 +220,10 @@ get_page(struct import *im, enum import_kind kind, size_t offset, int *status)
 	    o->organization, import_type(kind), o->workspace ? "workspaceId" : "deploymentId",
 	    o->workspace ? o->workspace : o->deployment[0],
 	    im->known[kind].hidden ? "false" : "true", LIMIT_PAGE_ROWS, offset);
-	*status = http_call(im->http, path, NULL, &im->answer, why);
+	*status = http_call(im->http, path, NULL, &im->answer, &why);
 	if (*status < 0)
 		return ctl_fail(CTL_UNAVAILABLE, "Is --manager right, and does it run?",
-		    "the manager can not be reached: %s", why);
+		    "the manager can not be reached: %s", why.text);
 	return CTL_YES;
 }
 
@@ -307,7 +309,7 @@ decide(struct import *im, struct step *s)
 
 	if (s->entry->refused) {
 		s->act = ACT_REFUSED;
-		(void)snprintf(s->why, sizeof s->why, "%s", s->entry->refused);
+		why_set(&s->why, "%s", s->entry->refused);
 		return CTL_YES;
 	}
 	s->row = known_find(k, s->entry->key);
@@ -315,7 +317,7 @@ decide(struct import *im, struct step *s)
 		s->act = ACT_CREATED;
 		return CTL_YES;
 	}
-	r = import_compare(s->entry, s->row, im->o, k->hidden, &relation, s->why);
+	r = import_compare(s->entry, s->row, im->o, k->hidden, &relation, &s->why);
 	if (r < 0)
 		return r == -EBADMSG ? bad_list() : no_memory();
 	if (relation == IMPORT_SAME)
@@ -337,11 +339,8 @@ is_to_do(const struct step *s)
 static void
 add_note(struct step *s)
 {
-	size_t n = strlen(s->why);
-
 	if (s->entry->note && is_to_do(s))
-		(void)snprintf(
-		    s->why + n, sizeof s->why - n, "%s%s", n ? "; " : "", s->entry->note);
+		why_add(&s->why, "%s%s", *s->why.text ? "; " : "", s->entry->note);
 }
 
 static int
@@ -377,7 +376,8 @@ apply(struct import *im, struct step *s)
 {
 	CLEANUP(buf_fini) struct buf body = BUF_INIT(LIMIT_HTTP_BODY);
 	const char *id = s->row ? json_string(json_get(s->row, "id")) : NULL;
-	char path[MAX_PATH], why[HTTP_WHY_SIZE];
+	char path[MAX_PATH];
+	struct why why;
 	int status;
 
 	if (id && !is_id(id))
@@ -389,19 +389,19 @@ apply(struct import *im, struct step *s)
 		return no_memory();
 	s->act = buf_error(&body) ? ACT_REFUSED : s->act;
 	if (s->act == ACT_REFUSED) {
-		(void)snprintf(s->why, sizeof s->why, "is larger than the manager takes (1 MiB)");
+		why_set(&s->why, "is larger than the manager takes (1 MiB)");
 		return CTL_YES;
 	}
-	status = http_call(im->http, path, &body, &im->answer, why);
+	status = http_call(im->http, path, &body, &im->answer, &why);
 	if (status >= 200 && status < 300)
 		return CTL_YES;
 	s->act = ACT_REFUSED;
 	if (status < 0) {
-		(void)snprintf(s->why, sizeof s->why, "no answer; look whether it is there");
+		why_set(&s->why, "no answer; look whether it is there");
 		return ctl_fail(
-		    CTL_UNAVAILABLE, NULL, "the manager can not be reached any more: %s", why);
+		    CTL_UNAVAILABLE, NULL, "the manager can not be reached any more: %s", why.text);
 	}
-	read_message(im, status, s->why);
+	read_message(im, status, &s->why);
 	if (status == 401 || status == 403 || status == 429 || status < 400 || status >= 500)
 		return fail_status(im, status);
 	return CTL_YES;
@@ -467,8 +467,8 @@ report_json(const struct import *im, const size_t count[static N_ACTS], struct b
 		jtext_member_string(out, "key", span_of(s->entry->key));
 		jtext_member_string(
 		    out, "action", span_of(s->act == ACT_LEFT ? "not_tried" : act_name[s->act]));
-		if (*s->why)
-			jtext_member_string(out, "reason", span_of(s->why));
+		if (*s->why.text)
+			jtext_member_string(out, "reason", span_of(s->why.text));
 		buf_addc(out, '}');
 	}
 	buf_adds(out, "]}\n");
@@ -489,9 +489,9 @@ report_text(const struct import *im, const size_t count[static N_ACTS], struct b
 		output_safe(out, span_of(s->entry->key));
 		buf_addf(out, "%*s  %s", (int)(widest - output_columns(span_of(s->entry->key))), "",
 		    act_name[s->act]);
-		if (*s->why) {
+		if (*s->why.text) {
 			buf_adds(out, ": ");
-			output_safe(out, span_of(s->why));
+			output_safe(out, span_of(s->why.text));
 		}
 		buf_addc(out, '\n');
 	}
@@ -510,12 +510,8 @@ report(struct import *im)
 	size_t count[N_ACTS] = { 0 };
 	int code;
 
-	for (size_t i = 0; i < im->list.n; i++) {
-		char *why = im->step[i].why;
-
+	for (size_t i = 0; i < im->list.n; i++)
 		count[im->step[i].act]++;
-		why[utf8_whole(span_of(why))] = '\0'; /* snprintf() may have cut a character */
-	}
 	if (im->json)
 		report_json(im, count, &out);
 	else
@@ -555,7 +551,7 @@ static int
 start_http(struct import *im, const struct ctl_options *o)
 {
 	CLEANUP(buf_fini) struct buf token = BUF_INIT(LIMIT_TOKEN + 256);
-	char why[HTTP_WHY_SIZE];
+	struct why why;
 	struct http_options h = { .url = im->o->manager,
 		.ca_file = im->o->ca_file,
 		.insecure_http = im->o->insecure_http,
@@ -568,9 +564,9 @@ start_http(struct import *im, const struct ctl_options *o)
 	h.token = buf_str(&token);
 	r = http_start_libraries();
 	if (r == 0)
-		r = http_new(&im->http, &h, why);
+		r = http_new(&im->http, &h, &why);
 	if (r == -EINVAL)
-		return ctl_fail(CTL_USAGE, NULL, "%s", why);
+		return ctl_fail(CTL_USAGE, NULL, "%s", why.text);
 	return r < 0 ? ctl_fail(CTL_UNAVAILABLE, NULL, "libcurl does not start") : CTL_YES;
 }
 

@@ -70,12 +70,13 @@ temporary(char out[static PATH_ROOM], const char *path)
 static int
 write_new(const char *path, const struct buf *text)
 {
-	char new[PATH_ROOM], why[FILE_WHY_SIZE];
+	char new[PATH_ROOM];
+	struct why why;
 
 	private_file_make_directories(path);
 	temporary(new, path);
-	if (file_create(new, buf_str(text), text->len, why) < 0)
-		return ctl_fail(CTL_UNAVAILABLE, NULL, "%s; nothing was changed", why);
+	if (file_create(new, buf_str(text), text->len, &why) < 0)
+		return ctl_fail(CTL_UNAVAILABLE, NULL, "%s; nothing was changed", why.text);
 	return CTL_YES;
 }
 

@@ -30,7 +30,7 @@ struct parcel {
 struct outcome {
 	bool news; /* not reported yet */
 	int error;
-	char why[FILE_WHY_SIZE];
+	struct why why;
 };
 
 /* The names of one file: current, temporary, and the one before (`spare`, only of the content). */
@@ -57,11 +57,11 @@ struct disk {
 /* --- the disk ------------------------------------------------------------------------------- */
 
 static int
-fail(char why[static FILE_WHY_SIZE], const char *what, const char *path)
+fail(struct why *why, const char *what, const char *path)
 {
 	int err = errno;
 
-	(void)snprintf(why, FILE_WHY_SIZE, "cannot %s %.300s: %s", what, path, strerror(err));
+	why_set(why, "cannot %s %.300s: %s", what, path, strerror(err));
 	return -err;
 }
 
@@ -70,7 +70,7 @@ fail(char why[static FILE_WHY_SIZE], const char *what, const char *path)
  * content is linked to its spare name before the rename, so it always has a name.
  */
 static int
-replace(const struct names *name, const struct parcel *parcel, char why[static FILE_WHY_SIZE])
+replace(const struct names *name, const struct parcel *parcel, struct why *why)
 {
 	int r;
 
@@ -117,7 +117,7 @@ report(struct disk *d, enum disk_file file, int error, const char *why)
 
 	o->news = true;
 	o->error = error;
-	(void)snprintf(o->why, sizeof o->why, "%s", why);
+	why_set(&o->why, "%s", why);
 	(void)!write(d->fd, &one, sizeof one); /* fails only when the loop is already signalled */
 }
 
@@ -136,7 +136,7 @@ static void *
 run(void *arg)
 {
 	struct disk *d = arg;
-	char why[FILE_WHY_SIZE];
+	struct why why;
 	enum disk_file file;
 	struct parcel parcel;
 	int r;
@@ -153,11 +153,11 @@ run(void *arg)
 		parcel = d->waiting[file];
 		d->waiting[file].bytes = NULL;
 		(void)pthread_mutex_unlock(&d->lock);
-		why[0] = '\0';
-		r = replace(&d->names[file], &parcel, why);
+		why.text[0] = '\0';
+		r = replace(&d->names[file], &parcel, &why);
 		mem_free(parcel.bytes);
 		(void)pthread_mutex_lock(&d->lock);
-		report(d, file, r, why);
+		report(d, file, r, why.text);
 		if (file == DISK_CONTENT && r < 0 && !d->waiting[DISK_CONTENT].bytes)
 			drop_stamp(d);
 	}
@@ -197,7 +197,7 @@ on_outcome(evutil_socket_t fd, short what, void *arg)
 		d->outcome[f].news = false;
 		(void)pthread_mutex_unlock(&d->lock);
 		if (o.news)
-			d->written(d->env, f, o.error, o.why);
+			d->written(d->env, f, o.error, o.why.text);
 	}
 }
 
@@ -212,14 +212,14 @@ disk_write(struct disk *d, enum disk_file file, void *bytes, size_t n)
 }
 
 int
-disk_check_path(const char *path, char why[static FILE_WHY_SIZE])
+disk_check_path(const char *path, struct why *why)
 {
 	size_t most = PATH_MAX - sizeof LONGEST_SUFFIX;
 
 	if (strlen(path) <= most)
 		return 0;
-	(void)snprintf(why, FILE_WHY_SIZE,
-	    "%.200s...: too long for a snapshot's path: expected at most %zu bytes", path, most);
+	why_set(why, "%.200s...: too long for a snapshot's path: expected at most %zu bytes", path,
+	    most);
 	return -ENAMETOOLONG;
 }
 
@@ -251,9 +251,9 @@ name_files(struct disk *d, const char *path)
 int
 disk_new(struct disk **out, struct loop *loop, const char *path, disk_written *written, void *env)
 {
-	char why[FILE_WHY_SIZE];
+	struct why why;
 	struct disk *d;
-	int r = disk_check_path(path, why);
+	int r = disk_check_path(path, &why);
 
 	if (r < 0)
 		return r;
@@ -323,8 +323,7 @@ disk_free(struct disk *d, int ms)
 }
 
 static int
-name_of(char name[static PATH_MAX], const char *path, const char *suffix,
-    char why[static FILE_WHY_SIZE])
+name_of(char name[static PATH_MAX], const char *path, const char *suffix, struct why *why)
 {
 	int r = disk_check_path(path, why);
 
@@ -334,7 +333,7 @@ name_of(char name[static PATH_MAX], const char *path, const char *suffix,
 }
 
 int
-disk_read(const char *path, const char *suffix, struct buf *out, char why[static FILE_WHY_SIZE])
+disk_read(const char *path, const char *suffix, struct buf *out, struct why *why)
 {
 	char name[PATH_MAX];
 	int r = name_of(name, path, suffix, why);
@@ -343,8 +342,7 @@ disk_read(const char *path, const char *suffix, struct buf *out, char why[static
 }
 
 int
-disk_open(
-    const char *path, const char *suffix, size_t max, size_t *size, char why[static FILE_WHY_SIZE])
+disk_open(const char *path, const char *suffix, size_t max, size_t *size, struct why *why)
 {
 	char name[PATH_MAX];
 	int r = name_of(name, path, suffix, why);

@@ -17,6 +17,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/why.h"
 #include "edge/process/loop.h"
 
 struct disk;
@@ -27,7 +28,7 @@ enum disk_file { DISK_CONTENT, DISK_STAMP, DISK_N_FILES };
 typedef void disk_written(void *env, enum disk_file file, int error, const char *why);
 
 /* Checks the length of path with its suffixes. 0, or -ENAMETOOLONG with a sentence in why. */
-MUST_CHECK int disk_check_path(const char *path, char why[static FILE_WHY_SIZE]);
+MUST_CHECK int disk_check_path(const char *path, struct why *why);
 /* Copies path and starts the thread. 0 or -errno; -ENAMETOOLONG as disk_check_path(). */
 MUST_CHECK int disk_new(
     struct disk **out, struct loop *loop, const char *path, disk_written *written, void *env);
@@ -43,11 +44,10 @@ struct disk *disk_free(struct disk *d, int ms);
  * Appends the contents of path + suffix to out; suffix: "", ".prev" or ".stamp". 0, or -errno with
  * a sentence in why; -EACCES as file_read_secret().
  */
-MUST_CHECK int disk_read(
-    const char *path, const char *suffix, struct buf *out, char why[static FILE_WHY_SIZE]);
+MUST_CHECK int disk_read(const char *path, const char *suffix, struct buf *out, struct why *why);
 /*
  * Opens path + suffix, of at most max bytes, to be read with file_take(). Sets *size. Returns the
  * descriptor, which the caller closes, or -errno as disk_read().
  */
 MUST_CHECK int disk_open(
-    const char *path, const char *suffix, size_t max, size_t *size, char why[static FILE_WHY_SIZE]);
+    const char *path, const char *suffix, size_t max, size_t *size, struct why *why);

@@ -32,7 +32,7 @@ on_more(void *env, void *to, size_t n)
 
 static int
 read_under(struct snapshot *s, const struct content_source *file, const struct snap_keys *keys,
-    const struct moment *now, struct found *out, char why[static SNAPSHOT_ERROR_SIZE])
+    const struct moment *now, struct found *out, struct why *why)
 {
 	struct snap_owner owner = snapshot_owner(s);
 
@@ -43,7 +43,7 @@ read_under(struct snapshot *s, const struct content_source *file, const struct s
 /* Reads one file. 0, or -errno as content_read(); -ENOENT if it does not exist. */
 static int
 read_content(struct snapshot *s, const char *suffix, const struct moment *now, struct found *out,
-    char why[static SNAPSHOT_ERROR_SIZE])
+    struct why *why)
 {
 	const struct config *c = s->config;
 	struct snap_keys keys = { s->keys.newest, NULL };
@@ -73,21 +73,20 @@ is_lost(int r)
 
 /* Reads the newest content, or, if that is lost, the one before. */
 static int
-find_content(struct snapshot *s, const struct moment *now, struct found *out,
-    char why[static SNAPSHOT_ERROR_SIZE])
+find_content(struct snapshot *s, const struct moment *now, struct found *out, struct why *why)
 {
-	char newest[SNAPSHOT_ERROR_SIZE] = "";
-	int r = read_content(s, "", now, out, newest), prev;
+	struct why newest = { "" };
+	int r = read_content(s, "", now, out, &newest), prev;
 
-	(void)snprintf(why, SNAPSHOT_ERROR_SIZE, "%s", newest);
+	why_set(why, "%s", newest.text);
 	if (!is_lost(r))
 		return r;
 	prev = read_content(s, ".prev", now, out, why);
 	if (prev < 0) {
-		(void)snprintf(why, SNAPSHOT_ERROR_SIZE, "%s", newest);
+		why_set(why, "%s", newest.text);
 		return r;
 	}
-	log_warn("snapshot damaged: using the one before", LOG_STR("reason", newest));
+	log_warn("snapshot damaged: using the one before", LOG_STR("reason", newest.text));
 	out->rewrite = true;
 	return 0;
 }
@@ -99,13 +98,13 @@ find_stamp(struct snapshot *s, struct stamp *out)
 	struct snap_owner owner = snapshot_owner(s);
 	struct snap_keys keys = snapshot_keys(s);
 	struct buf file = BUF_INIT(STAMP_BYTES);
-	char why[SNAPSHOT_ERROR_SIZE] = "";
-	int r = disk_read(s->config->snapshot.path, ".stamp", &file, why);
+	struct why why = { "" };
+	int r = disk_read(s->config->snapshot.path, ".stamp", &file, &why);
 
 	if (r == 0)
-		r = stamp_read(out, span_of_buf(&file), &owner, &keys, why);
+		r = stamp_read(out, span_of_buf(&file), &owner, &keys, &why);
 	if (r < 0 && r != -ENOENT)
-		log_warn("stamp of the snapshot ignored", LOG_STR("reason", why));
+		log_warn("stamp of the snapshot ignored", LOG_STR("reason", why.text));
 	buf_fini(&file);
 	return r == 0;
 }
@@ -152,7 +151,7 @@ void
 snapshot_load(struct snapshot *s)
 {
 	struct moment now = snapshot_moment();
-	char why[SNAPSHOT_ERROR_SIZE] = "";
+	struct why why = { "" };
 	struct stamp stamp, *stamped = NULL;
 	struct replica_memory memory;
 	struct found found = { 0 };
@@ -160,13 +159,13 @@ snapshot_load(struct snapshot *s)
 
 	if (!s)
 		return;
-	r = find_content(s, &now, &found, why);
+	r = find_content(s, &now, &found, &why);
 	/* If the content has another owner or key, so has its stamp; then do not read it. */
 	if ((r == 0 || is_lost(r)) && find_stamp(s, &stamp))
 		stamped = &stamp;
 	if (r == 0)
 		r = stamp_recall(&memory, &found.about, stamped, &now,
-		    s->config->freshness.windows.max_stale_ms, why);
+		    s->config->freshness.windows.max_stale_ms, &why);
 	if (r == 0) {
 		load_found(s, &found, &memory, &now);
 	} else {
@@ -174,7 +173,7 @@ snapshot_load(struct snapshot *s)
 		if (r == -ENOENT)
 			log_info("no snapshot yet");
 		else
-			snapshot_complain(s, "snapshot refused", why);
+			snapshot_complain(s, "snapshot refused", why.text);
 		load_nothing(s, stamped, &now);
 	}
 	say_hold_off(s, now.boot_ms);

@@ -11,8 +11,6 @@
 #include "base/file.h"
 #include "base/seal.h"
 
-_Static_assert(SEAL_KEYS_WHY_SIZE >= FILE_WHY_SIZE, "why is passed on to base/file");
-
 #define ARENA_BYTES 4096
 
 struct seal_keys
@@ -23,11 +21,11 @@ seal_keys_free(struct seal_keys k)
 }
 
 static int
-read_key(struct arena *a, const char *path, uint8_t **out, char why[static SEAL_KEYS_WHY_SIZE])
+read_key(struct arena *a, const char *path, uint8_t **out, struct why *why)
 {
 	*out = arena_alloc(a, SEAL_KEY_SIZE, 8);
 	if (!*out) {
-		(void)snprintf(why, SEAL_KEYS_WHY_SIZE, "out of memory for the snapshot's key");
+		why_set(why, "out of memory for the snapshot's key");
 		return arena_error(a);
 	}
 	return file_read_key(path, *out, why);
@@ -56,16 +54,16 @@ key_path(const struct config *c, char out[static PATH_MAX])
 }
 
 static int
-find_key(const struct config *c, char path[static PATH_MAX], char why[static SEAL_KEYS_WHY_SIZE])
+find_key(const struct config *c, char path[static PATH_MAX], struct why *why)
 {
 	if (!key_path(c, path)) {
-		(void)snprintf(why, SEAL_KEYS_WHY_SIZE,
+		why_set(why,
 		    "[snapshot] path is set without a key: set key_file, or pass a systemd "
 		    "credential named snapshot-key");
 		return -ENOKEY;
 	}
 	if (lies_beside(path, c->snapshot.path)) {
-		(void)snprintf(why, SEAL_KEYS_WHY_SIZE,
+		why_set(why,
 		    "[snapshot] key_file is in the directory of the snapshot, so a copy of the "
 		    "directory includes the key: move it to another directory");
 		return -EINVAL;
@@ -74,7 +72,7 @@ find_key(const struct config *c, char path[static PATH_MAX], char why[static SEA
 }
 
 int
-seal_keys_read(struct seal_keys *out, const struct config *c, char why[static SEAL_KEYS_WHY_SIZE])
+seal_keys_read(struct seal_keys *out, const struct config *c, struct why *why)
 {
 	struct seal_keys k = { 0 };
 	char path[PATH_MAX];
@@ -82,7 +80,7 @@ seal_keys_read(struct seal_keys *out, const struct config *c, char why[static SE
 
 	if (r < 0)
 		return r;
-	(void)snprintf(why, SEAL_KEYS_WHY_SIZE, "out of memory for the snapshot's key");
+	why_set(why, "out of memory for the snapshot's key");
 	r = arena_new(&k.arena, ARENA_BYTES, c->memory.lock);
 	if (r == 0)
 		r = read_key(k.arena, path, &k.newest, why);

@@ -6,9 +6,8 @@
 
 #include "base/arena.h"
 #include "base/attr.h"
+#include "base/why.h"
 #include "core/config/config.h"
-
-#define SEAL_KEYS_WHY_SIZE 512
 
 struct seal_keys {
 	struct arena *arena; /* NULL: no keys */
@@ -21,7 +20,6 @@ struct seal_keys {
  * sentence in why: -ENOKEY if no key is configured, -EINVAL if the key is in the snapshot's
  * directory.
  */
-MUST_CHECK int seal_keys_read(
-    struct seal_keys *out, const struct config *config, char why[static SEAL_KEYS_WHY_SIZE]);
+MUST_CHECK int seal_keys_read(struct seal_keys *out, const struct config *config, struct why *why);
 /* Wipes the keys. Returns an empty struct. */
 struct seal_keys seal_keys_free(struct seal_keys k);

@@ -15,10 +15,6 @@
 
 #define COMPLAIN_EVERY_MS (10 * 60 * 1000)
 
-_Static_assert(SNAPSHOT_ERROR_SIZE == SEAL_KEYS_WHY_SIZE && SNAPSHOT_ERROR_SIZE >= SNAP_WHY_SIZE &&
-		   SNAPSHOT_ERROR_SIZE >= FILE_WHY_SIZE,
-    "why is passed on to those");
-
 /* --- shared helpers ----------------------------------------------------------------------- */
 
 struct snap_owner
@@ -41,11 +37,12 @@ static bool
 read_boot_id(uint8_t id[static MOMENT_BOOT_ID_SIZE])
 {
 	struct buf text = BUF_INIT(256);
-	char why[FILE_WHY_SIZE], digits[2 * MOMENT_BOOT_ID_SIZE];
+	char digits[2 * MOMENT_BOOT_ID_SIZE];
+	struct why why;
 	size_t n = 0;
 	bool good;
 
-	good = file_read("/proc/sys/kernel/random/boot_id", &text, why) == 0;
+	good = file_read("/proc/sys/kernel/random/boot_id", &text, &why) == 0;
 	for (const char *p = buf_str(&text); good && *p && n < sizeof digits; p++)
 		if (*p != '-')
 			digits[n++] = *p;
@@ -69,7 +66,7 @@ snapshot_complain(struct snapshot *s, const char *what, const char *why)
 	int64_t now_ms = clock_boot_ms();
 	bool known = s->trouble.since_ms != 0;
 
-	(void)snprintf(s->trouble.why, sizeof s->trouble.why, "%s", why);
+	why_set(&s->trouble.why, "%s", why);
 	if (!known)
 		s->trouble.since_ms = now_ms;
 	if (known && now_ms - s->trouble.said_ms < COMPLAIN_EVERY_MS)
@@ -91,14 +88,14 @@ snapshot_status(const struct snapshot *s, struct snapshot_status *out)
 		out->written_ago_ms = now_ms - s->written_ms;
 	if (!s->trouble.since_ms)
 		return;
-	out->error = s->trouble.why;
+	out->error = s->trouble.why.text;
 	out->failing_ms = now_ms > s->trouble.since_ms ? now_ms - s->trouble.since_ms : 1;
 }
 
 /* --- creation and destruction ------------------------------------------------------------- */
 
 int
-snapshot_check(const struct config *config, char why[static SNAPSHOT_ERROR_SIZE])
+snapshot_check(const struct config *config, struct why *why)
 {
 	struct seal_keys k = { 0 };
 	int r;
@@ -113,7 +110,7 @@ snapshot_check(const struct config *config, char why[static SNAPSHOT_ERROR_SIZE]
 }
 
 static int
-start_disk(struct snapshot *s, char why[static SNAPSHOT_ERROR_SIZE])
+start_disk(struct snapshot *s, struct why *why)
 {
 	const char *path = s->config->snapshot.path;
 	int r = disk_check_path(path, why);
@@ -122,13 +119,13 @@ start_disk(struct snapshot *s, char why[static SNAPSHOT_ERROR_SIZE])
 		return r;
 	r = disk_new(&s->disk, s->loop, path, snapshot_on_written, s);
 	if (r < 0)
-		(void)snprintf(why, SNAPSHOT_ERROR_SIZE, "the snapshot's thread: %s", strerror(-r));
+		why_set(why, "the snapshot's thread: %s", strerror(-r));
 	return r;
 }
 
 int
 snapshot_new(struct snapshot **out, struct loop *loop, struct replica *replica,
-    const struct config *config, char why[static SNAPSHOT_ERROR_SIZE])
+    const struct config *config, struct why *why)
 {
 	struct snapshot *s;
 	int r;
@@ -136,7 +133,7 @@ snapshot_new(struct snapshot **out, struct loop *loop, struct replica *replica,
 	*out = NULL;
 	if (!config->snapshot.path)
 		return 0;
-	(void)snprintf(why, SNAPSHOT_ERROR_SIZE, "out of memory");
+	why_set(why, "out of memory");
 	s = mem_zalloc(sizeof *s);
 	if (!s)
 		return -ENOMEM;
@@ -159,7 +156,7 @@ snapshot_new(struct snapshot **out, struct loop *loop, struct replica *replica,
 }
 
 int
-snapshot_use(struct snapshot *s, const struct config *config, char why[static SNAPSHOT_ERROR_SIZE])
+snapshot_use(struct snapshot *s, const struct config *config, struct why *why)
 {
 	struct seal_keys k;
 	bool other;

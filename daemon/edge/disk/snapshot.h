@@ -14,32 +14,30 @@
 #include <stdbool.h>
 
 #include "base/attr.h"
+#include "base/why.h"
 #include "core/config/config.h"
 #include "core/replica.h"
 #include "edge/process/loop.h"
 
 struct snapshot;
 
-#define SNAPSHOT_ERROR_SIZE 512
-
 /*
  * Checks the [snapshot] section: the path is usable, and the keys are readable and in another
  * directory. 0, or -errno with a sentence in why.
  */
-MUST_CHECK int snapshot_check(const struct config *config, char why[static SNAPSHOT_ERROR_SIZE]);
+MUST_CHECK int snapshot_check(const struct config *config, struct why *why);
 
 /*
  * Makes a snapshot; sets *out to NULL if none is configured. Borrows loop, replica and config;
  * config until the next snapshot_use(). 0, or -errno with a sentence in why.
  */
 MUST_CHECK int snapshot_new(struct snapshot **out, struct loop *loop, struct replica *replica,
-    const struct config *config, char why[static SNAPSHOT_ERROR_SIZE]);
+    const struct config *config, struct why *why);
 /*
  * Applies a reload: reads the keys again. The path does not change. 0, or -errno with a sentence in
  * why; the old keys then stay in use.
  */
-MUST_CHECK int snapshot_use(
-    struct snapshot *s, const struct config *config, char why[static SNAPSHOT_ERROR_SIZE]);
+MUST_CHECK int snapshot_use(struct snapshot *s, const struct config *config, struct why *why);
 
 /* In all functions below, s may be NULL: no snapshot. */
 

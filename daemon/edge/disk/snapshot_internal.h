@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/why.h"
 #include "core/backoff.h"
 #include "core/snapshot/content.h"
 #include "core/snapshot/snap.h"
@@ -57,7 +58,7 @@ struct snapshot {
 	int64_t written_ms; /* when this run last wrote a content; 0: never */
 	struct {
 		int64_t since_ms, said_ms; /* since_ms 0: no failure */
-		char why[SNAPSHOT_ERROR_SIZE];
+		struct why why;
 	} trouble;
 };
 

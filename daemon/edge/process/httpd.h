@@ -12,7 +12,6 @@
 #include "edge/process/loop.h"
 
 #define HTTPD_CONNECTIONS 32
-#define HTTPD_WHY_SIZE    128
 
 struct httpd;
 

@@ -15,6 +15,7 @@
 #define GRACE_S        10 /* without [require], READY=1 is sent after this time in any case */
 #define EXTEND_EVERY_S 5  /* how often to extend the start time-out for [require] */
 #define EXTEND_BY_MS   15000
+#define LACKS_SIZE     (WHY_SIZE / 3) /* room for the missing keys in one sentence */
 
 struct ready {
 	struct replica *replica;
@@ -23,8 +24,8 @@ struct ready {
 	struct alarm *watchdog;
 	int64_t ping_ms; /* of systemd's watchdog; 0: there is none */
 	int waited_s;
-	char hindrance[READY_WHY_SIZE]; /* "": none */
-	char awaited[READY_WHY_SIZE]; /* the keys of [require] that the log named last as missing */
+	struct why hindrance; /* "": none */
+	struct why awaited;   /* the keys of [require] that the log named last as missing */
 	bool begun, grace_over, stopped;
 	bool is_ready; /* READY=1 has been sent */
 	bool had_data; /* "ready" has been logged */
@@ -87,8 +88,8 @@ say_status(const struct ready *r, const struct replica_status *st)
 	char text[NOTIFY_STATUS_SIZE], lacks[NOTIFY_STATUS_SIZE / 3] = "";
 	size_t n = r->is_ready ? 0 : name_lacks(r, clock_boot_ms(), lacks, sizeof lacks);
 
-	if (*r->hindrance) {
-		notify_status(r->hindrance);
+	if (*r->hindrance.text) {
+		notify_status(r->hindrance.text);
 		return;
 	}
 	(void)snprintf(text, sizeof text, "%s: %zu connections, %zu variables%s%s%s%s",
@@ -100,7 +101,7 @@ say_status(const struct ready *r, const struct replica_status *st)
 void
 ready_hinder(struct ready *r, const char *sentence)
 {
-	(void)snprintf(r->hindrance, sizeof r->hindrance, "%s", sentence ? sentence : "");
+	why_set(&r->hindrance, "%s", sentence ? sentence : "");
 	ready_check(r);
 }
 
@@ -112,7 +113,7 @@ ready_now(const struct ready *r, const struct config_require **lacks)
 
 	*lacks = first_lack(r, now_ms);
 	replica_status(r->replica, now_ms, &st);
-	return !*r->hindrance && !*lacks && st.state != NOT_READY && st.state != EXPIRED;
+	return !*r->hindrance.text && !*lacks && st.state != NOT_READY && st.state != EXPIRED;
 }
 
 /* Returns why no lookups are served. The state must be NOT_READY or EXPIRED. */
@@ -125,9 +126,9 @@ why_not_served(const struct ready *r, const struct replica_status *st)
 }
 
 bool
-ready_why_not(const struct ready *r, char why[static READY_WHY_SIZE])
+ready_why_not(const struct ready *r, struct why *why)
 {
-	char lacks[READY_WHY_SIZE / 2];
+	char lacks[LACKS_SIZE];
 	const struct config_require *first;
 	struct replica_status st;
 	size_t n;
@@ -136,13 +137,13 @@ ready_why_not(const struct ready *r, char why[static READY_WHY_SIZE])
 		return false;
 	replica_status(r->replica, clock_boot_ms(), &st);
 	n = name_lacks(r, clock_boot_ms(), lacks, sizeof lacks);
-	if (*r->hindrance)
-		(void)snprintf(why, READY_WHY_SIZE, "%s", r->hindrance);
+	if (*r->hindrance.text)
+		why_set(why, "%s", r->hindrance.text);
 	else if (n > 0)
-		(void)snprintf(why, READY_WHY_SIZE, "%s %s missing or too old%s%s", lacks,
-		    n > 1 ? "are" : "is", *st.last_error ? ": " : "", st.last_error);
+		why_set(why, "%s %s missing or too old%s%s", lacks, n > 1 ? "are" : "is",
+		    *st.last_error ? ": " : "", st.last_error);
 	else
-		(void)snprintf(why, READY_WHY_SIZE, "%s", why_not_served(r, &st));
+		why_set(why, "%s", why_not_served(r, &st));
 	return true;
 }
 
@@ -194,15 +195,15 @@ ready_check(struct ready *r)
 static void
 log_awaited(struct ready *r)
 {
-	char names[READY_WHY_SIZE];
+	struct why names;
 	struct replica_status st;
 
-	if (name_lacks(r, clock_boot_ms(), names, sizeof names) == 0 ||
-	    strcmp(names, r->awaited) == 0)
+	if (name_lacks(r, clock_boot_ms(), names.text, sizeof names.text) == 0 ||
+	    strcmp(names.text, r->awaited.text) == 0)
 		return;
-	(void)snprintf(r->awaited, sizeof r->awaited, "%s", names);
+	why_set(&r->awaited, "%s", names.text);
 	replica_status(r->replica, clock_boot_ms(), &st);
-	log_warn("not ready: required keys are missing or too old", LOG_STR("keys", names),
+	log_warn("not ready: required keys are missing or too old", LOG_STR("keys", names.text),
 	    LOG_STR("reason", st.last_error));
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "base/attr.h"
+#include "base/why.h"
 #include "core/config/config.h"
 #include "core/replica.h"
 #include "edge/process/loop.h"
@@ -25,8 +26,6 @@ void ready_begin(struct ready *r);
 void ready_check(struct ready *r);
 bool ready_is(const struct ready *r); /* true if READY=1 has been sent */
 
-#define READY_WHY_SIZE 640
-
 /* Clients cannot connect: sentence says why, and is copied. NULL: they can again. */
 void ready_hinder(struct ready *r, const char *sentence);
 /*
@@ -35,6 +34,6 @@ void ready_hinder(struct ready *r, const char *sentence);
  */
 bool ready_now(const struct ready *r, const struct config_require **lacks);
 /* True if connd is not ready now; why is then a sentence with the names of missing keys. */
-bool ready_why_not(const struct ready *r, char why[static READY_WHY_SIZE]);
+bool ready_why_not(const struct ready *r, struct why *why);
 void ready_stop(struct ready *r); /* sends and logs nothing from now on */
 struct ready *ready_free(struct ready *r);

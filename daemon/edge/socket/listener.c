@@ -32,7 +32,7 @@ struct listener {
 	int reserve;         /* given up for a moment to refuse a client when descriptors are out */
 	char *path;          /* NULL: the socket has no file that we can see */
 	struct file_id file; /* at the path, when the socket was made or passed */
-	char trouble[LISTENER_WHY_SIZE + 64]; /* "": none */
+	struct why trouble;  /* "": none */
 	struct event *readable, *resume;
 	struct alarm *look;
 	struct listener_calls calls;
@@ -110,23 +110,23 @@ warn_of_ignored(const struct listener *l)
 static void
 take_missing_lock(struct listener *l)
 {
-	char why[LISTENER_WHY_SIZE];
+	struct why why;
 
 	if (!l->own || !l->path || l->lock >= 0)
 		return;
-	l->lock = socket_file_lock(l->path, why);
+	l->lock = socket_file_lock(l->path, &why);
 	if (l->lock < 0)
-		log_warn("the socket has no lock", LOG_STR("reason", why));
+		log_warn("the socket has no lock", LOG_STR("reason", why.text));
 }
 
 static int
-adopt(struct listener *l, struct passed *p, char why[static LISTENER_WHY_SIZE])
+adopt(struct listener *l, struct passed *p, struct why *why)
 {
 	char path[sizeof(struct sockaddr_un)];
 
 	bound_path(p->socket, path);
 	if (*path && remember_file(l, path) < 0) {
-		(void)snprintf(why, LISTENER_WHY_SIZE, "out of memory");
+		why_set(why, "out of memory");
 		return -ENOMEM;
 	}
 	l->fd = p->socket;
@@ -151,7 +151,7 @@ wanted_file(const struct config *c)
 }
 
 static int
-make_own(struct listener *l, char why[static LISTENER_WHY_SIZE])
+make_own(struct listener *l, struct why *why)
 {
 	struct socket_file f = wanted_file(l->config);
 
@@ -165,7 +165,7 @@ make_own(struct listener *l, char why[static LISTENER_WHY_SIZE])
 	if (remember_file(l, f.path) == 0)
 		return 0;
 	(void)unlink(f.path);
-	(void)snprintf(why, LISTENER_WHY_SIZE, "out of memory");
+	why_set(why, "out of memory");
 	return -ENOMEM;
 }
 
@@ -254,9 +254,9 @@ on_readable(evutil_socket_t listening, short what, void *arg)
 static void
 set_trouble(struct listener *l, const char *sentence)
 {
-	if (strcmp(l->trouble, sentence ? sentence : "") == 0)
+	if (strcmp(l->trouble.text, sentence ? sentence : "") == 0)
 		return;
-	(void)snprintf(l->trouble, sizeof l->trouble, "%s", sentence ? sentence : "");
+	why_set(&l->trouble, "%s", sentence ? sentence : "");
 	if (sentence)
 		log_error("clients cannot connect", LOG_STR("reason", sentence));
 	else
@@ -298,7 +298,7 @@ replace_socket(struct listener *l, int fd)
 
 /* Takes the lock again if its file was removed. */
 static int
-renew_lock(struct listener *l, char why[static LISTENER_WHY_SIZE])
+renew_lock(struct listener *l, struct why *why)
 {
 	int fd;
 
@@ -314,7 +314,7 @@ renew_lock(struct listener *l, char why[static LISTENER_WHY_SIZE])
 }
 
 static int
-make_again(struct listener *l, char why[static LISTENER_WHY_SIZE])
+make_again(struct listener *l, struct why *why)
 {
 	struct socket_file f = wanted_file(l->config);
 	int r = renew_lock(l, why), fd;
@@ -327,7 +327,7 @@ make_again(struct listener *l, char why[static LISTENER_WHY_SIZE])
 		return fd;
 	r = replace_socket(l, fd);
 	if (r < 0) {
-		(void)snprintf(why, LISTENER_WHY_SIZE, "out of memory");
+		why_set(why, "out of memory");
 		(void)unlink(l->path);
 		(void)close(fd);
 	}
@@ -337,34 +337,34 @@ make_again(struct listener *l, char why[static LISTENER_WHY_SIZE])
 static void
 look_after_own(struct listener *l)
 {
-	char why[LISTENER_WHY_SIZE], sentence[LISTENER_WHY_SIZE + 64];
+	struct why why, sentence;
 
-	if (make_again(l, why) == 0) {
+	if (make_again(l, &why) == 0) {
 		log_warn("the socket's file had gone: made again", LOG_STR("socket", l->path));
 		set_trouble(l, NULL);
 		return;
 	}
-	(void)snprintf(
-	    sentence, sizeof sentence, "the file of the socket %s has gone: %s", l->path, why);
-	set_trouble(l, sentence);
+	why_set(&sentence, "the file of the socket %s has gone: %s", l->path, why.text);
+	set_trouble(l, sentence.text);
 }
 
 static void
 complain_of_passed(struct listener *l)
 {
-	char unit[PASSED_UNIT_SIZE], sentence[LISTENER_WHY_SIZE];
+	char unit[PASSED_UNIT_SIZE];
+	struct why sentence;
 
 	passed_unit(unit);
-	(void)snprintf(sentence, sizeof sentence,
+	why_set(&sentence,
 	    "the file of the socket %s has gone, which the service manager passed: restart %s",
 	    l->path, unit);
-	set_trouble(l, sentence);
+	set_trouble(l, sentence.text);
 }
 
 void
 listener_look(struct listener *l)
 {
-	char why[LISTENER_WHY_SIZE];
+	struct why why;
 	struct file_id now;
 
 	if (!l->path)
@@ -372,7 +372,7 @@ listener_look(struct listener *l)
 	if (file_id_of(l->path, &now) && file_id_equal(now, l->file)) {
 		set_trouble(l, NULL);
 		if (l->own)
-			(void)renew_lock(l, why); /* or at the next look */
+			(void)renew_lock(l, &why); /* or at the next look */
 	} else if (l->own) {
 		look_after_own(l);
 	} else {
@@ -393,12 +393,12 @@ on_look(void *arg)
 
 int
 listener_new(struct listener **out, struct loop *loop, const struct config *config,
-    struct passed *passed, char why[static LISTENER_WHY_SIZE])
+    struct passed *passed, struct why *why)
 {
 	struct listener *l = mem_zalloc(sizeof *l);
 	int r;
 
-	(void)snprintf(why, LISTENER_WHY_SIZE, "out of memory");
+	why_set(why, "out of memory");
 	if (!l)
 		return -ENOMEM;
 	l->loop = loop;

@@ -13,11 +13,10 @@
 #include <stdbool.h>
 
 #include "base/attr.h"
+#include "base/why.h"
 #include "core/config/config.h"
 #include "edge/process/loop.h"
 #include "edge/socket/passed.h"
-
-#define LISTENER_WHY_SIZE 512
 
 struct listener;
 
@@ -27,7 +26,7 @@ struct listener;
  * a sentence in why: they are left to the caller; -EADDRINUSE: another process listens there.
  */
 MUST_CHECK int listener_new(struct listener **out, struct loop *loop, const struct config *config,
-    struct passed *passed, char why[static LISTENER_WHY_SIZE]);
+    struct passed *passed, struct why *why);
 void listener_use(struct listener *l, const struct config *config); /* on reload */
 
 struct listener_calls {

@@ -82,29 +82,27 @@ pick(struct passed *out, const char *names, int count)
 }
 
 static int
-prepare(struct passed *out, char why[static PASSED_WHY_SIZE])
+prepare(struct passed *out, struct why *why)
 {
 	int fd = out->socket;
 
 	if (!socket_option_is(fd, SO_DOMAIN, AF_UNIX) ||
 	    !socket_option_is(fd, SO_TYPE, SOCK_STREAM) ||
 	    !socket_option_is(fd, SO_ACCEPTCONN, 1)) {
-		(void)snprintf(why, PASSED_WHY_SIZE,
-		    "the passed descriptor is not a listening Unix stream socket");
+		why_set(why, "the passed descriptor is not a listening Unix stream socket");
 		return -EINVAL;
 	}
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
 	    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0 ||
 	    (out->lock >= 0 && fcntl(out->lock, F_SETFD, FD_CLOEXEC) < 0)) {
-		(void)snprintf(
-		    why, PASSED_WHY_SIZE, "cannot prepare the passed socket: %s", strerror(errno));
+		why_set(why, "cannot prepare the passed socket: %s", strerror(errno));
 		return -errno;
 	}
 	return 0;
 }
 
 int
-passed_take(struct passed *out, char why[static PASSED_WHY_SIZE])
+passed_take(struct passed *out, struct why *why)
 {
 	char names[NAMES_SIZE];
 	int count = take_variables(names);
@@ -118,8 +116,7 @@ passed_take(struct passed *out, char why[static PASSED_WHY_SIZE])
 			(void)close(fd);
 	if (out->socket >= 0)
 		return prepare(out, why);
-	(void)snprintf(why, PASSED_WHY_SIZE,
-	    "%d sockets were passed and none is named %s (FileDescriptorName=)", count,
+	why_set(why, "%d sockets were passed and none is named %s (FileDescriptorName=)", count,
 	    NAME_SYSTEM);
 	return -EINVAL;
 }
@@ -146,11 +143,11 @@ void
 passed_unit(char unit[static PASSED_UNIT_SIZE])
 {
 	struct buf text = BUF_INIT(CGROUP_BYTES);
-	char why[FILE_WHY_SIZE];
+	struct why why;
 	const char *end, *name;
 
 	(void)snprintf(unit, PASSED_UNIT_SIZE, "the socket unit");
-	if (file_read("/proc/self/cgroup", &text, why) == 0) {
+	if (file_read("/proc/self/cgroup", &text, &why) == 0) {
 		end = strstr(buf_str(&text), ".service\n");
 		name = end;
 		while (name && name > buf_str(&text) && name[-1] != '/')

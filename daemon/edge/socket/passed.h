@@ -8,8 +8,7 @@
 #include <stdbool.h>
 
 #include "base/attr.h"
-
-#define PASSED_WHY_SIZE 512
+#include "base/why.h"
 
 struct passed {
 	int socket;   /* -1: none */
@@ -23,7 +22,7 @@ struct passed {
  * "varlink". 0; -EINVAL with a sentence in why: nothing that was passed is a listening socket for
  * us.
  */
-MUST_CHECK int passed_take(struct passed *out, char why[static PASSED_WHY_SIZE]);
+MUST_CHECK int passed_take(struct passed *out, struct why *why);
 void passed_close(struct passed *p);
 
 #define PASSED_NAMES_SIZE 64

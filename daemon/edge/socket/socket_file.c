@@ -24,12 +24,12 @@
 #define LOCK_TRIES  100 /* each one needs another process that removes the file in between */
 #define PATH_ROOM   (LIMIT_SOCKET_PATH + 16)
 
-static int PRINTF(3, 4) fail(int err, char why[static SOCKET_FILE_WHY_SIZE], const char *fmt, ...)
+static int PRINTF(3, 4) fail(int err, struct why *why, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(why, SOCKET_FILE_WHY_SIZE, fmt, ap);
+	why_set_args(why, fmt, ap);
 	va_end(ap);
 	return -err;
 }
@@ -71,7 +71,7 @@ directory_of(const char *path, char out[static PATH_ROOM])
 /* --- the lock ---------------------------------------------------------------------------- */
 
 static int
-lock_path(const char *path, char out[static PATH_ROOM], char why[static SOCKET_FILE_WHY_SIZE])
+lock_path(const char *path, char out[static PATH_ROOM], struct why *why)
 {
 	int dir = (int)directory_length(path);
 	int n = snprintf(out, PATH_ROOM, "%.*s.%s.lock", dir, path, path + dir);
@@ -104,7 +104,7 @@ write_pid(int fd)
 }
 
 static int
-refuse_second(int fd, const char *path, const char *lock, char why[static SOCKET_FILE_WHY_SIZE])
+refuse_second(int fd, const char *path, const char *lock, struct why *why)
 {
 	char pid[16];
 	ssize_t n = fd < 0 ? -1 : pread(fd, pid, sizeof pid - 1, 0);
@@ -120,7 +120,7 @@ refuse_second(int fd, const char *path, const char *lock, char why[static SOCKET
 
 /* One try. The descriptor; -errno; -ESTALE: the file was removed meanwhile. */
 static int
-try_lock(const char *path, const char *lock, char why[static SOCKET_FILE_WHY_SIZE])
+try_lock(const char *path, const char *lock, struct why *why)
 {
 	int r, fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
 
@@ -160,7 +160,7 @@ make_directory(const char *path)
 }
 
 int
-socket_file_lock(const char *path, char why[static SOCKET_FILE_WHY_SIZE])
+socket_file_lock(const char *path, struct why *why)
 {
 	char lock[PATH_ROOM];
 	int r = lock_path(path, lock, why);
@@ -179,9 +179,10 @@ socket_file_lock(const char *path, char why[static SOCKET_FILE_WHY_SIZE])
 bool
 socket_file_is_locked(const char *path, int fd)
 {
-	char lock[PATH_ROOM], why[SOCKET_FILE_WHY_SIZE];
+	char lock[PATH_ROOM];
+	struct why why;
 
-	return lock_path(path, lock, why) == 0 && leads_to(lock, fd);
+	return lock_path(path, lock, &why) == 0 && leads_to(lock, fd);
 }
 
 /* Is a file with this inode locked? Trying the lock would take it for a moment. */
@@ -189,11 +190,12 @@ static bool
 is_locked(ino_t ino)
 {
 	struct buf table = BUF_INIT(LOCKS_BYTES);
-	char why[FILE_WHY_SIZE], end[32];
+	char end[32];
+	struct why why;
 	bool locked = false;
 
 	(void)snprintf(end, sizeof end, ":%ju 0 EOF", (uintmax_t)ino);
-	if (file_read("/proc/locks", &table, why) < 0)
+	if (file_read("/proc/locks", &table, &why) < 0)
 		buf_reset(&table);
 	for (const char *row = buf_str(&table), *next; (next = strchr(row, '\n')); row = next + 1) {
 		size_t n = (size_t)(next - row), m = strlen(end);
@@ -207,7 +209,7 @@ is_locked(ino_t ino)
 
 /* Reports a held lock as a start would, without taking it. */
 static int
-check_lock(const char *path, char why[static SOCKET_FILE_WHY_SIZE])
+check_lock(const char *path, struct why *why)
 {
 	char lock[PATH_ROOM];
 	struct stat st;
@@ -226,7 +228,7 @@ check_lock(const char *path, char why[static SOCKET_FILE_WHY_SIZE])
 
 /* *gid: -1 without a group. */
 static int
-find_group(const char *group, gid_t *gid, char why[static SOCKET_FILE_WHY_SIZE])
+find_group(const char *group, gid_t *gid, struct why *why)
 {
 	int64_t number = -1;
 	const char *wrong;
@@ -258,10 +260,10 @@ find_group(const char *group, gid_t *gid, char why[static SOCKET_FILE_WHY_SIZE])
 bool
 socket_file_has_group(const struct stat *st, const char *group)
 {
-	char why[SOCKET_FILE_WHY_SIZE];
+	struct why why;
 	gid_t gid;
 
-	return find_group(group, &gid, why) == 0 && st->st_gid == gid;
+	return find_group(group, &gid, &why) == 0 && st->st_gid == gid;
 }
 
 /* May this process give a file of its own to the group? */
@@ -280,7 +282,7 @@ may_give_to(gid_t gid)
 }
 
 static int
-refuse_group(const struct socket_file *f, int err, char why[static SOCKET_FILE_WHY_SIZE])
+refuse_group(const struct socket_file *f, int err, struct why *why)
 {
 	if (err != EPERM)
 		return fail(err, why, "cannot give %s to group %.64s: %s", f->path, f->group,
@@ -302,7 +304,7 @@ address_of(const char *path)
 }
 
 static int
-new_socket(char why[static SOCKET_FILE_WHY_SIZE])
+new_socket(struct why *why)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -315,7 +317,7 @@ new_socket(char why[static SOCKET_FILE_WHY_SIZE])
  * 0: the path is free, or nobody listens there; 1: somebody does, and *client is connected; -errno.
  */
 static int
-look_at(const char *path, int *client, char why[static SOCKET_FILE_WHY_SIZE])
+look_at(const char *path, int *client, struct why *why)
 {
 	struct sockaddr_un a = address_of(path);
 	struct stat st;
@@ -342,8 +344,7 @@ look_at(const char *path, int *client, char why[static SOCKET_FILE_WHY_SIZE])
 /* --- listening --------------------------------------------------------------------------- */
 
 static int
-bind_and_listen(
-    int fd, const struct socket_file *f, gid_t gid, char why[static SOCKET_FILE_WHY_SIZE])
+bind_and_listen(int fd, const struct socket_file *f, gid_t gid, struct why *why)
 {
 	struct sockaddr_un a = address_of(f->path);
 	int r = bind(fd, (struct sockaddr *)&a, sizeof a);
@@ -362,7 +363,7 @@ bind_and_listen(
 }
 
 int
-socket_file_listen(const struct socket_file *f, char why[static SOCKET_FILE_WHY_SIZE])
+socket_file_listen(const struct socket_file *f, struct why *why)
 {
 	int client, fd, r;
 	gid_t gid;
@@ -402,7 +403,7 @@ may_make(const char *dir)
 }
 
 static int
-check_directory(const char *path, char why[static SOCKET_FILE_WHY_SIZE])
+check_directory(const char *path, struct why *why)
 {
 	char dir[PATH_ROOM];
 	struct stat st;
@@ -423,7 +424,7 @@ check_directory(const char *path, char why[static SOCKET_FILE_WHY_SIZE])
 }
 
 int
-socket_file_check(const struct socket_file *f, int *client, char why[static SOCKET_FILE_WHY_SIZE])
+socket_file_check(const struct socket_file *f, int *client, struct why *why)
 {
 	gid_t gid;
 	int r;

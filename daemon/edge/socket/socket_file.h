@@ -12,8 +12,7 @@
 #include <sys/types.h>
 
 #include "base/attr.h"
-
-#define SOCKET_FILE_WHY_SIZE 512
+#include "base/why.h"
 
 struct socket_file { /* strings are borrowed */
 	const char *path;
@@ -38,7 +37,7 @@ bool socket_file_has_group(const struct stat *st, const char *group);
  * -EADDRINUSE: another process holds it. A user other than root gets the directory made, with mode
  * 0700, if only that is missing.
  */
-MUST_CHECK int socket_file_lock(const char *path, char why[static SOCKET_FILE_WHY_SIZE]);
+MUST_CHECK int socket_file_lock(const char *path, struct why *why);
 /*
  * Is fd still the lock of this path? It is not when its file was removed, with its directory or
  * alone.
@@ -50,13 +49,11 @@ bool socket_file_is_locked(const char *path, int fd);
  * can connect. A socket that nobody listens at is replaced. Its descriptor; or -errno with a
  * sentence in why: -EADDRINUSE: another process listens there; -EEXIST: the file is not a socket.
  */
-MUST_CHECK int socket_file_listen(
-    const struct socket_file *f, char why[static SOCKET_FILE_WHY_SIZE]);
+MUST_CHECK int socket_file_listen(const struct socket_file *f, struct why *why);
 
 /*
  * Would socket_file_listen() succeed? Makes, locks and changes nothing. 0, or -errno with a
  * sentence in why. When a process listens there already, that is no error: *client is then a
  * connection to it, owned by the caller, else -1.
  */
-MUST_CHECK int socket_file_check(
-    const struct socket_file *f, int *client, char why[static SOCKET_FILE_WHY_SIZE]);
+MUST_CHECK int socket_file_check(const struct socket_file *f, int *client, struct why *why);

@@ -50,7 +50,7 @@ explain_socket(struct fetch *f)
 	long os_errno = 0;
 
 	(void)libcurl.easy_getinfo(f->easy, CURLINFO_OS_ERRNO, &os_errno);
-	(void)snprintf(f->peer_why, sizeof f->peer_why, "cannot connect to %s: %s", f->socket_path,
+	why_set(&f->peer_why, "cannot connect to %s: %s", f->socket_path,
 	    os_errno ? strerror((int)os_errno) : "no response");
 }
 
@@ -67,8 +67,8 @@ explain_tls(struct fetch *f)
 static const char *
 reason_of(const struct fetch *f, CURLcode code)
 {
-	if (*f->peer_why)
-		return f->peer_why;
+	if (*f->peer_why.text)
+		return f->peer_why.text;
 	if (!*f->error || strstr(f->error, " ms") || strstr(f->error, "milliseconds"))
 		return libcurl.easy_strerror(code);
 	return f->error;

@@ -12,6 +12,7 @@
 #include "base/chain.h"
 #include "base/hash.h"
 #include "base/socket_peer.h"
+#include "base/why.h"
 #include "edge/upstream/fetch.h"
 #include "edge/upstream/libcurl.h"
 #include "edge/upstream/response_head.h"
@@ -66,7 +67,7 @@ struct fetch {
 	void *env;
 	char socket_path[LIMIT_SOCKET_PATH + 1]; /* "": no Unix socket */
 	int socket_fd;                           /* -1: a reused connection */
-	char peer_why[SOCKET_PEER_WHY_SIZE];     /* "": the peer is accepted */
+	struct why peer_why;                     /* "": the peer is accepted */
 	char error[CURL_ERROR_SIZE];
 };
 

@@ -82,7 +82,7 @@ on_connected(void *arg, char *ip, char *local_ip, int port, int local_port)
 	(void)port;
 	(void)local_port;
 	if (f->socket_fd < 0 || socket_peer_check(f->socket_fd, f->socket_path,
-				    &f->channel->upstream->socket_owners, f->peer_why) == 0)
+				    &f->channel->upstream->socket_owners, &f->peer_why) == 0)
 		return CURL_PREREQFUNC_OK;
 	return CURL_PREREQFUNC_ABORT;
 }

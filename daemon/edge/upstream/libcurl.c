@@ -50,9 +50,9 @@ struct libcurl libcurl;
 static bool loaded;
 
 static int
-fail(const char *what, char why[static LIBCURL_WHY_SIZE])
+fail(const char *what, struct why *why)
 {
-	(void)snprintf(why, LIBCURL_WHY_SIZE,
+	why_set(why,
 	    "%.300s; " NEEDED " is needed for requests to the manager: install the package "
 	    "libcurl4 (Debian, Ubuntu: also libcurl4t64) or libcurl",
 	    what);
@@ -64,7 +64,7 @@ fail(const char *what, char why[static LIBCURL_WHY_SIZE])
  * libssh, which uses OpenSSL at once.
  */
 static int
-load_openssl(char why[static LIBCURL_WHY_SIZE])
+load_openssl(struct why *why)
 {
 	void *lib = dlopen(OPENSSL_SONAME, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 	typeof(CRYPTO_set_mem_functions) *set;
@@ -113,7 +113,7 @@ libcurl_prepare(void)
 }
 
 int
-libcurl_load(char why[static LIBCURL_WHY_SIZE])
+libcurl_load(struct why *why)
 {
 	const char *lack;
 	void *lib;

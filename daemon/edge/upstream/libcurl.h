@@ -12,8 +12,8 @@
 #include <curl/curl.h>
 
 #include "base/attr.h"
+#include "base/why.h"
 
-#define LIBCURL_WHY_SIZE 512
 /* 7.87.0, the first version with CURLOPT_QUICK_EXIT. Compare with LIBCURL_VERSION_NUM. */
 #define LIBCURL_QUICK_EXIT 0x075700
 
@@ -54,5 +54,5 @@ void libcurl_prepare(void);
  * thread while no other one uses libcurl, and again after a failure. 0, also if it is already
  * loaded; or -errno with a sentence for the operator.
  */
-MUST_CHECK int libcurl_load(char why[static LIBCURL_WHY_SIZE]);
+MUST_CHECK int libcurl_load(struct why *why);
 void libcurl_end(void); /* does nothing if libcurl is not loaded */

@@ -87,9 +87,9 @@ static void
 send_now(struct names *n)
 {
 	struct token token = { 0 };
-	char why[FILE_WHY_SIZE];
+	struct why why;
 
-	if (token_load(&token, n->source.token_path, n->source.config->memory.lock, why) == 0)
+	if (token_load(&token, n->source.token_path, n->source.config->memory.lock, &why) == 0)
 		(void)send_request(n, token.text);
 	token_free(&token);
 }

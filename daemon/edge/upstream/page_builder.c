@@ -122,7 +122,7 @@ unpack(struct build *b, struct buf *text)
 	int r = payload_unpack(&b->body, text);
 
 	if (r == -EBADMSG)
-		(void)snprintf(b->why, sizeof b->why,
+		why_set(&b->why,
 		    "the body of the response is truncated, or not in its Content-Encoding");
 	return r == -EMSGSIZE ? -E2BIG : r;
 }
@@ -136,7 +136,7 @@ read_page(struct build *b)
 
 	if (r == 0)
 		r = manager_page_read(span_of_buf(&text), build_type_of(b->kind), b->deployment,
-		    on_row, b, &b->scratch, &page, b->why);
+		    on_row, b, &b->scratch, &page, &b->why);
 	b->facts.total = page.total;
 	b->facts.n_rows = page.n_rows;
 	b->facts.bytes = text.len;
@@ -149,7 +149,7 @@ run_page(struct work *w)
 {
 	struct build *b = CONTAINER_OF(w, struct build, work);
 
-	b->why[0] = '\0';
+	b->why.text[0] = '\0';
 	b->facts = (struct page_facts){ 0 };
 	b->n_read = 0;
 	b->error = need_builder(b);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
+#include "base/why.h"
 #include "core/replica.h"
 #include "edge/process/worker.h"
 #include "edge/upstream/payload.h"
@@ -44,7 +45,7 @@ struct build {
 	struct page_facts facts;
 	size_t n_read; /* rows read so far */
 	int error;
-	char why[MANAGER_WHY_SIZE];
+	struct why why;
 
 	/* The last step; sets outcome, list and reason of the result. */
 	bool same[N_KINDS];

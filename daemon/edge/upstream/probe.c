@@ -53,13 +53,13 @@ run(struct work *w)
 {
 	struct probing *p = CONTAINER_OF(w, struct probing, work);
 	struct buf text = BUF_INIT(LIMIT_PAGE_BYTES), scratch = BUF_INIT(MANAGER_SCRATCH);
-	char why[MANAGER_WHY_SIZE];
+	struct why why;
 	struct manager_page page;
 	int r = payload_unpack(&p->body, &text);
 
 	if (r == 0)
 		r = manager_page_read(span_of_buf(&text), build_type_of(p->kind),
-		    span_of(p->deployment), on_row, p, &scratch, &page, why);
+		    span_of(p->deployment), on_row, p, &scratch, &page, &why);
 	if (r < 0)
 		p->found = false;
 	buf_fini(&scratch);
@@ -138,8 +138,8 @@ void
 probing_start(struct probing *p, const char *url, enum record_kind kind, struct span key)
 {
 	struct token token = { 0 };
-	char why[FILE_WHY_SIZE];
-	int r = token_load(&token, p->source.token_path, p->source.config->memory.lock, why);
+	struct why why;
+	int r = token_load(&token, p->source.token_path, p->source.config->memory.lock, &why);
 
 	p->kind = kind;
 	p->found = false;

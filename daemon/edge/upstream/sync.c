@@ -170,10 +170,10 @@ finish_with_error(struct sync *s, int error)
 static int
 read_token(struct sync *s)
 {
-	char why[FILE_WHY_SIZE] = "";
+	struct why why = { "" };
 
-	if (token_load(&s->token, s->source.token_path, s->source.config->memory.lock, why) < 0) {
-		finish(s, SYNC_FAILED, "%s", why);
+	if (token_load(&s->token, s->source.token_path, s->source.config->memory.lock, &why) < 0) {
+		finish(s, SYNC_FAILED, "%s", why.text);
 		return -1;
 	}
 	token_read_life(&s->token_life, s->token.text);
@@ -347,7 +347,7 @@ on_page_built(void *env)
 		ask_for_fewer_rows(s);
 		return;
 	case -EBADMSG:
-		finish(s, SYNC_BAD, "%s", b->why);
+		finish(s, SYNC_BAD, "%s", b->why.text);
 		return;
 	default:
 		finish_with_error(s, b->error);
@@ -398,13 +398,13 @@ static bool
 try_new_token(struct sync *s)
 {
 	struct token token = { 0 };
-	char why[FILE_WHY_SIZE];
+	struct why why;
 	bool renewed = false;
 
 	if (s->token_read_again)
 		return false;
 	s->token_read_again = true;
-	if (token_load(&token, s->source.token_path, s->source.config->memory.lock, why) == 0)
+	if (token_load(&token, s->source.token_path, s->source.config->memory.lock, &why) == 0)
 		renewed = token.text.n != s->token.text.n ||
 			  !hash_equal(token.text.p, s->token.text.p, token.text.n);
 	token_free(&token);

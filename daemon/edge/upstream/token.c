@@ -29,18 +29,17 @@ keep(struct token *out, const struct buf *text, enum arena_lock lock)
 }
 
 int
-token_load(
-    struct token *out, const char *path, enum arena_lock lock, char why[static FILE_WHY_SIZE])
+token_load(struct token *out, const char *path, enum arena_lock lock, struct why *why)
 {
 	struct buf text = BUF_INIT(LIMIT_TOKEN);
 	int r;
 
-	(void)snprintf(why, FILE_WHY_SIZE, "the token: out of memory");
+	why_set(why, "the token: out of memory");
 	r = credential_read(path, &text, why);
 	if (r == 0) {
 		r = keep(out, &text, lock);
 		if (r == -EPERM)
-			(void)snprintf(why, FILE_WHY_SIZE,
+			why_set(why,
 			    "the token: memory cannot be locked: raise RLIMIT_MEMLOCK, or set "
 			    "[memory] lock = prefer");
 	}

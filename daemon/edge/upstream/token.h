@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "base/file.h"
 #include "base/span.h"
+#include "base/why.h"
 
 struct token {
 	struct arena *arena; /* NULL: no token */
@@ -16,7 +17,7 @@ struct token {
 
 /* Reads the token file into *out, which must be empty. 0, or -errno with a sentence in why. */
 MUST_CHECK int token_load(
-    struct token *out, const char *path, enum arena_lock lock, char why[static FILE_WHY_SIZE]);
+    struct token *out, const char *path, enum arena_lock lock, struct why *why);
 void token_free(struct token *t); /* wipes the token; *t is then empty */
 
 /* The lifetime claims of a JWT. They are not verified: use them only for warnings and display. */

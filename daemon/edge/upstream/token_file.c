@@ -69,16 +69,16 @@ is_token(const char *p, size_t n)
 }
 
 int
-credential_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE])
+credential_read(const char *path, struct buf *out, struct why *why)
 {
 	struct buf file = BUF_INIT(LIMIT_TOKEN + 256);
 	const char *p;
 	size_t n;
-	char reason[FILE_WHY_SIZE] = "";
-	int r = file_read_secret(path, &file, reason);
+	struct why reason = { "" };
+	int r = file_read_secret(path, &file, &reason);
 
 	if (r < 0) {
-		(void)snprintf(why, FILE_WHY_SIZE, "the token: %.480s", reason);
+		why_set(why, "the token: %.480s", reason.text);
 		goto out;
 	}
 	p = buf_str(&file);
@@ -90,7 +90,7 @@ credential_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE
 		n--;
 	}
 	if (n > LIMIT_TOKEN || !is_token(p, n)) {
-		(void)snprintf(why, FILE_WHY_SIZE, "the token: %.380s: %s", path,
+		why_set(why, "the token: %.380s: %s", path,
 		    n == 0 ? "empty" : "not a token (one line of visible ASCII)");
 		r = -EINVAL;
 		goto out;
@@ -108,11 +108,11 @@ credential_digest(
 {
 	const struct config_list *url = &config->manager.url;
 	struct buf token = BUF_INIT(LIMIT_TOKEN);
-	char why[FILE_WHY_SIZE];
+	struct why why;
 	uint8_t hash[HASH_SIZE];
 
 	memset(out, 0, REPLICA_IDENTITY_SIZE);
-	if (credential_read(path, &token, why) == 0) {
+	if (credential_read(path, &token, &why) == 0) {
 		hash_long(hash, NULL, 0, token.data, token.len);
 		for (size_t i = 0; i < url->n; i++)
 			hash_long(hash, hash, sizeof hash, url->item[i], strlen(url->item[i]));

@@ -8,6 +8,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/why.h"
 #include "core/config/config.h"
 #include "core/replica.h"
 
@@ -30,7 +31,7 @@ void credential_advice(char out[static CREDENTIAL_ADVICE_SIZE], const char *path
  * Appends the token, without surrounding white space, to out, whose max must be at least
  * LIMIT_TOKEN. 0, or -errno with a sentence in why; -EINVAL if the file is empty or not a token.
  */
-MUST_CHECK int credential_read(const char *path, struct buf *out, char why[static FILE_WHY_SIZE]);
+MUST_CHECK int credential_read(const char *path, struct buf *out, struct why *why);
 
 /*
  * Writes a digest of the manager's URLs and the token that the next request would use; all zero if

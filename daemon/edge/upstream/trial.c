@@ -73,13 +73,12 @@ on_row(void *arg, const struct manager_row *row)
 }
 
 static int
-read_list(struct trial *t, struct payload *body, struct manager_page *page, char *why)
+read_list(struct trial *t, struct payload *body, struct manager_page *page, struct why *why)
 {
 	struct buf text = BUF_INIT(LIMIT_PAGE_BYTES), scratch = BUF_INIT(MANAGER_SCRATCH);
 	int r = payload_unpack(body, &text);
 
-	(void)snprintf(
-	    why, MANAGER_WHY_SIZE, "the body is truncated, or not in its Content-Encoding");
+	why_set(why, "the body is truncated, or not in its Content-Encoding");
 	if (r == 0)
 		r = manager_page_read(span_of_buf(&text), MANAGER_CONNECTION,
 		    span_of(t->config->manager.deployment), on_row, t, &scratch, page, why);
@@ -102,11 +101,11 @@ say_total(struct trial *t, int64_t total)
 static void
 on_list(struct trial *t, const struct fetch_result *f)
 {
-	char why[MANAGER_WHY_SIZE];
+	struct why why;
 	struct manager_page page;
 
-	if (read_list(t, f->body, &page, why) < 0) {
-		say(t, "status 200, but not a list: %s", why);
+	if (read_list(t, f->body, &page, &why) < 0) {
+		say(t, "status 200, but not a list: %s", why.text);
 		end(t, -EIO);
 	} else if (t->withheld) {
 		say(t, "the manager withholds secrets; the token needs the right to read them");
@@ -200,11 +199,11 @@ trial_run(const struct config *config, const char *token_path,
 		.next.run = on_next,
 		.result = -EIO,
 	};
-	char why[FILE_WHY_SIZE] = "";
-	int r = token_load(&t.token, token_path, config->memory.lock, why);
+	struct why why = { "" };
+	int r = token_load(&t.token, token_path, config->memory.lock, &why);
 
 	if (r < 0)
-		say(&t, "not asked: %s", why);
+		say(&t, "not asked: %s", why.text);
 	if (r == 0)
 		r = loop_new(&t.loop);
 	if (r == 0)

@@ -263,8 +263,8 @@ on_alarm(void *arg)
 {
 	struct watch *w = arg;
 	struct token token = { 0 };
-	char why[FILE_WHY_SIZE];
-	int r = token_load(&token, w->source.token_path, w->source.config->memory.lock, why);
+	struct why why;
+	int r = token_load(&token, w->source.token_path, w->source.config->memory.lock, &why);
 
 	w->asked_ms = clock_boot_ms();
 	if (r == 0)

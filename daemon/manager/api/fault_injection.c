@@ -18,9 +18,9 @@ static const char *const routes[] = { "*", "list", "create", "get", "update", "d
 	"history", "restore", "promote" };
 
 static int
-bad_order(char *why, const char *what, const char *text, size_t n)
+bad_order(struct why *why, const char *what, const char *text, size_t n)
 {
-	(void)snprintf(why, INJECTION_WHY_SIZE, "%s: %.*s", what, (int)(n < 60 ? n : 60), text);
+	why_set(why, "%s: %.*s", what, (int)(n < 60 ? n : 60), text);
 	return -EINVAL;
 }
 
@@ -85,7 +85,7 @@ static const struct plain_kind {
 };
 
 static int
-read_plain_kind(const char *text, size_t n, struct injection *out, char *why)
+read_plain_kind(const char *text, size_t n, struct injection *out, struct why *why)
 {
 	for (size_t i = 0; i < N_ELEMENTS(plain_kinds); i++) {
 		const struct plain_kind *k = &plain_kinds[i];
@@ -104,7 +104,7 @@ read_plain_kind(const char *text, size_t n, struct injection *out, char *why)
 }
 
 static int
-read_kind(const char *text, size_t n, struct injection *out, char *why)
+read_kind(const char *text, size_t n, struct injection *out, struct why *why)
 {
 	const char *eq = memchr(text, '=', n);
 	size_t word = eq ? (size_t)(eq - text) : n, rest = eq ? n - word - 1 : 0;
@@ -129,7 +129,7 @@ read_kind(const char *text, size_t n, struct injection *out, char *why)
 }
 
 int
-injection_read(const char *text, struct injection *out, char why[static INJECTION_WHY_SIZE])
+injection_read(const char *text, struct injection *out, struct why *why)
 {
 	const char *colon = strchr(text, ':'), *at = strrchr(text, '@');
 	size_t n;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/why.h"
 #include "manager/http/server.h"
 
 enum injection_kind {
@@ -31,10 +32,8 @@ struct injection {
 	uint32_t per_million;
 };
 
-#define INJECTION_WHY_SIZE 256
 /* 0; -EINVAL with a sentence. */
-MUST_CHECK int injection_read(
-    const char *text, struct injection *out, char why[static INJECTION_WHY_SIZE]);
+MUST_CHECK int injection_read(const char *text, struct injection *out, struct why *why);
 
 /* The faults of one request: all that are drawn, the first of each kind. */
 struct injected {

@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/url.h"
+#include "base/why.h"
 #include "manager/http/http_internal.h"
 
 #define BACKLOG     4096
@@ -45,14 +46,14 @@ unix_path(const char *where)
 }
 
 static bool
-bad_address(char *why, const char *where, const char *what)
+bad_address(struct why *why, const char *where, const char *what)
 {
-	(void)snprintf(why, HTTP_WHY_SIZE, "%.120s: %s", where, what);
+	why_set(why, "%.120s: %s", where, what);
 	return false;
 }
 
 bool
-http_address_is_valid(const char *where, char why[static HTTP_WHY_SIZE])
+http_address_is_valid(const char *where, struct why *why)
 {
 	const char *path = unix_path(where);
 	char host[URL_SIZE];
@@ -238,7 +239,7 @@ bind_first(const struct addrinfo *ai)
 }
 
 static int
-listen_tcp(struct http_server *s, const char *where, char *why)
+listen_tcp(struct http_server *s, const char *where, struct why *why)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_PASSIVE | AI_NUMERICSERV };
@@ -351,21 +352,20 @@ listen_unix(struct http_server *s, const char *path)
 }
 
 int
-http_server_listen(struct http_server *s, const char *where, char why[static HTTP_WHY_SIZE])
+http_server_listen(struct http_server *s, const char *where, struct why *why)
 {
 	const char *path = unix_path(where);
 	int r;
 
 	if (!http_address_is_valid(where, why))
 		return -EINVAL;
-	why[0] = '\0';
+	why->text[0] = '\0';
 	r = path ? listen_unix(s, path) : listen_tcp(s, where, why);
 	if (r == -EADDRINUSE && path)
 		(void)bad_address(why, where, "another connd-manager serves this socket");
 	else if (r == -EEXIST)
 		(void)bad_address(why, where, "there is a file that is not a socket");
-	else if (r < 0 && !why[0])
-		(void)snprintf(
-		    why, HTTP_WHY_SIZE, "cannot listen on %.120s: %s", where, strerror(-r));
+	else if (r < 0 && !why->text[0])
+		why_set(why, "cannot listen on %.120s: %s", where, strerror(-r));
 	return r;
 }

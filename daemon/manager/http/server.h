@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/why.h"
 #include "manager/http/conn.h"
 
 struct event_base;
@@ -52,8 +53,6 @@ struct http_options {
 	int64_t grace_ms;  /* [5 s] for unfinished requests when the server stops */
 };
 
-#define HTTP_WHY_SIZE 256
-
 /* libevent's memory through base/mem; before anything else of libevent is called. */
 void http_global_init(void);
 
@@ -61,15 +60,14 @@ void http_global_init(void);
 MUST_CHECK int http_server_new(struct http_server **out, struct event_base *base,
     const struct http_options *options, const struct http_handler *handler);
 /* Whether text is "ADDR:PORT", "[ADDR]:PORT" or "unix:PATH"; else a sentence in why. */
-MUST_CHECK bool http_address_is_valid(const char *text, char why[static HTTP_WHY_SIZE]);
+MUST_CHECK bool http_address_is_valid(const char *text, struct why *why);
 /*
  * Listens there; may be called several times. Port 0 takes a free one. A Unix socket gets mode
  * 0666, since tokens decide; its lock (.NAME.lock beside it) tells a living server's socket from a
  * dead one's, which is replaced. 0 or -errno with a sentence in why (-EADDRINUSE: another server
  * has the socket).
  */
-MUST_CHECK int http_server_listen(
-    struct http_server *s, const char *where, char why[static HTTP_WHY_SIZE]);
+MUST_CHECK int http_server_listen(struct http_server *s, const char *where, struct why *why);
 /* Connections accepted from now on speak TLS, those of Unix sockets excepted. Borrowed. */
 void http_server_use_tls(struct http_server *s, struct tls *tls);
 /*

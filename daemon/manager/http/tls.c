@@ -58,12 +58,11 @@ on_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsig
 }
 
 static int
-bad_pair(char *why, const char *path, const char *what)
+bad_pair(struct why *why, const char *path, const char *what)
 {
 	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 
-	(void)snprintf(why, TLS_WHY_SIZE, "%.300s: %s%s%s", path, what, reason ? ": " : "",
-	    reason ? reason : "");
+	why_set(why, "%.300s: %s%s%s", path, what, reason ? ": " : "", reason ? reason : "");
 	ERR_clear_error();
 	return -EINVAL;
 }
@@ -80,7 +79,7 @@ no_passphrase(char *out, int size, int writing, void *arg)
 }
 
 static int
-use_key(SSL_CTX *ctx, const char *path, char *why)
+use_key(SSL_CTX *ctx, const char *path, struct why *why)
 {
 	struct buf text = BUF_INIT(KEY_MAX);
 	int r = file_read_secret(path, &text, why);
@@ -104,7 +103,7 @@ out:
 }
 
 static int
-load(const struct tls *t, SSL_CTX **out, char *why)
+load(const struct tls *t, SSL_CTX **out, struct why *why)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	int r = 0;
@@ -161,7 +160,7 @@ on_look(evutil_socket_t fd, short what, void *arg)
 {
 	struct tls *t = arg;
 	struct mark now[PAIR_FILES] = { mark_of(t->cert), mark_of(t->key) };
-	char why[TLS_WHY_SIZE] = "";
+	struct why why = { "" };
 	SSL_CTX *ctx;
 
 	(void)fd;
@@ -169,8 +168,8 @@ on_look(evutil_socket_t fd, short what, void *arg)
 	if (same_mark(&now[0], &t->marks[0]) && same_mark(&now[1], &t->marks[1]))
 		return;
 	memcpy(t->marks, now, sizeof now);
-	if (load(t, &ctx, why) < 0) {
-		log_warn("certificate not loaded, the old one stays", LOG_STR("reason", why));
+	if (load(t, &ctx, &why) < 0) {
+		log_warn("certificate not loaded, the old one stays", LOG_STR("reason", why.text));
 		return;
 	}
 	SSL_CTX_free(t->ctx); /* connections hold it while they need it */
@@ -179,15 +178,14 @@ on_look(evutil_socket_t fd, short what, void *arg)
 }
 
 int
-tls_new(struct tls **out, struct event_base *base, const char *cert, const char *key,
-    char why[static TLS_WHY_SIZE])
+tls_new(
+    struct tls **out, struct event_base *base, const char *cert, const char *key, struct why *why)
 {
 	static const struct timeval every = { .tv_sec = LOOK_S };
 	struct tls *t = mem_zalloc(sizeof *t);
 	int r = -ENOMEM;
 
-	_Static_assert(TLS_WHY_SIZE >= FILE_WHY_SIZE, "one buffer for both");
-	(void)snprintf(why, TLS_WHY_SIZE, "out of memory");
+	why_set(why, "out of memory");
 	if (!t)
 		return -ENOMEM;
 	t->cert = cert;

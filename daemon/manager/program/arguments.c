@@ -18,18 +18,18 @@
 #define DEFAULT_AUDIT_DAYS 90
 #define MAX_SECONDS        (MAX_DAYS * INT64_C(86400))
 
-static bool PRINTF(2, 3) refuse(char *why, const char *format, ...)
+static bool PRINTF(2, 3) refuse(struct why *why, const char *format, ...)
 {
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(why, CLI_WHY_SIZE, format, ap);
+	why_set_args(why, format, ap);
 	va_end(ap);
 	return false;
 }
 
 static bool
-set_id(struct id *out, const char *text, const char *option, char *why)
+set_id(struct id *out, const char *text, const char *option, struct why *why)
 {
 	if (id_from(span_of(text), out))
 		return true;
@@ -37,7 +37,7 @@ set_id(struct id *out, const char *text, const char *option, char *why)
 }
 
 static bool
-set_name(const char **out, const char *text, const char *option, char *why)
+set_name(const char **out, const char *text, const char *option, struct why *why)
 {
 	*out = text;
 	if (!text[0] || strlen(text) >= TOKEN_NAME_SIZE)
@@ -59,7 +59,7 @@ scope_of(const char *text)
 
 /* A whole number from 1 to max, in what the option counts. */
 static bool
-set_number(int64_t *out, const char *text, int64_t max, const char *option, char *why)
+set_number(int64_t *out, const char *text, int64_t max, const char *option, struct why *why)
 {
 	char *end;
 	long long v = strtoll(text, &end, 10);
@@ -73,7 +73,7 @@ set_number(int64_t *out, const char *text, int64_t max, const char *option, char
 
 /* Reads a duration of whole seconds, from 1 to MAX_SECONDS. */
 static bool
-set_duration(int64_t *out, const char *text, const char *option, char *why)
+set_duration(int64_t *out, const char *text, const char *option, struct why *why)
 {
 	int64_t ms;
 
@@ -85,24 +85,24 @@ set_duration(int64_t *out, const char *text, const char *option, char *why)
 }
 
 static bool
-set_text(const char **out, const char *text, const char *what, const char *option, char *why)
+set_text(const char **out, const char *text, const char *what, const char *option, struct why *why)
 {
 	*out = text;
 	return text[0] || refuse(why, "%s takes %s", option, what);
 }
 
 static bool
-set_address(const char **out, const char *text, const char *option, char *why)
+set_address(const char **out, const char *text, const char *option, struct why *why)
 {
-	char reason[HTTP_WHY_SIZE];
+	struct why reason;
 
 	*out = text;
-	return http_address_is_valid(text, reason) || refuse(why, "%s %s", option, reason);
+	return http_address_is_valid(text, &reason) || refuse(why, "%s %s", option, reason.text);
 }
 
 /* A DNS name or an address, as it stands in a URL. */
 static bool
-set_host(const char **out, const char *text, const char *option, char *why)
+set_host(const char **out, const char *text, const char *option, struct why *why)
 {
 	*out = text;
 	if (text[0] && strlen(text) <= 253 &&
@@ -114,7 +114,7 @@ set_host(const char **out, const char *text, const char *option, char *why)
 
 /* What a browser takes as the address of a server, without a path behind it. */
 static bool
-set_url(const char **out, const char *text, const char *option, char *why)
+set_url(const char **out, const char *text, const char *option, struct why *why)
 {
 	size_t scheme = strncmp(text, "https://", 8) == 0  ? 8
 			: strncmp(text, "http://", 7) == 0 ? 7
@@ -131,7 +131,7 @@ set_url(const char **out, const char *text, const char *option, char *why)
 }
 
 static bool
-set_rate(unsigned *out, const char *text, const char *option, char *why)
+set_rate(unsigned *out, const char *text, const char *option, struct why *why)
 {
 	*out = rate_read(text);
 	return *out || refuse(why, "%s takes a number from 1, or N/s", option);
@@ -139,7 +139,7 @@ set_rate(unsigned *out, const char *text, const char *option, char *why)
 
 /* Of an option that may be given again: its next place in all, of `size`. NULL with `why`. */
 static const char **
-next_of(const char **all, size_t *n, size_t size, const char *option, char *why)
+next_of(const char **all, size_t *n, size_t size, const char *option, struct why *why)
 {
 	if (*n < size)
 		return &all[(*n)++];
@@ -148,7 +148,7 @@ next_of(const char **all, size_t *n, size_t size, const char *option, char *why)
 }
 
 static bool
-add_listen(struct options *o, const char *v, const char *name, char *why)
+add_listen(struct options *o, const char *v, const char *name, struct why *why)
 {
 	const char **at = next_of(o->listen, &o->n_listens, ARGUMENTS_MAX_LISTENS, name, why);
 
@@ -156,7 +156,7 @@ add_listen(struct options *o, const char *v, const char *name, char *why)
 }
 
 static bool
-add_deployment(struct options *o, const char *v, const char *name, char *why)
+add_deployment(struct options *o, const char *v, const char *name, struct why *why)
 {
 	const char **at =
 	    next_of(o->deployments, &o->n_deployments, ARGUMENTS_MAX_DEPLOYMENTS, name, why);
@@ -165,7 +165,7 @@ add_deployment(struct options *o, const char *v, const char *name, char *why)
 }
 
 static bool
-add_host(struct options *o, const char *v, const char *name, char *why)
+add_host(struct options *o, const char *v, const char *name, struct why *why)
 {
 	const char **at = next_of(o->hosts, &o->n_hosts, ARGUMENTS_MAX_HOSTS, name, why);
 
@@ -173,9 +173,8 @@ add_host(struct options *o, const char *v, const char *name, char *why)
 }
 
 static bool
-add_fault(struct options *o, const char *v, const char *name, char *why)
+add_fault(struct options *o, const char *v, const char *name, struct why *why)
 {
-	_Static_assert(INJECTION_WHY_SIZE <= CLI_WHY_SIZE, "one buffer for both");
 	if (o->n_faults == ARGUMENTS_MAX_FAULTS)
 		return refuse(why, "%s may be given %d times", name, ARGUMENTS_MAX_FAULTS);
 	return injection_read(v, &o->faults[o->n_faults++], why) == 0;
@@ -183,7 +182,7 @@ add_fault(struct options *o, const char *v, const char *name, char *why)
 
 /* name: with its dashes. What the table allows few words for is one of them. */
 static bool
-set_option(struct options *o, enum option_id id, const char *name, const char *v, char *why)
+set_option(struct options *o, enum option_id id, const char *name, const char *v, struct why *why)
 {
 	switch (id) {
 	case OPT_DATA:
@@ -248,7 +247,7 @@ set_option(struct options *o, enum option_id id, const char *name, const char *v
 }
 
 static bool
-set_given(struct options *o, const struct cli_given *g, char *why)
+set_given(struct options *o, const struct cli_given *g, struct why *why)
 {
 	char name[64];
 
@@ -258,7 +257,7 @@ set_given(struct options *o, const struct cli_given *g, char *why)
 
 /* The verb's FILE; "-" is a backup's stdout. */
 static bool
-set_file(struct options *o, const struct cli_line *line, char *why)
+set_file(struct options *o, const struct cli_line *line, struct why *why)
 {
 	if (!line->n_operands)
 		return true;
@@ -269,7 +268,7 @@ set_file(struct options *o, const struct cli_line *line, char *why)
 }
 
 static bool
-take(struct options *o, const struct cli_line *line, char *why)
+take(struct options *o, const struct cli_line *line, struct why *why)
 {
 	for (size_t i = 0; i < line->n_given; i++) {
 		if (!set_given(o, &line->given[i], why))
@@ -281,8 +280,8 @@ take(struct options *o, const struct cli_line *line, char *why)
 }
 
 enum cli_verdict
-arguments_read(int argc, char *const argv[], struct options *out, struct cli_line *line,
-    char why[static CLI_WHY_SIZE])
+arguments_read(
+    int argc, char *const argv[], struct options *out, struct cli_line *line, struct why *why)
 {
 	enum cli_verdict v = cli_read(&manager_program, argc, argv, line, why);
 
@@ -306,8 +305,7 @@ resolve_path(const char **path, const char *cwd, struct buf *room)
 }
 
 bool
-arguments_resolve_paths(
-    struct options *o, const char *cwd, struct buf *room, char why[static CLI_WHY_SIZE])
+arguments_resolve_paths(struct options *o, const char *cwd, struct buf *room, struct why *why)
 {
 	if (!buf_room(room, 2 * (strlen(cwd) + 2) + (o->file ? strlen(o->file) : 0) +
 				(o->new_key_file ? strlen(o->new_key_file) : 0)))

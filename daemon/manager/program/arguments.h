@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/cli/cli.h"
+#include "base/why.h"
 #include "manager/api/fault_injection.h"
 #include "manager/model/policy.h"
 #include "manager/program/verbs.h"
@@ -54,12 +55,12 @@ struct options {
  * Reads argv (argv[0] is the program, or stands for it) into *out, whose strings are argv's own;
  * *line is what the table has of it, for help. CLI_WRONG: `why` says what is wrong.
  */
-MUST_CHECK enum cli_verdict arguments_read(int argc, char *const argv[], struct options *out,
-    struct cli_line *line, char why[static CLI_WHY_SIZE]);
+MUST_CHECK enum cli_verdict arguments_read(
+    int argc, char *const argv[], struct options *out, struct cli_line *line, struct why *why);
 /*
  * Makes the paths that an open store's owner is to use absolute, as seen from cwd; their text is
  * kept in room, which must not be touched while the options are in use. False with `why`: they are
  * too long.
  */
 MUST_CHECK bool arguments_resolve_paths(
-    struct options *o, const char *cwd, struct buf *room, char why[static CLI_WHY_SIZE]);
+    struct options *o, const char *cwd, struct buf *room, struct why *why);

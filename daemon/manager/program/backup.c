@@ -16,9 +16,9 @@
 #define PIECE     (1024 * 1024)
 
 static int
-refuse(int r, const char *path, char why[static COMMAND_WHY_SIZE])
+refuse(int r, const char *path, struct why *why)
 {
-	snprintf(why, COMMAND_WHY_SIZE, "%.300s: %s", path,
+	why_set(why, "%.300s: %s", path,
 	    r == -EEXIST ? "there is a file already; nothing was changed" : strerror(-r));
 	return r;
 }
@@ -60,7 +60,7 @@ copy(int from, int to)
 
 /* Under another name until it is whole and on disk. */
 static int
-copy_to_file(int from, const char *path, char why[static COMMAND_WHY_SIZE])
+copy_to_file(int from, const char *path, struct why *why)
 {
 	char part[PATH_SIZE];
 	int to, r = 0;
@@ -89,7 +89,7 @@ copy_to_file(int from, const char *path, char why[static COMMAND_WHY_SIZE])
 
 /* Of a store that no server has: the copy's descriptor, its name is gone again. */
 static int
-copy_here(const struct options *o, int *file, char why[static COMMAND_WHY_SIZE])
+copy_here(const struct options *o, int *file, struct why *why)
 {
 	struct command_env env = { 0 };
 	char path[PATH_SIZE];
@@ -119,7 +119,7 @@ struct source {
 };
 
 static int
-ask_server(void *arg, struct buf *out, char why[static COMMAND_WHY_SIZE])
+ask_server(void *arg, struct buf *out, struct why *why)
 {
 	struct source *s = arg;
 
@@ -128,7 +128,7 @@ ask_server(void *arg, struct buf *out, char why[static COMMAND_WHY_SIZE])
 }
 
 static int
-do_here(void *arg, struct buf *out, char why[static COMMAND_WHY_SIZE])
+do_here(void *arg, struct buf *out, struct why *why)
 {
 	struct source *s = arg;
 
@@ -138,8 +138,7 @@ do_here(void *arg, struct buf *out, char why[static COMMAND_WHY_SIZE])
 
 /* A server is asked for the copy, whatever its name is to be. */
 static int
-fetch(const struct options *o, size_t n, char *const *argv, int *file,
-    char why[static COMMAND_WHY_SIZE])
+fetch(const struct options *o, size_t n, char *const *argv, int *file, struct why *why)
 {
 	static char to_stdout[] = "-";
 	char **words = mem_calloc(n, sizeof *words);
@@ -160,14 +159,13 @@ fetch(const struct options *o, size_t n, char *const *argv, int *file,
 }
 
 int
-backup_run(const struct options *o, size_t n, char *const *argv, struct buf *out,
-    char why[static COMMAND_WHY_SIZE])
+backup_run(const struct options *o, size_t n, char *const *argv, struct buf *out, struct why *why)
 {
 	bool to_stdout = strcmp(o->file, "-") == 0;
 	int file = -1, r;
 
 	if (to_stdout && isatty(STDOUT_FILENO)) {
-		snprintf(why, COMMAND_WHY_SIZE,
+		why_set(why,
 		    "`backup -` writes the database to stdout: redirect it to a file or a pipe");
 		return -1;
 	}

@@ -8,8 +8,9 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/why.h"
 #include "manager/program/command.h"
 
 /* argv: the words of the command. Appends what is to be printed. 0, or not 0 with `why`. */
-MUST_CHECK int backup_run(const struct options *o, size_t n, char *const *argv, struct buf *out,
-    char why[static COMMAND_WHY_SIZE]);
+MUST_CHECK int backup_run(
+    const struct options *o, size_t n, char *const *argv, struct buf *out, struct why *why);

@@ -21,22 +21,22 @@ static const struct store_actor command_line;
 
 /* 0 for 0; else -1 and the sentence: the store's own reason, or one of these. */
 static int
-explain(int r, const char *not_found, const char *conflict, char *why)
+explain(int r, const char *not_found, const char *conflict, struct why *why)
 {
 	if (r == 0)
 		return 0;
 	if (r == STORE_NOT_FOUND || r == STORE_NO_ENTITY)
-		snprintf(why, COMMAND_WHY_SIZE, "%s", not_found);
+		why_set(why, "%s", not_found);
 	else if (r == STORE_CONFLICT)
-		snprintf(why, COMMAND_WHY_SIZE, "%s", conflict);
+		why_set(why, "%s", conflict);
 	else
-		snprintf(why, COMMAND_WHY_SIZE, "the database: %s", strerror(-r));
+		why_set(why, "the database: %s", strerror(-r));
 	return -1;
 }
 
 static int
 deployment_create(
-    const struct command_env *env, const struct options *o, struct buf *out, char *why)
+    const struct command_env *env, const struct options *o, struct buf *out, struct why *why)
 {
 	const struct store_entity_set set = { .name = span_of(o->name) };
 	struct id id;
@@ -51,7 +51,8 @@ deployment_create(
 }
 
 static int
-token_create(const struct command_env *env, const struct options *o, struct buf *out, char *why)
+token_create(
+    const struct command_env *env, const struct options *o, struct buf *out, struct why *why)
 {
 	struct token_request q = { .name = span_of(o->name),
 		.scope = o->scope,
@@ -79,7 +80,7 @@ take_durable(int r, bool *durable)
 
 static int
 token_revoke_id(const struct command_env *env, const struct options *o, struct buf *out,
-    bool *durable, char *why)
+    bool *durable, struct why *why)
 {
 	int r = token_revoke(env->tokens, &o->id, clock_wall_ms(), &command_line);
 
@@ -110,7 +111,7 @@ find_organization(const struct command_env *env, struct id *out)
 
 static int
 organization_set(const struct command_env *env, const struct options *o, struct buf *out,
-    bool *durable, char *why)
+    bool *durable, struct why *why)
 {
 	struct id id;
 	int r = find_organization(env, &id);
@@ -126,7 +127,7 @@ organization_set(const struct command_env *env, const struct options *o, struct 
 }
 
 static int
-show(const struct command_env *env, const struct options *o, struct buf *out, char *why)
+show(const struct command_env *env, const struct options *o, struct buf *out, struct why *why)
 {
 	struct id id;
 	int r = find_organization(env, &id);
@@ -139,7 +140,7 @@ show(const struct command_env *env, const struct options *o, struct buf *out, ch
 }
 
 static int
-login_link(const struct command_env *env, const struct options *o, struct buf *out, char *why)
+login_link(const struct command_env *env, const struct options *o, struct buf *out, struct why *why)
 {
 	struct id id;
 	int r = find_organization(env, &id);
@@ -154,7 +155,7 @@ login_link(const struct command_env *env, const struct options *o, struct buf *o
 }
 
 static int
-rotate_key(const struct command_env *env, const struct options *o, struct buf *out, char *why)
+rotate_key(const struct command_env *env, const struct options *o, struct buf *out, struct why *why)
 {
 	char name[2 * KEYS_ID_SIZE + 1];
 	int r = keys_rotate(env->keys, o->new_key_file, why);
@@ -166,7 +167,7 @@ rotate_key(const struct command_env *env, const struct options *o, struct buf *o
 		keys_rotate_undo(env->keys);
 		if (r != -EUCLEAN)
 			return explain(r, "", "", why);
-		snprintf(why, COMMAND_WHY_SIZE,
+		why_set(why,
 		    "a sealed value does not open, so the key is as it was; the log says which");
 		return -1;
 	}
@@ -174,7 +175,7 @@ rotate_key(const struct command_env *env, const struct options *o, struct buf *o
 	store_tidy(env->store);
 	r = keys_rotated(env->keys);
 	if (r < 0) {
-		snprintf(why, COMMAND_WHY_SIZE,
+		why_set(why,
 		    "everything has the new key, but manager.key.new could not take the place of "
 		    "manager.key: %s; the next start will do it",
 		    strerror(-r));
@@ -186,7 +187,7 @@ rotate_key(const struct command_env *env, const struct options *o, struct buf *o
 }
 
 int
-command_restore(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
+command_restore(const struct options *o, struct buf *out, struct why *why)
 {
 	struct keys *keys = NULL;
 	struct store *s = NULL;
@@ -211,7 +212,7 @@ command_restore(const struct options *o, struct buf *out, char why[static COMMAN
 }
 
 int
-command_check_owner(const char *dir, char why[static COMMAND_WHY_SIZE])
+command_check_owner(const char *dir, struct why *why)
 {
 	const struct passwd *owner;
 	struct stat st;
@@ -220,19 +221,18 @@ command_check_owner(const char *dir, char why[static COMMAND_WHY_SIZE])
 		return 0;
 	owner = getpwuid(st.st_uid);
 	if (owner)
-		snprintf(why, COMMAND_WHY_SIZE,
+		why_set(why,
 		    "%.200s belongs to %.60s: run it as %.60s: runuser -u %.60s -- connd-manager "
 		    "...",
 		    dir, owner->pw_name, owner->pw_name, owner->pw_name);
 	else
-		snprintf(why, COMMAND_WHY_SIZE,
-		    "%.200s belongs to the user %lu: run it as that user", dir,
+		why_set(why, "%.200s belongs to the user %lu: run it as that user", dir,
 		    (unsigned long)st.st_uid);
 	return -EPERM;
 }
 
 int
-command_open(struct command_env *env, const struct options *o, char why[static COMMAND_WHY_SIZE])
+command_open(struct command_env *env, const struct options *o, struct why *why)
 {
 	/* If the data directory has no database, report that, not a missing key. */
 	int r = store_find(o->data, why);
@@ -247,7 +247,7 @@ command_open(struct command_env *env, const struct options *o, char why[static C
 		return r;
 	r = token_authority_new(&env->tokens, env->store);
 	if (r != 0)
-		snprintf(why, COMMAND_WHY_SIZE, "the signing key of tokens cannot be read: %s",
+		why_set(why, "the signing key of tokens cannot be read: %s",
 		    r < 0 ? strerror(-r) : "missing");
 	else
 		token_set_max_lifetime(env->tokens, o->max_lifetime_s);
@@ -264,7 +264,7 @@ command_close(struct command_env *env)
 
 int
 command_run(const struct command_env *env, const struct options *o, struct buf *out, bool *durable,
-    char why[static COMMAND_WHY_SIZE])
+    struct why *why)
 {
 	*durable = true;
 	switch (o->verb) {
@@ -291,7 +291,7 @@ command_run(const struct command_env *env, const struct options *o, struct buf *
 	case VERB_TLS_INIT:
 		break;
 	}
-	snprintf(why, COMMAND_WHY_SIZE, "a running server does not do this");
+	why_set(why, "a running server does not do this");
 	return -1;
 }
 
@@ -331,8 +331,7 @@ command_warn(const char *what)
 }
 
 int
-command_settle(command_way *ask, command_way *here, void *arg, struct buf *out,
-    char why[static COMMAND_WHY_SIZE])
+command_settle(command_way *ask, command_way *here, void *arg, struct buf *out, struct why *why)
 {
 	static const struct timespec pause = { .tv_nsec = 50 * 1000 * 1000 };
 	int64_t deadline = clock_boot_ms() + SETTLE_MS;

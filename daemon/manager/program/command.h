@@ -8,11 +8,11 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/why.h"
 #include "manager/api/token.h"
 #include "manager/program/arguments.h"
 #include "manager/store/store.h"
 
-#define COMMAND_WHY_SIZE 512
 /* The name of a backup in the data directory, until its reader has its descriptor. */
 #define COMMAND_COPY_NAME "manager.backup"
 void command_remove_copies(const char *dir); /* of processes that were killed */
@@ -31,13 +31,12 @@ struct command_env {
  * -EPERM with `why`: we are root, and the directory is another user's, whose service could not use
  * what we would make in it. For whatever opens a data directory.
  */
-MUST_CHECK int command_check_owner(const char *dir, char why[static COMMAND_WHY_SIZE]);
+MUST_CHECK int command_check_owner(const char *dir, struct why *why);
 /*
  * Opens the data directory: its key, its store, its tokens. 0, or -errno with `why`; -EBUSY:
  * another process has it.
  */
-MUST_CHECK int command_open(
-    struct command_env *env, const struct options *o, char why[static COMMAND_WHY_SIZE]);
+MUST_CHECK int command_open(struct command_env *env, const struct options *o, struct why *why);
 void command_close(struct command_env *env); /* of what is open, half opened ones too */
 
 /*
@@ -45,7 +44,7 @@ void command_close(struct command_env *env); /* of what is open, half opened one
  * which only changes do that command_works_in_memory() names. 0, or -1 with `why`.
  */
 MUST_CHECK int command_run(const struct command_env *env, const struct options *o, struct buf *out,
-    bool *durable, char why[static COMMAND_WHY_SIZE]);
+    bool *durable, struct why *why);
 /* A change that must not fail: it takes effect even when the disk does not take it. */
 bool command_works_in_memory(const struct options *o);
 /* Adds "durable": false to what is to be printed. */
@@ -71,16 +70,14 @@ MUST_CHECK int command_login_link(const struct command_env *env, const struct op
  * (-EBUSY: there is a server after all). Between the two a server may come or go. Returns what the
  * last one did.
  */
-typedef int command_way(void *arg, struct buf *out, char why[static COMMAND_WHY_SIZE]);
-MUST_CHECK int command_settle(command_way *ask, command_way *here, void *arg, struct buf *out,
-    char why[static COMMAND_WHY_SIZE]);
+typedef int command_way(void *arg, struct buf *out, struct why *why);
+MUST_CHECK int command_settle(
+    command_way *ask, command_way *here, void *arg, struct buf *out, struct why *why);
 
 /*
  * Makes the data directory, the key, the database, and what they start with; appends what `init`
  * prints. What could not be finished is taken away again. 0, or -1 with `why`.
  */
-MUST_CHECK int command_init(
-    const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE]);
+MUST_CHECK int command_init(const struct options *o, struct buf *out, struct why *why);
 /* Fills a data directory that has a key but no database, from a backup. 0, or -1 with `why`. */
-MUST_CHECK int command_restore(
-    const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE]);
+MUST_CHECK int command_restore(const struct options *o, struct buf *out, struct why *why);

@@ -181,15 +181,15 @@ give_file(struct peer *p)
 static void
 on_copied(evutil_socket_t fd, short what, void *arg)
 {
-	char why[STORE_WHY_SIZE];
+	struct why why;
 	struct peer *p = arg;
-	int r = store_copy_end(p->copy, why);
+	int r = store_copy_end(p->copy, &why);
 
 	(void)fd;
 	(void)what;
 	p->copy = NULL;
 	if (r < 0) {
-		reply_error(p, why);
+		reply_error(p, why.text);
 	} else if (p->send_file) {
 		give_file(p);
 	} else {
@@ -281,13 +281,13 @@ run_command(struct peer *p, const struct options *o)
 {
 	const struct command_env *env = p->control->env;
 	uint64_t before = store_commits(env->store);
-	char why[COMMAND_WHY_SIZE] = "out of memory";
+	struct why why = { "out of memory" };
 	bool durable = true;
 	int r = 0;
 
 	p->in_memory = command_works_in_memory(o);
-	if (command_run(env, o, &p->done, &durable, why) < 0 || buf_error(&p->done)) {
-		reply_error(p, why);
+	if (command_run(env, o, &p->done, &durable, &why) < 0 || buf_error(&p->done)) {
+		reply_error(p, why.text);
 		return;
 	}
 	if (!durable) {
@@ -303,7 +303,7 @@ static void
 serve_request(struct peer *p, struct span line)
 {
 	struct buf text = BUF_INIT(CONTROL_REQUEST), paths = BUF_INIT(CONTROL_REQUEST);
-	char why[COMMAND_WHY_SIZE] = "the request cannot be read";
+	struct why why = { "the request cannot be read" };
 	char *argv[MAX_WORDS];
 	struct cli_line words;
 	struct options o;
@@ -311,9 +311,9 @@ serve_request(struct peer *p, struct span line)
 
 	/* The first word is the client's directory, from which its relative paths are meant. */
 	if (read_words(line, &text, &n, argv) < 0 || n == 0 ||
-	    arguments_read((int)n, argv, &o, &words, why) != CLI_RUN ||
-	    !arguments_resolve_paths(&o, argv[0], &paths, why))
-		reply_error(p, why);
+	    arguments_read((int)n, argv, &o, &words, &why) != CLI_RUN ||
+	    !arguments_resolve_paths(&o, argv[0], &paths, &why))
+		reply_error(p, why.text);
 	else if (o.verb == VERB_BACKUP)
 		begin_backup(p, &o);
 	else
@@ -396,7 +396,7 @@ listen_socket(struct control *c, const char *dir, int *out)
 
 int
 control_new(struct control **out, struct event_base *base, const char *dir,
-    const struct command_env *env, struct durable *durable, char why[static COMMAND_WHY_SIZE])
+    const struct command_env *env, struct durable *durable, struct why *why)
 {
 	struct control *c = mem_zalloc(sizeof *c);
 	int fd = -1, r = -ENOMEM;
@@ -420,7 +420,7 @@ control_new(struct control **out, struct event_base *base, const char *dir,
 	}
 out:
 	if (r < 0) {
-		snprintf(why, COMMAND_WHY_SIZE, "%.300s/" CONTROL_NAME ": %s", dir, strerror(-r));
+		why_set(why, "%.300s/" CONTROL_NAME ": %s", dir, strerror(-r));
 		c = control_free(c);
 	}
 	*out = c;

@@ -11,6 +11,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/why.h"
 #include "manager/program/command.h"
 
 struct durable;
@@ -22,7 +23,7 @@ struct control;
  * dir, env and durable are borrowed. 0 or -errno with `why`.
  */
 MUST_CHECK int control_new(struct control **out, struct event_base *base, const char *dir,
-    const struct command_env *env, struct durable *durable, char why[static COMMAND_WHY_SIZE]);
+    const struct command_env *env, struct durable *durable, struct why *why);
 struct control *control_free(struct control *c); /* NULL is fine; returns NULL */
 
 /*
@@ -30,11 +31,11 @@ struct control *control_free(struct control *c); /* NULL is fine; returns NULL *
  * the server refuses (`why`); -ECONNREFUSED or -ENOENT: there is no server; another -errno with
  * `why`.
  */
-MUST_CHECK int control_ask(const char *dir, size_t n, char *const *argv, struct buf *out,
-    char why[static COMMAND_WHY_SIZE]);
+MUST_CHECK int control_ask(
+    const char *dir, size_t n, char *const *argv, struct buf *out, struct why *why);
 /*
  * The same for a request that is replied to with a file, of whatever size: its descriptor in
  * *file.
  */
 MUST_CHECK int control_ask_file(
-    const char *dir, size_t n, char *const *argv, int *file, char why[static COMMAND_WHY_SIZE]);
+    const char *dir, size_t n, char *const *argv, int *file, struct why *why);

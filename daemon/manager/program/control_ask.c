@@ -120,49 +120,49 @@ read_reply(int fd, struct buf *in, int *file)
 	}
 }
 
-/* The text of a member, as a C string in `out`. False: it is not there. */
+/* Sets *out to the text of a member. False: it is not there. */
 static bool
-take_text(struct span doc, const char *name, char *out, size_t size)
+take_text(struct span doc, const char *name, struct why *out)
 {
-	struct buf text = BUF_INIT(size - 1);
+	struct buf text = BUF_INIT(WHY_SIZE - 1);
 	struct span value;
 	bool found = scan_find(doc, name, &value) == 0 && value.p &&
 		     scan_type(value) == SCAN_STRING && scan_string(value, &text) == 0;
 
 	if (found)
-		snprintf(out, size, "%s", buf_str(&text));
+		why_set(out, "%s", buf_str(&text));
 	buf_fini(&text);
 	return found;
 }
 
 /* 0 with what is to be printed appended, 1 with why, or -EBADMSG. */
 static int
-take_reply(const struct buf *in, struct buf *out, char *why)
+take_reply(const struct buf *in, struct buf *out, struct why *why)
 {
-	char warning[COMMAND_WHY_SIZE];
+	struct why warning;
 	struct span doc, value;
 
 	if (scan_check(span_of_buf(in), SCAN_STRICT, &doc, NULL) != 0 ||
 	    scan_type(doc) != SCAN_OBJECT)
 		return -EBADMSG;
-	if (take_text(doc, "warning", warning, sizeof warning))
-		command_warn(warning);
+	if (take_text(doc, "warning", &warning))
+		command_warn(warning.text);
 	if (scan_find(doc, "ok", &value) == 0 && value.p) {
 		buf_add(out, value.p, value.n);
 		return buf_error(out);
 	}
-	return take_text(doc, "error", why, COMMAND_WHY_SIZE) ? 1 : -EBADMSG;
+	return take_text(doc, "error", why) ? 1 : -EBADMSG;
 }
 
 static int
-ask(const char *dir, size_t n, char *const *argv, struct buf *out, int *file,
-    char why[static COMMAND_WHY_SIZE], bool patient)
+ask(const char *dir, size_t n, char *const *argv, struct buf *out, int *file, struct why *why,
+    bool patient)
 {
 	struct buf in = BUF_INIT(CONTROL_REPLY);
 	int fd = -1, r = connect_socket(dir, patient, &fd);
 
 	if (r < 0) {
-		snprintf(why, COMMAND_WHY_SIZE, "%.300s/" CONTROL_NAME ": %s", dir, strerror(-r));
+		why_set(why, "%.300s/" CONTROL_NAME ": %s", dir, strerror(-r));
 		return r;
 	}
 	r = send_request(fd, n, argv);
@@ -171,8 +171,7 @@ ask(const char *dir, size_t n, char *const *argv, struct buf *out, int *file,
 	if (r == 0)
 		r = take_reply(&in, out, why);
 	if (r < 0) {
-		snprintf(
-		    why, COMMAND_WHY_SIZE, "the running server did not answer: %s", strerror(-r));
+		why_set(why, "the running server did not answer: %s", strerror(-r));
 		r = -EIO; /* it may have done it: nobody may try again by another way */
 	}
 	(void)close(fd); /* all was read */
@@ -181,8 +180,7 @@ ask(const char *dir, size_t n, char *const *argv, struct buf *out, int *file,
 }
 
 int
-control_ask(const char *dir, size_t n, char *const *argv, struct buf *out,
-    char why[static COMMAND_WHY_SIZE])
+control_ask(const char *dir, size_t n, char *const *argv, struct buf *out, struct why *why)
 {
 	int file = -1, r = ask(dir, n, argv, out, &file, why, false);
 
@@ -192,8 +190,7 @@ control_ask(const char *dir, size_t n, char *const *argv, struct buf *out,
 }
 
 int
-control_ask_file(
-    const char *dir, size_t n, char *const *argv, int *file, char why[static COMMAND_WHY_SIZE])
+control_ask_file(const char *dir, size_t n, char *const *argv, int *file, struct why *why)
 {
 	struct buf out = BUF_INIT(4096);
 	int r;
@@ -202,7 +199,7 @@ control_ask_file(
 	r = ask(dir, n, argv, &out, file, why, true);
 	buf_fini(&out);
 	if (r == 0 && *file < 0) {
-		snprintf(why, COMMAND_WHY_SIZE, "the running server did not send a file");
+		why_set(why, "the running server did not send a file");
 		r = -EIO;
 	}
 	if (r != 0 && *file >= 0)

@@ -19,7 +19,7 @@ struct making {
 	struct store *store;
 	struct token_authority *tokens;
 	struct id organization, workspace;
-	char *why;
+	struct why *why;
 };
 
 static bool
@@ -44,9 +44,9 @@ static int
 failed(struct making *m, const char *what, int r)
 {
 	if (r > 0)
-		snprintf(m->why, COMMAND_WHY_SIZE, "%.200s: the name is given twice", what);
+		why_set(m->why, "%.200s: the name is given twice", what);
 	else
-		snprintf(m->why, COMMAND_WHY_SIZE, "%.200s: %s", what, strerror(-r));
+		why_set(m->why, "%.200s: %s", what, strerror(-r));
 	return -1;
 }
 
@@ -126,7 +126,7 @@ make_all(struct making *m, struct staging *stage, struct keys *keys, struct buf 
 }
 
 int
-command_init(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
+command_init(const struct options *o, struct buf *out, struct why *why)
 {
 	struct making m = { .o = o, .why = why };
 	struct keys *keys = NULL;

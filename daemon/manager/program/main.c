@@ -49,7 +49,7 @@ struct request {
 };
 
 static int
-ask_server(void *arg, struct buf *out, char why[static COMMAND_WHY_SIZE])
+ask_server(void *arg, struct buf *out, struct why *why)
 {
 	const struct request *q = arg;
 
@@ -57,7 +57,7 @@ ask_server(void *arg, struct buf *out, char why[static COMMAND_WHY_SIZE])
 }
 
 static int
-do_here(void *arg, struct buf *out, char why[static COMMAND_WHY_SIZE])
+do_here(void *arg, struct buf *out, struct why *why)
 {
 	const struct request *q = arg;
 	struct command_env env = { 0 };
@@ -71,12 +71,10 @@ do_here(void *arg, struct buf *out, char why[static COMMAND_WHY_SIZE])
 }
 
 static int
-run_verb(const struct options *o, size_t n, char *const *argv, struct buf *out,
-    char why[static COMMAND_WHY_SIZE])
+run_verb(const struct options *o, size_t n, char *const *argv, struct buf *out, struct why *why)
 {
 	struct request q = { o, n, argv };
 
-	_Static_assert(COMMAND_WHY_SIZE == SERVE_WHY_SIZE, "one buffer for both");
 	switch (o->verb) {
 	case VERB_SERVE:
 		return log_start() < 0 ? -1 : serve(o, why);
@@ -94,13 +92,13 @@ run_verb(const struct options *o, size_t n, char *const *argv, struct buf *out,
 }
 
 static int
-print(struct buf *out, char why[static COMMAND_WHY_SIZE])
+print(struct buf *out, struct why *why)
 {
 	buf_addc(out, '\n');
 	if (!buf_error(out) && fwrite(out->data, 1, out->len, stdout) == out->len &&
 	    fflush(stdout) == 0)
 		return 0;
-	snprintf(why, COMMAND_WHY_SIZE, "it is done, but the answer could not be printed");
+	why_set(why, "it is done, but the answer could not be printed");
 	return -1;
 }
 
@@ -108,19 +106,19 @@ static int
 run(const struct options *o, size_t n, char *const *argv)
 {
 	struct buf out = BUF_INIT(OUTPUT_MAX);
-	char why[COMMAND_WHY_SIZE] = "out of memory";
+	struct why why = { "out of memory" };
 	struct token_file token;
-	int r = token_file_open(&token, o->token_out, why);
+	int r = token_file_open(&token, o->token_out, &why);
 
 	if (r == 0)
-		r = run_verb(o, n, argv, &out, why);
+		r = run_verb(o, n, argv, &out, &why);
 	if (r == 0)
-		r = token_file_take(&token, &out, why);
+		r = token_file_take(&token, &out, &why);
 	token_file_close(&token);
 	if (r == 0 && out.len)
-		r = print(&out, why);
+		r = print(&out, &why);
 	buf_fini(&out);
-	return r == 0 ? EXIT_DONE : complain(why);
+	return r == 0 ? EXIT_DONE : complain(why.text);
 }
 
 static int
@@ -149,17 +147,17 @@ int
 main(int argc, char **argv)
 {
 	static struct cli_line line;
-	char why[CLI_WHY_SIZE];
+	struct why why;
 	struct options o;
 	int code;
 
-	switch (arguments_read(argc, argv, &o, &line, why)) {
+	switch (arguments_read(argc, argv, &o, &line, &why)) {
 	case CLI_HELP:
 		return help(&line);
 	case CLI_VERSION:
 		return printf("connd-manager %s\n", CONND_VERSION) < 0 ? EXIT_FAILED : EXIT_DONE;
 	case CLI_WRONG:
-		return wrong_usage(&line, why);
+		return wrong_usage(&line, why.text);
 	case CLI_RUN:
 		break;
 	}

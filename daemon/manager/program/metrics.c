@@ -138,7 +138,7 @@ on_refuse(void *arg, struct http_conn *conn, int status, const char *why)
 
 int
 metrics_new(struct metrics **out, struct event_base *base, const char *where, struct api *api,
-    struct http_server *http, struct store *store, char why[static HTTP_WHY_SIZE])
+    struct http_server *http, struct store *store, struct why *why)
 {
 	const struct http_options options = { .max_connections = MAX_CONNECTIONS,
 		.max_input = 1024 * 1024 };
@@ -146,7 +146,7 @@ metrics_new(struct metrics **out, struct event_base *base, const char *where, st
 	struct http_handler handler = { .request = on_request, .refuse = on_refuse, .arg = m };
 	int r = -ENOMEM;
 
-	(void)snprintf(why, HTTP_WHY_SIZE, "out of memory");
+	why_set(why, "out of memory");
 	if (m)
 		r = http_server_new(&m->own, base, &options, &handler);
 	if (r == 0)

@@ -80,7 +80,7 @@ watch_signals(struct serving *v)
 }
 
 static int
-listen_on_all(struct serving *v, const struct options *o, char *why)
+listen_on_all(struct serving *v, const struct options *o, struct why *why)
 {
 	static const char *const by_default[] = { DEFAULT_LISTEN };
 	const char *const *where = o->n_listens ? o->listen : by_default;
@@ -124,7 +124,7 @@ find_url(struct serving *v)
 }
 
 static int
-start_http(struct serving *v, const struct options *o, char *why)
+start_http(struct serving *v, const struct options *o, struct why *why)
 {
 	struct http_options options = { 0 };
 	struct http_handler handler;
@@ -153,7 +153,7 @@ start_http(struct serving *v, const struct options *o, char *why)
 
 /* Changes are on disk before they are responded to; only the thread waits for that. */
 static int
-open_store(struct serving *v, const struct options *o, char *why)
+open_store(struct serving *v, const struct options *o, struct why *why)
 {
 	int r = command_open(&v->env, o, why);
 
@@ -162,15 +162,14 @@ open_store(struct serving *v, const struct options *o, char *why)
 	store_keep_reserve(v->env.store);
 	r = store_sync_in_thread(v->env.store);
 	if (r < 0)
-		snprintf(
-		    why, SERVE_WHY_SIZE, "the thread that writes to the disk: %s", strerror(-r));
+		why_set(why, "the thread that writes to the disk: %s", strerror(-r));
 	return r;
 }
 
 static int
-start(struct serving *v, const struct options *o, char *why)
+start(struct serving *v, const struct options *o, struct why *why)
 {
-	snprintf(why, SERVE_WHY_SIZE, "out of memory");
+	why_set(why, "out of memory");
 	v->base = event_base_new();
 	if (!v->base || watch_signals(v) < 0)
 		return -1;
@@ -247,7 +246,7 @@ announce(const struct serving *v, const struct options *o)
 }
 
 int
-serve(const struct options *o, char why[static SERVE_WHY_SIZE])
+serve(const struct options *o, struct why *why)
 {
 	struct serving v = { 0 };
 	int r = start(&v, o, why);
@@ -255,7 +254,7 @@ serve(const struct options *o, char why[static SERVE_WHY_SIZE])
 	if (r == 0) {
 		announce(&v, o);
 		if (event_base_dispatch(v.base) < 0) {
-			snprintf(why, SERVE_WHY_SIZE, "the event loop failed");
+			why_set(why, "the event loop failed");
 			r = -1;
 		}
 	}

@@ -5,8 +5,8 @@
 #pragma once
 
 #include "base/attr.h"
+#include "base/why.h"
 #include "manager/program/arguments.h"
 
-#define SERVE_WHY_SIZE 512
 /* 0 after SIGTERM or SIGINT; -1 with `why` when it could not start. */
-MUST_CHECK int serve(const struct options *o, char why[static SERVE_WHY_SIZE]);
+MUST_CHECK int serve(const struct options *o, struct why *why);

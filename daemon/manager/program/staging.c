@@ -15,9 +15,9 @@
 #define NAME "manager.init"
 
 static int
-refuse(int r, const char *what, char why[static COMMAND_WHY_SIZE])
+refuse(int r, const char *what, struct why *why)
 {
-	snprintf(why, COMMAND_WHY_SIZE, "%.300s: %s", what,
+	why_set(why, "%.300s: %s", what,
 	    r == -EWOULDBLOCK ? "another init or restore is at work in it"
 	    : r == -EEXIST    ? "there is a database already; nothing was changed"
 			      : strerror(-r));
@@ -70,7 +70,7 @@ take_directory(struct staging *stage, bool make)
 }
 
 int
-staging_open(struct staging *stage, const char *dir, bool make, char why[static COMMAND_WHY_SIZE])
+staging_open(struct staging *stage, const char *dir, bool make, struct why *why)
 {
 	int r;
 
@@ -90,12 +90,12 @@ staging_open(struct staging *stage, const char *dir, bool make, char why[static 
 	if (mkdir(stage->path, 0700) == 0)
 		return 0;
 	r = -errno;
-	snprintf(why, COMMAND_WHY_SIZE, "%.300s: %s", stage->path, strerror(-r));
+	why_set(why, "%.300s: %s", stage->path, strerror(-r));
 	return r;
 }
 
 int
-staging_finish(struct staging *stage, char why[static COMMAND_WHY_SIZE])
+staging_finish(struct staging *stage, struct why *why)
 {
 	char from[4096 + 32], to[4096];
 	int r;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/attr.h"
+#include "base/why.h"
 #include "manager/program/command.h"
 
 struct staging {
@@ -19,8 +20,7 @@ struct staging {
  * does not exist. -EEXIST: it has a database already, and nothing was changed. 0 or -errno with
  * `why`.
  */
-MUST_CHECK int staging_open(
-    struct staging *stage, const char *dir, bool make, char why[static COMMAND_WHY_SIZE]);
+MUST_CHECK int staging_open(struct staging *stage, const char *dir, bool make, struct why *why);
 /* Gives the database, which is closed, its place. 0 or -errno with `why`. */
-MUST_CHECK int staging_finish(struct staging *stage, char why[static COMMAND_WHY_SIZE]);
+MUST_CHECK int staging_finish(struct staging *stage, struct why *why);
 void staging_close(struct staging *stage); /* removes what is left in it */

@@ -29,12 +29,11 @@ struct pair {
 };
 
 static int
-refuse(char *why, const char *what)
+refuse(struct why *why, const char *what)
 {
 	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 
-	(void)snprintf(
-	    why, COMMAND_WHY_SIZE, "%s%s%s", what, reason ? ": " : "", reason ? reason : "");
+	why_set(why, "%s%s%s", what, reason ? ": " : "", reason ? reason : "");
 	ERR_clear_error();
 	return -1;
 }
@@ -118,7 +117,7 @@ fill(const struct pair *p, const char *self, const char *names, long seconds)
 }
 
 static int
-make_pair(struct pair *p, const struct options *o, const char *self, char *why)
+make_pair(struct pair *p, const struct options *o, const char *self, struct why *why)
 {
 	long seconds = o->expires_in_s ? (long)o->expires_in_s : DEFAULT_S;
 	struct buf names = BUF_INIT(NAMES_MAX);
@@ -153,7 +152,7 @@ make_pin(const struct pair *p, char out[static PIN_SIZE])
 }
 
 static int
-write_pem(BIO *bio, const char *path, char *why)
+write_pem(BIO *bio, const char *path, struct why *why)
 {
 	char *text;
 	long n = BIO_get_mem_data(bio, &text);
@@ -162,12 +161,11 @@ write_pem(BIO *bio, const char *path, char *why)
 }
 
 static int
-write_pair(const struct pair *p, const char *key_path, const char *cert_path, char *why)
+write_pair(const struct pair *p, const char *key_path, const char *cert_path, struct why *why)
 {
 	BIO *key = BIO_new(BIO_s_secmem()), *cert = BIO_new(BIO_s_mem());
 	int r = -1;
 
-	_Static_assert(COMMAND_WHY_SIZE >= FILE_WHY_SIZE, "one buffer for both");
 	if (!key || !cert ||
 	    PEM_write_bio_PKCS8PrivateKey(key, p->key, NULL, NULL, 0, NULL, NULL) != 1 ||
 	    PEM_write_bio_X509(cert, p->cert) != 1)
@@ -214,7 +212,7 @@ print(struct buf *out, const struct options *o, const char *self, const char *ke
 }
 
 int
-tls_init(const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE])
+tls_init(const struct options *o, struct buf *out, struct why *why)
 {
 	char self[HOST_MAX] = "localhost", key_path[4096], cert_path[4096], pin[PIN_SIZE];
 	struct pair p = { 0 };
@@ -227,8 +225,8 @@ tls_init(const struct options *o, struct buf *out, char why[static COMMAND_WHY_S
 	    snprintf(cert_path, sizeof cert_path, "%s/tls.crt", o->data) >= (int)sizeof cert_path)
 		return refuse(why, "the path of the data directory is too long");
 	if (access(key_path, F_OK) == 0 || access(cert_path, F_OK) == 0) {
-		snprintf(why, COMMAND_WHY_SIZE,
-		    "%.300s: there is a tls.key or tls.crt already; nothing was changed", o->data);
+		why_set(why, "%.300s: there is a tls.key or tls.crt already; nothing was changed",
+		    o->data);
 		return -1;
 	}
 	r = make_pair(&p, o, self, why);

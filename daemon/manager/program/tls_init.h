@@ -4,6 +4,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/why.h"
 #include "manager/program/arguments.h"
 #include "manager/program/command.h"
 
@@ -11,5 +12,4 @@
  * Makes DIR/tls.key and DIR/tls.crt, neither of which may be there; appends what to give to
  * connd-manager and to connd, as JSON. 0, or -1 with `why`.
  */
-MUST_CHECK int tls_init(
-    const struct options *o, struct buf *out, char why[static COMMAND_WHY_SIZE]);
+MUST_CHECK int tls_init(const struct options *o, struct buf *out, struct why *why);

@@ -13,7 +13,7 @@
 #include "base/limits.h"
 
 int
-token_file_open(struct token_file *t, const char *path, char why[static COMMAND_WHY_SIZE])
+token_file_open(struct token_file *t, const char *path, struct why *why)
 {
 	int r = 0;
 
@@ -30,7 +30,7 @@ token_file_open(struct token_file *t, const char *path, char why[static COMMAND_
 		r = t->fd < 0 ? -errno : 0;
 	}
 	if (r < 0)
-		snprintf(why, COMMAND_WHY_SIZE, "--token-out %.300s: %s", path,
+		why_set(why, "--token-out %.300s: %s", path,
 		    r == -EEXIST ? "there is a file already; nothing was changed" : strerror(-r));
 	return r;
 }
@@ -76,7 +76,7 @@ rewrite(const struct token_file *t, struct span doc, struct span token, struct b
 }
 
 int
-token_file_take(struct token_file *t, struct buf *out, char why[static COMMAND_WHY_SIZE])
+token_file_take(struct token_file *t, struct buf *out, struct why *why)
 {
 	struct buf token = BUF_INIT(LIMIT_TOKEN + 1);
 	struct span doc, value, id = { 0 };
@@ -92,12 +92,12 @@ token_file_take(struct token_file *t, struct buf *out, char why[static COMMAND_W
 	if (r == 0)
 		rewrite(t, doc, value, out);
 	else if (scan_find(doc, "id", &id) == 0 && id.n > 2)
-		snprintf(why, COMMAND_WHY_SIZE,
+		why_set(why,
 		    "--token-out %.200s: %s; the token was made: revoke it with `token revoke --id "
 		    "%.*s`",
 		    t->path, strerror(-r), (int)id.n - 2, id.p + 1);
 	else
-		snprintf(why, COMMAND_WHY_SIZE, "--token-out %.200s: %s", t->path, strerror(-r));
+		why_set(why, "--token-out %.200s: %s", t->path, strerror(-r));
 	buf_fini(&token);
 	return r;
 }

@@ -8,6 +8,7 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "base/why.h"
 #include "manager/program/command.h"
 
 struct token_file {
@@ -20,12 +21,10 @@ struct token_file {
  * path may be NULL: the others do nothing then. -EEXIST: the file is there. 0 or -errno with
  * `why`.
  */
-MUST_CHECK int token_file_open(
-    struct token_file *t, const char *path, char why[static COMMAND_WHY_SIZE]);
+MUST_CHECK int token_file_open(struct token_file *t, const char *path, struct why *why);
 /*
  * Moves the member "token" of the JSON object in out to the file, and names the file in its place
  * ("tokenFile"). 0, or -errno with `why`, which names the token's id: it is made and lost.
  */
-MUST_CHECK int token_file_take(
-    struct token_file *t, struct buf *out, char why[static COMMAND_WHY_SIZE]);
+MUST_CHECK int token_file_take(struct token_file *t, struct buf *out, struct why *why);
 void token_file_close(struct token_file *t); /* removes a file that was not finished */

@@ -93,7 +93,7 @@ keys_name(const struct keys *k, char out[static 2 * KEYS_ID_SIZE + 1])
 
 /* Where the key is, and whether this program may create it. */
 static int
-key_path(struct keys *k, const char *dir, const char *key_file, char *why)
+key_path(struct keys *k, const char *dir, const char *key_file, struct why *why)
 {
 	const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 	int n = 0, n_next = 0;
@@ -113,25 +113,24 @@ key_path(struct keys *k, const char *dir, const char *key_file, char *why)
 out:
 	if (n < PATH_SIZE && n_next < PATH_SIZE)
 		return 0;
-	snprintf(why, FILE_WHY_SIZE, "the path of the key-encryption key is too long");
+	why_set(why, "the path of the key-encryption key is too long");
 	return -ENAMETOOLONG;
 }
 
 static int
-read_key(const char *path, struct key *out, char *why)
+read_key(const char *path, struct key *out, struct why *why)
 {
 	uint8_t bytes[SEAL_KEY_SIZE];
-	char reason[FILE_WHY_SIZE] = "";
-	int r = file_read_key(path, bytes, reason);
+	struct why reason = { "" };
+	int r = file_read_key(path, bytes, &reason);
 
 	if (r == -ENOENT)
-		snprintf(why, FILE_WHY_SIZE,
+		why_set(why,
 		    "the key-encryption key is missing: %.300s; put it back, or name it with "
 		    "--key-file",
 		    path);
 	else if (r < 0)
-		snprintf(
-		    why, FILE_WHY_SIZE, "the key-encryption key cannot be read: %.400s", reason);
+		why_set(why, "the key-encryption key cannot be read: %.400s", reason.text);
 	else
 		set_key(out, bytes);
 	mem_wipe(bytes, sizeof bytes);
@@ -140,7 +139,7 @@ read_key(const char *path, struct key *out, char *why)
 
 /* Creates a file with a fresh key, atomically. The file must not exist. */
 static int
-write_key(const char *path, char *why)
+write_key(const char *path, struct why *why)
 {
 	uint8_t bytes[SEAL_KEY_SIZE];
 	char hex[2 * SEAL_KEY_SIZE + 2], part[PATH_SIZE];
@@ -155,7 +154,7 @@ write_key(const char *path, char *why)
 	r = file_create(part, hex, sizeof hex - 1, why);
 	if (r == 0 && renameat2(AT_FDCWD, part, AT_FDCWD, path, RENAME_NOREPLACE) < 0) {
 		r = -errno;
-		snprintf(why, FILE_WHY_SIZE, "%.400s: %s", path, strerror(-r));
+		why_set(why, "%.400s: %s", path, strerror(-r));
 		(void)unlink(part); /* r tells */
 	}
 	if (r == 0)
@@ -167,7 +166,7 @@ write_key(const char *path, char *why)
 
 /* make: creates a key of our own if there is none. */
 static int
-load(struct keys **out, const char *dir, const char *key_file, bool make, char *why)
+load(struct keys **out, const char *dir, const char *key_file, bool make, struct why *why)
 {
 	struct keys *k = keys_new();
 	int r;
@@ -190,13 +189,13 @@ load(struct keys **out, const char *dir, const char *key_file, bool make, char *
 }
 
 int
-keys_load(struct keys **out, const char *dir, const char *key_file, char why[static FILE_WHY_SIZE])
+keys_load(struct keys **out, const char *dir, const char *key_file, struct why *why)
 {
 	return load(out, dir, key_file, false, why);
 }
 
 int
-keys_make(struct keys **out, const char *dir, const char *key_file, char why[static FILE_WHY_SIZE])
+keys_make(struct keys **out, const char *dir, const char *key_file, struct why *why)
 {
 	return load(out, dir, key_file, true, why);
 }
@@ -381,14 +380,14 @@ forget_other(struct keys *k)
 }
 
 int
-keys_rotate(struct keys *k, const char *new_key_file, char why[static FILE_WHY_SIZE])
+keys_rotate(struct keys *k, const char *new_key_file, struct why *why)
 {
 	struct key fresh;
 	int r = 0;
 
 	if (!new_key_file && !k->ours) {
-		snprintf(why, FILE_WHY_SIZE,
-		    "the key is not DIR/manager.key: name the new one with --new-key-file");
+		why_set(
+		    why, "the key is not DIR/manager.key: name the new one with --new-key-file");
 		return -EINVAL;
 	}
 	if (!new_key_file)
@@ -396,7 +395,7 @@ keys_rotate(struct keys *k, const char *new_key_file, char why[static FILE_WHY_S
 	if (r == 0)
 		r = read_key(new_key_file ? new_key_file : k->next, &fresh, why);
 	if (r == 0 && memcmp(fresh.id, k->pair->current.id, KEYS_ID_SIZE) == 0) {
-		snprintf(why, FILE_WHY_SIZE, "the new key is the present one");
+		why_set(why, "the new key is the present one");
 		r = -EINVAL;
 	}
 	if (r == 0) {

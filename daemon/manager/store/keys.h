@@ -26,6 +26,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/span.h"
+#include "base/why.h"
 
 struct keys;
 
@@ -37,14 +38,12 @@ struct keys;
  * $CREDENTIALS_DIRECTORY/manager-key when there is one, else DIR/manager.key. -ENOENT and others
  * with `why`, which says "key".
  */
-MUST_CHECK int keys_load(
-    struct keys **out, const char *dir, const char *key_file, char why[static FILE_WHY_SIZE]);
+MUST_CHECK int keys_load(struct keys **out, const char *dir, const char *key_file, struct why *why);
 /*
  * Makes DIR/manager.key (0600) with a fresh key unless a key is given by one of the other two
  * ways.
  */
-MUST_CHECK int keys_make(
-    struct keys **out, const char *dir, const char *key_file, char why[static FILE_WHY_SIZE]);
+MUST_CHECK int keys_make(struct keys **out, const char *dir, const char *key_file, struct why *why);
 MUST_CHECK struct keys *keys_from_bytes(
     const uint8_t key[static SEAL_KEY_SIZE]); /* NULL: no memory */
 struct keys *keys_free(struct keys *k);
@@ -72,8 +71,7 @@ MUST_CHECK int keys_settle(struct keys *k, struct span envelope);
  * Begins a rotation: a fresh key, or the one in new_key_file (not NULL when the present one is not
  * ours to keep), becomes current, the present one still opens. -errno with `why`.
  */
-MUST_CHECK int keys_rotate(
-    struct keys *k, const char *new_key_file, char why[static FILE_WHY_SIZE]);
+MUST_CHECK int keys_rotate(struct keys *k, const char *new_key_file, struct why *why);
 /*
  * Everything is wrapped with the new key: its file takes its place. 0 or -errno; the key is in use
  * anyway.

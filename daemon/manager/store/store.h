@@ -28,6 +28,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/span.h"
+#include "base/why.h"
 #include "manager/model/policy.h"
 #include "manager/model/value.h"
 #include "manager/store/keys.h"
@@ -62,41 +63,39 @@ struct store;
  */
 MUST_CHECK int store_global_init(void);
 
-#define STORE_WHY_SIZE 512
 /*
  * Makes a new database in dir, an existing directory, and opens it. -EEXIST: there is a database
  * already, and nothing was changed. keys is borrowed until store_close(). `why` receives a sentence
  * for a person.
  */
 MUST_CHECK int store_create(
-    struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE]);
+    struct store **out, const char *dir, struct keys *keys, struct why *why);
 /* Whether there is a database in dir: 0, or -errno with `why`. Needs no key and takes no lock. */
-MUST_CHECK int store_find(const char *dir, char why[static STORE_WHY_SIZE]);
+MUST_CHECK int store_find(const char *dir, struct why *why);
 /*
  * keys is borrowed until store_close(). Migrates an older schema. -EPROTO: the schema is a newer
  * program's. -EBUSY: another process has the directory. -ENOENT: there is no database.
  * -EKEYREJECTED: the database was sealed with another key, or set back to a schema before its
  * sealing.
  */
-MUST_CHECK int store_open(
-    struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE]);
+MUST_CHECK int store_open(struct store **out, const char *dir, struct keys *keys, struct why *why);
 /*
  * Makes a database in dir from a backup and opens it, with new random bits in the versions of all
  * views. Fails like store_create() and store_open(), and then leaves nothing.
  */
-MUST_CHECK int store_restore(struct store **out, const char *dir, const char *from,
-    struct keys *keys, char why[static STORE_WHY_SIZE]);
+MUST_CHECK int store_restore(
+    struct store **out, const char *dir, const char *from, struct keys *keys, struct why *why);
 /*
  * Copies the whole store, as it is now, into a new file (0600), which has its name when it is
  * whole and on disk. -EEXIST: the file is there. Values stay sealed with the store's key.
  */
-MUST_CHECK int store_backup(struct store *s, const char *path, char why[static STORE_WHY_SIZE]);
+MUST_CHECK int store_backup(struct store *s, const char *path, struct why *why);
 /* The same in a thread, while the store is used. The store must outlive it. 0 or -errno. */
 struct store_copy;
 MUST_CHECK int store_copy_begin(struct store_copy **out, struct store *s, const char *path);
 int store_copy_fd(const struct store_copy *c); /* readable when it has ended */
 /* Waits until it has ended and frees it. 0, or -errno with `why`. */
-MUST_CHECK int store_copy_end(struct store_copy *c, char why[static STORE_WHY_SIZE]);
+MUST_CHECK int store_copy_end(struct store_copy *c, struct why *why);
 void store_copy_cancel(struct store_copy *c); /* ends it now and frees it; NULL is fine */
 struct store *store_close(struct store *s);   /* NULL is fine; returns NULL */
 

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "base/why.h"
 #include "manager/store/column.h"
 #include "manager/store/row_mac.h"
 #include "manager/store/sql/db.h"
@@ -253,9 +254,9 @@ MUST_CHECK int state_make(struct store *s);
  * Checks that the key is this store's. first: as a database that is to be migrated has it. 0 or
  * -errno with why.
  */
-MUST_CHECK int state_check(struct store *s, bool first, char why[static STORE_WHY_SIZE]);
+MUST_CHECK int state_check(struct store *s, bool first, struct why *why);
 /* Reads the key of MACs, with a sentence for a person. 0 or -errno with why. */
-MUST_CHECK int state_load(struct store *s, char why[static STORE_WHY_SIZE]);
+MUST_CHECK int state_load(struct store *s, struct why *why);
 
 /* ---- transactions: change.c ---- */
 

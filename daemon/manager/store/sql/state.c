@@ -25,34 +25,33 @@ state_make(struct store *s)
 }
 
 static int
-refuse_key(struct store *s, int r, char why[static STORE_WHY_SIZE])
+refuse_key(struct store *s, int r, struct why *why)
 {
 	if (r == -EBADMSG || r == -EKEYREJECTED) {
-		snprintf(why, STORE_WHY_SIZE,
-		    "%.300s: this key-encryption key is not the one it was sealed with", s->name);
+		why_set(why, "%.300s: this key-encryption key is not the one it was sealed with",
+		    s->name);
 		return -EKEYREJECTED;
 	}
 	if (r < 0)
-		snprintf(
-		    why, STORE_WHY_SIZE, "the files of the key-encryption key: %s", strerror(-r));
+		why_set(why, "the files of the key-encryption key: %s", strerror(-r));
 	return r;
 }
 
 int
-state_check(struct store *s, bool first, char why[static STORE_WHY_SIZE])
+state_check(struct store *s, bool first, struct why *why)
 {
 	struct buf plain = BUF_INIT(64);
 	struct statement *st = db_query(store_db(s), "SELECT key_check FROM state", "");
 	int r = db_row(st);
 
 	if (r < 1) {
-		snprintf(why, STORE_WHY_SIZE, "%.300s: its state cannot be read: %s", s->name,
+		why_set(why, "%.300s: its state cannot be read: %s", s->name,
 		    strerror(r < 0 ? -r : EUCLEAN));
 		return r < 0 ? r : -EUCLEAN;
 	}
 	r = keys_settle(s->keys, db_blob(st, 0));
 	if (r == 0 && first && !keys_is_first(db_blob(st, 0))) {
-		snprintf(why, STORE_WHY_SIZE,
+		why_set(why,
 		    "%.300s: its schema was set back to a version from before its rows were "
 		    "authenticated: it was edited; restore a backup",
 		    s->name);
@@ -82,12 +81,12 @@ load_number(struct store *s)
 }
 
 int
-state_load(struct store *s, char why[static STORE_WHY_SIZE])
+state_load(struct store *s, struct why *why)
 {
 	int r = authentic_load_key(s);
 
 	if (r == -EBADMSG) {
-		snprintf(why, STORE_WHY_SIZE,
+		why_set(why,
 		    "%.300s: the key of its rows' MACs is missing or damaged; restore a backup",
 		    s->name);
 		return r;
@@ -95,6 +94,6 @@ state_load(struct store *s, char why[static STORE_WHY_SIZE])
 	if (r == 0)
 		r = load_number(s);
 	if (r < 0)
-		snprintf(why, STORE_WHY_SIZE, "%.300s: %s", s->name, strerror(-r));
+		why_set(why, "%.300s: %s", s->name, strerror(-r));
 	return r;
 }

@@ -175,14 +175,14 @@ store_copy_begin(struct store_copy **out, struct store *s, const char *path)
 }
 
 int
-store_backup(struct store *s, const char *path, char why[static STORE_WHY_SIZE])
+store_backup(struct store *s, const char *path, struct why *why)
 {
 	struct store_copy *c;
 	int r = store_copy_begin(&c, s, path);
 
 	if (r == 0)
 		return store_copy_end(c, why);
-	snprintf(why, STORE_WHY_SIZE, "%.300s: %s", path, strerror(-r));
+	why_set(why, "%.300s: %s", path, strerror(-r));
 	return r;
 }
 

@@ -81,7 +81,7 @@ fill(struct sqlite_db *db, const char *part, const char *path)
  * fails leaves nothing.
  */
 static int
-copy_to(struct sqlite_db *db, const char *path, char why[static STORE_WHY_SIZE])
+copy_to(struct sqlite_db *db, const char *path, struct why *why)
 {
 	char part[PATH_SIZE];
 	int r = 0;
@@ -95,7 +95,7 @@ copy_to(struct sqlite_db *db, const char *path, char why[static STORE_WHY_SIZE])
 	if (r == 0)
 		r = fill(db, part, path);
 	if (r < 0)
-		snprintf(why, STORE_WHY_SIZE, "%.300s: %s", path,
+		why_set(why, "%.300s: %s", path,
 		    r == -EEXIST ? "there is a file already; nothing was changed" : strerror(-r));
 	return r;
 }
@@ -107,7 +107,7 @@ struct store_copy {
 	int event_fd; /* readable when it has ended */
 	const char *from;
 	char path[PATH_SIZE];
-	char why[STORE_WHY_SIZE];
+	struct why why;
 	int result;
 
 	pthread_mutex_t lock; /* of the next two */
@@ -136,10 +136,10 @@ copy_database(struct store_copy *c)
 	int r = sqlite_db_open(&db, c->from, SQLITE_OPEN_READWRITE, &none);
 
 	if (r < 0) {
-		snprintf(c->why, STORE_WHY_SIZE, "%.300s: %s", c->from, strerror(-r));
+		why_set(&c->why, "%.300s: %s", c->from, strerror(-r));
 		return r;
 	}
-	r = set_busy(c, db.h) ? copy_to(&db, c->path, c->why) : -ECANCELED;
+	r = set_busy(c, db.h) ? copy_to(&db, c->path, &c->why) : -ECANCELED;
 	(void)set_busy(c, NULL);
 	sqlite_db_close(&db);
 	return r;
@@ -210,14 +210,14 @@ store_copy_fd(const struct store_copy *c)
 }
 
 int
-store_copy_end(struct store_copy *c, char why[static STORE_WHY_SIZE])
+store_copy_end(struct store_copy *c, struct why *why)
 {
 	int r;
 
 	(void)pthread_join(c->thread, NULL);
 	r = c->result;
 	if (r < 0)
-		snprintf(why, STORE_WHY_SIZE, "%s", c->why);
+		why_set(why, "%s", c->why.text);
 	(void)copy_free(c);
 	return r;
 }
@@ -239,13 +239,13 @@ store_copy_cancel(struct store_copy *c)
 /* ---- back ---- */
 
 int
-store_copy_in(struct store *s, const char *from, char why[static STORE_WHY_SIZE])
+store_copy_in(struct store *s, const char *from, struct why *why)
 {
 	struct sqlite_db source;
 	int r = sqlite_db_open(&source, from, SQLITE_OPEN_READONLY, &s->absent);
 
 	if (r < 0) {
-		snprintf(why, STORE_WHY_SIZE, "%.300s: %s", from,
+		why_set(why, "%.300s: %s", from,
 		    r == -EUCLEAN ? "not a database, or damaged" : strerror(-r));
 		return r;
 	}

@@ -32,18 +32,17 @@ open_locked(const char *path, int flags)
 }
 
 static int
-refuse(int r, const char *path, char why[static STORE_WHY_SIZE])
+refuse(int r, const char *path, struct why *why)
 {
 	if (r == -EBUSY)
-		snprintf(why, STORE_WHY_SIZE,
-		    "%.300s: another connd-manager has this data directory", path);
+		why_set(why, "%.300s: another connd-manager has this data directory", path);
 	else
-		snprintf(why, STORE_WHY_SIZE, "%.400s: %s", path, strerror(-r));
+		why_set(why, "%.400s: %s", path, strerror(-r));
 	return r;
 }
 
 int
-lock_directory(const char *dir, int *out, char why[static STORE_WHY_SIZE])
+lock_directory(const char *dir, int *out, struct why *why)
 {
 	char path[4096];
 	int fd;
@@ -68,7 +67,7 @@ is_file_of(int fd, const char *path)
 }
 
 int
-lock_database(const char *path, bool make, int *out, char why[static STORE_WHY_SIZE])
+lock_database(const char *path, bool make, int *out, struct why *why)
 {
 	int fd = open_locked(path, make ? O_CREAT | O_EXCL : 0);
 

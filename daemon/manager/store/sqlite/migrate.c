@@ -218,15 +218,15 @@ step_in_transaction(struct store *s, int64_t to)
 }
 
 static int
-step(struct store *s, int64_t to, char why[static STORE_WHY_SIZE])
+step(struct store *s, int64_t to, struct why *why)
 {
 	int r = tx_begin(s);
 
 	if (r == 0)
 		r = tx_end(s, step_in_transaction(s, to));
 	if (r < 0)
-		snprintf(why, STORE_WHY_SIZE, "%.200s: migrating its schema to version %lld: %s",
-		    s->name, (long long)to,
+		why_set(why, "%.200s: migrating its schema to version %lld: %s", s->name,
+		    (long long)to,
 		    r == -EUCLEAN || r == -EBADMSG
 			? "it is damaged, or was edited; the log says more"
 			: strerror(-r));
@@ -235,12 +235,12 @@ step(struct store *s, int64_t to, char why[static STORE_WHY_SIZE])
 
 /* Names the program that made the schema. A later schema may have no such table: then any newer. */
 static int
-refuse_newer(struct store *s, int64_t at, int64_t newest, char why[static STORE_WHY_SIZE])
+refuse_newer(struct store *s, int64_t at, int64_t newest, struct why *why)
 {
 	struct statement *st = db_query(store_db(s), "SELECT version FROM program", "");
 	struct span by = db_row(st) == 1 ? db_text(st, 0) : (struct span){ 0 };
 
-	snprintf(why, STORE_WHY_SIZE,
+	why_set(why,
 	    "%.300s: its schema is version %lld, this program knows %lld; use connd-manager %.*s%s",
 	    s->name, (long long)at, (long long)newest, (int)(by.n < 40 ? by.n : 40),
 	    by.n ? by.p : "", by.n ? " or a newer one" : "of a newer release");
@@ -249,13 +249,13 @@ refuse_newer(struct store *s, int64_t at, int64_t newest, char why[static STORE_
 }
 
 int
-migrate(struct store *s, char why[static STORE_WHY_SIZE])
+migrate(struct store *s, struct why *why)
 {
 	int64_t at, newest = (int64_t)N_ELEMENTS(migrations);
 	int r = schema_version(s, &at);
 
 	if (r < 0) {
-		snprintf(why, STORE_WHY_SIZE, "%.400s: %s", s->name,
+		why_set(why, "%.400s: %s", s->name,
 		    r == -EUCLEAN ? "not a database, or damaged" : strerror(-r));
 		return r;
 	}

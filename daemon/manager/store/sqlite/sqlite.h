@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/why.h"
 #include "manager/store/sql/sql.h"
 
 /* A prepared statement. */
@@ -112,17 +113,16 @@ MUST_CHECK int keys_rewrap_all(struct store *s); /* see store_rewrap() */
 
 MUST_CHECK int copy_begin(struct store_copy **out, struct store *s, const char *path);
 /* The database of the store, which must not be there yet, becomes a copy of the file `from`. */
-MUST_CHECK int store_copy_in(struct store *s, const char *from, char why[static STORE_WHY_SIZE]);
+MUST_CHECK int store_copy_in(struct store *s, const char *from, struct why *why);
 
 /* ---- lock.c ---- */
 
 /* Both: 0 or -errno with why; -EBUSY: another process has the directory. */
-MUST_CHECK int lock_directory(const char *dir, int *out, char why[static STORE_WHY_SIZE]);
+MUST_CHECK int lock_directory(const char *dir, int *out, struct why *why);
 /* make: the file, which must not be there yet. */
-MUST_CHECK int lock_database(
-    const char *path, bool make, int *out, char why[static STORE_WHY_SIZE]);
+MUST_CHECK int lock_database(const char *path, bool make, int *out, struct why *why);
 
 /* ---- migrate.c ---- */
 
 /* Brings the schema up to date, or makes it in an empty database. 0 or -errno with why. */
-MUST_CHECK int migrate(struct store *s, char why[static STORE_WHY_SIZE]);
+MUST_CHECK int migrate(struct store *s, struct why *why);

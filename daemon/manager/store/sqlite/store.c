@@ -153,7 +153,7 @@ set_up_connection(struct store *s)
 
 /* make: an empty file, which SQLite takes for a new database. */
 static int
-open_database(struct store *s, bool make, char why[static STORE_WHY_SIZE])
+open_database(struct store *s, bool make, struct why *why)
 {
 	mode_t was = umask(077);
 	int r = lock_database(s->name, make, &sqlite_of(s)->database_fd, why);
@@ -161,7 +161,7 @@ open_database(struct store *s, bool make, char why[static STORE_WHY_SIZE])
 	if (r == 0) {
 		r = set_up_connection(s);
 		if (r < 0)
-			snprintf(why, STORE_WHY_SIZE, "%.400s: %s", s->name,
+			why_set(why, "%.400s: %s", s->name,
 			    r == -EUCLEAN ? "not a database, or damaged" : strerror(-r));
 	}
 	(void)umask(was);
@@ -169,7 +169,7 @@ open_database(struct store *s, bool make, char why[static STORE_WHY_SIZE])
 }
 
 static int
-store_new(struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE])
+store_new(struct store **out, const char *dir, struct keys *keys, struct why *why)
 {
 	struct sqlite_store *q = mem_zalloc(sizeof *q);
 	char path[4096];
@@ -186,7 +186,7 @@ store_new(struct store **out, const char *dir, struct keys *keys, char why[stati
 	if (r == 0)
 		r = store_init(&q->store, &engine, keys, path);
 	if (r < 0) {
-		snprintf(why, STORE_WHY_SIZE, "%.300s: %s", dir, strerror(-r));
+		why_set(why, "%.300s: %s", dir, strerror(-r));
 		session_fini(&q->session);
 		mem_free(q);
 		return r;
@@ -199,8 +199,7 @@ store_new(struct store **out, const char *dir, struct keys *keys, char why[stati
 }
 
 int
-store_create(
-    struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE])
+store_create(struct store **out, const char *dir, struct keys *keys, struct why *why)
 {
 	struct store *s = NULL;
 	int r = store_new(&s, dir, keys, why);
@@ -208,8 +207,7 @@ store_create(
 	if (r < 0)
 		return r;
 	if (access(s->name, F_OK) == 0) {
-		snprintf(why, STORE_WHY_SIZE,
-		    "%.400s: there is a database already; nothing was changed", s->name);
+		why_set(why, "%.400s: there is a database already; nothing was changed", s->name);
 		(void)store_close(s);
 		return -EEXIST;
 	}
@@ -227,7 +225,7 @@ store_create(
 }
 
 int
-store_find(const char *dir, char why[static STORE_WHY_SIZE])
+store_find(const char *dir, struct why *why)
 {
 	char path[4096];
 	int r = 0;
@@ -237,7 +235,7 @@ store_find(const char *dir, char why[static STORE_WHY_SIZE])
 	else if (access(path, F_OK) < 0)
 		r = -errno;
 	if (r < 0)
-		snprintf(why, STORE_WHY_SIZE,
+		why_set(why,
 		    "%.300s/manager.db: %s; make the data directory with `connd-manager init`", dir,
 		    strerror(-r));
 	return r;
@@ -245,7 +243,7 @@ store_find(const char *dir, char why[static STORE_WHY_SIZE])
 
 /* Opens an existing database, migrates it, and checks its key. */
 static int
-open_whole(struct store *s, char why[static STORE_WHY_SIZE])
+open_whole(struct store *s, struct why *why)
 {
 	int r = open_database(s, false, why);
 
@@ -257,7 +255,7 @@ open_whole(struct store *s, char why[static STORE_WHY_SIZE])
 }
 
 int
-store_open(struct store **out, const char *dir, struct keys *keys, char why[static STORE_WHY_SIZE])
+store_open(struct store **out, const char *dir, struct keys *keys, struct why *why)
 {
 	struct store *s = NULL;
 	int r = store_find(dir, why);
@@ -286,8 +284,8 @@ remove_database(const char *path)
 }
 
 int
-store_restore(struct store **out, const char *dir, const char *from, struct keys *keys,
-    char why[static STORE_WHY_SIZE])
+store_restore(
+    struct store **out, const char *dir, const char *from, struct keys *keys, struct why *why)
 {
 	struct store *s = NULL;
 	char path[4096];
@@ -306,7 +304,7 @@ store_restore(struct store **out, const char *dir, const char *from, struct keys
 		rnd_bytes(&draw, sizeof draw);
 		r = db_run(db_query(store_db(s), "UPDATE change SET draw = ?", "i", (int64_t)draw));
 		if (r < 0)
-			snprintf(why, STORE_WHY_SIZE, "%.300s: %s", path, strerror(-r));
+			why_set(why, "%.300s: %s", path, strerror(-r));
 	}
 	if (r < 0) {
 		s = store_close(s);
