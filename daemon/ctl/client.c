@@ -72,7 +72,9 @@ wait_for(int fd, short events, int64_t deadline_ms)
 
 		if (left <= 0)
 			return -ETIMEDOUT;
-		n = poll(&p, 1, left < INT_MAX ? (int)left : INT_MAX);
+		n = poll(&p, 1, left < OUTPUT_WAIT_MS ? (int)left : OUTPUT_WAIT_MS);
+		if (n == 0)
+			output_waiting("waiting for connd");
 		if (n > 0)
 			return 0;
 		if (n < 0 && errno != EINTR)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "ctl/output.h"
 
 #define CANNOT_RUN 127
 #define READ_SIZE  ((size_t)64 * 1024)
@@ -43,8 +44,10 @@ read_piece(int fd, int64_t deadline_ms, struct buf *out)
 
 	if (left_ms <= 0)
 		return -ETIMEDOUT;
-	if (poll(&p, 1, (int)left_ms) <= 0)
+	if (poll(&p, 1, left_ms < OUTPUT_WAIT_MS ? (int)left_ms : OUTPUT_WAIT_MS) <= 0) {
+		output_waiting("waiting for another program");
 		return 1;
+	}
 	room = buf_room(out, READ_SIZE);
 	if (!room)
 		return buf_error(out);

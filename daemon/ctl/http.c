@@ -16,6 +16,7 @@
 #include "base/span.h"
 #include "base/url.h"
 #include "base/tls_help.h"
+#include "ctl/output.h"
 
 #define CONNECT_TIMEOUT_MS 5000
 #define TRIES_WHEN_BUSY    5 /* answers of 429 to one call */
@@ -202,6 +203,19 @@ set_client(struct http *h, const struct http_options *o)
 	return code;
 }
 
+/* libcurl calls it often while bytes come, and about once a second while none do. */
+static int
+on_progress(void *arg, curl_off_t size, curl_off_t got, curl_off_t to_send, curl_off_t sent)
+{
+	(void)arg;
+	(void)size;
+	(void)got;
+	(void)to_send;
+	(void)sent;
+	output_waiting("waiting for the manager");
+	return 0;
+}
+
 static CURLcode
 set_transport(struct http *h, const struct http_options *o)
 {
@@ -231,6 +245,8 @@ set_transport(struct http *h, const struct http_options *o)
 	SET(CURLOPT_WRITEFUNCTION, on_body);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
 	SET(CURLOPT_HTTPHEADER, h->headers);
+	SET(CURLOPT_NOPROGRESS, 0L);
+	SET(CURLOPT_XFERINFOFUNCTION, on_progress);
 	return code;
 }
 

@@ -189,25 +189,68 @@ output_wants_colour(void)
 	return !(no_color && no_color[0]) && is_terminal(STDOUT_FILENO);
 }
 
-#define LINE_START "\r"
-#define ERASE_REST "\033[K"
+#define LINE_START      "\r"
+#define ERASE_REST      "\033[K"
+#define WAIT_UNSHOWN_MS 1000 /* a shorter wait has no line */
+#define WAIT_EVERY_MS   200
 
-static bool progress_is_shown;
+static bool errors_are_json;
+static bool progress_is_shown, progress_is_off;
+static int64_t wait_began_ms, wait_shown_ms; /* 0: nothing is waited for */
+
+static bool
+wants_progress(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	return !errors_are_json && !progress_is_off && !(no_color && no_color[0]) &&
+	       is_terminal(STDERR_FILENO);
+}
+
+static void
+show_progress(const char *fmt, va_list ap)
+{
+	if (!wants_progress())
+		return;
+	(void)fputs(LINE_START, stderr);
+	(void)vfprintf(stderr, fmt, ap);
+	(void)fputs(ERASE_REST, stderr);
+	(void)fflush(stderr);
+	progress_is_shown = true;
+}
 
 void
 output_progress(const char *fmt, ...)
 {
 	va_list ap;
 
-	if (!is_terminal(STDERR_FILENO))
-		return;
-	(void)fputs(LINE_START, stderr);
 	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
+	show_progress(fmt, ap);
 	va_end(ap);
-	(void)fputs(ERASE_REST, stderr);
-	(void)fflush(stderr);
-	progress_is_shown = true;
+	wait_began_ms = 0;
+}
+
+/* Shows a line as output_progress() does, and goes on counting the wait. */
+static void PRINTF(1, 2) show_wait(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	show_progress(fmt, ap);
+	va_end(ap);
+}
+
+void
+output_waiting(const char *what)
+{
+	int64_t now_ms = clock_boot_ms();
+
+	if (!wait_began_ms)
+		wait_began_ms = now_ms;
+	if (now_ms - wait_began_ms < WAIT_UNSHOWN_MS || now_ms - wait_shown_ms < WAIT_EVERY_MS)
+		return;
+	wait_shown_ms = now_ms;
+	show_wait("%s, %d s", what, (int)((now_ms - wait_began_ms) / 1000));
 }
 
 void
@@ -216,6 +259,7 @@ output_progress_end(void)
 	if (progress_is_shown)
 		(void)fputs(LINE_START ERASE_REST, stderr);
 	progress_is_shown = false;
+	wait_began_ms = 0;
 }
 
 static void
@@ -232,9 +276,8 @@ output_until_interrupted(void)
 
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
+	progress_is_off = true;
 }
-
-static bool errors_are_json;
 
 void
 ctl_errors_as_json(bool on)

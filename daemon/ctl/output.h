@@ -47,12 +47,23 @@ void output_rows(struct buf *out, const struct output_row *row, size_t n, bool c
 /* Does standard output want colours? */
 bool output_wants_colour(void);
 /*
- * One line on standard error in place of the one before, when that is a terminal; elsewhere
- * nothing. It goes when anything else is said, or at the end.
+ * Prints one line on standard error in place of the one before, if standard error is a terminal and
+ * neither --json nor NO_COLOR is given; else nothing. The line goes when anything else is printed,
+ * or at the end.
  */
 void output_progress(const char *fmt, ...) PRINTF(1, 2);
+/*
+ * Called again and again during a wait, a few times a second: from its first second on, shows
+ * "WHAT, 3 s" as output_progress() does. The wait counts from the first call after anything was
+ * printed, so waits that follow each other count as one.
+ */
+void output_waiting(const char *what);
+#define OUTPUT_WAIT_MS 250 /* the longest pause between two calls */
 void output_progress_end(void);
-/* From now on SIGINT and SIGTERM end the process with exit code 0: for verbs without an end. */
+/*
+ * From now on SIGINT and SIGTERM end the process with exit code 0, and no progress is shown: for
+ * verbs without an end.
+ */
 void output_until_interrupted(void);
 /* Writes a member whose text may be any bytes: those that are not UTF-8 become U+FFFD. */
 void output_member(struct buf *out, const char *name, struct span text);

@@ -88,6 +88,7 @@ look(const struct refreshing *r, struct progress *p)
 static void
 pause_for(int64_t ms)
 {
+	output_waiting("waiting for connd's sync with the manager");
 	(void)poll(NULL, 0, (int)ms);
 }
 

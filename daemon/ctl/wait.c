@@ -92,10 +92,12 @@ ctl_wait(const struct ctl_options *o)
 	int code = CTL_UNAVAILABLE;
 
 	ctl_mute(true);
-	while (code != CTL_DENIED && !r.ready && (left_ms = deadline_ms - clock_boot_ms()) > 0) {
+	while ((left_ms = deadline_ms - clock_boot_ms()) > 0) {
 		code = ask(o, left_ms, &r);
-		if (!r.ready && code != CTL_DENIED)
-			(void)poll(NULL, 0, (int)rnd_between(PAUSE_MS, 2 * PAUSE_MS));
+		if (r.ready || code == CTL_DENIED)
+			break;
+		output_waiting("waiting until connd is ready");
+		(void)poll(NULL, 0, (int)rnd_between(PAUSE_MS, 2 * PAUSE_MS));
 	}
 	ctl_mute(false);
 	if (!r.ready)

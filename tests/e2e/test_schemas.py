@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -16,10 +17,70 @@ from connd_testing import CONNCTL, PATIENCE, REPO, Connd, Manager, eventually
 from jsonschema import Draft202012Validator
 
 SCHEMAS = REPO / "docs" / "schemas" / "connctl"
+OBJECTS = ("connection", "variable", "env-var", "metrics-export")
+PLACES = ("workspace", "deployment", "project")
+CHANGES_OF_OBJECTS = (
+    "create",
+    "set",
+    "delete",
+    "link",
+    "unlink",
+    "exclude",
+    "override",
+    "promote",
+    "restore",
+)
+
+# The schema of what each verb prints with --json. A verb that is not here has no schema: write one.
+SCHEMA_OF: dict[str, str] = {
+    **{v: v for v in ("diff", "doctor", "env", "explain", "get", "import", "init", "list",
+                      "refresh", "scan", "sidecars", "status", "top", "trace", "wait", "watch")},
+    "audit": "history",
+    "login": "context",
+    **{f"context {verb}": "contexts" for verb in ("list", "use", "delete")},
+    "organization show": "organization", "organization set": "change",
+    "token list": "tokens", "token create": "token", "token revoke": "change",
+    "token renew": "token-renew",
+    **{f"{noun} list": f"{noun}s" for noun in PLACES},
+    **{f"{noun} {verb}": "change" for noun in PLACES for verb in ("create", "rename", "delete")},
+    **{f"{noun} list": "objects" for noun in OBJECTS},
+    **{f"{noun} get": "object" for noun in OBJECTS},
+    **{f"{noun} history": "history" for noun in OBJECTS},
+    **{f"{noun} {verb}": "change" for noun in OBJECTS for verb in CHANGES_OF_OBJECTS},
+}  # fmt: skip
+ERRORS_ONLY = {"redact", "render"}  # they print a stream or YAML; --json is for what goes wrong
+
+
+def help_of(*words: str) -> str:
+    done = subprocess.run([CONNCTL, *words, "--help"], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def verbs(*group: str) -> Iterator[str]:
+    """Every verb that help lists, those of a group as "group verb"."""
+    for line in help_of(*group).splitlines():
+        found = re.match(r"  ([a-z][a-z-]*(?: [a-z]+)?)(?= --| [A-Z[(]|  |$| [a-z]+\|)", line)
+        if not found or line.startswith("  -"):
+            continue
+        if not group and re.match(r" VERB\b", line[found.end() :]):
+            yield from verbs(found[1])
+        else:
+            yield found[1]
+
+
+def test_every_verb_with_json_has_a_schema() -> None:
+    found = set(verbs())
+    assert len(found) > 80 and {"status", "connection list", "token renew"} <= found
+    with_json = {verb for verb in found if "--json" in help_of(*verb.split())}
+    assert with_json == SCHEMA_OF.keys() | ERRORS_ONLY
+    files = {path.name.removesuffix(".schema.json") for path in SCHEMAS.iterdir()}
+    assert files == {*SCHEMA_OF.values(), "error", "note"}
 
 
 def check(name: str, text: str, lines: bool = False) -> Any:
     """Holds output against the schema. It is one object, or one a line."""
+    if isinstance(text, Output) and name not in ("error", "note"):
+        assert SCHEMA_OF[text.verb] == name
     schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
     rows = [json.loads(row) for row in text.splitlines()] if lines else [json.loads(text)]
     assert rows, f"no output to hold against {name}"
@@ -28,19 +89,33 @@ def check(name: str, text: str, lines: bool = False) -> Any:
     return rows if lines else rows[0]
 
 
+class Output(str):
+    """What a verb has printed."""
+
+    verb: str
+
+
+def output_of(args: tuple[str, ...], text: str) -> Output:
+    out = Output(text)
+    two = " ".join(args[:2])
+    out.verb = two if two in SCHEMA_OF else args[0]
+    return out
+
+
 class World:
     def __init__(self, directory: Path, manager: Manager, connd: Connd) -> None:
         self.directory, self.manager, self.connd = directory, manager, connd
         self.admin = Admin(directory, manager)
 
-    def ask(self, *args: str, code: int = 0) -> str:
+    def ask(self, *args: str, code: int = 0) -> Output:
         """Of connd."""
         done = self.connd.connctl(*args, "--json")
         assert done.returncode == code, done
-        return str(done.stdout or done.stderr)
+        return output_of(args, done.stdout or done.stderr)
 
-    def administer(self, *args: str) -> str:
-        return str(self.admin.run(*args, "--json").stdout)
+    def administer(self, *args: str) -> Output:
+        done = self.admin.run(*args, "--json")
+        return output_of(args, done.stdout or done.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +192,7 @@ def test_errors_and_notes(world: World) -> None:
 def test_administration(world: World, tmp_path: Path) -> None:
     run = world.administer
     check("contexts", run("context", "list"))
+    check("sidecars", run("sidecars"))
     for noun in ("workspace", "deployment", "project"):
         check(f"{noun}s", run(noun, "list"))
     check("organization", run("organization", "show"))
@@ -131,6 +207,17 @@ def test_administration(world: World, tmp_path: Path) -> None:
     check("history", run("connection", "history", "c"))
     check("history", run("audit"))
     check("change", run("deployment", "create", "new", "--yes"))
+    check("change", run("deployment", "rename", "new", "newer", "--yes"))
+    check("change", run("deployment", "delete", "newer", "--yes"))
+    check(
+        "change", run("connection", "override", "c", "--deployment", "prod", "--host", "x", "--yes")
+    )
+    check("change", run("connection", "unlink", "c", "--deployment", "prod", "--yes"))
+    check("change", run("connection", "exclude", "c", "--deployment", "prod", "--yes"))
+    check("change", run("connection", "restore", "c", "--to-version", "1", "--yes"))
+    check("change", run("connection", "delete", "c", "--yes"))
+    check("change", run("organization", "set", "--secrets-fetching", "on", "--yes"))
+    check("doctor", output_of(("doctor",), world.connd.connctl("doctor", "--json").stdout))
     manager = ("--manager", world.manager.url, "--organization", world.manager.organization)
     token_file = ("--token-file", str(world.admin.token_file))
     check("token-renew", run("token", "renew", *manager, *token_file))
@@ -138,3 +225,24 @@ def test_administration(world: World, tmp_path: Path) -> None:
     where = ("--deployment", world.manager.deployment_ids["prod"])
     given = ("--variables", str(tmp_path / "v.json"), *where)
     check("import", run("import", *given, *manager, *token_file))
+
+
+def test_contexts_and_a_connd_of_ones_own(world: World, tmp_path: Path) -> None:
+    run = Admin(tmp_path, world.manager).run
+    manager = ("--manager", world.manager.url)
+    login = ("login", "second", *manager, "--token-file", str(tmp_path / "person.token"))
+    check("context", output_of(login, run(*login, "--json").stdout))
+    use = ("context", "use", "second")
+    check("contexts", output_of(use, run(*use, "--json").stdout))
+    make = (
+        "init",
+        "--local",
+        "--deployment",
+        "prod",
+        "--token-file",
+        str(tmp_path / "person.token"),
+    )
+    here = {"XDG_RUNTIME_DIR": str(tmp_path)}
+    check("init", output_of(make, run(*make, "--json", env=here).stdout))
+    end = ("context", "delete", "second")
+    check("contexts", output_of(end, run(*end, "--json").stdout))

@@ -85,6 +85,7 @@ show(const struct change *c)
 		write_field(&out, row);
 	if (c->failed || buf_error(&out))
 		return session_no_memory();
+	output_progress_end();
 	(void)fputs(buf_str(&out), stderr);
 	return CTL_YES;
 }

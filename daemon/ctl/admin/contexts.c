@@ -123,12 +123,21 @@ list(struct session *s)
 	return code;
 }
 
+/* With --json prints what there is now. */
+static int
+save_all(struct session *s)
+{
+	int code = context_save(s->contexts);
+
+	return code == CTL_YES && s->o->json ? admin_print(s->contexts) : code;
+}
+
 static int
 use(struct session *s)
 {
 	if (json_take(s->contexts, "current", json_new_string(s->line->operand[0])) < 0)
 		return session_no_memory();
-	return context_save(s->contexts);
+	return save_all(s);
 }
 
 static int
@@ -142,7 +151,7 @@ forget(struct session *s)
 	if (current && strcmp(current, name) == 0)
 		json_remove(s->contexts, "current");
 	json_remove(json_member(s->contexts, "contexts"), name);
-	return context_save(s->contexts);
+	return save_all(s);
 }
 
 int

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "ctl/admin/change.h"
+#include "ctl/output.h"
 
 /* A line, until Enter or the character that interrupts: true. Not by stdio, whose buffer stays. */
 static bool
@@ -39,6 +40,7 @@ prompt_read(const char *prompt, struct buf *out)
 	quiet.c_cc[VEOL] = old.c_cc[VINTR]; /* delivered at once, as Enter is */
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
 	/* From here on what is typed counts. */
+	output_progress_end();
 	(void)fprintf(stderr, "%s: ", prompt);
 	interrupted = line_read(out, (char)old.c_cc[VINTR]);
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
