@@ -45,6 +45,7 @@ def parts(directory: Path) -> dict[str, list[str | Path]]:
         "manager": [python, HERE / "manager.py", directory, "--rounds", "3", "--rows", "5000"],
         "shim_ping": [python, HERE / "shim_ping.py", "--real", "--rounds", "5"],
         "shim_airflow": [AIRFLOW, HERE / "shim_airflow.py", "--rounds", "5"],
+        "scan": [python, HERE / "scan.py", "--rounds", "3"],
         "large_pages": [python, HERE / "large_pages.py", "--rounds", "2", "--seconds", "2"],
         "shim_task": [AIRFLOW, HERE / "shim_task.py"],
     }
