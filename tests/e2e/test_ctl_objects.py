@@ -233,12 +233,27 @@ def test_history_and_restore(admin: Admin) -> None:
     assert [e["version"] for e in changed] == [2, 1]
     assert "host" in admin.run("connection", "history", "warehouse").stdout
     admin.run("connection", "restore", "warehouse", "--yes", code=2)
-    admin.change("connection", "restore", "warehouse", "--to-version", "1")
+    admin.change("connection", "override", "warehouse", "--deployment", "dev", "--host", "other")
+    shown = admin.change("connection", "restore", "warehouse", "--to-version", "1")
+    dev = f"links.{admin.manager.deployment_ids['dev']}.host"
+    assert shown["host"] == shown[dev] == ("as it is", "as in version 1")
+    assert shown["version"] == (None, "1") and len(shown) == 3
     assert everything(admin) == before
     admin.change("connection", "delete", "warehouse")
     admin.change("connection", "restore", "warehouse")
     assert everything(admin) == before
     admin.run("connection", "restore", "never-there", "--yes", code=1)
+
+
+def test_a_linked_object_is_not_the_deployments_own(admin: Admin) -> None:
+    make_warehouse(admin)
+    linked = admin.run("connection", "get", "warehouse", "--deployment", "dev", code=1)
+    assert "gets the Workspace's through a link" in linked.stderr
+    assert '"connctl connection get warehouse"' in linked.stderr
+    absent = admin.run("connection", "get", "other", "--deployment", "dev", code=1)
+    assert 'there is no connection "other" in this Deployment' in absent.stderr
+    shown = admin.run("connection", "get", "warehouse").stdout.splitlines()
+    assert len([line for line in shown if line.startswith("type ")]) == 1
 
 
 class Typist:

@@ -152,6 +152,47 @@ fetch(struct session *s, const char *id, struct json **row)
 	return session_get(s, &path, row);
 }
 
+/* Whether the Deployment gets the key through a link. */
+static bool
+is_linked(struct session *s, const struct object_kind *kind, const struct object_scope *scope,
+    const char *key)
+{
+	CLEANUP(buf_fini) struct buf path = BUF_INIT(LIMIT_HTTP_URI);
+	struct json *rows = NULL;
+	bool found;
+
+	session_path(s, &path, "/environment-objects");
+	session_query(&path, "objectType", kind->type);
+	session_query(&path, "objectKey", key);
+	session_query(&path, "resolveLinked", "true");
+	object_scope_query(&path, scope);
+	found = session_list(s, &path, "environmentObjects", &rows) == CTL_YES && json_first(rows);
+	json_free(rows);
+	return found;
+}
+
+/* The scope has no object of its own of this key. */
+static int
+say_none(struct session *s, const struct object_kind *kind, const struct object_scope *scope,
+    const char *key)
+{
+	CLEANUP(buf_fini) struct buf next = BUF_INIT(2048);
+
+	if (!scope->is_deployment)
+		return ctl_fail(CTL_NO, "With --deployment, a Deployment's own object is meant.",
+		    "there is no %s \"%s\" in this Workspace", kind->noun, key);
+	if (!is_linked(s, kind, scope, key))
+		return ctl_fail(CTL_NO, "Without --deployment, the Workspace's object is meant.",
+		    "there is no %s \"%s\" in this Deployment", kind->noun, key);
+	buf_addf(&next,
+	    "Without --deployment, that object is meant: \"connctl %s get %s\" shows it with the "
+	    "overrides of each Deployment.",
+	    kind->noun, key);
+	return ctl_fail(CTL_NO, buf_str(&next),
+	    "this Deployment has no %s \"%s\" of its own: it gets the Workspace's through a link",
+	    kind->noun, key);
+}
+
 int
 object_read(struct session *s, const struct object_kind *kind, const struct object_scope *scope,
     const char *key, struct object *out)
@@ -161,11 +202,7 @@ object_read(struct session *s, const struct object_kind *kind, const struct obje
 	*out = (struct object){ .kind = kind, .key = key };
 	code = object_find(s, kind, scope, key, out->id);
 	if (code == CTL_NO && !*out->id)
-		return ctl_fail(CTL_NO,
-		    scope->is_deployment ? "Without --deployment, the Workspace's object is meant."
-					 : "With --deployment, a Deployment's own object is meant.",
-		    "there is no %s \"%s\" in this %s", kind->noun, key,
-		    scope->is_deployment ? "Deployment" : "Workspace");
+		return say_none(s, kind, scope, key);
 	if (code == CTL_YES)
 		code = fetch(s, out->id, &out->row);
 	if (code != CTL_YES)

@@ -115,7 +115,7 @@ print_fields(
 		const char *name = json_string(j), *text;
 		char label[400], room[32];
 
-		if (!name)
+		if (!name || strcmp(name, "type") == 0) /* it has a line of its own */
 			continue;
 		(void)snprintf(label, sizeof label, "%s%s", prefix, name);
 		text = typed ? object_shown(typed, name, room) : NULL;

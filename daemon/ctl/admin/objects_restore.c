@@ -66,6 +66,53 @@ restore(struct session *s, struct change *c, const struct buf *path, struct json
 	return code == CTL_YES ? change_done(s, c, id) : code;
 }
 
+static bool
+is_named(const struct change *c, const char *field)
+{
+	for (const struct json *j = c->fields ? json_first(c->fields) : NULL; j; j = json_next(j))
+		if (strcmp(json_text(j, "field"), field) == 0)
+			return true;
+	return false;
+}
+
+/* Names each field that an entry changed, once. Values of versions are not to be had. */
+static void
+name_fields(struct change *c, const struct json *entry, const char *then)
+{
+	const struct json *fields = json_get(entry, "fields"), *j;
+
+	for (j = fields && json_type(fields) == SCAN_ARRAY ? json_first(fields) : NULL; j;
+	     j = json_next(j)) {
+		const char *name = json_string(j);
+
+		if (name && !is_named(c, name))
+			change_field(c, name, "as it is", then);
+	}
+}
+
+/* What was changed since that version is what changes back. */
+static int
+name_changes_since(struct session *s, struct change *c, const char *id, int64_t version)
+{
+	CLEANUP(buf_fini) struct buf path = BUF_INIT(LIMIT_HTTP_URI);
+	struct json *rows = NULL;
+	char then[48];
+	int code;
+
+	session_path(s, &path, "/environment-objects/%s/history", id);
+	code = session_list(s, &path, "history", &rows);
+	(void)snprintf(then, sizeof then, "as in version %lld", (long long)version);
+	for (const struct json *j = rows ? json_first(rows) : NULL; j; j = json_next(j)) {
+		int64_t v = 0;
+
+		if (json_int(json_get(j, "version"), &v) && v > version &&
+		    strncmp(json_text(j, "action"), "READ", 4) != 0)
+			name_fields(c, j, then);
+	}
+	json_free(rows);
+	return code;
+}
+
 /* An object that is there becomes what it was. */
 static int
 restore_version(struct session *s, const struct object_kind *kind, const struct object_scope *scope,
@@ -84,6 +131,8 @@ restore_version(struct session *s, const struct object_kind *kind, const struct 
 	if (code == CTL_YES)
 		code = object_read(s, kind, scope, s->line->operand[0], &o);
 	session_path(s, &path, "/environment-objects/%s/restore", o.id);
+	if (code == CTL_YES)
+		code = name_changes_since(s, c, o.id, version);
 	if (code == CTL_YES)
 		code = restore(s, c, &path, body, version, o.id, o.tag);
 	object_fini(&o);
