@@ -176,6 +176,8 @@ $(UNIT): %: %.o $B/tests/unit/filter.o $(call archives,$(LAYERS))
 
 # Sees each block before libc takes it back.
 $B/tests/unit/test_base: LDFLAGS += -Wl,--wrap=free
+# Moves the clock on.
+$B/tests/unit/test_api_waiting: LDFLAGS += -Wl,--wrap=clock_boot_ms
 
 SIM := $B/tests/sim/sim
 
@@ -195,7 +197,7 @@ BENCH := $(patsubst %.c,$B/%,$(wildcard tests/bench/*.c))
 WALL := $B/tests/chaos/wall.so
 
 .PHONY: tests
-tests: $(UNIT) $(SIM) $(HELPERS) $(FUZZ) $(BENCH) certification $(WALL)
+tests: $(UNIT) $(SIM) $(FLEET) $(HELPERS) $(FUZZ) $(BENCH) certification $(WALL)
 
 .PHONY: unit
 unit: $(UNIT) ## build and run the C unit tests (MODE=asan: with sanitizers)
@@ -207,11 +209,25 @@ $(SIM): $(call obj,$(wildcard tests/sim/*.c)) $(call archives,core base)
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ -lsodium
 
 .PHONY: sim torture
-sim: $(SIM) ## run tests/sim/*.scn, the replica's rules as stories
+sim: $(SIM) $(FLEET) ## run tests/sim/*.scn, the replica's rules as stories; a small fleet
 	@$(SIM) $(wildcard tests/sim/*.scn)
+	@$(FLEET) --sidecars 1000 --deployments 10 --managers 2 >$(FLEET).out || \
+		{ cat $(FLEET).out; exit 1; }
 
 torture: $(SIM) ## the scenarios with the 1st, 2nd, 3rd ... allocation failing
 	@$(SIM) --torture $(wildcard tests/sim/*.scn)
+
+# Many sidecars on virtual time: connd's own timing code, with what it calls replaced.
+FLEET := $B/tests/sim/fleet/fleet
+comma := ,
+FLEET_REPLACES := clock_boot_ms rnd_between alarm_new alarm_free alarm_set loop_after_turn \
+	loop_forget token_load upstream_fetch upstream_cancel upstream_takes_reports build_init \
+	build_fini build_reset build_page build_finish build_dispose
+
+$(FLEET): $(call obj,$(wildcard tests/sim/fleet/*.c)) $(call archives,edge core proto base)
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) $(patsubst %,-Wl$(comma)--wrap=%,$(FLEET_REPLACES)) -o $@ $^ \
+		$(LIBS_connd)
 
 # With MODE=fuzz and clang, libFuzzer drives a fuzzer; else a main() runs it on the files named.
 FUZZ_DRIVER := $(if $(filter fuzz,$(MODE)),-fsanitize=fuzzer,$B/tests/fuzz/run_inputs.o)
@@ -301,7 +317,7 @@ $B/tests/bench/parse: LDLIBS := -lcjson
 # matplotlib, which draws the plots, is in the tools' environment.
 BENCH_PYTHON := $(firstword $(wildcard .venvs/dev/bin/python) $(PYTHON))
 
-.PHONY: bench long-run
+.PHONY: bench long-run scale
 bench: all $(BENCH) ## how fast everything is beside bases of this machine, and what has moved (KEEP=1)
 	@tests/airflow/venvs.sh airflow33
 	@CONND_BUILD=$(BIN) $(BENCH_PYTHON) tests/bench/run.py $B/tests/bench $(if $(KEEP),--keep) \
@@ -309,6 +325,9 @@ bench: all $(BENCH) ## how fast everything is beside bases of this machine, and 
 
 long-run: all $(BENCH) ## 50 million lookups and a week of refreshes: LONG_RUN="--lookups 1000000"
 	@CONND_BUILD=$(BIN) $(BENCH_PYTHON) tests/bench/long_run.py $B/tests/bench $(LONG_RUN)
+
+scale: all $(FLEET) ## one manager with 10 000 waiting clients; 100 000 sidecars on virtual time
+	@CONND_BUILD=$(BIN) $(BENCH_PYTHON) tests/bench/scale.py $(FLEET) $(SCALE)
 
 # Faults, end to end; make test runs a shorter round of it.
 ASK := $B/tests/chaos/ask

@@ -38,8 +38,10 @@
 #define LIMIT_REPORT       2000          /* what connd says of itself (X-Connd-Report) */
 #define LIMIT_ETAG         512           /* an ETag; connd ignores a longer one */
 #define LIMIT_PAGE_ROWS    1000          /* rows of one list page: what stock clients ask for */
-/* Open client connections; fewer when RLIMIT_NOFILE is low. */
-#define LIMIT_HTTP_CONNECTIONS 4096
+/*
+ * Open client connections; fewer when RLIMIT_NOFILE is low. A connd has two of them: for 10 000.
+ */
+#define LIMIT_HTTP_CONNECTIONS 24576
 /* Bytes of incomplete requests, over all clients. */
 #define LIMIT_HTTP_INPUT (32 * 1024 * 1024)
 /* Bytes of responses not yet written to their sockets, over all clients. */

@@ -12,12 +12,24 @@
 #include <sys/socket.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "tests/unit/api_fixture.h"
 
 #define OBJECTS "/v1/organizations/$o/environment-objects"
 #define TURNS   20 /* turns of the loop: enough for any request that does not wait */
+
+/* The linker puts this clock in the place of the real one (Makefile). */
+int64_t __real_clock_boot_ms(void);
+int64_t __wrap_clock_boot_ms(void);
+static int64_t ahead_ms;
+
+int64_t
+__wrap_clock_boot_ms(void)
+{
+	return __real_clock_boot_ms() + ahead_ms;
+}
 
 static bool
 has_response(int fd)
@@ -128,6 +140,26 @@ lists_take_turns_and_each_is_served(void **state)
 	}
 }
 
+/* All that were read in one turn of the loop, but the first, wait for theirs. */
+static void
+lists_that_have_waited_for_long_are_refused(void **state)
+{
+	struct api_fixture *f = *state;
+	int lists[3];
+
+	for (size_t i = 0; i < N_ELEMENTS(lists); i++)
+		lists[i] = API_BEGIN(f, "GET", OBJECTS);
+	while (!has_response(lists[0]))
+		api_turns(f, 1);
+	ahead_ms += 5000;
+	assert_int_equal(api_end(f, lists[0]), 200);
+	for (size_t i = 1; i < N_ELEMENTS(lists); i++) {
+		assert_int_equal(api_end(f, lists[i]), 503);
+		assert_string_not_equal(api_field(f, "Retry-After:"), "");
+	}
+	assert_int_equal(API(f, "GET", OBJECTS), 200);
+}
+
 static void
 lists_are_served_without_memory_for_turns(void **state)
 {
@@ -157,6 +189,7 @@ main(void)
 		TEST(a_token_that_is_revoked_while_it_waits_is_refused),
 		TEST(a_client_that_goes_gives_its_memory_back),
 		TEST(lists_take_turns_and_each_is_served),
+		TEST(lists_that_have_waited_for_long_are_refused),
 		TEST(lists_are_served_without_memory_for_turns),
 	};
 

@@ -5,14 +5,17 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "manager/api/refusal.h"
 
-#define TURN_MS 3
+#define TURN_MS    3
+#define LONGEST_MS 4000 /* of waiting for a turn; connd gives up after 10 s */
 
 struct turn {
 	struct turn *prev, *next;
 	struct fairness *fairness;
 	struct request *rq;
 	void (*go)(struct request *rq);
+	int64_t since_ms;
 };
 
 struct fairness {
@@ -38,15 +41,23 @@ on_gone(void *arg)
 	turn_free(arg);
 }
 
+/*
+ * When more is requested than can be served, all waiting times grow to the clients' time-out. Each
+ * list would then be made for a client that gives up before its end, and nobody would get one. So
+ * those that have waited long get a 503, and come back later.
+ */
 static void
 serve_first(struct fairness *f)
 {
 	struct request *rq = request_ref(f->first->rq);
 	void (*go)(struct request *) = f->first->go;
+	bool late = clock_boot_ms() - f->first->since_ms > LONGEST_MS;
 
 	turn_free(f->first);
 	http_conn_resume(rq->conn);
-	if (request_authorise_again(rq))
+	if (late)
+		respond_busy(rq->conn, "Too many lists are requested at once: see Retry-After");
+	else if (request_authorise_again(rq))
 		go(rq);
 	request_unref(rq);
 }
@@ -115,6 +126,7 @@ fairness_serve(struct fairness *f, struct request *rq, void (*go)(struct request
 	one->fairness = f;
 	one->rq = request_ref(rq);
 	one->go = go;
+	one->since_ms = clock_boot_ms();
 	one->prev = f->last;
 	*(f->last ? &f->last->next : &f->first) = one;
 	f->last = one;

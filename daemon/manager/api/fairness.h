@@ -3,7 +3,8 @@
  * Expensive requests take turns: to begin a list of ten thousand rows takes tens of milliseconds,
  * and a hundred clients that request one at once must not keep everybody else waiting for seconds.
  * The first in a turn of the loop is served at once, the others in their order as long as the turn
- * is short; then the loop serves other connections.
+ * is short; then the loop serves other connections. One that would wait for more than four seconds
+ * gets a 503 with Retry-After.
  */
 #pragma once
 
