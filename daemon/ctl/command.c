@@ -15,17 +15,18 @@
 #include "ctl/output.h"
 
 #define CANNOT_RUN 127
+#define KILLED     255
 #define READ_SIZE  ((size_t)64 * 1024)
 
 /* In the child. */
 static _Noreturn void
 become(const struct command *c, int output)
 {
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	(void)signal(SIGPIPE, SIG_DFL);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
-	    user_stay(c->user) < 0)
+	    (c->quiet && dup2(null, STDERR_FILENO) < 0) || (c->user && user_stay(c->user) < 0))
 		_exit(CANNOT_RUN);
 	if (c->name && setenv(c->name, c->value, 1) < 0)
 		_exit(CANNOT_RUN);
@@ -69,7 +70,7 @@ read_output(const struct command *c, int fd, struct buf *out)
 	return r;
 }
 
-/* 0, or -errno with why. */
+/* The exit status, or -errno with why. */
 static int
 conclude(const struct command *c, int r, int status, struct why *why)
 {
@@ -82,7 +83,9 @@ conclude(const struct command *c, int r, int status, struct why *why)
 		r = -ENOENT;
 	if (r == -ENOENT)
 		why_set(why, "\"%.200s\" cannot be run", c->argv[0]);
-	return r;
+	if (r < 0)
+		return r;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : KILLED;
 }
 
 int

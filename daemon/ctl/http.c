@@ -11,6 +11,7 @@
 #include <openssl/crypto.h>
 
 #include "base/clock.h"
+#include "base/curl_setup.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/span.h"
@@ -31,11 +32,8 @@ struct http {
 	void (*on_pause)(void *arg, int seconds);
 	void *arg;
 	bool never_pause;
-	const char *socket_path;
 	struct socket_owners owners;
-	int socket_fd;
-	const char *peer_text; /* into peer_why; NULL: the peer is believed */
-	struct why peer_why;
+	struct curl_peer peer; /* its path is NULL: the host of the URL */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -139,69 +137,7 @@ add_header(struct http *h, const char *name, const char *value)
 	return 0;
 }
 
-/* --- the manager's Unix socket ------------------------------------------------------------ */
-
-static int
-on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
-{
-	struct http *h = arg;
-
-	(void)purpose;
-	h->socket_fd = fd;
-	return CURL_SOCKOPT_OK;
-}
-
-/* Checks who serves the socket, before libcurl sends a byte. A reused connection was checked. */
-static int
-on_connected(void *arg, char *ip, char *local_ip, int port, int local_port)
-{
-	struct http *h = arg;
-
-	(void)ip;
-	(void)local_ip;
-	(void)port;
-	(void)local_port;
-	if (socket_peer_check(h->socket_fd, h->socket_path, &h->owners, &h->peer_why) == 0)
-		return CURL_PREREQFUNC_OK;
-	h->peer_text = h->peer_why.text;
-	return CURL_PREREQFUNC_ABORT;
-}
-
-/* Remembers the first refusal: one check at the end is enough. */
-#define SET(option, value)                                                                         \
-	do {                                                                                       \
-		CURLcode set_code = curl_easy_setopt(h->easy, option, value);                      \
-		if (set_code != CURLE_OK && code == CURLE_OK)                                      \
-			code = set_code;                                                           \
-	} while (0)
-
-static CURLcode
-set_socket(struct http *h)
-{
-	CURLcode code = CURLE_OK;
-
-	SET(CURLOPT_UNIX_SOCKET_PATH, h->socket_path);
-	SET(CURLOPT_PROXY, "");
-	SET(CURLOPT_SOCKOPTFUNCTION, on_socket_made);
-	SET(CURLOPT_SOCKOPTDATA, h);
-	SET(CURLOPT_PREREQFUNCTION, on_connected);
-	SET(CURLOPT_PREREQDATA, h);
-	return code;
-}
-
-static CURLcode
-set_client(struct http *h, const struct http_options *o)
-{
-	CURLcode code = CURLE_OK;
-
-	if (o->client_cert) {
-		SET(CURLOPT_SSLCERT, o->client_cert);
-		SET(CURLOPT_SSLKEY, o->client_key ? o->client_key : o->client_cert);
-	}
-	if (o->pin)
-		SET(CURLOPT_PINNEDPUBLICKEY, o->pin);
-	return code;
-}
+#define SET(option, value) CURL_OPTION_SET(curl_easy_setopt, h->easy, code, option, value)
 
 /* libcurl calls it often while bytes come, and about once a second while none do. */
 static int
@@ -219,27 +155,17 @@ on_progress(void *arg, curl_off_t size, curl_off_t got, curl_off_t to_send, curl
 static CURLcode
 set_transport(struct http *h, const struct http_options *o)
 {
-	CURLcode code = CURLE_OK;
+	const struct curl_trust trust = {
+		.proxy = o->proxy,
+		.ca_file = o->ca_file,
+		.client_cert = o->client_cert,
+		.client_key = o->client_key,
+		.pin = o->pin,
+	};
+	CURLcode code = curl_setup_transport(h->easy, (curl_easy_setopt), &trust);
 
-	SET(CURLOPT_NOSIGNAL, 1L);
-#if LIBCURL_VERSION_NUM >= 0x075500
-	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-	SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	SET(CURLOPT_PROXY, o->proxy ? o->proxy : "");
-	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
 	SET(CURLOPT_TIMEOUT_MS, (long)o->timeout_ms);
-	SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, 2L);
-	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (o->ca_file) {
-		SET(CURLOPT_CAINFO, o->ca_file);
-		SET(CURLOPT_CAPATH, NULL); /* these authorities and no others */
-	}
 	SET(CURLOPT_USERAGENT, "connctl/" CONND_VERSION);
 	SET(CURLOPT_ERRORBUFFER, h->error);
 	SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -259,7 +185,7 @@ http_new(struct http **out, const struct http_options *o, struct why *why)
 	if (!h)
 		return -ENOMEM;
 	h->never_pause = o->never_pause;
-	h->socket_path = o->socket_path;
+	h->peer = (struct curl_peer){ .path = o->socket_path, .owners = &h->owners, .fd = -1 };
 	if (o->owners)
 		h->owners = *o->owners;
 	h->on_pause = o->on_pause;
@@ -275,9 +201,10 @@ http_new(struct http **out, const struct http_options *o, struct why *why)
 	/* A body of more than a megabyte would first ask for leave, and wait. */
 	if (r == 0)
 		r = add_header(h, "Expect:", "");
-	if (r == 0 && (set_transport(h, o) != CURLE_OK || set_client(h, o) != CURLE_OK))
+	if (r == 0 && set_transport(h, o) != CURLE_OK)
 		r = -ENOMEM;
-	if (r == 0 && h->socket_path && set_socket(h) != CURLE_OK)
+	if (r == 0 && h->peer.path &&
+	    curl_setup_socket(h->easy, (curl_easy_setopt), &h->peer) != CURLE_OK)
 		r = -ENOMEM;
 	if (r < 0)
 		h = http_free(h);
@@ -354,9 +281,9 @@ error_text(const struct http *h, CURLcode code, const struct buf *answer)
 {
 	if (buf_error(answer))
 		return "its response is larger than any may be";
-	if (h->peer_text)
-		return h->peer_text;
-	if (h->socket_path && code == CURLE_COULDNT_CONNECT)
+	if (*h->peer.why.text)
+		return h->peer.why.text;
+	if (h->peer.path && code == CURLE_COULDNT_CONNECT)
 		return socket_error(h);
 	return h->error[0] ? h->error : curl_easy_strerror(code);
 }
@@ -372,6 +299,7 @@ call_once(struct http *h, const char *url, const struct http_request *q, struct 
 	buf_reset(answer);
 	*head = (struct http_head){ .date_s = -1 };
 	h->error[0] = 0;
+	h->peer.why.text[0] = '\0';
 	SET(CURLOPT_URL, url);
 	SET(CURLOPT_WRITEDATA, answer);
 	SET(CURLOPT_HEADERDATA, head);

@@ -3,31 +3,18 @@
 
 #include <string.h>
 
-#include "base/file.h"
 #include "base/limits.h"
+#include "base/token_file.h"
 #include "ctl/ctl.h"
 #include "ctl/json.h"
-
-bool
-token_trim(struct buf *token)
-{
-	while (token->len > 0 && strchr(" \t\r\n", token->data[token->len - 1]))
-		token->data[--token->len] = 0;
-	for (size_t i = 0; i < token->len; i++)
-		if (token->data[i] < 0x21 || token->data[i] > 0x7e)
-			return false;
-	return token->len > 0;
-}
 
 int
 token_read(const char *what, const char *path, struct buf *out)
 {
-	struct why why;
+	struct why why = { "out of memory" };
 
-	if (file_read_secret(path, out, &why) < 0)
+	if (token_file_read(path, out, &why) < 0)
 		return ctl_fail(CTL_USAGE, NULL, "%s: %s", what, why.text);
-	if (!token_trim(out))
-		return ctl_fail(CTL_USAGE, NULL, "%s: %s: does not hold a token", what, path);
 	return CTL_YES;
 }
 

@@ -13,12 +13,10 @@
 #define TOKEN_ID_SIZE 65 /* an id and its NUL */
 
 /*
- * Reads a token file that nobody else may read into *out. Returns the exit code, having said why;
- * what is the option, or whatever named the file.
+ * Appends the token of a file (base/token_file.h) to out, whose max must be at least LIMIT_TOKEN.
+ * Returns the exit code, having said why; what is the option, or whatever named the file.
  */
 MUST_CHECK int token_read(const char *what, const char *path, struct buf *out);
-/* Cuts white space off the end of *token. Is the rest a token: printable, without spaces? */
-bool token_trim(struct buf *token);
 /* What a JWT says of itself. "" and -1: it does not say. */
 struct token_claims {
 	char organization[TOKEN_ID_SIZE], workspace[TOKEN_ID_SIZE], deployment[TOKEN_ID_SIZE];

@@ -42,7 +42,7 @@ ctl/scan               base base/cli base/json proto ctl
 # A third-party header (or its folder), and the only places it is included from.
 homes='
 cjson/     daemon/ctl/json.c
-curl/      daemon/edge/upstream/libcurl.h daemon/ctl/http.c
+curl/      daemon/base/curl_setup.h daemon/edge/upstream/libcurl.h daemon/ctl/http.c
 event2/    daemon/edge/ daemon/connd/ daemon/manager/
 openssl/   daemon/edge/upstream/libcurl.c daemon/ctl/http.c daemon/manager/
 sodium.h   daemon/base/ daemon/manager/api/token_internal.h

@@ -9,6 +9,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/token_file.h"
 #include "base/why.h"
 #include "ctl/admin/change.h"
 #include "ctl/admin/context.h"

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "ctl/command.h"
 #include "ctl/doctor/doctor.h"
 
-#define CANNOT_RUN 127
-#define READ_SIZE  ((size_t)16 * 1024)
+#define OUTPUT_MS (5 * 60 * 1000) /* the child that calls child_output() is killed earlier */
 
 static int
 become(const struct doctor_user *as)
@@ -88,55 +88,10 @@ child_run(struct doctor *d, const struct doctor_user *as, int64_t ms, void (*run
 	return r;
 }
 
-/* --- other programs ----------------------------------------------------------------------- */
-
-static _Noreturn void
-execute(char *const argv[], int out)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	(void)signal(SIGPIPE, SIG_DFL);
-	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
-	    dup2(null, STDERR_FILENO) >= 0)
-		(void)execvp(argv[0], argv);
-	_exit(CANNOT_RUN);
-}
-
-/* Its time is that of the child which calls this: both are killed together. */
-static void
-read_all(int fd, struct buf *out)
-{
-	ssize_t n = 1;
-
-	while (n > 0 || (n < 0 && errno == EINTR)) {
-		char *room = buf_room(out, READ_SIZE);
-
-		if (!room)
-			return;
-		n = read(fd, room, READ_SIZE);
-		if (n > 0)
-			buf_grown(out, (size_t)n);
-	}
-}
-
 int
-child_output(char *const argv[], struct buf *out)
+child_output(char *const argv[], struct buf *out, struct why *why)
 {
-	int ends[2], status = 0;
-	pid_t child;
+	const struct command c = { .argv = argv, .timeout_ms = OUTPUT_MS, .quiet = true };
 
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return -errno;
-	child = fork();
-	if (child == 0)
-		execute(argv, ends[1]);
-	(void)close(ends[1]);
-	if (child > 0)
-		read_all(ends[0], out);
-	(void)close(ends[0]);
-	if (child < 0)
-		return -EAGAIN;
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
+	return command_run(&c, out, why);
 }

@@ -123,10 +123,10 @@ void doctor_write_json(const struct doctor_shared *s, struct buf *out);
 MUST_CHECK int child_run(
     struct doctor *d, const struct doctor_user *as, int64_t ms, void (*run)(struct doctor *d));
 /*
- * Runs argv[0], found in PATH, without a terminal, and reads what it prints into out; its messages
- * are dropped. Returns its exit status, 127 when there is no such program, or -errno.
+ * Runs argv[0], found in PATH, and reads what it prints into out; its messages are dropped. To be
+ * called in a child of child_run(), which limits the time. Returns as command_run() does.
  */
-MUST_CHECK int child_output(char *const argv[], struct buf *out);
+MUST_CHECK int child_output(char *const argv[], struct buf *out, struct why *why);
 
 /* --- the groups, each run in a child ------------------------------------------------------ */
 

@@ -6,10 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/limits.h"
 #include "base/socket_peer.h"
-#include "ctl/token.h"
+#include "base/token_file.h"
 
 #define REQUEST_MS   2500
 #define ANSWER_BYTES ((size_t)1024 * 1024)
@@ -47,15 +46,12 @@ int
 requests_open(struct requests *r, const struct doctor *d, const char *url)
 {
 	CLEANUP(buf_fini) struct buf token = BUF_INIT(LIMIT_TOKEN);
-	struct why why;
 
 	*r = (struct requests){
 		.url = url, .answer = BUF_INIT(ANSWER_BYTES), .why = { "out of memory" }
 	};
-	if (file_read_secret(d->facts->token_path, &token, &why) < 0 || !token_trim(&token)) {
-		why_set(&r->why, "%s", why.text);
+	if (token_file_read(d->facts->token_path, &token, &r->why) < 0)
 		return -EIO;
-	}
 	return open_http(r, d->config, buf_str(&token));
 }
 

@@ -66,15 +66,18 @@ check_unit(struct doctor *d)
 	char *argv[] = { (char *)"systemctl", (char *)"show", (char *)"-p",
 		(char *)"LoadState,ActiveState,SubState,Result,NRestarts", (char *)"connd.service",
 		NULL };
+	struct why why;
 	int r;
 
 	if (access("/run/systemd/system", F_OK) < 0) {
 		doctor_skip(d, "service", "systemd does not run here");
 		return;
 	}
-	r = child_output(argv, &shown);
+	r = child_output(argv, &shown, &why);
 	if (r == 0)
 		judge_unit(d, buf_str(&shown));
+	else if (r < 0)
+		doctor_skip(d, "service", "%s", why.text);
 	else
 		doctor_skip(d, "service", "systemctl show connd.service ended with %d", r);
 }

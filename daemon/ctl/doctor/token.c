@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/limits.h"
+#include "base/token_file.h"
 #include "ctl/doctor/doctor.h"
 #include "ctl/output.h"
 #include "ctl/token.h"
@@ -58,17 +58,14 @@ advise_new(struct doctor *d)
 static bool
 read_token(struct doctor *d, struct buf *token)
 {
-	struct why why;
-	int r = file_read_secret(d->facts->token_path, token, &why);
+	struct why why = { "out of memory" };
+	int r = token_file_read(d->facts->token_path, token, &why);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT || r == -EINVAL)
 		doctor_fail(d, CHECK, advise_new(d), "%s", why.text);
 	else if (r < 0)
 		doctor_fail(
 		    d, CHECK, advise_mode(d), "%s (as user %s)", why.text, d->facts->service.name);
-	else if (!token_trim(token))
-		doctor_fail(d, CHECK, advise_new(d),
-		    "%s: not a token: expected one line of visible ASCII", d->facts->token_path);
 	else
 		return true;
 	return false;

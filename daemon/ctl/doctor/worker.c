@@ -74,13 +74,14 @@ run_python(struct doctor *d, struct buf *out)
 {
 	char *argv[] = { (char *)d->python, (char *)"-m", (char *)"airflow_connd", (char *)"doctor",
 		(char *)"--json", (char *)d->key, NULL };
+	struct why why;
 	int r;
 
 	if (!d->key || strcmp(d->kind, "conn") != 0)
 		argv[5] = NULL;
-	r = child_output(argv, out);
+	r = child_output(argv, out, &why);
 	d->shared->n--; /* the line for the case that it hangs */
-	if (r == 127)
+	if (r == -ENOENT)
 		doctor_fail(d, CHECK, "name the Python that runs Airflow's tasks",
 		    "%.300s cannot be run by user %s", d->python, d->facts->client.name);
 	else if (!add_report(d, span_of_buf(out)))

@@ -50,7 +50,7 @@ explain_socket(struct fetch *f)
 	long os_errno = 0;
 
 	(void)libcurl.easy_getinfo(f->easy, CURLINFO_OS_ERRNO, &os_errno);
-	why_set(&f->peer_why, "cannot connect to %s: %s", f->socket_path,
+	why_set(&f->peer.why, "cannot connect to %s: %s", f->socket_path,
 	    os_errno ? strerror((int)os_errno) : "no response");
 }
 
@@ -67,8 +67,8 @@ explain_tls(struct fetch *f)
 static const char *
 reason_of(const struct fetch *f, CURLcode code)
 {
-	if (*f->peer_why.text)
-		return f->peer_why.text;
+	if (*f->peer.why.text)
+		return f->peer.why.text;
 	if (!*f->error || strstr(f->error, " ms") || strstr(f->error, "milliseconds"))
 		return libcurl.easy_strerror(code);
 	return f->error;
@@ -257,7 +257,8 @@ upstream_fetch(struct upstream *u, const struct fetch_request *q, fetch_done *do
 	f->env = env;
 	payload_init(&f->body, q->max_body);
 	f->discard_body = q->discard_body;
-	f->socket_fd = -1;
+	f->peer =
+	    (struct curl_peer){ .path = f->socket_path, .owners = &u->socket_owners, .fd = -1 };
 	if (q->socket_path)
 		(void)snprintf(f->socket_path, sizeof f->socket_path, "%s", q->socket_path);
 	link_fetch(c, f);

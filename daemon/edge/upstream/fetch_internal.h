@@ -10,9 +10,9 @@
 #include <event2/event.h>
 
 #include "base/chain.h"
+#include "base/curl_setup.h"
 #include "base/hash.h"
 #include "base/socket_peer.h"
-#include "base/why.h"
 #include "edge/upstream/fetch.h"
 #include "edge/upstream/libcurl.h"
 #include "edge/upstream/response_head.h"
@@ -66,8 +66,7 @@ struct fetch {
 	fetch_done *done;
 	void *env;
 	char socket_path[LIMIT_SOCKET_PATH + 1]; /* "": no Unix socket */
-	int socket_fd;                           /* -1: a reused connection */
-	struct why peer_why;                     /* "": the peer is accepted */
+	struct curl_peer peer;                   /* the server of that socket */
 	char error[CURL_ERROR_SIZE];
 };
 

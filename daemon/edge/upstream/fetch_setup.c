@@ -56,37 +56,6 @@ on_body(char *p, size_t size, size_t n, void *arg)
 	return f->body_cut || f->body.error ? 0 : n;
 }
 
-/* --- the Unix socket ---------------------------------------------------------------------- */
-
-static int
-on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
-{
-	struct fetch *f = arg;
-
-	(void)purpose;
-	f->socket_fd = fd;
-	return CURL_SOCKOPT_OK;
-}
-
-/*
- * Called when libcurl has a connection and has not sent a byte of this request. Checks the peer of
- * a new connection. A reused connection was checked when it was made.
- */
-static int
-on_connected(void *arg, char *ip, char *local_ip, int port, int local_port)
-{
-	struct fetch *f = arg;
-
-	(void)ip;
-	(void)local_ip;
-	(void)port;
-	(void)local_port;
-	if (f->socket_fd < 0 || socket_peer_check(f->socket_fd, f->socket_path,
-				    &f->channel->upstream->socket_owners, &f->peer_why) == 0)
-		return CURL_PREREQFUNC_OK;
-	return CURL_PREREQFUNC_ABORT;
-}
-
 /* --- header fields ------------------------------------------------------------------------ */
 
 /*
@@ -188,74 +157,32 @@ set_fields(struct fetch *f, const struct fetch_request *q)
 
 /* --- options ------------------------------------------------------------------------------ */
 
-/*
- * libcurl reads a long, a curl_off_t or a pointer by the option's number, so the type must match.
- */
-#define FITS(option, value)                                                                        \
-	_Generic((value), int : 0, long                                                            \
-		 : (option) / 10000 % 3 == 0, default                                              \
-		 : (option) / 10000 % 3 != 0)
-
-/* Keeps the first error, so that one check at the end is enough. */
-#define SET(option, value)                                                                         \
-	do {                                                                                       \
-		_Static_assert(FITS(option, value), "the type of " #option);                       \
-		CURLcode set_code = libcurl.easy_setopt(e, option, value);                         \
-		if (set_code != CURLE_OK && code == CURLE_OK)                                      \
-			code = set_code;                                                           \
-	} while (0)
+#define SET(option, value) CURL_OPTION_SET(libcurl.easy_setopt, e, code, option, value)
 
 static CURLcode
 set_transport(CURL *e, const struct upstream *u)
 {
-	CURLcode code = CURLE_OK;
+	const struct curl_trust trust = {
+		.proxy = u->proxy,
+		.ca_file = u->tls_file[TLS_CA],
+		.client_cert = u->tls_file[TLS_CERT],
+		.client_key = u->tls_file[TLS_KEY],
+		.pin = u->pin,
+	};
+	CURLcode code = curl_setup_transport(e, libcurl.easy_setopt, &trust);
 
-	SET(CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= LIBCURL_QUICK_EXIT
 	/* Do not wait for a resolver thread that outlives the fetch. */
 	SET(CURLOPT_QUICK_EXIT, 1L);
 #endif
-	/* The configuration decides which of the two is allowed. */
-#if LIBCURL_VERSION_NUM >= 0x075500
-	SET(CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-	SET(CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-#endif
-	SET(CURLOPT_FOLLOWLOCATION, 0L);
-	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	SET(CURLOPT_PROXY, u->proxy ? u->proxy : "");
-	SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* no token for a proxy's CONNECT */
-	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
 	SET(CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_LIFE_S);
 	SET(CURLOPT_MAXAGE_CONN, (long)CONNECTION_IDLE_S);
-	return code;
-}
-
-static CURLcode
-set_tls(CURL *e, const struct upstream *u)
-{
-	const char *cert = u->tls_file[TLS_CERT], *key = u->tls_file[TLS_KEY];
-	CURLcode code = CURLE_OK;
-
-	SET(CURLOPT_SSL_VERIFYPEER, 1L);
-	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	/* A resumed session would not verify the certificate again. */
 	SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
-	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 #if LIBCURL_VERSION_NUM >= 0x075700
 	SET(CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHE_S);
 #endif
-	if (u->tls_file[TLS_CA]) {
-		SET(CURLOPT_CAINFO, u->tls_file[TLS_CA]);
-		SET(CURLOPT_CAPATH, NULL); /* trust only ca_file */
-	}
-	if (cert) {
-		SET(CURLOPT_SSLCERT, cert);
-		SET(CURLOPT_SSLKEY, key ? key : cert);
-	}
-	if (u->pin)
-		SET(CURLOPT_PINNEDPUBLICKEY, u->pin);
 	return code;
 }
 
@@ -294,14 +221,6 @@ set_request(CURL *e, struct fetch *f, const struct fetch_request *q)
 	SET(CURLOPT_WRITEDATA, f);
 	SET(CURLOPT_ERRORBUFFER, f->error);
 	SET(CURLOPT_PRIVATE, f);
-	if (q->socket_path) {
-		SET(CURLOPT_UNIX_SOCKET_PATH, q->socket_path);
-		SET(CURLOPT_PROXY, "");
-		SET(CURLOPT_SOCKOPTFUNCTION, on_socket_made);
-		SET(CURLOPT_SOCKOPTDATA, f);
-		SET(CURLOPT_PREREQFUNCTION, on_connected);
-		SET(CURLOPT_PREREQDATA, f);
-	}
 	return code;
 }
 
@@ -313,8 +232,9 @@ fetch_setup(struct fetch *f, const struct fetch_request *q)
 
 	if (r < 0)
 		return r;
-	if (set_transport(f->easy, u) != CURLE_OK || set_tls(f->easy, u) != CURLE_OK ||
-	    set_request(f->easy, f, q) != CURLE_OK)
+	if (set_transport(f->easy, u) != CURLE_OK || set_request(f->easy, f, q) != CURLE_OK)
+		return -ENOMEM;
+	if (q->socket_path && curl_setup_socket(f->easy, libcurl.easy_setopt, &f->peer) != CURLE_OK)
 		return -ENOMEM;
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/token_file.h"
 
 int
 credential_path(char **out, const char *configured)
@@ -52,53 +53,14 @@ credential_advice(char out[static CREDENTIAL_ADVICE_SIZE], const char *path)
 		    "put a valid token into its file: connd reads it for every sync");
 }
 
-static bool
-is_white(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/* True for visible ASCII. Other bytes could end the header field, or are a mistake in the file. */
-static bool
-is_token(const char *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (p[i] < 0x21 || p[i] > 0x7e)
-			return false;
-	return n > 0;
-}
-
 int
 credential_read(const char *path, struct buf *out, struct why *why)
 {
-	struct buf file = BUF_INIT(LIMIT_TOKEN + 256);
-	const char *p;
-	size_t n;
 	struct why reason = { "" };
-	int r = file_read_secret(path, &file, &reason);
+	int r = token_file_read(path, out, &reason);
 
-	if (r < 0) {
-		why_set(why, "the token: %.480s", reason.text);
-		goto out;
-	}
-	p = buf_str(&file);
-	n = file.len;
-	while (n > 0 && is_white(p[n - 1]))
-		n--;
-	while (n > 0 && is_white(*p)) {
-		p++;
-		n--;
-	}
-	if (n > LIMIT_TOKEN || !is_token(p, n)) {
-		why_set(why, "the token: %.380s: %s", path,
-		    n == 0 ? "empty" : "not a token (one line of visible ASCII)");
-		r = -EINVAL;
-		goto out;
-	}
-	buf_add(out, p, n);
-	r = buf_error(out);
-out:
-	buf_fini(&file);
+	if (r < 0)
+		why_set(why, "the token: %s", *reason.text ? reason.text : strerror(-r));
 	return r;
 }
 

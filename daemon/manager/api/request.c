@@ -121,8 +121,9 @@ request_bad_body(struct request *rq, int r, const struct fault *f)
 		respond_internal_error(rq->conn, r);
 }
 
-int
-request_read_place(struct request *rq, struct place *place, struct fault *f)
+/* 0, STORE_NOT_FOUND, -EINVAL with *f, or -errno. It may be another organization's place. */
+static int
+read_place(struct request *rq, struct place *place, struct fault *f)
 {
 	const struct subject *who = &rq->who.subject;
 	enum scope scope = who->scope;
@@ -154,6 +155,27 @@ request_may(struct request *rq, enum action what, const struct place *where, con
 		return true;
 	request_denied(rq, v, not_found);
 	return false;
+}
+
+bool
+request_place_list(struct request *rq, enum action what, struct place_list *out)
+{
+	struct fault f;
+	int r = query_count(&rq->query, "offset", &out->offset, &f);
+
+	if (r == 0)
+		r = query_count(&rq->query, "limit", &out->limit, &f);
+	if (r == 0)
+		r = read_place(rq, &out->place, &f);
+	if (r < 0) {
+		request_bad_body(rq, r, &f);
+		return false;
+	}
+	if (r > 0 || !id_equal(&out->place.organization, &rq->organization)) {
+		request_not_found(rq, "The place");
+		return false;
+	}
+	return request_may(rq, what, &out->place, "The place");
 }
 
 const char *

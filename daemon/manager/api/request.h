@@ -88,12 +88,6 @@ const char *request_family(const struct request *rq);
 /* rq->who is good: it acts, and the connection's use counts as its family's. */
 void request_identify(struct request *rq);
 
-/*
- * Reads which place a list is about: the one that `workspaceId` or `deploymentId` names, else the
- * token's own. 0, STORE_NOT_FOUND, -EINVAL with *f, or -errno. It may be another organization's.
- */
-MUST_CHECK int request_read_place(struct request *rq, struct place *place, struct fault *f);
-
 /* Each responds. */
 void request_unauthorized(struct http_conn *conn, const char *why);
 void request_not_found(struct request *rq, const char *what); /* "The environment object" */
@@ -117,6 +111,18 @@ void request_bad_body(struct request *rq, int r, const struct fault *f);
  */
 MUST_CHECK bool request_may(
     struct request *rq, enum action what, const struct place *where, const char *not_found);
+
+/* What a list of one place asks for. The caller sets the defaults. */
+struct place_list {
+	int64_t offset, limit; /* of the query */
+	struct place place; /* which `workspaceId` or `deploymentId` names; else the token's own */
+};
+
+/*
+ * Reads the query of a list of one place and checks that the token may do `what` there. Returns
+ * false after it has responded: the query is wrong, or the place is not there or not allowed.
+ */
+MUST_CHECK bool request_place_list(struct request *rq, enum action what, struct place_list *out);
 
 /*
  * Reads the organization of the path (again): its switch may have changed. False: it is not the

@@ -199,7 +199,8 @@ sidecars_note(struct sidecars *s, const struct request *rq, const struct list *l
 
 struct sidecar_listing {
 	struct sidecars *all;
-	int64_t now_ms, offset, limit;
+	int64_t now_ms;
+	struct place_list page;
 	struct sidecar_counts counts;
 	struct buf *out; /* NULL: only counted */
 	bool full;
@@ -265,7 +266,7 @@ list_sidecar(void *arg, const struct store_sidecar *stored)
 	c.changed_ms = stored->changed_ms;
 	status = status_of(&c, l->now_ms);
 	count(&l->counts, status);
-	if (!l->out || l->full || row < l->offset || row - l->offset >= l->limit)
+	if (!l->out || l->full || row < l->page.offset || row - l->page.offset >= l->page.limit)
 		return 0;
 	encode_sidecar(&c, status, l->out);
 	l->full = encode_page_is_full(l->out) > 0;
@@ -283,46 +284,27 @@ sidecars_count(struct sidecars *s, struct sidecar_counts *out)
 	return r;
 }
 
-static int
-read_page(struct request *rq, struct sidecar_listing *l, struct place *place, struct fault *f)
-{
-	int r = query_count(&rq->query, "offset", &l->offset, f);
-
-	if (r == 0)
-		r = query_count(&rq->query, "limit", &l->limit, f);
-	return r == 0 ? request_read_place(rq, place, f) : r;
-}
-
 void
 sidecars_list(struct request *rq)
 {
 	struct buf body = BUF_INIT(ENCODE_PAGE_MAX);
-	struct sidecar_listing l = {
-		.all = rq->api->sidecars, .now_ms = clock_wall_ms(), .limit = 20, .out = &body
-	};
-	struct place place;
-	struct fault f;
-	int r = read_page(rq, &l, &place, &f);
+	struct sidecar_listing l = { .all = rq->api->sidecars,
+		.now_ms = clock_wall_ms(),
+		.page = { .limit = 20 },
+		.out = &body };
+	int r;
 
-	if (r < 0) {
-		request_bad_body(rq, r, &f);
-		return;
-	}
-	if (r > 0 || !id_equal(&place.organization, &rq->organization)) {
-		request_not_found(rq, "The place");
-		return;
-	}
-	if (!request_may(rq, ACTION_VIEW, &place, "The place"))
+	if (!request_place_list(rq, ACTION_VIEW, &l.page))
 		return;
 	buf_adds(&body, "{\"sidecars\":[");
 	r = store_sidecar_list(
-	    rq->api->store, &place, l.now_ms - SIDECARS_KEPT_MS, list_sidecar, &l);
+	    rq->api->store, &l.page.place, l.now_ms - SIDECARS_KEPT_MS, list_sidecar, &l);
 	buf_addc(&body, ']');
 	jtext_member_int(&body, "newest", l.counts.newest);
 	jtext_member_int(&body, "behind", l.counts.behind);
 	jtext_member_int(&body, "silent", l.counts.silent);
-	jtext_member_int(&body, "limit", l.limit);
-	jtext_member_int(&body, "offset", l.offset);
+	jtext_member_int(&body, "limit", l.page.limit);
+	jtext_member_int(&body, "offset", l.page.offset);
 	jtext_member_int(&body, "totalCount", n_counted(&l.counts));
 	buf_addc(&body, '}');
 	if (r < 0)

@@ -298,7 +298,8 @@ tokens_revoke(struct request *rq)
 struct listing {
 	const struct token_authority *tokens;
 	bool organization_only;
-	int64_t offset, limit, total;
+	struct place_list page;
+	int64_t total;
 	struct buf *out;
 };
 
@@ -311,7 +312,7 @@ list_token(void *arg, const struct store_token *t)
 	if (l->organization_only && t->subject.scope != SCOPE_ORGANIZATION)
 		return 0;
 	row = l->total++;
-	if (l->organization_only && (row < l->offset || row - l->offset >= l->limit))
+	if (l->organization_only && (row < l->page.offset || row - l->page.offset >= l->page.limit))
 		return 0;
 	jtext_next(l->out);
 	encode_token(l->tokens, t, l->out);
@@ -319,55 +320,37 @@ list_token(void *arg, const struct store_token *t)
 }
 
 static int
-list_tokens(struct request *rq, const struct place *place, struct listing *l)
+list_tokens(struct request *rq, struct listing *l)
 {
 	int64_t total = 0;
 	bool all = l->organization_only;
-	int r = store_token_list(
-	    rq->api->store, place, all ? 0 : l->offset, all ? -1 : l->limit, list_token, l, &total);
+	int r = store_token_list(rq->api->store, &l->page.place, all ? 0 : l->page.offset,
+	    all ? -1 : l->page.limit, list_token, l, &total);
 
 	if (!all)
 		l->total = total;
 	return r;
 }
 
-static int
-read_list(struct request *rq, struct listing *l, struct place *place, struct fault *f)
-{
-	int r = query_count(&rq->query, "offset", &l->offset, f);
-
-	if (r == 0)
-		r = query_count(&rq->query, "limit", &l->limit, f);
-	if (r == 0)
-		r = query_bool(
-		    &rq->query, "includeOnlyOrganizationTokens", &l->organization_only, f);
-	return r == 0 ? request_read_place(rq, place, f) : r;
-}
-
 void
 tokens_list(struct request *rq)
 {
 	struct buf body = BUF_INIT(ENCODE_PAGE_MAX);
-	struct listing l = { .tokens = rq->api->tokens, .limit = 20, .out = &body };
-	struct place place;
+	struct listing l = { .tokens = rq->api->tokens, .page = { .limit = 20 }, .out = &body };
 	struct fault f;
-	int r = read_list(rq, &l, &place, &f);
+	int r = query_bool(&rq->query, "includeOnlyOrganizationTokens", &l.organization_only, &f);
 
 	if (r < 0) {
 		request_bad_body(rq, r, &f);
 		return;
 	}
-	if (r > 0 || !id_equal(&place.organization, &rq->organization)) {
-		request_not_found(rq, "The place");
-		return;
-	}
-	if (!request_may(rq, ACTION_MANAGE_TOKENS, &place, "The place"))
+	if (!request_place_list(rq, ACTION_MANAGE_TOKENS, &l.page))
 		return;
 	buf_adds(&body, "{\"tokens\":[");
-	r = list_tokens(rq, &place, &l);
+	r = list_tokens(rq, &l);
 	buf_addc(&body, ']');
-	jtext_member_int(&body, "limit", l.limit);
-	jtext_member_int(&body, "offset", l.offset);
+	jtext_member_int(&body, "limit", l.page.limit);
+	jtext_member_int(&body, "offset", l.page.offset);
 	jtext_member_int(&body, "totalCount", l.total);
 	buf_addc(&body, '}');
 	if (r < 0)
