@@ -39,10 +39,13 @@ HARDEN := -fPIE -fvisibility=hidden -fstack-protector-strong -fstack-clash-prote
 
 SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
 SANITIZE_fuzz := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
+# Not a sanitizer, but it is needed at the same places. Several processes write the same counters.
+SANITIZE_coverage := --coverage -fprofile-update=atomic
 
 CFLAGS_release := -O2 -D_FORTIFY_SOURCE=2
 CFLAGS_asan    := -O1 -fno-omit-frame-pointer $(SANITIZE_asan)
 CFLAGS_fuzz    := -O1 -fno-omit-frame-pointer $(SANITIZE_fuzz)
+CFLAGS_coverage := -O0 $(SANITIZE_coverage) -include tests/coverage_exit.h
 
 CPPFLAGS_ALL := -D_GNU_SOURCE -DCONND_VERSION='"$(VERSION)"' -I. -Idaemon -I$B
 ALL_CFLAGS    = -std=gnu17 -g -pthread $(CFLAGS_$(MODE)) $(HARDEN) $(WARN) $(WERROR) \
@@ -297,6 +300,12 @@ $B/%.cppcheck: %.c $B/%.o tests/lint/cppcheck.txt
 		--suppressions-list=tests/lint/cppcheck.txt --error-exitcode=1 -D__GNUC__=12 \
 		-D__$(ARCH)__ $(filter-out -I$B,$(CPPFLAGS_ALL)) $<
 	@touch $@
+
+.PHONY: coverage
+coverage: deps ## which lines the tests run: a table of folders and files (gcov; some minutes)
+	@$(MAKE) --no-print-directory -j"$$(nproc)" MODE=coverage all \
+		$(patsubst $B/%,build/coverage/%,$(UNIT) $(SIM) $(HELPERS))
+	@.venvs/dev/bin/python tests/coverage.py build/coverage
 
 .PHONY: test
 test: deps ## everything: unit (release, asan), end to end, the shim, Airflow, systemd

@@ -167,6 +167,7 @@ PAGES = [
         not_run={
             "make deps": "runs before every suite, and asks the network",
             "make fuzz-inputs": "stage inputs",
+            "make coverage": "minutes of tests that other stages run",
             "make all && tests/airflow": "stages airflow33, system and chaos",
             "make lint": "this suite is a part of it",
         },
