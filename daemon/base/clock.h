@@ -16,4 +16,5 @@ int64_t clock_monotonic_us(void);
 
 /* Size of YYYY-MM-DDTHH:MM:SSZ and its NUL. */
 #define CLOCK_RFC3339_SIZE sizeof("9999-12-31T23:59:59Z")
+/* Of a time before 1970 or after the year 9999: that of 1970. */
 void clock_rfc3339(int64_t wall_ms, char out[static CLOCK_RFC3339_SIZE]);

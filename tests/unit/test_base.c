@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -410,6 +411,28 @@ wall_time_is_written_as_rfc3339(void **state)
 	assert_true(clock_wall_ms() > 1700000000000);
 }
 
+/* Every 19 hours and some, up to the year 10000, beside libc. */
+static void
+all_days_are_those_of_libc(void **state)
+{
+	char text[CLOCK_RFC3339_SIZE], expected[CLOCK_RFC3339_SIZE];
+	struct tm tm;
+
+	(void)state;
+	for (time_t s = 0; s < 253402300800; s += 68917) {
+		assert_non_null(gmtime_r(&s, &tm));
+		assert_true(strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0);
+		clock_rfc3339(s * 1000 + 999, text);
+		assert_string_equal(text, expected);
+	}
+	clock_rfc3339(253402300799999, text);
+	assert_string_equal(text, "9999-12-31T23:59:59Z");
+	clock_rfc3339(253402300800000, text);
+	assert_string_equal(text, "1970-01-01T00:00:00Z");
+	clock_rfc3339(-1, text);
+	assert_string_equal(text, "1970-01-01T00:00:00Z");
+}
+
 /* Writes a file with this mode and reads it back as a key. */
 static int
 read_key_of(const char *path, const char *text, mode_t mode, uint8_t *key)
@@ -553,6 +576,7 @@ main(void)
 		cmocka_unit_test(hex_takes_exactly_its_digits),
 		cmocka_unit_test(random_numbers_stay_in_their_range),
 		cmocka_unit_test(wall_time_is_written_as_rfc3339),
+		cmocka_unit_test(all_days_are_those_of_libc),
 		cmocka_unit_test(key_files_are_refused_when_others_may_read_them),
 		cmocka_unit_test(log_lines_can_not_be_forged),
 		cmocka_unit_test(a_long_foreign_text_is_cut_between_characters),

@@ -83,10 +83,17 @@ jtext_next(struct buf *b)
 void
 jtext_name(struct buf *b, const char *name)
 {
+	size_t n = strlen(name);
+	char *at;
+
 	jtext_next(b);
-	buf_addc(b, '"');
-	buf_adds(b, name);
-	buf_adds(b, "\":");
+	at = buf_room(b, n + 3);
+	if (!at)
+		return;
+	at[0] = '"';
+	memcpy(at + 1, name, n);
+	memcpy(at + 1 + n, "\":", 2);
+	buf_grown(b, n + 3);
 }
 
 void

@@ -29,6 +29,11 @@ void
 http_global_init(void)
 {
 	event_set_mem_functions(mem_alloc, event_mem_realloc, mem_free);
+	/*
+	 * A list's pieces come and go: returned to the kernel at once, as by default, each piece
+	 * would be zeroed by it and mapped again. http_server_tidy() returns what stays free.
+	 */
+	(void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
 }
 
 /* --- turns ---------------------------------------------------------------------------- */
