@@ -22,14 +22,15 @@ edge/upstream          base base/json core core/config proto edge/process
 edge/disk              base base/json core core/config core/snapshot edge/process
 connd                  base base/cli base/json core core/config core/snapshot proto edge/process edge/socket edge/upstream edge/disk
 ctl/doctor             base base/cli base/json core core/config core/snapshot proto ctl ctl/local
+manager/fiber          base
 manager/http           base
 manager/model          base base/json proto
 manager/store          base base/json proto manager/model
 manager/store/sql      base base/json proto manager/model manager/store
 manager/store/sqlite   base base/json proto manager/model manager/store manager/store/sql
 manager/api/input      base base/json proto manager/model manager/store
-manager/api            base base/json proto manager/http manager/model manager/store manager/api/input
-manager/program        base base/cli base/json proto manager/http manager/model manager/store manager/api manager/api/input
+manager/api            base base/json proto manager/fiber manager/http manager/model manager/store manager/api/input
+manager/program        base base/cli base/json proto manager/fiber manager/http manager/model manager/store manager/api manager/api/input
 ctl                    base base/cli base/json proto
 ctl/admin              base base/cli base/json ctl
 ctl/diff               base base/cli base/json proto ctl ctl/admin ctl/import

@@ -13,6 +13,7 @@
 #include "manager/api/sidecars.h"
 #include "manager/api/throttle.h"
 #include "manager/api/watch.h"
+#include "manager/fiber/runner.h"
 
 int
 api_new(
@@ -26,14 +27,12 @@ api_new(
 	api->base = base;
 	api->store = store;
 	api->tokens = tokens;
-	api->holder = store_holder_new();
 	api->throttle = throttle_new(api);
 	api->fairness = fairness_new(api);
 	api->durable = durable_new(api);
 	api->observe = observe_new();
 	api->sidecars = sidecars_new(api);
-	if (api->observe && api->sidecars && api->holder && api->throttle && api->fairness &&
-	    api->durable)
+	if (api->observe && api->sidecars && api->throttle && api->fairness && api->durable)
 		r = open_lists_new(&api->open_lists, api);
 	if (r == 0)
 		r = watch_new(&api->watch, api);
@@ -92,6 +91,23 @@ on_responded(void *arg, struct http_conn *conn, int status, int64_t ms)
 	observe_response(api->observe, conn, status, ms);
 }
 
+int
+api_run(void *arg, void (*fn)(void *of), void *of, bool must)
+{
+	struct api *api = arg;
+
+	if (!must)
+		return runner_run(api->runner, fn, of);
+	runner_must_run(api->runner, fn, of);
+	return 0;
+}
+
+void
+api_set_runner(struct api *api, struct runner *runner)
+{
+	api->runner = runner;
+}
+
 struct http_handler
 api_handler(struct api *api)
 {
@@ -99,6 +115,7 @@ api_handler(struct api *api)
 		.request = on_request,
 		.refuse = on_refuse,
 		.responded = on_responded,
+		.run = api->runner ? api_run : NULL,
 		.arg = api };
 }
 
@@ -147,7 +164,7 @@ api_free(struct api *api)
 	fairness_free(api->fairness);
 	rate_free(api->rate_get);
 	rate_free(api->rate_post);
-	store_holder_free(api->holder);
+	store_holder_free(api->spare);
 	mem_free(api);
 	return NULL;
 }

@@ -18,6 +18,7 @@ struct event_base;
 struct api;
 struct durable;
 struct injection;
+struct runner;
 struct sidecars;
 
 /* Everything is borrowed and outlives the api. 0 or -ENOMEM. */
@@ -27,6 +28,13 @@ MUST_CHECK int api_new(
 MUST_CHECK int api_set_rates(struct api *api, unsigned get, unsigned post);
 /* The faults of --fault; borrowed. */
 void api_set_injections(struct api *api, const struct injection *all, size_t n);
+/*
+ * Where handlers run when the store may wait, before api_handler(); borrowed, outlives the api.
+ * Without one they run at once.
+ */
+void api_set_runner(struct api *api, struct runner *runner);
+/* For struct http_handler.run of other servers; `api` is a struct api that has a runner. */
+MUST_CHECK int api_run(void *api, void (*fn)(void *of), void *of, bool must);
 /* The handler to make the HTTP server with. */
 struct http_handler api_handler(struct api *api);
 struct token_authority *api_tokens(struct api *api);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "manager/api/refusal.h"
+#include "manager/fiber/runner.h"
 
 #define TURN_MS    3
 #define LONGEST_MS 4000 /* of waiting for a turn; connd gives up after 10 s */
@@ -19,6 +20,7 @@ struct turn {
 };
 
 struct fairness {
+	struct api *api;
 	struct event *next;
 	struct turn *first, *last;
 	bool busy; /* one was served in this turn of the loop */
@@ -47,27 +49,29 @@ on_gone(void *arg)
  * those that have waited long get a 503, and come back later.
  */
 static void
-serve_first(struct fairness *f)
+serve(void *arg)
 {
-	struct request *rq = request_ref(f->first->rq);
-	void (*go)(struct request *) = f->first->go;
-	bool late = clock_boot_ms() - f->first->since_ms > LONGEST_MS;
+	struct turn *one = arg;
+	struct request *rq = request_ref(one->rq);
+	void (*go)(struct request *) = one->go;
+	bool late = clock_boot_ms() - one->since_ms > LONGEST_MS;
 
-	turn_free(f->first);
-	http_conn_resume(rq->conn);
+	turn_free(one);
 	if (late)
 		respond_busy(rq->conn, "Too many lists are requested at once: see Retry-After");
 	else if (request_authorise_again(rq))
-		go(rq);
+		request_read(rq, go);
 	request_unref(rq);
 }
 
 static void
 come_back(struct fairness *f)
 {
-	static const struct timeval at_once = { 0 };
+	static const struct timeval at_once = { 0 }, soon = { .tv_usec = 1000 };
+	bool room = runner_has_room(f->api->runner);
 
-	(void)event_add(f->next, &at_once); /* allocates nothing it has not already */
+	(void)event_add(
+	    f->next, room ? &at_once : &soon); /* allocates nothing it has not already */
 }
 
 static void
@@ -79,8 +83,8 @@ on_next(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	f->busy = false;
-	while (f->first && clock_boot_ms() - began_ms < TURN_MS)
-		serve_first(f);
+	while (f->first && clock_boot_ms() - began_ms < TURN_MS && runner_has_room(f->api->runner))
+		http_conn_continue(f->first->rq->conn, serve, f->first);
 	if (!f->first)
 		return;
 	f->busy = true;
@@ -94,6 +98,7 @@ fairness_new(struct api *api)
 
 	if (!f)
 		return NULL;
+	f->api = api;
 	f->next = event_new(api->base, -1, 0, on_next, f);
 	if (!f->next) {
 		mem_free(f);

@@ -19,6 +19,7 @@
 #include "manager/api/open_lists.h"
 #include "manager/api/sidecars.h"
 #include "manager/api/watch.h"
+#include "manager/fiber/runner.h"
 
 _Static_assert(QUERY_MAX_SORTS <= STORE_MAX_SORTS, "whatever is asked for fits");
 
@@ -347,23 +348,35 @@ more_rows(void *arg, struct buf *out)
 {
 	struct list_stream *s = arg;
 
+	int r;
+
 	if (!open_list_is_allowed(&s->open))
 		return -EACCES;
 	if (!s->begun)
 		buf_adds(out, "{\"environmentObjects\":[");
 	s->begun = true;
-	return add_rows(s, out, PIECE);
+	r = add_rows(s, out, PIECE);
+	return r < 0 || open_list_is_allowed(&s->open) ? r : -EACCES; /* it may have waited */
 }
 
+static void
+close_list(void *arg)
+{
+	struct list_stream *s = arg;
+
+	store_list_close(s->cursor);
+	request_unref(s->rq);
+	mem_free(s);
+}
+
+/* A client may go at any time, and closing a cursor may wait for the store. */
 static void
 list_done(void *arg)
 {
 	struct list_stream *s = arg;
 
 	open_lists_remove(&s->open);
-	store_list_close(s->cursor);
-	request_unref(s->rq);
-	mem_free(s);
+	runner_must_run(s->rq->api->runner, close_list, s);
 }
 
 void

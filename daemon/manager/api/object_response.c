@@ -51,6 +51,14 @@ is_listed(
 	return false;
 }
 
+static int
+get_object(struct request *rq, const struct id *id, struct store_object *o)
+{
+	struct store_holder *h = request_holder(rq);
+
+	return h ? store_object_get(rq->api->store, id, h, o) : -ENOMEM;
+}
+
 bool
 object_find(struct request *rq, enum action what, struct store_object *o)
 {
@@ -58,7 +66,7 @@ object_find(struct request *rq, enum action what, struct store_object *o)
 	int r = STORE_NOT_FOUND;
 
 	if (id_from(rq->params[0], &id))
-		r = store_object_get(rq->api->store, &id, rq->api->holder, o);
+		r = get_object(rq, &id, o);
 	if (r < 0) {
 		respond_internal_error(rq->conn, r);
 		return false;
@@ -136,7 +144,7 @@ void
 object_respond_stored(struct request *rq, const struct id *id)
 {
 	struct store_object o;
-	int r = store_object_get(rq->api->store, id, rq->api->holder, &o);
+	int r = get_object(rq, id, &o);
 
 	if (r < 0)
 		respond_internal_error(rq->conn, r);

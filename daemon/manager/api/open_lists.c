@@ -6,10 +6,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "manager/fiber/runner.h"
 
 struct open_lists {
 	struct api *api;
 	struct open_list *first, *last; /* the one longest open first */
+	bool judging;                   /* judge_all() runs, which may wait for the store */
 };
 
 void
@@ -18,7 +20,7 @@ open_lists_add(struct open_lists *a, struct open_list *o, struct request *rq, co
 	o->all = a;
 	o->rq = rq;
 	o->list = l;
-	o->rights = store_rights(a->api->store);
+	o->rights = rq->rights;
 	o->share = share_ref(http_conn_share(rq->conn));
 	share_add(o->share, SHARE_LISTS, 1);
 	o->next = NULL;
@@ -45,37 +47,44 @@ open_lists_remove(struct open_list *o)
 
 /* As list_read() decides, without a response: token, organization, switch, place. */
 static bool
-authorise(const struct open_list *o)
+authorise(struct api *api, const struct request *rq, const struct list *l)
 {
-	struct api *api = o->all->api;
-	const struct store_query *q = &o->list->query;
+	const struct store_query *q = &l->query;
 	struct token_identity who;
 	struct store_entity organization;
-	struct place at = o->list->place;
+	struct place at = l->place;
 
-	if (token_recheck(api->tokens, &o->rq->who.id, clock_wall_ms(), &who) != TOKEN_GOOD ||
-	    store_entity_get(api->store, SCOPE_ORGANIZATION, &o->rq->organization, &organization) !=
-		0)
+	if (token_recheck(api->tokens, &rq->who.id, clock_wall_ms(), &who) != TOKEN_GOOD ||
+	    store_entity_get(api->store, SCOPE_ORGANIZATION, &rq->organization, &organization) != 0)
 		return false;
 	if (q->scope != SCOPE_ORGANIZATION &&
 	    store_place(api->store, q->scope, &q->scope_id, &at) != 0)
 		return false;
 	return policy_decide(&who.subject, ACTION_VIEW, &at, organization.secrets_fetching) ==
 		   POLICY_ALLOWED &&
-	       (!o->list->view.show_secrets ||
-		   policy_decide(&who.subject, ACTION_FETCH_SECRETS, &at,
-		       organization.secrets_fetching) == POLICY_ALLOWED);
+	       (!l->view.show_secrets || policy_decide(&who.subject, ACTION_FETCH_SECRETS, &at,
+					     organization.secrets_fetching) == POLICY_ALLOWED);
+}
+
+static bool
+is_known_good(const struct open_list *o)
+{
+	int64_t expires_ms = o->rq->who.expires_ms;
+
+	return o->rights == store_rights(o->all->api->store) &&
+	       (!expires_ms || clock_wall_ms() < expires_ms);
 }
 
 bool
 open_list_is_allowed(struct open_list *o)
 {
 	uint64_t rights = store_rights(o->all->api->store);
-	int64_t expires_ms = o->rq->who.expires_ms;
 
-	if (o->rights == rights && (!expires_ms || clock_wall_ms() < expires_ms))
+	if (o->ended)
+		return false;
+	if (is_known_good(o))
 		return true;
-	if (!authorise(o))
+	if (!authorise(o->all->api, o->rq, o->list) || o->ended)
 		return false;
 	o->rights = rights;
 	return true;
@@ -88,7 +97,60 @@ end(struct open_list *o, const char *why)
 
 	log_info(
 	    "list ended", LOG_STR("request", http_conn_request_id(conn)), LOG_STR("reason", why));
-	http_conn_cut(conn); /* which removes it */
+	o->ended = true;
+	http_conn_cut(conn); /* which removes it: now, or when its piece is made */
+}
+
+/* The one longest open that must be judged; NULL: none. */
+static struct open_list *
+next_to_judge(const struct open_lists *a)
+{
+	struct open_list *o = a->first;
+
+	while (o && (o->ended || is_known_good(o)))
+		o = o->next;
+	return o;
+}
+
+static bool
+is_open(const struct open_lists *a, const struct open_list *o, const struct request *rq)
+{
+	const struct open_list *at = a->first;
+
+	while (at && at != o)
+		at = at->next;
+	return at && at->rq == rq;
+}
+
+/* What is judged may end while the store is waited for: only its request is kept. */
+static void
+judge(struct open_lists *a, struct open_list *o)
+{
+	uint64_t rights = store_rights(a->api->store);
+	struct request *rq = request_ref(o->rq);
+	struct list l = *o->list;
+	bool allowed = authorise(a->api, rq, &l);
+
+	if (is_open(a, o, rq)) {
+		o->rights = rights;
+		if (!allowed)
+			end(o, "its token may not have it any more");
+	}
+	request_unref(rq);
+}
+
+static void
+judge_all(void *arg)
+{
+	struct open_lists *a = arg;
+	struct open_list *o;
+
+	if (a->judging)
+		return; /* that one goes on until none is left */
+	a->judging = true;
+	while ((o = next_to_judge(a)))
+		judge(a, o);
+	a->judging = false;
 }
 
 /* Not only before its next piece: a client that reads slowly would keep what it has open. */
@@ -96,15 +158,9 @@ static void
 on_store_event(void *arg, const struct store_event *e)
 {
 	struct open_lists *a = arg;
-	struct open_list *next;
 
-	if (e->kind == STORE_EVENT_VIEW)
-		return;
-	for (struct open_list *o = a->first; o; o = next) {
-		next = o->next;
-		if (!open_list_is_allowed(o))
-			end(o, "its token may not have it any more");
-	}
+	if (e->kind != STORE_EVENT_VIEW && a->first)
+		runner_must_run(a->api->runner, judge_all, a);
 }
 
 /* --- room ----------------------------------------------------------------------------- */
@@ -118,7 +174,7 @@ open_lists_make_room(struct open_lists *a, const struct request *rq)
 	for (struct open_list *o = a->first; o; o = o->next) {
 		size_t w = share_weight(o->share, SHARE_LISTS, 0, STORE_MAX_LISTS);
 
-		if (w > most && o->rq != rq) {
+		if (w > most && o->rq != rq && !o->ended) {
 			most = w;
 			heaviest = o;
 		}

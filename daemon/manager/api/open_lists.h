@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -20,7 +21,8 @@ struct open_list {
 	struct request *rq;     /* borrowed */
 	const struct list *list;
 	struct share *share;
-	uint64_t rights; /* of the store, when this was found to be allowed */
+	uint64_t rights; /* of the store, before this was found to be allowed */
+	bool ended;      /* it ends with the piece that is being made */
 };
 
 MUST_CHECK int open_lists_new(struct open_lists **out, struct api *api); /* 0 or -errno */
@@ -30,7 +32,10 @@ struct open_lists *open_lists_free(struct open_lists *a); /* after the HTTP serv
 void open_lists_add(
     struct open_lists *a, struct open_list *o, struct request *rq, const struct list *l);
 void open_lists_remove(struct open_list *o); /* fine when it is not open */
-/* Whether the token may have the list still; cheap as long as no rights have changed. */
+/*
+ * Whether the token may have the list still; cheap as long as no rights have changed. The store may
+ * be waited for: o must be open until then.
+ */
 MUST_CHECK bool open_list_is_allowed(struct open_list *o);
 /*
  * Ends one list of the heaviest caller for rq's. False: no caller has more than rq's would have

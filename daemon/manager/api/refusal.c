@@ -103,6 +103,10 @@ respond_internal_error(struct http_conn *conn, int r)
 		respond_busy(conn, "The manager is busy: see Retry-After");
 		return;
 	}
+	if (r == -ENOTCONN || r == -ECANCELED) {
+		respond_busy(conn, "The database cannot be used now: see Retry-After");
+		return;
+	}
 	log_error("request failed", LOG_STR("request", http_conn_request_id(conn)),
 	    LOG_STR("reason", strerror(-r)));
 	write_error(conn, 500, NULL,

@@ -22,6 +22,7 @@ request_new(struct api *api, struct http_conn *conn)
 	rq->api = api;
 	rq->conn = conn;
 	rq->http = http_conn_request(conn);
+	rq->rights = store_rights(api->store);
 	/*
 	 * One allocation, which never moves: path and query together are no longer than the target.
 	 */
@@ -39,11 +40,35 @@ request_ref(struct request *rq)
 	return rq;
 }
 
+struct store_holder *
+request_holder(struct request *rq)
+{
+	if (!rq->holder)
+		rq->holder = rq->api->spare ? rq->api->spare : store_holder_new();
+	if (rq->holder == rq->api->spare)
+		rq->api->spare = NULL;
+	return rq->holder;
+}
+
+static void
+give_back_holder(struct request *rq)
+{
+	if (!rq->holder)
+		return;
+	store_holder_wipe(rq->holder);
+	if (rq->api->spare)
+		store_holder_free(rq->holder);
+	else
+		rq->api->spare = rq->holder;
+	rq->holder = NULL;
+}
+
 struct request *
 request_unref(struct request *rq)
 {
 	if (--rq->refs)
 		return NULL;
+	give_back_holder(rq);
 	buf_fini(&rq->scratch);
 	mem_free(rq->warning);
 	mem_free(rq->ignored);
@@ -231,11 +256,48 @@ request_organization(struct request *rq)
 bool
 request_authorise_again(struct request *rq)
 {
-	int r = token_recheck(rq->api->tokens, &rq->who.id, clock_wall_ms(), &rq->who);
+	int r;
 
+	rq->rights = store_rights(rq->api->store);
+	r = token_recheck(rq->api->tokens, &rq->who.id, clock_wall_ms(), &rq->who);
 	if (r < 0)
 		respond_internal_error(rq->conn, r);
 	else if (r != TOKEN_GOOD)
 		request_unauthorized(rq->conn, token_verdict_text((enum token_verdict)r));
 	return r == TOKEN_GOOD && (id_is_none(&rq->organization) || request_organization(rq));
+}
+
+/* --- reads that wait ------------------------------------------------------------------ */
+
+#define READ_TRIES 3
+
+/* Whether the response is sent. It stays withheld when rights were lost while it was made. */
+static bool
+read_once(struct request *rq, request_handler *handler)
+{
+	uint64_t rights = rq->rights;
+
+	http_conn_withhold(rq->conn, NULL, NULL);
+	handler(rq);
+	if (http_conn_is_withheld(rq->conn) && store_rights(rq->api->store) != rights)
+		return false;
+	http_conn_release(rq->conn);
+	return true;
+}
+
+void
+request_read(struct request *rq, request_handler *handler)
+{
+	if (!rq->api->runner) {
+		handler(rq);
+		return;
+	}
+	for (int i = 0; i < READ_TRIES; i++) {
+		if (read_once(rq, handler))
+			return;
+		http_conn_discard(rq->conn);
+		if (!request_authorise_again(rq))
+			return;
+	}
+	respond_busy(rq->conn, "Tokens and places change too often now: see Retry-After");
 }

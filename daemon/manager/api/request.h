@@ -28,13 +28,15 @@ struct sidecars;
 struct rate;
 struct injection;
 struct fairness;
+struct runner;
 struct watch;
 
 struct api {
 	struct event_base *base;
 	struct store *store;
+	struct runner *runner; /* NULL: the store never waits, and handlers run at once */
 	struct token_authority *tokens;
-	struct store_holder *holder; /* for what one request reads and responds with at once */
+	struct store_holder *spare; /* that no request has; NULL: none */
 	struct watch *watch;
 	struct throttle *throttle;
 	struct durable *durable;
@@ -61,6 +63,8 @@ struct request {
 	char request_id[STORE_REQUEST_ID_SIZE]; /* the connection may end before the request */
 	struct id organization;                 /* of the path; "" where the path has none */
 	bool secrets_fetching;                  /* that organization's switch */
+	uint64_t rights;                        /* of the store, before `who` was found good */
+	struct store_holder *holder;            /* see request_holder() */
 	struct path path;                       /* as under /v1 */
 	bool is_beta;                           /* it was under /platform/v1beta1 */
 	struct span params[REQUEST_MAX_PARAMS]; /* the {} of the route, in order */
@@ -82,6 +86,15 @@ MUST_CHECK struct request *request_new(struct api *api, struct http_conn *conn);
 /* For code that goes on with the request after its handler has returned. */
 struct request *request_ref(struct request *rq);
 struct request *request_unref(struct request *rq); /* returns NULL */
+
+/* Where the request reads objects; the request's. NULL: out of memory. */
+struct store_holder *request_holder(struct request *rq);
+
+/*
+ * Calls handler(rq), which only reads, and sends what it responds with. When the store may wait,
+ * rights that were lost meanwhile count: the request is authorised and served again.
+ */
+void request_read(struct request *rq, request_handler *handler);
 
 /* Whose rate and whose share of the room this is: a token and all that were renewed from it. */
 const char *request_family(const struct request *rq);

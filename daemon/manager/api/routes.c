@@ -271,10 +271,9 @@ static void
 serve_now(struct request *rq)
 {
 	if (is_read(rq))
-		rq->handler(rq);
+		request_read(rq, rq->handler);
 	else
 		durable_serve(rq->api->durable, rq, rq->handler);
-	store_holder_wipe(rq->api->holder);
 }
 
 static void

@@ -15,6 +15,7 @@
 #include "base/rnd.h"
 #include "manager/api/encode.h"
 #include "manager/api/input/report.h"
+#include "manager/fiber/runner.h"
 
 _Static_assert(REPORT_ID_SIZE == STORE_SIDECAR_ID_SIZE, "one is the other");
 
@@ -33,6 +34,7 @@ struct entry {
 };
 
 struct sidecars {
+	struct api *api;
 	struct store *store;
 	struct event *write;
 	bool failing; /* the last write failed, which was logged */
@@ -87,45 +89,72 @@ is_due(const struct entry *e, int64_t now_ms, bool all)
 	return e && e->unsaved && (all || !e->written_ms || now_ms - e->written_ms >= WRITE_MS);
 }
 
+/* The entry that a copy was made of, unless another sidecar has its place by now. */
 static void
-write_batch(struct sidecars *s, struct entry *const *entries, size_t n, int64_t now_ms)
+mark_unsaved(struct sidecars *s, const struct entry *copy)
+{
+	struct entry *e = find(s, &copy->row.scope_id, copy->row.id);
+
+	if (e)
+		e->unsaved = true;
+}
+
+/* Of copies, since entries change while the store is waited for. */
+static void
+write_batch(struct sidecars *s, struct entry *copies, size_t n)
 {
 	struct store_sidecar rows[BATCH];
 	int r;
 
-	for (size_t i = 0; i < n; i++)
-		rows[i] = entries[i]->row;
+	for (size_t i = 0; i < n; i++) {
+		rows[i] = copies[i].row;
+		rows[i].name = span_of(copies[i].name);
+		rows[i].report = span_of(copies[i].report);
+	}
 	r = n ? store_sidecar_put(s->store, rows, n) : 0;
 	if (r < 0 && !s->failing)
 		log_warn("reports of sidecars not written", LOG_STR("reason", strerror(-r)));
 	s->failing = r < 0;
-	/* If it failed, the next try is a minute away, too. */
-	for (size_t i = 0; i < n; i++) {
-		entries[i]->written_ms = now_ms;
-		entries[i]->unsaved = r < 0;
+	for (size_t i = 0; r < 0 && i < n; i++)
+		mark_unsaved(s, &copies[i]);
+}
+
+/*
+ * Copies entries that are due, from *at on, and counts them as written now: if that fails, the next
+ * try is a minute away, too. Returns how many; *left: whether some are for later.
+ */
+static size_t
+collect(struct sidecars *s, size_t *at, bool all, struct entry copies[static BATCH], bool *left)
+{
+	struct entry **entries = &s->set[0][0];
+	int64_t now_ms = clock_boot_ms();
+	size_t n = 0;
+
+	for (; *at < (size_t)SETS * WAYS && n < BATCH; ++*at) {
+		struct entry *e = entries[*at];
+
+		if (!is_due(e, now_ms, all)) {
+			*left = *left || (e && e->unsaved);
+			continue;
+		}
+		e->written_ms = now_ms;
+		e->unsaved = false;
+		copies[n++] = *e;
 	}
+	return n;
 }
 
 /* Writes what is due. Returns whether something is left for later. */
 static bool
 write_due(struct sidecars *s, bool all)
 {
-	int64_t now_ms = clock_boot_ms();
-	struct entry **at = &s->set[0][0], *due[BATCH];
-	bool left = false;
-	size_t n = 0;
+	struct entry *copies = mem_calloc(BATCH, sizeof *copies);
+	bool left = !copies;
+	size_t at = 0, n;
 
-	for (size_t i = 0; i < (size_t)SETS * WAYS; i++) {
-		if (is_due(at[i], now_ms, all))
-			due[n++] = at[i];
-		else
-			left = left || (at[i] && at[i]->unsaved);
-		if (n == BATCH) {
-			write_batch(s, due, n, now_ms);
-			n = 0;
-		}
-	}
-	write_batch(s, due, n, now_ms);
+	while (copies && (n = collect(s, &at, all, copies, &left)) > 0)
+		write_batch(s, copies, n);
+	mem_free(copies);
 	return left || s->failing;
 }
 
@@ -139,14 +168,22 @@ write_soon(struct sidecars *s)
 }
 
 static void
+write_turn(void *arg)
+{
+	struct sidecars *s = arg;
+
+	if (write_due(s, false))
+		write_soon(s);
+}
+
+static void
 on_write(evutil_socket_t fd, short what, void *arg)
 {
 	struct sidecars *s = arg;
 
 	(void)fd;
 	(void)what;
-	if (write_due(s, false))
-		write_soon(s);
+	runner_must_run(s->api->runner, write_turn, s);
 }
 
 /* --- reports ------------------------------------------------------------------------------ */
@@ -323,6 +360,7 @@ sidecars_new(struct api *api)
 
 	if (!s)
 		return NULL;
+	s->api = api;
 	s->store = api->store;
 	rnd_bytes(s->key, sizeof s->key);
 	s->write = event_new(api->base, -1, 0, on_write, s);

@@ -55,19 +55,26 @@ on_gone(void *arg)
 }
 
 static void
-on_time(evutil_socket_t fd, short what, void *arg)
+go_on(void *arg)
 {
 	struct waiting *w = arg;
 	struct request *rq = request_ref(w->rq);
 	void (*go)(struct request *) = w->go;
 
-	(void)fd;
-	(void)what;
 	waiting_free(w);
-	http_conn_resume(rq->conn);
 	if (request_authorise_again(rq))
 		go(rq);
 	request_unref(rq);
+}
+
+static void
+on_time(evutil_socket_t fd, short what, void *arg)
+{
+	struct waiting *w = arg;
+
+	(void)fd;
+	(void)what;
+	http_conn_continue(w->rq->conn, go_on, w);
 }
 
 int

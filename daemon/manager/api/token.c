@@ -188,6 +188,15 @@ token_authority_free(struct token_authority *a)
 
 /* ---- checking ---- */
 
+static void
+write_uses(struct token_authority *a, const struct store_token_use *uses, size_t n)
+{
+	int r = n ? store_token_used(a->store, uses, n) : 0;
+
+	if (r < 0) /* a time for people to read: nothing else suffers */
+		log_warn("last use of tokens not written", LOG_STR("reason", strerror(-r)));
+}
+
 static struct known *
 set_of(struct token_authority *a, const uint8_t hash[static HASH_SIZE])
 {
@@ -207,7 +216,7 @@ find_known(struct token_authority *a, const uint8_t hash[static HASH_SIZE])
 	return NULL;
 }
 
-/* An empty place for what has this hash. */
+/* The place for what has this hash: an empty one, or that of what was used longest ago. */
 static struct known *
 make_known(struct token_authority *a, const uint8_t hash[static HASH_SIZE])
 {
@@ -217,10 +226,6 @@ make_known(struct token_authority *a, const uint8_t hash[static HASH_SIZE])
 		if (id_is_none(&set[i].identity.id) || set[i].used_ms < k->used_ms)
 			k = &set[i];
 	}
-	if (k->unsaved)
-		token_flush(a);
-	*k = (struct known){ 0 };
-	memcpy(k->text_hash, hash, HASH_SIZE);
 	return k;
 }
 
@@ -337,20 +342,33 @@ recall(struct token_authority *a, const uint8_t hash[static HASH_SIZE], int64_t 
 	return true;
 }
 
+/*
+ * rights: the store's, before the row was read. If they have changed, the token may have lost its
+ * own meanwhile, and it is not remembered. Writes last, since the store may be waited for.
+ */
 static void
 remember(struct token_authority *a, const uint8_t hash[static HASH_SIZE], int64_t now_ms,
-    const struct token_identity *identity)
+    const struct token_identity *identity, uint64_t rights)
 {
-	struct known *k = make_known(a, hash);
+	struct known *k, was;
 
-	k->identity = *identity;
-	k->used_ms = now_ms;
-	k->unsaved = true;
+	if (store_rights(a->store) != rights)
+		return;
+	k = make_known(a, hash);
+	was = *k;
+	*k = (struct known){ .identity = *identity, .used_ms = now_ms, .unsaved = true };
+	memcpy(k->text_hash, hash, HASH_SIZE);
+	if (was.unsaved) {
+		write_uses(a, &(struct store_token_use){ was.identity.id, was.used_ms }, 1);
+		token_flush(a);
+	}
+	mem_wipe(&was, sizeof was);
 }
 
 int
 token_check(struct token_authority *a, struct span text, int64_t now_ms, struct token_identity *out)
 {
+	uint64_t rights = store_rights(a->store);
 	uint8_t hash[HASH_SIZE];
 	int r;
 
@@ -359,7 +377,7 @@ token_check(struct token_authority *a, struct span text, int64_t now_ms, struct 
 		return TOKEN_GOOD;
 	r = check_text(a, text, now_ms, out);
 	if (r == TOKEN_GOOD)
-		remember(a, hash, now_ms, out);
+		remember(a, hash, now_ms, out, rights);
 	return r;
 }
 
@@ -367,6 +385,7 @@ int
 token_check_id(
     struct token_authority *a, const struct id *id, int64_t now_ms, struct token_identity *out)
 {
+	uint64_t rights = store_rights(a->store);
 	/* The NUL of the id keeps it apart from every text: a header field has none. */
 	uint8_t hash[HASH_SIZE];
 	int r;
@@ -376,7 +395,7 @@ token_check_id(
 		return TOKEN_GOOD;
 	r = token_recheck(a, id, now_ms, out);
 	if (r == TOKEN_GOOD)
-		remember(a, hash, now_ms, out);
+		remember(a, hash, now_ms, out, rights);
 	return r;
 }
 
@@ -390,15 +409,6 @@ token_recheck(
 	if (r == STORE_NOT_FOUND)
 		return TOKEN_REVOKED;
 	return r < 0 ? r : (int)judge(&row, now_ms, out);
-}
-
-static void
-write_uses(struct token_authority *a, const struct store_token_use *uses, size_t n)
-{
-	int r = n ? store_token_used(a->store, uses, n) : 0;
-
-	if (r < 0) /* a time for people to read: nothing else suffers */
-		log_warn("last use of tokens not written", LOG_STR("reason", strerror(-r)));
 }
 
 void

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/rnd.h"
 #include "manager/api/refusal.h"
+#include "manager/fiber/runner.h"
 
 #define N_BUCKETS 256
 #define TURN_MS   10 /* for responses in one turn of the loop: as a rule all there are */
@@ -27,7 +28,8 @@ struct held {
 	struct request *rq;
 	struct list list;
 	struct store_version version; /* of the view, which the client has */
-	uint64_t rights;              /* of the store, when this was what the token may have */
+	bool looking;                 /* its view is being read: it stays in its list... */
+	bool missed;                  /* ...and is due again: something changed meanwhile */
 	bool unrecorded;              /* it got the shared response; its read is not recorded yet */
 	struct list_wait wait;
 	struct event *timer;
@@ -42,7 +44,7 @@ struct memo {
 	struct store_version version;
 	struct http_shared *response; /* good as long as the view has this version */
 	bool rendered;                /* or tried to: not everything can be shared */
-	bool current;                 /* the version was read in this turn */
+	bool current;                 /* the version was read in this turn, and nothing changed */
 };
 
 struct watch {
@@ -51,9 +53,12 @@ struct watch {
 	struct held_list buckets[N_BUCKETS]; /* by what they look at */
 	struct held_list wide;               /* those that look at more than one thing */
 	struct held_list due;
-	struct held_list done; /* to be freed when everybody has a response */
+	struct held_list looking; /* the one that finish() is about */
+	struct held_list done;    /* to be freed when everybody has a response */
 	struct memo memo;
 	uint8_t key[HASH_SHORT_KEY_SIZE];
+	uint64_t changes; /* events of the store so far */
+	bool running;     /* a turn is under way, which may wait for the store */
 	bool stopping;
 };
 
@@ -96,6 +101,10 @@ make_due(struct held *h)
 {
 	struct watch *w = h->watch;
 
+	if (h->looking) {
+		h->missed = true;
+		return;
+	}
 	if (!w->due.first)
 		event_active(w->wake, 0, 0);
 	leave(h);
@@ -131,16 +140,15 @@ memo_forget(struct memo *m)
 static bool
 authorise(struct held *h)
 {
-	uint64_t rights = store_rights(h->watch->api->store);
 	int64_t expires_ms = h->rq->who.expires_ms;
 	struct list l = { 0 };
 
-	if (h->rights == rights && (!expires_ms || clock_wall_ms() < expires_ms))
+	if (h->rq->rights == store_rights(h->watch->api->store) &&
+	    (!expires_ms || clock_wall_ms() < expires_ms))
 		return true;
 	if (!request_authorise_again(h->rq) || !list_read(h->rq, &l))
 		return false;
 	h->list = l;
-	h->rights = rights;
 	return true;
 }
 
@@ -151,8 +159,10 @@ authorise(struct held *h)
 static bool
 look(struct held *h)
 {
-	struct memo *m = &h->watch->memo;
+	struct watch *w = h->watch;
+	struct memo *m = &w->memo;
 	bool same = m->rq && list_equal(&m->list, &h->list);
+	uint64_t changes = w->changes;
 	struct store_version version;
 	int r;
 
@@ -169,11 +179,22 @@ look(struct held *h)
 		m->list = h->list;
 		m->version = version;
 	}
-	m->current = true;
+	m->current = w->changes == changes;
 	return true;
 }
 
-static void
+/* Whether rights were lost while the response was made; then it is judged again, not sent. */
+static bool
+is_overtaken(struct held *h)
+{
+	if (h->rq->rights == store_rights(h->watch->api->store))
+		return false;
+	h->missed = true;
+	return true;
+}
+
+/* False: it must be judged again. */
+static bool
 respond_changed(struct held *h)
 {
 	struct memo *m = &h->watch->memo;
@@ -181,36 +202,60 @@ respond_changed(struct held *h)
 	if (!m->rendered)
 		m->response = list_render(h->watch->api, &m->list, &m->version);
 	m->rendered = true;
+	if (is_overtaken(h))
+		return false;
 	if (!m->response) {
 		list_respond(h->rq, &h->list, &h->wait);
-		return;
+		return true;
 	}
 	h->version = m->version;
 	h->unrecorded = true;
 	list_respond_shared(h->rq, m->response, &h->wait);
+	return true;
 }
 
-/* Responds, or lets it wait on when its view has not changed. */
+/* Responds (true), or finds that it waits on: its view has not changed. */
+static bool
+look_and_respond(struct held *h)
+{
+	struct watch *w = h->watch;
+
+	if (!authorise(h) || !look(h))
+		return true;
+	if (is_overtaken(h))
+		return false;
+	if (!store_version_equal(&w->memo.version, &h->version))
+		return respond_changed(h);
+	if (!h->timed_out && !w->stopping && clock_boot_ms() < h->until_ms)
+		return false;
+	list_respond_unchanged(h->rq, &h->list, &h->wait);
+	return true;
+}
+
+/* The store may be waited for: the request stays where events find it, and its connection open. */
 static void
 finish(struct held *h)
 {
 	struct watch *w = h->watch;
-	const struct memo *m = &w->memo;
+	struct http_conn *conn = h->rq->conn;
+	bool responded;
 
 	leave(h);
-	if (!authorise(h) || !look(h)) {
+	enter(h, &w->looking);
+	h->looking = true;
+	http_conn_pin(conn);
+	responded = look_and_respond(h);
+	h->looking = false;
+	leave(h);
+	if (responded) {
 		enter(h, &w->done);
-		return;
-	}
-	if (!store_version_equal(&m->version, &h->version)) {
-		respond_changed(h);
-	} else if (h->timed_out || w->stopping || clock_boot_ms() >= h->until_ms) {
-		list_respond_unchanged(h->rq, &h->list, &h->wait);
 	} else {
 		wait_for_change(h);
-		return;
+		if (h->missed)
+			make_due(h);
 	}
-	enter(h, &w->done);
+	h->missed = false;
+	http_conn_unpin(conn); /* which closes it, if its client has gone meanwhile */
 }
 
 /* After all responses of a turn: the next turn may see another version. */
@@ -230,20 +275,32 @@ end_turn(struct watch *w)
 }
 
 static void
-on_wake(evutil_socket_t fd, short what, void *arg)
+turn(void *arg)
 {
 	static const struct timeval at_once = { 0 };
 	struct watch *w = arg;
 	int64_t began_ms = clock_boot_ms();
 
-	(void)fd;
-	(void)what;
 	while (w->due.first && clock_boot_ms() - began_ms < TURN_MS)
 		finish(w->due.first);
 	end_turn(w);
+	w->running = false;
 	/* The others when the loop has looked at everything else. */
 	if (w->due.first && event_add(w->wake, &at_once) < 0)
 		event_active(w->wake, 0, 0);
+}
+
+static void
+on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	struct watch *w = arg;
+
+	(void)fd;
+	(void)what;
+	if (w->running)
+		return; /* its end looks at who is due */
+	w->running = true;
+	runner_must_run(w->api->runner, turn, w);
 }
 
 static void
@@ -256,6 +313,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (h->in == &w->done)
+		return; /* it has its response */
 	/*
 	 * The loop's clock is coarse, and early by some ms; a token that is to expire now would
 	 * still be good.
@@ -263,8 +322,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	if (left_ms > 0 && event_add(h->timer, &tv) == 0)
 		return;
 	h->timed_out = true;
-	finish(h);
-	end_turn(w);
+	make_due(h);
 }
 
 static void
@@ -307,10 +365,24 @@ wake_some(const struct held_list *l, const struct store_event *e)
 }
 
 static void
+wake_all(const struct held_list *l)
+{
+	struct held *next;
+
+	for (struct held *h = l->first; h; h = next) {
+		next = h->next;
+		make_due(h);
+	}
+}
+
+static void
 on_store_event(void *arg, const struct store_event *e)
 {
 	struct watch *w = arg;
 
+	w->changes++;
+	w->memo.current = false;
+	wake_some(&w->looking, e);
 	wake_some(&w->wide, e);
 	if (e->kind == STORE_EVENT_VIEW)
 		wake_some(bucket_of(w, &e->id), e);
@@ -397,11 +469,12 @@ watch_hold(struct watch *w, struct request *rq, const struct list *l, int64_t wa
 	h->watch = w;
 	h->rq = request_ref(rq);
 	h->list = *l;
-	h->rights = store_rights(w->api->store);
 	h->wait = list_wait(wait_s);
 	h->until_ms = clock_boot_ms() + ms;
-	wait_for_change(h);
+	wait_for_change(h); /* before it is read, so that no change is missed */
+	h->looking = true;
 	r = store_view_version(w->api->store, &l->query, &h->version);
+	h->looking = false;
 	if (r == 0)
 		r = start_timer(h, ms);
 	if (r == 0)
@@ -412,8 +485,9 @@ watch_hold(struct watch *w, struct request *rq, const struct list *l, int64_t wa
 	}
 	/* From here on the token's row counts, not its text. */
 	http_conn_wipe_field(rq->conn, "authorization");
-	if (w->stopping)
+	if (w->stopping || h->missed)
 		make_due(h);
+	h->missed = false;
 	return 0;
 }
 
@@ -421,9 +495,8 @@ void
 watch_stop(struct watch *w)
 {
 	w->stopping = true;
-	while (w->wide.first)
-		make_due(w->wide.first);
+	wake_all(&w->looking);
+	wake_all(&w->wide);
 	for (size_t i = 0; i < N_BUCKETS; i++)
-		while (w->buckets[i].first)
-			make_due(w->buckets[i].first);
+		wake_all(&w->buckets[i]);
 }

@@ -109,6 +109,11 @@ conn_close(struct http_conn *c)
 
 	if (was == CONN_CLOSED)
 		return;
+	if (c->pins) {
+		c->close_later = true;
+		(void)bufferevent_disable(c->bev, EV_READ | EV_WRITE); /* sockets can be */
+		return;
+	}
 	conn_become(c, CONN_CLOSED);
 	conns_remove(c);
 	release_io(c);
@@ -175,13 +180,6 @@ request_begin(struct http_conn *c)
 	choose_request_id(c);
 }
 
-static void
-must_have_ended(const struct http_conn *c)
-{
-	if (c->state == CONN_HANDLING)
-		abort(); /* the handler has neither responded nor held the request */
-}
-
 void
 conn_refuse(struct http_conn *c, int status, const char *why)
 {
@@ -194,19 +192,16 @@ conn_refuse(struct http_conn *c, int status, const char *why)
 	kept_forget(c);
 	c->keep_alive = false;
 	c->server->handler.refuse(c->server->handler.arg, c, status, why);
-	must_have_ended(c);
+	conn_must_have_ended(c);
 }
 
-/* The head is complete and a body follows: a refusal is sent before the body is read. */
 static void
-head_parsed(struct http_conn *c)
+admit(struct http_conn *c)
 {
 	const struct http_handler *h = &c->server->handler;
 
-	request_begin(c);
-	c->keep_alive = false; /* for a refusal: the body follows, which is not read */
 	if (h->admit && !h->admit(h->arg, c)) {
-		must_have_ended(c);
+		conn_must_have_ended(c);
 		return;
 	}
 	conn_become(c, CONN_BODY);
@@ -215,15 +210,28 @@ head_parsed(struct http_conn *c)
 		    bufferevent_get_output(c->bev), "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
+/* The head is complete and a body follows: a refusal is sent before the body is read. */
+static void
+head_parsed(struct http_conn *c)
+{
+	request_begin(c);
+	c->keep_alive = false; /* for a refusal: the body follows, which is not read */
+	conn_work(c, admit, false);
+}
+
+static void
+handle(struct http_conn *c)
+{
+	c->server->handler.request(c->server->handler.arg, c);
+	conn_must_have_ended(c);
+}
+
 static void
 request_parsed(struct http_conn *c)
 {
-	const struct http_handler *h = &c->server->handler;
-
 	request_begin(c);
 	c->keep_alive = c->parser.request.keep_alive;
-	h->request(h->arg, c);
-	must_have_ended(c);
+	conn_work(c, handle, false);
 }
 
 static void
@@ -302,7 +310,7 @@ step_stream(struct http_conn *c)
 {
 	if (c->ready || conn_output_length(c) > OUTPUT_LOW)
 		return false; /* on_written() goes on */
-	stream_piece(c);
+	conn_work(c, stream_piece, true);
 	return c->state != CONN_STREAMING;
 }
 
@@ -353,6 +361,8 @@ step_linger(struct http_conn *c)
 static bool
 step(struct http_conn *c, int *turns)
 {
+	if (c->pins)
+		return false; /* http_conn_unpin() goes on */
 	switch (c->state) {
 	case CONN_IDLE:
 	case CONN_RECEIVING:
@@ -429,6 +439,8 @@ restart_deadline(struct http_conn *c)
 static bool
 goes_on(const struct http_conn *c)
 {
+	if (c->pins)
+		return false;
 	if (c->state == CONN_STREAMING)
 		return conn_output_length(c) <= OUTPUT_LOW;
 	if (c->state == CONN_FLUSHING)
@@ -467,7 +479,7 @@ conn_run(struct http_conn *c)
 	while (step(c, &turns))
 		;
 	c->running = false;
-	if (c->state == CONN_CLOSED)
+	if (c->state == CONN_CLOSED || c->close_later)
 		return;
 	settle(c);
 	conns_keep_room(c->server, SHARE_INPUT);

@@ -6,7 +6,8 @@
  * more is read from its client. Each request ends exactly once: with a response, or when the client
  * disconnects. A handler responds before it returns, or it holds the request and responds later. A
  * response only marks the connection; the rest happens after the handler has returned, so a
- * connection stays valid until its handler returns.
+ * connection stays valid until its handler returns. While a handler waits (http_handler.run), its
+ * connection does not close, whatever its client does: the end comes when the handler returns.
  */
 #pragma once
 
@@ -126,6 +127,14 @@ MUST_CHECK int http_conn_hold_long(struct http_conn *conn, void (*gone)(void *ar
 void http_conn_wipe_field(struct http_conn *conn, const char *name);
 /* Ends the hold: the request is as when its handler was called. */
 void http_conn_resume(struct http_conn *conn);
+/* The same, and fn(arg) is the request's handler now; called through http_handler.run. */
+void http_conn_continue(struct http_conn *conn, void (*fn)(void *arg), void *arg);
+/*
+ * For code that waits outside a handler: until the same number of http_conn_unpin(), the connection
+ * does not close, give way or go on to its next request.
+ */
+void http_conn_pin(struct http_conn *conn);
+void http_conn_unpin(struct http_conn *conn);
 
 /*
  * Withholds the next response, a whole one: the request is held (briefly) from then on, until one
@@ -134,7 +143,8 @@ void http_conn_resume(struct http_conn *conn);
 void http_conn_withhold(struct http_conn *conn, void (*gone)(void *arg), void *arg);
 /* Whether a response is withheld. */
 bool http_conn_is_withheld(const struct http_conn *conn);
-void http_conn_release(struct http_conn *conn); /* sends it */
+/* Sends it; without one, the next response is not withheld. */
+void http_conn_release(struct http_conn *conn);
 void http_conn_discard(struct http_conn *conn); /* drops it: respond again */
 
 /* --- fault injection ------------------------------------------------------------------ */

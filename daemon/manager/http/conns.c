@@ -183,7 +183,7 @@ pick(const struct http_server *s, enum share_kind kind)
 		size_t w = has(c, kind) ? share_weight(c->share, kind, 0, room) : 0;
 		size_t e;
 
-		if (!has(c, kind) || (found && w < most) || c->running)
+		if (!has(c, kind) || (found && w < most) || c->running || c->pins)
 			continue;
 		e = ease(c, kind);
 		if (!found || w > most || e > easiest) {
@@ -316,6 +316,10 @@ conns_close_idle(struct http_server *s)
 void
 conns_close_all(struct http_server *s)
 {
-	while (s->first)
-		conn_close(s->first);
+	struct http_conn *c, *next;
+
+	for (c = s->first; c; c = next) {
+		next = c->next;
+		conn_close(c);
+	}
 }

@@ -147,10 +147,11 @@ http_conn_release(struct http_conn *c)
 	struct kept *k = c->kept;
 
 	c->withhold = false;
+	if (!k)
+		return;
 	c->gone = NULL;
 	c->kept = NULL;
-	if (k)
-		c->send(c, &k->whole);
+	c->send(c, &k->whole);
 	kept_free(k);
 }
 

@@ -82,6 +82,11 @@ struct http_conn {
 	struct kept *kept;                /* a response that is withheld */
 	bool withhold;                    /* the next one is */
 	bool held_long;
+	unsigned pins;    /* waiting code uses it: it neither closes nor takes a step */
+	bool close_later; /* when that code has ended */
+	void (*work)(struct http_conn *c); /* what http_handler.run calls */
+	void (*go_on)(void *arg);          /* of http_conn_continue() */
+	void *go_on_arg;
 	char id[HTTP_REQUEST_ID_SIZE];
 	bool id_is_clients;
 	struct http_label label;
@@ -137,7 +142,10 @@ void conn_run(struct http_conn *c);
  * Schedules conn_run() after a response was made, unless conn_run() is on the stack already.
  */
 void conn_mark(struct http_conn *c);
-/* Calls gone() or done() of an unfinished response. The memory is freed in the next turn. */
+/*
+ * Calls gone() or done() of an unfinished response. The memory is freed in the next turn. A pinned
+ * connection closes later.
+ */
 void conn_close(struct http_conn *c);
 /*
  * Sends the server's own refusal, in any state of a request; the connection ends with it.
@@ -148,6 +156,12 @@ bool conn_is_held_long(const struct http_conn *c);
 bool conn_reads_requests(const struct http_conn *c);
 /* Between two requests or before the first, with everything sent. */
 bool conn_is_idle(const struct http_conn *c);
+
+/* --- work.c --------------------------------------------------------------------------- */
+
+/* Calls fn(c) as http_handler.run() does. Refused: the request has its 503. */
+void conn_work(struct http_conn *c, void (*fn)(struct http_conn *c), bool must);
+void conn_must_have_ended(const struct http_conn *c); /* after a handler; else aborts */
 
 /* --- hold.c --------------------------------------------------------------------------- */
 

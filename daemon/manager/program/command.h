@@ -21,11 +21,14 @@ void command_remove_copies(const char *dir); /* of processes that were killed */
 	"it is in effect, but not on disk: a restart of the server before that undoes it; "        \
 	"the log says why, and when it is written"
 
+struct runner;
+
 struct command_env {
 	struct store *store;
 	struct token_authority *tokens;
-	struct keys *keys; /* the store's */
-	char url[300];     /* of the running server, without a closing slash; "": there is none */
+	struct keys *keys;     /* the store's */
+	struct runner *runner; /* of a server whose store may wait; else NULL */
+	char url[300]; /* of the running server, without a closing slash; "": there is none */
 };
 /*
  * -EPERM with `why`: we are root, and the directory is another user's, whose service could not use

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "manager/api/durable.h"
+#include "manager/fiber/runner.h"
 #include "manager/program/control_internal.h"
 
 #define MAX_WORDS 512
@@ -28,9 +29,12 @@ struct peer {
 	struct durable_wait wait; /* first */
 	struct buf done;          /* what the command printed, while its change is not on disk */
 	bool in_memory;           /* the change is in effect, whatever the disk does */
-	struct control *control;
-	struct bufferevent *bev;
+	struct control *control;  /* NULL: it has stopped, or the client has gone */
+	struct bufferevent *bev;  /* NULL likewise */
 	struct peer *next;
+	char *line; /* its request, with this length */
+	size_t n_line;
+	bool running; /* the command runs, and may wait for the store */
 	/* Of a backup. */
 	struct store_copy *copy; /* NULL: none is being made */
 	struct event *copied;
@@ -50,7 +54,7 @@ struct control {
 };
 
 static void
-peer_free(struct peer *p)
+peer_leave(struct peer *p)
 {
 	struct peer **at = &p->control->peers;
 
@@ -58,13 +62,26 @@ peer_free(struct peer *p)
 		at = &(*at)->next;
 	*at = p->next;
 	p->control->n_peers--;
+	p->control = NULL;
 	durable_forget(&p->wait);
 	if (p->copied)
 		event_free(p->copied);
 	store_copy_cancel(p->copy);
-	mem_free(p->path);
-	buf_fini(&p->done);
 	bufferevent_free(p->bev);
+	p->bev = NULL;
+}
+
+/* While its command runs, only what would reply. */
+static void
+peer_free(struct peer *p)
+{
+	if (p->control)
+		peer_leave(p);
+	if (p->running)
+		return;
+	mem_free(p->path);
+	mem_free(p->line);
+	buf_fini(&p->done);
 	mem_free(p);
 }
 
@@ -276,6 +293,23 @@ read_words(struct span line, struct buf *text, size_t *n, char *argv[static MAX_
 	return 0;
 }
 
+/* What the command has printed, or `why` not: as soon as its change is on disk. */
+static void
+reply(struct peer *p, int r, uint64_t commits_before, bool durable, const char *why)
+{
+	struct durable *d = p->control->durable;
+
+	if (r < 0) {
+		reply_error(p, why);
+	} else if (!durable) {
+		command_not_durable(&p->done);
+		reply_done(p, COMMAND_NOT_DURABLE);
+	} else if (store_commits(p->control->env->store) == commits_before ||
+		   !durable_wait(d, &p->wait, &r)) {
+		on_durable(&p->wait, r);
+	}
+}
+
 static void
 run_command(struct peer *p, const struct options *o)
 {
@@ -283,25 +317,23 @@ run_command(struct peer *p, const struct options *o)
 	uint64_t before = store_commits(env->store);
 	struct why why = { "out of memory" };
 	bool durable = true;
-	int r = 0;
+	int r;
 
 	p->in_memory = command_works_in_memory(o);
-	if (command_run(env, o, &p->done, &durable, &why) < 0 || buf_error(&p->done)) {
-		reply_error(p, why.text);
-		return;
-	}
-	if (!durable) {
-		command_not_durable(&p->done);
-		reply_done(p, COMMAND_NOT_DURABLE);
-	} else if (store_commits(env->store) == before ||
-		   !durable_wait(p->control->durable, &p->wait, &r)) {
-		on_durable(&p->wait, r);
-	}
+	p->running = true;
+	r = command_run(env, o, &p->done, &durable, &why);
+	p->running = false;
+	if (p->control)
+		reply(p, r < 0 ? r : buf_error(&p->done), before, durable, why.text);
+	else
+		peer_free(p);
 }
 
 static void
-serve_request(struct peer *p, struct span line)
+serve_request(void *arg)
 {
+	struct peer *p = arg;
+	struct span line = { p->line, p->n_line };
 	struct buf text = BUF_INIT(CONTROL_REQUEST), paths = BUF_INIT(CONTROL_REQUEST);
 	struct why why = { "the request cannot be read" };
 	char *argv[MAX_WORDS];
@@ -327,17 +359,15 @@ on_readable(struct bufferevent *bev, void *arg)
 {
 	struct peer *p = arg;
 	struct evbuffer *in = bufferevent_get_input(bev);
-	size_t n;
-	char *line = evbuffer_readln(in, &n, EVBUFFER_EOL_LF);
 
-	if (!line) {
+	p->line = evbuffer_readln(in, &p->n_line, EVBUFFER_EOL_LF);
+	if (!p->line) {
 		if (evbuffer_get_length(in) > CONTROL_REQUEST)
 			peer_free(p);
 		return;
 	}
 	(void)bufferevent_disable(bev, EV_READ); /* one request a connection */
-	serve_request(p, (struct span){ line, n });
-	mem_free(line);
+	runner_must_run(p->control->env->runner, serve_request, p);
 }
 
 /* --- the socket ----------------------------------------------------------------------- */

@@ -12,28 +12,58 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "manager/api/sidecars.h"
+#include "manager/fiber/runner.h"
 #include "manager/http/server.h"
 #include "manager/program/pruning.h"
 
 #define PRUNE_ROWS 500 /* in one turn of the loop */
 
+struct job {
+	struct event *event;
+	struct housekeeping *in;
+	void (*fn)(struct housekeeping *h);
+	bool running;
+};
+
 struct housekeeping {
 	const struct command_env *env;
 	struct http_server *http;
-	struct event *tidy, *flush, *prune, *prune_more, *families;
+	struct job tidy, flush, prune, prune_more, families;
 	const char *dir;
 	struct pruning pruning;
 	struct store_pruned pruned; /* in the round that is under way */
 	int64_t before_ms;          /* what that round deletes */
 };
 
+/*
+ * What is done from time to time. It may wait for the store, so it runs in a fiber when there are
+ * any, and is left out when its last run is not over yet.
+ */
 static void
-on_tidy(evutil_socket_t fd, short what, void *arg)
+run_job(void *arg)
 {
-	struct housekeeping *h = arg;
+	struct job *j = arg;
+
+	j->fn(j->in);
+	j->running = false;
+}
+
+static void
+on_job(evutil_socket_t fd, short what, void *arg)
+{
+	struct job *j = arg;
 
 	(void)fd;
 	(void)what;
+	if (j->running)
+		return;
+	j->running = true;
+	runner_must_run(j->in->env->runner, run_job, j);
+}
+
+static void
+tidy(struct housekeeping *h)
+{
 	store_tidy(h->env->store);
 	http_server_tidy(h->http);
 }
@@ -105,7 +135,7 @@ prune_audit(struct housekeeping *h)
 	}
 	h->pruned.audit += some.audit;
 	h->pruned.versions += some.versions;
-	if (some.audit == PRUNE_ROWS && event_add(h->prune_more, &pause) == 0)
+	if (some.audit == PRUNE_ROWS && event_add(h->prune_more.event, &pause) == 0)
 		return;
 	if (h->pruned.audit)
 		log_info("old records deleted", LOG_INT("audit_rows", h->pruned.audit),
@@ -126,14 +156,6 @@ prune_tokens(struct housekeeping *h)
 }
 
 static void
-on_prune_more(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	prune_audit(arg);
-}
-
-static void
 prune_sidecars(struct housekeeping *h, int64_t wall_ms)
 {
 	int64_t n;
@@ -147,19 +169,16 @@ prune_sidecars(struct housekeeping *h, int64_t wall_ms)
 
 /* Once an hour: what is older than records are kept. */
 static void
-on_prune(evutil_socket_t fd, short what, void *arg)
+prune(struct housekeeping *h)
 {
-	struct housekeeping *h = arg;
 	int64_t wall_ms = clock_wall_ms(), boot_ms = clock_boot_ms();
 
-	(void)fd;
-	(void)what;
 	if (!pruning_look(&h->pruning, wall_ms, boot_ms))
 		log_warn(
 		    "the clock has jumped by more than a day: nothing old is deleted for a day");
 	keep_wait(h, boot_ms);
 	prune_sidecars(h, wall_ms);
-	if (event_pending(h->prune_more, EV_TIMEOUT, NULL) ||
+	if (h->prune_more.running || event_pending(h->prune_more.event, EV_TIMEOUT, NULL) ||
 	    !pruning_is_due(&h->pruning, wall_ms, boot_ms, &h->before_ms))
 		return;
 	prune_tokens(h);
@@ -182,40 +201,34 @@ begin_pruning(struct housekeeping *h, int64_t keep_days)
 		&h->pruning, keep_days * PRUNING_DAY_MS, &past, clock_wall_ms(), clock_boot_ms()))
 		log_warn("the clock is more than a day from the newest record: nothing old is "
 			 "deleted for a day");
-	on_prune(-1, 0, h);
+	prune(h);
 }
 
 static void
-on_flush(evutil_socket_t fd, short what, void *arg)
+flush(struct housekeeping *h)
 {
-	struct housekeeping *h = arg;
-
-	(void)fd;
-	(void)what;
 	token_flush(h->env->tokens);
 }
 
 static void
-on_families(evutil_socket_t fd, short what, void *arg)
+watch_families(struct housekeeping *h)
 {
-	struct housekeeping *h = arg;
-
-	(void)fd;
-	(void)what;
 	token_watch_families(h->env->tokens, clock_wall_ms());
 }
 
-static struct event *
-every(struct event_base *base, int seconds, event_callback_fn fn, struct housekeeping *h)
+/* seconds 0: once, when its event is added. 0 or -1. */
+static int
+job_new(struct job *j, struct housekeeping *h, struct event_base *base, int seconds,
+    void (*fn)(struct housekeeping *h))
 {
 	const struct timeval period = { .tv_sec = seconds };
-	struct event *e = event_new(base, -1, EV_PERSIST, fn, h);
 
-	if (e && event_add(e, &period) < 0) {
-		event_free(e);
-		e = NULL;
-	}
-	return e;
+	j->in = h;
+	j->fn = fn;
+	j->event = event_new(base, -1, seconds ? EV_PERSIST : 0, on_job, j);
+	if (!j->event)
+		return -1;
+	return seconds ? event_add(j->event, &period) : 0;
 }
 
 int
@@ -230,23 +243,21 @@ housekeeping_new(struct housekeeping **out, struct event_base *base, const struc
 	h->env = env;
 	h->http = http;
 	h->dir = dir;
-	h->tidy = every(base, 5, on_tidy, h);
-	h->flush = every(base, 60, on_flush, h);
-	h->prune = every(base, 3600, on_prune, h);
-	h->families = every(base, 86400, on_families, h);
-	h->prune_more = evtimer_new(base, on_prune_more, h);
-	if (!h->tidy || !h->flush || !h->prune || !h->families || !h->prune_more)
+	if (job_new(&h->tidy, h, base, 5, tidy) < 0 || job_new(&h->flush, h, base, 60, flush) < 0 ||
+	    job_new(&h->prune, h, base, 3600, prune) < 0 ||
+	    job_new(&h->families, h, base, 86400, watch_families) < 0 ||
+	    job_new(&h->prune_more, h, base, 0, prune_audit) < 0)
 		return -1;
 	begin_pruning(h, keep_days);
-	on_families(-1, 0, h);
+	watch_families(h);
 	return 0;
 }
 
 static void
-free_if(struct event *e)
+job_free(struct job *j)
 {
-	if (e)
-		event_free(e);
+	if (j->event)
+		event_free(j->event);
 }
 
 struct housekeeping *
@@ -254,11 +265,11 @@ housekeeping_free(struct housekeeping *h)
 {
 	if (!h)
 		return NULL;
-	free_if(h->tidy);
-	free_if(h->flush);
-	free_if(h->prune);
-	free_if(h->families);
-	free_if(h->prune_more);
+	job_free(&h->tidy);
+	job_free(&h->flush);
+	job_free(&h->prune);
+	job_free(&h->families);
+	job_free(&h->prune_more);
 	mem_free(h);
 	return NULL;
 }

@@ -129,6 +129,14 @@ on_request(void *arg, struct http_conn *conn)
 		respond_metrics(arg, conn);
 }
 
+static int
+on_run(void *arg, void (*fn)(void *of), void *of, bool must)
+{
+	const struct metrics *m = arg;
+
+	return api_run(m->api, fn, of, must);
+}
+
 static void
 on_refuse(void *arg, struct http_conn *conn, int status, const char *why)
 {
@@ -146,6 +154,8 @@ metrics_new(struct metrics **out, struct event_base *base, const char *where, st
 	struct http_handler handler = { .request = on_request, .refuse = on_refuse, .arg = m };
 	int r = -ENOMEM;
 
+	if (api_handler(api).run)
+		handler.run = on_run;
 	why_set(why, "out of memory");
 	if (m)
 		r = http_server_new(&m->own, base, &options, &handler);

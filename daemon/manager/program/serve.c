@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "manager/api/api.h"
 #include "manager/api/token.h"
+#include "manager/fiber/runner.h"
 #include "manager/http/server.h"
 #include "manager/http/tls.h"
 #include "manager/program/control.h"
@@ -20,6 +22,8 @@
 #include "manager/store/store.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:8888"
+#define MAX_FIBERS     256 /* requests that may use the store, or wait for it, at one time */
+#define REHEARSE_WAITS "CONND_MANAGER_REHEARSE_WAITS" /* for tests: store_rehearse_waits() */
 #define STOP_S         6 /* the server's own grace and a little more: 8 s is the promise */
 
 struct serving {
@@ -132,6 +136,7 @@ start_http(struct serving *v, const struct options *o, struct why *why)
 	if (api_new(&v->api, v->base, v->env.store, v->env.tokens) < 0 ||
 	    api_set_rates(v->api, o->rate_get, o->rate_post) < 0)
 		return -1;
+	api_set_runner(v->api, v->env.runner);
 	api_set_injections(v->api, o->faults, o->n_faults);
 	if (o->n_faults)
 		log_warn("faults are rehearsed", LOG_INT("orders", o->n_faults));
@@ -149,6 +154,29 @@ start_http(struct serving *v, const struct options *o, struct why *why)
 	if (!o->metrics)
 		return 0;
 	return metrics_new(&v->metrics, v->base, o->metrics, v->api, v->http, v->env.store, why);
+}
+
+static bool
+on_fiber_ended(void *arg)
+{
+	return store_session_end(arg);
+}
+
+/* A store that may wait is used in fibers, so that only those wait that need it. */
+static int
+start_runner(struct serving *v)
+{
+	struct store *s = v->env.store;
+	int r = 0;
+
+	if (getenv(REHEARSE_WAITS))
+		r = store_rehearse_waits(s);
+	if (r < 0 || !store_may_wait(s))
+		return r;
+	r = runner_new(&v->env.runner, v->base, MAX_FIBERS, on_fiber_ended, s);
+	if (r == 0)
+		store_set_wait(s, runner_wait, v->env.runner);
+	return r;
 }
 
 /* Changes are on disk before they are responded to; only the thread waits for that. */
@@ -173,12 +201,15 @@ start(struct serving *v, const struct options *o, struct why *why)
 	v->base = event_base_new();
 	if (!v->base || watch_signals(v) < 0)
 		return -1;
-	if (open_store(v, o, why) < 0 || start_http(v, o, why) < 0)
+	if (open_store(v, o, why) < 0 || start_runner(v) < 0 || start_http(v, o, why) < 0)
 		return -1;
 	if (control_new(&v->control, v->base, o->data, &v->env, api_durable(v->api), why) < 0)
 		return -1;
-	return housekeeping_new(
-	    &v->housekeeping, v->base, &v->env, v->http, o->data, o->audit_days);
+	if (housekeeping_new(&v->housekeeping, v->base, &v->env, v->http, o->data, o->audit_days) <
+	    0)
+		return -1;
+	(void)store_session_end(v->env.store); /* the start's own */
+	return 0;
 }
 
 static void
@@ -203,6 +234,9 @@ hold_signals(void)
 static void
 tear_down(struct serving *v)
 {
+	struct runner *runner = v->env.runner;
+
+	runner_cancel(runner);
 	(void)housekeeping_free(v->housekeeping);
 	(void)control_free(v->control);
 	(void)metrics_free(v->metrics);
@@ -210,6 +244,7 @@ tear_down(struct serving *v)
 	(void)tls_free(v->tls);
 	(void)api_free(v->api);
 	command_close(&v->env);
+	(void)runner_free(runner); /* the store waited there */
 	event_free_if(v->sigterm);
 	event_free_if(v->sigint);
 	event_free_if(v->give_up);

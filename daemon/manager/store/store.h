@@ -586,6 +586,36 @@ MUST_CHECK int store_sidecar_list(struct store *s, const struct place *where, in
 /* Deletes those without a report since before_ms, and those above STORE_MAX_SIDECARS. */
 MUST_CHECK int store_sidecar_prune(struct store *s, int64_t before_ms, int64_t *n);
 
+/* ---- waiting ---- */
+
+/*
+ * Whether a function of this store may wait: for a database on another machine. Only then do the
+ * five functions below do anything.
+ */
+bool store_may_wait(const struct store *s);
+/*
+ * How the store waits: until the descriptor has one of the events (of poll(2)), or timeout_ms have
+ * passed. fd -1: until store_session_end() gives a session back. 1: look again; 0: the time is up;
+ * -ECANCELED: the server ends; -errno. Without one the store waits in poll(2).
+ */
+typedef int store_wait(void *arg, int fd, short events, int timeout_ms);
+void store_set_wait(struct store *s, store_wait *wait, void *arg);
+/*
+ * Whoever waits for the store takes a session with its first statement, and has it until this is
+ * called at its end. Returns whether it had one.
+ */
+bool store_session_end(struct store *s);
+/*
+ * store_turn() reads what other managers have changed, and tells the watchers. It is due when the
+ * descriptor (-1: none; another one after each turn) is readable, or so many ms after the last one
+ * (-1: never).
+ */
+int store_notify_fd(const struct store *s);
+int store_turn_ms(const struct store *s);
+void store_turn(struct store *s);
+/* For tests: each statement waits from now on, and there is one session. 0 or -errno. */
+MUST_CHECK int store_rehearse_waits(struct store *s);
+
 /* ---- the disk ---- */
 
 /*

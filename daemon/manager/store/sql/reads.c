@@ -238,6 +238,7 @@ write_counted(struct store *s, struct counted_reads *c, const struct store_actor
 	    fields, sizeof fields, "[\"%lld more read%s\"]", (long long)c->n, c->n == 1 ? "" : "s");
 	e.fields = span_of(fields);
 	c->new_row = c->row;
+	c->writing = c->n;
 	if (c->row)
 		return db_run(db_query(store_db(s),
 		    "UPDATE audit SET at_ms = ?2, actor = ?3, actor_name = ?4, fields = ?5, "
@@ -248,12 +249,13 @@ write_counted(struct store *s, struct counted_reads *c, const struct store_actor
 	return r;
 }
 
+/* The first n reads, and what is counted. */
 static int
-write_reads(struct store *s)
+write_reads(struct store *s, size_t n)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < s->n_reads && r == 0; i++) {
+	for (size_t i = 0; i < n && r == 0; i++) {
 		struct pending_read *p = &s->reads[i];
 		struct store_actor by = actor_of(p);
 
@@ -280,17 +282,19 @@ has_unwritten(const struct store *s)
 	return some;
 }
 
-/* Everything is in the database. */
+/* The first n reads and what write_counted() has seen are in the database. */
 static void
-keep_written(struct store *s)
+keep_written(struct store *s, size_t n)
 {
-	s->n_reads = 0;
+	s->n_reads -= n;
+	memmove(s->reads, s->reads + n, s->n_reads * sizeof *s->reads);
 	for (size_t i = 0; i < N_ELEMENTS(s->counted_reads); i++) {
 		struct counted_reads *c = &s->counted_reads[i];
 
-		if (c->n != c->written)
-			c->row = c->new_row;
-		c->written = c->n;
+		if (!c->writing)
+			continue;
+		c->row = c->new_row;
+		c->written = c->writing;
 	}
 	if (s->reads_failed)
 		log_info("reads are written to the audit log again",
@@ -299,18 +303,24 @@ keep_written(struct store *s)
 	s->reads_lost = 0;
 }
 
+/* The store may be waited for: what is read and counted meanwhile is for the next time. */
 void
 audit_flush(struct store *s)
 {
+	size_t n = s->n_reads;
 	int r;
 
-	if (!has_unwritten(s))
+	if (s->reads_writing || !has_unwritten(s))
 		return;
+	s->reads_writing = true;
+	for (size_t i = 0; i < N_ELEMENTS(s->counted_reads); i++)
+		s->counted_reads[i].writing = 0;
 	r = tx_begin(s);
 	if (r == 0)
-		r = tx_end(s, write_reads(s));
+		r = tx_end(s, write_reads(s, n));
+	s->reads_writing = false;
 	if (r == 0) {
-		keep_written(s);
+		keep_written(s, n);
 		return;
 	}
 	if (!s->reads_failed)

@@ -63,7 +63,15 @@ struct engine {
 	int (*rewrap)(struct store *s);
 	void (*tidy)(struct store *s);
 	uint64_t (*bytes)(const struct store *s); /* what is stored takes so many */
-	/* As the functions of store.h that are named like them. */
+	/* As the functions of store.h that are named like them. NULL: this store never waits. */
+	bool (*may_wait)(const struct store *s);
+	void (*set_wait)(struct store *s, store_wait *wait, void *arg);
+	bool (*session_end)(struct store *s);
+	int (*notify_fd)(const struct store *s); /* NULL: other managers never change it */
+	int (*turn_ms)(const struct store *s);
+	void (*turn)(struct store *s);
+	int (*rehearse_waits)(struct store *s); /* NULL: cannot */
+	/* Likewise, never NULL. */
 	int (*sync_in_thread)(struct store *s);
 	int (*sync_fd)(const struct store *s);
 	void (*sync_turn)(struct store *s);
@@ -113,6 +121,7 @@ struct counted_reads {
 	struct id family;
 	int64_t hour;
 	int64_t n, written;   /* n 0: free; written: what the row says */
+	int64_t writing;      /* what audit_flush() has written; 0: nothing */
 	int64_t row, new_row; /* audit.n, 0: none yet; new_row: in this transaction */
 };
 #define COUNTED_READS 256
@@ -198,6 +207,7 @@ struct store {
 	uint64_t seen_reads[SEEN_READS];
 	struct noted_reads noted_reads[NOTED_READS];
 	struct counted_reads counted_reads[COUNTED_READS];
+	bool reads_writing; /* in audit_flush() */
 	bool reads_failed;  /* they could not be written, which was logged */
 	int64_t reads_lost; /* since then: memory has no room for more */
 	uint8_t read_key[HASH_SHORT_KEY_SIZE];

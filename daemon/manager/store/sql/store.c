@@ -224,3 +224,49 @@ store_secret_put(struct store *s, const char *name, struct span secret)
 
 	return r == 0 ? tx_end(s, secret_insert(s, name, secret)) : r;
 }
+
+/* ---- waiting ---- */
+
+bool
+store_may_wait(const struct store *s)
+{
+	return s->engine->may_wait && s->engine->may_wait(s);
+}
+
+void
+store_set_wait(struct store *s, store_wait *wait, void *arg)
+{
+	if (s->engine->set_wait)
+		s->engine->set_wait(s, wait, arg);
+}
+
+bool
+store_session_end(struct store *s)
+{
+	return s->engine->session_end && s->engine->session_end(s);
+}
+
+int
+store_notify_fd(const struct store *s)
+{
+	return s->engine->notify_fd ? s->engine->notify_fd(s) : -1;
+}
+
+int
+store_turn_ms(const struct store *s)
+{
+	return s->engine->turn_ms ? s->engine->turn_ms(s) : -1;
+}
+
+void
+store_turn(struct store *s)
+{
+	if (s->engine->turn)
+		s->engine->turn(s);
+}
+
+int
+store_rehearse_waits(struct store *s)
+{
+	return s->engine->rehearse_waits ? s->engine->rehearse_waits(s) : -ENOTSUP;
+}

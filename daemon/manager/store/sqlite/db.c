@@ -259,8 +259,11 @@ static struct statement *
 prepare(struct db *base, const char *sql, bool kept)
 {
 	struct sqlite_db *db = (struct sqlite_db *)base;
-	struct sqlite_statement *st = kept && db->room ? *slot_of(db, sql) : NULL;
+	struct sqlite_statement *st;
 
+	if (rehearse_session() < 0)
+		return NULL;
+	st = kept && db->room ? *slot_of(db, sql) : NULL;
 	if (st) {
 		(void)sqlite3_reset(st->h); /* returns the error of its last step again */
 		return &st->statement;
@@ -317,11 +320,15 @@ is_conflict(int rc)
 static int
 row(struct statement *st)
 {
-	int rc = sqlite3_step(of(st)->h);
+	sqlite3_stmt *h = of(st)->h;
+	int rc = sqlite3_stmt_busy(h) ? 0 : rehearse_wait();
 
+	if (rc < 0)
+		return rc;
+	rc = sqlite3_step(h);
 	if (rc == SQLITE_ROW)
 		return 1;
-	(void)sqlite3_reset(of(st)->h); /* reports rc again */
+	(void)sqlite3_reset(h); /* reports rc again */
 	return is_conflict(rc) ? -EEXIST : db_error(rc);
 }
 
@@ -329,8 +336,10 @@ static int
 run(struct statement *st)
 {
 	sqlite3_stmt *h = of(st)->h;
-	int rc;
+	int rc = rehearse_wait();
 
+	if (rc < 0)
+		return rc;
 	do
 		rc = sqlite3_step(h);
 	while (rc == SQLITE_ROW);

@@ -70,8 +70,10 @@ reader_take(struct store *s, struct reader **out)
 {
 	struct sqlite_store *q = sqlite_of(s);
 	struct sqlite_reader *idle = NULL, *r;
-	int rc;
+	int rc = rehearse_session();
 
+	if (rc < 0)
+		return rc;
 	for (size_t i = 0; i < N_ELEMENTS(q->readers); i++) {
 		r = &q->readers[i];
 		if (r->reader.n_cursors > 0 && r->reader.as_of == s->commits) {
@@ -95,11 +97,13 @@ reader_take(struct store *s, struct reader **out)
 void
 reader_leave(struct store *s, struct reader *r)
 {
+	bool usable = rehearse_session() == 0;
+
 	(void)s;
 	if (--r->n_cursors > 0)
 		return;
 	/* A connection that could not end its snapshot must not be used again. */
-	if (db_run(db_query(r->db, "COMMIT", "")) != 0)
+	if (!usable || db_run(db_query(r->db, "COMMIT", "")) != 0)
 		reader_close(of(r));
 }
 

@@ -68,6 +68,16 @@ void sqlite_db_close(struct sqlite_db *db);
 int sqlite_exec(struct sqlite_db *db, const char *sql);
 const char *sqlite_text_of(const struct statement *st);
 
+/* ---- rehearsal.c ---- */
+
+MUST_CHECK int rehearse_session(void); /* before a statement is bound. 0 or -errno */
+MUST_CHECK int rehearse_wait(void);    /* before its first step. 0 or -errno */
+/* Of struct engine. */
+MUST_CHECK int rehearsal_begin(struct store *s);
+bool rehearsal_may_wait(const struct store *s);
+void rehearsal_set_wait(struct store *s, store_wait *wait, void *arg);
+bool rehearsal_session_end(struct store *s);
+
 /* ---- reader.c ---- */
 
 MUST_CHECK int reader_take(struct store *s, struct reader **out);
