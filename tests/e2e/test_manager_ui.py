@@ -4,6 +4,7 @@ that sign in, and what other sites cannot do."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import gzip
 import http.client
@@ -195,6 +196,36 @@ def test_a_token_signs_in_and_out(manager: Manager) -> None:
     assert gone.headers["set-cookie"].startswith("connd_session=; ")
     assert "Max-Age=0" in gone.headers["set-cookie"]
     send(manager, "GET", "/ui/session", token="").error(401)
+
+
+def test_signing_out_ends_every_copy_of_the_session(manager: Manager) -> None:
+    head, other = (signed_in(manager, manager.token) for _ in range(2))
+    send(manager, "DELETE", "/ui/session", headers={"Cookie": head["Cookie"]}, token="").error(401)
+    assert send(manager, "GET", objects(manager), headers=head, token="").status == 200
+
+    def ended() -> None:
+        for path in (objects(manager), "/ui/session"):
+            send(manager, "GET", path, headers=head, token="").error(401, "sign in")
+
+    assert send(manager, "DELETE", "/ui/session", headers=head, token="").status == 204
+    ended()
+    assert send(manager, "DELETE", "/ui/session", headers=head, token="").status == 204, "again"
+    manager.stop()
+    manager.serve()
+    ended()
+    assert send(manager, "GET", "/ui/session", headers=other, token="").status == 200
+
+
+def test_signing_in_again_and_again_is_held_to_the_tokens_rate(manager: Manager) -> None:
+    manager.stop()
+    manager.serve("--rate-post", "1")
+    code = code_of(link(manager))
+    with concurrent.futures.ThreadPoolExecutor(30) as pool:
+        replies = list(pool.map(lambda _: sign_in(manager, token=manager.token), range(30)))
+    refused = [reply for reply in replies if reply.status == 429]
+    assert refused and all(int(reply.headers["retry-after"]) >= 1 for reply in refused)
+    assert {reply.status for reply in replies} == {200, 429}
+    assert sign_in(manager, code=code).status == 200, "a code is good once"
 
 
 def test_a_token_without_an_end_has_no_expiry(manager: Manager) -> None:

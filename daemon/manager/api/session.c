@@ -37,6 +37,7 @@ void
 session_begin(struct session *s, const struct token_identity *who, int64_t now_ms)
 {
 	*s = (struct session){ .token = who->id, .begun_ms = now_ms };
+	rnd_bytes(s->id, sizeof s->id);
 	s->expires_ms = end_of(s, who, now_ms);
 }
 
@@ -51,9 +52,21 @@ session_renew(struct session *s, const struct token_identity *who, int64_t now_m
 	return true;
 }
 
+int64_t
+session_last_ms(const struct session *s)
+{
+	return s->begun_ms + SESSION_MAX_MS;
+}
+
+void
+session_hash(const struct session *s, uint8_t hash[static HASH_SIZE])
+{
+	hash_long(hash, NULL, 0, s->id, sizeof s->id);
+}
+
 /* ---- sealed texts ---- */
 
-#define PLAIN_SIZE  (sizeof(struct id) + 2 * sizeof(uint64_t))
+#define PLAIN_SIZE  (sizeof(struct id) + SESSION_ID_SIZE + 2 * sizeof(uint64_t))
 #define SEALED_SIZE (PLAIN_SIZE + SEAL_OVERHEAD)
 
 static int
@@ -61,10 +74,13 @@ write_text(
     const struct token_authority *a, const char *purpose, const struct session *s, struct buf *out)
 {
 	uint64_t times[2] = { htobe64((uint64_t)s->begun_ms), htobe64((uint64_t)s->expires_ms) };
-	uint8_t plain[PLAIN_SIZE], sealed[SEALED_SIZE];
+	uint8_t plain[PLAIN_SIZE], sealed[SEALED_SIZE], *at = plain;
 
-	memcpy(plain, &s->token, sizeof s->token);
-	memcpy(plain + sizeof s->token, times, sizeof times);
+	memcpy(at, &s->token, sizeof s->token);
+	at += sizeof s->token;
+	memcpy(at, s->id, sizeof s->id);
+	at += sizeof s->id;
+	memcpy(at, times, sizeof times);
 	seal(sealed, plain, sizeof plain, purpose, strlen(purpose), a->keys->session);
 	token_encode(out, sealed, sizeof sealed);
 	return buf_error(out);
@@ -74,15 +90,18 @@ static int
 read_sealed(const struct token_authority *a, const char *purpose, const struct buf *sealed,
     struct session *out)
 {
-	uint8_t plain[PLAIN_SIZE];
+	uint8_t plain[PLAIN_SIZE], *at = plain;
 	uint64_t times[2];
 
 	if (sealed->len != SEALED_SIZE ||
 	    seal_open(plain, (const uint8_t *)sealed->data, sealed->len, purpose, strlen(purpose),
 		a->keys->session) < 0)
 		return TOKEN_FORGED;
-	memcpy(&out->token, plain, sizeof out->token);
-	memcpy(times, plain + sizeof out->token, sizeof times);
+	memcpy(&out->token, at, sizeof out->token);
+	at += sizeof out->token;
+	memcpy(out->id, at, sizeof out->id);
+	at += sizeof out->id;
+	memcpy(times, at, sizeof times);
 	out->begun_ms = (int64_t)be64toh(times[0]);
 	out->expires_ms = (int64_t)be64toh(times[1]);
 	return TOKEN_GOOD;
@@ -119,8 +138,11 @@ int
 sign_in_code_make(
     const struct token_authority *a, const struct id *token, int64_t now_ms, struct buf *out)
 {
-	struct session s = { *token, now_ms, now_ms + SIGN_IN_CODE_MS };
+	struct session s = {
+		.token = *token, .begun_ms = now_ms, .expires_ms = now_ms + SIGN_IN_CODE_MS
+	};
 
+	rnd_bytes(s.id, sizeof s.id);
 	return write_text(a, FOR_CODE, &s, out);
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sessions of the Environment page, and the codes of login-link. Both are texts sealed under a key
- * that all managers of a store share: no manager keeps anything of a session. Each names a token,
- * and what it may do is what the token may do, as long as the token is good.
+ * that all managers of a store share. The store keeps nothing of a session but, once it was signed
+ * out of, the hash of its id. Each names a token, and what it may do is what the token may do, as
+ * long as the token is good.
  *
  * Pure but for the token authority's key: the caller says what time it is.
  */
@@ -23,8 +24,10 @@
 #define SIGN_IN_CODE_MS  (INT64_C(60) * 1000)
 #define SESSION_TEXT_MAX 256 /* of a session and of a code */
 
+#define SESSION_ID_SIZE 16
 struct session {
 	struct id token;
+	uint8_t id[SESSION_ID_SIZE]; /* random; the same after a renewal */
 	int64_t begun_ms, expires_ms;
 };
 
@@ -44,6 +47,14 @@ MUST_CHECK int session_seal(
  */
 MUST_CHECK int session_open(
     const struct token_authority *a, struct span text, int64_t now_ms, struct session *out);
+
+/*
+ * The hash that names a session, for the store to note that it was signed out of; it need not be
+ * noted beyond session_last_ms().
+ */
+void session_hash(const struct session *s, uint8_t hash[static HASH_SIZE]);
+/* When it ends at the latest, whatever is renewed. */
+int64_t session_last_ms(const struct session *s);
 
 /* Appends a code that signs in as this token, once, within SIGN_IN_CODE_MS. 0 or -errno. */
 MUST_CHECK int sign_in_code_make(

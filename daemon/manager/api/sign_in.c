@@ -11,7 +11,9 @@
 #include "manager/api/durable.h"
 #include "manager/api/encode.h"
 #include "manager/api/input/body.h"
+#include "manager/api/rate.h"
 #include "manager/api/session.h"
+#include "manager/api/throttle.h"
 
 #define PATH     "/ui/session"
 #define BODY_MAX (LIMIT_TOKEN + 1024) /* a token and its JSON */
@@ -99,6 +101,19 @@ take_token(struct request *rq, const struct session *s, int64_t now_ms)
 	return r == TOKEN_GOOD;
 }
 
+/* TOKEN_EXPIRED when somebody has signed out of it, else TOKEN_GOOD or -errno. */
+static int
+check_signed_out(const struct request *rq, const struct session *s)
+{
+	uint8_t hash[HASH_SIZE];
+	bool used;
+	int r;
+
+	session_hash(s, hash);
+	r = store_code_is_used(rq->api->store, hash, &used);
+	return r == 0 && used ? TOKEN_EXPIRED : r;
+}
+
 /* Reads the cookie into *s. False: the request has its response. */
 static bool
 take_session(struct request *rq, struct session *s)
@@ -108,6 +123,8 @@ take_session(struct request *rq, struct session *s)
 	struct span text = session_cookie(rq->http, http_conn_is_secure(rq->conn), &for_tls);
 	int r = text.p ? session_open(rq->api->tokens, text, now_ms, s) : TOKEN_EXPIRED;
 
+	if (r == TOKEN_GOOD)
+		r = check_signed_out(rq, s);
 	if (r > 0) {
 		request_unauthorized(rq->conn, "There is no session, or it has ended: sign in");
 		return false;
@@ -172,6 +189,25 @@ begin_session(struct request *rq, const char *by)
 }
 
 static void
+begin_by_token(struct request *rq)
+{
+	begin_session(rq, "token");
+}
+
+/* A sign-in is a request that changes something, of its token. */
+static void
+begin_in_turn(struct request *rq)
+{
+	struct rate *rate = rq->api->rate_post;
+	int64_t wait_ms = rate ? rate_ask(rate, &rq->who.family, clock_boot_ms()) : 0;
+
+	if (wait_ms < 0)
+		respond_too_often(rq->conn, (-wait_ms + 999) / 1000);
+	else if (!wait_ms || throttle_delay(rq->api->throttle, rq, wait_ms, begin_by_token) < 0)
+		begin_by_token(rq);
+}
+
+static void
 use_token(struct request *rq, struct span text)
 {
 	int r = token_check(rq->api->tokens, text, clock_wall_ms(), &rq->who);
@@ -182,7 +218,7 @@ use_token(struct request *rq, struct span text)
 		request_unauthorized(rq->conn, token_verdict_text((enum token_verdict)r));
 	} else {
 		request_identify(rq);
-		begin_session(rq, "token");
+		begin_in_turn(rq);
 	}
 }
 
@@ -213,8 +249,11 @@ use_code(struct request *rq, struct span text)
 		begin_session(rq, "code");
 }
 
+static void sign_in_by_code(struct request *rq);
+
+/* is_durable: the response waits until what is stored is on disk, as that to a code must. */
 static void
-sign_in(struct request *rq)
+read_credential(struct request *rq, bool is_durable)
 {
 	struct span token = { 0 }, code = { 0 };
 	struct fault f;
@@ -231,19 +270,50 @@ sign_in(struct request *rq)
 		request_bad_body(rq, r, &f);
 	else if (token.p)
 		use_token(rq, token);
-	else
+	else if (is_durable)
 		use_code(rq, code);
+	else
+		durable_serve(rq->api->durable, rq, sign_in_by_code);
 	body_fini(&b);
+}
+
+static void
+sign_in_by_code(struct request *rq)
+{
+	read_credential(rq, true);
+}
+
+static void
+sign_in(struct request *rq)
+{
+	read_credential(rq, false);
+}
+
+/* That the session was ended is noted, so that a copy of the cookie ends too. 0 or -errno. */
+static int
+end_session(struct request *rq, struct span text)
+{
+	int64_t now_ms = clock_wall_ms();
+	uint8_t hash[HASH_SIZE];
+	struct session s;
+	int r = session_open(rq->api->tokens, text, now_ms, &s);
+
+	if (r != TOKEN_GOOD)
+		return r < 0 ? r : 0; /* it is worth nothing already */
+	session_hash(&s, hash);
+	r = store_code_use(rq->api->store, hash, session_last_ms(&s), now_ms);
+	return r == STORE_CONFLICT ? 0 : r;
 }
 
 static void
 sign_out(struct request *rq)
 {
 	bool for_tls;
-	int r;
+	struct span text = session_cookie(rq->http, http_conn_is_secure(rq->conn), &for_tls);
+	int r = add_cookie(rq, for_tls || session_origin_is_secure(rq->http), SPAN_LITERAL(""), 0);
 
-	(void)session_cookie(rq->http, http_conn_is_secure(rq->conn), &for_tls);
-	r = add_cookie(rq, for_tls || session_origin_is_secure(rq->http), SPAN_LITERAL(""), 0);
+	if (r == 0 && text.p)
+		r = end_session(rq, text);
 	if (r < 0)
 		respond_internal_error(rq->conn, r);
 	else
@@ -289,11 +359,11 @@ sign_in_serve(struct request *rq)
 		break;
 	case HTTP_POST:
 		if (check_origin(rq))
-			durable_serve(rq->api->durable, rq, sign_in);
+			sign_in(rq);
 		break;
 	case HTTP_DELETE:
 		if (check_origin(rq))
-			sign_out(rq);
+			durable_serve(rq->api->durable, rq, sign_out);
 		break;
 	default:
 		respond_error_with(rq->conn, 405, &allow, "This path does not have this method");

@@ -543,11 +543,14 @@ struct store_token_use {
 MUST_CHECK int store_token_used(struct store *s, const struct store_token_use *uses, size_t n);
 #define STORE_CODE_HASH_SIZE 32
 /*
- * Notes that a sign-in code was used; the note is kept until the code has expired. STORE_CONFLICT:
- * it was used before.
+ * Notes that a sign-in code was used, or a session signed out of; the note is kept until that has
+ * expired. STORE_CONFLICT: it was noted before.
  */
 MUST_CHECK int store_code_use(struct store *s, const uint8_t hash[static STORE_CODE_HASH_SIZE],
     int64_t expires_ms, int64_t now_ms);
+/* Whether it was noted by store_code_use(). 0 or -errno. */
+MUST_CHECK int store_code_is_used(
+    struct store *s, const uint8_t hash[static STORE_CODE_HASH_SIZE], bool *used);
 /* The manager's own secrets (signing seed), sealed like any value. STORE_NOT_FOUND. */
 MUST_CHECK int store_secret_get(struct store *s, const char *name, struct buf *out);
 /* STORE_CONFLICT: there is one of that name. */

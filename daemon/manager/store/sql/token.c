@@ -350,3 +350,16 @@ store_code_use(struct store *s, const uint8_t hash[static STORE_CODE_HASH_SIZE],
 		    (struct span){ (const char *)hash, STORE_CODE_HASH_SIZE }, expires_ms));
 	return tx_end(s, r);
 }
+
+int
+store_code_is_used(struct store *s, const uint8_t hash[static STORE_CODE_HASH_SIZE], bool *used)
+{
+	struct statement *st = db_query(store_db(s), "SELECT 1 FROM used_code WHERE hash = ?", "b",
+	    (struct span){ (const char *)hash, STORE_CODE_HASH_SIZE });
+	int r = db_row(st);
+
+	*used = r == 1;
+	if (r == 1)
+		db_reset(st);
+	return r < 0 ? r : 0;
+}
