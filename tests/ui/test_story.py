@@ -533,6 +533,8 @@ def test_the_fleet_shows_a_change_arriving(page: Page) -> None:
             "return document.querySelector('tbody code')?.innerText !== arguments[0]", before
         )
         b.see("1 of 1 on the newest")
+        b.size(700, 900)  # a name of a host is not cut into letters
+        assert b.js("return document.querySelector('tbody th').offsetWidth") >= 150
 
 
 def test_places_that_others_make_appear(page: Page) -> None:

@@ -133,7 +133,10 @@ async function load(state) {
 	if (state.place.scope !== 'w') addOrigins(state, mine);
 	if (!state.watched) {
 		state.watched = true;
-		watch(view, reply.etag, () => load(state));
+		watch(view, reply.etag, () => {
+			state.above = null;
+			load(state);
+		});
 	}
 }
 
@@ -298,9 +301,11 @@ function originCell({ route, place }, r) {
  */
 async function addOrigins(state, mine) {
 	const { place, route } = state;
+	// Read once: a search or another page needs the same Workspace objects.
+	state.above ??= objects.all({ workspaceId: place.workspaceId, objectType: route.kind.type });
 	let above;
 	try {
-		above = await objects.all({ workspaceId: place.workspaceId, objectType: route.kind.type });
+		above = await state.above;
 	} catch {
 		return; // a Deployment's token does not see its Workspace
 	}

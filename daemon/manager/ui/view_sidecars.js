@@ -88,7 +88,7 @@ function counts(page) {
 const TONES = { NEWEST: 'good', BEHIND: 'warn', SILENT: 'bad' };
 
 const COLUMNS = [
-	{ title: T.host, cell: (s) => s.name },
+	{ title: T.host, class: 'host', cell: (s) => s.name },
 	{
 		title: T.where,
 		cell: (s) => [h('span', { class: 'faint' }, T.scopes[s.scope]), ' ', nameOf(s.scopeEntityId)],

@@ -327,7 +327,7 @@ store_audit_list(struct store *s, const struct store_audit_query *q,
 	int64_t rows = 0;
 	int r;
 
-	audit_flush(s); /* whoever looks sees what was read until now */
+	audit_flush(s); /* the list has the reads until now */
 	if (!is_filtered(q))
 		known = cache_audit(s, q);
 	r = count_audit(s, q, known, total);

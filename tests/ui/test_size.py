@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A table of 5 000 objects costs the page what an empty one costs: counted, not timed."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import http.client
+import json
+from dataclasses import dataclass
+
+from conftest import Page
+from connd_testing import PATIENCE, Manager
+
+ROWS = 5000
+SHOWN = 50
+CLIENTS = 8
+
+
+def fill(manager: Manager, first: int, last: int) -> None:
+    """By several clients, whose commits the disk takes together."""
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool:
+        list(
+            pool.map(lambda i: fill_some(manager, range(first + i, last, CLIENTS)), range(CLIENTS))
+        )
+
+
+def fill_some(manager: Manager, numbers: range) -> None:
+    conn = http.client.HTTPConnection("127.0.0.1", manager.port, timeout=PATIENCE)
+    path = f"/v1/organizations/{manager.organization}/environment-objects"
+    head = {"Authorization": f"Bearer {manager.token}", "Content-Type": "application/json"}
+    for i in numbers:
+        body = {
+            "objectType": "CONNECTION", "objectKey": f"service_{i:05}", "scope": "WORKSPACE",
+            "scopeEntityId": manager.workspace, "autoLinkDeployments": True,
+            "connection": {"type": "postgres", "host": f"db-{i}.example.com"},
+        }  # fmt: skip
+        conn.request("POST", path, json.dumps(body), head)
+        reply = conn.getresponse()
+        assert reply.status == 200, reply.read()
+        reply.read()
+    conn.close()
+
+
+@dataclass
+class Cost:
+    """Of what was shown since the last call."""
+
+    lists: int  # requests for one page of rows
+    bytes: int  # of their responses
+    others: int  # requests for all rows of a place
+    elements: int  # of the page
+
+
+def cost(page: Page) -> Cost:
+    return Cost(
+        *page.browser.js(
+            """
+            const all = performance.getEntriesByType('resource')
+              .filter((e) => e.name.includes('/environment-objects?'));
+            performance.clearResourceTimings();
+            const of = (limit) => all.filter((e) => e.name.includes(`limit=${limit}&`));
+            const bytes = of(50).reduce((n, e) => n + e.decodedBodySize, 0);
+            const elements = document.querySelectorAll('*').length;
+            return [of(50).length, bytes, of(1000).length, elements];
+            """
+        )
+    )
+
+
+def first_paint(page: Page, address: str, total: str) -> Cost:
+    page.browser.js("performance.clearResourceTimings()")
+    page.go(address, "tbody tr")
+    page.browser.see(total)
+    return cost(page)
+
+
+def search(page: Page, number: int) -> Cost:
+    b = page.browser
+    b.js("performance.clearResourceTimings()")
+    b.write("Search Connections", f"service_{number:05}")
+    page.row(f"service_{number:05}")
+    b.see("1 row")
+    found = cost(page)
+    b.write("Search Connections", "")
+    return found
+
+
+def test_five_thousand_rows_cost_the_page_what_fifty_cost(page: Page) -> None:
+    page.sign_in()
+    page.go("org")  # which shows no list
+    workspace, prod = page.workspace(), page.deployment("prod")
+    fill(page.manager, 0, SHOWN)
+    few = first_paint(page, workspace, "50 rows")
+    few_search = search(page, 7)
+    few_resolved = first_paint(page, prod, "50 rows")
+    page.go("org")
+    fill(page.manager, SHOWN, ROWS)
+    many = first_paint(page, workspace, "of 5,000")
+    for now, before in ((many, few), (search(page, 4321), few_search)):
+        assert now.lists == before.lists == 1 and now.others == before.others == 0
+        assert now.bytes <= before.bytes * 1.2
+        assert now.elements <= before.elements + 20  # the pager
+    resolved = first_paint(page, prod, "of 5,000")
+    assert resolved.lists == few_resolved.lists == 1
+    assert resolved.elements <= few_resolved.elements + 20
+    page.browser.eventually("return document.querySelector('#search')")
+    assert search(page, 1234).others == 0, "what the Workspace has is read once"
