@@ -4,8 +4,9 @@
     long_run.py DIRECTORY [--lookups N] [--refreshes N] [--slices N] [--json FILE]
 
 DIRECTORY contains the built `load`. In each slice clients ask as fast as they can while every list
-of the manager is another one, so that each refresh builds a generation and frees one. After each
-slice, with no client connected and no sync running, memory and descriptors are counted. Exit 1 if
+of the manager is another one, so that each refresh builds a generation and frees one. The refreshes
+that are left then follow with one client that asks less often. After each slice, with no client
+connected and no sync running, memory and descriptors are counted. Exit 1 if
 the second half of the slices has more of either than the first (memory: by 1 MiB), which has filled
 what is kept for reuse.
 """
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
@@ -33,6 +35,7 @@ OBJECTS = 200
 WEEK = 7 * 24 * 3600 // 30  # refreshes, one every 30 s
 CLIENTS, DEPTH = 64, 8
 SLICE_MS = 1000
+PAUSE = 0.005  # seconds between two looks at a refresh, and two lookups beside it
 MOST_MORE_KIB = 1024
 
 
@@ -59,10 +62,10 @@ def slice_of(
 ) -> None:  # fmt: skip
     """So many lookups and refreshes at least."""
     over = threading.Event()
-    thread = threading.Thread(target=rebuilding, args=(connd, manager, over))
+    thread = threading.Thread(target=rebuilding, args=(connd, manager, over, PAUSE))
     asked, turn, p99 = 0, manager.turn, 0.0
     thread.start()
-    while asked < lookups or manager.turn - turn < refreshes:
+    while asked < lookups:
         done = subprocess.run(
             [load, connd.socket, request, "\\0", str(CLIENTS), str(DEPTH), str(SLICE_MS)],
             check=True, capture_output=True, text=True,
@@ -70,6 +73,11 @@ def slice_of(
         got = json.loads(done.stdout)
         asked += got["answered"]
         p99 = max(p99, got["p99_us"])
+    with connd.client() as client:
+        while manager.turn - turn < refreshes:
+            assert client.connection(f"service_{OBJECTS // 2}")
+            asked += 1
+            time.sleep(PAUSE)
     over.set()
     thread.join()
     counted.lookups += asked

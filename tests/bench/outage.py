@@ -75,14 +75,17 @@ def load(directory: Path, connd: Connd, request: Path, milliseconds: int) -> dic
     return figures
 
 
-def rebuilding(connd: Connd, manager: Prepared, over: threading.Event) -> None:
-    """Causes one rebuild after the other: each reload starts a sync."""
+def rebuilding(
+    connd: Connd, manager: Prepared, over: threading.Event, look_each: float = 0.02
+) -> None:
+    """Causes one rebuild after the other: each reload starts a sync, whose end is looked for every
+    look_each seconds."""
     with connd.client() as client:
         while not over.is_set():
             generation = client.status()["generation"]
             manager.changing = True
             connd.send_signal(signal.SIGHUP)
-            while not over.wait(0.02) and client.status()["generation"] == generation:
+            while not over.wait(look_each) and client.status()["generation"] == generation:
                 pass
 
 

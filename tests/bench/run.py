@@ -43,6 +43,7 @@ def parts(directory: Path) -> dict[str, list[str | Path]]:
         "outage": [python, HERE / "outage.py", directory, "--rounds", "3"],
         "growth_manager": [python, HERE / "growth_manager.py", "--rounds", "3"],
         "manager": [python, HERE / "manager.py", directory, "--rounds", "3", "--rows", "5000"],
+        "audit": [python, HERE / "audit.py", "--rounds", "3"],
         "shim_ping": [python, HERE / "shim_ping.py", "--real", "--rounds", "5"],
         "shim_airflow": [AIRFLOW, HERE / "shim_airflow.py", "--rounds", "5"],
         "scan": [python, HERE / "scan.py", "--rounds", "3"],

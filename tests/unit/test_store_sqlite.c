@@ -287,6 +287,34 @@ a_page_of_history_that_follows_another_skips_nothing(void **state)
 	store_holder_free(h);
 }
 
+/* Rows that a filter leaves out are counted past once. */
+static void
+a_page_of_filtered_history_costs_its_rows(void **state)
+{
+	struct fixture *f = *state;
+	struct store_holder *h = store_holder_new();
+	struct store_audit_query by_action = { .limit = 3, .actions = 1U << AUDIT_UPDATE },
+				 by_name = { .limit = 3, .search = SPAN_LITERAL("no such name") };
+	struct store_object o;
+	int64_t total;
+	int of_action, rows = 0;
+
+	assert_int_equal(store_object_get(f->s, &f->a, h, &o), 0);
+	by_action.organization = by_name.organization = o.place.organization;
+	update(f, &f->a, 300);
+	assert_true(steps_of_page(f, &by_action, 300) > 900);
+	of_action = steps_of_page(f, &by_action, 300);
+	assert_in_range(of_action, 1, 300);
+	for (by_action.offset = 3; by_action.offset < 297; by_action.offset += 3)
+		assert_in_range(steps_of_page(f, &by_action, 300), 1, of_action + 20);
+	update(f, &f->a, 2);
+	by_action.offset = 0;
+	(void)steps_of_page(f, &by_action, 302);
+	assert_int_equal(store_audit_list(f->s, &by_name, count_row, &rows, &total), 0);
+	assert_int_equal(total + rows, 0);
+	store_holder_free(h);
+}
+
 /* Each statement is found by the address of its text. */
 static void
 there_may_be_any_number_of_statements(void **state)
@@ -332,6 +360,7 @@ main(void)
 		TEST(a_list_by_time_goes_by_an_index),
 		TEST(a_page_of_history_costs_its_rows),
 		TEST(a_page_of_history_that_follows_another_skips_nothing),
+		TEST(a_page_of_filtered_history_costs_its_rows),
 		TEST(there_may_be_any_number_of_statements),
 	};
 

@@ -135,19 +135,35 @@ cache_keep_list(struct store *s, const struct list_key *key, int64_t value)
 
 /* ---- audit rows ---- */
 
+static uint64_t
+hash_of_texts(const struct store *s, const struct store_audit_query *q)
+{
+	const uint64_t both[] = { hash_short(s->read_key, q->search.p, q->search.n),
+		hash_short(s->read_key, q->request.p, q->request.n) };
+
+	return hash_short(s->read_key, both, sizeof both);
+}
+
 struct known_audit *
 cache_audit(struct store *s, const struct store_audit_query *q)
 {
 	const struct id *narrowest = !id_is_none(&q->subject)     ? &q->subject
+				     : !id_is_none(&q->by)        ? &q->by
 				     : !id_is_none(&q->workspace) ? &q->workspace
 								  : &q->organization;
-	struct known_audit *c = &s->known_audit[slot_of(s, narrowest, N_ELEMENTS(s->known_audit))];
+	uint64_t texts = hash_of_texts(s, q);
+	struct known_audit *c =
+	    &s->known_audit[(slot_of(s, narrowest, N_AUDIT) + q->actions + texts) % N_AUDIT];
 
 	if (!id_equal(&c->organization, &q->organization) ||
-	    !id_equal(&c->workspace, &q->workspace) || !id_equal(&c->subject, &q->subject))
+	    !id_equal(&c->workspace, &q->workspace) || !id_equal(&c->subject, &q->subject) ||
+	    !id_equal(&c->by, &q->by) || c->actions != q->actions || c->texts != texts)
 		*c = (struct known_audit){ .organization = q->organization,
 			.workspace = q->workspace,
-			.subject = q->subject };
+			.subject = q->subject,
+			.by = q->by,
+			.actions = q->actions,
+			.texts = texts };
 	return c;
 }
 

@@ -196,8 +196,8 @@ history_version(struct store *s, const struct id *id, int64_t version, struct bu
  */
 #define AUDIT_STATEMENTS(where)                                                                    \
 	{                                                                                          \
-		.count = "SELECT count(*), max(a.n) FROM audit a WHERE " where AUDIT_FILTERS       \
-			 " AND a.n > ?8",                                                          \
+		.count = "SELECT count(*), (SELECT coalesce(max(n), 0) FROM audit) "               \
+			 "FROM audit a WHERE " where AUDIT_FILTERS " AND a.n > ?8",                \
 		.list = "SELECT a.at_ms, a.action, a.actor, a.actor_name, a.scope, a.scope_id, "   \
 			"a.subject_id, a.type, a.key, a.version, a.fields, a.version > 0 "         \
 			"AND EXISTS (SELECT 1 FROM version v WHERE v.object_id = a.subject_id "    \
@@ -250,12 +250,6 @@ write_actions(unsigned actions, char out[static ACTIONS_SIZE])
 			    out + n, ACTIONS_SIZE - n, "%s%s,", n ? "" : ",", action_names[i]);
 }
 
-static bool
-is_filtered(const struct store_audit_query *q)
-{
-	return !id_is_none(&q->by) || q->actions || q->search.n || q->request.n;
-}
-
 /* Binds ?8 to ?10 to the numbers. */
 static struct statement *
 query_audit(struct store *s, const char *sql, const struct store_audit_query *q, int64_t eighth,
@@ -280,10 +274,8 @@ count_audit(
 
 	if (r < 1)
 		return r < 0 ? r : -EUCLEAN;
-	if (db_int64(st, 0) > 0) {
-		known->n += db_int64(st, 0);
-		known->last_counted = db_int64(st, 1);
-	}
+	known->n += db_int64(st, 0);
+	known->last_counted = db_int64(st, 1);
 	*total = known->n;
 	db_reset(st); /* was fine */
 	return 0;
@@ -322,14 +314,13 @@ int
 store_audit_list(struct store *s, const struct store_audit_query *q,
     int (*each)(void *arg, const struct store_audit *a), void *arg, int64_t *total)
 {
-	struct known_audit nothing = { 0 }, *known = &nothing;
+	struct known_audit *known;
 	struct statement *st;
 	int64_t rows = 0;
 	int r;
 
 	audit_flush(s); /* the list has the reads until now */
-	if (!is_filtered(q))
-		known = cache_audit(s, q);
+	known = cache_audit(s, q);
 	r = count_audit(s, q, known, total);
 	if (r < 0)
 		return r;

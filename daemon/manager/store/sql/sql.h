@@ -156,10 +156,14 @@ struct kept_list {
 	int64_t value;
 };
 
-/* What is known of the audit rows with these ids. */
+#define N_AUDIT 32
+
+/* What is known of the audit rows with these ids, of these actions, with these texts. */
 struct known_audit {
-	struct id organization, workspace, subject;
-	int64_t n, last_counted;          /* so many up to this row */
+	struct id organization, workspace, subject, by;
+	unsigned actions;
+	uint64_t texts;          /* a keyed hash of the name and the request searched for */
+	int64_t n, last_counted; /* so many up to this row */
 	int64_t next_offset, last_listed; /* the page at this offset begins before this row */
 };
 
@@ -214,7 +218,7 @@ struct store {
 	struct kept_entity kept_entities[256];
 	struct kept_versions kept_versions[1024];
 	struct kept_list kept_lists[1024];
-	struct known_audit known_audit[16];
+	struct known_audit known_audit[N_AUDIT];
 	uint64_t rights; /* see store_rights() */
 	struct deferred deferred[MAX_DEFERRED];
 	size_t n_deferred;
