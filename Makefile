@@ -327,9 +327,9 @@ $B/tests/bench/parse: LDLIBS := -lcjson
 BENCH_PYTHON := $(firstword $(wildcard .venvs/dev/bin/python) $(PYTHON))
 
 .PHONY: bench long-run scale
-bench: all $(BENCH) ## how fast everything is beside bases of this machine, and what has moved (KEEP=1)
-	@tests/airflow/venvs.sh airflow33
-	@CONND_BUILD=$(BIN) $(BENCH_PYTHON) tests/bench/run.py $B/tests/bench $(if $(KEEP),--keep) \
+bench: all $(BENCH) ## everything beside bases of this machine, and what has moved (KEEP=1, PEERS=1)
+	@tests/airflow/venvs.sh airflow33 $(if $(PEERS),providers33)
+	@CONND_BUILD=$(BIN) $(BENCH_PYTHON) tests/bench/run.py $B/tests/bench $(if $(KEEP),--keep) $(if $(PEERS),--peers) \
 		$(if $(ONLY),--only $(ONLY))
 
 long-run: all $(BENCH) ## 50 million lookups and a week of refreshes: LONG_RUN="--lookups 1000000"

@@ -2,11 +2,12 @@
 """All benchmarks, one after the other: a table, plots, and what has moved since the figures that
 are kept in the repository.
 
-    run.py DIRECTORY [--only PART...] [--keep]
+    run.py DIRECTORY [--only PART...] [--keep] [--peers]
 
-DIRECTORY contains the built helpers. Writes figures.json and the plots to build/bench/; with --keep
-also to tests/bench/kept.json and docs/performance/, which are committed. Exit 0 whatever was
-measured: figures of a busy machine decide nothing.
+DIRECTORY contains the built helpers. --peers: other secrets backends too, with their provider
+packages. Writes figures.json and the plots to build/bench/; with --keep also to
+tests/bench/kept.json and docs/performance/, which are committed. Exit 0 whatever was measured:
+figures of a busy machine decide nothing.
 """
 
 from __future__ import annotations
@@ -31,13 +32,14 @@ ROOT = HERE.parents[1]
 OUT = ROOT / "build/bench"
 KEPT, KEPT_PLOTS = HERE / "kept.json", ROOT / "docs/performance"
 AIRFLOW = ROOT / ".venvs/airflow33/bin/python"
+PROVIDERS = ROOT / ".venvs/providers33/bin/python"
 LONGEST = 300  # seconds for one part
 
 
-def parts(directory: Path) -> dict[str, list[str | Path]]:
+def parts(directory: Path, peers: bool) -> dict[str, list[str | Path]]:
     """Name -> command, in the order in which they run."""
     python = sys.executable
-    return {
+    found: dict[str, list[str | Path]] = {
         "lookup": [python, HERE / "lookup.py", directory],
         "growth": [python, HERE / "growth.py", directory, "--rounds", "3"],
         "outage": [python, HERE / "outage.py", directory, "--rounds", "3"],
@@ -50,6 +52,9 @@ def parts(directory: Path) -> dict[str, list[str | Path]]:
         "large_pages": [python, HERE / "large_pages.py", "--rounds", "2", "--seconds", "2"],
         "shim_task": [AIRFLOW, HERE / "shim_task.py"],
     }
+    if peers:
+        found["peers"] = [PROVIDERS, HERE / "peers.py"]
+    return found
 
 
 def machine() -> dict[str, str]:
@@ -130,11 +135,12 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--peers", action="store_true")
     options = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     began, about = time.monotonic(), machine()
     rows: list[Row] = []
-    for name, command in parts(options.directory.resolve()).items():
+    for name, command in parts(options.directory.resolve(), options.peers).items():
         if not options.only or name in options.only:
             rows += run(name, command)
     about["load"] += f" - {os.getloadavg()[0]:.1f}"
