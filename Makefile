@@ -448,7 +448,7 @@ uninstall: ## remove what install put there; configurations, keys and data stay
 	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(EXAMPLES) $(dir $(DESTDIR)$(EXAMPLES)) 2>/dev/null
 
 APT_PACKAGE := build-essential dpkg-dev debhelper dh-python pybuild-plugin-pyproject python3-all python3-hatchling lintian fakeroot
-# Whoever publishes the packages names himself here, as "Name <address>".
+# The publisher of the packages, as "Name <address>".
 MAINTAINER ?= connd maintainers <maintainers@connd.example>
 
 .PHONY: deb

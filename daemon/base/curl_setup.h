@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The options of libcurl that connd and connctl set alike: which protocols, whom to trust, and the
- * check of who serves the manager's Unix socket. connd loads libcurl at run time, so libcurl's
+ * The options of libcurl that connd and connctl set alike: protocols, certificates, and the check
+ * of which user serves the manager's Unix socket. connd loads libcurl at run time, so libcurl's
  * curl_easy_setopt() is passed in, and base does not link with libcurl.
  */
 #pragma once

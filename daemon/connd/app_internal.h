@@ -62,7 +62,7 @@ struct app {
 	struct probing *probing;
 	struct names *names;
 	struct snapshot *snapshot; /* NULL: there is none */
-	struct why snapshot_why;   /* of a configured one; else "" */
+	struct why snapshot_why;   /* why the configured snapshot is not used; else "" */
 	struct listener *listener;
 	struct access_lookup *access;
 	struct peers *peers;

@@ -111,7 +111,7 @@ listen_and_seal_by(struct app *a, const struct settings *s, struct why *why)
 		return r;
 	r = seal_by(a, s, why);
 	if (r < 0 && metrics_listen(a->metrics, &a->settings->config->metrics.listen, &where) < 0)
-		log_warn("metrics have left their address", LOG_STR("reason", where.text));
+		log_warn("metrics do not listen any more", LOG_STR("reason", where.text));
 	return r;
 }
 

@@ -86,7 +86,7 @@ name_of(pid_t pid, char name[static 32])
 	buf_fini(&text);
 }
 
-/* A socket of systemd is no conflict: its unit starts connd when the first client connects. */
+/* A socket of systemd is not a conflict: its unit starts connd when the first client connects. */
 static void
 check_listener(struct check *k, int client)
 {

@@ -178,7 +178,7 @@ add_string(struct buf *out, struct span object, const char *name)
 
 	if (!object.p || scan_find(object, name, &value) < 0 || !value.p)
 		return;
-	/* What is no string, or one that can not be shown, is shown as it came. */
+	/* A value that is not a string, or a string that cannot be decoded, is shown as it is. */
 	if (scan_type(value) != SCAN_STRING || scan_string(value, out) < 0)
 		buf_add(out, value.p, value.n);
 }

@@ -27,7 +27,7 @@ enum ctl_exit {
 
 #define CTL_MAX_WORDS      4
 #define CTL_DEFAULT_SOCKET "/run/connd/connd.sock"
-/* Above the daemon's cold_wait, which is how long a question may rightly take. */
+/* Longer than connd's cold_wait, during which a request may wait for the first sync. */
 #define CTL_DEFAULT_TIMEOUT_MS 10000
 /* of connctl wait and exec: a start, a login, a first list */
 #define CTL_WAIT_TIMEOUT_MS 60000

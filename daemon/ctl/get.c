@@ -56,7 +56,7 @@ struct rows {
 	struct buf text; /* the cells' own bytes; its room never moves them (see rows_for()) */
 };
 
-/* 0, or the error of a text that is no text. */
+/* Appends a row. 0, or -EILSEQ if the name or the value is not valid text. */
 static int
 add_row(struct rows *rows, const char *prefix, struct span raw_name, struct span value)
 {

@@ -72,7 +72,7 @@ check_names(const cJSON *object)
 	return r;
 }
 
-/* The decoded text in scratch, as a C string; NULL when memory is out. value: a strict string. */
+/* Decodes a string that passed the strict check into scratch. Returns NULL when out of memory. */
 static const char *
 text_of(struct span value, struct buf *scratch)
 {
@@ -117,7 +117,7 @@ build_array(cJSON *array, struct span at, struct buf *scratch)
 		r = build(&child, value, scratch);
 		if (r < 0)
 			return r;
-		(void)cJSON_AddItemToArray(array, child); /* allocates nothing */
+		(void)cJSON_AddItemToArray(array, child); /* does not allocate, so cannot fail */
 	}
 	return 0;
 }
@@ -339,7 +339,8 @@ json_append(struct json *array, struct json *child)
 {
 	if (!child)
 		return -ENOMEM;
-	(void)cJSON_AddItemToArray(tree(array), tree(child)); /* allocates nothing */
+	/* This does not allocate, so it cannot fail. */
+	(void)cJSON_AddItemToArray(tree(array), tree(child));
 	return 0;
 }
 

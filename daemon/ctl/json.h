@@ -35,12 +35,12 @@ struct json *json_at(struct json *array, size_t i);              /* the same of 
 const char *json_name(const struct json *child);                 /* of an object's member */
 size_t json_count(const struct json *container);
 
-const char *json_string(const struct json *j);     /* NULL when it is no string (or j is NULL) */
-bool json_bool(const struct json *j, bool *out);   /* false when it is no boolean */
-bool json_int(const struct json *j, int64_t *out); /* false when no integer of 64 bits */
+const char *json_string(const struct json *j);     /* NULL if j is not a string */
+bool json_bool(const struct json *j, bool *out);   /* false if j is not a boolean */
+bool json_int(const struct json *j, int64_t *out); /* false if not a 64-bit integer */
 
 /*
- * Building. NULL or -ENOMEM when memory is out. json_take() and json_append() own child even when
+ * Building. NULL or -ENOMEM when out of memory. json_take() and json_append() own child even when
  * they fail; a NULL child is a failure, so a chain is checked once.
  */
 MUST_CHECK struct json *json_new_object(void);

@@ -345,7 +345,7 @@ output_flush(const struct buf *out)
 			continue;
 		if (n < 0)
 			return ctl_fail(CTL_UNAVAILABLE, NULL,
-			    "can not write to standard output: %s", strerror(errno));
+			    "cannot write to standard output: %s", strerror(errno));
 		done += (size_t)n;
 	}
 	return CTL_YES;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What connctl prints: aligned rows for people, masked connections, colour only for a terminal that
- * wants it. Everything is put together in a buffer and written in one piece at the end; only how
- * far a long verb has come is told meanwhile.
+ * What connctl prints: aligned rows for people, masked connections, colour only on a terminal that
+ * supports it. The output is collected in a buffer and written in one piece at the end; only the
+ * progress of a long verb is shown meanwhile.
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* connctl status: what connd holds and how fresh it is, as it tells. */
+/* connctl status: what connd holds and how fresh it is. */
 #include <errno.h>
 #include <string.h>
 
@@ -54,7 +54,7 @@ on_reply(void *arg, struct span parameters)
 	}
 	buf_addc(status, '}');
 	if (r < 0)
-		return ctl_fail(CTL_UNAVAILABLE, NULL, "connd's answer can not be shown");
+		return ctl_fail(CTL_UNAVAILABLE, NULL, "connd's response cannot be shown");
 	return CTL_YES;
 }
 

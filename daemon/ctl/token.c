@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/limits.h"
-#include "base/token_file.h"
+#include "base/bearer.h"
 #include "ctl/ctl.h"
 #include "ctl/json.h"
 
@@ -13,7 +13,7 @@ token_read(const char *what, const char *path, struct buf *out)
 {
 	struct why why = { "out of memory" };
 
-	if (token_file_read(path, out, &why) < 0)
+	if (bearer_read(path, out, &why) < 0)
 		return ctl_fail(CTL_USAGE, NULL, "%s: %s", what, why.text);
 	return CTL_YES;
 }

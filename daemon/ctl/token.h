@@ -13,7 +13,7 @@
 #define TOKEN_ID_SIZE 65 /* an id and its NUL */
 
 /*
- * Appends the token of a file (base/token_file.h) to out, whose max must be at least LIMIT_TOKEN.
+ * Appends the token of a file (base/bearer.h) to out, whose max must be at least LIMIT_TOKEN.
  * Returns the exit code, having said why; what is the option, or whatever named the file.
  */
 MUST_CHECK int token_read(const char *what, const char *path, struct buf *out);

@@ -48,14 +48,16 @@ on_reply(void *arg, struct span status)
 
 	buf_reset(&r->why);
 	if (!status.p || scan_find(status, "ready", &ready) < 0)
-		return ctl_fail(CTL_UNAVAILABLE, NULL, "connd's answer can not be understood");
+		return ctl_fail(
+		    CTL_UNAVAILABLE, NULL, "connd's response cannot be read: it is not a status");
 	if (!ready.p || scan_type(ready) != SCAN_BOOL)
 		return ctl_fail(CTL_UNAVAILABLE, "Is connd older than this connctl?",
 		    "connd does not say whether it is ready");
 	r->ready = scan_bool(ready);
 	if (add_member(r, status, "lacks", "", " is missing or too old") < 0 ||
 	    add_member(r, status, "last_error", "", "") < 0)
-		return ctl_fail(CTL_UNAVAILABLE, NULL, "connd's answer can not be understood");
+		return ctl_fail(
+		    CTL_UNAVAILABLE, NULL, "connd's response cannot be read: it is not a status");
 	return CTL_YES;
 }
 

@@ -202,7 +202,7 @@ def test_what_cannot_be_compared_is_2(person: Person) -> None:
         ("deployment:nowhere", "connd", 'no Deployment "nowhere"'),
         (connections, variables, "nothing in common"),
         ("connections:/no/such/file", "connd", "/no/such/file"),
-        ("airflow:/no/such/airflow", "connd", "can not be run"),
+        ("airflow:/no/such/airflow", "connd", "cannot be run"),
     ):
         assert words in person.diff(a, b, code=2)["error"]
     assert "reach" in person.diff("connd", connections, "--socket", "/no/such", code=2)["error"]

@@ -642,7 +642,7 @@ def test_from_a_running_airflow(importer: Importer) -> None:
     done = importer.run("--from-airflow", env=env)
     assert (done.returncode, done.stdout) == (3, "") and "variables export" in done.stderr
     done = importer.run("--from-airflow=/nowhere/airflow", env=env)
-    assert done.returncode == 3 and "can not be run" in done.stderr
+    assert done.returncode == 3 and "cannot be run" in done.stderr
     assert not list(tmp.iterdir())
 
 

@@ -325,8 +325,8 @@ def test_history_of_a_deleted_place_is_deleted(manager: Manager) -> None:
     base = f"/v1/organizations/{manager.organization}"
     assert send(manager, "DELETE", f"{base}/deployments/{dev}").status == 204
     rows = send(manager, "GET", f"{base}/audit-log?limit=100").body["history"]
-    told = {row["name"]: row["restorable"] for row in rows if "restorable" in row}
-    assert told == {"stays": True, "v": False}
+    restorable_of = {row["name"]: row["restorable"] for row in rows if "restorable" in row}
+    assert restorable_of == {"stays": True, "v": False}
     come_back(manager, {"subjectId": object_id, "version": 1}).error(404)
     with contextlib.closing(sqlite3.connect(manager.data / "manager.db")) as db:
         assert db.execute("SELECT count(*) FROM version").fetchone() == (1,)

@@ -206,13 +206,13 @@ class Notified:
 
 
 def test_the_service_manager_is_told_when_what_is_required_is_there(workdir: Path) -> None:
-    told = Notified(workdir / "notify")
+    notified = Notified(workdir / "notify")
     with Manager(workdir) as manager:
         where = manager.deployment_ids["prod"]
         connd = manager.connd(sections={"require": REQUIRE, "misses": {"probe": "0"}})
-        connd.start("ready", env={"NOTIFY_SOCKET": str(told.path)})
+        connd.start("ready", env={"NOTIFY_SOCKET": str(notified.path)})
         eventually(
-            lambda: any(line.startswith("EXTEND_TIMEOUT_USEC=") for line in told.lines()),
+            lambda: any(line.startswith("EXTEND_TIMEOUT_USEC=") for line in notified.lines()),
             "it asks for more time",
         )
         missing = eventually(
@@ -221,29 +221,29 @@ def test_the_service_manager_is_told_when_what_is_required_is_there(workdir: Pat
             30,
         )
         assert missing[0]["keys"] == "conn:warehouse var:region"
-        assert any("waiting for conn:warehouse var:region" in line for line in told.lines())
+        assert any("waiting for conn:warehouse var:region" in line for line in notified.lines())
         manager.create_connection("warehouse", where, host="h")
         connd.wait_for(lambda s: s["connections"] == 1, "one of the two")
         eventually(
-            lambda: any(line.endswith("waiting for var:region") for line in told.lines()),
+            lambda: any(line.endswith("waiting for var:region") for line in notified.lines()),
             "the other one is waited for",
         )
-        assert "READY=1" not in told.lines()
+        assert "READY=1" not in notified.lines()
         manager.create_variable("region", "eu", where)
-        eventually(lambda: "READY=1" in told.lines(), "it is ready")
+        eventually(lambda: "READY=1" in notified.lines(), "it is ready")
         assert connd.status()["ready"]
-        assert any(line.startswith("STATUS=fresh: 1 connections") for line in told.lines())
+        assert any(line.startswith("STATUS=fresh: 1 connections") for line in notified.lines())
         connd.stop()
-        assert "STOPPING=1" in told.lines()
-    told.close()
+        assert "STOPPING=1" in notified.lines()
+    notified.close()
 
 
 def test_without_requirements_ready_comes_with_data_or_after_ten_seconds(workdir: Path) -> None:
-    told = Notified(workdir / "notify")
+    notified = Notified(workdir / "notify")
     manager = Manager(workdir)
     began = time.monotonic()
-    connd = manager.connd().start("listening", env={"NOTIFY_SOCKET": str(told.path)})
-    eventually(lambda: "READY=1" in told.lines(), "the grace is over", 30)
+    connd = manager.connd().start("listening", env={"NOTIFY_SOCKET": str(notified.path)})
+    eventually(lambda: "READY=1" in notified.lines(), "the grace is over", 30)
     assert time.monotonic() - began > 9
     assert connd.status()["state"] == "not-ready"
     (warning,) = eventually(
@@ -254,11 +254,11 @@ def test_without_requirements_ready_comes_with_data_or_after_ten_seconds(workdir
     with manager:
         eventually(lambda: "ready" in [e["event"] for e in connd.events()], "the data comes", 60)
     connd.stop()
-    told.heard.clear()
+    notified.heard.clear()
     with manager:
         began = time.monotonic()
-        connd = manager.connd().start("ready", env={"NOTIFY_SOCKET": str(told.path)})
-        eventually(lambda: "READY=1" in told.lines(), "it is ready")
+        connd = manager.connd().start("ready", env={"NOTIFY_SOCKET": str(notified.path)})
+        eventually(lambda: "READY=1" in notified.lines(), "it is ready")
         assert time.monotonic() - began < 9
         connd.stop()
-    told.close()
+    notified.close()

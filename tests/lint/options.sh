@@ -28,6 +28,6 @@ awk -v conf=conf/connd.conf '
 	preset[name] != "" && preset[name] != $0 { print conf ": " $0 ", but the default is: " preset[name]; bad = 1 }
 	END {
 		for (name in preset)
-			if (!(name in seen)) { print conf ": says nothing of " name; bad = 1 }
+			if (!(name in seen)) { print conf ": does not name " name; bad = 1 }
 		exit bad
 	}' <(table) <(shown)

@@ -271,7 +271,7 @@ take_env(struct reading *rd, char *const *env, const struct option *o)
 		if (strcmp(o->key, "proxy") == 0 && strchr(value, '@'))
 			return refuse(rd, NO_LINE, o,
 			    "a proxy with a user or password in it belongs in the file: an "
-			    "environment is no place for secrets");
+			    "environment does not keep secrets");
 		(void)set(rd, NO_LINE, o, value, OPTION_SET);
 	}
 	return rd->error;

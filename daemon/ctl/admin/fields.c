@@ -172,7 +172,7 @@ set_text(const struct session *s, const struct field *f, const char *prefix, str
 
 	if (f->option == OPT_VALUE && secret)
 		return ctl_fail(CTL_USAGE, "Pass --value-file, or --plain when it is made.",
-		    "the value is a secret, and the command line is no place for one");
+		    "the value is a secret, and other users can see the command line");
 	return set_plain(prefix, f->name, value, json_new_string(value), typed, c);
 }
 

@@ -31,7 +31,7 @@ print_organization(struct session *s, const struct json *row)
 	table_cell(&t, "name");
 	table_cell(&t, json_text(row, "name"));
 	table_cell(&t, "secrets fetching");
-	table_cell(&t, on_off(row) ? on_off(row) : "not told by this manager");
+	table_cell(&t, on_off(row) ? on_off(row) : "unknown: this manager does not report it");
 	code = table_print(&t);
 	table_fini(&t);
 	return code;

@@ -9,7 +9,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "base/token_file.h"
+#include "base/bearer.h"
 #include "base/why.h"
 #include "ctl/admin/change.h"
 #include "ctl/admin/context.h"
@@ -81,7 +81,7 @@ use_environment(struct session *s, const char *token)
 	static char url[300];
 
 	buf_adds(&s->token, token);
-	if (!token_trim(&s->token))
+	if (!bearer_trim(&s->token))
 		return ctl_fail(CTL_USAGE, NULL, "ASTRO_API_TOKEN does not hold a token");
 	s->url = HOSTED_URL;
 	if (!domain || !*domain)
@@ -142,7 +142,7 @@ session_ask_token(struct session *s)
 	if (path && strcmp(path, "-") != 0)
 		return token_read("--token-file", path, &s->token);
 	code = secret_read(path, "Token", &s->token);
-	if (code == CTL_YES && !token_trim(&s->token))
+	if (code == CTL_YES && !bearer_trim(&s->token))
 		return ctl_fail(
 		    CTL_USAGE, NULL, "this is not a token: it is empty or has spaces in it");
 	return code;

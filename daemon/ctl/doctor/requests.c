@@ -8,7 +8,7 @@
 
 #include "base/limits.h"
 #include "base/socket_peer.h"
-#include "base/token_file.h"
+#include "base/bearer.h"
 
 #define REQUEST_MS   2500
 #define ANSWER_BYTES ((size_t)1024 * 1024)
@@ -50,7 +50,7 @@ requests_open(struct requests *r, const struct doctor *d, const char *url)
 	*r = (struct requests){
 		.url = url, .answer = BUF_INIT(ANSWER_BYTES), .why = { "out of memory" }
 	};
-	if (token_file_read(d->facts->token_path, &token, &r->why) < 0)
+	if (bearer_read(d->facts->token_path, &token, &r->why) < 0)
 		return -EIO;
 	return open_http(r, d->config, buf_str(&token));
 }

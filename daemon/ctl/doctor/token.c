@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "base/token_file.h"
+#include "base/bearer.h"
 #include "ctl/doctor/doctor.h"
 #include "ctl/output.h"
 #include "ctl/token.h"
@@ -59,7 +59,7 @@ static bool
 read_token(struct doctor *d, struct buf *token)
 {
 	struct why why = { "out of memory" };
-	int r = token_file_read(d->facts->token_path, token, &why);
+	int r = bearer_read(d->facts->token_path, token, &why);
 
 	if (r == -ENOENT || r == -EINVAL)
 		doctor_fail(d, CHECK, advise_new(d), "%s", why.text);

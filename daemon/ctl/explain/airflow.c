@@ -68,7 +68,7 @@ ask_python(struct explain *e, const char *python)
 struct found {
 	struct explain *e;
 	struct json *sources;
-	const struct json *kwargs; /* of the backend; NULL: none that can be read */
+	const struct json *kwargs; /* the backend's arguments; NULL: none, or not JSON */
 	bool decided, ended;       /* a source answers; the lookup ends without one */
 	const char *answers;
 };

@@ -15,11 +15,11 @@
 
 /* Airflow's command takes seconds to start; many keys and a far database some more. */
 #define EXPORT_TIMEOUT_MS ((int64_t)10 * 60 * 1000)
-#define CAN_NOT_RUN       127
+#define CANNOT_RUN        127
 
 /*
- * In the child: what it prints is no part of our answer. Nobody else may read its file: the umask
- * is ours.
+ * Runs in the child. Its output goes to standard error, since standard output is for our report.
+ * No other user may read the file it writes: the umask sees to that.
  */
 static _Noreturn void
 become(const char *command, enum import_kind kind, const char *path, const sigset_t *mask)
@@ -33,7 +33,7 @@ become(const char *command, enum import_kind kind, const char *path, const sigse
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	if (null >= 0 && dup2(null, STDIN_FILENO) >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0)
 		(void)execvp(command, argv);
-	_exit(CAN_NOT_RUN);
+	_exit(CANNOT_RUN);
 }
 
 /*
@@ -90,8 +90,8 @@ run(const char *command, enum import_kind kind, const char *path, int *sig, stru
 	else if (*sig == SIGALRM)
 		why_set(why, "\"%.200s\" took longer than %d minutes", command,
 		    (int)(EXPORT_TIMEOUT_MS / 60000));
-	else if (WIFEXITED(status) && WEXITSTATUS(status) == CAN_NOT_RUN)
-		why_set(why, "\"%.200s\" can not be run", command);
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == CANNOT_RUN)
+		why_set(why, "\"%.200s\" cannot be run", command);
 	else
 		why_set(why, "\"%.200s %s export\" failed", command,
 		    kind == IMPORT_CONNECTION ? "connections" : "variables");

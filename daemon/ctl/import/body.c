@@ -142,7 +142,7 @@ compare_typed(const struct import_entry *e, const struct json *want, const struc
 	return r;
 }
 
-/* An absent or empty secret keeps the stored one, so what the file lacks can not be taken away. */
+/* An empty secret keeps the stored one, so an update cannot remove what the file lacks. */
 static bool
 is_stuck(const struct json *want, const struct json *have, const char *field)
 {
@@ -192,8 +192,8 @@ is_blocked(const struct json *want, const struct json *have, const struct json *
 	for (j = set ? json_first(set) : NULL; j; j = json_next(j)) {
 		if (!json_string(j) || !is_stuck(want, have, json_string(j)))
 			continue;
-		why_set(why, "an update can not take away what only the manager has: %s",
-		    json_string(j));
+		why_set(
+		    why, "an update cannot remove what only the manager has: %s", json_string(j));
 		return true;
 	}
 	for (size_t i = 0; o->workspace && i < o->n_deployments; i++) {

@@ -170,7 +170,8 @@ fail_status(struct import *im, int status)
 static int
 bad_list(void)
 {
-	return ctl_fail(CTL_UNAVAILABLE, NULL, "the manager's list can not be understood");
+	return ctl_fail(
+	    CTL_UNAVAILABLE, NULL, "the manager's list is not valid: expected a page of objects");
 }
 
 /* Keeps the rows of one page that are the target's own, and the page. */
@@ -223,7 +224,7 @@ get_page(struct import *im, enum import_kind kind, size_t offset, int *status)
 	*status = http_call(im->http, path, NULL, &im->answer, &why);
 	if (*status < 0)
 		return ctl_fail(CTL_UNAVAILABLE, "Is --manager right, and does it run?",
-		    "the manager can not be reached: %s", why.text);
+		    "the manager cannot be reached: %s", why.text);
 	return CTL_YES;
 }
 
@@ -399,7 +400,7 @@ apply(struct import *im, struct step *s)
 	if (status < 0) {
 		why_set(&s->why, "no answer; look whether it is there");
 		return ctl_fail(
-		    CTL_UNAVAILABLE, NULL, "the manager can not be reached any more: %s", why.text);
+		    CTL_UNAVAILABLE, NULL, "the manager cannot be reached any more: %s", why.text);
 	}
 	read_message(im, status, &s->why);
 	if (status == 401 || status == 403 || status == 429 || status < 400 || status >= 500)

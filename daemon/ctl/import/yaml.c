@@ -62,7 +62,7 @@ drop_event(struct reader *r)
 	yaml_event_delete(&r->event);
 }
 
-/* The line of a byte that is not text; libyaml tells such a place by its offset only. */
+/* Returns the line of a byte that is not UTF-8: libyaml reports only its offset. */
 static size_t
 line_of_byte(const struct reader *r)
 {
@@ -223,7 +223,10 @@ merge_object(struct buf *out, size_t start, struct span object)
 	return true;
 }
 
-/* Merges a mapping, or several of which the first counts, into the one that begins at start. */
+/*
+ * Merges a mapping, or a sequence of mappings, into the mapping that begins at start. Of two that
+ * have the same key, the first counts.
+ */
 static int
 merge(struct reader *r, size_t start, struct span value)
 {
@@ -319,7 +322,7 @@ write_alias(struct reader *r)
 	return refuse(r, NO_ANCHOR);
 }
 
-/* Keeps the node from start on under the name, which is taken over. */
+/* Stores the node that begins at start as the anchor `name`. Owns name from now on. */
 static int
 remember(struct reader *r, char *name, size_t start)
 {

@@ -143,7 +143,7 @@ add_json(struct reading *r, const char *field, struct span value, int depth)
 	return 0;
 }
 
-/* The members that "connctl get" masks, and no others: a host or login is no secret. */
+/* The members that "connctl get" masks, and no others: a host or login is not a secret. */
 static int
 add_connection(struct reading *r, struct span text)
 {

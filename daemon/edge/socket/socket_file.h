@@ -53,7 +53,7 @@ MUST_CHECK int socket_file_listen(const struct socket_file *f, struct why *why);
 
 /*
  * Would socket_file_listen() succeed? Makes, locks and changes nothing. 0, or -errno with a
- * sentence in why. When a process listens there already, that is no error: *client is then a
+ * sentence in why. A process that listens there already is not an error: *client is then a
  * connection to it, owned by the caller, else -1.
  */
 MUST_CHECK int socket_file_check(const struct socket_file *f, int *client, struct why *why);

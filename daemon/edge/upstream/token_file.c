@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "base/token_file.h"
+#include "base/bearer.h"
 
 int
 credential_path(char **out, const char *configured)
@@ -57,7 +57,7 @@ int
 credential_read(const char *path, struct buf *out, struct why *why)
 {
 	struct why reason = { "" };
-	int r = token_file_read(path, out, &reason);
+	int r = bearer_read(path, out, &reason);
 
 	if (r < 0)
 		why_set(why, "the token: %s", *reason.text ? reason.text : strerror(-r));

@@ -2,9 +2,9 @@
 /*
  * Expensive requests take turns: to begin a list of ten thousand rows takes tens of milliseconds,
  * and a hundred clients that request one at once must not keep everybody else waiting for seconds.
- * The first in a turn of the loop is served at once, the others in their order as long as the turn
- * is short; then the loop serves other connections. One that would wait for more than four seconds
- * gets a 503 with Retry-After.
+ * The first one in a turn of the loop is served at once; the others follow in order until the turn
+ * has taken its time, and the loop serves other connections. A request that has waited for four
+ * seconds gets a 503 with Retry-After.
  */
 #pragma once
 
@@ -16,5 +16,5 @@ struct fairness;
 MUST_CHECK struct fairness *fairness_new(struct api *api); /* NULL: no memory */
 struct fairness *fairness_free(struct fairness *f);        /* after the HTTP server; NULL is fine */
 
-/* Calls go(rq) now or soon, as from a handler; not if the client disconnects first. */
+/* Calls go(rq) now or in a later turn, unless the client disconnects first. */
 void fairness_serve(struct fairness *f, struct request *rq, void (*go)(struct request *rq));

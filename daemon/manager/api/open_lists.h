@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists that are being sent. Each holds an instant of the store, of which there are only so many:
- * when they run short, the caller with the most open lists gives way. A list ends as soon as its
- * token may not have it any more, wherever it is.
+ * Lists that are being sent. Each holds a database snapshot, of which the store has a fixed
+ * number: when none is free, a list of the caller with the most open lists is cut off. A list is
+ * also cut off as soon as its token may no longer read it.
  */
 #pragma once
 
@@ -14,7 +14,7 @@
 
 struct open_lists;
 
-/* A part of the structure that is behind a list being sent. */
+/* Embedded in the structure of a list that is being sent. */
 struct open_list {
 	struct open_list *prev, *next;
 	struct open_lists *all; /* NULL: it is not open */
@@ -33,12 +33,12 @@ void open_lists_add(
     struct open_lists *a, struct open_list *o, struct request *rq, const struct list *l);
 void open_lists_remove(struct open_list *o); /* fine when it is not open */
 /*
- * Whether the token may have the list still; cheap as long as no rights have changed. The store may
- * be waited for: o must be open until then.
+ * True while the token may read the list. Cheap as long as no rights have changed. The store may
+ * wait in it: o must be open until it returns.
  */
 MUST_CHECK bool open_list_is_allowed(struct open_list *o);
 /*
- * Ends one list of the heaviest caller for rq's. False: no caller has more than rq's would have
- * then.
+ * Cuts off one list of the caller with the most open lists, so that rq's list can begin. False: no
+ * caller has more open lists than rq's caller would have then.
  */
 MUST_CHECK bool open_lists_make_room(struct open_lists *a, const struct request *rq);

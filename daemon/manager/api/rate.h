@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many requests a token may send: so many a second, and as many at once after a quiet second.
- * Pure: the caller says what time it is and does the waiting. Of a bounded number of tokens; the
- * one that has been quiet longest makes room.
+ * The rate limit of a token: so many requests a second, and as many at once after a second without
+ * any. Pure: the caller passes the time and does the waiting. The number of tokens is bounded; the
+ * one that has sent nothing for longest is dropped for a new one.
  */
 #pragma once
 
@@ -11,7 +11,7 @@
 #include "base/attr.h"
 #include "manager/model/policy.h"
 
-/* No client of ours tries again after a refusal: so a request waits this long before it is one. */
+/* Stock clients do not retry after a 429, so a request waits up to this long before it gets one. */
 #define RATE_DELAY_MAX_MS 5000
 
 struct rate;
@@ -20,10 +20,10 @@ MUST_CHECK struct rate *rate_new(unsigned per_second); /* at least 1; NULL: no m
 struct rate *rate_free(struct rate *r);                /* NULL is fine; returns NULL */
 
 /*
- * One request. 0: now. Positive: in so many ms, and its turn is kept for it. Negative: not at all;
- * it could be in -n ms.
+ * Counts one request. Returns 0: serve it now; n > 0: serve it in n ms (it is counted for then);
+ * n < 0: refuse it; a retry in -n ms would be served.
  */
 int64_t rate_ask(struct rate *r, const struct id *token, int64_t now_ms);
 
-/* "25", "25/s" -> 25; 0 when it is no number from 1 to 100000. */
+/* Reads "25" or "25/s" as 25. Returns 0 if the text is not a number from 1 to 100000. */
 unsigned rate_read(const char *text);

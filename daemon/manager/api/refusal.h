@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one writer of refusals: {"message", "requestId", "statusCode", "fieldErrors"?},
- * application/json, whoever refuses. Every response of the API is written here, with
+ * application/json, whichever part refuses. Every response of the API is written here, with
  * X-API-Version.
  */
 #pragma once

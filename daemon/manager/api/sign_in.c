@@ -341,7 +341,7 @@ sign_in_admit(struct http_conn *conn)
 	}
 	/* The parser has checked that it is a number. */
 	if (strtoull(length.p, NULL, 10) > BODY_MAX) {
-		respond_error(conn, 413, "A sign-in is a token or a code, and no more");
+		respond_error(conn, 413, "A sign-in is too long: expected a token or a code");
 		return false;
 	}
 	return true;

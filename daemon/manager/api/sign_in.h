@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /ui/session: signing in to the Environment page with a token or a code of login-link, and out.
- * And what the session is good for: the API takes its cookie in place of a bearer token.
+ * /ui/session: signing in to the Environment page with a token or a code of login-link, and
+ * signing out. The API accepts the session's cookie in place of a bearer token.
  */
 #pragma once
 
@@ -17,6 +17,6 @@ void sign_in_serve(struct request *rq);
 bool sign_in_has_cookie(const struct request *rq);
 /*
  * Sets rq->who to the token of the session's cookie, which is renewed when it is due. False: the
- * cookie is not good here, and the request has its response.
+ * cookie is not valid for this request, which has its response.
  */
 MUST_CHECK bool sign_in_authenticate(struct request *rq);

@@ -19,5 +19,5 @@ struct throttle *throttle_free(struct throttle *t);        /* after the HTTP ser
 /* Calls go(rq) in ms, as from a handler. -ENOMEM: it will not, and the request is as it was. */
 MUST_CHECK int throttle_delay(
     struct throttle *t, struct request *rq, int64_t ms, void (*go)(struct request *rq));
-/* Serves all of them now. */
+/* Serves all delayed requests now. */
 void throttle_stop(struct throttle *t);

@@ -176,7 +176,8 @@ token_watch_families(struct token_authority *a, int64_t now_ms)
 	    a->store, soon_ms - a->max_lifetime_ms, soon_ms, now_ms, warn_of_family, &w);
 
 	if (r < 0)
-		log_error("ending token families not found", LOG_STR("reason", strerror(-r)));
+		log_error("token families that end soon cannot be listed",
+		    LOG_STR("reason", strerror(-r)));
 	else
 		a->families_ending = w.n;
 }

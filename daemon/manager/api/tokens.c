@@ -14,7 +14,7 @@
 
 static const char the_token[] = "The token";
 
-/* --- what is told of one -------------------------------------------------------------- */
+/* --- one token as JSON ---------------------------------------------------------------- */
 
 /* Who issued it. Clients of the hosted API fail without a fullName. */
 static void

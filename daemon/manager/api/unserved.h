@@ -7,5 +7,5 @@
 
 #include "manager/api/input/query.h"
 
-/* A sentence for the path (as under /v1), or NULL: it is not one of the hosted API's either. */
+/* Returns a sentence for the path (as under /v1); NULL if the hosted API lacks the path, too. */
 const char *unserved_sentence(const struct path *path);

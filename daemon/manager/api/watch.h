@@ -4,7 +4,8 @@
  *
  * Owns the requests that are held. One gets its response when something in its view changes, its
  * time is up, its token is revoked or expires, or the organization's switch goes off; each response
- * is authorised anew. A client that goes frees its request at once. Waiting costs only memory.
+ * is authorised anew. A client that disconnects frees its request at once. Waiting costs only
+ * memory.
  */
 #pragma once
 
@@ -20,8 +21,8 @@ MUST_CHECK int watch_new(struct watch **out, struct api *api);
 /* After the HTTP server is freed. NULL is fine; returns NULL. */
 struct watch *watch_free(struct watch *w);
 
-/* The response comes later. -EBUSY: no room for the request to be held; -errno. */
+/* Holds the request for at most wait_s seconds. 0; -EBUSY: too many are held; or -errno. */
 MUST_CHECK int watch_hold(
     struct watch *w, struct request *rq, const struct list *l, int64_t wait_s);
-/* Responds to all of them now: nothing has changed. Later ones get their response at once, too. */
+/* Responds to all held requests now, as unchanged. Later requests are not held. */
 void watch_stop(struct watch *w);

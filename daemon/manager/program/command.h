@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the subcommands do to a store that is open: in the server for a client of the control
- * socket, or in the subcommand's own process. Each answers with one JSON object, or a sentence
- * that says what to do.
+ * socket, or in the subcommand's own process. Each prints one JSON object, or fails with a
+ * sentence that says what to do.
  */
 #pragma once
 
@@ -16,7 +16,7 @@
 /* The name of a backup in the data directory, until its reader has its descriptor. */
 #define COMMAND_COPY_NAME "manager.backup"
 void command_remove_copies(const char *dir); /* of processes that were killed */
-/* What a person is told of a change that is in effect and not on disk. */
+/* The warning after a change that is in effect and not on disk. */
 #define COMMAND_NOT_DURABLE                                                                        \
 	"it is in effect, but not on disk: a restart of the server before that undoes it; "        \
 	"the log says why, and when it is written"
@@ -31,8 +31,8 @@ struct command_env {
 	char url[300]; /* of the running server, without a closing slash; "": there is none */
 };
 /*
- * -EPERM with `why`: we are root, and the directory is another user's, whose service could not use
- * what we would make in it. For whatever opens a data directory.
+ * 0; -EPERM with `why` when root opens a directory of another user, whose service could not read
+ * the files that root would create in it. To be called before a data directory is opened.
  */
 MUST_CHECK int command_check_owner(const char *dir, struct why *why);
 /*
@@ -63,15 +63,15 @@ MUST_CHECK int command_organization_show(
     const struct command_env *env, const struct id *organization, struct buf *out);
 
 /*
- * Appends a link that signs in, once. STORE_NOT_FOUND: there is no such token that is good.
+ * Appends a link that signs in once. STORE_NOT_FOUND: no such token exists, or it is not valid.
  */
 MUST_CHECK int command_login_link(const struct command_env *env, const struct options *o,
     const struct id *organization, struct buf *out);
 
 /*
- * Asks the server if there is one (-ECONNREFUSED, -ENOENT: there is none), else does it here
- * (-EBUSY: there is a server after all). Between the two a server may come or go. Returns what the
- * last one did.
+ * Calls `ask`, which uses the running server (-ECONNREFUSED, -ENOENT: none runs), else `here`,
+ * which opens the data directory (-EBUSY: a server runs after all). A server may start or stop
+ * between the two, so both may be tried again. Returns the last result.
  */
 typedef int command_way(void *arg, struct buf *out, struct why *why);
 MUST_CHECK int command_settle(
@@ -79,7 +79,7 @@ MUST_CHECK int command_settle(
 
 /*
  * Makes the data directory, the key, the database, and what they start with; appends what `init`
- * prints. What could not be finished is taken away again. 0, or -1 with `why`.
+ * prints. A partial result is removed again. 0, or -1 with `why`.
  */
 MUST_CHECK int command_init(const struct options *o, struct buf *out, struct why *why);
 /* Fills a data directory that has a key but no database, from a backup. 0, or -1 with `why`. */

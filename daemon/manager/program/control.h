@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DIR/control.sock: how a subcommand asks the server that has the data directory.
+ * DIR/control.sock: how a subcommand talks to the server of the data directory.
  *
  * One request a connection: a JSON array of strings, the client's working directory and then the
  * subcommand's words, and a newline. The reply is one line: {"ok":{...}}, with a "warning" when

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the server does from time to time: writes what was recorded, deletes what is too old, warns
- * of token families that are about to end.
+ * The server's periodic work: writes recorded uses and reads to the store, deletes old rows, warns
+ * of token families that end soon.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where `init` and `restore` make a database: a directory inside the data directory. The database
- * has its own name when it is whole, never before, whenever the program is killed.
+ * gets its name only when it is complete, so a program that is killed leaves no partial one.
  */
 #pragma once
 
@@ -21,6 +21,6 @@ struct staging {
  * `why`.
  */
 MUST_CHECK int staging_open(struct staging *stage, const char *dir, bool make, struct why *why);
-/* Gives the database, which is closed, its place. 0 or -errno with `why`. */
+/* Moves the closed database to its name in the data directory. 0 or -errno with `why`. */
 MUST_CHECK int staging_finish(struct staging *stage, struct why *why);
 void staging_close(struct staging *stage); /* removes what is left in it */

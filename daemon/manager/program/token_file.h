@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `--token-out FILE`: the token of `init` and `token create` goes into a file of mode 0600 instead
- * of stdout. The file is begun before the token is made, so that a token is not lost to a
- * directory that cannot be written, and has its name when it is whole.
+ * of stdout. The file is created before the token, so that no token is lost because the
+ * directory cannot be written. It gets its name when it is complete.
  */
 #pragma once
 
@@ -18,13 +18,13 @@ struct token_file {
 };
 
 /*
- * path may be NULL: the others do nothing then. -EEXIST: the file is there. 0 or -errno with
- * `why`.
+ * path may be NULL: then the other functions do nothing. 0; -EEXIST if the file exists; or -errno;
+ * both with `why`.
  */
 MUST_CHECK int token_file_open(struct token_file *t, const char *path, struct why *why);
 /*
  * Moves the member "token" of the JSON object in out to the file, and names the file in its place
- * ("tokenFile"). 0, or -errno with `why`, which names the token's id: it is made and lost.
+ * ("tokenFile"). 0, or -errno with `why`, which names the token's id: the token exists and is lost.
  */
 MUST_CHECK int token_file_take(struct token_file *t, struct buf *out, struct why *why);
 void token_file_close(struct token_file *t); /* removes a file that was not finished */

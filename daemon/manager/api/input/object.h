@@ -28,7 +28,7 @@ struct object_known {
 	bool is_secret;
 	bool auto_link_projects;
 	bool states_whole; /* what the body leaves out of a link is gone, whatever else it says */
-	/* Those to projects stay when the body does not speak of them. */
+	/* Of these, links to projects are kept if the body has none. */
 	const struct store_link *links;
 	size_t n_links;
 };

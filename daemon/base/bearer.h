@@ -12,12 +12,12 @@
 #include "base/buf.h"
 #include "base/why.h"
 
-#define TOKEN_EXPECTED "expected one line of visible ASCII"
+#define BEARER_EXPECTED "expected one line of visible ASCII"
 
 /* Cuts white space off both ends of *token. Returns true if the rest is a token. */
-bool token_trim(struct buf *token);
+bool bearer_trim(struct buf *token);
 /*
  * Appends the token of the file to out, whose max must be at least LIMIT_TOKEN. 0, or -errno with
  * why, which names the path; -EINVAL if the file is empty or does not hold a token.
  */
-MUST_CHECK int token_file_read(const char *path, struct buf *out, struct why *why);
+MUST_CHECK int bearer_read(const char *path, struct buf *out, struct why *why);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/token_file.h"
+#include "base/bearer.h"
 
 #include <errno.h>
 #include <string.h>
@@ -26,7 +26,7 @@ is_token(const char *p, size_t n)
 }
 
 bool
-token_trim(struct buf *token)
+bearer_trim(struct buf *token)
 {
 	size_t from = 0, n = token->len;
 
@@ -40,16 +40,16 @@ token_trim(struct buf *token)
 }
 
 int
-token_file_read(const char *path, struct buf *out, struct why *why)
+bearer_read(const char *path, struct buf *out, struct why *why)
 {
 	CLEANUP(buf_fini) struct buf file = BUF_INIT(LIMIT_TOKEN + WHITE_ROOM);
 	int r = file_read_secret(path, &file, why);
 
 	if (r < 0)
 		return r;
-	if (!token_trim(&file)) {
+	if (!bearer_trim(&file)) {
 		why_set(why, "%.380s: %s", path,
-		    file.len == 0 ? "empty" : "not a token: " TOKEN_EXPECTED);
+		    file.len == 0 ? "empty" : "not a token: " BEARER_EXPECTED);
 		return -EINVAL;
 	}
 	buf_add(out, file.data, file.len);
