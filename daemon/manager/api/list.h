@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A list of environment objects that a token may have: for list.c, and watch.c, which holds it. */
+/* A list of environment objects that a token may have: reads the query of the request. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,32 +18,5 @@ struct list {
 /* Reads the query. True if the token may have the list; else the request has its response. */
 MUST_CHECK bool list_read(struct request *rq, struct list *l);
 
-/* What was made of Prefer: wait; 0 seconds: nothing. */
-struct list_wait {
-	int64_t seconds;
-	char applied[32];
-};
-
-struct list_wait list_wait(int64_t seconds);
-
-/* Whether the version in an If-None-Match of the request is the view's. */
-bool list_is_known(struct request *rq, const struct list *l);
-
-/* Whether two lists are the same bytes at one instant of the store. */
+/* True if the two lists are the same bytes at one instant of the store. */
 bool list_equal(const struct list *a, const struct list *b);
-
-/*
- * The whole response, for requests of the same list, valid as long as the view has this version.
- * NULL when it is too large for that, or could not be made: then each request gets its own.
- */
-struct http_shared *list_render(
-    struct api *api, const struct list *l, struct store_version *version);
-/* Records the read in the audit log, once a token, view and version. */
-void list_note_read(struct request *rq, const struct list *l, const struct store_version *version);
-/* Responds with a shared body and records no read. wait->seconds is over 0. */
-void list_respond_shared(
-    struct request *rq, struct http_shared *response, const struct list_wait *wait);
-
-/* Each responds. wait: NULL for none. */
-void list_respond(struct request *rq, const struct list *l, const struct list_wait *wait);
-void list_respond_unchanged(struct request *rq, const struct list *l, const struct list_wait *wait);

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "manager/api/routes.h"
+#include "manager/api/route_names.h"
 
 #define REFUSED_A_SECOND 10
 #define PATH_SHOWN       200 /* bytes of a path in the log */

@@ -12,6 +12,7 @@
 #include "manager/api/public.h"
 #include "manager/api/rate.h"
 #include "manager/api/request.h"
+#include "manager/api/route_names.h"
 #include "manager/api/sign_in.h"
 #include "manager/api/throttle.h"
 #include "manager/api/unserved.h"

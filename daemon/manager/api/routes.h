@@ -4,11 +4,6 @@
 
 #include "manager/api/request.h"
 
-#define ROUTES_MAX 64 /* at least as many as there are */
-/* Of the route with this number, from 1 on, as in a request's label; "" when there is none. */
-const char *routes_method(unsigned route);
-const char *routes_pattern(unsigned route);
-
 /*
  * Checks the head of a request: its token, path, method and organization. True:
  * its body may come; false: it has its response.

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/rnd.h"
+#include "manager/api/list_response.h"
 #include "manager/api/refusal.h"
 #include "manager/fiber/runner.h"
 

@@ -37,7 +37,7 @@ struct http_handler {
 	/*
 	 * Calls fn(of), which calls one of the functions above or makes a piece of a stream; fn may
 	 * still be running when run() returns. 0; or -errno, and fn is not called: the request is
-	 * refused with a 503. `must`: that is no choice, always 0. NULL: fn is called at once.
+	 * refused with a 503. `must`: fn cannot be refused, always 0. NULL: fn is called at once.
 	 */
 	int (*run)(void *arg, void (*fn)(void *of), void *of, bool must);
 	void *arg;

@@ -604,8 +604,8 @@ bool store_may_wait(const struct store *s);
 typedef int store_wait(void *arg, int fd, short events, int timeout_ms);
 void store_set_wait(struct store *s, store_wait *wait, void *arg);
 /*
- * Whoever waits for the store takes a session with its first statement, and has it until this is
- * called at its end. Returns whether it had one.
+ * A fiber that waits for the store takes a session with its first statement. Gives that session
+ * back; to be called when the fiber ends. Returns true if it had one.
  */
 bool store_session_end(struct store *s);
 /*

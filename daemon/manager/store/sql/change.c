@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Transactions, the numbers that changes get, and who is told of them. */
+/* Transactions, the numbers that changes get, and the watchers that are notified of them. */
 #include "manager/store/sql/sql.h"
 
 #include <errno.h>
