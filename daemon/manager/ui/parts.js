@@ -272,9 +272,8 @@ export function table(caption, columns, rows, { sort, onSort } = {}) {
 			),
 		);
 	};
-	return h(
-		'div',
-		{ class: 'table' },
+	return scrolling(
+		caption,
 		h(
 			'table',
 			{},
@@ -293,6 +292,20 @@ export function table(caption, columns, rows, { sort, onSort } = {}) {
 			),
 		),
 	);
+}
+
+/** A box that can be scrolled with the keyboard while its content is wider than it is. */
+function scrolling(name, content) {
+	const box = h('div', { class: 'table' }, content);
+	const observer = new ResizeObserver(() => {
+		const scrolls = box.scrollWidth > box.clientWidth;
+		const attributes = { tabindex: '0', role: 'region', 'aria-label': name };
+		for (const [key, value] of Object.entries(attributes))
+			scrolls ? box.setAttribute(key, value) : box.removeAttribute(key);
+	});
+	observer.observe(box);
+	observer.observe(content);
+	return box;
 }
 
 function cell(column, row, index) {
