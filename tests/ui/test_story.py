@@ -368,11 +368,15 @@ def test_extra_as_json_names_the_line_of_an_error(page: Page) -> None:
 def test_history_restores_and_the_audit_log_brings_back(page: Page) -> None:
     b = page.browser
     one = page.manager.create_variable("v", "first")
-    page.manager.update(one, airflowVariable={"value": "second"})
+    dev = {"scope": "DEPLOYMENT", "scopeEntityId": page.manager.deployment_ids["dev"]}
+    page.manager.update(one, airflowVariable={"value": "second"}, links=[dev])
+    page.manager.update(one, airflowVariable={"value": "third"}, links=[dev])
     page.sign_in()
     page.go(page.workspace("airflow-variables") + "/o/v", "#history-title ~ div table")
     b.press("Restore version 1")
     b.see("Changed since then")
+    fields = "return [...document.querySelectorAll('dialog .changes th')].map((e) => e.innerText)"
+    assert b.eventually(fields) == ["links.dev", "value"]
     b.press("Restore")
     b.eventually("return document.querySelector('[data-path=\"v.value\"]')?.value === 'first'")
     b.press("Delete Airflow Variable v")

@@ -17,6 +17,7 @@ import {
 	time,
 	toast,
 } from './parts.js';
+import { nameOf } from './places.js';
 import { T } from './texts.js';
 
 const PAGE = 20;
@@ -89,7 +90,7 @@ function draw(state, page) {
 				},
 				{
 					title: T.fieldsTitle,
-					cell: (e) => [fieldList(e), restoreButton(state, page.history, e)],
+					cell: (e) => [fieldList(e), restoreButton(state, e)],
 				},
 			],
 			page.history,
@@ -107,18 +108,51 @@ function draw(state, page) {
 	);
 }
 
-function restoreButton(state, history, entry) {
+function restoreButton(state, entry) {
 	if (!entry.restorable || entry.version === state.newest || state.ctx.readOnly) return null;
-	return button(T.compareRestore, () => restore(state, history, entry), 'quiet', {
+	return button(T.compareRestore, () => restore(state, entry), 'quiet', {
 		'aria-label': T.restoreVersion(entry.version),
 	});
 }
 
+/** "links.<id>.host" with the name of the place in the place of its id. */
+function fieldName(field) {
+	const [list, id, ...rest] = field.split('.');
+	if (list !== 'links' && list !== 'excludeLinks') return field;
+	return [list, nameOf(id), ...rest].join('.');
+}
+
+/** The fields that differ from that version, each once, and who changed them. */
+function differences(since) {
+	const names = [...new Set(since.flatMap((e) => e.fields))].sort();
+	return h(
+		'table',
+		{ class: 'changes' },
+		h('caption', { class: 'unseen' }, T.changedSince),
+		names.map((name) => {
+			const changes = since.filter((e) => e.fields.includes(name));
+			const last = changes[0];
+			return h(
+				'tr',
+				{},
+				h('th', { scope: 'row' }, fieldName(name)),
+				h('td', {}, time(last.at), ` ${who(last)}`),
+			);
+		}),
+	);
+}
+
 /** What has changed since that version, in names of fields; then back to it as a new version. */
-async function restore({ object, hooks, newest }, history, entry) {
-	const since = history.filter((e) => e.version > entry.version);
-	const lines = since.map((e) => h('li', {}, time(e.at), ` ${who(e)}: `, fieldList(e)));
-	const text = [T.restoreText(entry.version, newest), h('ul', {}, lines)];
+async function restore({ object, hooks, newest }, entry) {
+	let since;
+	try {
+		const page = await objects.history(object.id, { limit: 1000, offset: 0 });
+		since = page.history.filter((e) => e.version > entry.version && !e.action.startsWith('READ'));
+	} catch (e) {
+		toast(explain(e), 'bad');
+		return;
+	}
+	const text = [T.restoreText(entry.version, newest), differences(since)];
 	if (!(await confirm(T.restoreVersion(entry.version), text, T.restore, 'primary'))) return;
 	try {
 		await hooks.writing(async () => {

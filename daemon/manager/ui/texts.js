@@ -406,6 +406,7 @@ export const T = {
 	restoreVersion: (v) => `Restore version ${v}`,
 	restoreText: (v, newest) =>
 		`Version ${v} becomes the content again, as a new version after ${newest}. Changed since then:`,
+	changedSince: 'Fields that change back',
 	restore: 'Restore',
 	restored: (v) => `Version ${v} is restored`,
 	bringBack: 'Bring back',
