@@ -47,7 +47,8 @@ CFLAGS_asan    := -O1 -fno-omit-frame-pointer $(SANITIZE_asan)
 CFLAGS_fuzz    := -O1 -fno-omit-frame-pointer $(SANITIZE_fuzz)
 CFLAGS_coverage := -O0 $(SANITIZE_coverage) -include tests/coverage_exit.h
 
-CPPFLAGS_ALL := -D_GNU_SOURCE -DCONND_VERSION='"$(VERSION)"' -I. -Idaemon -I$B
+CPPFLAGS_ALL := -D_GNU_SOURCE -DCONND_VERSION='"$(VERSION)"' -I. -Idaemon -I$B \
+		$(shell pkg-config --cflags libpq)
 ALL_CFLAGS    = -std=gnu17 -g -pthread $(CFLAGS_$(MODE)) $(HARDEN) $(WARN) $(WERROR) \
 		-MMD -MP $(CPPFLAGS_ALL) $(CFLAGS)
 ALL_LDFLAGS   = -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE_$(MODE)) $(LDFLAGS)
@@ -55,7 +56,7 @@ ALL_LDFLAGS   = -pie -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 # connd loads libcurl itself: daemon/edge/upstream/libcurl.h.
 LIBS_connd   := -levent_core -levent_extra -lsodium -lz
 LIBS_connctl := -lcurl -lcjson -lyaml -lsodium -lcrypto -lz
-LIBS_manager := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -lsodium -lsqlite3
+LIBS_manager := -levent_core -levent_extra -levent_openssl -lssl -lcrypto -lsodium -lsqlite3 -lpq
 LIBS_unit    := -lcmocka $(LIBS_connd) $(LIBS_connctl) $(LIBS_manager)
 
 # --- sources -------------------------------------------------------------------------
@@ -383,12 +384,12 @@ format: ## bring C, Python and the page into the house style
 # Debian packages. CLANG in a name stands for the major version of the clang that is installed.
 APT_BUILD := gcc make pkg-config libc6-dev \
 	libevent-dev libcjson-dev libcurl4-openssl-dev libsodium-dev libsqlite3-dev libssl-dev \
-	libyaml-dev zlib1g-dev
+	libpq-dev libyaml-dev zlib1g-dev
 APT_TEST := libcmocka-dev clang libclang-rt-CLANG-dev clang-format clang-tidy cppcheck shellcheck \
 	mandoc varlink-go zsh fish \
 	systemd dbus libnss-systemd prometheus procps util-linux strace gdb binutils nginx \
 	podman runc catatonit qemu-user-static chromium chromium-driver fonts-dejavu-core \
-	python3 python3-venv python3-dev git curl ca-certificates openssl
+	postgresql python3 python3-venv python3-dev git curl ca-certificates openssl
 
 .PHONY: build-deps deps
 build-deps: ## install what building needs, and no more (root or sudo)

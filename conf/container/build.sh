@@ -14,7 +14,8 @@ shift 2
 name=localhost/connd
 suite=bookworm
 # What the programs are built with. The libraries they load come along.
-packages=libc6-dev,libevent-dev,libcjson-dev,libcurl4-openssl-dev,libsodium-dev,libsqlite3-dev,libssl-dev,libyaml-dev,zlib1g-dev,ca-certificates
+packages=libc6-dev,libevent-dev,libcjson-dev,libcurl4-openssl-dev,libpq-dev,libsodium-dev
+packages+=,libsqlite3-dev,libssl-dev,libyaml-dev,zlib1g-dev,ca-certificates
 
 export SOURCE_DATE_EPOCH
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)

@@ -25,9 +25,10 @@ ctl/doctor             base base/cli base/json core core/config core/snapshot pr
 manager/fiber          base
 manager/http           base
 manager/model          base base/json proto
-manager/store          base base/json proto manager/model
+manager/store          base base/json proto manager/model manager/store/postgres manager/store/sqlite
 manager/store/sql      base base/json proto manager/model manager/store
 manager/store/sqlite   base base/json proto manager/model manager/store manager/store/sql
+manager/store/postgres base base/json proto manager/model manager/store manager/store/sql
 manager/api/input      base base/json proto manager/model manager/store
 manager/api            base base/json proto manager/fiber manager/http manager/model manager/store manager/api/input
 manager/program        base base/cli base/json proto manager/fiber manager/http manager/model manager/store manager/api manager/api/input
@@ -47,6 +48,7 @@ curl/      daemon/base/curl_setup.h daemon/edge/upstream/libcurl.h daemon/ctl/ht
 event2/    daemon/edge/ daemon/connd/ daemon/manager/
 openssl/   daemon/edge/upstream/libcurl.c daemon/ctl/http.c daemon/manager/
 sodium.h   daemon/base/ daemon/manager/api/token_internal.h
+libpq-fe.h daemon/manager/store/postgres/
 sqlite3.h  daemon/manager/store/sqlite/
 yaml.h     daemon/ctl/import/yaml.c
 zlib.h     daemon/edge/upstream/payload.c daemon/ctl/scan/unpack.c

@@ -1,21 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/store_fixture.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/base.h"
 #include "base/mem.h"
+#include "tests/unit/postgres.h"
 #include "base/why.h"
 
+bool store_on_postgres;
 const struct store_actor nobody = { .name = { 0 } };
 const uint8_t test_kek[SEAL_KEY_SIZE] = { 1, 2, 3 };
 
 int
 store_start(void **state)
 {
+	static bool started;
+
 	(void)state;
-	return base_init() == 0 && store_global_init() == 0 ? 0 : -1;
+
+	if (!started && (base_init() < 0 || store_global_init() < 0))
+		return -1;
+	started = true;
+	return 0;
+}
+
+int
+store_run(const struct CMUnitTest *tests, size_t n)
+{
+	int failed = _cmocka_run_group_tests("on SQLite", tests, n, store_start, NULL);
+
+	store_on_postgres = true;
+	return failed + _cmocka_run_group_tests("on PostgreSQL", tests, n, store_start, NULL);
 }
 
 void
@@ -38,7 +56,8 @@ store_set_up(void **state)
 	test_dir_make(f->dir, "test_store");
 	f->keys = keys_from_bytes(test_kek);
 	f->h = store_holder_new();
-	assert_int_equal(store_create(&f->s, f->dir, f->keys, &why), 0);
+	f->where = store_on_postgres ? test_postgres_fresh() : f->dir;
+	assert_int_equal(store_create(&f->s, f->where, f->keys, &why), 0);
 	f->org = test_place(f->s, SCOPE_ORGANIZATION, &none, "acme");
 	f->ws = test_place(f->s, SCOPE_WORKSPACE, &f->org, "data");
 	f->ws2 = test_place(f->s, SCOPE_WORKSPACE, &f->org, "other");
@@ -69,7 +88,66 @@ reopen(struct fixture *f)
 	struct why why = { "" };
 
 	store_close(f->s);
-	assert_int_equal(store_open(&f->s, f->dir, f->keys, &why), 0);
+	assert_int_equal(store_open(&f->s, f->where, f->keys, &why), 0);
+}
+
+static sqlite3 *
+open_file(struct fixture *f)
+{
+	char path[TEST_DIR_SIZE + 16];
+	sqlite3 *db;
+
+	(void)snprintf(path, sizeof path, "%s/manager.db", f->dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	return db;
+}
+
+static void
+edit_file(struct fixture *f, const char *sql)
+{
+	sqlite3 *db = open_file(f);
+
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	assert_true(sqlite3_total_changes(db) > 0);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+void
+edit_closed(struct fixture *f, const char *sql)
+{
+	if (store_on_postgres)
+		assert_true(test_postgres_run(sql) > 0);
+	else
+		edit_file(f, sql);
+}
+
+void
+edit(struct fixture *f, const char *sql)
+{
+	struct why why = { "" };
+
+	f->s = store_close(f->s);
+	edit_closed(f, sql);
+	assert_int_equal(store_open(&f->s, f->where, f->keys, &why), 0);
+}
+
+int64_t
+number(struct fixture *f, const char *sql)
+{
+	sqlite3_stmt *st;
+	sqlite3 *db;
+	int64_t n;
+
+	if (store_on_postgres)
+		return test_postgres_number(sql);
+	db = open_file(f);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int64(st, 0);
+	assert_int_equal(sqlite3_finalize(st), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	return n;
 }
 
 static enum scope

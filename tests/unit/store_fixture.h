@@ -27,6 +27,7 @@ extern const uint8_t test_kek[SEAL_KEY_SIZE];
 
 struct fixture {
 	char dir[TEST_DIR_SIZE];
+	const char *where; /* dir, or the URL of a database */
 	struct keys *keys;
 	struct store *s;
 	struct id org, ws, ws2, dep[3], far; /* far: in the second Workspace */
@@ -41,6 +42,14 @@ struct fixture {
 int store_start(void **state);
 int store_set_up(void **state);
 int store_tear_down(void **state);
+/* Runs the tests on SQLite, then on PostgreSQL. 0: all have passed, both times. */
+int store_run(const struct CMUnitTest *tests, size_t n);
+extern bool store_on_postgres;
+void edit_closed(struct fixture *f, const char *sql); /* changes rows of a closed store */
+/* Closes the store, changes rows, and opens it again. */
+void edit(struct fixture *f, const char *sql);
+/* The one number that a statement returns, past the store. */
+int64_t number(struct fixture *f, const char *sql);
 #define STORE_TEST(fn) cmocka_unit_test_setup_teardown(fn, store_set_up, store_tear_down)
 
 void reopen(struct fixture *f);

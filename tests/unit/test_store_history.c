@@ -2,7 +2,6 @@
 /* History and the audit log, through store.h, except one query of a table. */
 #include "tests/unit/store_fixture.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -201,24 +200,10 @@ a_deleted_object_comes_back(void **state)
 	assert_int_equal(store_object_revive(f->s, &id, 2, &nobody), STORE_NOT_FOUND);
 }
 
-/* Returns the number of rows in table `version`. */
 static int
 versions(struct fixture *f)
 {
-	char path[TEST_DIR_SIZE + 16];
-	sqlite3_stmt *st = NULL;
-	sqlite3 *db = NULL;
-	int n;
-
-	(void)snprintf(path, sizeof path, "%s/manager.db", f->dir);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(
-	    sqlite3_prepare_v2(db, "SELECT count(*) FROM version", -1, &st, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-	n = sqlite3_column_int(st, 0);
-	(void)sqlite3_finalize(st);
-	(void)sqlite3_close(db);
-	return n;
+	return (int)number(f, "SELECT count(*) FROM version");
 }
 
 static void
@@ -347,5 +332,5 @@ main(void)
 		STORE_TEST(a_read_is_noted_once_a_token_view_and_state),
 	};
 
-	return cmocka_run_group_tests(tests, store_start, NULL);
+	return store_run(tests, N_ELEMENTS(tests));
 }

@@ -359,5 +359,5 @@ main(void)
 		STORE_TEST(a_deployment_goes_and_the_workspace_object_stays),
 	};
 
-	return cmocka_run_group_tests(tests, store_start, NULL);
+	return store_run(tests, N_ELEMENTS(tests));
 }

@@ -16,7 +16,7 @@
 #define HOUR_MS 3600000
 
 static int64_t
-number(struct fixture *f, const char *sql)
+stored_number(struct fixture *f, const char *sql)
 {
 	sqlite3_stmt *st;
 	int64_t n;
@@ -61,7 +61,7 @@ within_an_hour(struct fixture *f, void (*scenario)(struct fixture *f))
 {
 	int64_t hour = clock_wall_ms() / HOUR_MS;
 
-	assert_int_equal(number(f, "DELETE FROM audit RETURNING 1"), 1);
+	assert_int_equal(stored_number(f, "DELETE FROM audit RETURNING 1"), 1);
 	scenario(f);
 	store_tidy(f->s);
 	return clock_wall_ms() / HOUR_MS == hour;
@@ -85,9 +85,10 @@ reads_beyond_a_hundred_are_one_row_with_their_number(void **state)
 
 	while (!within_an_hour(f, read_without_end))
 		;
-	assert_int_equal(number(f, "SELECT count(*) FROM audit WHERE action = 'READ'"), 101);
+	assert_int_equal(stored_number(f, "SELECT count(*) FROM audit WHERE action = 'READ'"), 101);
 	assert_int_equal(
-	    number(f, "SELECT count(*) FROM audit WHERE fields = '[\"4900 more reads\"]'"), 1);
+	    stored_number(f, "SELECT count(*) FROM audit WHERE fields = '[\"4900 more reads\"]'"),
+	    1);
 	assert_int_equal(store_stats(f->s, &stats), 0);
 	assert_true(stats.bytes < 2 * 1000 * 1000);
 }
@@ -113,11 +114,13 @@ reads_with_secrets_are_counted_a_place(void **state)
 	while (!within_an_hour(f, read_secrets_without_end))
 		;
 	assert_int_equal(
-	    number(f, "SELECT count(*) FROM audit WHERE action = 'READ_SECRETS'"), 100 + 3 + 9);
+	    stored_number(f, "SELECT count(*) FROM audit WHERE action = 'READ_SECRETS'"),
+	    100 + 3 + 9);
 	assert_int_equal(
-	    number(f, "SELECT count(*) FROM audit JOIN deployment d ON d.id = scope_id WHERE "
-		      "(d.name, fields) IN (VALUES ('a', '[\"50 more reads\"]'), "
-		      "('b', '[\"15 more reads\"]'), ('c', '[\"1 more read\"]'))"),
+	    stored_number(f,
+		"SELECT count(*) FROM audit JOIN deployment d ON d.id = scope_id WHERE "
+		"(d.name, fields) IN (VALUES ('a', '[\"50 more reads\"]'), "
+		"('b', '[\"15 more reads\"]'), ('c', '[\"1 more read\"]'))"),
 	    3);
 }
 
@@ -149,11 +152,11 @@ reads_that_cannot_be_written_are_kept(void **state)
 
 	while (!within_an_hour(f, read_what_cannot_be_written))
 		;
-	assert_int_equal(number(f, "SELECT sum(iif(fields = '[]', 1, "
-				   "CAST(substr(fields, 3) AS INTEGER))) FROM audit"),
+	assert_int_equal(stored_number(f, "SELECT sum(iif(fields = '[]', 1, "
+					  "CAST(substr(fields, 3) AS INTEGER))) FROM audit"),
 	    15 * 90 + 5);
 	assert_int_equal(
-	    number(f, "SELECT count(*) FROM audit WHERE fields = '[\"5 more reads\"]'"), 1);
+	    stored_number(f, "SELECT count(*) FROM audit WHERE fields = '[\"5 more reads\"]'"), 1);
 }
 
 /* The client may look for such a read by its id. */
@@ -169,9 +172,12 @@ a_read_whose_id_the_client_chose_is_not_merged_with_an_equal_one(void **state)
 		jo.request_id = i % 2 ? "odd" : "even";
 		store_audit_read(f->s, &jo, &q, NULL, &(struct store_version){ 0 }, true);
 	}
-	assert_int_equal(number(f, "SELECT count(*) FROM audit WHERE action = 'READ_SECRETS'"), 3);
-	assert_int_equal(number(f, "SELECT count(*) FROM audit WHERE request_id = 'even'"), 2);
-	assert_int_equal(number(f, "SELECT count(*) FROM audit WHERE request_id = 'odd'"), 1);
+	assert_int_equal(
+	    stored_number(f, "SELECT count(*) FROM audit WHERE action = 'READ_SECRETS'"), 3);
+	assert_int_equal(
+	    stored_number(f, "SELECT count(*) FROM audit WHERE request_id = 'even'"), 2);
+	assert_int_equal(
+	    stored_number(f, "SELECT count(*) FROM audit WHERE request_id = 'odd'"), 1);
 }
 
 int

@@ -4,7 +4,8 @@
  * environment objects with their links, tokens. There is no SQL above this header; another
  * database is another directory behind the same functions and the same tests.
  *
- * One process at a time uses a data directory: store_open() takes its lock.
+ * One process at a time uses a data directory: store_open() takes its lock. Any number may use a
+ * PostgreSQL database.
  *
  * Owns atomicity (each function that changes something is one transaction, on disk when the
  * function returns, or soon: see store_sync_in_thread()), uniqueness, sealing of all values,
@@ -13,7 +14,9 @@
  * validate bodies (routes).
  *
  * Results: 0 done; a positive enum store_result; or -errno (-EBADMSG: a sealed value does not
- * open, -EMSGSIZE: a value beyond LIMIT_VALUE, -EBUSY, -EIO, -ENOSPC, -ENOMEM). Spans in results
+ * open, -EMSGSIZE: a value beyond LIMIT_VALUE, -EBUSY, -EIO, -ENOSPC, -ENOMEM; of PostgreSQL also
+ * -ENOTCONN: it cannot be reached now, is a standby, or is too slow; a change may have been made
+ * then, but is not known to be). Spans in results
  * are borrowed and live until the next call that gets the same cursor or row holder or, elsewhere,
  * the same store.
  *
@@ -63,22 +66,36 @@ struct store;
  */
 MUST_CHECK int store_global_init(void);
 
+/* Whether `where` is the URL of a PostgreSQL database: postgresql://... or postgres://... */
+bool store_is_url(const char *where);
 /*
- * Makes a new database in dir, an existing directory, and opens it. -EEXIST: there is a database
- * already, and nothing was changed. keys is borrowed until store_close(). `why` receives a sentence
- * for a person.
+ * Makes a new store and opens it. where: an existing directory, for SQLite's files, or the URL of
+ * an existing PostgreSQL database, which has nothing else in it. -EEXIST: there is a store already,
+ * and nothing was changed. keys is borrowed until store_close(). `why` receives a sentence for a
+ * person, without the URL's password.
  */
 MUST_CHECK int store_create(
-    struct store **out, const char *dir, struct keys *keys, struct why *why);
-/* Whether there is a database in dir: 0, or -errno with `why`. Needs no key and takes no lock. */
-MUST_CHECK int store_find(const char *dir, struct why *why);
+    struct store **out, const char *where, struct keys *keys, struct why *why);
 /*
- * keys is borrowed until store_close(). Migrates an older schema. -EPROTO: the schema is a newer
- * program's. -EBUSY: another process has the directory. -ENOENT: there is no database.
- * -EKEYREJECTED: the database was sealed with another key, or set back to a schema before its
- * sealing.
+ * Whether there is a database in a directory: 0, or -errno with `why`. Needs no key and takes no
+ * lock. Of a URL nothing is looked at: 0.
  */
-MUST_CHECK int store_open(struct store **out, const char *dir, struct keys *keys, struct why *why);
+MUST_CHECK int store_find(const char *where, struct why *why);
+/*
+ * where: as in store_create(). keys is borrowed until store_close(). Migrates an older schema.
+ * -EPROTO: the schema is a newer program's. -EBUSY: another process has the directory. -ENOENT:
+ * there is no database. -EKEYREJECTED: the database was sealed with another key, or set back to a
+ * schema before its sealing.
+ */
+MUST_CHECK int store_open(
+    struct store **out, const char *where, struct keys *keys, struct why *why);
+/* Of PostgreSQL; SQLite has none. Before anything else is done with the store. 0 or -ENOMEM. */
+struct store_options {
+	unsigned connections; /* 0: 8; 64 at most */
+	/* Where to listen for other managers' changes, past a pooler; NULL: the store's own URL. */
+	const char *listen;
+};
+MUST_CHECK int store_set_options(struct store *s, const struct store_options *options);
 /*
  * Makes a database in dir from a backup and opens it, with new random bits in the versions of all
  * views. Fails like store_create() and store_open(), and then leaves nothing.
@@ -88,6 +105,7 @@ MUST_CHECK int store_restore(
 /*
  * Copies the whole store, as it is now, into a new file (0600), which has its name when it is
  * whole and on disk. -EEXIST: the file is there. Values stay sealed with the store's key.
+ * -EOPNOTSUPP: the store is on PostgreSQL.
  */
 MUST_CHECK int store_backup(struct store *s, const char *path, struct why *why);
 /* The same in a thread, while the store is used. The store must outlive it. 0 or -errno. */

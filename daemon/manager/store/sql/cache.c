@@ -31,8 +31,8 @@ cache_entity(struct store *s, enum scope scope, const struct id *id)
 	struct kept_entity *k = &s->kept_entities[slot_of(s, id, N_ELEMENTS(s->kept_entities))];
 
 	/* Inside a transaction a kept place may be out of date. */
-	if (store_in_transaction(s) || id_is_none(&k->entity.id) || k->entity.scope != scope ||
-	    !id_equal(&k->entity.id, id))
+	if (store_in_transaction(s) || !store_trusts_caches(s) || id_is_none(&k->entity.id) ||
+	    k->entity.scope != scope || !id_equal(&k->entity.id, id))
 		return NULL;
 	entity_point_to(&k->entity, k->text);
 	return &k->entity;
@@ -170,5 +170,6 @@ cache_audit(struct store *s, const struct store_audit_query *q)
 void
 cache_forget_audit(struct store *s)
 {
+	s->audit_pruned++;
 	memset(s->known_audit, 0, sizeof s->known_audit);
 }

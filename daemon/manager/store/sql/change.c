@@ -40,6 +40,13 @@ store_tell(struct store *s, const struct store_event *e)
 	}
 }
 
+void
+store_tell_own(struct store *s, const struct store_event *e)
+{
+	if (!s->engine->is_shared)
+		store_tell(s, e);
+}
+
 uint64_t
 store_rights(const struct store *s)
 {
@@ -58,6 +65,20 @@ tx_begin(struct store *s)
 		s->session->entities_changed = s->session->tokens_changed = false;
 	}
 	return r;
+}
+
+/* Types of changes that are of no view. Their scope_id is an id behind a SIGNAL_MARK. */
+static const char *const signal_names[] = {
+	[SIGNAL_TOKEN] = "TOKEN",
+	[SIGNAL_PLACE] = "PLACE",
+};
+#define SIGNAL_MARK "@" /* sorts before every id */
+
+static bool
+is_signal(struct span type)
+{
+	return span_is(type, signal_names[SIGNAL_TOKEN]) ||
+	       span_is(type, signal_names[SIGNAL_PLACE]);
 }
 
 /* One view that changed. */
@@ -79,6 +100,29 @@ read_changed(struct statement *st, struct changed *out)
 		return false;
 	out->e.types = 1U << out->type;
 	return true;
+}
+
+/* What tx_signal() wrote: rights first, then the watchers. */
+static void
+publish_signal(struct store *s, struct statement *st, const struct span *word)
+{
+	struct span scope_id = db_text(st, 1), id = { scope_id.p + 1, scope_id.n - 1 };
+	struct store_event e = { .kind = STORE_EVENT_TOKEN };
+
+	s->rights++;
+	cache_forget_entities(s);
+	if (db_scope(st, 0, &e.scope) < 0)
+		return;
+	if (!id_from(id, &e.id)) {
+		cache_forget_audit(s);
+		return;
+	}
+	if (span_is(*word, signal_names[SIGNAL_PLACE])) {
+		if (e.scope != SCOPE_ORGANIZATION)
+			return;
+		e.kind = STORE_EVENT_ORGANIZATION;
+	}
+	store_tell(s, &e);
 }
 
 static void
@@ -103,11 +147,16 @@ changes_publish(struct store *s)
 	int r;
 
 	while ((r = db_row(st)) == 1) {
-		if (!read_changed(st, &c))
-			continue;
-		keep_version(s, &c);
+		struct span word = db_text(st, 3);
+		bool is_view = read_changed(st, &c);
+
 		if (c.version.number > seen)
 			seen = c.version.number;
+		if (is_signal(word))
+			publish_signal(s, st, &word);
+		if (!is_view)
+			continue;
+		keep_version(s, &c);
 		if (e.types && id_equal(&e.id, &c.e.id)) {
 			e.types |= c.e.types;
 			continue;
@@ -120,7 +169,7 @@ changes_publish(struct store *s)
 		store_tell(s, &e);
 	if (r < 0)
 		memset(s->kept_versions, 0, sizeof s->kept_versions);
-	else
+	else if (seen > s->seen) /* another one may have published meanwhile */
 		s->seen = seen;
 	return r;
 }
@@ -196,6 +245,22 @@ tx_draw(struct store *s)
 	if (!s->session->change.draw)
 		rnd_bytes(&s->session->change.draw, sizeof s->session->change.draw);
 	return s->session->change.draw;
+}
+
+int
+tx_signal(struct store *s, enum signal kind, enum scope scope, const struct id *id)
+{
+	int r = s->engine->is_shared ? take_version(s) : 0;
+
+	if (r < 0 || !s->engine->is_shared)
+		return r;
+	return db_run(db_query(store_db(s),
+	    "INSERT INTO change (scope_id, type, scope, workspace_id, number, draw) "
+	    "VALUES ('" SIGNAL_MARK "' || ?, ?, ?, '', ?, ?) "
+	    "ON CONFLICT (scope_id, type) DO UPDATE SET number = excluded.number, draw = "
+	    "excluded.draw",
+	    "tttii", id ? id->s : "", signal_names[kind], scope_name(scope),
+	    s->session->change.number, (int64_t)s->session->change.draw));
 }
 
 /* A project sees what its Deployment sees. */

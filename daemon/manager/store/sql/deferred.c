@@ -95,7 +95,7 @@ deferred_run(struct store *s, struct deferred *d, const struct store_actor *by)
 	else if (r < 0)
 		r = keep(s, d, r);
 	if (r == 0 || r == STORE_NOT_DURABLE)
-		store_tell(s, &e);
+		store_tell_own(s, &e);
 	return r;
 }
 

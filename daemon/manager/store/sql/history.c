@@ -255,10 +255,11 @@ static struct statement *
 query_audit(struct store *s, const char *sql, const struct store_audit_query *q, int64_t eighth,
     int64_t offset, int64_t before)
 {
+	struct db *db = store_db(s); /* first: it may wait, and the search's text is shared */
 	char actions[ACTIONS_SIZE];
 
 	write_actions(q->actions, actions);
-	return db_query(store_db(s), sql, before ? "tttttssiii" : "tttttssi", q->organization.s,
+	return db_query(db, sql, before ? "tttttssiii" : "tttttssi", q->organization.s,
 	    q->workspace.s, q->subject.s, q->by.s, actions, sql_search(s, q->search),
 	    or_empty(q->request), eighth, offset, before);
 }
@@ -314,31 +315,34 @@ int
 store_audit_list(struct store *s, const struct store_audit_query *q,
     int (*each)(void *arg, const struct store_audit *a), void *arg, int64_t *total)
 {
-	struct known_audit *known;
+	const uint64_t as_of = s->audit_pruned;
+	struct known_audit known;
 	struct statement *st;
 	int64_t rows = 0;
 	int r;
 
 	audit_flush(s); /* the list has the reads until now */
-	known = cache_audit(s, q);
-	r = count_audit(s, q, known, total);
+	known = *cache_audit(s, q);
+	r = count_audit(s, q, &known, total);
 	if (r < 0)
 		return r;
-	st = query_page(s, q, known);
+	st = query_page(s, q, &known);
 	while ((r = db_row(st)) == 1) {
 		struct store_audit a;
 
 		r = read_audit(st, &a);
 		if (r == 0) {
-			known->next_offset = q->offset + ++rows;
-			known->last_listed = db_int64(st, 12);
+			known.next_offset = q->offset + ++rows;
+			known.last_listed = db_int64(st, 12);
 			r = each(arg, &a);
 		}
 		if (r != 0) {
-			db_reset(st); /* was fine */
+			db_reset(st);
 			break;
 		}
 	}
+	if (s->audit_pruned == as_of) /* else it may count rows that have gone */
+		*cache_audit(s, q) = known;
 	return r;
 }
 
@@ -366,7 +370,7 @@ prune_in_transaction(struct store *s, int64_t before_ms, int64_t limit, struct s
 	out->audit = r == 0 ? db_changes(store_db(s)) : 0;
 	if (out->audit)
 		cache_forget_audit(s);
-	return r;
+	return r == 0 && out->audit ? tx_signal(s, SIGNAL_PLACE, SCOPE_ORGANIZATION, NULL) : r;
 }
 
 int

@@ -16,17 +16,6 @@
 
 #define SQL_MAX (32 * 1024)
 
-struct store_cursor {
-	struct store *store;
-	struct reader *reader;
-	struct statement *st;
-	bool resolves;
-	struct list_key key; /* of the next row; "": nothing is kept of such a list */
-	int64_t last;        /* the last row that was read */
-	int64_t total;
-	struct store_holder holder;
-};
-
 /*
  * Where a resolved list looks besides its own scope; "" (which nothing is in) where there is none.
  */
@@ -34,30 +23,49 @@ struct around {
 	struct id workspace, deployment;
 };
 
-/* behind: the row before the first one, 0 when it is not known. */
+struct store_cursor {
+	struct store *store;
+	struct reader *reader;
+	struct statement *st;
+	struct list_key key; /* of the next row; "": nothing is kept of such a list */
+	int64_t last;        /* the last row that was read */
+	int64_t total;
+	struct store_holder holder;
+	/* For the batches behind the first one. */
+	struct store_query query; /* its texts are in `text` */
+	struct around around;
+	struct buf text;
+	int64_t left;   /* rows that the list still wants */
+	int64_t batch;  /* rows that the statement may have; 0: all */
+	int64_t n;      /* rows of the statement that were read */
+	size_t n_bytes; /* of them */
+};
+
+/* rows: the most to be read; offset: to be left out; behind: the row before them, 0: not known. */
 static int
-prepare(struct store_cursor *c, struct buf *sql, const struct store_query *q,
-    const struct around *a, int64_t behind, struct statement **out)
+prepare(struct store_cursor *c, struct buf *sql, int64_t rows, int64_t offset, int64_t behind,
+    struct statement **out)
 {
+	const struct store_query *q = &c->query;
 	int r = buf_error(sql);
 
 	if (r < 0)
 		return r;
 	*out = c->store->engine->list_statement(c->reader, buf_str(sql));
-	return db_bind(*out, "ttsiitis", q->scope_id.s, a->workspace.s,
-	    q->key.p ? q->key : SPAN_LITERAL(""), sql_limit(q->limit), behind > 0 ? 0 : q->offset,
-	    a->deployment.s, behind, sql_search(c->store, q->search));
+	return db_bind(*out, "ttsiitis", q->scope_id.s, c->around.workspace.s,
+	    q->key.p ? q->key : SPAN_LITERAL(""), sql_limit(rows), behind > 0 ? 0 : offset,
+	    c->around.deployment.s, behind, sql_search(c->store, q->search));
 }
 
 static int
-count_rows(struct store_cursor *c, const struct store_query *q, const struct around *a)
+count_rows(struct store_cursor *c)
 {
 	struct buf sql = BUF_INIT(SQL_MAX);
 	struct statement *st = NULL;
 	int r;
 
-	view_count_sql(&sql, q, c->store->absent.n > 0);
-	r = prepare(c, &sql, q, a, 0, &st);
+	view_count_sql(&sql, &c->query, c->store->absent.n > 0);
+	r = prepare(c, &sql, -1, 0, 0, &st);
 	if (r == 0)
 		r = db_row(st);
 	if (r == 1)
@@ -67,17 +75,43 @@ count_rows(struct store_cursor *c, const struct store_query *q, const struct aro
 	return r < 0 ? r : 0;
 }
 
+/* Of rows of a usual size there may be many at a time, of large ones few. */
+#define BATCH_BYTES (1024 * 1024)
+#define BATCH_MAX   1024
+
 static int
-open_rows(
-    struct store_cursor *c, const struct store_query *q, const struct around *a, int64_t behind)
+open_rows(struct store_cursor *c, int64_t offset, int64_t behind)
 {
 	struct buf sql = BUF_INIT(SQL_MAX);
+	int64_t rows = c->left;
 	int r;
 
-	view_list_sql(&sql, q, behind > 0, c->store->absent.n > 0);
-	r = prepare(c, &sql, q, a, behind, &c->st);
+	if (c->batch && (rows < 0 || rows > c->batch))
+		rows = c->batch;
+	view_list_sql(&sql, &c->query, behind > 0, c->store->absent.n > 0);
+	c->n = 0;
+	c->n_bytes = 0;
+	r = prepare(c, &sql, rows, offset, behind, &c->st);
 	buf_fini(&sql);
 	return r;
+}
+
+/* The rows behind those that were read, if the list goes on. 1, 0: it does not, or -errno. */
+static int
+open_next_rows(struct store_cursor *c)
+{
+	int r;
+
+	if (!c->batch || c->n < c->batch || c->left == 0)
+		return 0;
+	if (c->n_bytes < BATCH_BYTES / 4 && c->batch < BATCH_MAX)
+		c->batch *= 4;
+	else if (c->n_bytes > BATCH_BYTES && c->batch > 1)
+		c->batch /= 2;
+	c->store->engine->leave_statement(c->reader, c->st);
+	c->st = NULL;
+	r = open_rows(c, 0, c->last);
+	return r < 0 ? r : 1;
 }
 
 /* ---- versions of views ---- */
@@ -139,10 +173,25 @@ add_salt(const struct store *s, struct store_version *v)
 	v->draw ^= s->absent.salt;
 }
 
+/* Keeps what was read, unless a change was published meanwhile. */
+static int
+read_kept_versions(struct store *s, const struct store_query *q, struct kept_versions *out)
+{
+	const int64_t as_of = s->seen;
+	int r;
+
+	*out = (struct kept_versions){ .id = q->scope_id };
+	r = read_versions(store_db(s), q, out->versions);
+	if (r == 0 && s->seen == as_of)
+		*cache_new_versions(s, &q->scope_id) = *out;
+	return r;
+}
+
 int
 store_view_version(struct store *s, const struct store_query *q, struct store_version *out)
 {
-	struct kept_versions *k;
+	struct kept_versions read;
+	const struct kept_versions *k;
 	int r = 0;
 
 	*out = (struct store_version){ 0 };
@@ -151,35 +200,40 @@ store_view_version(struct store *s, const struct store_query *q, struct store_ve
 		add_salt(s, out);
 		return r;
 	}
-	k = cache_versions(s, &q->scope_id);
+	k = store_trusts_caches(s) ? cache_versions(s, &q->scope_id) : NULL;
 	if (!k) {
-		k = cache_new_versions(s, &q->scope_id);
-		r = read_versions(store_db(s), q, k->versions);
+		r = read_kept_versions(s, q, &read);
+		k = &read;
 	}
 	if (r == 0)
 		*out = latest(k->versions, q->types);
-	else
-		k->id.s[0] = '\0';
 	add_salt(s, out);
 	return r;
 }
 
 /* ---- cursors ---- */
 
+/*
+ * A project's Deployment is read in the list's own snapshot: a kept one may be older. What a
+ * Deployment is in never changes.
+ */
 static int
-look_around(struct store *s, const struct store_query *q, struct around *out)
+look_around(struct store_cursor *c)
 {
+	const struct store_query *q = &c->query;
 	struct store_entity e;
-	int r = store_entity_get(s, q->scope, &q->scope_id, &e);
+	int r = q->scope == SCOPE_PROJECT && c->store->engine->is_shared
+		    ? place_read(c->store, c->reader->db, q->scope, &q->scope_id, &e)
+		    : store_entity_get(c->store, q->scope, &q->scope_id, &e);
 
 	if (r == 0)
-		*out = (struct around){ e.workspace, e.deployment };
+		c->around = (struct around){ e.workspace, e.deployment };
 	return r < 0 ? r : 0; /* the view of a place that does not exist is empty */
 }
 
 /* The total number of rows: kept, or counted now. */
 static int
-find_total(struct store_cursor *c, const struct store_query *q, const struct around *a)
+find_total(struct store_cursor *c)
 {
 	struct list_key key = c->key;
 	int r;
@@ -189,21 +243,37 @@ find_total(struct store_cursor *c, const struct store_query *q, const struct aro
 	memset(key.sorts, 0, sizeof key.sorts);
 	if (!id_is_none(&key.scope_id) && cache_list(c->store, &key, &c->total))
 		return 0;
-	r = count_rows(c, q, a);
+	r = count_rows(c);
 	if (r == 0 && !id_is_none(&key.scope_id))
 		cache_keep_list(c->store, &key, c->total);
 	return r;
 }
 
+/* Copies the query: its texts are the caller's. */
 static int
-open_list(struct store_cursor *c, const struct store_query *q, struct store_version *version)
+keep_query(struct store_cursor *c, const struct store_query *q)
 {
-	struct around around = { 0 };
+	c->query = *q;
+	c->left = q->limit;
+	c->batch = c->store->engine->batch;
+	buf_init(&c->text, SQL_MAX);
+	buf_add(&c->text, q->key.p, q->key.n);
+	buf_add(&c->text, q->search.p, q->search.n);
+	if (q->key.p)
+		c->query.key.p = buf_str(&c->text);
+	c->query.search.p = buf_str(&c->text) + q->key.n;
+	return buf_error(&c->text);
+}
+
+static int
+open_list(struct store_cursor *c, struct store_version *version)
+{
+	const struct store_query *q = &c->query;
 	int64_t behind = 0;
 	int r = c->store->engine->take_reader(c->store, &c->reader);
 
-	if (r == 0 && c->resolves)
-		r = look_around(c->store, q, &around);
+	if (r == 0 && view_resolves(q))
+		r = look_around(c);
 	if (r == 0)
 		r = view_version(c->reader->db, q, version);
 	if (r == 0)
@@ -212,8 +282,8 @@ open_list(struct store_cursor *c, const struct store_query *q, struct store_vers
 	    !cache_list(c->store, &c->key, &behind))
 		behind = 0;
 	if (r == 0)
-		r = find_total(c, q, &around);
-	return r == 0 ? open_rows(c, q, &around, behind) : r;
+		r = find_total(c);
+	return r == 0 ? open_rows(c, q->offset, behind) : r;
 }
 
 int
@@ -226,9 +296,10 @@ store_list(struct store *s, const struct store_query *q, struct store_cursor **o
 	if (!c)
 		return -ENOMEM;
 	c->store = s;
-	c->resolves = view_resolves(q);
 	holder_init(&c->holder);
-	r = open_list(c, q, version);
+	r = keep_query(c, q);
+	if (r == 0)
+		r = open_list(c, version);
 	if (r < 0)
 		c = store_list_close(c);
 	*out = c;
@@ -249,26 +320,48 @@ read_row(struct store_cursor *c, struct store_object *out)
 	struct db *db = c->reader->db;
 	int r = object_read_row(c->store, db, c->st, &c->holder, out);
 
-	if (r == 0 && c->resolves)
+	if (r == 0 && view_resolves(&c->query))
 		return object_resolve_row(c->store, c->st, &c->holder, out);
 	if (r == 0 && out->scope == SCOPE_WORKSPACE)
 		return object_read_links(c->store, db, c->last, &c->holder, out);
 	return r;
 }
 
+/* 1, 0: no more, or -errno. */
+static int
+next_row(struct store_cursor *c)
+{
+	int r = db_row(c->st);
+
+	if (r == 0) {
+		r = open_next_rows(c);
+		r = r == 1 ? db_row(c->st) : r;
+	}
+	if (r != 1)
+		return r;
+	c->n++;
+	c->left -= c->left > 0;
+	c->last = db_int64(c->st, OBJECT_COL_N);
+	if (c->batch)
+		c->n_bytes += db_blob(c->st, OBJECT_COL_SEALED).n;
+	return 1;
+}
+
 int
 store_list_next(struct store_cursor *c, struct store_object *out)
 {
+	struct store *s = c->store;
 	int r;
 
-	while ((r = db_row(c->st)) == 1) {
-		c->last = db_int64(c->st, OBJECT_COL_N);
+	if (s->engine->enter_reader)
+		s->engine->enter_reader(s, c->reader);
+	while ((r = next_row(c)) == 1) {
 		r = read_row(c, out);
 		/*
 		 * One damaged value must not take the others away; but a key may have gone by now.
 		 */
-		if (r == -EBADMSG && c->reader->as_of >= c->store->rewrapped)
-			r = authentic_refuse(c->store, "OBJECT", &out->id,
+		if (r == -EBADMSG && c->reader->as_of >= s->rewrapped)
+			r = authentic_refuse(s, "OBJECT", &out->id,
 			    "a value does not open: its object counts as absent in lists");
 		if (r == STORE_NOT_FOUND) {
 			c->total--;
@@ -299,6 +392,7 @@ store_list_close(struct store_cursor *c)
 		c->store->engine->leave_reader(c->store, c->reader);
 	}
 	holder_fini(&c->holder);
+	buf_fini(&c->text);
 	mem_free(c);
 	return NULL;
 }

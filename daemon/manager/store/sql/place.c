@@ -7,7 +7,8 @@
 #define ENTITY                                                                                     \
 	"SELECT id, organization_id, workspace_id, deployment_id, name, secrets_fetching, "        \
 	"created_ms, updated_ms, "                                                                 \
-	"(SELECT w.name FROM workspace w WHERE w.id = entity.workspace_id), description, "         \
+	"(SELECT w.name FROM workspace w WHERE w.id = entity.workspace_id) AS workspace_name, "    \
+	"description, "                                                                            \
 	"cicd_enforced, mac FROM entity "
 
 /* Texts are the statement's. */
@@ -70,34 +71,45 @@ place_write_mac(struct store *s, enum scope scope, const struct id *id)
 }
 
 int
+place_read(
+    struct store *s, struct db *db, enum scope scope, const struct id *id, struct store_entity *out)
+{
+	struct statement *st =
+	    db_query(db, ENTITY "WHERE scope = ? AND id = ?", "tt", scope_name(scope), id->s);
+	struct buf *text;
+	int r = db_row(st);
+
+	if (r < 1)
+		return r < 0 ? r : STORE_NOT_FOUND;
+	r = read_entity(s, st, scope, out);
+	text = &s->session->entity_text;
+	buf_reset(text);
+	buf_add(text, out->name.p, out->name.n);
+	buf_add(text, out->workspace_name.p, out->workspace_name.n);
+	buf_add(text, out->description.p, out->description.n);
+	db_reset(st);
+	if (r == 0)
+		r = buf_error(text);
+	if (r == 0)
+		entity_point_to(out, buf_str(text));
+	return r;
+}
+
+int
 store_entity_get(struct store *s, enum scope scope, const struct id *id, struct store_entity *out)
 {
 	const struct store_entity *kept = cache_entity(s, scope, id);
-	struct statement *st;
+	const uint64_t as_of = s->rights;
 	int r;
 
 	if (kept) {
 		*out = *kept;
 		return 0;
 	}
-	st = db_query(
-	    store_db(s), ENTITY "WHERE scope = ? AND id = ?", "tt", scope_name(scope), id->s);
-	r = db_row(st);
-	if (r < 1)
-		return r < 0 ? r : STORE_NOT_FOUND;
-	r = read_entity(s, st, scope, out);
-	buf_reset(&s->session->entity_text);
-	buf_add(&s->session->entity_text, out->name.p, out->name.n);
-	buf_add(&s->session->entity_text, out->workspace_name.p, out->workspace_name.n);
-	buf_add(&s->session->entity_text, out->description.p, out->description.n);
-	db_reset(st); /* was fine */
-	if (r == 0)
-		r = buf_error(&s->session->entity_text);
-	if (r != 0)
-		return r;
-	entity_point_to(out, buf_str(&s->session->entity_text));
-	cache_keep_entity(s, out);
-	return 0;
+	r = place_read(s, store_db(s), scope, id, out);
+	if (r == 0 && s->rights == as_of) /* else it may have changed since it was read */
+		cache_keep_entity(s, out);
+	return r;
 }
 
 /* *total (may be NULL) goes down by one for each row that does not verify. */

@@ -19,8 +19,10 @@ audit_entity(struct store *s, enum audit_action action, const struct store_entit
 		.key = e->name,
 		.fields = fields };
 
+	int r = tx_signal(s, SIGNAL_PLACE, e->scope, &e->id);
+
 	s->session->entities_changed = true;
-	return audit_add(s, &a, by);
+	return r == 0 ? audit_add(s, &a, by) : r;
 }
 
 /* The members that a change sets to something new. */
@@ -287,7 +289,7 @@ store_entity_update(struct store *s, enum scope scope, const struct id *id,
 	if (r != 0 || !set->has_secrets)
 		return r;
 	deferred_forget(s, STORE_EVENT_ORGANIZATION, id);
-	store_tell(s, &e);
+	store_tell_own(s, &e);
 	return 0;
 }
 
@@ -410,6 +412,29 @@ touch_views(struct store *s, const struct store_entity *e)
 	return r;
 }
 
+/* Tells other managers that the tokens of a place were revoked. */
+static int
+signal_tokens(struct store *s, const struct id *place, int64_t revoked_ms)
+{
+	struct statement *st;
+	struct id family;
+	int r;
+
+	if (!s->engine->is_shared)
+		return 0;
+	st = db_query(store_db(s),
+	    "SELECT DISTINCT family FROM token WHERE scope_id = ? AND revoked_ms = ?", "ti",
+	    place->s, revoked_ms);
+	while ((r = db_row(st)) == 1) {
+		db_id(st, 0, &family);
+		r = tx_signal(s, SIGNAL_TOKEN, SCOPE_ORGANIZATION, &family);
+		if (r < 0)
+			break;
+	}
+	db_reset(st);
+	return r;
+}
+
 /* Deletes everything that is at the place or names it, but not the place itself. */
 static int
 clear_place(struct store *s, const struct store_entity *e, int64_t now)
@@ -429,7 +454,7 @@ clear_place(struct store *s, const struct store_entity *e, int64_t now)
 		r = db_run(db_query(store_db(s),
 		    "UPDATE token SET revoked_ms = ?2 WHERE scope_id = ?1 AND revoked_ms = 0", "ti",
 		    e->id.s, now));
-	return r;
+	return r == 0 ? signal_tokens(s, &e->id, now) : r;
 }
 
 /* STORE_NOT_EMPTY when the Workspace has Deployments or projects. */
@@ -476,7 +501,7 @@ tell_tokens(struct store *s, const struct id *scope_id, int64_t revoked_ms)
 		struct store_event e = { .kind = STORE_EVENT_TOKEN };
 
 		db_id(st, 0, &e.id);
-		store_tell(s, &e);
+		store_tell_own(s, &e);
 	}
 }
 

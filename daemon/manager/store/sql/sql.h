@@ -43,6 +43,10 @@ struct reader {
 
 /* What each database does itself. Results: 0 or -errno. */
 struct engine {
+	bool is_shared; /* other managers change it as well */
+	int64_t batch;  /* so many rows of a list are read at first; 0: row by row */
+	/* Whether what is kept in memory is up to date. NULL: it always is. */
+	bool (*trusts_caches)(const struct store *s);
 	/*
 	 * Makes a session the current one. NULL: it always is. One whose every statement fails,
 	 * when none can be had.
@@ -55,6 +59,8 @@ struct engine {
 	int (*rollback)(struct store *s); /* 0 when there is no transaction */
 	/* A snapshot of all that is committed; -EBUSY: too many are being read. */
 	int (*take_reader)(struct store *s, struct reader **out);
+	/* Makes its session the current one, if there is none. NULL: nothing is to be done. */
+	void (*enter_reader)(struct store *s, struct reader *r);
 	void (*leave_reader)(struct store *s, struct reader *r);
 	/* A statement for one list, to be given back; NULL: it cannot be prepared. */
 	struct statement *(*list_statement)(struct reader *r, const char *sql);
@@ -62,7 +68,7 @@ struct engine {
 	/* Replaces every envelope by rewrap() of it, on disk when it returns. */
 	int (*rewrap)(struct store *s);
 	void (*tidy)(struct store *s);
-	uint64_t (*bytes)(const struct store *s); /* what is stored takes so many */
+	uint64_t (*bytes)(struct store *s); /* what is stored takes so many */
 	/* As the functions of store.h that are named like them. NULL: this store never waits. */
 	bool (*may_wait)(const struct store *s);
 	void (*set_wait)(struct store *s, store_wait *wait, void *arg);
@@ -70,7 +76,8 @@ struct engine {
 	int (*notify_fd)(const struct store *s); /* NULL: other managers never change it */
 	int (*turn_ms)(const struct store *s);
 	void (*turn)(struct store *s);
-	int (*rehearse_waits)(struct store *s); /* NULL: cannot */
+	int (*rehearse_waits)(struct store *s);                                   /* NULL: cannot */
+	int (*set_options)(struct store *s, const struct store_options *options); /* NULL: none */
 	/* Likewise, never NULL. */
 	int (*sync_in_thread)(struct store *s);
 	int (*sync_fd)(const struct store *s);
@@ -219,7 +226,8 @@ struct store {
 	struct kept_versions kept_versions[1024];
 	struct kept_list kept_lists[1024];
 	struct known_audit known_audit[N_AUDIT];
-	uint64_t rights; /* see store_rights() */
+	uint64_t audit_pruned; /* how often known_audit was forgotten */
+	uint64_t rights;       /* see store_rights() */
 	struct deferred deferred[MAX_DEFERRED];
 	size_t n_deferred;
 	bool deferred_hidden;   /* from deferred_find() */
@@ -245,6 +253,12 @@ static inline bool
 store_in_transaction(const struct store *s)
 {
 	return s->session && db_in_transaction(s->session->db);
+}
+
+static inline bool
+store_trusts_caches(const struct store *s)
+{
+	return !s->engine->trusts_caches || s->engine->trusts_caches(s);
 }
 
 /* ---- store.c ---- */
@@ -282,6 +296,13 @@ MUST_CHECK int tx_end(struct store *s, int r);
  * several types of one view are one event. 0 or -errno.
  */
 int changes_publish(struct store *s);
+/*
+ * Notes a change of no view that other managers must learn of: a family of tokens was revoked
+ * (SIGNAL_TOKEN), or something was changed that managers keep in memory (SIGNAL_PLACE: of a place;
+ * NULL: rows were pruned). Without others it does nothing. 0 or -errno.
+ */
+enum signal { SIGNAL_TOKEN, SIGNAL_PLACE };
+MUST_CHECK int tx_signal(struct store *s, enum signal kind, enum scope scope, const struct id *id);
 /* Gives the views that show this object this transaction's version: before and after it changes. */
 MUST_CHECK int tx_touch_object(struct store *s, int64_t n);
 /* The random bits of this transaction. */
@@ -290,6 +311,8 @@ uint64_t tx_draw(struct store *s);
 MUST_CHECK int tx_touch_scope(
     struct store *s, enum scope scope, const struct id *id, const struct id *workspace);
 void store_tell(struct store *s, const struct store_event *e);
+/* The same of a change that tx_signal() has noted: with other managers, changes_publish() tells. */
+void store_tell_own(struct store *s, const struct store_event *e);
 
 /* deferred.c */
 /*
@@ -361,6 +384,9 @@ void cache_keep_list(struct store *s, const struct list_key *key, int64_t value)
 struct known_audit *cache_audit(struct store *s, const struct store_audit_query *q);
 void cache_forget_audit(struct store *s); /* rows have gone */
 
+/* Reads a place by that connection, never from memory; its texts are the session's. */
+MUST_CHECK int place_read(struct store *s, struct db *db, enum scope scope, const struct id *id,
+    struct store_entity *out);
 /* Writes the MAC of the row, as it is. */
 MUST_CHECK int place_write_mac(struct store *s, enum scope scope, const struct id *id);
 MUST_CHECK int token_write_mac(struct store *s, const struct id *id);

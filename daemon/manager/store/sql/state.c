@@ -66,7 +66,7 @@ state_check(struct store *s, bool first, struct why *why)
 	return refuse_key(s, r, why);
 }
 
-/* Watchers are told of changes after this one. */
+/* Watchers learn of changes after this one. */
 static int
 load_number(struct store *s)
 {

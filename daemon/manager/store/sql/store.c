@@ -114,6 +114,12 @@ store_flush(struct store *s)
 
 /* ---- the database's own ---- */
 
+int
+store_set_options(struct store *s, const struct store_options *options)
+{
+	return s->engine->set_options ? s->engine->set_options(s, options) : 0;
+}
+
 void
 store_tidy(struct store *s)
 {

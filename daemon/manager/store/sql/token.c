@@ -184,6 +184,8 @@ revoke_in_transaction(struct store *s, const struct deferred *d, const struct st
 	    "UPDATE token SET revoked_ms = ?2 WHERE family = ?1 AND revoked_ms = 0", "ti", d->id.s,
 	    d->at_ms));
 
+	if (r == 0)
+		r = tx_signal(s, SIGNAL_TOKEN, SCOPE_ORGANIZATION, &d->id);
 	return r == 0 ? audit_token(s, AUDIT_REVOKE_TOKEN, &d->token, (struct span){ 0 }, by) : r;
 }
 
@@ -314,6 +316,8 @@ store_token_prune(struct store *s, int64_t before_ms, int64_t *n)
 	    "i", before_ms));
 	if (r == 0)
 		*n = db_changes(store_db(s));
+	if (r == 0 && *n > 0)
+		r = tx_signal(s, SIGNAL_PLACE, SCOPE_ORGANIZATION, NULL);
 	return tx_end(s, r);
 }
 

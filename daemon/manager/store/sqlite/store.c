@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store on SQLite: making, opening and restoring it; its transactions. */
 #include "manager/store/sqlite/sqlite.h"
+#include "manager/store/sqlite/open.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -109,7 +110,7 @@ file_size(const char *path, const char *suffix)
 }
 
 static uint64_t
-bytes(const struct store *s)
+bytes(struct store *s)
 {
 	return file_size(s->name, "") + file_size(s->name, "-wal");
 }
@@ -203,7 +204,7 @@ store_new(struct store **out, const char *dir, struct keys *keys, struct why *wh
 }
 
 int
-store_create(struct store **out, const char *dir, struct keys *keys, struct why *why)
+sqlite_create(struct store **out, const char *dir, struct keys *keys, struct why *why)
 {
 	struct store *s = NULL;
 	int r = store_new(&s, dir, keys, why);
@@ -229,7 +230,7 @@ store_create(struct store **out, const char *dir, struct keys *keys, struct why 
 }
 
 int
-store_find(const char *dir, struct why *why)
+sqlite_find(const char *dir, struct why *why)
 {
 	char path[4096];
 	int r = 0;
@@ -259,10 +260,10 @@ open_whole(struct store *s, struct why *why)
 }
 
 int
-store_open(struct store **out, const char *dir, struct keys *keys, struct why *why)
+sqlite_open(struct store **out, const char *dir, struct keys *keys, struct why *why)
 {
 	struct store *s = NULL;
-	int r = store_find(dir, why);
+	int r = sqlite_find(dir, why);
 
 	if (r == 0)
 		r = store_new(&s, dir, keys, why);
@@ -288,7 +289,7 @@ remove_database(const char *path)
 }
 
 int
-store_restore(
+sqlite_restore(
     struct store **out, const char *dir, const char *from, struct keys *keys, struct why *why)
 {
 	struct store *s = NULL;

@@ -1,0 +1,606 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The driver of PostgreSQL. A statement runs when its first row is asked for; its whole result is
+ * then in memory, so other statements may run while its rows are read. What libpq's memory holds is
+ * sealed or a name.
+ */
+#include "manager/store/postgres/postgres.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/utf8.h"
+
+#define FIRST_ROOM 64 /* statements; a power of two */
+/* The largest document of a version, and what goes with it. */
+#define BYTES_MAX  (16 * 1024 * 1024)
+#define TYPE_BYTEA 17
+#define TYPE_INT8  20
+#define TYPE_TEXT  25
+
+static const struct db_driver driver;
+
+static struct pg_statement *
+of(struct statement *st)
+{
+	return (struct pg_statement *)st;
+}
+
+void
+pg_db_init(struct pg_db *db, struct postgres_store *p, const char *url)
+{
+	*db = (struct pg_db){ .db.driver = &driver, .store = p, .url = url };
+}
+
+/* ---- errors ---- */
+
+/* What a class of SQLSTATEs, or one, means to the store's callers. */
+static const struct {
+	const char *state;
+	int error;
+} errors[] = {
+	{ "23505", EEXIST },   /* unique_violation */
+	{ "25006", ENOTCONN }, /* read_only_sql_transaction: a standby */
+	{ "40", EBUSY },       /* serialization_failure, deadlock_detected */
+	{ "55P03", EBUSY },    /* lock_not_available */
+	{ "57014", ENOTCONN }, /* query_canceled, by its statement_timeout */
+	{ "53100", ENOSPC },   /* disk_full */
+	{ "53", EBUSY },       /* insufficient_resources */
+	{ "57P", ENOTCONN },   /* the server ends or starts */
+	{ "08", ENOTCONN },    /* connection_exception */
+	{ "25P03", ENOTCONN }, /* idle_in_transaction_session_timeout */
+};
+
+static int
+error_of(const char *state)
+{
+	for (size_t i = 0; i < N_ELEMENTS(errors); i++)
+		if (strncmp(state, errors[i].state, strlen(errors[i].state)) == 0)
+			return -errors[i].error;
+	return -EIO;
+}
+
+/* The server's first sentence: its details may have values of rows. */
+static int
+refusal(struct pg_db *db, const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	int r;
+
+	if (!db->h || PQstatus(db->h) == CONNECTION_BAD)
+		return -ENOTCONN;
+	r = state ? error_of(state) : -EIO;
+	if (r == -EIO)
+		log_error("the database refused a statement",
+		    LOG_STR("sqlstate", state ? state : ""), LOG_STR("reason", text ? text : ""));
+	return r;
+}
+
+/* ---- running ---- */
+
+/*
+ * The answer to what was sent; of several statements the last one's. 0 or -errno; then *out is
+ * NULL.
+ */
+static int
+take_result(struct pg_db *db, bool sent, PGresult **out)
+{
+	PGresult *next, *last = NULL;
+	int waited = sent ? pg_wait_result(db) : -ENOTCONN, r = 0;
+
+	*out = NULL;
+	while (waited == 0 && (next = PQgetResult(db->h))) {
+		PQclear(last);
+		last = next;
+		if (PQresultStatus(last) == PGRES_TUPLES_OK ||
+		    PQresultStatus(last) == PGRES_COMMAND_OK)
+			db->changes = strtoll(PQcmdTuples(last), NULL, 10);
+		else if (r == 0)
+			r = refusal(db, last);
+		waited = pg_wait_result(db);
+	}
+	if (!sent)
+		pg_drop(db);
+	if (r == 0)
+		r = waited < 0 ? waited : last ? 0 : -ENOTCONN;
+	if (r == 0)
+		*out = last;
+	else
+		PQclear(last);
+	return r;
+}
+
+int
+pg_exec(struct pg_db *db, const char *sql, int64_t *out)
+{
+	PGresult *result;
+	int r = take_result(db, db->h && PQsendQuery(db->h, sql), &result);
+
+	if (r == 0 && out && PQntuples(result) == 1)
+		*out = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+	PQclear(result);
+	return r;
+}
+
+static bool
+send_prepare(struct pg_statement *st)
+{
+	return PQsendPrepare(st->db->h, st->name, st->text, st->n, st->types);
+}
+
+static bool
+send_statement(struct pg_statement *st)
+{
+	const char *values[PG_MAX_PARAMETERS];
+	int binary[PG_MAX_PARAMETERS];
+
+	for (int i = 0; i < st->n; i++) {
+		values[i] = st->at[i] == -2 ? NULL
+			    : st->at[i] < 0 ? (const char *)&st->numbers[i]
+					    : buf_str(&st->bytes) + st->at[i];
+		binary[i] = 1;
+	}
+	if (st->is_prepared)
+		return PQsendQueryPrepared(
+		    st->db->h, st->name, st->n, values, st->lengths, binary, 1);
+	return PQsendQueryParams(
+	    st->db->h, st->text, st->n, st->types, values, st->lengths, binary, 1);
+}
+
+/* Runs it in the transaction it is in. */
+static int
+run_now(struct pg_statement *st)
+{
+	struct pg_db *db = st->db;
+	PGresult *result;
+	int r = 0;
+
+	if (!db->h)
+		return -ENOTCONN;
+	if (st->name[0] && !st->is_prepared && !db->is_pooled) {
+		r = take_result(db, send_prepare(st), &result);
+		PQclear(result);
+		st->is_prepared = r == 0;
+	}
+	return r == 0 ? take_result(db, send_statement(st), &st->result) : r;
+}
+
+/* Tells is_absent() of this transaction which rows do not verify. */
+static int
+name_absent(struct pg_db *db)
+{
+	const struct absent *a = &db->store->store.absent;
+	struct buf sql = BUF_INIT(BYTES_MAX);
+	int r;
+
+	if (!a->n || db->absent_salt == a->salt)
+		return 0;
+	buf_adds(&sql, "SET LOCAL connd.absent = '");
+	for (size_t i = 0; i < a->n; i++) /* an id has letters and digits alone */
+		buf_addf(&sql, "%s%s", i ? "," : "", a->ids[i].s);
+	buf_adds(&sql, "'");
+	r = buf_error(&sql);
+	if (r == 0)
+		r = pg_exec(db, buf_str(&sql), NULL);
+	if (r == 0)
+		db->absent_salt = a->salt;
+	buf_fini(&sql);
+	return r;
+}
+
+static int
+run_with_absent(struct pg_statement *st)
+{
+	struct pg_db *db = st->db;
+	bool own = !db->in_transaction;
+	int ended, r = own ? pg_exec(db, "BEGIN", NULL) : 0;
+
+	if (r == 0 && own)
+		db->absent_salt = 0;
+	if (r == 0)
+		r = name_absent(db);
+	if (r == 0)
+		r = run_now(st);
+	ended = own && db->h ? pg_exec(db, r == 0 ? "COMMIT" : "ROLLBACK", NULL) : 0;
+	return r == 0 ? ended : r;
+}
+
+static int
+execute(struct pg_statement *st)
+{
+	st->has_run = true;
+	st->row = -1;
+	if (st->looks_absent && st->db->store->store.absent.n > 0)
+		return run_with_absent(st);
+	return run_now(st);
+}
+
+/* ---- statements ---- */
+
+static void reset(struct statement *st);
+
+static void
+clear(struct pg_statement *st)
+{
+	PQclear(st->result);
+	st->result = NULL;
+	st->has_run = false;
+}
+
+static void
+finish(struct statement *base)
+{
+	struct pg_statement *st = of(base);
+
+	clear(st);
+	buf_fini(&st->bytes);
+	mem_free(st->text);
+	mem_free(st);
+}
+
+/* ?1 becomes $1; a ? alone is the next one. */
+static char *
+translate(const char *sql)
+{
+	struct buf out = BUF_INIT(256 * 1024);
+	char *text;
+	int next = 1;
+
+	for (const char *p = sql; *p; p++) {
+		buf_addc(&out, *p == '?' ? '$' : *p);
+		if (*p == '?' && (p[1] < '0' || p[1] > '9'))
+			buf_addf(&out, "%d", next++);
+	}
+	text = buf_error(&out) ? NULL : mem_alloc(out.len + 1);
+	if (text)
+		memcpy(text, buf_str(&out), out.len + 1);
+	buf_fini(&out);
+	return text;
+}
+
+/* named: prepared on the server. */
+static struct pg_statement *
+make_statement(struct pg_db *db, const char *sql, bool named)
+{
+	struct pg_statement *st = mem_zalloc(sizeof *st);
+
+	if (!st)
+		return NULL;
+	st->statement.driver = &driver;
+	st->db = db;
+	buf_init(&st->bytes, BYTES_MAX);
+	st->looks_absent = strstr(sql, "is_absent(");
+	st->text = translate(sql);
+	if (!st->text) {
+		mem_free(st);
+		return NULL;
+	}
+	if (named)
+		(void)snprintf(st->name, sizeof st->name, "connd_%u", ++db->last_name);
+	return st;
+}
+
+static struct pg_statement **
+slot_of(const struct pg_db *db, const char *sql)
+{
+	size_t i = ((uintptr_t)sql >> 3) & (db->room - 1);
+
+	while (db->kept[i] && db->kept[i]->sql != sql)
+		i = (i + 1) & (db->room - 1);
+	return &db->kept[i];
+}
+
+/* Makes room for one more. 0 or -ENOMEM. */
+static int
+make_room(struct pg_db *db)
+{
+	struct pg_db was = *db;
+
+	if (2 * (db->n_kept + 1) <= db->room)
+		return 0;
+	db->room = was.room ? 2 * was.room : FIRST_ROOM;
+	db->kept = mem_calloc(db->room, sizeof(struct pg_statement *));
+	if (!db->kept) {
+		*db = was;
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < was.room; i++) {
+		if (was.kept[i])
+			*slot_of(db, was.kept[i]->sql) = was.kept[i];
+	}
+	mem_free(was.kept);
+	return 0;
+}
+
+static struct statement *
+prepare(struct db *base, const char *sql, bool kept)
+{
+	struct pg_db *db = (struct pg_db *)base;
+	struct pg_statement *st = kept && db->room ? *slot_of(db, sql) : NULL;
+
+	if (st) {
+		clear(st);
+		return &st->statement;
+	}
+	if (kept && make_room(db) < 0)
+		return NULL;
+	st = make_statement(db, sql, kept);
+	if (st && kept) {
+		st->sql = sql;
+		*slot_of(db, sql) = st;
+		db->n_kept++;
+	}
+	return st ? &st->statement : NULL;
+}
+
+struct statement *
+pg_list_statement(struct pg_db *db, const char *sql)
+{
+	struct pg_statement *st = make_statement(db, sql, true), **slot;
+
+	if (!st)
+		return NULL;
+	for (size_t i = 0; i < N_ELEMENTS(db->lists); i++) {
+		struct pg_statement *kept = db->lists[i];
+
+		if (kept && !kept->has_run && strcmp(kept->text, st->text) == 0) {
+			finish(&st->statement);
+			return &kept->statement;
+		}
+	}
+	slot = &db->lists[db->next_list++ % N_ELEMENTS(db->lists)];
+	if (*slot && (*slot)->has_run) /* it is being read */
+		return &st->statement;
+	if (*slot) {
+		/* Its name is used again; the server drops what had it. */
+		(void)snprintf(st->name, sizeof st->name, "%s", (*slot)->name);
+		if ((*slot)->is_prepared) {
+			char drop[64];
+
+			(void)snprintf(drop, sizeof drop, "DEALLOCATE %s", st->name);
+			if (pg_exec(db, drop, NULL) < 0)
+				st->name[0] = '\0';
+		}
+		finish(&(*slot)->statement);
+	}
+	*slot = st;
+	return &st->statement;
+}
+
+void
+pg_leave_statement(struct pg_db *db, struct statement *st)
+{
+	reset(st);
+	for (size_t i = 0; i < N_ELEMENTS(db->lists); i++)
+		if (db->lists[i] == of(st))
+			return;
+	finish(st);
+}
+
+void
+pg_drop(struct pg_db *db)
+{
+	for (size_t i = 0; i < db->room; i++)
+		if (db->kept[i])
+			db->kept[i]->is_prepared = false;
+	for (size_t i = 0; i < N_ELEMENTS(db->lists); i++)
+		if (db->lists[i])
+			db->lists[i]->is_prepared = false;
+	PQfinish(db->h);
+	db->h = NULL;
+	db->in_transaction = false;
+}
+
+void
+pg_db_close(struct pg_db *db)
+{
+	for (size_t i = 0; i < db->room; i++)
+		if (db->kept[i])
+			finish(&db->kept[i]->statement);
+	for (size_t i = 0; i < N_ELEMENTS(db->lists); i++)
+		if (db->lists[i])
+			finish(&db->lists[i]->statement);
+	mem_free(db->kept);
+	PQfinish(db->h);
+	db->h = NULL;
+	pg_db_init(db, db->store, db->url);
+}
+
+/* ---- parameters ---- */
+
+/* Of what is not UTF-8, which a request may look for, nothing can be equal to the text. */
+static void
+add_text(struct buf *out, struct span s)
+{
+	while (s.n > 0) {
+		size_t n = *s.p ? utf8_sequence(s.p, s.n) : 0;
+
+		if (n)
+			buf_add(out, s.p, n);
+		else
+			buf_adds(out, "\357\277\275"); /* U+FFFD */
+		s.p += n ? n : 1;
+		s.n -= n ? n : 1;
+	}
+}
+
+static void
+bind_bytes(struct pg_statement *st, char kind, struct span s)
+{
+	int i = st->n;
+	size_t at = st->bytes.len;
+
+	st->types[i] = kind == 'b' ? TYPE_BYTEA : TYPE_TEXT;
+	st->at[i] = s.p ? (int)at : -2;
+	if (kind == 'b' && s.p)
+		buf_add(&st->bytes, s.p, s.n);
+	else if (s.p)
+		add_text(&st->bytes, s);
+	st->lengths[i] = (int)(st->bytes.len - at);
+	buf_addc(&st->bytes, '\0');
+}
+
+static void
+bind_one(struct pg_statement *st, char kind, va_list *ap)
+{
+	if (kind == 'i') {
+		st->types[st->n] = TYPE_INT8;
+		st->numbers[st->n] = htobe64((uint64_t)va_arg(*ap, int64_t));
+		st->at[st->n] = -1;
+		st->lengths[st->n] = sizeof st->numbers[0];
+	} else if (kind == 't') {
+		bind_bytes(st, kind, span_of(va_arg(*ap, const char *)));
+	} else {
+		bind_bytes(st, kind, va_arg(*ap, struct span));
+	}
+	st->n++;
+}
+
+static int
+bind(struct statement *base, const char *kinds, va_list args)
+{
+	struct pg_statement *st = of(base);
+	va_list ap;
+
+	st->n = 0;
+	buf_reset(&st->bytes);
+	va_copy(ap, args);
+	for (; *kinds && st->n < PG_MAX_PARAMETERS; kinds++)
+		bind_one(st, *kinds, &ap);
+	va_end(ap);
+	return *kinds ? -EINVAL : buf_error(&st->bytes);
+}
+
+/* ---- rows ---- */
+
+static int
+row(struct statement *base)
+{
+	struct pg_statement *st = of(base);
+	int r = st->has_run ? 0 : execute(st);
+
+	if (r == 0 && st->result && ++st->row < PQntuples(st->result))
+		return 1;
+	clear(st);
+	return r;
+}
+
+static int
+run(struct statement *base)
+{
+	struct pg_statement *st = of(base);
+	int r = st->has_run ? 0 : execute(st);
+
+	clear(st);
+	return r == -EEXIST ? STORE_CONFLICT : r;
+}
+
+static void
+reset(struct statement *st)
+{
+	clear(of(st));
+}
+
+static struct span
+bytes_of(struct statement *base, int column)
+{
+	struct pg_statement *st = of(base);
+
+	if (PQgetisnull(st->result, st->row, column))
+		return (struct span){ 0 };
+	return (struct span){ PQgetvalue(st->result, st->row, column),
+		(size_t)PQgetlength(st->result, st->row, column) };
+}
+
+/* A number or a boolean, in network byte order. */
+static int64_t
+integer(struct statement *base, int column)
+{
+	struct span s = bytes_of(base, column);
+	uint64_t v = s.n && (s.p[0] & 0x80) && s.n > 1 ? UINT64_MAX : 0;
+
+	for (size_t i = 0; i < s.n && i < sizeof v; i++)
+		v = v << 8 | (uint8_t)s.p[i];
+	return (int64_t)v;
+}
+
+static int64_t
+changes(struct db *db)
+{
+	return ((struct pg_db *)db)->changes;
+}
+
+static bool
+in_transaction(const struct db *db)
+{
+	return ((const struct pg_db *)db)->in_transaction;
+}
+
+static const struct db_driver driver = {
+	.prepare = prepare,
+	.finish = finish,
+	.bind = bind,
+	.row = row,
+	.run = run,
+	.reset = reset,
+	.text = bytes_of,
+	.blob = bytes_of,
+	.integer = integer,
+	.changes = changes,
+	.in_transaction = in_transaction,
+};
+
+/* ---- the connection of those without a session ---- */
+
+static int
+refuse_bind(struct statement *st, const char *kinds, va_list ap)
+{
+	(void)st;
+	(void)kinds;
+	(void)ap;
+	return 0;
+}
+
+static struct statement *
+refuse_prepare(struct db *db, const char *sql, bool kept)
+{
+	(void)sql;
+	(void)kept;
+	return &((struct pg_refused *)db)->statement;
+}
+
+static int
+refuse_row(struct statement *st)
+{
+	return ((struct pg_refused *)((char *)st - offsetof(struct pg_refused, statement)))->error;
+}
+
+static void
+refuse_nothing(struct statement *st)
+{
+	(void)st;
+}
+
+static bool
+refuse_transaction(const struct db *db)
+{
+	(void)db;
+	return false;
+}
+
+const struct db_driver pg_refused_driver = {
+	.prepare = refuse_prepare,
+	.finish = refuse_nothing,
+	.bind = refuse_bind,
+	.row = refuse_row,
+	.run = refuse_row,
+	.reset = refuse_nothing,
+	.in_transaction = refuse_transaction,
+};

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What other managers change. A connection of its own listens; on each notification, and at least
+ * four times a second, all changes behind the last known one are read and announced to the
+ * watchers. So a notification that is lost, or that a pooler does not pass on, loses nothing. A
+ * manager that has not reached the database for a second trusts no cache and runs no statement.
+ */
+#include "manager/store/postgres/postgres.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rnd.h"
+
+#define LOOK_MS    250
+#define DEAF_MS    1000
+#define CONNECT_MS 1000
+
+bool
+pg_hears(const struct store *s)
+{
+	const struct postgres_store *p = postgres_of(s);
+
+	return p->heard_ms && clock_boot_ms() - p->heard_ms < DEAF_MS;
+}
+
+bool
+pg_is_deaf(const struct postgres_store *p)
+{
+	return p->heard_ms && clock_boot_ms() - p->heard_ms >= DEAF_MS;
+}
+
+int
+pg_notify_fd(const struct store *s)
+{
+	const struct pg_db *db = &postgres_of(s)->listener.db;
+
+	return db->h ? PQsocket(db->h) : -1;
+}
+
+int
+pg_turn_ms(const struct store *s)
+{
+	int64_t left = postgres_of(s)->look_ms - clock_boot_ms();
+
+	return left > 0 ? (int)left : 0;
+}
+
+static int
+listen_again(struct postgres_store *p, struct why *why)
+{
+	struct pg_db *db = &p->listener.db;
+	int r = pg_connect(db, CONNECT_MS, why);
+
+	if (r == 0 && !db->is_pooled) {
+		r = pg_exec(db, "LISTEN " PG_CHANNEL, NULL);
+		if (r < 0)
+			why_set(why, "%.100s: LISTEN failed", p->store.name);
+	}
+	return r;
+}
+
+/* Whether one has come. That is all it says: the numbers are read. */
+static bool
+take_notifications(struct pg_db *db)
+{
+	PGnotify *n;
+	bool some = false;
+
+	if (!pg_is_alive(db))
+		return false;
+	while ((n = PQnotifies(db->h))) {
+		PQfreemem(n);
+		some = true;
+	}
+	return some;
+}
+
+static int
+look(struct postgres_store *p)
+{
+	struct store *s = &p->store;
+	struct session *mine = s->session;
+	int64_t began = clock_boot_ms();
+	int r;
+
+	s->session = &p->listener.session;
+	r = changes_publish(s);
+	s->session = mine;
+	if (r == 0)
+		p->heard_ms = began; /* what was committed until then is known */
+	return r;
+}
+
+static void
+note(struct postgres_store *p, int r, const struct why *why)
+{
+	if (r < 0 && !p->is_silent)
+		log_error("the database is not heard: requests are refused until it is",
+		    LOG_STR("reason", why->text));
+	if (r == 0 && p->is_silent)
+		log_info("the database is heard again");
+	p->is_silent = r < 0;
+}
+
+void
+pg_turn(struct store *s)
+{
+	struct postgres_store *p = postgres_of(s);
+	struct why why = { "the connection was lost" };
+	bool notified = take_notifications(&p->listener.db);
+	int r = 0;
+
+	if (!notified && p->listener.db.h && clock_boot_ms() < p->look_ms)
+		return;
+	if (!p->heard_ms)
+		p->heard_ms = clock_boot_ms() - DEAF_MS; /* from now on it matters */
+	if (!p->listener.db.h)
+		r = listen_again(p, &why);
+	if (r == 0)
+		r = pg_check_primary(&p->listener.db, &why);
+	if (r == 0)
+		r = look(p);
+	note(p, r, &why);
+	/* Managers that lost one server do not come back in one instant. */
+	p->look_ms = clock_boot_ms() + (r == 0 ? LOOK_MS : 100 + (int64_t)rnd_below(400));
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store on PostgreSQL, for store.h's functions. */
+#pragma once
+
+#include "base/attr.h"
+#include "base/why.h"
+#include "manager/store/store.h"
+
+/* As store_create() and store_open(), of a URL. */
+MUST_CHECK int postgres_create(
+    struct store **out, const char *url, struct keys *keys, struct why *why);
+MUST_CHECK int postgres_open(
+    struct store **out, const char *url, struct keys *keys, struct why *why);

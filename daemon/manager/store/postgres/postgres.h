@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the store on PostgreSQL: its connections, their pool, what other managers tell. */
+#pragma once
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "manager/store/postgres/open.h"
+#include "manager/store/sql/sql.h"
+
+#define PG_MAX_PARAMETERS  24
+#define PG_LIST_STATEMENTS 16
+
+struct pg_db;
+
+/* One statement of one connection. */
+struct pg_statement {
+	struct statement statement;
+	struct pg_db *db;
+	const char *sql; /* its address finds it again; NULL: it is not kept */
+	char *text;      /* with $1 for ?1 */
+	char name[24];   /* on the server; "": it is not to be prepared */
+	bool is_prepared;
+	bool looks_absent; /* it calls is_absent() */
+	bool has_run;
+	PGresult *result; /* all rows; NULL: none */
+	int row;          /* the current one of them */
+
+	int n;                               /* parameters */
+	struct buf bytes;                    /* of texts and blobs */
+	uint64_t numbers[PG_MAX_PARAMETERS]; /* in network byte order */
+	Oid types[PG_MAX_PARAMETERS];
+	int at[PG_MAX_PARAMETERS]; /* in bytes; -1: a number; -2: NULL */
+	int lengths[PG_MAX_PARAMETERS];
+};
+
+/* One connection. */
+struct pg_db {
+	struct db db;
+	struct postgres_store *store;
+	const char *url; /* borrowed */
+	PGconn *h;       /* NULL: there is none */
+	bool in_transaction;
+	bool is_pooled;       /* a pooler is between: nothing of a session outlives a transaction */
+	uint64_t absent_salt; /* the set of rows that this transaction's is_absent() knows */
+	int64_t changes;
+	unsigned last_name;
+	struct pg_statement **kept; /* a hash table by the address of their text */
+	size_t room, n_kept;
+	/* Statements of lists, found by their text. */
+	struct pg_statement *lists[PG_LIST_STATEMENTS];
+	size_t next_list;
+};
+
+#define PG_MAX_SESSIONS 64
+#define PG_CHANNEL      "connd_change"
+#define PG_NAME_SIZE    256
+/* A session, its connection, and the list that is read from it. */
+struct pg_session {
+	struct session session;
+	struct pg_db db;
+	struct reader reader;
+	bool is_taken;
+	bool is_reading; /* a list's cursor is open on it */
+};
+
+/* The connection of callers that got no session: all its statements fail. */
+struct pg_refused {
+	struct db db;
+	struct statement statement;
+	int error; /* -errno */
+};
+
+struct postgres_store {
+	struct store store;
+	char *url, *listen_url;
+	bool is_open;
+	struct pg_session *sessions; /* PG_MAX_SESSIONS */
+	size_t n_sessions;
+	struct session refused;
+	struct pg_refused no_db; /* of `refused` */
+	bool some_freed;         /* since the last pg_end_session() */
+	bool is_lost;            /* it could not be reached, which was logged */
+	struct pg_session listener;
+	int64_t heard_ms; /* all changes until then are known; 0: nobody calls store_turn() */
+	int64_t look_ms;  /* when to look for changes again */
+	bool is_silent;   /* it is not heard, which was logged */
+	store_wait *wait;
+	void *wait_arg;
+};
+static inline struct postgres_store *
+postgres_of(const struct store *s)
+{
+	return (struct postgres_store *)s;
+}
+
+/* ---- db.c: the driver ---- */
+
+/* url is borrowed. */
+void pg_db_init(struct pg_db *db, struct postgres_store *p, const char *url);
+void pg_db_close(struct pg_db *db); /* ends the connection and frees its statements */
+void pg_drop(struct pg_db *db);     /* ends the connection; statements run again on the next one */
+/* Runs statements without parameters. 0 or -errno. *out (may be NULL): the last one's number. */
+MUST_CHECK int pg_exec(struct pg_db *db, const char *sql, int64_t *out);
+/* A statement of a list, kept for the next one of its text. NULL: out of memory. */
+struct statement *pg_list_statement(struct pg_db *db, const char *sql);
+void pg_leave_statement(struct pg_db *db, struct statement *st);
+/* The driver of struct pg_refused. */
+extern const struct db_driver pg_refused_driver;
+
+/* ---- connect.c ---- */
+
+/* Connects, in so many ms at most. 0 or -errno with why: without the password. */
+MUST_CHECK int pg_connect(struct pg_db *db, int64_t within_ms, struct why *why);
+/* -ENOTCONN with why: the server is a standby, or takes no change. 0 or -errno. */
+MUST_CHECK int pg_check_primary(struct pg_db *db, struct why *why);
+/* Whether there is a connection, as far as can be seen without asking the server. */
+bool pg_is_alive(struct pg_db *db);
+/*
+ * Waits until what was sent is on its way and the next result can be taken without waiting. 0 or
+ * -errno; then the connection is dropped.
+ */
+MUST_CHECK int pg_wait_result(struct pg_db *db);
+/* The URL without its password, for messages. 0 or -errno with why. */
+MUST_CHECK int pg_name(const char *url, char out[static PG_NAME_SIZE], struct why *why);
+
+/* ---- session.c ---- */
+
+void pg_take_session(struct store *s);
+bool pg_end_session(struct store *s);
+MUST_CHECK int pg_take_reader(struct store *s, struct reader **out);
+void pg_enter_reader(struct store *s, struct reader *r);
+void pg_leave_reader(struct store *s, struct reader *r);
+struct pg_session *pg_session_of(const struct store *s); /* the current one; NULL: none */
+
+/* ---- notify.c ---- */
+
+bool pg_hears(const struct store *s);            /* all changes until a moment ago are known */
+bool pg_is_deaf(const struct postgres_store *p); /* they should be, and are not */
+int pg_notify_fd(const struct store *s);         /* this and the next two: see store_turn() */
+int pg_turn_ms(const struct store *s);
+void pg_turn(struct store *s);
+
+/* ---- keys.c ---- */
+
+MUST_CHECK int pg_rewrap(struct store *s); /* see store_rewrap() */
+
+/* ---- migrate.c ---- */
+
+/* Brings the schema up to date, or makes it. make: there must be none. 0 or -errno with why. */
+MUST_CHECK int pg_migrate(struct store *s, bool make, struct why *why);

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pool of sessions. A caller that runs a statement without a session takes one: it waits when
+ * all are in use, and connects when the connection is lost. A list keeps the session that it began
+ * in until its cursor is closed.
+ */
+#include "manager/store/postgres/postgres.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define FREE_MS    5000 /* to wait for a session that is in use */
+#define CONNECT_MS 3000
+
+static struct pg_session *
+of_session(struct session *session)
+{
+	return (struct pg_session *)session;
+}
+
+struct pg_session *
+pg_session_of(const struct store *s)
+{
+	return s->session && s->session != &postgres_of(s)->refused ? of_session(s->session) : NULL;
+}
+
+static struct pg_session *
+find_free(struct postgres_store *p)
+{
+	struct pg_session *lost = NULL;
+
+	for (size_t i = 0; i < p->n_sessions; i++) {
+		struct pg_session *one = &p->sessions[i];
+
+		if (one->is_taken)
+			continue;
+		if (pg_is_alive(&one->db))
+			return one;
+		lost = lost ? lost : one;
+	}
+	return lost;
+}
+
+/* 0, -EBUSY or another error of the hook. */
+static int
+wait_for_free(struct postgres_store *p, struct pg_session **out)
+{
+	int64_t until = clock_boot_ms() + FREE_MS, left;
+	int r = 1;
+
+	while (!(*out = find_free(p)) && r > 0) {
+		left = until - clock_boot_ms();
+		r = p->wait && left > 0 ? p->wait(p->wait_arg, -1, 0, (int)left) : 0;
+	}
+	return *out ? 0 : r < 0 ? r : -EBUSY;
+}
+
+static void
+refuse(struct postgres_store *p, int r)
+{
+	p->no_db.error = r;
+	p->store.session = &p->refused;
+}
+
+void
+pg_take_session(struct store *s)
+{
+	struct postgres_store *p = postgres_of(s);
+	struct pg_session *one;
+	struct why why;
+	int r = pg_is_deaf(p) ? -ENOTCONN : wait_for_free(p, &one);
+
+	if (r < 0) {
+		refuse(p, r);
+		return;
+	}
+	one->is_taken = true;
+	if (!one->db.h) {
+		r = pg_connect(&one->db, CONNECT_MS, &why);
+		if (r < 0) {
+			if (!p->is_lost)
+				log_error(
+				    "the database cannot be reached", LOG_STR("reason", why.text));
+			p->is_lost = true;
+			one->is_taken = false;
+			p->some_freed = true;
+			refuse(p, r == -EINVAL ? r : -ENOTCONN);
+			return;
+		}
+	}
+	if (p->is_lost)
+		log_info("the database is reached again");
+	p->is_lost = false;
+	s->session = &one->session;
+}
+
+static void
+give_back(struct postgres_store *p, struct pg_session *one)
+{
+	if (one->db.in_transaction && pg_exec(&one->db, "ROLLBACK", NULL) < 0)
+		pg_drop(&one->db);
+	one->db.in_transaction = false;
+	one->is_taken = false;
+	p->some_freed = true;
+}
+
+bool
+pg_end_session(struct store *s)
+{
+	struct postgres_store *p = postgres_of(s);
+	struct pg_session *one = pg_session_of(s);
+	bool freed;
+
+	if (one && !one->is_reading)
+		give_back(p, one);
+	s->session = NULL;
+	freed = p->some_freed;
+	p->some_freed = false;
+	return freed;
+}
+
+/* ---- readers ---- */
+
+static struct pg_session *
+of_reader(struct reader *r)
+{
+	return (struct pg_session *)((char *)r - offsetof(struct pg_session, reader));
+}
+
+/* Half of the sessions, for slow clients of long lists. */
+static bool
+may_read(const struct postgres_store *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_sessions; i++)
+		n += p->sessions[i].is_reading;
+	return 2 * n < p->n_sessions || p->n_sessions == 1;
+}
+
+int
+pg_take_reader(struct store *s, struct reader **out)
+{
+	struct pg_session *one;
+	int r;
+
+	if (!may_read(postgres_of(s)))
+		return -EBUSY;
+	one = pg_session_of(s);
+	if (one && (one->is_reading || one->db.in_transaction))
+		s->session = NULL; /* the other list's, or a transaction's */
+	(void)store_db(s);
+	one = pg_session_of(s);
+	if (!one)
+		return postgres_of(s)->no_db.error;
+	r = pg_exec(&one->db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", NULL);
+	if (r < 0)
+		return r;
+	one->db.in_transaction = true;
+	one->db.absent_salt = 0;
+	one->is_reading = true;
+	one->reader = (struct reader){ .db = &one->db.db, .as_of = s->commits, .n_cursors = 1 };
+	*out = &one->reader;
+	return 0;
+}
+
+void
+pg_enter_reader(struct store *s, struct reader *r)
+{
+	if (!s->session)
+		s->session = &of_reader(r)->session;
+}
+
+void
+pg_leave_reader(struct store *s, struct reader *r)
+{
+	struct pg_session *one = of_reader(r);
+
+	one->is_reading = false;
+	if (one->db.in_transaction && pg_exec(&one->db, "COMMIT", NULL) < 0)
+		pg_drop(&one->db);
+	one->db.in_transaction = false;
+	if (s->session != &one->session)
+		give_back(postgres_of(s), one);
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store on PostgreSQL: making and opening it; its transactions. A transaction locks the one row
+ * of state with its first statement, so changes of all managers come one after the other, and their
+ * numbers in the order in which they are committed.
+ */
+#include "manager/store/postgres/postgres.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define SESSIONS   8
+#define CONNECT_MS 10000
+
+/* A manager that is gone holds a lock no longer than this. */
+#define LIMITS                                                                                     \
+	"SET LOCAL lock_timeout = 5000; SET LOCAL statement_timeout = 15000; "                     \
+	"SET LOCAL idle_in_transaction_session_timeout = 30000; "
+
+/* ---- transactions ---- */
+
+static int
+rollback(struct store *s)
+{
+	struct pg_session *one = pg_session_of(s);
+	int r;
+
+	if (!one || !one->db.in_transaction || one->is_reading)
+		return 0;
+	r = one->db.h ? pg_exec(&one->db, "ROLLBACK", NULL) : 0;
+	if (r < 0)
+		pg_drop(&one->db); /* which ends the transaction as well */
+	one->db.in_transaction = false;
+	return 0;
+}
+
+static int
+begin(struct store *s)
+{
+	struct pg_session *one = pg_session_of(s);
+	int r;
+
+	if (one && one->is_reading)
+		s->session = NULL; /* its cursor keeps it */
+	(void)store_db(s);
+	one = pg_session_of(s);
+	if (!one)
+		return postgres_of(s)->no_db.error;
+	r = rollback(s);
+	if (r == 0)
+		r = pg_exec(
+		    &one->db, "BEGIN; " LIMITS "SELECT change_number FROM state FOR UPDATE", NULL);
+	one->db.in_transaction = one->db.h;
+	one->db.absent_salt = 0;
+	if (r < 0)
+		(void)rollback(s);
+	return r;
+}
+
+/*
+ * Without the server's answer it is not known whether the change was made: that is an error, and if
+ * it was made, the notification brings it.
+ */
+static int
+commit(struct store *s)
+{
+	struct pg_session *one = pg_session_of(s);
+	char sql[96] = "COMMIT";
+	int r;
+
+	if (!one || !one->db.in_transaction)
+		return -ENOTCONN;
+	if (s->session->change.number)
+		(void)snprintf(sql, sizeof sql, "NOTIFY " PG_CHANNEL ", '%lld'; COMMIT",
+		    (long long)s->session->change.number);
+	r = pg_exec(&one->db, sql, NULL);
+	if (r < 0)
+		return r;
+	one->db.in_transaction = false;
+	s->commits++;
+	return 0;
+}
+
+/* ---- the rest of an engine ---- */
+
+static struct statement *
+list_statement(struct reader *r, const char *sql)
+{
+	return pg_list_statement((struct pg_db *)r->db, sql);
+}
+
+static void
+leave_statement(struct reader *r, struct statement *st)
+{
+	if (st)
+		pg_leave_statement((struct pg_db *)r->db, st);
+}
+
+static void
+tidy(struct store *s)
+{
+	(void)s; /* the server's own */
+}
+
+static uint64_t
+bytes(struct store *s)
+{
+	struct statement *st =
+	    db_query(store_db(s), "SELECT pg_database_size(current_database())", "");
+	uint64_t n = db_row(st) == 1 ? (uint64_t)db_int64(st, 0) : 0;
+
+	db_reset(st);
+	return n;
+}
+
+static int
+sync_in_thread(struct store *s)
+{
+	(void)s; /* what the server says is committed is on its disk */
+	return 0;
+}
+
+static int
+sync_fd(const struct store *s)
+{
+	(void)s;
+	return -1;
+}
+
+static struct store_synced
+synced(const struct store *s)
+{
+	return (struct store_synced){ .upto = s->commits };
+}
+
+static int
+copy_begin(struct store_copy **out, struct store *s, const char *path)
+{
+	(void)s;
+	(void)path;
+	*out = NULL;
+	return -EOPNOTSUPP;
+}
+
+static bool
+use_reserve(struct store *s)
+{
+	(void)s;
+	return false;
+}
+
+static bool
+may_wait(const struct store *s)
+{
+	(void)s;
+	return true;
+}
+
+static void
+set_wait(struct store *s, store_wait *wait, void *arg)
+{
+	postgres_of(s)->wait = wait;
+	postgres_of(s)->wait_arg = arg;
+}
+
+static char *
+copy_text(const char *text)
+{
+	size_t n = strlen(text) + 1;
+	char *copy = mem_alloc(n);
+
+	if (copy)
+		memcpy(copy, text, n);
+	return copy;
+}
+
+static int
+set_options(struct store *s, const struct store_options *options)
+{
+	struct postgres_store *p = postgres_of(s);
+	char *listen = options->listen ? copy_text(options->listen) : NULL;
+
+	if (options->listen && !listen)
+		return -ENOMEM;
+	if (options->connections)
+		p->n_sessions =
+		    options->connections < PG_MAX_SESSIONS ? options->connections : PG_MAX_SESSIONS;
+	if (listen) {
+		mem_wipe(p->listen_url, strlen(p->listen_url));
+		mem_free(p->listen_url);
+		p->listen_url = listen;
+		p->listener.db.url = listen;
+	}
+	return 0;
+}
+
+static void
+close_store(struct store *s)
+{
+	struct postgres_store *p = postgres_of(s);
+
+	p->wait = NULL; /* the event loop may have ended */
+	if (p->is_open)
+		store_flush(s);
+	(void)pg_end_session(s);
+	for (size_t i = 0; i < p->n_sessions; i++) {
+		pg_db_close(&p->sessions[i].db);
+		session_fini(&p->sessions[i].session);
+	}
+	pg_db_close(&p->listener.db);
+	session_fini(&p->listener.session);
+	session_fini(&p->refused);
+	mem_free(p->sessions);
+	if (p->url)
+		mem_wipe(p->url, strlen(p->url)); /* it may have a password */
+	mem_free(p->url);
+	if (p->listen_url)
+		mem_wipe(p->listen_url, strlen(p->listen_url));
+	mem_free(p->listen_url);
+	store_fini(s);
+	mem_free(p);
+}
+
+static const struct engine engine = {
+	.is_shared = true,
+	.batch = 64,
+	.take_session = pg_take_session,
+	.trusts_caches = pg_hears,
+	.begin = begin,
+	.commit = commit,
+	.rollback = rollback,
+	.take_reader = pg_take_reader,
+	.enter_reader = pg_enter_reader,
+	.leave_reader = pg_leave_reader,
+	.list_statement = list_statement,
+	.leave_statement = leave_statement,
+	.rewrap = pg_rewrap,
+	.tidy = tidy,
+	.bytes = bytes,
+	.set_options = set_options,
+	.may_wait = may_wait,
+	.set_wait = set_wait,
+	.session_end = pg_end_session,
+	.notify_fd = pg_notify_fd,
+	.turn_ms = pg_turn_ms,
+	.turn = pg_turn,
+	.sync_in_thread = sync_in_thread,
+	.sync_fd = sync_fd,
+	.sync_turn = tidy,
+	.synced = synced,
+	.keep_reserve = tidy,
+	.copy_begin = copy_begin,
+	.use_reserve = use_reserve,
+	.fill_reserve = tidy,
+	.close = close_store,
+};
+
+/* ---- opening ---- */
+
+static void
+init_session(struct postgres_store *p, struct pg_session *one, const char *url)
+{
+	pg_db_init(&one->db, p, url);
+	session_init(&one->session, &one->db.db);
+}
+
+/* The first connection is made now, so that a wrong URL is reported with its reason. */
+static int
+connect_first(struct postgres_store *p, struct why *why)
+{
+	struct pg_session *first = &p->sessions[0];
+	int r = pg_connect(&first->db, CONNECT_MS, why);
+
+	if (r == 0) {
+		first->is_taken = true;
+		p->store.session = &first->session;
+	}
+	return r;
+}
+
+static int
+store_new(struct store **out, const char *url, struct keys *keys, struct why *why)
+{
+	struct postgres_store *p;
+	char name[PG_NAME_SIZE];
+	int r = pg_name(url, name, why);
+
+	*out = NULL;
+	if (r < 0)
+		return r;
+	p = mem_zalloc(sizeof *p);
+	if (!p)
+		return -ENOMEM;
+	*out = &p->store;
+	p->no_db = (struct pg_refused){ .db.driver = &pg_refused_driver,
+		.statement.driver = &pg_refused_driver };
+	session_init(&p->refused, &p->no_db.db);
+	r = store_init(&p->store, &engine, keys, name);
+	p->url = copy_text(url);
+	p->listen_url = copy_text(url);
+	p->sessions = mem_calloc(PG_MAX_SESSIONS, sizeof *p->sessions);
+	if (r < 0 || !p->url || !p->listen_url || !p->sessions) {
+		*out = store_close(*out);
+		return -ENOMEM;
+	}
+	p->n_sessions = SESSIONS;
+	for (size_t i = 0; i < PG_MAX_SESSIONS; i++)
+		init_session(p, &p->sessions[i], p->url);
+	init_session(p, &p->listener, p->listen_url);
+	r = connect_first(p, why);
+	if (r < 0)
+		*out = store_close(*out);
+	return r;
+}
+
+static int
+finish_opening(struct store **out, int r, bool make, struct why *why)
+{
+	struct store *s = *out;
+
+	if (r == 0)
+		r = pg_migrate(s, make, why);
+	if (r == 0)
+		r = state_check(s, false, why);
+	if (r == 0)
+		r = state_load(s, why);
+	if (r < 0) {
+		*out = store_close(s);
+		return r;
+	}
+	postgres_of(s)->is_open = true;
+	(void)pg_end_session(s);
+	return 0;
+}
+
+int
+postgres_create(struct store **out, const char *url, struct keys *keys, struct why *why)
+{
+	return finish_opening(out, store_new(out, url, keys, why), true, why);
+}
+
+int
+postgres_open(struct store **out, const char *url, struct keys *keys, struct why *why)
+{
+	return finish_opening(out, store_new(out, url, keys, why), false, why);
+}
