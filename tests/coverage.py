@@ -60,11 +60,13 @@ def run_tests(build: pathlib.Path, cover: str) -> bool:
     for old in build.rglob("*.gcda"):
         old.unlink()
     env = dict(os.environ, CONND_BUILD=str(build), PYTHONDONTWRITEBYTECODE="1")
-    env["GCOV_ERROR_FILE"] = os.devnull  # a test's user may not write the counters
     pytest = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     unit = sorted(str(p) for p in (build / "tests/unit").glob("test_*") if not p.suffix)
     scenarios = sorted(str(p) for p in (ROOT / "tests/sim").glob("*.scn"))
     e2e = [f"tests/e2e/test_{name}.py" for name in E2E.split()]
+    # The files of the counters are made by this user; tests that run as others add to them.
+    for program in ("connd", "connctl", "connd-manager"):
+        subprocess.run([build / program, "--version"], stdout=subprocess.DEVNULL, check=True)
     return all(
         [
             run("unit tests", "tests/unit/run.sh", *unit),
