@@ -19,14 +19,12 @@ struct replica {
 
 	struct generation *current; /* NULL: no data yet */
 	uint64_t number;            /* of current, or of the first generation to come */
-	/* Of the sync that brought current, or first confirmed it in this run. */
-	char request_id[REPLICA_REQUEST_ID_SIZE];
-	int64_t confirmed_ms;    /* when the request was sent that last confirmed current */
-	bool loaded;             /* current is from an earlier run; no sync has succeeded yet */
-	int64_t carry_until_ms;  /* when the next held value expires; INT64_MAX: none is held */
-	int64_t held_until_ms;   /* from then on a second list may confirm `held` */
-	struct generation *held; /* a list that drops too much and must be confirmed */
+	int64_t confirmed_ms;       /* when the request was sent that last confirmed current */
+	int64_t carry_until_ms;     /* when the next held value expires; INT64_MAX: none is held */
+	int64_t held_until_ms;      /* from then on a second list may confirm `held` */
+	struct generation *held;    /* a list that drops too much and must be confirmed */
 
+	bool loaded;  /* current is from an earlier run; no sync has succeeded yet */
 	bool refused; /* the manager has refused the token since refused_ms */
 	int64_t refused_ms;
 
@@ -39,16 +37,17 @@ struct replica {
 	struct backoff backoff;
 	uint64_t syncs_ok, syncs_failed;
 
-	bool probing;
 	int64_t next_probe_ms;
 	uint64_t misses_before_sync, n_probes;
 	struct probes probes;
 
 	struct waiter *waiters;
-	bool closing;
+	bool probing, closing;
 	enum freshness noted;                 /* the state that was logged last */
 	char last_error[REPLICA_REASON_SIZE]; /* "" after a successful sync */
 	char reason[2 * REPLICA_REASON_SIZE]; /* of the last replica_result */
+	/* Of the sync that brought current, or first confirmed it in this run. */
+	char request_id[REPLICA_REQUEST_ID_SIZE];
 };
 
 void replica_note(struct replica *r, const char *event, const char *detail);
