@@ -40,16 +40,16 @@ def parts(directory: Path, peers: bool) -> dict[str, list[str | Path]]:
     """Name -> command, in the order in which they run."""
     python = sys.executable
     found: dict[str, list[str | Path]] = {
-        "lookup": [python, HERE / "lookup.py", directory],
+        "lookup": [python, HERE / "lookup.py", directory, "--rounds", "9"],
         "growth": [python, HERE / "growth.py", directory, "--rounds", "3"],
-        "outage": [python, HERE / "outage.py", directory, "--rounds", "3"],
-        "growth_manager": [python, HERE / "growth_manager.py", "--rounds", "3"],
+        "outage": [python, HERE / "outage.py", directory, "--rounds", "2"],
+        "growth_manager": [python, HERE / "growth_manager.py", "--rounds", "2"],
         "manager": [python, HERE / "manager.py", directory, "--rounds", "3", "--rows", "5000"],
-        "audit": [python, HERE / "audit.py", "--rounds", "3"],
+        "audit": [python, HERE / "audit.py", "--rounds", "2"],
         "shim_ping": [python, HERE / "shim_ping.py", "--real", "--rounds", "5"],
         "shim_airflow": [AIRFLOW, HERE / "shim_airflow.py", "--rounds", "5"],
-        "scan": [python, HERE / "scan.py", "--rounds", "3"],
-        "large_pages": [python, HERE / "large_pages.py", "--rounds", "2", "--seconds", "2"],
+        "scan": [python, HERE / "scan.py", "--rounds", "2"],
+        "large_pages": [python, HERE / "large_pages.py", "--rounds", "2", "--seconds", "1"],
         "shim_task": [AIRFLOW, HERE / "shim_task.py"],
     }
     if peers:
