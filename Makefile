@@ -389,7 +389,7 @@ APT_TEST := libcmocka-dev clang libclang-rt-CLANG-dev clang-format clang-tidy cp
 	mandoc varlink-go zsh fish \
 	systemd dbus libnss-systemd prometheus procps util-linux strace gdb binutils nginx \
 	podman runc catatonit qemu-user-static chromium chromium-driver fonts-dejavu-core \
-	postgresql python3 python3-venv python3-dev git curl ca-certificates openssl
+	postgresql pgbouncer python3 python3-venv python3-dev git curl ca-certificates openssl
 
 .PHONY: build-deps deps
 build-deps: ## install what building needs, and no more (root or sudo)

@@ -45,6 +45,8 @@ stage_ui() { pytest_in tests/ui build -n 2; }
 stage_canaries() { pytest_in tests/e2e/test_canaries.py build; }
 # Every fault in turn, under load; make chaos is the long round of it.
 stage_chaos() { make -s chaos-client && CHAOS=quick pytest_in tests/chaos build -n 5; }
+# Managers on PostgreSQL: the same results as on SQLite, several at once, every kind of failure.
+stage_postgres() { pytest_in tests/postgres build/asan -n 4; }
 stage_system() {
 	make -s dist DIST_IMAGE= && tests/airflow/venvs.sh airflow33 || return
 	pytest_as_root_in tests/system
@@ -58,7 +60,7 @@ stage_airflow211() { tests/airflow/run.sh 211; }
 stage_providers33() { tests/airflow/run.sh providers33; }
 
 # The longest first: they overlap best.
-stages=(airflow33 e2e airflow211 providers33 chaos container release ui canaries system unit_asan static
+stages=(airflow33 e2e airflow211 providers33 chaos container release postgres ui canaries system unit_asan static
 	shim unit inputs sim)
 [ $# -eq 0 ] || stages=("$@")
 

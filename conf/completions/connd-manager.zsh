@@ -10,7 +10,7 @@ _connd_manager()
 	fi
 	for ((i = 2; i < CURRENT; i++)); do
 		case ${words[i]} in
-		(--listen | --metrics | --tls-cert | --tls-key | --rate-get | --rate-post | --audit-days | --max-lifetime | --fault | --data | --key-file | --organization | --workspace | --deployment | --token-out | --workspace-id | --name | --scope | --scope-id | --role | --expires-in | --id | --url | --secrets-fetching | --new-key-file | --host) ((i++)) ;;
+		(--listen | --metrics | --tls-cert | --tls-key | --rate-get | --rate-post | --audit-days | --max-lifetime | --store-listen | --store-connections | --fault | --data | --key-file | --store | --organization | --workspace | --deployment | --token-out | --workspace-id | --name | --scope | --scope-id | --role | --expires-in | --id | --url | --secrets-fetching | --new-key-file | --host) ((i++)) ;;
 		(-*) ;;
 		(*) given+=(${words[i]}) ;;
 		esac
@@ -24,9 +24,12 @@ _connd_manager()
 	(--rate-post) _message value; return ;;
 	(--audit-days) _message value; return ;;
 	(--max-lifetime) _message value; return ;;
+	(--store-listen) _message value; return ;;
+	(--store-connections) _message value; return ;;
 	(--fault) _message value; return ;;
 	(--data) _files -/; return ;;
 	(--key-file) _files; return ;;
+	(--store) _message value; return ;;
 	(--organization) _message value; return ;;
 	(--workspace) _message value; return ;;
 	(--deployment) _message value; return ;;
@@ -44,64 +47,64 @@ _connd_manager()
 	(--host) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version --listen --metrics --log-requests --tls-cert --tls-key --rate-get --rate-post --audit-days --max-lifetime --fault --data --key-file; else compadd --  init deployment token login-link organization rotate-key backup restore tls; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version --listen --metrics --log-requests --tls-cert --tls-key --rate-get --rate-post --audit-days --max-lifetime --store-listen --store-connections --fault --data --key-file --store; else compadd --  init deployment token login-link organization rotate-key backup restore tls; fi ;;
 	("deployment  ") compadd --  create list ;;
 	("token  ") compadd --  create list revoke ;;
 	("organization  ") compadd --  show set ;;
 	("tls  ") compadd --  init ;;
 	("init "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --organization --workspace --deployment --token-out --data --key-file --help
+			compadd -- --organization --workspace --deployment --token-out --data --key-file --store --help
 		fi
 		;;
 	("deployment create "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --workspace-id --name --data --key-file --help
+			compadd -- --workspace-id --name --data --key-file --store --help
 		fi
 		;;
 	("deployment list "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --data --key-file --help
+			compadd -- --data --key-file --store --help
 		fi
 		;;
 	("token create "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --name --scope --scope-id --role --expires-in --token-out --data --key-file --help
+			compadd -- --name --scope --scope-id --role --expires-in --token-out --data --key-file --store --help
 		fi
 		;;
 	("token list "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --max-lifetime --data --key-file --help
+			compadd -- --max-lifetime --data --key-file --store --help
 		fi
 		;;
 	("token revoke "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --id --data --key-file --help
+			compadd -- --id --data --key-file --store --help
 		fi
 		;;
 	("login-link "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --id --url --data --key-file --help
+			compadd -- --id --url --data --key-file --store --help
 		fi
 		;;
 	("organization show "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --data --key-file --help
+			compadd -- --data --key-file --store --help
 		fi
 		;;
 	("organization set "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --secrets-fetching --data --key-file --help
+			compadd -- --secrets-fetching --data --key-file --store --help
 		fi
 		;;
 	("rotate-key "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --new-key-file --data --key-file --help
+			compadd -- --new-key-file --data --key-file --store --help
 		fi
 		;;
 	("backup "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --data --key-file --help
+			compadd -- --data --key-file --store --help
 		elif ((${#given[@]} == 1)); then
 			_files
 		fi

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import copy
 import dataclasses
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -487,10 +489,16 @@ class Manager(InBlock):
     directory: Path
     deployments: Sequence[str] = ("prod", "dev")
     port: int = 0  # reserved while the manager is down, because connd connects to it again
+    store: str = ""  # the URL of its database; "": in its directory
+
+    # Where each new manager has its database: makes one and returns its URL. None: as above.
+    new_store: ClassVar[Callable[[], str] | None] = None
 
     def __post_init__(self) -> None:
         self.data = self.directory / "manager"
         self.port = self.port or free_port()
+        if Manager.new_store and not self.store:
+            self.store = Manager.new_store()
         out = self.command(
             "init", "--data", str(self.data), "--organization", "Acme", "--workspace", "Analytics",
             *(part for name in self.deployments for part in ("--deployment", name)),
@@ -504,10 +512,26 @@ class Manager(InBlock):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def beside(self, directory: Path, store: str = "") -> Manager:
+        """Another manager of the same database, with a data directory of its own."""
+        other = copy.copy(self)
+        other.directory, other.data = directory, directory / "manager"
+        other.data.mkdir(parents=True)
+        shutil.copy(self.data / "manager.key", other.data)
+        other.store, other.port, other.program = store or self.store, free_port(), None
+        return other
+
+    def _store(self) -> list[str]:
+        return ["--store", self.store] if self.store else []
+
     def command(self, *args: str) -> Any:
         """A subcommand's JSON."""
         done = subprocess.run(
-            [MANAGER, *args], capture_output=True, text=True, timeout=PATIENCE, check=False
+            [MANAGER, *args, *self._store()],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
         )
         assert done.returncode == 0, f"{args}: {done.returncode}: {done.stderr}"
         assert not _SANITIZER.search(done.stderr), done.stderr
@@ -521,7 +545,7 @@ class Manager(InBlock):
     ) -> dict[str, Any]:
         """Starts it with only these options. Returns the line that it prints when it serves: where.
         wrap: as for Connd.start()."""
-        argv: list[str | Path] = [MANAGER, "--data", self.data, *args]
+        argv: list[str | Path] = [MANAGER, "--data", self.data, *self._store(), *args]
         places = self.directory / "manager.out"
         with places.open("wb") as out:
             self.program = Program(

@@ -56,6 +56,25 @@ refused(const char *text, const char *says)
 }
 
 static void
+a_store_is_a_url_without_a_password(void **state)
+{
+	struct options o = runs("--data d --store postgresql://u@a,b:5433/d?passfile=/f&host=c "
+				"--store-listen postgres:///d --store-connections 20");
+
+	(void)state;
+	assert_string_equal(o.store, "postgresql://u@a,b:5433/d?passfile=/f&host=c");
+	assert_string_equal(o.store_listen, "postgres:///d");
+	assert_int_equal(o.store_connections, 20);
+	refused("--data d --store sqlite", "postgresql://USER@HOST/DATABASE");
+	refused("--data d --store postgresql://u:p@h/d", "other users can see a password");
+	refused("--data d --store postgresql:///d?host=h&password=p", "passfile=");
+	refused("--data d --store postgresql://h/d?sslpassword=p", "PGPASSFILE");
+	refused("--data d --store postgresql://h/d --store-listen postgres://u:p@h/d", "password");
+	refused("--data d --store postgresql://h/d --store-connections 65", "64");
+	refused("--data d --store-listen postgresql://h/d", "belong to --store");
+}
+
+static void
 each_verb_is_known_by_its_words(void **state)
 {
 	static const struct {
@@ -232,6 +251,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_store_is_a_url_without_a_password),
 		cmocka_unit_test(each_verb_is_known_by_its_words),
 		cmocka_unit_test(an_option_has_its_value_in_either_form),
 		cmocka_unit_test(some_options_may_be_repeated),

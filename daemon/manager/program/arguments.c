@@ -16,7 +16,9 @@
 /* A century: more than enough, and its milliseconds are far from their end. */
 #define MAX_DAYS           36500
 #define DEFAULT_AUDIT_DAYS 90
-#define MAX_SECONDS        (MAX_DAYS * INT64_C(86400))
+
+#define MAX_STORE_CONNECTIONS 64
+#define MAX_SECONDS           (MAX_DAYS * INT64_C(86400))
 
 static bool PRINTF(2, 3) refuse(struct why *why, const char *format, ...)
 {
@@ -147,6 +149,56 @@ next_of(const char **all, size_t *n, size_t size, const char *option, struct why
 	return NULL;
 }
 
+/* Whether the text has the word, as a parameter of a URL's query. */
+static bool
+has_parameter(const char *url, const char *word)
+{
+	const char *at = strpbrk(url, "?");
+	size_t n = strlen(word);
+
+	for (; at; at = strchr(at + 1, '&'))
+		if (strncmp(at + 1, word, n) == 0 && at[1 + n] == '=')
+			return true;
+	return false;
+}
+
+/* Arguments are seen by every user of the machine. */
+static bool
+has_password(const char *url)
+{
+	const char *from = strstr(url, "://") + 3, *at;
+	size_t n = strcspn(from, "/?");
+
+	at = memrchr(from, '@', n);
+	return (at && memchr(from, ':', (size_t)(at - from))) || has_parameter(url, "password") ||
+	       has_parameter(url, "sslpassword");
+}
+
+static bool
+set_store(const char **out, const char *v, const char *name, struct why *why)
+{
+	if (strncmp(v, "postgresql://", 13) != 0 && strncmp(v, "postgres://", 11) != 0)
+		return refuse(why, "%s takes postgresql://USER@HOST/DATABASE", name);
+	if (has_password(v))
+		return refuse(why,
+		    "%s: other users can see a password here: put it into a file that passfile= or "
+		    "PGPASSFILE names",
+		    name);
+	*out = v;
+	return true;
+}
+
+static bool
+set_connections(unsigned *out, const char *v, const char *name, struct why *why)
+{
+	int64_t n;
+
+	if (!set_number(&n, v, MAX_STORE_CONNECTIONS, name, why))
+		return false;
+	*out = (unsigned)n;
+	return true;
+}
+
 static bool
 add_listen(struct options *o, const char *v, const char *name, struct why *why)
 {
@@ -240,6 +292,12 @@ set_option(struct options *o, enum option_id id, const char *name, const char *v
 		return set_text(&o->token_out, v, "a file", name, why);
 	case OPT_URL:
 		return set_url(&o->url, v, name, why);
+	case OPT_STORE:
+		return set_store(&o->store, v, name, why);
+	case OPT_STORE_LISTEN:
+		return set_store(&o->store_listen, v, name, why);
+	case OPT_STORE_CONNECTIONS:
+		return set_connections(&o->store_connections, v, name, why);
 	case OPT_MAX_LIFETIME:
 		return set_duration(&o->max_lifetime_s, v, name, why);
 	}
@@ -276,6 +334,8 @@ take(struct options *o, const struct cli_line *line, struct why *why)
 	}
 	if (!o->tls_cert != !o->tls_key)
 		return refuse(why, "--tls-cert and --tls-key belong together");
+	if (!o->store && (o->store_listen || o->store_connections))
+		return refuse(why, "--store-listen and --store-connections belong to --store");
 	return set_file(o, line, why);
 }
 

@@ -25,6 +25,9 @@
 struct options {
 	enum verb verb;
 	const char *data, *key_file, *new_key_file;
+	const char *store;        /* the PostgreSQL database; NULL: SQLite in `data` */
+	const char *store_listen; /* NULL: the same */
+	unsigned store_connections;
 	const char *file; /* the backup; "-": stdout */
 	const char *token_out;
 	const char *url; /* of the manager, as a browser reaches it */

@@ -164,6 +164,11 @@ backup_run(const struct options *o, size_t n, char *const *argv, struct buf *out
 	bool to_stdout = strcmp(o->file, "-") == 0;
 	int file = -1, r;
 
+	if (o->store) {
+		why_set(
+		    why, "the database is on PostgreSQL: copy it with pg_dump, and keep the key");
+		return -1;
+	}
 	if (to_stdout && isatty(STDOUT_FILENO)) {
 		why_set(why,
 		    "`backup -` writes the database to stdout: redirect it to a file or a pipe");

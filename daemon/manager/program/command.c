@@ -234,15 +234,19 @@ command_check_owner(const char *dir, struct why *why)
 int
 command_open(struct command_env *env, const struct options *o, struct why *why)
 {
+	const struct store_options options = { o->store_connections, o->store_listen };
+	const char *where = o->store ? o->store : o->data;
 	/* If the data directory has no database, report that, not a missing key. */
-	int r = store_find(o->data, why);
+	int r = store_find(where, why);
 
 	if (r == 0)
 		r = command_check_owner(o->data, why);
 	if (r == 0)
 		r = keys_load(&env->keys, o->data, o->key_file, why);
 	if (r == 0)
-		r = store_open(&env->store, o->data, env->keys, why);
+		r = store_open(&env->store, where, env->keys, why);
+	if (r == 0)
+		r = store_set_options(env->store, &options);
 	if (r < 0)
 		return r;
 	r = token_authority_new(&env->tokens, env->store);

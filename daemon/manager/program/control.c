@@ -261,7 +261,10 @@ begin_backup(struct peer *p, const struct options *o)
 		p->copied = event_new(c->base, store_copy_fd(p->copy), EV_READ, on_copied, p);
 		r = p->copied && event_add(p->copied, NULL) == 0 ? 0 : -ENOMEM;
 	}
-	if (r < 0)
+	if (r == -EOPNOTSUPP)
+		reply_error(
+		    p, "the database is on PostgreSQL: copy it with pg_dump, and keep the key");
+	else if (r < 0)
 		reply_error(p, strerror(-r));
 }
 

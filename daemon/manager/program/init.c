@@ -20,6 +20,7 @@ struct making {
 	struct token_authority *tokens;
 	struct id organization, workspace;
 	struct why *why;
+	bool made; /* the store */
 };
 
 static bool
@@ -118,11 +119,17 @@ fill(struct making *m, struct buf *out)
 static int
 make_all(struct making *m, struct staging *stage, struct keys *keys, struct buf *out)
 {
-	int r = store_create(&m->store, stage->path, keys, m->why) == 0 ? fill(m, out) : -1;
+	const char *where = m->o->store ? m->o->store : stage->path;
+	int r = store_create(&m->store, where, keys, m->why);
 
+	m->made = r == 0;
+	if (r == 0)
+		r = fill(m, out);
 	m->tokens = token_authority_free(m->tokens);
 	m->store = store_close(m->store);
-	return r == 0 ? staging_finish(stage, m->why) : r;
+	if (r != 0)
+		return -1;
+	return m->o->store ? 0 : staging_finish(stage, m->why);
 }
 
 int
@@ -141,7 +148,7 @@ command_init(const struct options *o, struct buf *out, struct why *why)
 	if (r == 0)
 		r = make_all(&m, &stage, keys, out);
 	(void)keys_free(keys);
-	if (r != 0 && !had_key && !is_there(o->data, "manager.db"))
+	if (r != 0 && !had_key && !(o->store && m.made) && !is_there(o->data, "manager.db"))
 		remove_file(o->data, "manager.key");
 	staging_close(&stage);
 	return r == 0 ? 0 : -1;

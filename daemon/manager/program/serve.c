@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json/write.h"
@@ -17,8 +18,10 @@
 #include "manager/http/server.h"
 #include "manager/http/tls.h"
 #include "manager/program/control.h"
+#include "manager/program/data_lock.h"
 #include "manager/program/housekeeping.h"
 #include "manager/program/metrics.h"
+#include "manager/program/store_turns.h"
 #include "manager/store/store.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:8888"
@@ -35,6 +38,8 @@ struct serving {
 	struct control *control;
 	struct metrics *metrics; /* NULL: not served */
 	struct housekeeping *housekeeping;
+	struct store_turns *turns; /* NULL: nobody else changes the store */
+	int lock_fd;               /* of the data directory; -1: the store has locked it */
 	struct event *sigterm, *sigint, *give_up;
 	bool stopping;
 };
@@ -156,6 +161,16 @@ start_http(struct serving *v, const struct options *o, struct why *why)
 	return metrics_new(&v->metrics, v->base, o->metrics, v->api, v->http, v->env.store, why);
 }
 
+/* SQLite's store does that itself. */
+static int
+lock_data(struct serving *v, const struct options *o, struct why *why)
+{
+	if (!o->store)
+		return 0;
+	v->lock_fd = data_lock(o->data, why);
+	return v->lock_fd < 0 ? v->lock_fd : 0;
+}
+
 static bool
 on_fiber_ended(void *arg)
 {
@@ -201,7 +216,8 @@ start(struct serving *v, const struct options *o, struct why *why)
 	v->base = event_base_new();
 	if (!v->base || watch_signals(v) < 0)
 		return -1;
-	if (open_store(v, o, why) < 0 || start_runner(v) < 0 || start_http(v, o, why) < 0)
+	if (lock_data(v, o, why) < 0 || open_store(v, o, why) < 0 || start_runner(v) < 0 ||
+	    start_http(v, o, why) < 0)
 		return -1;
 	if (control_new(&v->control, v->base, o->data, &v->env, api_durable(v->api), why) < 0)
 		return -1;
@@ -209,7 +225,9 @@ start(struct serving *v, const struct options *o, struct why *why)
 	    0)
 		return -1;
 	(void)store_session_end(v->env.store); /* the start's own */
-	return 0;
+	if (!v->env.runner)
+		return 0;
+	return store_turns_new(&v->turns, v->base, v->env.store, v->env.runner);
 }
 
 static void
@@ -237,6 +255,7 @@ tear_down(struct serving *v)
 	struct runner *runner = v->env.runner;
 
 	runner_cancel(runner);
+	(void)store_turns_free(v->turns);
 	(void)housekeeping_free(v->housekeeping);
 	(void)control_free(v->control);
 	(void)metrics_free(v->metrics);
@@ -250,6 +269,8 @@ tear_down(struct serving *v)
 	event_free_if(v->give_up);
 	if (v->base)
 		event_base_free(v->base);
+	if (v->lock_fd >= 0)
+		(void)close(v->lock_fd);
 }
 
 /*
@@ -283,7 +304,7 @@ announce(const struct serving *v, const struct options *o)
 int
 serve(const struct options *o, struct why *why)
 {
-	struct serving v = { 0 };
+	struct serving v = { .lock_fd = -1 };
 	int r = start(&v, o, why);
 
 	if (r == 0) {

@@ -17,6 +17,19 @@ static const struct cli_option data_options[] = {
 };
 static const struct cli_group data = { "Data directory", data_options };
 
+static const struct cli_option store_options[] = {
+	{ "store", OPT_STORE, 0, "URL", NULL,
+	    "The PostgreSQL database, as postgresql://USER@HOST/DATABASE, with parameters as libpq "
+	    "takes them. Any number of managers may share it, each with a data directory of its "
+	    "own "
+	    "and the same key. Without it: SQLite in the data directory. A password does not "
+	    "belong "
+	    "here, since other users can see it: passfile=FILE, PGPASSFILE or service=NAME name a "
+	    "file that has it." },
+	{ 0 },
+};
+static const struct cli_group store = { "Database", store_options };
+
 #define MAX_LIFETIME_HELP                                                                          \
 	"How long a token can be renewed, counted from its creation; s, m, h and d are units. A "  \
 	"token that lives longer by itself is not renewed beyond its own end; one that never "     \
@@ -52,6 +65,12 @@ static const struct cli_option serve_options[] = {
 	    MAX_LIFETIME_HELP
 	    " From 14 days before that end, a line in the log says so once a day, and "
 	    "connd_manager_token_families_ending counts it." },
+	{ "store-listen", OPT_STORE_LISTEN, 0, "URL", NULL,
+	    "Where to listen for what other managers change, when --store leads through a pooler "
+	    "such as pgbouncer: the database itself. Without it, and when it cannot be reached, "
+	    "the number of the last change is read every 250 ms." },
+	{ "store-connections", OPT_STORE_CONNECTIONS, 0, "N", "8",
+	    "How many connections to the database of --store there are at most; 64 is the limit." },
 	{ "fault", OPT_FAULT, CLI_REPEATS, "ROUTE:KIND[=VALUE][@PROBABILITY]", NULL,
 	    "For rehearsals: what goes wrong. ROUTE: *, list, create, get, update, delete, "
 	    "exclude, history, restore, promote. KIND: delay=TIME, 429[=SECONDS], 500, 503, reset, "
@@ -162,47 +181,49 @@ static const struct cli_group login = { NULL, login_options };
 
 static const struct cli_verb verbs[] = {
 	{ "", VERB_SERVE, "", "serve the Environment Manager's API",
-	    "Serves the Environment Manager's API until SIGTERM.", GROUPS(&serve_group, &data) },
+	    "Serves the Environment Manager's API until SIGTERM.",
+	    GROUPS(&serve_group, &data, &store) },
 	{ "init", VERB_INIT, "", "make a data directory",
 	    "Makes the data directory and prints the ids and the token of an organization OWNER, "
 	    "which does not expire. No token is ever shown again. Changes nothing where a database "
 	    "is.",
-	    GROUPS(&init, &data) },
+	    GROUPS(&init, &data, &store) },
 	{ "deployment create", VERB_DEPLOYMENT_CREATE, "", "make a Deployment",
-	    "Makes a Deployment and prints its id.", GROUPS(&deployment, &data) },
+	    "Makes a Deployment and prints its id.", GROUPS(&deployment, &data, &store) },
 	{ "deployment list", VERB_DEPLOYMENT_LIST, "", "list Deployments",
-	    "Lists the Deployments with their ids and Workspaces.", GROUPS(&data) },
+	    "Lists the Deployments with their ids and Workspaces.", GROUPS(&data, &store) },
 	{ "token create", VERB_TOKEN_CREATE, "", "issue a token",
 	    "Issues a token and prints its id and its text, which is never shown again.",
-	    GROUPS(&token, &data) },
+	    GROUPS(&token, &data, &store) },
 	{ "token list", VERB_TOKEN_LIST, "", "list tokens",
 	    "Lists the tokens with their ids, rights, times and families; never their texts.",
-	    GROUPS(&token_list, &data) },
+	    GROUPS(&token_list, &data, &store) },
 	{ "token revoke", VERB_TOKEN_REVOKE, "", "revoke a token",
 	    "Ends the token and all of its family: the token it was renewed from, and all "
 	    "renewals." NOT_DURABLE,
-	    GROUPS(&revoke, &data) },
+	    GROUPS(&revoke, &data, &store) },
 	{ "login-link", VERB_LOGIN_LINK, "", "make a link that signs in to the page",
 	    "Prints a URL that signs in to the Environment page as a token, without its text. The "
 	    "code in it is good for a minute, once; it is behind a #, which browsers send to "
 	    "nobody.",
-	    GROUPS(&login, &data) },
+	    GROUPS(&login, &data, &store) },
 	{ "organization show", VERB_ORGANIZATION_SHOW, "", "show the organization",
 	    "Shows the organization's id, its switch, its Workspaces and its Deployments.",
-	    GROUPS(&data) },
+	    GROUPS(&data, &store) },
 	{ "organization set", VERB_ORGANIZATION_SET, "", "switch the fetching of secrets",
 	    "Switches the fetching of secrets on or off for the whole organization." NOT_DURABLE,
-	    GROUPS(&switches, &data) },
+	    GROUPS(&switches, &data, &store) },
 	{ "rotate-key", VERB_ROTATE_KEY, "", "change the key that seals the values",
 	    "Puts another key under every stored value, while the server runs, and prints the new "
 	    "key's id.",
-	    GROUPS(&rotate, &data) },
+	    GROUPS(&rotate, &data, &store) },
 	{ "backup", VERB_BACKUP, "FILE", "copy the database",
 	    "Copies the whole database into a new file, or to stdout when FILE is -, while the "
 	    "server goes on. The file has its name when it is whole and on disk. Meanwhile the "
 	    "data directory needs room for another copy. A backup opens with the key of its day "
-	    "alone: keep that key too, and somewhere else.",
-	    GROUPS(&data) },
+	    "alone: keep that key too, and somewhere else. A database on PostgreSQL is copied with "
+	    "pg_dump instead.",
+	    GROUPS(&data, &store) },
 	{ "restore", VERB_RESTORE, "FILE", "make the database from a backup",
 	    "Makes the database of a data directory that has a key and none yet.", GROUPS(&data) },
 	{ "tls init", VERB_TLS_INIT, "", "make a certificate",
