@@ -204,7 +204,7 @@ set_fields(struct session *s, struct object *o, struct change *c)
 	int code;
 
 	if (!fields_given(s, kind) && !other && !is_variable(kind))
-		return ctl_fail(CTL_USAGE, NULL, "set what? Pass the fields to change");
+		return ctl_fail(CTL_USAGE, "Pass the fields to change.", "nothing to set");
 	if (!typed && json_take(o->body, kind->member, json_new_object()) < 0)
 		return session_no_memory();
 	typed = json_member(o->body, kind->member);

@@ -244,7 +244,7 @@ objects_override(struct session *s, const struct object_kind *kind)
 	int code = open_linking(s, kind, &l);
 
 	if (code == CTL_YES && !fields_given(s, kind))
-		code = ctl_fail(CTL_USAGE, NULL, "override what? Pass the fields, or --unset");
+		code = ctl_fail(CTL_USAGE, "Pass the fields, or --unset.", "nothing to override");
 	if (code == CTL_YES)
 		code = override(s, kind, &l);
 	if (code == CTL_YES) {

@@ -44,6 +44,7 @@ private_file_write(const char *path, const struct buf *text)
 		    CTL_UNAVAILABLE, NULL, "%s: cannot be replaced: %s", path, strerror(error));
 	}
 	if (file_sync_name(path) < 0)
-		return ctl_fail(CTL_UNAVAILABLE, NULL, "%s: is perhaps not on disk", path);
+		return ctl_fail(
+		    CTL_UNAVAILABLE, NULL, "%s: written, but may not be on disk yet", path);
 	return CTL_YES;
 }

@@ -116,8 +116,8 @@ put_all(const struct file_set *set, bool replace)
 			(void)unlink(set->file[i - 1].path);
 	for (i = 0; code == CTL_YES && i < set->n; i++)
 		if (file_sync_name(set->file[i].path) < 0)
-			code = ctl_fail(
-			    CTL_UNAVAILABLE, NULL, "%s: is perhaps not on disk", set->file[i].path);
+			code = ctl_fail(CTL_UNAVAILABLE, NULL,
+			    "%s: written, but may not be on disk yet", set->file[i].path);
 	return code;
 }
 

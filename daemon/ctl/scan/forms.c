@@ -21,7 +21,10 @@ form_kind(int form)
 
 /* --- base64 ---------------------------------------------------------------------------- */
 
-/* The six bits from `bit` on, of the value with `before` bytes in front of it. */
+/*
+ * Returns six bits of the value, from bit number `bit` on. The value is preceded by `before` bytes,
+ * which count for `bit`.
+ */
 static unsigned
 six_bits(struct span value, size_t before, size_t bit)
 {

@@ -13,7 +13,7 @@
 
 struct fairness;
 
-MUST_CHECK struct fairness *fairness_new(struct api *api); /* NULL: no memory */
+MUST_CHECK struct fairness *fairness_new(struct api *api); /* NULL: out of memory */
 struct fairness *fairness_free(struct fairness *f);        /* after the HTTP server; NULL is fine */
 
 /* Calls go(rq) now or in a later turn, unless the client disconnects first. */

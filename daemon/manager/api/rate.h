@@ -16,7 +16,7 @@
 
 struct rate;
 
-MUST_CHECK struct rate *rate_new(unsigned per_second); /* at least 1; NULL: no memory */
+MUST_CHECK struct rate *rate_new(unsigned per_second); /* at least 1; NULL: out of memory */
 struct rate *rate_free(struct rate *r);                /* NULL is fine; returns NULL */
 
 /*

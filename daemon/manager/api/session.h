@@ -53,7 +53,7 @@ MUST_CHECK int session_open(
  * noted beyond session_last_ms().
  */
 void session_hash(const struct session *s, uint8_t hash[static HASH_SIZE]);
-/* When it ends at the latest, whatever is renewed. */
+/* Returns the time at which the session ends even if its cookie is renewed. */
 int64_t session_last_ms(const struct session *s);
 
 /* Appends a code that signs in as this token, once, within SIGN_IN_CODE_MS. 0 or -errno. */

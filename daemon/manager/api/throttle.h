@@ -13,7 +13,7 @@
 
 struct throttle;
 
-MUST_CHECK struct throttle *throttle_new(struct api *api); /* NULL: no memory */
+MUST_CHECK struct throttle *throttle_new(struct api *api); /* NULL: out of memory */
 struct throttle *throttle_free(struct throttle *t);        /* after the HTTP server; NULL is fine */
 
 /* Calls go(rq) in ms, as from a handler. -ENOMEM: it will not, and the request is as it was. */

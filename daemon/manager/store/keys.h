@@ -45,7 +45,7 @@ MUST_CHECK int keys_load(struct keys **out, const char *dir, const char *key_fil
  */
 MUST_CHECK int keys_make(struct keys **out, const char *dir, const char *key_file, struct why *why);
 MUST_CHECK struct keys *keys_from_bytes(
-    const uint8_t key[static SEAL_KEY_SIZE]); /* NULL: no memory */
+    const uint8_t key[static SEAL_KEY_SIZE]); /* NULL: out of memory */
 struct keys *keys_free(struct keys *k);
 
 /* Append to out; the cap is out's. 0 or -errno; -EBADMSG: wrong key or kind, moved or damaged. */

@@ -137,9 +137,9 @@ struct store_actor {
 
 #define STORE_ALL_TYPES ((1U << MANAGER_N_TYPES) - 1) /* a mask of 1 << enum manager_type */
 /*
- * One state of a view or of an object: a number that grows with its changes, and random bits that
- * the change has drawn. A restored or rolled-back store has the same number again, never with the
- * same bits and another content. 0 and 0: nothing was ever changed there.
+ * One state of a view or of an object: a number that grows with each change, and random bits drawn
+ * by that change. After a restore or a rollback a number may come again for another content, but
+ * then with other bits. 0 and 0: never changed.
  */
 struct store_version {
 	int64_t number;
