@@ -69,7 +69,7 @@ read_for(const struct cli_program *p, const char *text)
 }
 
 static void
-options_stand_anywhere(void **state)
+options_may_stand_before_and_after_words(void **state)
 {
 	static const char *const same[] = {
 		"--file f token create --name a --name=b",
@@ -356,7 +356,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(options_stand_anywhere),
+		cmocka_unit_test(options_may_stand_before_and_after_words),
 		cmocka_unit_test(an_optional_value_stands_behind_an_equals_sign),
 		cmocka_unit_test(words_are_counted_and_chosen),
 		cmocka_unit_test(an_error_says_what_was_meant),

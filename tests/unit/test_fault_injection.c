@@ -11,7 +11,7 @@
 #include "manager/api/fault_injection.h"
 
 static void
-orders_are_read(void **state)
+each_form_of_a_fault_option_is_read(void **state)
 {
 	static const struct {
 		const char *text;
@@ -110,7 +110,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(orders_are_read),
+		cmocka_unit_test(each_form_of_a_fault_option_is_read),
 		cmocka_unit_test(what_is_no_order_is_refused_with_a_sentence),
 		cmocka_unit_test(what_strikes_is_drawn_for_each_order_that_fits),
 	};

@@ -122,7 +122,7 @@ memory_that_is_out_leaks_nothing(void **state)
 }
 
 static void
-distances(void **state)
+a_distance_is_the_number_of_edits(void **state)
 {
 	static const struct {
 		const char *a, *b;
@@ -156,7 +156,7 @@ main(void)
 		cmocka_unit_test(many_members_are_found_each),
 		cmocka_unit_test(a_name_may_be_once_in_each_object),
 		cmocka_unit_test(memory_that_is_out_leaks_nothing),
-		cmocka_unit_test(distances),
+		cmocka_unit_test(a_distance_is_the_number_of_edits),
 	};
 
 	if (base_init() < 0)

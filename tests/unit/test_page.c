@@ -152,7 +152,7 @@ connections_keep_every_field(void **state)
 }
 
 static void
-ports_have_edges(void **state)
+a_port_is_0_to_65535_in_whole_numbers(void **state)
 {
 	static const struct row rows[] = {
 		{ PAGE(CONN("{\"type\":\"t\",\"port\":0}")), "good k type=t;" },
@@ -667,7 +667,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connections_keep_every_field),
-		cmocka_unit_test(ports_have_edges),
+		cmocka_unit_test(a_port_is_0_to_65535_in_whole_numbers),
 		cmocka_unit_test(what_can_not_be_is_refused_alone),
 		cmocka_unit_test(a_secret_that_is_not_there_is_withheld),
 		cmocka_unit_test(variables_are_read),

@@ -69,7 +69,7 @@ names_go_both_ways(void **state)
 
 /* Each line: allowed from this role on in the Workspace of a Workspace token; denied below. */
 static void
-roles_open_actions(void **state)
+each_action_needs_its_least_role(void **state)
 {
 	static const struct {
 		enum action what;
@@ -187,7 +187,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ids_have_one_shape),
 		cmocka_unit_test(names_go_both_ways),
-		cmocka_unit_test(roles_open_actions),
+		cmocka_unit_test(each_action_needs_its_least_role),
 		cmocka_unit_test(scopes_cover_what_is_inside_them),
 		cmocka_unit_test(the_switch_stops_secrets_alone),
 		cmocka_unit_test(the_organization_is_its_owners),

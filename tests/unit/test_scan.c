@@ -523,7 +523,7 @@ integers_keep_every_digit(void **state)
 }
 
 static void
-types_are_told(void **state)
+the_type_of_each_value_is_found(void **state)
 {
 	static const struct {
 		const char *text;
@@ -668,7 +668,7 @@ main(void)
 		cmocka_unit_test(strings_are_decoded),
 		cmocka_unit_test(a_full_buffer_is_reported),
 		cmocka_unit_test(integers_keep_every_digit),
-		cmocka_unit_test(types_are_told),
+		cmocka_unit_test(the_type_of_each_value_is_found),
 		cmocka_unit_test(compact_drops_only_white_space),
 		cmocka_unit_test(every_byte_is_seen_at_every_place),
 		cmocka_unit_test(walking_and_checking_in_one_pass),

@@ -798,7 +798,7 @@ a_key_twice_is_bad(void **state)
 /* --- invalid responses, and status codes ------------------------------------------------------ */
 
 static void
-html_is_bad(void **state)
+a_page_of_type_html_is_a_bad_response(void **state)
 {
 	struct world *w = *state;
 
@@ -1165,7 +1165,7 @@ main(void)
 		TEST(a_list_that_never_holds_still_is_bad),
 		TEST(more_rows_than_counted_are_bad),
 		TEST(a_key_twice_is_bad),
-		TEST(html_is_bad),
+		TEST(a_page_of_type_html_is_a_bad_response),
 		TEST(a_truncated_page_is_bad),
 		TEST(each_status_has_its_outcome),
 		TEST(a_fetch_without_an_answer_has_its_outcome),

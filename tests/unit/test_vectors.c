@@ -155,7 +155,7 @@ check_call(const struct json *c)
 }
 
 static void
-calls(void **state)
+each_call_vector_reads_as_it_says(void **state)
 {
 	(void)state;
 	each_case("calls.json", check_call);
@@ -189,7 +189,7 @@ check_refusal(const struct json *c)
 }
 
 static void
-refusals(void **state)
+each_refused_vector_gets_its_error(void **state)
 {
 	(void)state;
 	each_case("refusals.json", check_refusal);
@@ -292,7 +292,7 @@ check_reply(const struct json *c)
 }
 
 static void
-replies(void **state)
+each_reply_vector_is_what_is_written(void **state)
 {
 	(void)state;
 	each_case("replies.json", check_reply);
@@ -383,7 +383,7 @@ check_page(const struct json *c)
 }
 
 static void
-pages(void **state)
+each_page_vector_reads_as_it_says(void **state)
 {
 	(void)state;
 	each_case("pages.json", check_page);
@@ -393,10 +393,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(calls),
-		cmocka_unit_test(refusals),
-		cmocka_unit_test(replies),
-		cmocka_unit_test(pages),
+		cmocka_unit_test(each_call_vector_reads_as_it_says),
+		cmocka_unit_test(each_refused_vector_gets_its_error),
+		cmocka_unit_test(each_reply_vector_is_what_is_written),
+		cmocka_unit_test(each_page_vector_reads_as_it_says),
 	};
 
 	json_global_init();
