@@ -12,7 +12,7 @@ _connd_manager()
 	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--listen | --metrics | --tls-cert | --tls-key | --rate-get | --rate-post | --audit-days | --max-lifetime | --store-listen | --store-connections | --fault | --data | --key-file | --store | --organization | --workspace | --deployment | --token-out | --workspace-id | --name | --scope | --scope-id | --role | --expires-in | --id | --url | --secrets-fetching | --new-key-file | --host)
+		--listen | --metrics | --tls-cert | --tls-key | --rate-get | --rate-post | --audit-days | --max-lifetime | --store-listen | --store-connections | --fault | --data | --key-file | --store | --organization | --workspace | --deployment | --token-out | --workspace-id | --name | --scope | --scope-id | --role | --expires-in | --id | --url | --secrets-fetching | --new-key-file | --from | --to | --host)
 			[[ ${COMP_WORDS[i + 1]-} != = ]] || ((i++))
 			((i++))
 			;;
@@ -49,10 +49,12 @@ _connd_manager()
 	(--url) :; return ;;
 	(--secrets-fetching) mapfile -t COMPREPLY < <(compgen -W "on off" -- "$cur"); return ;;
 	(--new-key-file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	(--from) :; return ;;
+	(--to) :; return ;;
 	(--host) :; return ;;
 	esac
 	case "${given[0]-} ${given[1]-} " in
-	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version --listen --metrics --log-requests --tls-cert --tls-key --rate-get --rate-post --audit-days --max-lifetime --store-listen --store-connections --fault --data --key-file --store" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " init deployment token login-link organization rotate-key backup restore tls" -- "$cur"); fi ;;
+	("  ") if [[ $cur == -* ]]; then mapfile -t COMPREPLY < <(compgen -W "--help --version --listen --metrics --log-requests --tls-cert --tls-key --rate-get --rate-post --audit-days --max-lifetime --store-listen --store-connections --fault --data --key-file --store" -- "$cur"); else mapfile -t COMPREPLY < <(compgen -W " init deployment token login-link organization rotate-key backup restore migrate tls" -- "$cur"); fi ;;
 	("deployment  ") mapfile -t COMPREPLY < <(compgen -W " create list" -- "$cur") ;;
 	("token  ") mapfile -t COMPREPLY < <(compgen -W " create list revoke" -- "$cur") ;;
 	("organization  ") mapfile -t COMPREPLY < <(compgen -W " show set" -- "$cur") ;;
@@ -119,6 +121,11 @@ _connd_manager()
 			mapfile -t COMPREPLY < <(compgen -W "--data --key-file --help" -- "$cur")
 		elif ((${#given[@]} == 1)); then
 			compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
+		;;
+	("migrate "*)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--from --to --key-file --help" -- "$cur")
 		fi
 		;;
 	("tls init "*)

@@ -7,7 +7,7 @@ function __connd_manager_words
 			continue
 		end
 		switch $word
-			case -- --listen --metrics --tls-cert --tls-key --rate-get --rate-post --audit-days --max-lifetime --store-listen --store-connections --fault --data --key-file --store --organization --workspace --deployment --token-out --workspace-id --name --scope --scope-id --role --expires-in --id --url --secrets-fetching --new-key-file --host
+			case -- --listen --metrics --tls-cert --tls-key --rate-get --rate-post --audit-days --max-lifetime --store-listen --store-connections --fault --data --key-file --store --organization --workspace --deployment --token-out --workspace-id --name --scope --scope-id --role --expires-in --id --url --secrets-fetching --new-key-file --from --to --host
 				set skip 1
 			case '-*'
 			case '*'
@@ -113,6 +113,10 @@ complete -c connd-manager -n '__connd_manager_at "" 0' -a restore -d 'make the d
 complete -c connd-manager -n '__connd_manager_at "restore" 0'  -r -F
 complete -c connd-manager -n '__connd_manager_at "restore"' -l data -x -a '(__fish_complete_directories)' -d 'The data directory'
 complete -c connd-manager -n '__connd_manager_at "restore"' -l key-file -r -F -d 'The key that seals the stored values: 32 bytes, raw or as 64 hex digits'
+complete -c connd-manager -n '__connd_manager_at "" 0' -a migrate -d 'copy the store into another database'
+complete -c connd-manager -n '__connd_manager_at "migrate"' -l from -x -d 'The database to copy: that of a data directory, or a PostgreSQL one as postgresql://USER@HOST/DATABASE'
+complete -c connd-manager -n '__connd_manager_at "migrate"' -l to -x -d 'Where to copy it: a data directory that exists, or an empty PostgreSQL database'
+complete -c connd-manager -n '__connd_manager_at "migrate"' -l key-file -r -F -d 'The key of both'
 complete -c connd-manager -n '__connd_manager_at "" 0' -a tls -d 'More verbs'
 complete -c connd-manager -n '__connd_manager_at "tls" 0' -a init -d 'make a certificate'
 complete -c connd-manager -n '__connd_manager_at "tls init"' -l host -x -d 'A DNS name or an address to put into the certificate, besides this machine'\''s own'

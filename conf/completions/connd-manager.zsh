@@ -10,7 +10,7 @@ _connd_manager()
 	fi
 	for ((i = 2; i < CURRENT; i++)); do
 		case ${words[i]} in
-		(--listen | --metrics | --tls-cert | --tls-key | --rate-get | --rate-post | --audit-days | --max-lifetime | --store-listen | --store-connections | --fault | --data | --key-file | --store | --organization | --workspace | --deployment | --token-out | --workspace-id | --name | --scope | --scope-id | --role | --expires-in | --id | --url | --secrets-fetching | --new-key-file | --host) ((i++)) ;;
+		(--listen | --metrics | --tls-cert | --tls-key | --rate-get | --rate-post | --audit-days | --max-lifetime | --store-listen | --store-connections | --fault | --data | --key-file | --store | --organization | --workspace | --deployment | --token-out | --workspace-id | --name | --scope | --scope-id | --role | --expires-in | --id | --url | --secrets-fetching | --new-key-file | --from | --to | --host) ((i++)) ;;
 		(-*) ;;
 		(*) given+=(${words[i]}) ;;
 		esac
@@ -44,10 +44,12 @@ _connd_manager()
 	(--url) _message value; return ;;
 	(--secrets-fetching) compadd -- on off; return ;;
 	(--new-key-file) _files; return ;;
+	(--from) _message value; return ;;
+	(--to) _message value; return ;;
 	(--host) _message value; return ;;
 	esac
 	case "${given[1]-} ${given[2]-} " in
-	("  ") if [[ $cur == -* ]]; then compadd -- --help --version --listen --metrics --log-requests --tls-cert --tls-key --rate-get --rate-post --audit-days --max-lifetime --store-listen --store-connections --fault --data --key-file --store; else compadd --  init deployment token login-link organization rotate-key backup restore tls; fi ;;
+	("  ") if [[ $cur == -* ]]; then compadd -- --help --version --listen --metrics --log-requests --tls-cert --tls-key --rate-get --rate-post --audit-days --max-lifetime --store-listen --store-connections --fault --data --key-file --store; else compadd --  init deployment token login-link organization rotate-key backup restore migrate tls; fi ;;
 	("deployment  ") compadd --  create list ;;
 	("token  ") compadd --  create list revoke ;;
 	("organization  ") compadd --  show set ;;
@@ -114,6 +116,11 @@ _connd_manager()
 			compadd -- --data --key-file --help
 		elif ((${#given[@]} == 1)); then
 			_files
+		fi
+		;;
+	("migrate "*)
+		if [[ $cur == -* ]]; then
+			compadd -- --from --to --key-file --help
 		fi
 		;;
 	("tls init "*)

@@ -298,6 +298,10 @@ set_option(struct options *o, enum option_id id, const char *name, const char *v
 		return set_store(&o->store_listen, v, name, why);
 	case OPT_STORE_CONNECTIONS:
 		return set_connections(&o->store_connections, v, name, why);
+	case OPT_FROM:
+		return set_text(&o->from, v, "a database", name, why);
+	case OPT_TO:
+		return set_text(&o->to, v, "a database", name, why);
 	case OPT_MAX_LIFETIME:
 		return set_duration(&o->max_lifetime_s, v, name, why);
 	}

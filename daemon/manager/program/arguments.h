@@ -30,7 +30,8 @@ struct options {
 	unsigned store_connections;
 	const char *file; /* the backup; "-": stdout */
 	const char *token_out;
-	const char *url; /* of the manager, as a browser reaches it */
+	const char *from, *to; /* of migrate: sqlite:DIR or a URL */
+	const char *url;       /* of the manager, as a browser reaches it */
 	int64_t audit_days;
 	const char *listen[ARGUMENTS_MAX_LISTENS];
 	size_t n_listens;    /* 0: the default */

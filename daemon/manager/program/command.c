@@ -291,6 +291,7 @@ command_run(const struct command_env *env, const struct options *o, struct buf *
 	case VERB_SERVE:
 	case VERB_INIT:
 	case VERB_BACKUP:
+	case VERB_MIGRATE:
 	case VERB_RESTORE:
 	case VERB_TLS_INIT:
 		break;

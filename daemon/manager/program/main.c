@@ -10,6 +10,7 @@
 #include "manager/program/backup.h"
 #include "manager/program/command.h"
 #include "manager/program/control.h"
+#include "manager/program/migrate.h"
 #include "manager/program/serve.h"
 #include "manager/program/table.h"
 #include "manager/program/tls_init.h"
@@ -84,6 +85,8 @@ run_verb(const struct options *o, size_t n, char *const *argv, struct buf *out, 
 		return tls_init(o, out, why);
 	case VERB_RESTORE:
 		return command_restore(o, out, why);
+	case VERB_MIGRATE:
+		return migrate_run(o, out, why);
 	case VERB_BACKUP:
 		return backup_run(o, n, argv, out, why);
 	default:

@@ -167,6 +167,18 @@ static const struct cli_option login_options[] = {
 };
 static const struct cli_group login = { NULL, login_options };
 
+static const struct cli_option migrate_options[] = {
+	{ "from", OPT_FROM, CLI_NEEDED, "sqlite:DIR|URL", NULL,
+	    "The database to copy: that of a data directory, or a PostgreSQL one as "
+	    "postgresql://USER@HOST/DATABASE." },
+	{ "to", OPT_TO, CLI_NEEDED, "sqlite:DIR|URL", NULL,
+	    "Where to copy it: a data directory that exists, or an empty PostgreSQL database." },
+	{ "key-file", OPT_KEY_FILE, 0, "FILE", NULL,
+	    "The key of both. Without it: that of the data directory, of --from first." },
+	{ 0 },
+};
+static const struct cli_group migrate = { NULL, migrate_options };
+
 /* ---- verbs ---- */
 
 #define GROUPS(...)                                                                                \
@@ -226,6 +238,13 @@ static const struct cli_verb verbs[] = {
 	    GROUPS(&data, &store) },
 	{ "restore", VERB_RESTORE, "FILE", "make the database from a backup",
 	    "Makes the database of a data directory that has a key and none yet.", GROUPS(&data) },
+	{ "migrate", VERB_MIGRATE, "", "copy the store into another database",
+	    "Copies everything from SQLite to PostgreSQL or back, in one transaction, then reads "
+	    "both and compares them row by row. No server may use the data directory; managers on "
+	    "PostgreSQL should be stopped, since they can change nothing meanwhile. The key stays "
+	    "as it is. A second run compares again; a database with another content is not "
+	    "touched.",
+	    GROUPS(&migrate) },
 	{ "tls init", VERB_TLS_INIT, "", "make a certificate",
 	    "Makes DIR/tls.key and a self-signed DIR/tls.crt, for this machine's names and each "
 	    "--host. Prints the options to serve with, and the lines for connd.conf with the pin "
@@ -238,7 +257,8 @@ const struct cli_program manager_program = {
 	.version = CONND_VERSION,
 	.summary =
 	    "The self-hosted Environment Manager. Without a verb it serves the API. The other "
-	    "verbs but init, restore and tls init act at once, beside a running server or without "
+	    "verbs but init, restore, migrate and tls init act at once, beside a running server or "
+	    "without "
 	    "one, and all print JSON.",
 	.ending = "Exit code: 0 done, 1 it could not be done, 2 usage.",
 	.verb = verbs,

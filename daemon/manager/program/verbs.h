@@ -17,6 +17,7 @@ enum verb {
 	VERB_RESTORE,
 	VERB_TLS_INIT,
 	VERB_LOGIN_LINK,
+	VERB_MIGRATE,
 };
 
 enum option_id {
@@ -50,4 +51,6 @@ enum option_id {
 	OPT_STORE,
 	OPT_STORE_LISTEN,
 	OPT_STORE_CONNECTIONS,
+	OPT_FROM,
+	OPT_TO,
 };

@@ -448,13 +448,19 @@ bind_bytes(struct pg_statement *st, char kind, struct span s)
 }
 
 static void
+bind_number(struct pg_statement *st, int64_t v)
+{
+	st->types[st->n] = TYPE_INT8;
+	st->numbers[st->n] = htobe64((uint64_t)v);
+	st->at[st->n] = -1;
+	st->lengths[st->n] = sizeof st->numbers[0];
+}
+
+static void
 bind_one(struct pg_statement *st, char kind, va_list *ap)
 {
 	if (kind == 'i') {
-		st->types[st->n] = TYPE_INT8;
-		st->numbers[st->n] = htobe64((uint64_t)va_arg(*ap, int64_t));
-		st->at[st->n] = -1;
-		st->lengths[st->n] = sizeof st->numbers[0];
+		bind_number(st, va_arg(*ap, int64_t));
 	} else if (kind == 't') {
 		bind_bytes(st, kind, span_of(va_arg(*ap, const char *)));
 	} else {
@@ -475,6 +481,22 @@ bind(struct statement *base, const char *kinds, va_list args)
 	for (; *kinds && st->n < PG_MAX_PARAMETERS; kinds++)
 		bind_one(st, *kinds, &ap);
 	va_end(ap);
+	return *kinds ? -EINVAL : buf_error(&st->bytes);
+}
+
+static int
+bind_values(struct statement *base, const char *kinds, const struct db_value *v)
+{
+	struct pg_statement *st = of(base);
+
+	st->n = 0;
+	buf_reset(&st->bytes);
+	for (; *kinds && st->n < PG_MAX_PARAMETERS; kinds++, v++, st->n++) {
+		if (*kinds == 'i')
+			bind_number(st, v->number);
+		else
+			bind_bytes(st, *kinds, v->bytes);
+	}
 	return *kinds ? -EINVAL : buf_error(&st->bytes);
 }
 
@@ -547,6 +569,7 @@ static const struct db_driver driver = {
 	.prepare = prepare,
 	.finish = finish,
 	.bind = bind,
+	.bind_values = bind_values,
 	.row = row,
 	.run = run,
 	.reset = reset,

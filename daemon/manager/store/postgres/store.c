@@ -153,6 +153,17 @@ use_reserve(struct store *s)
 	return false;
 }
 
+static int
+renumber(struct store *s)
+{
+	return pg_exec(&pg_session_of(s)->db,
+	    "SELECT setval(pg_get_serial_sequence('object', 'n'), "
+	    "(SELECT coalesce(max(n), 0) + 1 FROM object), false), "
+	    "setval(pg_get_serial_sequence('audit', 'n'), "
+	    "(SELECT coalesce(max(n), 0) + 1 FROM audit), false)",
+	    NULL);
+}
+
 static bool
 may_wait(const struct store *s)
 {
@@ -241,6 +252,7 @@ static const struct engine engine = {
 	.rewrap = pg_rewrap,
 	.tidy = tidy,
 	.bytes = bytes,
+	.renumber = renumber,
 	.set_options = set_options,
 	.may_wait = may_wait,
 	.set_wait = set_wait,

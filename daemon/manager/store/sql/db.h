@@ -26,6 +26,12 @@ struct statement {
 	const struct db_driver *driver;
 };
 
+/* A parameter whose kind is known elsewhere: a number, or bytes. */
+struct db_value {
+	int64_t number;
+	struct span bytes; /* absent: NULL */
+};
+
 struct db_driver {
 	/*
 	 * Prepares a statement, reset and without parameters. kept: it stays until the connection
@@ -36,6 +42,8 @@ struct db_driver {
 	void (*finish)(struct statement *st); /* frees one that is not kept; NULL is fine */
 	/* See db_query(). Parameters that the text does not name are ignored. 0 or -errno. */
 	int (*bind)(struct statement *st, const char *kinds, va_list ap);
+	/* The same of values; kinds: i, s and b. */
+	int (*bind_values)(struct statement *st, const char *kinds, const struct db_value *values);
 	int (*row)(struct statement *st); /* see db_row() */
 	int (*run)(struct statement *st); /* see db_run() */
 	void (*reset)(struct statement *st);

@@ -76,7 +76,9 @@ struct engine {
 	int (*notify_fd)(const struct store *s); /* NULL: other managers never change it */
 	int (*turn_ms)(const struct store *s);
 	void (*turn)(struct store *s);
-	int (*rehearse_waits)(struct store *s);                                   /* NULL: cannot */
+	int (*rehearse_waits)(struct store *s); /* NULL: cannot */
+	/* After rows were given their numbers, the next ones go on behind them. NULL: they do. */
+	int (*renumber)(struct store *s);
 	int (*set_options)(struct store *s, const struct store_options *options); /* NULL: none */
 	/* Likewise, never NULL. */
 	int (*sync_in_thread)(struct store *s);

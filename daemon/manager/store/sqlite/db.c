@@ -311,6 +311,25 @@ bind(struct statement *st, const char *kinds, va_list args)
 	return db_error(rc);
 }
 
+static int
+bind_values(struct statement *st, const char *kinds, const struct db_value *v)
+{
+	int rc = SQLITE_OK;
+
+	for (int i = 1; kinds[i - 1] && rc == SQLITE_OK; i++, v++) {
+		sqlite3_stmt *h = of(st)->h;
+
+		if (kinds[i - 1] == 'i')
+			rc = sqlite3_bind_int64(h, i, v->number);
+		else if (kinds[i - 1] == 's')
+			rc = sqlite3_bind_text64(
+			    h, i, v->bytes.p, v->bytes.n, SQLITE_TRANSIENT, SQLITE_UTF8);
+		else
+			rc = sqlite3_bind_blob64(h, i, v->bytes.p, v->bytes.n, SQLITE_TRANSIENT);
+	}
+	return db_error(rc);
+}
+
 static bool
 is_conflict(int rc)
 {
@@ -394,6 +413,7 @@ static const struct db_driver driver = {
 	.prepare = prepare,
 	.finish = finish,
 	.bind = bind,
+	.bind_values = bind_values,
 	.row = row,
 	.run = run,
 	.reset = reset,

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "manager/program/migrate.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/json/write.h"
+#include "manager/program/command.h"
+#include "manager/store/store.h"
+
+#define DIRECTORY "sqlite:"
+
+/* The directory of "sqlite:DIR"; NULL: it is something else. */
+static const char *
+directory_of(const char *place)
+{
+	size_t n = sizeof DIRECTORY - 1;
+
+	return strncmp(place, DIRECTORY, n) == 0 && place[n] ? place + n : NULL;
+}
+
+/* What store_open() takes; NULL with `why`. */
+static const char *
+where_of(const char *place, const char *option, struct why *why)
+{
+	const char *dir = directory_of(place);
+
+	if (dir || store_is_url(place))
+		return dir ? dir : place;
+	why_set(why, "%s takes sqlite:DIR or postgresql://USER@HOST/DATABASE", option);
+	return NULL;
+}
+
+/* The key of the first data directory among the two, or --key-file. */
+static int
+load_key(const struct options *o, struct keys **out, struct why *why)
+{
+	const char *dir = directory_of(o->from) ? directory_of(o->from) : directory_of(o->to);
+
+	if (dir || o->key_file)
+		return keys_load(out, dir ? dir : ".", o->key_file, why);
+	why_set(why, "without a sqlite:DIR the key has no place: give --key-file FILE");
+	return -EINVAL;
+}
+
+static int
+check_owner(const char *place, struct why *why)
+{
+	const char *dir = directory_of(place);
+
+	return dir ? command_check_owner(dir, why) : 0;
+}
+
+static int
+open_from(struct store **out, const char *where, struct keys *keys, struct why *why)
+{
+	int r = store_open(out, where, keys, why);
+
+	if (r == -EBUSY)
+		why_add(why, "; stop it first");
+	return r;
+}
+
+/* An empty database gets the tables of a store. */
+static int
+open_to(struct store **out, const char *where, struct keys *keys, struct why *why)
+{
+	int r = store_open(out, where, keys, why);
+
+	return r == -ENOENT ? store_create(out, where, keys, why) : r;
+}
+
+static void
+print(const struct store_transfer *t, struct buf *out)
+{
+	buf_addc(out, '{');
+	jtext_member_bool(out, "copied", t->copied);
+	jtext_member_bool(out, "verified", true);
+	jtext_name(out, "rows");
+	buf_addc(out, '{');
+	for (size_t i = 0; i < STORE_N_TABLES; i++)
+		jtext_member_int(out, t->tables[i].name, t->tables[i].rows);
+	buf_adds(out, "}}");
+}
+
+static int
+transfer(const struct options *o, struct keys *keys, struct buf *out, struct why *why)
+{
+	const char *from = where_of(o->from, "--from", why), *to;
+	struct store *source = NULL, *copy = NULL;
+	struct store_transfer t;
+	int r;
+
+	to = from ? where_of(o->to, "--to", why) : NULL;
+	if (!to)
+		return -EINVAL;
+	r = open_from(&source, from, keys, why);
+	if (r == 0)
+		r = open_to(&copy, to, keys, why);
+	if (r == 0)
+		r = store_transfer(copy, source, &t, why);
+	if (r == 0)
+		print(&t, out);
+	(void)store_close(copy);
+	(void)store_close(source);
+	return r;
+}
+
+int
+migrate_run(const struct options *o, struct buf *out, struct why *why)
+{
+	struct keys *keys = NULL;
+	int r = check_owner(o->from, why);
+
+	if (r == 0)
+		r = check_owner(o->to, why);
+	if (r == 0)
+		r = load_key(o, &keys, why);
+	if (r == 0)
+		r = transfer(o, keys, out, why);
+	(void)keys_free(keys);
+	return r < 0 ? -1 : 0;
+}
