@@ -83,17 +83,19 @@ jtext_next(struct buf *b)
 void
 jtext_name(struct buf *b, const char *name)
 {
-	size_t n = strlen(name);
+	struct span text = span_of(name);
 	char *at;
 
 	jtext_next(b);
-	at = buf_room(b, n + 3);
+	at = buf_room(b, text.n + 3);
 	if (!at)
 		return;
-	at[0] = '"';
-	memcpy(at + 1, name, n);
-	memcpy(at + 1 + n, "\":", 2);
-	buf_grown(b, n + 3);
+	*at++ = '"';
+	memcpy(at, text.p, text.n);
+	at += text.n;
+	*at++ = '"';
+	*at = ':';
+	buf_grown(b, text.n + 3);
 }
 
 void
