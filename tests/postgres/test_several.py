@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from connd_testing import MANAGER, Manager, eventually
+from connd_testing import MANAGER, HttpError, Manager, eventually
 from manager_http import send
 from test_manager_push import held, new_token, tag_of, view
 
@@ -77,3 +78,24 @@ def test_one_that_is_killed_leaves_the_other_serving(manager: Manager, other: Ma
     assert send(manager, "GET", view(manager)).body["totalCount"] == 2
     other.start()
     assert send(other, "GET", view(manager)).body["totalCount"] == 2
+
+
+def values(manager: Manager, path: str) -> list[str]:
+    objects = send(manager, "GET", path).body["environmentObjects"]
+    return [one["airflowVariable"]["value"] for one in objects]
+
+
+def test_the_key_is_changed_while_both_run(manager: Manager, other: Manager) -> None:
+    path = f"{view(manager)}&showSecrets=true"
+    manager.create_variable("v", "1", manager.deployment_ids["prod"])
+    assert send(other, "GET", path).body["totalCount"] == 1
+    manager.command("rotate-key", "--data", str(manager.data))
+    # Without the key the other one refuses, and writes nothing under the old key.
+    eventually(lambda: send(other, "GET", path).status == 503, "it refuses", timeout=3)
+    with pytest.raises(HttpError, match="503"):
+        other.create_variable("w", "2", manager.deployment_ids["prod"])
+    shutil.copy2(manager.data / "manager.key", other.data / "manager.key")
+    eventually(lambda: send(other, "GET", path).status == 200, "it goes on", timeout=5)
+    other.create_variable("w", "2", manager.deployment_ids["prod"])
+    for one in (manager, other):
+        eventually(lambda one=one: values(one, path) == ["1", "2"], "both are read", timeout=5)

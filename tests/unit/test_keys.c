@@ -238,8 +238,6 @@ a_rotation_wraps_what_there_is_and_ends_with_one_key(void **state)
 	seal_text(k, &before);
 	keys_name(k, was);
 	assert_int_equal(keys_rotate(k, NULL, &f->why), 0);
-	keys_name(k, now);
-	assert_string_not_equal(was, now);
 	assert_true(is_there(f, "manager.key.new"));
 	assert_int_equal(open_text(k, AD, &before), 0); /* both open meanwhile */
 	assert_int_equal(keys_rewrap(k, AD, span_of_buf(&before), &after), 0);
@@ -247,6 +245,8 @@ a_rotation_wraps_what_there_is_and_ends_with_one_key(void **state)
 	assert_int_equal(open_text(old, AD, &after), -EBADMSG);
 	assert_int_equal(keys_rotated(k), 0);
 	assert_false(is_there(f, "manager.key.new"));
+	keys_name(k, now);
+	assert_string_not_equal(was, now);
 	fresh = load(f);
 	assert_int_equal(open_text(fresh, AD, &after), 0);
 	assert_int_equal(open_text(fresh, AD, &before), -EBADMSG);
@@ -293,7 +293,7 @@ what_was_cut_short_is_settled_by_an_envelope(void **state)
 
 	seal_text(k, &old);
 	assert_int_equal(keys_rotate(k, NULL, &f->why), 0);
-	seal_text(k, &fresh);
+	assert_int_equal(keys_rewrap(k, AD, span_of_buf(&old), &fresh), 0);
 	keys_free(k);
 	/* Before the commit. */
 	started = load(f);
@@ -303,7 +303,8 @@ what_was_cut_short_is_settled_by_an_envelope(void **state)
 	assert_int_equal(keys_settle(started, span_of_buf(&fresh)), -EKEYREJECTED);
 	/* After it; and a process was killed while it wrote a key. */
 	assert_int_equal(keys_rotate(started, NULL, &f->why), 0);
-	seal_text(started, &fresh);
+	buf_reset(&fresh);
+	assert_int_equal(keys_rewrap(started, AD, span_of_buf(&old), &fresh), 0);
 	keys_free(started);
 	assert_int_equal(file_create(path(f, "manager.key.new.part"), "12", 2, &f->why), 0);
 	assert_int_equal(file_create(path(f, "manager.key.part"), "12", 2, &f->why), 0);
@@ -374,6 +375,63 @@ without_memory_there_are_no_keys(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
+/* The database's answer to the rotation's COMMIT was lost. */
+static void
+a_rotation_of_unknown_end_is_decided_by_an_envelope(void **state)
+{
+	struct fixture *f = *state;
+	struct buf old = BUF_INIT(1000), fresh = BUF_INIT(1000);
+	struct keys *k = make(f);
+
+	seal_text(k, &old);
+	/* It was not made; that is known when nobody is committing it any more. */
+	assert_int_equal(keys_rotate(k, NULL, &f->why), 0);
+	keys_rotate_unknown(k);
+	assert_int_equal(keys_follow(k, span_of_buf(&old), false), 0);
+	assert_true(is_there(f, "manager.key.new"));
+	assert_int_equal(keys_follow(k, span_of_buf(&old), true), 0);
+	assert_false(is_there(f, "manager.key.new"));
+	/* It was. */
+	assert_int_equal(keys_rotate(k, NULL, &f->why), 0);
+	assert_int_equal(keys_rewrap(k, AD, span_of_buf(&old), &fresh), 0);
+	keys_rotate_unknown(k);
+	assert_int_equal(keys_follow(k, span_of_buf(&fresh), false), 1);
+	assert_false(is_there(f, "manager.key.new"));
+	keys_free(k);
+	k = load(f);
+	assert_int_equal(open_text(k, AD, &fresh), 0);
+	keys_free(k);
+	buf_fini(&old);
+	buf_fini(&fresh);
+}
+
+static void
+a_key_that_another_manager_made_is_found_in_the_file(void **state)
+{
+	struct fixture *f = *state;
+	struct buf old = BUF_INIT(1000), fresh = BUF_INIT(1000), later = BUF_INIT(1000);
+	struct keys *one = make(f), *other = load(f);
+
+	keys_share(one);
+	keys_share(other);
+	seal_text(one, &old);
+	assert_int_equal(keys_rotate(one, NULL, &f->why), 0);
+	assert_int_equal(keys_rewrap(one, AD, span_of_buf(&old), &fresh), 0);
+	assert_int_equal(open_text(other, AD, &fresh), -EKEYREJECTED);
+	assert_int_equal(keys_follow(other, span_of_buf(&fresh), true), -EKEYREJECTED);
+	assert_int_equal(keys_rotated(one), 0); /* both use one file here */
+	assert_int_equal(open_text(other, AD, &fresh), 0);
+	assert_int_equal(keys_follow(other, span_of_buf(&fresh), true), 1);
+	seal_text(other, &later);
+	assert_int_equal(open_text(one, AD, &later), 0);
+	assert_int_equal(open_text(other, AD, &old), 0); /* read before the change */
+	keys_free(one);
+	keys_free(other);
+	buf_fini(&old);
+	buf_fini(&fresh);
+	buf_fini(&later);
+}
+
 int
 main(void)
 {
@@ -386,6 +444,8 @@ main(void)
 		TEST(a_rotation_wraps_what_there_is_and_ends_with_one_key),
 		TEST(a_rotation_that_fails_is_undone),
 		TEST(what_was_cut_short_is_settled_by_an_envelope),
+		TEST(a_rotation_of_unknown_end_is_decided_by_an_envelope),
+		TEST(a_key_that_another_manager_made_is_found_in_the_file),
 		TEST(keys_are_in_locked_memory_and_wiped),
 		TEST(without_memory_there_are_no_keys),
 	};

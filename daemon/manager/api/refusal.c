@@ -103,7 +103,7 @@ respond_internal_error(struct http_conn *conn, int r)
 		respond_busy(conn, "The manager is busy: see Retry-After");
 		return;
 	}
-	if (r == -ENOTCONN || r == -ECANCELED) {
+	if (r == -ENOTCONN || r == -ECANCELED || r == -EKEYREJECTED) {
 		respond_busy(conn, "The database cannot be used now: see Retry-After");
 		return;
 	}

@@ -163,6 +163,13 @@ rotate_key(const struct command_env *env, const struct options *o, struct buf *o
 	if (r < 0)
 		return -1;
 	r = store_rewrap(env->store);
+	if (r == -ENOTCONN) { /* the answer to COMMIT may be what is missing */
+		keys_rotate_unknown(env->keys);
+		why_set(why,
+		    "the database cannot be reached; the manager keeps both keys (manager.key.new) "
+		    "until it can see which one the database has");
+		return -1;
+	}
 	if (r != 0) {
 		keys_rotate_undo(env->keys);
 		if (r != -EUCLEAN)

@@ -29,13 +29,17 @@ struct key {
 struct pair {
 	struct key current;
 	struct key other; /* also opens; there when has_other */
+	bool has_other;
 };
 
 struct keys {
 	struct arena *arena; /* the memory of the keys: locked, and not in core dumps */
 	struct pair *pair;
-	bool has_other;
-	bool ours; /* path is DIR/manager.key, which we made and may replace */
+	bool ours;        /* path is DIR/manager.key, which we made and may replace */
+	bool is_shared;   /* other managers use the database, too */
+	bool rotates;     /* other is to become current */
+	bool is_unknown;  /* whether it has: see keys_rotate_unknown() */
+	bool new_is_ours; /* other is in DIR/manager.key.new */
 	char path[PATH_SIZE], next[PATH_SIZE]; /* the file of current; DIR/manager.key.new */
 };
 
@@ -81,6 +85,12 @@ keys_free(struct keys *k)
 		(void)arena_free(k->arena);
 	mem_free(k);
 	return NULL;
+}
+
+void
+keys_share(struct keys *k)
+{
+	k->is_shared = true;
 }
 
 void
@@ -180,7 +190,7 @@ load(struct keys **out, const char *dir, const char *key_file, bool make, struct
 		r = read_key(k->path, &k->pair->current, why);
 	if (r == 0 && k->ours && access(k->next, F_OK) == 0) {
 		r = read_key(k->next, &k->pair->other, why);
-		k->has_other = r == 0;
+		k->pair->has_other = k->new_is_ours = r == 0;
 	}
 	if (r < 0)
 		k = keys_free(k);
@@ -217,19 +227,47 @@ keys_is_first(struct span envelope)
 	return kind_of(envelope) == KIND_FIRST;
 }
 
+static bool
+has_id(const struct key *key, const uint8_t *id)
+{
+	return memcmp(key->id, id, KEYS_ID_SIZE) == 0;
+}
+
+/*
+ * Another manager may have changed the key of a database that it shares with this one, and a person
+ * has put the new one into this one's file. True: it is the other key now.
+ */
+static bool
+learn(const struct keys *k, const uint8_t *id)
+{
+	struct why why;
+	struct key key = { 0 };
+	bool found;
+
+	if (!k->is_shared)
+		return false;
+	found = read_key(k->path, &key, &why) == 0 && has_id(&key, id);
+	if (found) {
+		k->pair->other = key;
+		k->pair->has_other = true;
+	}
+	mem_wipe(&key, sizeof key);
+	return found;
+}
+
 /* The key that wraps it; NULL if it is not known. */
 static const struct key *
 key_of(const struct keys *k, struct span envelope)
 {
-	const uint8_t *p = (const uint8_t *)envelope.p;
+	const uint8_t *id = (const uint8_t *)envelope.p + 1;
 
 	if (!kind_of(envelope))
 		return NULL;
-	if (memcmp(p + 1, k->pair->current.id, KEYS_ID_SIZE) == 0)
+	if (has_id(&k->pair->current, id))
 		return &k->pair->current;
-	if (k->has_other && memcmp(p + 1, k->pair->other.id, KEYS_ID_SIZE) == 0)
+	if (k->pair->has_other && has_id(&k->pair->other, id))
 		return &k->pair->other;
-	return NULL;
+	return !k->rotates && learn(k, id) ? &k->pair->other : NULL;
 }
 
 /*
@@ -249,16 +287,16 @@ wrap_ad(char out[static WRAP_AD_MAX], int kind, const uint8_t *id, struct span a
 	return n + ad.n;
 }
 
-/* The first part of an envelope, HEAD_SIZE + WRAPPED_SIZE bytes, under the current key. */
+/* The first part of an envelope, HEAD_SIZE + WRAPPED_SIZE bytes. */
 static void
-wrap(const struct keys *k, struct span ad, const uint8_t dek[static SEAL_KEY_SIZE], uint8_t *out)
+wrap(const struct key *key, struct span ad, const uint8_t dek[static SEAL_KEY_SIZE], uint8_t *out)
 {
 	char bound[WRAP_AD_MAX];
-	size_t n = wrap_ad(bound, KIND_PRESENT, k->pair->current.id, ad);
+	size_t n = wrap_ad(bound, KIND_PRESENT, key->id, ad);
 
 	out[0] = KIND_PRESENT;
-	memcpy(out + 1, k->pair->current.id, KEYS_ID_SIZE);
-	seal(out + HEAD_SIZE, dek, SEAL_KEY_SIZE, bound, n, k->pair->current.bytes);
+	memcpy(out + 1, key->id, KEYS_ID_SIZE);
+	seal(out + HEAD_SIZE, dek, SEAL_KEY_SIZE, bound, n, key->bytes);
 }
 
 static int
@@ -268,8 +306,10 @@ unwrap(const struct keys *k, int kind, struct span ad, struct span envelope,
 	const struct key *key = key_of(k, envelope);
 	char bound[WRAP_AD_MAX];
 
-	if (!key || kind_of(envelope) != kind || ad.n > MAX_AD)
+	if (kind_of(envelope) != kind || ad.n > MAX_AD)
 		return -EBADMSG;
+	if (!key)
+		return k->is_shared ? -EKEYREJECTED : -EBADMSG;
 	return seal_open(dek, (const uint8_t *)envelope.p + HEAD_SIZE, WRAPPED_SIZE, bound,
 	    wrap_ad(bound, kind, key->id, ad), key->bytes);
 }
@@ -285,7 +325,7 @@ keys_seal(const struct keys *k, struct span ad, struct span text, struct buf *ou
 	if (!p)
 		return buf_error(out);
 	rnd_bytes(dek, sizeof dek);
-	wrap(k, ad, dek, p);
+	wrap(&k->pair->current, ad, dek, p);
 	seal(p + HEAD_SIZE + WRAPPED_SIZE, text.p, text.n, ad.p, ad.n, dek);
 	mem_wipe(dek, sizeof dek);
 	buf_grown(out, KEYS_OVERHEAD + text.n);
@@ -353,7 +393,7 @@ keys_rewrap(const struct keys *k, struct span ad, struct span envelope, struct b
 		return r;
 	p = (uint8_t *)buf_room(out, envelope.n);
 	if (p) {
-		wrap(k, ad, dek, p);
+		wrap(k->rotates ? &k->pair->other : &k->pair->current, ad, dek, p);
 		memcpy(p + HEAD_SIZE + WRAPPED_SIZE, envelope.p + HEAD_SIZE + WRAPPED_SIZE,
 		    envelope.n - HEAD_SIZE - WRAPPED_SIZE);
 		buf_grown(out, envelope.n);
@@ -375,7 +415,7 @@ swap(struct keys *k)
 static void
 forget_other(struct keys *k)
 {
-	k->has_other = false;
+	k->pair->has_other = false;
 	mem_wipe(&k->pair->other, sizeof k->pair->other);
 }
 
@@ -394,15 +434,14 @@ keys_rotate(struct keys *k, const char *new_key_file, struct why *why)
 		r = write_key(k->next, why);
 	if (r == 0)
 		r = read_key(new_key_file ? new_key_file : k->next, &fresh, why);
-	if (r == 0 && memcmp(fresh.id, k->pair->current.id, KEYS_ID_SIZE) == 0) {
+	if (r == 0 && has_id(&k->pair->current, fresh.id)) {
 		why_set(why, "the new key is the present one");
 		r = -EINVAL;
 	}
 	if (r == 0) {
 		k->pair->other = fresh;
-		k->has_other = true;
-		swap(k);
-		k->ours = !new_key_file;
+		k->pair->has_other = k->rotates = true;
+		k->new_is_ours = !new_key_file;
 	} else if (!new_key_file && r != -EEXIST) {
 		(void)unlink(k->next); /* r tells */
 	}
@@ -410,25 +449,58 @@ keys_rotate(struct keys *k, const char *new_key_file, struct why *why)
 	return r;
 }
 
-int
-keys_rotated(struct keys *k)
+/* The other key becomes current, and its file takes the place of the key's. */
+static int
+take_other(struct keys *k)
 {
-	if (!k->ours)
+	bool has_file = k->new_is_ours;
+
+	swap(k);
+	k->ours = k->rotates ? k->new_is_ours : k->ours;
+	k->rotates = k->is_unknown = k->new_is_ours = false;
+	if (!has_file)
 		return 0;
 	if (rename(k->next, k->path) < 0)
 		return -errno;
 	return file_sync_name(k->path);
 }
 
+int
+keys_rotated(struct keys *k)
+{
+	return k->rotates ? take_other(k) : 0; /* keys_follow() may have done it */
+}
+
 void
 keys_rotate_undo(struct keys *k)
 {
-	swap(k);
+	if (k->new_is_ours)
+		(void)unlink(k->next); /* then the next rotation says that it is there */
+	k->rotates = k->is_unknown = k->new_is_ours = false;
 	forget_other(k);
-	if (k->next[0]) {
-		k->ours = true;
-		(void)unlink(k->next); /* absent when the new key was named */
+}
+
+void
+keys_rotate_unknown(struct keys *k)
+{
+	k->is_unknown = true;
+}
+
+int
+keys_follow(struct keys *k, struct span envelope, bool is_settled)
+{
+	const struct key *key = key_of(k, envelope);
+	int r;
+
+	if (!key)
+		return -EKEYREJECTED;
+	if (key == &k->pair->other) {
+		r = take_other(k);
+		return r < 0 ? r : 1;
 	}
+	if (k->is_unknown && is_settled)
+		keys_rotate_undo(k);
+	return 0;
 }
 
 /* Removes the files of a process that was killed while it wrote a key. */
@@ -445,6 +517,7 @@ int
 keys_settle(struct keys *k, struct span envelope)
 {
 	const struct key *key = key_of(k, envelope);
+	int r;
 
 	if (!key)
 		return -EKEYREJECTED;
@@ -452,14 +525,15 @@ keys_settle(struct keys *k, struct span envelope)
 		remove_part(k->path);
 		remove_part(k->next);
 	}
-	if (!k->has_other)
+	if (!k->pair->has_other)
 		return 0;
 	/* A rotation was interrupted; the envelope shows whether before or after its commit. */
 	if (key == &k->pair->other) {
-		swap(k);
+		r = take_other(k);
 		forget_other(k);
-		return keys_rotated(k);
+		return r;
 	}
 	forget_other(k);
+	k->rotates = k->is_unknown = k->new_is_ours = false;
 	return unlink(k->next) < 0 && errno != ENOENT ? -errno : file_sync_name(k->next);
 }

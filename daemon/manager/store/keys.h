@@ -11,10 +11,10 @@
  * opened for the migration of such a store alone; the wrapping is bound to the kind, so that none
  * can be made of a present one.
  *
- * While a key is being changed there are two: envelopes are made with the current one and opened
- * with the one they name. When the key is ours to keep (DIR/manager.key), the new one waits in
- * DIR/manager.key.new until everything is wrapped with it; when a process ended in between,
- * keys_settle() completes or undoes the change at the next start.
+ * While a key is being changed there are two: envelopes are made with the current one, rewrapped
+ * with the new one, and opened with the one they name. When the key is ours to keep
+ * (DIR/manager.key), the new one waits in DIR/manager.key.new until everything is wrapped with it;
+ * when a process ended in between, keys_settle() completes or undoes the change at the next start.
  */
 #pragma once
 
@@ -48,7 +48,16 @@ MUST_CHECK struct keys *keys_from_bytes(
     const uint8_t key[static SEAL_KEY_SIZE]); /* NULL: out of memory */
 struct keys *keys_free(struct keys *k);
 
-/* Append to out; the cap is out's. 0 or -errno; -EBADMSG: wrong key or kind, moved or damaged. */
+/*
+ * Other managers use the database, too, and may change its key: a key that is not known is read
+ * again from the key's file.
+ */
+void keys_share(struct keys *k);
+
+/*
+ * Append to out; the cap is out's. 0 or -errno; -EBADMSG: wrong key or kind, moved or damaged.
+ * -EKEYREJECTED, after keys_share(): it names a key that we have not got.
+ */
 MUST_CHECK int keys_seal(const struct keys *k, struct span ad, struct span text, struct buf *out);
 MUST_CHECK int keys_open(
     const struct keys *k, struct span ad, struct span envelope, struct buf *out);
@@ -69,17 +78,28 @@ bool keys_is_first(struct span envelope);
 MUST_CHECK int keys_settle(struct keys *k, struct span envelope);
 /*
  * Begins a rotation: a fresh key, or the one in new_key_file (not NULL when the present one is not
- * ours to keep), becomes current, the present one still opens. -errno with `why`.
+ * ours to keep), is the one that keys_rewrap() wraps with, and both open. -errno with `why`.
  */
 MUST_CHECK int keys_rotate(struct keys *k, const char *new_key_file, struct why *why);
 /*
- * Everything is wrapped with the new key: its file takes its place. 0 or -errno; the key is in use
- * anyway.
+ * Everything is wrapped with the new key: it becomes current, and its file takes the place of the
+ * old one's. 0 or -errno; the key is in use anyway.
  */
 MUST_CHECK int keys_rotated(struct keys *k);
-/* The rotation failed: returns to the old key. */
+/* The rotation failed: the new key goes, with its file. */
 void keys_rotate_undo(struct keys *k);
-/* Appends the envelope with its data key wrapped under the current key. -EBADMSG as keys_open(). */
+/* It is not known whether it failed: both keys stay until keys_follow() finds out. */
+void keys_rotate_unknown(struct keys *k);
+/*
+ * After keys_share(): makes the key that sealed this envelope the current one. is_settled: no
+ * rotation is being committed. 0, 1: it has become that now, or -errno; -EKEYREJECTED: we have not
+ * got it.
+ */
+MUST_CHECK int keys_follow(struct keys *k, struct span envelope, bool is_settled);
+/*
+ * Appends the envelope with its data key wrapped under the current key, or in a rotation the new
+ * one. -EBADMSG as keys_open().
+ */
 MUST_CHECK int keys_rewrap(
     const struct keys *k, struct span ad, struct span envelope, struct buf *out);
 /* The current key's public name: 16 hex digits and a NUL. */

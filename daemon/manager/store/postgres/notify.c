@@ -86,7 +86,9 @@ look(struct postgres_store *p)
 	int r;
 
 	s->session = &p->listener.session;
-	r = changes_publish(s);
+	r = pg_follow_key(s, false);
+	if (r == 0)
+		r = changes_publish(s);
 	s->session = mine;
 	if (r == 0)
 		p->heard_ms = began; /* what was committed until then is known */
@@ -122,6 +124,8 @@ pg_turn(struct store *s)
 		r = pg_check_primary(&p->listener.db, &why);
 	if (r == 0)
 		r = look(p);
+	if (p->key_is_missing)
+		why_set(&why, "the database has another key");
 	note(p, r, &why);
 	/* Managers that lost one server do not come back in one instant. */
 	p->look_ms = clock_boot_ms() + (r == 0 ? LOOK_MS : 100 + (int64_t)rnd_below(400));

@@ -82,6 +82,7 @@ struct postgres_store {
 	struct pg_refused no_db; /* of `refused` */
 	bool some_freed;         /* since the last pg_end_session() */
 	bool is_lost;            /* it could not be reached, which was logged */
+	bool key_is_missing;     /* another manager has changed it, which was logged */
 	struct pg_session listener;
 	int64_t heard_ms; /* all changes until then are known; 0: nobody calls store_turn() */
 	int64_t look_ms;  /* when to look for changes again */
@@ -144,6 +145,8 @@ void pg_turn(struct store *s);
 
 /* ---- keys.c ---- */
 
+/* As state_follow_key(); -ENOTCONN, and one log line, when the key is not here. */
+MUST_CHECK int pg_follow_key(struct store *s, bool is_locked);
 MUST_CHECK int pg_rewrap(struct store *s); /* see store_rewrap() */
 
 /* ---- migrate.c ---- */

@@ -21,7 +21,27 @@
 	"SET LOCAL lock_timeout = 5000; SET LOCAL statement_timeout = 15000; "                     \
 	"SET LOCAL idle_in_transaction_session_timeout = 30000; "
 
+/*
+ * Without a limit: PostgreSQL would call a commit done that a synchronous standby has not got when
+ * the limit is over.
+ */
+#define COMMIT "SET LOCAL statement_timeout = 0; COMMIT"
+
 /* ---- transactions ---- */
+
+int
+pg_follow_key(struct store *s, bool is_locked)
+{
+	struct postgres_store *p = postgres_of(s);
+	int r = state_follow_key(s, is_locked);
+
+	if (r == -EKEYREJECTED && !p->key_is_missing)
+		log_error(
+		    "another manager has changed the key that seals the database: replace this "
+		    "manager's key file by it; requests are refused until then");
+	p->key_is_missing = r == -EKEYREJECTED;
+	return r == -EKEYREJECTED ? -ENOTCONN : r < 0 ? r : 0;
+}
 
 static int
 rollback(struct store *s)
@@ -52,10 +72,11 @@ begin(struct store *s)
 		return postgres_of(s)->no_db.error;
 	r = rollback(s);
 	if (r == 0)
-		r = pg_exec(
-		    &one->db, "BEGIN; " LIMITS "SELECT change_number FROM state FOR UPDATE", NULL);
+		r = pg_exec(&one->db, "BEGIN; " LIMITS, NULL);
 	one->db.in_transaction = one->db.h;
 	one->db.absent_salt = 0;
+	if (r == 0)
+		r = pg_follow_key(s, true);
 	if (r < 0)
 		(void)rollback(s);
 	return r;
@@ -69,13 +90,13 @@ static int
 commit(struct store *s)
 {
 	struct pg_session *one = pg_session_of(s);
-	char sql[96] = "COMMIT";
+	char sql[128] = COMMIT;
 	int r;
 
 	if (!one || !one->db.in_transaction)
 		return -ENOTCONN;
 	if (s->session->change.number)
-		(void)snprintf(sql, sizeof sql, "NOTIFY " PG_CHANNEL ", '%lld'; COMMIT",
+		(void)snprintf(sql, sizeof sql, "NOTIFY " PG_CHANNEL ", '%lld'; " COMMIT,
 		    (long long)s->session->change.number);
 	r = pg_exec(&one->db, sql, NULL);
 	if (r < 0)
@@ -312,6 +333,7 @@ store_new(struct store **out, const char *url, struct keys *keys, struct why *wh
 		.statement.driver = &pg_refused_driver };
 	session_init(&p->refused, &p->no_db.db);
 	r = store_init(&p->store, &engine, keys, name);
+	keys_share(keys);
 	p->url = copy_text(url);
 	p->listen_url = copy_text(url);
 	p->sessions = mem_calloc(PG_MAX_SESSIONS, sizeof *p->sessions);

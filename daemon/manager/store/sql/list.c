@@ -347,6 +347,23 @@ next_row(struct store_cursor *c)
 	return 1;
 }
 
+/*
+ * A value does not open. One damaged value must not take the others away; but a key may have gone
+ * by now, or another manager may have changed it to one that is not here yet.
+ */
+static int
+unopened(struct store_cursor *c, int r, const struct id *id)
+{
+	struct store *s = c->store;
+
+	if (r == -EKEYREJECTED && state_follow_key(s, false) != 0)
+		return -ENOTCONN;
+	if (c->reader->as_of < s->rewrapped)
+		return r;
+	return authentic_refuse(
+	    s, "OBJECT", id, "a value does not open: its object counts as absent in lists");
+}
+
 int
 store_list_next(struct store_cursor *c, struct store_object *out)
 {
@@ -357,12 +374,8 @@ store_list_next(struct store_cursor *c, struct store_object *out)
 		s->engine->enter_reader(s, c->reader);
 	while ((r = next_row(c)) == 1) {
 		r = read_row(c, out);
-		/*
-		 * One damaged value must not take the others away; but a key may have gone by now.
-		 */
-		if (r == -EBADMSG && c->reader->as_of >= s->rewrapped)
-			r = authentic_refuse(s, "OBJECT", &out->id,
-			    "a value does not open: its object counts as absent in lists");
+		if (r == -EBADMSG || r == -EKEYREJECTED)
+			r = unopened(c, r, &out->id);
 		if (r == STORE_NOT_FOUND) {
 			c->total--;
 			c->key.scope_id.s[0] = '\0'; /* offsets count it no more */

@@ -285,6 +285,11 @@ MUST_CHECK int state_make(struct store *s);
  * -errno with why.
  */
 MUST_CHECK int state_check(struct store *s, bool first, struct why *why);
+/*
+ * Of a database that several managers share: the key that seals is the one it was last changed to.
+ * is_locked: inside a transaction, which locks the row of state. As keys_follow().
+ */
+MUST_CHECK int state_follow_key(struct store *s, bool is_locked);
 /* Reads the key of MACs, with a sentence for a person. 0 or -errno with why. */
 MUST_CHECK int state_load(struct store *s, struct why *why);
 

@@ -66,6 +66,20 @@ state_check(struct store *s, bool first, struct why *why)
 	return refuse_key(s, r, why);
 }
 
+int
+state_follow_key(struct store *s, bool is_locked)
+{
+	struct statement *st = db_query(store_db(s),
+	    is_locked ? "SELECT key_check FROM state FOR UPDATE" : "SELECT key_check FROM state",
+	    "");
+	int r = db_row(st);
+
+	if (r == 1)
+		r = keys_follow(s->keys, db_blob(st, 0), is_locked); /* else it is new */
+	db_reset(st);
+	return r;
+}
+
 /* Watchers learn of changes after this one. */
 static int
 load_number(struct store *s)
