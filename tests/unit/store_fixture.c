@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "tests/unit/postgres.h"
 #include "base/why.h"
+#include "manager/store/history.h"
 
 bool store_on_postgres;
 const struct store_actor nobody = { .name = { 0 } };

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "manager/store/history.h"
 #include "manager/store/store.h"
 #include "tests/unit/check.h"
 #include "tests/unit/store_places.h"

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/limits.h"
 #include "base/mem.h"
+#include "manager/store/history.h"
 
 static void
 what_is_written_is_read_after_a_restart(void **state)

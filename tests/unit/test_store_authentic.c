@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "manager/api/token.h"
+#include "manager/store/history.h"
 
 static int
 look(struct fixture *f, const struct id *id)

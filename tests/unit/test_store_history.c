@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "manager/store/history.h"
 
 static int
 prune_audit(struct fixture *f, int64_t before_ms)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "manager/store/history.h"
 #include "manager/store/postgres/postgres.h"
 #include "tests/unit/postgres.h"
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "manager/store/history.h"
 #include "manager/store/sqlite/sqlite.h"
 
 #define READS   5000

@@ -16,6 +16,7 @@
 
 #include "base/base.h"
 #include "base/mem.h"
+#include "manager/store/history.h"
 #include "manager/store/sqlite/sqlite.h"
 #include "tests/unit/check.h"
 #include "tests/unit/store_places.h"

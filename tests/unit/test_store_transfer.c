@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A store moved from SQLite to PostgreSQL and back: whole, and never over another store. */
+#include "manager/store/transfer.h"
 #include "tests/unit/store_fixture.h"
 
 #include <errno.h>

@@ -27,6 +27,7 @@
 #include "manager/api/api.h"
 #include "tests/unit/check.h"
 #include "tests/unit/store_places.h"
+#include "manager/store/history.h"
 
 #define PATIENCE_MS 5000
 #define N_CLIENTS   24

@@ -14,6 +14,7 @@
 #include "manager/api/open_lists.h"
 #include "manager/api/sidecars.h"
 #include "manager/fiber/runner.h"
+#include "manager/store/history.h"
 
 #define PIECE      (32 * 1024)
 #define SHARED_MAX (16 * 1024 * 1024)

@@ -2,6 +2,7 @@
 /* One environment object: create, read, update, delete, exclude a Deployment. */
 #include "base/json/write.h"
 #include "manager/api/object_response.h"
+#include "manager/store/history.h"
 
 static bool
 changes_links(const struct store_object_request *q)

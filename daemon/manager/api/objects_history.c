@@ -6,6 +6,7 @@
 #include "manager/api/encode.h"
 #include "manager/api/input/body.h"
 #include "manager/api/object_response.h"
+#include "manager/store/history.h"
 
 static void
 encode_audit(const struct store_audit *a, struct buf *out)

@@ -15,6 +15,7 @@
 #include "manager/fiber/runner.h"
 #include "manager/http/server.h"
 #include "manager/program/pruning.h"
+#include "manager/store/history.h"
 
 #define PRUNE_ROWS 500 /* in one turn of the loop */
 

@@ -7,6 +7,7 @@
 #include "base/json/write.h"
 #include "manager/program/command.h"
 #include "manager/store/store.h"
+#include "manager/store/transfer.h"
 
 #define DIRECTORY "sqlite:"
 

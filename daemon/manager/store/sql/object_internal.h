@@ -4,6 +4,7 @@
 
 #include "manager/store/sql/sql.h"
 #include "manager/store/version.h"
+#include "manager/store/history.h"
 
 /* An object while a transaction writes it. */
 struct writing {

@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/why.h"
 #include "manager/store/column.h"
+#include "manager/store/history.h"
 #include "manager/store/row_mac.h"
 #include "manager/store/sql/db.h"
 #include "manager/store/store.h"

@@ -5,6 +5,7 @@
  * made, the source is locked against changes. Then both are read again and compared.
  */
 #include "manager/store/sql/sql.h"
+#include "manager/store/transfer.h"
 
 #include <errno.h>
 #include <stdio.h>
