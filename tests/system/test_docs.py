@@ -197,7 +197,7 @@ ELSEWHERE: dict[str, str] = {
     "docs/local.md": "tests/airflow/test_local_page.py runs them",
     "docs/kubernetes.md": "need a cluster; tests/container/test_kubernetes.py runs the pod",
     "docs/performance.md": "measure for minutes, and decide nothing",
-    "docs/scale.md": "has none but `make scale`",
+    "docs/scale.md": "`make scale`, and managers on PostgreSQL, which tests/postgres starts",
     "docs/security.md": "has none; tests/lint/security.sh checks the tests it names",
 }
 

@@ -189,6 +189,17 @@ set_store(const char **out, const char *v, const char *name, struct why *why)
 }
 
 static bool
+set_database(const char **out, const char *v, const char *name, struct why *why)
+{
+	if (strncmp(v, "sqlite:", 7) != 0)
+		return set_store(out, v, name, why);
+	if (!v[7])
+		return refuse(why, "%s takes sqlite:DIR or postgresql://USER@HOST/DATABASE", name);
+	*out = v;
+	return true;
+}
+
+static bool
 set_connections(unsigned *out, const char *v, const char *name, struct why *why)
 {
 	int64_t n;
@@ -299,9 +310,9 @@ set_option(struct options *o, enum option_id id, const char *name, const char *v
 	case OPT_STORE_CONNECTIONS:
 		return set_connections(&o->store_connections, v, name, why);
 	case OPT_FROM:
-		return set_text(&o->from, v, "a database", name, why);
+		return set_database(&o->from, v, name, why);
 	case OPT_TO:
-		return set_text(&o->to, v, "a database", name, why);
+		return set_database(&o->to, v, name, why);
 	case OPT_MAX_LIFETIME:
 		return set_duration(&o->max_lifetime_s, v, name, why);
 	}

@@ -17,19 +17,16 @@ directory_of(const char *place)
 {
 	size_t n = sizeof DIRECTORY - 1;
 
-	return strncmp(place, DIRECTORY, n) == 0 && place[n] ? place + n : NULL;
+	return strncmp(place, DIRECTORY, n) == 0 ? place + n : NULL;
 }
 
-/* What store_open() takes; NULL with `why`. */
+/* What store_open() takes. */
 static const char *
-where_of(const char *place, const char *option, struct why *why)
+where_of(const char *place)
 {
 	const char *dir = directory_of(place);
 
-	if (dir || store_is_url(place))
-		return dir ? dir : place;
-	why_set(why, "%s takes sqlite:DIR or postgresql://USER@HOST/DATABASE", option);
-	return NULL;
+	return dir ? dir : place;
 }
 
 /* The key of the first data directory among the two, or --key-file. */
@@ -87,17 +84,13 @@ print(const struct store_transfer *t, struct buf *out)
 static int
 transfer(const struct options *o, struct keys *keys, struct buf *out, struct why *why)
 {
-	const char *from = where_of(o->from, "--from", why), *to;
 	struct store *source = NULL, *copy = NULL;
 	struct store_transfer t;
 	int r;
 
-	to = from ? where_of(o->to, "--to", why) : NULL;
-	if (!to)
-		return -EINVAL;
-	r = open_from(&source, from, keys, why);
+	r = open_from(&source, where_of(o->from), keys, why);
 	if (r == 0)
-		r = open_to(&copy, to, keys, why);
+		r = open_to(&copy, where_of(o->to), keys, why);
 	if (r == 0)
 		r = store_transfer(copy, source, &t, why);
 	if (r == 0)
