@@ -5,6 +5,7 @@ While one caller misbehaves, none of the others is refused, and they are about a
 from __future__ import annotations
 
 import contextlib
+import itertools
 import resource
 import socket
 import threading
@@ -266,9 +267,13 @@ def test_bodies_of_one_member_leave_the_others_served(manager: Manager) -> None:
         manager, request_text(manager, "POST", objects(manager), "Content-Length: 1000000"), member
     )
     with contextlib.ExitStack() as mine:
+        slots = [mine.enter_context(contextlib.ExitStack()) for _ in range(2000)]
+        turns = itertools.cycle(slots)
 
         def attack() -> None:
-            s = mine.enter_context(dial(manager))
+            slot = next(turns)
+            slot.close()
+            s = slot.enter_context(dial(manager))
             s.setblocking(False)
             with contextlib.suppress(BlockingIOError):
                 s.send(head + b"x" * 900_000)
