@@ -184,6 +184,7 @@ $B/tests/unit/test_base: LDFLAGS += -Wl,--wrap=free
 $B/tests/unit/test_api_waiting: LDFLAGS += -Wl,--wrap=clock_boot_ms
 
 SIM := $B/tests/sim/sim
+FLEET := $B/tests/sim/fleet/fleet
 
 # Programs of ours that Python tests compare with others.
 HELPERS := $(patsubst %.c,$B/%,$(wildcard tests/lib/*.c))
@@ -222,7 +223,6 @@ torture: $(SIM) ## the scenarios with the 1st, 2nd, 3rd ... allocation failing
 	@$(SIM) --torture $(wildcard tests/sim/*.scn)
 
 # Many sidecars on virtual time: connd's own timing code, with what it calls replaced.
-FLEET := $B/tests/sim/fleet/fleet
 comma := ,
 FLEET_REPLACES := clock_boot_ms rnd_between alarm_new alarm_free alarm_set loop_after_turn \
 	loop_forget token_load upstream_fetch upstream_cancel upstream_takes_reports build_init \
