@@ -27,6 +27,9 @@ FILES = REPO / "conf" / "kubernetes"
 MANIFESTS = sorted(p.name for p in FILES.glob("*.yaml") if p.name != "airflow-values.yaml")
 # Native sidecars are on by default from the first on.
 VERSIONS = ("1.29", "1.37")
+RESTRICTED_FILES = (
+    "sidecar.yaml", "container.yaml", "cronjob.yaml", "managers.yaml", "managers-init.yaml",
+)  # fmt: skip
 LOOK_UP = """\
 from airflow_connd.backend import Lookups
 print(Lookups(socket_path="/run/connd/connd.sock").get_conn_value("warehouse"))
@@ -78,7 +81,7 @@ def test_every_role_of_airflow_has_the_same_sidecar() -> None:
 
 
 def pod_spec(name: str) -> Document:
-    """Of the Deployment or CronJob in a file."""
+    """Of the Deployment, CronJob or Job that is the last in a file."""
     spec: Document = documents(name)[-1]["spec"]
     if "jobTemplate" in spec:
         spec = spec["jobTemplate"]["spec"]
@@ -86,7 +89,7 @@ def pod_spec(name: str) -> Document:
     return found
 
 
-@pytest.mark.parametrize("name", ["sidecar.yaml", "container.yaml", "cronjob.yaml"])
+@pytest.mark.parametrize("name", RESTRICTED_FILES)
 def test_the_restricted_level_would_admit_it(name: str) -> None:
     spec = pod_spec(name)
     allowed = {"name", "emptyDir", "secret", "configMap", "projected", "persistentVolumeClaim"}
@@ -99,6 +102,20 @@ def test_the_restricted_level_would_admit_it(name: str) -> None:
         assert context["allowPrivilegeEscalation"] is False
         assert context["capabilities"] == {"drop": ["ALL"]}
         assert context["seccompProfile"]["type"] in ("RuntimeDefault", "Localhost")
+
+
+def test_service_budget_policy_and_spread_select_the_managers() -> None:
+    service, budget, policy, deployment = (d["spec"] for d in documents("managers.yaml"))
+    labels = deployment["template"]["metadata"]["labels"]
+    assert service["selector"] == labels == budget["selector"]["matchLabels"]
+    spread = pod_spec("managers.yaml")["topologySpreadConstraints"]
+    assert all(one["labelSelector"]["matchLabels"] == labels for one in spread)
+    (rule,) = policy["podSelector"]["matchExpressions"]
+    (job,) = documents("managers-init.yaml")
+    label = "app.kubernetes.io/name"
+    init = job["spec"]["template"]["metadata"]["labels"]
+    assert rule["key"] == label and rule["values"] == [labels[label], init[label]]
+    assert labels != init  # the Job is not behind the Service
 
 
 def test_only_connd_sees_the_token_and_others_mount_the_directory_read_only() -> None:
