@@ -53,6 +53,6 @@ def test_a_line_of_the_task_log_leads_to_the_sync_in_the_managers_audit_log(
     assert lookup["request_id"] == status["request_id"]
     rows = audit_of(manager, lookup["request_id"])
     assert {row["action"] for row in rows} == {"READ_SECRETS"}
-    # The one list that was new; a token with many reads in this hour has one counted row, of no type.
+    # The one list that was new. A counted row, after many reads in this hour, has no type.
     assert {row.get("objectType", "CONNECTION") for row in rows} == {"CONNECTION"}
     assert {row["scopeEntityId"] for row in rows} == {manager.deployment_ids["prod"]}
