@@ -405,7 +405,46 @@ read_hex(struct span s, size_t *size)
 	return i;
 }
 
-/* "1a;ext=1": the extension is checked as text and ignored, as the RFC demands. */
+/* Where the token ends that begins at `at`. */
+static size_t
+token_end(struct span l, size_t at)
+{
+	while (at < l.n && http_is_token((struct span){ l.p + at, 1 }))
+		at++;
+	return at;
+}
+
+/* Where the quoted string ends that begins at `at`; l.n + 1: it does not. Without escapes. */
+static size_t
+quoted_end(struct span l, size_t at)
+{
+	for (at++; at < l.n && l.p[at] != '"'; at++)
+		if (l.p[at] == '\\' || (l.p[at] < ' ' && l.p[at] != '\t') || l.p[at] > '~')
+			return l.n + 1;
+	return at + 1;
+}
+
+/* Any number of ";name", ";name=token" and ";name=\"text\"", without spaces. */
+static bool
+are_extensions(struct span l, size_t at)
+{
+	while (at < l.n) {
+		size_t name = at + 1, end = token_end(l, name);
+
+		if (l.p[at] != ';' || end == name)
+			return false;
+		at = end;
+		if (at == l.n || l.p[at] != '=')
+			continue;
+		name = at + 1;
+		at = name < l.n && l.p[name] == '"' ? quoted_end(l, name) : token_end(l, name);
+		if (at == name || at > l.n)
+			return false;
+	}
+	return true;
+}
+
+/* "1a;ext=1": the extension is checked and ignored, as the RFC demands. */
 static int
 read_chunk_line(struct http_parser *p)
 {
@@ -414,9 +453,9 @@ read_chunk_line(struct http_parser *p)
 
 	if (!digits || digits > 16 || (digits < l.n && l.p[digits] != ';'))
 		return refuse(p, 400, "The size of a chunk is malformed");
-	for (size_t i = digits; i < l.n; i++)
-		if ((unsigned char)l.p[i] < ' ' && l.p[i] != '\t')
-			return refuse(p, 400, "A chunk's extension holds a control character");
+	if (!are_extensions(l, digits))
+		return refuse(
+		    p, 400, "A chunk's extension is malformed: expected ;NAME or ;NAME=VALUE");
 	if (size > LIMIT_HTTP_BODY - p->body.len)
 		return refuse(p, 413, "The request's body is larger than 1 MiB");
 	p->left = size;
