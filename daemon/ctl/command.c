@@ -34,12 +34,25 @@ become(const struct command *c, int output)
 	_exit(CANNOT_RUN);
 }
 
+/* out is full: -EMSGSIZE unless this is the end. */
+static int
+expect_end(int fd)
+{
+	char more;
+	ssize_t n = read(fd, &more, 1);
+
+	if (n < 0)
+		return errno == EINTR ? 1 : -errno;
+	return n > 0 ? -EMSGSIZE : 0;
+}
+
 /* One piece of its output. 1: there may be more; 0: its end; -errno. */
 static int
 read_piece(int fd, int64_t deadline_ms, struct buf *out)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	int64_t left_ms = deadline_ms - clock_boot_ms();
+	size_t size = out->max - out->len;
 	char *room;
 	ssize_t n;
 
@@ -49,10 +62,14 @@ read_piece(int fd, int64_t deadline_ms, struct buf *out)
 		output_waiting("waiting for another program");
 		return 1;
 	}
-	room = buf_room(out, READ_SIZE);
+	if (!size)
+		return expect_end(fd);
+	if (size > READ_SIZE)
+		size = READ_SIZE;
+	room = buf_room(out, size);
 	if (!room)
 		return buf_error(out);
-	n = read(fd, room, READ_SIZE);
+	n = read(fd, room, size);
 	if (n < 0)
 		return errno == EINTR ? 1 : -errno;
 	buf_grown(out, (size_t)n);
