@@ -387,6 +387,7 @@ a_rotation_of_unknown_end_is_decided_by_an_envelope(void **state)
 	/* It was not made; that is known when nobody is committing it any more. */
 	assert_int_equal(keys_rotate(k, NULL, &f->why), 0);
 	keys_rotate_unknown(k);
+	assert_int_equal(keys_rotate(k, NULL, &f->why), -EBUSY); /* it would lose a key */
 	assert_int_equal(keys_follow(k, span_of_buf(&old), false), 0);
 	assert_true(is_there(f, "manager.key.new"));
 	assert_int_equal(keys_follow(k, span_of_buf(&old), true), 0);

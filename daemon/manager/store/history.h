@@ -51,9 +51,9 @@ struct store_audit_query {
 	int64_t offset, limit;
 };
 /*
- * Newest first. each() and limit as in store_entity_list(). A page that follows the one read last
- * costs its rows, and goes on behind them even if rows were added meanwhile; any other one also
- * costs the rows before it.
+ * Newest first. each() and limit as in store_entity_list(). The page after the one that was read
+ * last costs only its own rows, and continues where that one ended even if rows were added
+ * meanwhile. Any other page costs the rows before it as well.
  */
 MUST_CHECK int store_audit_list(struct store *s, const struct store_audit_query *q,
     int (*each)(void *arg, const struct store_audit *a), void *arg, int64_t *total);

@@ -425,6 +425,12 @@ keys_rotate(struct keys *k, const char *new_key_file, struct why *why)
 	struct key fresh;
 	int r = 0;
 
+	if (k->is_unknown) {
+		why_set(why,
+		    "it is not known yet whether the last change of the key was made: try again "
+		    "when the database has been reached");
+		return -EBUSY;
+	}
 	if (!new_key_file && !k->ours) {
 		why_set(
 		    why, "the key is not DIR/manager.key: name the new one with --new-key-file");

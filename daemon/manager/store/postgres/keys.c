@@ -9,8 +9,8 @@
 /* A table with envelopes, and how one is read, bound and written. */
 struct sealed_table {
 	/*
-	 * Rows behind the place (?1, ?2), ROWS at most: its next place, what the envelope is bound
-	 * to, the envelope.
+	 * The next ROWS rows after the place (?1, ?2). Columns: the row's own place (two), what its
+	 * envelope is bound to, the envelope.
 	 */
 	const char *read;
 	const char *write; /* ?1, ?2: the place; ?3: the envelope */
