@@ -257,9 +257,11 @@ fuzz: deps ## fuzz the parsers and the API, FUZZ_SECONDS=30 each, and the API by
 		$(patsubst %.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 	@$(MAKE) --no-print-directory MODE=asan all
 	@SCHEMATHESIS=1 CONND_BUILD=$(CURDIR)/build/asan .venvs/dev/bin/python -m pytest -q \
-		tests/e2e/test_manager_openapi.py -k schemathesis
+		tests/e2e/test_manager_openapi.py tests/postgres/test_openapi.py -k finds_nothing
 	@MODEL_EXAMPLES=$$(($(FUZZ_SECONDS) * 5)) CONND_BUILD=$(CURDIR)/build/asan .venvs/dev/bin/python \
 		-m pytest -q tests/e2e/test_manager_model.py
+	@MODEL_EXAMPLES=$(FUZZ_SECONDS) CONND_BUILD=$(CURDIR)/build/asan .venvs/dev/bin/python \
+		-m pytest -q tests/postgres/test_model.py -k two_managers
 
 
 # org.varlink.certification on our socket code; it has a serve_call() of its own.

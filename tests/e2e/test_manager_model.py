@@ -204,6 +204,9 @@ class World:
         self.manager.stop()
         self.manager.serve()
 
+    def rotate_key(self) -> None:
+        self.manager.command("rotate-key", "--data", str(self.manager.data))
+
 
 class Story(RuleBasedStateMachine):
     def __init__(self, world: World) -> None:
@@ -431,8 +434,7 @@ class Story(RuleBasedStateMachine):
     @rule()
     def rotate_key(self) -> None:
         self.rotated = True
-        manager = self.world.manager
-        manager.command("rotate-key", "--data", str(manager.data))
+        self.world.rotate_key()
 
     # --- checks
 
@@ -524,13 +526,11 @@ def world(workdir: Path) -> Iterator[World]:
         yield World(manager)
 
 
-@pytest.mark.timeout(180 + 5 * LONG)
-@pytest.mark.filterwarnings("ignore:Generating overly large repr")
-def test_what_every_deployment_sees(world: World) -> None:
+def tell_stories(world: World, examples: int) -> None:
     run_state_machine_as_test(
         lambda: Story(world),
         settings=settings(
-            max_examples=LONG or 30,
+            max_examples=LONG or examples,
             stateful_step_count=25,
             derandomize=not LONG,
             # Shrinking a failure takes minutes, so only the long run does it.
@@ -543,3 +543,9 @@ def test_what_every_deployment_sees(world: World) -> None:
         ),
     )
     assert world.send("GET", "/environment-objects").status == 200
+
+
+@pytest.mark.timeout(180 + 5 * LONG)
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
+def test_what_every_deployment_sees(world: World) -> None:
+    tell_stories(world, 30)

@@ -4,7 +4,6 @@
 from test_manager_etag import *  # noqa: F403
 from test_manager_history import *  # noqa: F403
 from test_manager_lists import *  # noqa: F403
-from test_manager_model import *  # noqa: F403
 from test_manager_places import *  # noqa: F403
 from test_manager_race import *  # noqa: F403
 from test_manager_stock_tokens import *  # noqa: F403
