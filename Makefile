@@ -189,9 +189,12 @@ FLEET := $B/tests/sim/fleet/fleet
 # Programs of ours that Python tests compare with others.
 HELPERS := $(patsubst %.c,$B/%,$(wildcard tests/lib/*.c))
 
+# A connd-manager whose schema on PostgreSQL is one version ahead.
+$B/tests/lib/newer_manager: $(call obj,$(MAIN_manager))
+
 $(HELPERS): %: %.o $(call archives,manager proto base)
 	$(call say,LD,$@)
-	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_manager)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_manager)
 
 FUZZ := $(patsubst %.c,$B/%,$(wildcard tests/fuzz/fuzz_*.c))
 

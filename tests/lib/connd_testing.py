@@ -490,6 +490,7 @@ class Manager(InBlock):
     deployments: Sequence[str] = ("prod", "dev")
     port: int = 0  # reserved while the manager is down, because connd connects to it again
     store: str = ""  # the URL of its database; "": in its directory
+    binary: Path = MANAGER
 
     # Where each new manager has its database: makes one and returns its URL. None: as above.
     new_store: ClassVar[Callable[[], str] | None] = None
@@ -527,7 +528,7 @@ class Manager(InBlock):
     def command(self, *args: str) -> Any:
         """A subcommand's JSON."""
         done = subprocess.run(
-            [MANAGER, *args, *self._store()],
+            [self.binary, *args, *self._store()],
             capture_output=True,
             text=True,
             timeout=PATIENCE,
@@ -545,7 +546,7 @@ class Manager(InBlock):
     ) -> dict[str, Any]:
         """Starts it with only these options. Returns the line that it prints when it serves: where.
         wrap: as for Connd.start()."""
-        argv: list[str | Path] = [MANAGER, "--data", self.data, *self._store(), *args]
+        argv: list[str | Path] = [self.binary, "--data", self.data, *self._store(), *args]
         places = self.directory / "manager.out"
         with places.open("wb") as out:
             self.program = Program(

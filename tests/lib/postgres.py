@@ -11,6 +11,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,11 +163,31 @@ class Postgres(Server):
         with contextlib.suppress(FileNotFoundError):
             (self.data / "postmaster.pid").unlink()
 
-    def sql(self, text: str, database: str = DATABASE) -> str:
-        return _run(
+    def _psql(self, database: str) -> list[str]:
+        return [
             _newest("psql"), "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1",
-            "-p", str(self.port), "-U", USER, "-d", database, "-c", text, PGPASSWORD=PASSWORD,
-        ).strip()  # fmt: skip
+            "-p", str(self.port), "-U", USER, "-d", database,
+        ]  # fmt: skip
+
+    def sql(self, text: str, database: str = DATABASE) -> str:
+        return _run(*self._psql(database), "-c", text, PGPASSWORD=PASSWORD).strip()
+
+    @contextlib.contextmanager
+    def holding(self, text: str, database: str = DATABASE) -> Iterator[None]:
+        """While a transaction is open that has run these statements."""
+        psql = subprocess.Popen(
+            [*_as_user(), *self._psql(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, cwd="/", env={**os.environ, "PGPASSWORD": PASSWORD},
+        )  # fmt: skip
+        assert psql.stdin and psql.stdout
+        psql.stdin.write(f"BEGIN; {text}; SELECT 'held';\n")
+        psql.stdin.flush()
+        try:
+            while psql.stdout.readline() != "held\n":
+                assert psql.poll() is None, text
+            yield
+        finally:
+            psql.communicate(timeout=30)
 
     def promote(self) -> None:
         _run(_newest("pg_ctl"), "promote", "-D", self.data, "-w", "-t", "30")

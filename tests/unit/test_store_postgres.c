@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "manager/store/history.h"
 #include "manager/store/postgres/postgres.h"
+#include "manager/store/transfer.h"
 #include "tests/unit/postgres.h"
 
 static void
@@ -310,12 +311,52 @@ one_database_has_one_store(void **state)
 	assert_int_equal(store_create(&s, f->where, f->keys, &why), -EEXIST);
 	assert_int_equal(store_open(&s, f->where, wrong, &why), -EKEYREJECTED);
 	assert_int_equal(store_backup(f->s, "/nonexistent", &why), -EOPNOTSUPP);
-	(void)test_postgres_run("UPDATE program SET schema = 99");
-	assert_int_equal(store_open(&s, f->where, f->keys, &why), -EPROTO);
-	assert_non_null(strstr(why.text, "99"));
 	(void)test_postgres_fresh();
 	assert_int_equal(store_open(&s, f->where, f->keys, &why), -ENOENT);
 	keys_free(wrong);
+}
+
+/* A newer program's schema serves this one as long as the database says so. */
+static void
+a_newer_schema_serves_the_programs_it_names(void **state)
+{
+	struct fixture *f = *state;
+	struct why why = { "" };
+	struct {
+		char dir[TEST_DIR_SIZE];
+		struct store *s;
+		struct store_transfer transfer;
+	} copy;
+	struct store_entity e;
+	struct store *s;
+	struct id id;
+
+	store_turn(f->s);
+	(void)test_postgres_run("UPDATE program SET schema = 99, version = '9.8.7'");
+	assert_int_equal(store_open(&s, f->where, f->keys, &why), 0);
+	store_close(s);
+	test_dir_make(copy.dir, "test_store_copy");
+	assert_int_equal(store_create(&copy.s, copy.dir, f->keys, &why), 0);
+	assert_int_equal(store_open(&s, f->where, f->keys, &why), 0);
+	assert_int_equal(store_transfer(copy.s, s, &copy.transfer, &why), -EPROTO);
+	store_close(s);
+	store_close(copy.s);
+	test_dir_remove(copy.dir);
+	(void)test_postgres_run("UPDATE program SET oldest = 99");
+	assert_int_equal(
+	    store_entity_create(f->s, SCOPE_WORKSPACE, &f->org, NAMED("new"), &nobody, &id),
+	    -ENOTCONN);
+	(void)store_session_end(f->s);
+	postgres_of(f->s)->look_ms = 0;
+	store_turn(f->s);
+	assert_int_equal(store_entity_get(f->s, SCOPE_WORKSPACE, &f->ws, &e), -ENOTCONN);
+	(void)store_session_end(f->s);
+	assert_int_equal(store_open(&s, f->where, f->keys, &why), -EPROTO);
+	assert_non_null(strstr(why.text, "use connd-manager 9.8.7 or newer"));
+	(void)test_postgres_run("UPDATE program SET oldest = 1");
+	postgres_of(f->s)->look_ms = 0;
+	store_turn(f->s);
+	assert_int_equal(store_entity_get(f->s, SCOPE_WORKSPACE, &f->ws, &e), 0);
 }
 
 static void
@@ -352,6 +393,7 @@ main(void)
 		STORE_TEST(a_text_that_is_not_utf8_finds_nothing),
 		cmocka_unit_test(a_url_that_leads_nowhere_says_so_without_its_password),
 		STORE_TEST(one_database_has_one_store),
+		STORE_TEST(a_newer_schema_serves_the_programs_it_names),
 		STORE_TEST(another_key_opens_all_of_it),
 	};
 

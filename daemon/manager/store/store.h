@@ -83,9 +83,9 @@ MUST_CHECK int store_create(
 MUST_CHECK int store_find(const char *where, struct why *why);
 /*
  * where: as in store_create(). keys is borrowed until store_close(). Migrates an older schema.
- * -EPROTO: the schema is a newer program's. -EBUSY: another process has the directory. -ENOENT:
- * there is no database. -EKEYREJECTED: the database was sealed with another key, or set back to a
- * schema before its sealing.
+ * -EPROTO: the schema is of a newer program and does not serve this one. -EBUSY: another process
+ * has the directory. -ENOENT: there is no database. -EKEYREJECTED: the database was sealed with
+ * another key, or set back to a schema before its sealing.
  */
 MUST_CHECK int store_open(
     struct store **out, const char *where, struct keys *keys, struct why *why);

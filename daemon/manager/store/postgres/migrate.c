@@ -1,58 +1,127 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The versions of the schema. One manager at a time changes it; others wait for it. */
+/*
+ * Brings a database to this program's version of the schema, beside managers that serve from it.
+ * One manager at a time migrates; others wait for it. A lock that is not to be had soon is given
+ * back and tried again: all others wait behind a program that waits for a table.
+ */
 #include "manager/store/postgres/postgres.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "gen/postgres1.sql.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/rnd.h"
+#include "manager/store/postgres/schema.h"
 
-/* Index i takes the schema from version i to i + 1. */
-static const char *const migrations[] = { embed_postgres1_sql };
+#define PATIENCE_MS 60000
 
-/* Any number, the same in all programs. */
-#define LOCK "SELECT pg_advisory_xact_lock(7236837152)"
+/*
+ * The advisory lock has any number, the same in all programs. The time-out is below the one after
+ * which a manager that waits for the same table no longer serves (notify.c).
+ */
+#define BEGIN "BEGIN; SET LOCAL lock_timeout = 500; SELECT pg_advisory_xact_lock(7236837152)"
 
-/* 0: there is none. */
+/* ---- which version ---- */
+
+static int64_t
+known(void)
+{
+	return (int64_t)pg_migrations(NULL);
+}
+
+/* All 0: there is none. */
+struct version {
+	int64_t at, oldest;
+	char program[41]; /* that made it */
+};
+
 static int
-schema_version(struct store *s, int64_t *out)
+read_version(struct store *s, struct version *out)
 {
 	struct statement *st =
 	    db_query(store_db(s), "SELECT to_regclass('program') IS NOT NULL", "");
 	int r = db_row(st);
 	bool there = r == 1 && db_bool(st, 0);
 
-	*out = 0;
+	*out = (struct version){ 0 };
 	db_reset(st);
 	if (r < 0 || !there)
 		return r < 0 ? r : 0;
-	st = db_query(store_db(s), "SELECT schema FROM program", "");
+	st = db_query(store_db(s), "SELECT schema, oldest, version FROM program", "");
 	r = db_row(st);
-	if (r == 1)
-		*out = db_int64(st, 0);
+	if (r == 1) {
+		struct span by = db_text(st, 2);
+
+		out->at = db_int64(st, 0);
+		out->oldest = db_int64(st, 1);
+		(void)snprintf(out->program, sizeof out->program, "%.*s", (int)by.n, by.p);
+	}
 	db_reset(st);
 	return r < 0 ? r : 0;
 }
 
 static int
+refuse(const struct store *s, const struct version *v, struct why *why)
+{
+	why_set(why,
+	    "%.200s: connd-manager %s has brought its schema to version %lld, which serves "
+	    "programs that know version %lld or newer; this one knows %lld: use connd-manager %s "
+	    "or newer",
+	    s->name, v->program, (long long)v->at, (long long)v->oldest, (long long)known(),
+	    v->program);
+	return -EPROTO;
+}
+
+bool
+pg_serves_this_program(int64_t oldest)
+{
+	return oldest <= known();
+}
+
+int
+pg_check_schema(struct store *s, struct why *why)
+{
+	struct version v;
+	int r = read_version(s, &v);
+
+	return r == 0 && !pg_serves_this_program(v.oldest) ? refuse(s, &v, why) : r;
+}
+
+/* ---- migrating ---- */
+
+static int
 step(struct store *s, int64_t to)
 {
-	int r = pg_exec(&pg_session_of(s)->db, migrations[to - 1], NULL);
+	const struct pg_migration *all;
+	size_t n = pg_migrations(&all);
+	int r = to <= (int64_t)n ? pg_exec(&pg_session_of(s)->db, all[to - 1].sql, NULL) : -EINVAL;
 
-	return r == 0 ? db_run(db_query(store_db(s), "UPDATE program SET version = ?, schema = ?",
-			    "ti", CONND_VERSION, to))
+	return r == 0 ? db_run(db_query(store_db(s),
+			    "UPDATE program SET version = ?, schema = ?, oldest = ?", "tii",
+			    CONND_VERSION, to, all[to - 1].oldest))
 		      : r;
 }
 
+/* No change is under way of a program that the new schema may not serve. */
 static int
-migrate_in_transaction(struct store *s, bool make, int64_t *at)
+lock_out_changes(struct store *s)
 {
-	int r = schema_version(s, at);
+	return pg_exec(&pg_session_of(s)->db, "SELECT 1 FROM state FOR UPDATE", NULL);
+}
 
-	if (r == 0 && make && *at > 0)
+static int
+migrate_in_transaction(struct store *s, bool make, struct version *v)
+{
+	int r = read_version(s, v);
+
+	if (r == 0 && make && v->at > 0)
 		return -EEXIST;
-	for (int64_t to = *at + 1; to <= (int64_t)N_ELEMENTS(migrations) && r == 0; to++)
+	if (r == 0 && v->at > 0)
+		r = lock_out_changes(s);
+	for (int64_t to = v->at + 1; to <= known() && r == 0; to++)
 		r = step(s, to);
 	if (r == 0 && make)
 		r = state_make(s);
@@ -60,17 +129,46 @@ migrate_in_transaction(struct store *s, bool make, int64_t *at)
 }
 
 static int
-explain(const struct store *s, int r, int64_t at, struct why *why)
+migrate_once(struct store *s, bool make, struct version *v)
 {
-	if (r == -EPROTO)
-		why_set(why,
-		    "%.200s: its schema is version %lld, this program knows %zu; use a newer "
-		    "connd-manager",
-		    s->name, (long long)at, N_ELEMENTS(migrations));
-	else if (r == -EEXIST)
+	struct pg_db *db = &pg_session_of(s)->db;
+	int r = pg_exec(db, BEGIN, NULL);
+
+	db->in_transaction = db->h;
+	if (r == 0)
+		r = migrate_in_transaction(s, make, v);
+	if (r == 0)
+		r = pg_exec(db, "COMMIT", NULL);
+	else if (db->h)
+		(void)!pg_exec(db, "ROLLBACK", NULL);
+	db->in_transaction = false;
+	return r;
+}
+
+/* Until no other user of the tables is in the way. */
+static int
+migrate(struct store *s, bool make, struct version *v)
+{
+	int64_t until = clock_boot_ms() + PATIENCE_MS;
+	int r;
+
+	while ((r = migrate_once(s, make, v)) == -EBUSY && clock_boot_ms() < until)
+		(void)poll(NULL, 0, 200 + (int)rnd_below(600));
+	return r;
+}
+
+static int
+explain(const struct store *s, int r, struct why *why)
+{
+	if (r == -EEXIST)
 		why_set(why, "%.200s: there is a store already; nothing was changed", s->name);
 	else if (r == -ENOENT)
 		why_set(why, "%.200s: there is no store in it; make one with `connd-manager init`",
+		    s->name);
+	else if (r == -EBUSY)
+		why_set(why,
+		    "%.200s: its schema cannot be changed: for a minute, others have used its "
+		    "tables without a pause; try again",
 		    s->name);
 	else if (r < 0)
 		why_set(
@@ -81,24 +179,20 @@ explain(const struct store *s, int r, int64_t at, struct why *why)
 int
 pg_migrate(struct store *s, bool make, struct why *why)
 {
-	struct pg_db *db = pg_session_of(s) ? &pg_session_of(s)->db : NULL;
-	int64_t at = 0;
-	int r = db ? schema_version(s, &at) : -ENOTCONN;
+	struct version v;
+	int r = pg_session_of(s) ? read_version(s, &v) : -ENOTCONN;
 
-	if (r == 0 && at > (int64_t)N_ELEMENTS(migrations))
-		r = -EPROTO;
-	if (r == 0 && !make && at == 0)
+	if (r == 0 && !pg_serves_this_program(v.oldest))
+		return refuse(s, &v, why);
+	if (r == 0 && !make && v.at == 0)
 		r = -ENOENT;
-	if (r < 0 || (!make && at == (int64_t)N_ELEMENTS(migrations)))
-		return explain(s, r, at, why);
-	r = pg_exec(db, "BEGIN; " LOCK, NULL);
-	db->in_transaction = db->h;
-	if (r == 0)
-		r = migrate_in_transaction(s, make, &at);
-	if (r == 0)
-		r = pg_exec(db, "COMMIT", NULL);
-	else if (db->h)
-		(void)!pg_exec(db, "ROLLBACK", NULL);
-	db->in_transaction = false;
-	return explain(s, r, at, why);
+	if (r == 0 && (make || v.at < known()))
+		r = migrate(s, make, &v);
+	if (r < 0)
+		return explain(s, r, why);
+	s->schema_is_newer = v.at > known();
+	if (s->schema_is_newer)
+		log_info("the database's schema is a newer program's, and serves this one too",
+		    LOG_STR("made_by", v.program));
+	return 0;
 }

@@ -3,7 +3,8 @@
  * What other managers change. A connection of its own listens; on each notification, and at least
  * four times a second, all changes behind the last known one are read and announced to the
  * watchers. So a notification that is lost, or that a pooler does not pass on, loses nothing. A
- * manager that has not reached the database for a second trusts no cache and runs no statement.
+ * manager that has not reached the database for a second trusts no cache and runs no statement; nor
+ * does one whose program the schema no longer serves (schema.h).
  */
 #include "manager/store/postgres/postgres.h"
 
@@ -22,13 +23,13 @@ pg_hears(const struct store *s)
 {
 	const struct postgres_store *p = postgres_of(s);
 
-	return p->heard_ms && clock_boot_ms() - p->heard_ms < DEAF_MS;
+	return p->heard_ms && !p->is_outdated && clock_boot_ms() - p->heard_ms < DEAF_MS;
 }
 
 bool
 pg_is_deaf(const struct postgres_store *p)
 {
-	return p->heard_ms && clock_boot_ms() - p->heard_ms >= DEAF_MS;
+	return p->is_outdated || (p->heard_ms && clock_boot_ms() - p->heard_ms >= DEAF_MS);
 }
 
 int
@@ -78,7 +79,7 @@ take_notifications(struct pg_db *db)
 }
 
 static int
-look(struct postgres_store *p)
+look(struct postgres_store *p, struct why *why)
 {
 	struct store *s = &p->store;
 	struct session *mine = s->session;
@@ -86,7 +87,10 @@ look(struct postgres_store *p)
 	int r;
 
 	s->session = &p->listener.session;
-	r = pg_follow_key(s, false);
+	r = pg_check_schema(s, why);
+	p->is_outdated = r == -EPROTO;
+	if (r == 0)
+		r = pg_follow_key(s, false);
 	if (r == 0)
 		r = changes_publish(s);
 	s->session = mine;
@@ -123,7 +127,7 @@ pg_turn(struct store *s)
 	if (r == 0)
 		r = pg_check_primary(&p->listener.db, &why);
 	if (r == 0)
-		r = look(p);
+		r = look(p, &why);
 	if (p->key_is_missing)
 		why_set(&why, "the database has another key");
 	note(p, r, &why);

@@ -83,6 +83,7 @@ struct postgres_store {
 	bool some_freed;         /* since the last pg_end_session() */
 	bool is_lost;            /* it could not be reached, which was logged */
 	bool key_is_missing;     /* another manager has changed it, which was logged */
+	bool is_outdated;        /* the schema no longer serves this program */
 	struct pg_session listener;
 	int64_t heard_ms; /* all changes until then are known; 0: nobody calls store_turn() */
 	int64_t look_ms;  /* when to look for changes again */
@@ -151,5 +152,12 @@ MUST_CHECK int pg_rewrap(struct store *s); /* see store_rewrap() */
 
 /* ---- migrate.c ---- */
 
-/* Brings the schema up to date, or makes it. make: there must be none. 0 or -errno with why. */
+/*
+ * Brings the schema up to date, or makes it. make: there must be none. 0 or -errno with why;
+ * -EPROTO: it serves only programs that are newer than this one.
+ */
 MUST_CHECK int pg_migrate(struct store *s, bool make, struct why *why);
+/* Whether a schema that names this version as the oldest serves this program. */
+bool pg_serves_this_program(int64_t oldest);
+/* The same of the database. 0, -EPROTO with why, or -errno. */
+MUST_CHECK int pg_check_schema(struct store *s, struct why *why);

@@ -208,12 +208,14 @@ CREATE TABLE sidecar (
 );
 CREATE INDEX sidecar_seen ON sidecar (seen_ms);
 
--- The program that brought the database to its schema, and the schema's version.
+-- The program that brought the database to its schema, the schema's version, and the oldest version
+-- that a program may know to use it (schema.h).
 CREATE TABLE program (
 	version TEXT COLLATE "C" NOT NULL,
-	schema BIGINT NOT NULL
+	schema BIGINT NOT NULL,
+	oldest BIGINT NOT NULL
 );
-INSERT INTO program VALUES ('', 0);
+INSERT INTO program VALUES ('', 0, 0);
 
 -- Everything that has a name and a parent, alike.
 CREATE VIEW entity AS

@@ -21,6 +21,9 @@
 	"SET LOCAL lock_timeout = 5000; SET LOCAL statement_timeout = 15000; "                     \
 	"SET LOCAL idle_in_transaction_session_timeout = 30000; "
 
+/* The last statement sees what another manager's migration did while the lock was waited for. */
+#define BEGIN "BEGIN; " LIMITS "SELECT 1 FROM state FOR UPDATE; SELECT oldest FROM program"
+
 /*
  * Without a limit: PostgreSQL would call a commit done that a synchronous standby has not got when
  * the limit is over.
@@ -62,6 +65,7 @@ static int
 begin(struct store *s)
 {
 	struct pg_session *one = pg_session_of(s);
+	int64_t oldest = 0;
 	int r;
 
 	if (one && one->is_reading)
@@ -72,9 +76,11 @@ begin(struct store *s)
 		return postgres_of(s)->no_db.error;
 	r = rollback(s);
 	if (r == 0)
-		r = pg_exec(&one->db, "BEGIN; " LIMITS, NULL);
+		r = pg_exec(&one->db, BEGIN, &oldest);
 	one->db.in_transaction = one->db.h;
 	one->db.absent_salt = 0;
+	if (r == 0 && !pg_serves_this_program(oldest))
+		r = -ENOTCONN; /* the next turn says why */
 	if (r == 0)
 		r = pg_follow_key(s, true);
 	if (r < 0)

@@ -234,6 +234,7 @@ struct store {
 	struct deferred deferred[MAX_DEFERRED];
 	size_t n_deferred;
 	bool deferred_hidden;   /* from deferred_find() */
+	bool schema_is_newer;   /* than this program, which it serves */
 	bool may_defer;         /* see store_keep_reserve() */
 	bool urgent;            /* what is being changed may use the reserve */
 	struct arena *arena;    /* locked memory; of mac_key */

@@ -364,8 +364,15 @@ transfer(struct store *to, struct store *from, struct store_transfer *out)
 int
 store_transfer(struct store *to, struct store *from, struct store_transfer *out, struct why *why)
 {
-	int r = tx_begin(from); /* nothing changes meanwhile */
+	int r = 0;
 
+	if (to->schema_is_newer || from->schema_is_newer) {
+		why_set(why,
+		    "%.300s: a newer connd-manager has made its schema: copy it with that one",
+		    to->schema_is_newer ? to->name : from->name);
+		return -EPROTO;
+	}
+	r = tx_begin(from); /* nothing changes meanwhile */
 	if (r == 0) {
 		r = transfer(to, from, out);
 		(void)from->engine->rollback(from); /* it has read */
