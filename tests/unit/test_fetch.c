@@ -20,7 +20,7 @@
 #include "base/base.h"
 #include "base/mem.h"
 #include "core/retry_after.h"
-#include "edge/upstream/fetch.h"
+#include "edge/upstream/fetch_internal.h"
 #include "edge/upstream/libcurl.h"
 #include "tests/unit/check.h"
 #include "tests/unit/tiny_server.h"
@@ -58,8 +58,9 @@ struct world {
 	struct tiny_server *server;
 	struct fetch *fetch;
 	struct fetch_request request;
-	struct later next;
-	int more; /* equal ones in a row */
+	struct later next, turn;
+	size_t most, before; /* bytes in a turn; at its begin */
+	int more;            /* equal ones in a row */
 	char url[128];
 	/* What the server sends after it has read a request, then `endless`. */
 	const char *response;
@@ -254,6 +255,43 @@ a_body_larger_than_may_be_is_cut(void **state)
 	fetch_with(w, &(struct fetch_request){ .max_body = 100000 });
 	assert_int_equal(w->end, FETCH_TOO_BIG);
 	assert_int_equal(w->body_n, 100000);
+}
+
+#define CHUNK 65536
+
+/* After a turn; then the server gets the time to send more than one turn may read. */
+static void
+note_turn(struct later *job)
+{
+	struct world *w = CONTAINER_OF(job, struct world, turn);
+	size_t n = w->n_done ? w->before : w->fetch->body.n;
+
+	if (n - w->before > w->most)
+		w->most = n - w->before;
+	w->before = n;
+	(void)usleep(2000);
+	if (!w->n_done)
+		loop_after_turn(w->loop, &w->turn);
+}
+
+static void
+a_turn_reads_a_bounded_part_of_a_large_body(void **state)
+{
+	struct world *w = *state;
+	char *chunk = mem_zalloc(CHUNK + 16);
+
+	assert_non_null(chunk);
+	(void)snprintf(chunk, CHUNK, "%x\r\n", CHUNK);
+	memset(chunk + strlen(chunk), 'x', CHUNK);
+	memcpy(chunk + strlen(chunk), "\r\n", 2);
+	w->response = HEAD "Transfer-Encoding: chunked\r\n\r\n";
+	w->endless = chunk;
+	w->turn.run = note_turn;
+	loop_after_turn(w->loop, &w->turn);
+	fetch_with(w, &(struct fetch_request){ .max_body = 4000000 });
+	assert_int_equal(w->body_n, 4000000);
+	assert_in_range(w->most, 16 * 1024, 128 * 1024 + 16 * 1024);
+	mem_free(chunk);
 }
 
 static void
@@ -483,6 +521,7 @@ main(void)
 		TEST(a_request_says_what_it_wants),
 		TEST(a_proxy_is_asked_for_the_whole_url),
 		TEST(a_body_larger_than_may_be_is_cut),
+		TEST(a_turn_reads_a_bounded_part_of_a_large_body),
 		TEST(a_refusal_is_read_in_part),
 		TEST(a_body_that_is_not_wanted_is_not_kept),
 		TEST(endless_heads_and_trailers_end_at_their_cap),

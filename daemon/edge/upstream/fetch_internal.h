@@ -26,6 +26,8 @@ struct channel {
 	struct fetch *first;  /* the running fetches */
 	struct chain watches; /* the sockets that libcurl waits for */
 	struct later reap;    /* libcurl must not be called from its own callbacks */
+	size_t turn_bytes;    /* of bodies, read in this turn */
+	struct later turn_ends;
 	bool reaping;
 	bool broken;  /* libcurl failed: all its fetches fail */
 	bool retired; /* takes no new fetch; freed after its last one */
@@ -60,6 +62,7 @@ struct fetch {
 	bool may_report;           /* the request has a report, sent or not */
 	uint8_t server[HASH_SIZE]; /* server_hash() */
 	bool discard_body;
+	bool paused;   /* it has read enough in this turn */
 	bool body_cut; /* we aborted the transfer: the body is too long, or enough was read */
 	bool head_cut; /* we aborted the transfer: the header block is too long */
 	struct alarm *deadline;
@@ -73,6 +76,11 @@ struct fetch {
 /* channel.c */
 MUST_CHECK int channel_new(struct channel **out, struct upstream *u);
 MUST_CHECK int channel_add(struct channel *c, struct fetch *f); /* starts the transfer */
+/*
+ * Counts n bytes of f's body that libcurl has read. Beyond a bound f reads no more in this turn, so
+ * that a large response delays no lookup.
+ */
+void channel_count(struct channel *c, struct fetch *f, size_t n);
 struct channel *channel_free(struct channel *c); /* frees its fetches, too; returns NULL */
 
 /* fetch.c */

@@ -16,12 +16,8 @@
 #define CONNECTION_LIFE_S  600 /* then certificates and addresses are checked again */
 #define CONNECTION_IDLE_S  118
 #define CA_CACHE_S         3600 /* a replaced file is noticed earlier: it opens a new channel */
-/*
- * libcurl reads up to a hundred times in a row before it returns to the loop, so at most a hundred
- * times this many bytes delay a lookup.
- */
-#define READ_BYTES    4096
-#define REFUSAL_BYTES (64 * 1024) /* of the body of an error response */
+#define READ_BYTES         (16 * 1024) /* as much as a record of TLS */
+#define REFUSAL_BYTES      (64 * 1024) /* of the body of an error response */
 
 /* --- receiving ---------------------------------------------------------------------------- */
 
@@ -53,7 +49,10 @@ on_body(char *p, size_t size, size_t n, void *arg)
 		f->body.n += f->body_cut ? 0 : n;
 	else
 		payload_add(&f->body, p, f->body_cut ? max - f->body.n : n);
-	return f->body_cut || f->body.error ? 0 : n;
+	if (f->body_cut || f->body.error)
+		return 0;
+	channel_count(f->channel, f, n);
+	return n;
 }
 
 /* --- header fields ------------------------------------------------------------------------ */
