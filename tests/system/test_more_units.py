@@ -206,12 +206,16 @@ def test_the_sandbox_is_in_force_and_everything_works_in_it(installed: Installed
         assert (fields["Seccomp"], fields["NoNewPrivs"]) == ("2", "1")
         assert {fields[name].strip("0") for name in ("CapEff", "CapBnd", "CapAmb")} == {""}
     assert installed.ask("warehouse").returncode == 0
+    # Lookups go before the thread that reads a new list.
+    pid = shows(box, "connd.service", "MainPID")
+    threads = list((box.root / f"proc/{pid}/task").glob("*/stat"))
+    nice = {int(one.read_text().rsplit(")", 1)[1].split()[16]) for one in threads}
+    assert nice == {0, 5}
     eventually((box.root / "var/lib/connd/snapshot").exists, "the snapshot is written")
     assert "connd_" in box.run("curl", "-sf", "http://127.0.0.1:9464/metrics").stdout
     status_before = status(box, "/run/connd/connd.sock")
     assert int(str(status_before["locked_bytes"])) > 0
     # The next program in the same process.
-    pid = shows(box, "connd.service", "MainPID")
     box.run("systemctl", "kill", "--signal=USR2", "--kill-who=main", "connd.service")
 
     def is_newer() -> bool:
