@@ -122,7 +122,8 @@ class Postgres(Server):
         """What tests need not wait for is off; a process that is killed loses nothing by that."""
         with (self.data / "postgresql.conf").open("a") as out:
             out.write(
-                f"{more}port = {self.port}\nlisten_addresses = '127.0.0.1'\n"
+                f"{more}port = {self.port}\nlog_line_prefix = '%d %p '\n"
+                "listen_addresses = '127.0.0.1'\n"
                 f"unix_socket_directories = '{self.directory}'\nfsync = off\n"
                 "max_connections = 100\nshared_buffers = 32MB\nhot_standby = on\n"
                 "wal_receiver_timeout = 2s\nwal_retrieve_retry_interval = 200ms\n"

@@ -352,6 +352,45 @@ start(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
+static int
+count_statement(unsigned what, void *arg, void *st, void *text)
+{
+	(void)what;
+	(void)st;
+	(void)text;
+	++*(int *)arg;
+	return 0;
+}
+
+/* Its rows' links are read for many of them at once. */
+static void
+a_list_costs_few_statements(void **state)
+{
+	struct fixture *f = *state;
+	struct store_query q = { SCOPE_DEPLOYMENT, f->deployment, .types = STORE_ALL_TYPES,
+		.limit = -1 };
+	struct store_version version;
+	struct store_cursor *c;
+	struct store_object o;
+	int n = 0, rows = 0;
+	char key[16];
+
+	for (int i = 0; i < 300; i++) {
+		(void)snprintf(key, sizeof key, "k%03d", i);
+		(void)create(f, key);
+	}
+	tamper(f, ""); /* another process has verified no row */
+	assert_int_equal(store_list(f->s, &q, &c, &version), 0);
+	assert_int_equal(sqlite3_trace_v2(sqlite_of(f->s)->readers[0].db.h, SQLITE_TRACE_STMT,
+			     count_statement, &n),
+	    SQLITE_OK);
+	while (store_list_next(c, &o) == 1)
+		rows++;
+	store_list_close(c);
+	assert_int_equal(rows, 302);
+	assert_in_range(n, 1, 10);
+}
+
 int
 main(void)
 {
@@ -363,6 +402,7 @@ main(void)
 		TEST(a_page_of_history_that_follows_another_skips_nothing),
 		TEST(a_page_of_filtered_history_costs_its_rows),
 		TEST(there_may_be_any_number_of_statements),
+		TEST(a_list_costs_few_statements),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

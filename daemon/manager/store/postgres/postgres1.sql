@@ -236,6 +236,11 @@ CREATE VIEW entity AS
 CREATE FUNCTION instr(TEXT, TEXT) RETURNS INTEGER LANGUAGE SQL IMMUTABLE PARALLEL SAFE
 	AS 'SELECT strpos($1, $2)';
 
+-- The elements of an array of numbers, with their indexes from 0 on.
+CREATE FUNCTION json_each(TEXT) RETURNS TABLE (key BIGINT, value BIGINT) LANGUAGE SQL IMMUTABLE
+	PARALLEL SAFE ROWS 64 AS
+	'SELECT n - 1, v FROM unnest(translate($1, ''[]'', ''{}'')::BIGINT[]) WITH ORDINALITY AS r (v, n)';
+
 -- in_view(linked, auto_link, excluded, shadowed): resolve_verdict() of a row from elsewhere.
 CREATE FUNCTION in_view(BOOLEAN, BOOLEAN, BOOLEAN, BOOLEAN) RETURNS BOOLEAN LANGUAGE SQL
 	IMMUTABLE PARALLEL SAFE AS 'SELECT NOT $4 AND ($1 OR ($2 AND NOT $3))';

@@ -6,6 +6,7 @@
 #include "manager/store/sql/sql.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -168,32 +169,43 @@ authentic_token(struct store *s, const struct store_token *t, struct span jti_ha
 	return check(s, "TOKEN", &t->id, mac);
 }
 
-/* Appends the whole sets of links and exclusions of object n to s->session->mac_text. */
 static int
-add_links(struct store *s, struct db *db, int64_t n)
+by_part_and_id(const void *a, const void *b)
 {
-	struct statement *st = db_query(db,
-	    "SELECT scope, entity_id, version, sealed IS NOT NULL FROM link WHERE object = ? "
-	    "ORDER BY entity_id",
-	    "i", n);
-	enum scope scope;
-	struct id id;
-	int r;
+	const struct link_row *l = *(const struct link_row *const *)a,
+			      *m = *(const struct link_row *const *)b;
 
-	while ((r = db_row(st)) == 1 && (r = db_scope(st, 0, &scope)) == 0) {
-		db_id(st, 1, &id);
-		row_text_link(&s->session->mac_text, scope, &id, db_int64(st, 2), db_bool(st, 3));
+	return l->is_exclusion != m->is_exclusion ? l->is_exclusion - m->is_exclusion
+						  : strcmp(l->entity.s, m->entity.s);
+}
+
+/*
+ * Appends an object's whole sets of links and exclusions to s->session->mac_text. 0, -EUCLEAN: one
+ * leads to something of no scope, or -ENOMEM.
+ */
+static int
+add_links(struct store *s, const struct link_set *links)
+{
+	const struct link_row **sorted =
+	    links->n ? mem_calloc(links->n, sizeof(struct link_row *)) : NULL;
+	int r = links->n && !sorted ? -ENOMEM : 0;
+
+	for (size_t i = 0; i < links->n && r == 0; i++)
+		sorted[i] = &links->rows[i];
+	if (r == 0 && links->n)
+		qsort(sorted, links->n, sizeof(struct link_row *), by_part_and_id);
+	for (size_t i = 0; i < links->n && r == 0; i++) {
+		const struct link_row *l = sorted[i];
+
+		if (!l->has_scope)
+			r = -EUCLEAN;
+		else if (l->is_exclusion)
+			row_text_exclusion(&s->session->mac_text, l->scope, &l->entity);
+		else
+			row_text_link(&s->session->mac_text, l->scope, &l->entity, l->version,
+			    l->has_override);
 	}
-	db_reset(st); /* r tells */
-	if (r < 0)
-		return r;
-	st = db_query(db,
-	    "SELECT scope, entity_id FROM exclusion WHERE object = ? ORDER BY entity_id", "i", n);
-	while ((r = db_row(st)) == 1 && (r = db_scope(st, 0, &scope)) == 0) {
-		db_id(st, 1, &id);
-		row_text_exclusion(&s->session->mac_text, scope, &id);
-	}
-	db_reset(st); /* r tells */
+	mem_free(sorted);
 	return r;
 }
 
@@ -204,24 +216,49 @@ verified_slot(struct store *s, int64_t n, uint64_t draw)
 	return &s->verified[(draw ^ (uint64_t)n * 31) % N_ELEMENTS(s->verified)];
 }
 
-int
-authentic_object(
-    struct store *s, struct db *db, int64_t n, const struct store_object *o, struct span mac)
+bool
+authentic_is_verified(struct store *s, int64_t n, uint64_t draw)
 {
-	struct verified *v = verified_slot(s, n, o->draw);
+	const struct verified *v = verified_slot(s, n, draw);
+
+	return v->n == n && v->draw == draw;
+}
+
+int
+authentic_object(struct store *s, int64_t n, const struct store_object *o,
+    const struct link_set *links, struct span mac)
+{
 	int r;
 
-	if (v->n == n && v->draw == o->draw)
-		return 0;
 	row_text_object(&s->session->mac_text, o);
-	r = add_links(s, db, n);
-	if (r == -EUCLEAN) /* a link to something of no scope */
+	r = add_links(s, links);
+	if (r == -EUCLEAN)
 		mac.n = 0;
 	else if (r < 0)
 		return r;
 	r = check(s, "OBJECT", &o->id, mac);
 	if (r == 0)
-		*v = (struct verified){ n, o->draw };
+		*verified_slot(s, n, o->draw) = (struct verified){ n, o->draw };
+	return r;
+}
+
+int
+authentic_object_row(
+    struct store *s, struct db *db, int64_t n, const struct store_object *o, struct span mac)
+{
+	struct links links;
+	struct link_set set;
+	int r;
+
+	if (authentic_is_verified(s, n, o->draw))
+		return 0;
+	links_init(&links);
+	r = links_read(&links, db, &n, 1, false);
+	if (r == 0) {
+		set = links_of(&links, 0);
+		r = authentic_object(s, n, o, &set, mac);
+	}
+	links_fini(&links);
 	return r;
 }
 
@@ -249,6 +286,8 @@ authentic_write_object(struct store *s, int64_t n)
 	    db_query(store_db(s), "SELECT " OBJECT_COLUMNS " FROM object o WHERE o.n = ?", "i", n);
 	uint8_t mac[ROW_MAC_SIZE];
 	struct store_object o;
+	struct link_set set;
+	struct links links;
 	int r = db_row(st);
 
 	if (r < 1)
@@ -257,8 +296,14 @@ authentic_write_object(struct store *s, int64_t n)
 	if (r == 0)
 		row_text_object(&s->session->mac_text, &o);
 	db_reset(st); /* was fine */
+	links_init(&links);
 	if (r == 0)
-		r = add_links(s, store_db(s), n);
+		r = links_read(&links, store_db(s), &n, 1, false);
+	if (r == 0) {
+		set = links_of(&links, 0);
+		r = add_links(s, &set);
+	}
+	links_fini(&links);
 	if (r == 0)
 		r = row_mac(mac, s->mac_key, &s->session->mac_text);
 	if (r < 0)

@@ -8,6 +8,7 @@
  * the next idle one takes a new snapshot.
  */
 #include "manager/store/sql/sql.h"
+#include "manager/store/sql/window.h"
 
 #include <errno.h>
 #include <string.h>
@@ -26,9 +27,10 @@ struct around {
 struct store_cursor {
 	struct store *store;
 	struct reader *reader;
-	struct statement *st;
+	struct statement *st; /* whose rows are copied into the window */
+	struct window window;
 	struct list_key key; /* of the next row; "": nothing is kept of such a list */
-	int64_t last;        /* the last row that was read */
+	int64_t last;        /* the last row that was copied */
 	int64_t total;
 	struct store_holder holder;
 	/* For the batches behind the first one. */
@@ -39,6 +41,7 @@ struct store_cursor {
 	int64_t batch;  /* rows that the statement may have; 0: all */
 	int64_t n;      /* rows of the statement that were read */
 	size_t n_bytes; /* of them */
+	bool ended;     /* the last one was copied */
 };
 
 /* rows: the most to be read; offset: to be left out; behind: the row before them, 0: not known. */
@@ -297,6 +300,7 @@ store_list(struct store *s, const struct store_query *q, struct store_cursor **o
 		return -ENOMEM;
 	c->store = s;
 	holder_init(&c->holder);
+	window_init(&c->window, view_resolves(q) ? OBJECT_KINDS_RESOLVED : OBJECT_KINDS);
 	r = keep_query(c, q);
 	if (r == 0)
 		r = open_list(c, version);
@@ -314,22 +318,38 @@ keep_place(struct store_cursor *c)
 		cache_keep_list(c->store, &c->key, c->last);
 }
 
-static int
-read_row(struct store_cursor *c, struct store_object *out)
+/* A Workspace's own list shows the links of its objects; any other has them for the MAC alone. */
+static bool
+shows_links(const struct store_cursor *c, struct statement *row)
 {
-	struct db *db = c->reader->db;
-	int r = object_read_row(c->store, db, c->st, &c->holder, out);
+	enum scope scope;
 
-	if (r == 0 && view_resolves(&c->query))
-		return object_resolve_row(c->store, c->st, &c->holder, out);
-	if (r == 0 && out->scope == SCOPE_WORKSPACE)
-		return object_read_links(c->store, db, c->last, &c->holder, out);
-	return r;
+	return !view_resolves(&c->query) && db_scope(row, OBJECT_COL_SCOPE, &scope) == 0 &&
+	       scope == SCOPE_WORKSPACE;
 }
 
-/* 1, 0: no more, or -errno. */
 static int
-next_row(struct store_cursor *c)
+read_row(struct store_cursor *c, struct statement *row, struct store_object *out)
+{
+	struct store *s = c->store;
+	int64_t n = db_int64(row, OBJECT_COL_N);
+	bool verified = authentic_is_verified(s, n, (uint64_t)db_int64(row, OBJECT_COL_DRAW));
+	bool shown = shows_links(c, row);
+	struct link_set links = { 0 };
+	int r = 0;
+
+	if (!verified || shown)
+		r = window_links(&c->window, c->reader->db, n, !view_resolves(&c->query), &links);
+	if (r == 0)
+		r = object_open_row(s, row, verified ? NULL : &links, &c->holder, out);
+	if (r == 0 && view_resolves(&c->query))
+		return object_resolve_row(s, row, &c->holder, out);
+	return r == 0 && shown ? object_open_links(s, &links, &c->holder, out) : r;
+}
+
+/* Copies the next row into the window. 1, 0: no more, or -errno. */
+static int
+copy_row(struct store_cursor *c)
 {
 	int r = db_row(c->st);
 
@@ -344,7 +364,31 @@ next_row(struct store_cursor *c)
 	c->last = db_int64(c->st, OBJECT_COL_N);
 	if (c->batch)
 		c->n_bytes += db_blob(c->st, OBJECT_COL_SEALED).n;
-	return 1;
+	r = window_add(&c->window, c->st);
+	if (r == 0 && (shows_links(c, c->st) || !authentic_is_verified(c->store, c->last,
+						    (uint64_t)db_int64(c->st, OBJECT_COL_DRAW))))
+		window_want_links(&c->window, c->last);
+	return r < 0 ? r : 1;
+}
+
+/* The next row, in *out. 1, 0: no more, or -errno. */
+static int
+next_row(struct store_cursor *c, struct statement **out)
+{
+	int r = 1;
+
+	*out = window_next(&c->window);
+	if (*out)
+		return 1;
+	window_reset(&c->window);
+	while (r == 1 && !c->ended && !window_is_full(&c->window)) {
+		r = copy_row(c);
+		c->ended = r == 0;
+	}
+	if (r < 0)
+		return r;
+	*out = window_next(&c->window);
+	return *out != NULL;
 }
 
 /*
@@ -368,12 +412,13 @@ int
 store_list_next(struct store_cursor *c, struct store_object *out)
 {
 	struct store *s = c->store;
+	struct statement *row;
 	int r;
 
 	if (s->engine->enter_reader)
 		s->engine->enter_reader(s, c->reader);
-	while ((r = next_row(c)) == 1) {
-		r = read_row(c, out);
+	while ((r = next_row(c, &row)) == 1) {
+		r = read_row(c, row, out);
 		if (r == -EBADMSG || r == -EKEYREJECTED)
 			r = unopened(c, r, &out->id);
 		if (r == STORE_NOT_FOUND) {
@@ -405,6 +450,7 @@ store_list_close(struct store_cursor *c)
 		c->store->engine->leave_reader(c->store, c->reader);
 	}
 	holder_fini(&c->holder);
+	window_fini(&c->window);
 	buf_fini(&c->text);
 	mem_free(c);
 	return NULL;

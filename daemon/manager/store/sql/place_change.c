@@ -320,8 +320,10 @@ unlink_object(struct store *s, int64_t n, const struct id *place)
 		return r < 0 ? r : -EUCLEAN;
 	verified = object_read_head(st, &o);
 	if (verified == 0)
-		verified = authentic_object(s, store_db(s), n, &o, db_blob(st, OBJECT_COL_MAC));
+		verified = authentic_object_row(s, store_db(s), n, &o, db_blob(st, OBJECT_COL_MAC));
 	db_reset(st); /* was fine */
+	if (verified < 0 && verified != -EUCLEAN)
+		return verified;
 	r = db_run(db_query(
 	    store_db(s), "DELETE FROM link WHERE object = ? AND entity_id = ?", "it", n, place->s));
 	if (r == 0)

@@ -157,24 +157,52 @@ hold_names(struct store_holder *h, struct store_object *o)
 	return 0;
 }
 
-int
-object_read_row(struct store *s, struct db *db, struct statement *st, struct store_holder *h,
-    struct store_object *out)
+/* Who and what the object is. 0, STORE_NOT_FOUND (it was edited) or -errno. */
+static int
+read_head(struct store *s, struct statement *st, struct store_object *out)
 {
-	int64_t n = db_int64(st, OBJECT_COL_N);
 	int r = object_read_head(st, out);
 
-	if (r == -EUCLEAN) /* no word of ours: edited */
-		return authentic_refuse(s, "OBJECT", &out->id, AUTHENTIC_EDITED);
-	if (r == 0)
-		r = authentic_object(s, db, n, out, db_blob(st, OBJECT_COL_MAC));
-	if (r == 0)
-		r = hold_names(h, out);
+	return r == -EUCLEAN /* no word of ours */
+		   ? authentic_refuse(s, "OBJECT", &out->id, AUTHENTIC_EDITED)
+		   : r;
+}
+
+/* What is sealed, of a row that verifies. */
+static int
+open_sealed(struct store *s, struct statement *st, struct store_holder *h, struct store_object *out)
+{
+	int r = hold_names(h, out);
+
 	buf_reset(&h->sealed);
 	if (r == 0)
 		r = column_open(s->keys, "object", out->id.s, "sealed", out->version,
 		    db_blob(st, OBJECT_COL_SEALED), &h->sealed);
 	return r == 0 ? unpack(&h->sealed, &out->description, &out->value) : r;
+}
+
+int
+object_open_row(struct store *s, struct statement *st, const struct link_set *links,
+    struct store_holder *h, struct store_object *out)
+{
+	int r = read_head(s, st, out);
+
+	if (r == 0 && links)
+		r = authentic_object(
+		    s, db_int64(st, OBJECT_COL_N), out, links, db_blob(st, OBJECT_COL_MAC));
+	return r == 0 ? open_sealed(s, st, h, out) : r;
+}
+
+int
+object_read_row(struct store *s, struct db *db, struct statement *st, struct store_holder *h,
+    struct store_object *out)
+{
+	int r = read_head(s, st, out);
+
+	if (r == 0)
+		r = authentic_object_row(
+		    s, db, db_int64(st, OBJECT_COL_N), out, db_blob(st, OBJECT_COL_MAC));
+	return r == 0 ? open_sealed(s, st, h, out) : r;
 }
 
 static struct store_link *
@@ -215,49 +243,34 @@ object_open_override(struct store *s, const struct id *object, const struct id *
 
 /* An override goes behind those before it; where it is to be found is known when all are there. */
 static int
-read_link(struct store *s, struct statement *st, const struct id *object, struct buf *text,
-    struct store_link *l)
+open_link(struct store *s, const struct id *object, const struct link_set *set,
+    const struct link_row *row, struct buf *text, struct store_link *l)
 {
 	size_t at = text->len;
-	int r;
+	int r = row->has_scope ? 0 : -EUCLEAN;
 
-	*l = (struct store_link){ 0 };
-	db_id(st, 2, &l->entity);
-	r = db_scope(st, 1, &l->scope);
-	if (r == 0 && db_int64(st, 0) == 0)
+	*l = (struct store_link){ .entity = row->entity, .scope = row->scope };
+	if (r == 0 && !row->is_exclusion)
 		r = object_open_override(
-		    s, object, &l->entity, db_int64(st, 3), db_blob(st, 4), text);
+		    s, object, &l->entity, row->version, link_override(set, row), text);
 	l->override.n = text->len - at;
 	return r;
 }
 
 int
-object_read_links(
-    struct store *s, struct db *db, int64_t n, struct store_holder *h, struct store_object *out)
+object_open_links(
+    struct store *s, const struct link_set *set, struct store_holder *h, struct store_object *out)
 {
-	/* Exclusions have no override and come last. */
-	struct statement *st = db_query(db,
-	    "SELECT 0 AS part, scope, entity_id, version, sealed, position FROM link WHERE object "
-	    "= ?1 "
-	    "UNION ALL SELECT 1, scope, entity_id, 0, NULL, position FROM exclusion WHERE object = "
-	    "?1 "
-	    "ORDER BY part, position",
-	    "i", n);
-	size_t n_all = 0, n_links = 0, at = 0;
-	int r;
+	size_t n_links = 0, at = 0;
+	int r = set->n && !links_room(h, set->n) ? -ENOMEM : 0;
 
 	buf_reset(&h->link_text);
-	while ((r = db_row(st)) == 1) {
-		struct store_link *l = links_room(h, n_all + 1);
-
-		r = l ? read_link(s, st, &out->id, &h->link_text, l + n_all) : -ENOMEM;
-		if (r < 0) {
-			db_reset(st); /* r tells */
-			return r;
-		}
-		n_links += db_int64(st, 0) == 0;
-		n_all++;
+	for (size_t i = 0; i < set->n && r == 0; i++) {
+		r = open_link(s, &out->id, set, &set->rows[i], &h->link_text, &h->links[i]);
+		n_links += !set->rows[i].is_exclusion;
 	}
+	if (r < 0)
+		return r;
 	/* From here on the text does not move. */
 	for (size_t i = 0; i < n_links; i++) {
 		h->links[i].override.p = h->link_text.data + at;
@@ -266,7 +279,25 @@ object_read_links(
 	out->links = h->links;
 	out->n_links = n_links;
 	out->excludes = h->links ? h->links + n_links : NULL;
-	out->n_excludes = n_all - n_links;
+	out->n_excludes = set->n - n_links;
+	return 0;
+}
+
+int
+object_read_links(
+    struct store *s, struct db *db, int64_t n, struct store_holder *h, struct store_object *out)
+{
+	struct links links;
+	struct link_set set;
+	int r;
+
+	links_init(&links);
+	r = links_read(&links, db, &n, 1, true);
+	if (r == 0) {
+		set = links_of(&links, 0);
+		r = object_open_links(s, &set, h, out);
+	}
+	links_fini(&links);
 	return r;
 }
 

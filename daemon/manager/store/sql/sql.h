@@ -19,6 +19,7 @@
 #include "manager/store/history.h"
 #include "manager/store/row_mac.h"
 #include "manager/store/sql/db.h"
+#include "manager/store/sql/links.h"
 #include "manager/store/store.h"
 
 /*
@@ -353,9 +354,13 @@ MUST_CHECK int authentic_load_key(struct store *s);
 MUST_CHECK int authentic_place(struct store *s, const struct store_entity *e, struct span mac);
 MUST_CHECK int authentic_token(
     struct store *s, const struct store_token *t, struct span jti_hash, struct span mac);
-/* db: whose snapshot the row is of. */
-MUST_CHECK int authentic_object(
+MUST_CHECK int authentic_object(struct store *s, int64_t n, const struct store_object *o,
+    const struct link_set *links, struct span mac);
+/* The same, reading its links if it is not known to verify. db: whose snapshot the row is of. */
+MUST_CHECK int authentic_object_row(
     struct store *s, struct db *db, int64_t n, const struct store_object *o, struct span mac);
+/* Whether the object in the state with these random bits has been found to verify. */
+bool authentic_is_verified(struct store *s, int64_t n, uint64_t draw);
 /* Makes the row count as absent from now on. STORE_NOT_FOUND. */
 int authentic_refuse(struct store *s, const char *table, const struct id *id, const char *why);
 /* A row of that id was made again. */
@@ -463,6 +468,8 @@ void holder_fini(struct store_holder *h);
 	"created_by_name, "                                                                        \
 	"o.updated_ms AS updated_ms, o.updated_by AS updated_by, o.updated_by_name AS "            \
 	"updated_by_name, o.draw AS draw, o.mac AS mac"
+/* A letter a column: i, or s and b for texts and blobs. */
+#define OBJECT_KINDS "isssssssiiibississib"
 enum {
 	OBJECT_COL_N,
 	OBJECT_COL_ID,
@@ -484,7 +491,8 @@ enum {
 	OBJECT_COL_UPDATED_BY_NAME,
 	OBJECT_COL_DRAW,
 	OBJECT_COL_MAC,
-	/* of a resolved list */
+/* of a resolved list */
+#define OBJECT_KINDS_RESOLVED OBJECT_KINDS "sibi"
 	OBJECT_COL_LINK_ENTITY,
 	OBJECT_COL_OVERRIDE_VERSION,
 	OBJECT_COL_OVERRIDE,
@@ -498,9 +506,15 @@ MUST_CHECK int object_read_head(struct statement *st, struct store_object *out);
  */
 MUST_CHECK int object_read_row(struct store *s, struct db *db, struct statement *st,
     struct store_holder *h, struct store_object *out);
+/* The same of a row whose links were read; NULL: the row was found to verify. */
+MUST_CHECK int object_open_row(struct store *s, struct statement *st, const struct link_set *links,
+    struct store_holder *h, struct store_object *out);
 /* Its links and exclusions. */
 MUST_CHECK int object_read_links(
     struct store *s, struct db *db, int64_t n, struct store_holder *h, struct store_object *out);
+/* The same of links that were read, with their overrides. */
+MUST_CHECK int object_open_links(
+    struct store *s, const struct link_set *set, struct store_holder *h, struct store_object *out);
 /* A resolved row: the override laid over the value. Behind object_read_row(). */
 MUST_CHECK int object_resolve_row(
     struct store *s, struct statement *st, struct store_holder *h, struct store_object *out);
