@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 
 from connd_testing import Connd, Varlink, eventually
 from faulty_manager import FaultyManager
-from figures import Figures, cpu_us, rss_kib
+from figures import Figures, cpu_us, one_cpu, rss_kib
 from outage import Prepared, first_answer_ms
 
 SIZES = (10, 100, 1000, 10_000, 100_000)
@@ -131,12 +131,13 @@ def objects(figures: Figures, directory: Path, rounds: int, sizes: Sequence[int]
         memory(figures, running)
         times: dict[int, list[float]] = {n: [] for n in sizes}
         single: dict[int, list[float]] = {n: [] for n in sizes}
-        for size in running:
-            size.lookups_us(20, BATCH)
-        for _ in range(rounds * 3):
+        with one_cpu(*(size.pid for size in running)):
             for size in running:
-                times[size.n].append(size.lookups_us(40, BATCH))
-                single[size.n].append(size.lookups_us(1000, 1))
+                size.lookups_us(20, BATCH)
+            for _ in range(rounds * 3):
+                for size in running:
+                    times[size.n].append(size.lookups_us(40, BATCH))
+                    single[size.n].append(size.lookups_us(1000, 1))
         for n in sizes:
             base = {f"that of {sizes[0]}": times[sizes[0]]}
             figures.add("growth, objects", "CPU of a lookup, pipelined", "us", times[n], base, x=n)
@@ -242,7 +243,7 @@ def clients(figures: Figures, rounds: int) -> None:
         with faulty.connd(Path(name), sections) as connd:
             for round in range(rounds + 1):
                 for n in CLIENTS:
-                    with connected(connd, n) as all_of_them:
+                    with connected(connd, n) as all_of_them, one_cpu(connd.running.pid):
                         a = in_turn_us(connd, all_of_them[:1], 4000)
                         b = in_turn_us(connd, all_of_them, 5000)
                         memory = rss_kib(connd.running.pid)

@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import argparse
 import base64
-import contextlib
 import os
 import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "python-shim" / "src"
 sys.path[:0] = [str(SOURCE), str(ROOT / "tests" / "lib")]
 
-from figures import Figures  # noqa: E402
+from figures import Figures, one_cpu  # noqa: E402
 from shim_ping import median_us, real_connd, undisturbed  # noqa: E402
 
 BAR_GET, BAR_CHAIN = 1.5, 1.25
@@ -125,18 +124,6 @@ def candidates(path: str) -> dict[str, dict[str, Call]]:
             get[name] = lambda backend=backend: backend.get_connection(conn_id="warehouse")
             found.setdefault(f"{side}: whole search", {})[name] = chain(backend)
     return found
-
-
-@contextlib.contextmanager
-def pinned(cpu: int, pid: int) -> Iterator[None]:
-    before = os.sched_getaffinity(0)
-    for one in (0, pid):
-        os.sched_setaffinity(one, {cpu})
-    try:
-        yield
-    finally:
-        for one in (0, pid):
-            os.sched_setaffinity(one, before)
 
 
 def compare(
@@ -253,7 +240,7 @@ def main() -> int:
                 f"{'real-time' if is_alone else 'ordinary'} priority, load {os.getloadavg()[0]:.1f}"
             )
             compare(figures, "unpinned", calls, options.rounds, options.calls)
-            with pinned(min(os.sched_getaffinity(0)), pid):
+            with one_cpu(pid):
                 good = compare(figures, ONE_CPU, calls, options.rounds, options.calls)
             good &= processes(figures, path, home)
     figures.dump(options.json)
