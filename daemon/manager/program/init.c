@@ -20,7 +20,7 @@ struct making {
 	struct token_authority *tokens;
 	struct id organization, workspace;
 	struct why *why;
-	bool made; /* the store */
+	bool made; /* the store, as far as is known */
 };
 
 static bool
@@ -120,12 +120,15 @@ static int
 make_all(struct making *m, struct staging *stage, struct keys *keys, struct buf *out)
 {
 	const char *where = m->o->store ? m->o->store : stage->path;
-	int r = store_create(&m->store, where, keys, m->why);
+	int r = store_create_begin(&m->store, where, keys, m->why);
 
-	m->made = r == 0;
 	if (r == 0)
 		r = fill(m, out);
 	m->tokens = token_authority_free(m->tokens);
+	if (r == 0) {
+		m->made = true; /* or the database has not confirmed it */
+		r = store_create_end(m->store, m->why);
+	}
 	m->store = store_close(m->store);
 	if (r != 0)
 		return -1;

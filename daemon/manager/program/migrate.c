@@ -6,6 +6,7 @@
 
 #include "base/json/write.h"
 #include "manager/program/command.h"
+#include "manager/program/staging.h"
 #include "manager/store/store.h"
 #include "manager/store/transfer.h"
 
@@ -59,13 +60,14 @@ open_from(struct store **out, const char *where, struct keys *keys, struct why *
 	return r;
 }
 
-/* An empty database gets the tables of a store. */
+/* An empty database gets the tables of a store. *fresh: it was empty. */
 static int
-open_to(struct store **out, const char *where, struct keys *keys, struct why *why)
+open_to(struct store **out, const char *where, struct keys *keys, bool *fresh, struct why *why)
 {
 	int r = store_open(out, where, keys, why);
 
-	return r == -ENOENT ? store_create(out, where, keys, why) : r;
+	*fresh = r == -ENOENT;
+	return *fresh ? store_create_begin(out, where, keys, why) : r;
 }
 
 static void
@@ -81,23 +83,49 @@ print(const struct store_transfer *t, struct buf *out)
 	buf_adds(out, "}}");
 }
 
+/* to: what store_open() takes. */
 static int
-transfer(const struct options *o, struct keys *keys, struct buf *out, struct why *why)
+transfer(
+    const struct options *o, const char *to, struct keys *keys, struct buf *out, struct why *why)
 {
 	struct store *source = NULL, *copy = NULL;
 	struct store_transfer t;
-	int r;
+	bool fresh = false;
+	int r = open_from(&source, where_of(o->from), keys, why);
 
-	r = open_from(&source, where_of(o->from), keys, why);
 	if (r == 0)
-		r = open_to(&copy, where_of(o->to), keys, why);
+		r = open_to(&copy, to, keys, &fresh, why);
 	if (r == 0)
 		r = store_transfer(copy, source, &t, why);
+	if (r == 0 && fresh)
+		r = store_create_end(copy, why);
 	if (r == 0)
 		print(&t, out);
 	(void)store_close(copy);
 	(void)store_close(source);
 	return r;
+}
+
+/* A new database of SQLite gets its name when it is whole. */
+static int
+transfer_to(const struct options *o, struct keys *keys, struct buf *out, struct why *why)
+{
+	const char *dir = directory_of(o->to);
+	struct staging stage;
+	int r;
+
+	if (!dir)
+		return transfer(o, o->to, keys, out, why);
+	r = staging_open(&stage, dir, false, why);
+	if (r == 0) {
+		r = transfer(o, stage.path, keys, out, why);
+		if (r == 0)
+			r = staging_finish(&stage, why);
+		staging_close(&stage);
+		return r;
+	}
+	staging_close(&stage);
+	return r == -EEXIST ? transfer(o, dir, keys, out, why) : r; /* which compares them */
 }
 
 int
@@ -111,7 +139,7 @@ migrate_run(const struct options *o, struct buf *out, struct why *why)
 	if (r == 0)
 		r = load_key(o, &keys, why);
 	if (r == 0)
-		r = transfer(o, keys, out, why);
+		r = transfer_to(o, keys, out, why);
 	(void)keys_free(keys);
 	return r < 0 ? -1 : 0;
 }

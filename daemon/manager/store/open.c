@@ -13,10 +13,22 @@ store_is_url(const char *where)
 }
 
 int
+store_create_begin(struct store **out, const char *where, struct keys *keys, struct why *why)
+{
+	return store_is_url(where) ? postgres_create_begin(out, where, keys, why)
+				   : sqlite_create(out, where, keys, why);
+}
+
+int
 store_create(struct store **out, const char *where, struct keys *keys, struct why *why)
 {
-	return store_is_url(where) ? postgres_create(out, where, keys, why)
-				   : sqlite_create(out, where, keys, why);
+	int r = store_create_begin(out, where, keys, why);
+
+	if (r == 0)
+		r = store_create_end(*out, why);
+	if (r < 0)
+		*out = store_close(*out);
+	return r;
 }
 
 int

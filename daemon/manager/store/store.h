@@ -77,6 +77,15 @@ bool store_is_url(const char *where);
 MUST_CHECK int store_create(
     struct store **out, const char *where, struct keys *keys, struct why *why);
 /*
+ * The same in two steps, for a store that is filled at once. On PostgreSQL all that is done between
+ * them is one transaction, which any failed change ends; store_close() without the second step
+ * undoes it. On SQLite the second step does nothing: fill a directory that gets its name later.
+ */
+MUST_CHECK int store_create_begin(
+    struct store **out, const char *where, struct keys *keys, struct why *why);
+/* 0 or -errno with `why`; -ENOTCONN: the database has not said whether the store was made. */
+MUST_CHECK int store_create_end(struct store *s, struct why *why);
+/*
  * Whether there is a database in a directory: 0, or -errno with `why`. Needs no key and takes no
  * lock. Of a URL nothing is looked at: 0.
  */

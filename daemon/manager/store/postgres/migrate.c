@@ -137,6 +137,8 @@ migrate_once(struct store *s, bool make, struct version *v)
 	db->in_transaction = db->h;
 	if (r == 0)
 		r = migrate_in_transaction(s, make, v);
+	if (r == 0 && make)
+		return 0; /* store_create_end() ends it */
 	if (r == 0)
 		r = pg_exec(db, "COMMIT", NULL);
 	else if (db->h)

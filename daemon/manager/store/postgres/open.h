@@ -6,8 +6,8 @@
 #include "base/why.h"
 #include "manager/store/store.h"
 
-/* As store_create() and store_open(), of a URL. */
-MUST_CHECK int postgres_create(
+/* As store_create_begin() and store_open(), of a URL. */
+MUST_CHECK int postgres_create_begin(
     struct store **out, const char *url, struct keys *keys, struct why *why);
 MUST_CHECK int postgres_open(
     struct store **out, const char *url, struct keys *keys, struct why *why);

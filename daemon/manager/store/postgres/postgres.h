@@ -76,6 +76,7 @@ struct postgres_store {
 	struct store store;
 	char *url, *listen_url;
 	bool is_open;
+	bool is_making; /* until store_create_end(): one transaction, whatever is done */
 	struct pg_session *sessions; /* PG_MAX_SESSIONS */
 	size_t n_sessions;
 	struct session refused;

@@ -113,6 +113,8 @@ pg_end_session(struct store *s)
 	struct pg_session *one = pg_session_of(s);
 	bool freed;
 
+	if (p->is_making)
+		return false;
 	if (one && !one->is_reading)
 		give_back(p, one);
 	s->session = NULL;

@@ -54,6 +54,7 @@ rollback(struct store *s)
 
 	if (!one || !one->db.in_transaction || one->is_reading)
 		return 0;
+	/* Of a store that is being made, everything. */
 	r = one->db.h ? pg_exec(&one->db, "ROLLBACK", NULL) : 0;
 	if (r < 0)
 		pg_drop(&one->db); /* which ends the transaction as well */
@@ -68,6 +69,8 @@ begin(struct store *s)
 	int64_t oldest = 0;
 	int r;
 
+	if (postgres_of(s)->is_making)
+		return one && one->db.in_transaction ? 0 : -ENOTCONN;
 	if (one && one->is_reading)
 		s->session = NULL; /* its cursor keeps it */
 	(void)store_db(s);
@@ -101,6 +104,9 @@ commit(struct store *s)
 
 	if (!one || !one->db.in_transaction)
 		return -ENOTCONN;
+	s->commits += postgres_of(s)->is_making;
+	if (postgres_of(s)->is_making)
+		return 0;
 	if (s->session->change.number)
 		(void)snprintf(sql, sizeof sql, "NOTIFY " PG_CHANNEL ", '%lld'; " COMMIT,
 		    (long long)s->session->change.number);
@@ -242,6 +248,7 @@ close_store(struct store *s)
 	struct postgres_store *p = postgres_of(s);
 
 	p->wait = NULL; /* the event loop may have ended */
+	p->is_making = false;
 	if (p->is_open)
 		store_flush(s);
 	(void)pg_end_session(s);
@@ -261,6 +268,26 @@ close_store(struct store *s)
 	mem_free(p->listen_url);
 	store_fini(s);
 	mem_free(p);
+}
+
+static int
+create_end(struct store *s, struct why *why)
+{
+	struct postgres_store *p = postgres_of(s);
+	int r;
+
+	p->is_making = false;
+	r = commit(s);
+	if (r < 0)
+		why_set(why,
+		    r == -ENOTCONN
+			? "%.200s: the connection was lost before the database said whether the "
+			  "store was made; try again: then it says whether there is one"
+			: "%.200s: the store was not made",
+		    s->name);
+	p->is_open = r == 0;
+	(void)pg_end_session(s);
+	return r;
 }
 
 static const struct engine engine = {
@@ -287,6 +314,7 @@ static const struct engine engine = {
 	.notify_fd = pg_notify_fd,
 	.turn_ms = pg_turn_ms,
 	.turn = pg_turn,
+	.create_end = create_end,
 	.sync_in_thread = sync_in_thread,
 	.sync_fd = sync_fd,
 	.sync_turn = tidy,
@@ -362,8 +390,10 @@ finish_opening(struct store **out, int r, bool make, struct why *why)
 {
 	struct store *s = *out;
 
-	if (r == 0)
+	if (r == 0) {
+		postgres_of(s)->is_making = make;
 		r = pg_migrate(s, make, why);
+	}
 	if (r == 0)
 		r = state_check(s, false, why);
 	if (r == 0)
@@ -372,13 +402,15 @@ finish_opening(struct store **out, int r, bool make, struct why *why)
 		*out = store_close(s);
 		return r;
 	}
+	if (make)
+		return 0; /* its transaction goes on */
 	postgres_of(s)->is_open = true;
 	(void)pg_end_session(s);
 	return 0;
 }
 
 int
-postgres_create(struct store **out, const char *url, struct keys *keys, struct why *why)
+postgres_create_begin(struct store **out, const char *url, struct keys *keys, struct why *why)
 {
 	return finish_opening(out, store_new(out, url, keys, why), true, why);
 }

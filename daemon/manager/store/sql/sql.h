@@ -92,6 +92,7 @@ struct engine {
 	/* Disk space for changes that must not fail: see store_keep_reserve(). */
 	bool (*use_reserve)(struct store *s);  /* false: there is none */
 	void (*fill_reserve)(struct store *s); /* after all such changes were written */
+	int (*create_end)(struct store *s, struct why *why); /* NULL: nothing is to be done */
 	/* Frees what is its own, and the struct. */
 	void (*close)(struct store *s);
 };

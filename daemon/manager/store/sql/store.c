@@ -105,6 +105,12 @@ store_close(struct store *s)
 	return NULL;
 }
 
+int
+store_create_end(struct store *s, struct why *why)
+{
+	return s->engine->create_end ? s->engine->create_end(s, why) : 0;
+}
+
 void
 store_flush(struct store *s)
 {
