@@ -338,7 +338,7 @@ there_may_be_any_number_of_statements(void **state)
 			assert_int_equal(db_int64(st, 0), i);
 			assert_ptr_equal(db_query(&db.db, sql[i], ""), st);
 		}
-		assert_int_equal(db.n_kept, 1000);
+		assert_int_equal(db.kept.n, 1000);
 	}
 	sqlite_db_close(&db);
 }

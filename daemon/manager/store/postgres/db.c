@@ -17,7 +17,6 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-#define FIRST_ROOM 64 /* statements; a power of two */
 /* The largest document of a version, and what goes with it. */
 #define BYTES_MAX  (16 * 1024 * 1024)
 #define TYPE_BYTEA 17
@@ -287,57 +286,21 @@ make_statement(struct pg_db *db, const char *sql, bool named)
 	return st;
 }
 
-static struct pg_statement **
-slot_of(const struct pg_db *db, const char *sql)
+/* A statement_make. */
+static struct statement *
+make(struct db *base, const char *sql, bool kept)
 {
-	size_t i = ((uintptr_t)sql >> 3) & (db->room - 1);
+	struct pg_statement *st = make_statement((struct pg_db *)base, sql, kept);
 
-	while (db->kept[i] && db->kept[i]->sql != sql)
-		i = (i + 1) & (db->room - 1);
-	return &db->kept[i];
-}
-
-/* Makes room for one more. 0 or -ENOMEM. */
-static int
-make_room(struct pg_db *db)
-{
-	struct pg_db was = *db;
-
-	if (2 * (db->n_kept + 1) <= db->room)
-		return 0;
-	db->room = was.room ? 2 * was.room : FIRST_ROOM;
-	db->kept = mem_calloc(db->room, sizeof(struct pg_statement *));
-	if (!db->kept) {
-		*db = was;
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < was.room; i++) {
-		if (was.kept[i])
-			*slot_of(db, was.kept[i]->sql) = was.kept[i];
-	}
-	mem_free(was.kept);
-	return 0;
+	return st ? &st->statement : NULL;
 }
 
 static struct statement *
 prepare(struct db *base, const char *sql, bool kept)
 {
-	struct pg_db *db = (struct pg_db *)base;
-	struct pg_statement *st = kept && db->room ? *slot_of(db, sql) : NULL;
-
-	if (st) {
-		clear(st);
-		return &st->statement;
-	}
-	if (kept && make_room(db) < 0)
-		return NULL;
-	st = make_statement(db, sql, kept);
-	if (st && kept) {
-		st->sql = sql;
-		*slot_of(db, sql) = st;
-		db->n_kept++;
-	}
-	return st ? &st->statement : NULL;
+	if (kept)
+		return statements_get(&((struct pg_db *)base)->kept, base, sql, make);
+	return make(base, sql, false);
 }
 
 struct statement *
@@ -387,9 +350,9 @@ pg_leave_statement(struct pg_db *db, struct statement *st)
 void
 pg_drop(struct pg_db *db)
 {
-	for (size_t i = 0; i < db->room; i++)
-		if (db->kept[i])
-			db->kept[i]->is_prepared = false;
+	for (size_t i = 0; i < db->kept.room; i++)
+		if (db->kept.slots[i])
+			of(db->kept.slots[i])->is_prepared = false;
 	for (size_t i = 0; i < N_ELEMENTS(db->lists); i++)
 		if (db->lists[i])
 			db->lists[i]->is_prepared = false;
@@ -401,13 +364,10 @@ pg_drop(struct pg_db *db)
 void
 pg_db_close(struct pg_db *db)
 {
-	for (size_t i = 0; i < db->room; i++)
-		if (db->kept[i])
-			finish(&db->kept[i]->statement);
+	statements_fini(&db->kept);
 	for (size_t i = 0; i < N_ELEMENTS(db->lists); i++)
 		if (db->lists[i])
 			finish(&db->lists[i]->statement);
-	mem_free(db->kept);
 	PQfinish(db->h);
 	db->h = NULL;
 	pg_db_init(db, db->store, db->url);

@@ -8,6 +8,7 @@
 
 #include "manager/store/postgres/open.h"
 #include "manager/store/sql/sql.h"
+#include "manager/store/sql/statements.h"
 
 #define PG_MAX_PARAMETERS  24
 #define PG_LIST_STATEMENTS 16
@@ -18,9 +19,8 @@ struct pg_db;
 struct pg_statement {
 	struct statement statement;
 	struct pg_db *db;
-	const char *sql; /* its address finds it again; NULL: it is not kept */
-	char *text;      /* with $1 for ?1 */
-	char name[24];   /* on the server; "": it is not to be prepared */
+	char *text;    /* with $1 for ?1 */
+	char name[24]; /* on the server; "": it is not to be prepared */
 	bool is_prepared;
 	bool looks_absent; /* it calls is_absent() */
 	bool has_run;
@@ -46,8 +46,7 @@ struct pg_db {
 	uint64_t absent_salt; /* the set of rows that this transaction's is_absent() knows */
 	int64_t changes;
 	unsigned last_name;
-	struct pg_statement **kept; /* a hash table by the address of their text */
-	size_t room, n_kept;
+	struct statements kept;
 	/* Statements of lists, found by their text. */
 	struct pg_statement *lists[PG_LIST_STATEMENTS];
 	size_t next_list;

@@ -24,6 +24,7 @@ struct db {
 };
 struct statement {
 	const struct db_driver *driver;
+	const char *sql; /* its key in struct statements; NULL: it is not kept */
 };
 
 /* A parameter whose kind is known elsewhere: a number, or bytes. */
@@ -64,10 +65,8 @@ struct statement *db_query(struct db *db, const char *sql, const char *kinds, ..
 struct statement *db_query_once(struct db *db, const char *sql, const char *kinds, ...);
 void db_finish(struct statement *st); /* NULL is fine */
 MUST_CHECK int db_bind(struct statement *st, const char *kinds, ...);
-MUST_CHECK int db_row(struct statement
-	*st); /*
-	       * 1: a row, 0: no more (reset), or -errno (reset); -EEXIST: a key is taken.
-	       */
+/* 1: a row, 0: no more (reset), or -errno (reset); -EEXIST: a key is taken. */
+MUST_CHECK int db_row(struct statement *st);
 /* Runs it to its end: 0, STORE_CONFLICT for a taken key, or -errno. */
 MUST_CHECK int db_run(struct statement *st);
 /* The same for a statement that returns one number: it is in *out. */

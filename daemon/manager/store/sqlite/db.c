@@ -10,8 +10,6 @@
 #include "base/mem.h"
 #include "manager/model/resolve.h"
 
-#define FIRST_ROOM 64 /* statements; a power of two */
-
 static const struct db_driver driver;
 
 static struct sqlite_statement *
@@ -188,10 +186,7 @@ finish(struct statement *st)
 void
 sqlite_db_close(struct sqlite_db *db)
 {
-	for (size_t i = 0; i < db->room; i++)
-		if (db->kept[i])
-			finish(&db->kept[i]->statement);
-	mem_free(db->kept);
+	statements_fini(&db->kept);
 	(void)sqlite3_close(db->h);
 	*db = (struct sqlite_db){ 0 };
 }
@@ -202,55 +197,22 @@ sqlite_exec(struct sqlite_db *db, const char *sql)
 	return db_error(sqlite3_exec(db->h, sql, NULL, NULL, NULL));
 }
 
-/* ---- prepared statements: a hash table by the address of their text, at most half full ---- */
-
-static struct sqlite_statement **
-slot_of(const struct sqlite_db *db, const char *sql)
+/* A statement_make. Also NULL when the database does not match its version. */
+static struct statement *
+make_statement(struct db *base, const char *sql, bool kept)
 {
-	size_t i = ((uintptr_t)sql >> 3) & (db->room - 1);
-
-	while (db->kept[i] && db->kept[i]->sql != sql)
-		i = (i + 1) & (db->room - 1);
-	return &db->kept[i];
-}
-
-/* Makes room for one more. 0 or -ENOMEM. */
-static int
-make_room(struct sqlite_db *db)
-{
-	struct sqlite_db was = *db;
-
-	if (2 * (db->n_kept + 1) <= db->room)
-		return 0;
-	db->room = was.room ? 2 * was.room : FIRST_ROOM;
-	db->kept = mem_calloc(db->room, sizeof(struct sqlite_statement *));
-	if (!db->kept) {
-		*db = was;
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < was.room; i++) {
-		if (was.kept[i])
-			*slot_of(db, was.kept[i]->sql) = was.kept[i];
-	}
-	mem_free(was.kept);
-	return 0;
-}
-
-/* NULL: out of memory, or the database does not match its version. */
-static struct sqlite_statement *
-make_statement(struct sqlite_db *db, const char *sql, bool kept)
-{
+	sqlite3 *h = ((struct sqlite_db *)base)->h;
 	struct sqlite_statement *st = mem_zalloc(sizeof *st);
 	int rc;
 
 	if (!st)
 		return NULL;
 	st->statement.driver = &driver;
-	rc = sqlite3_prepare_v3(db->h, sql, -1, kept ? SQLITE_PREPARE_PERSISTENT : 0, &st->h, NULL);
+	rc = sqlite3_prepare_v3(h, sql, -1, kept ? SQLITE_PREPARE_PERSISTENT : 0, &st->h, NULL);
 	if (rc == SQLITE_OK)
-		return st;
+		return &st->statement;
 	if (rc != SQLITE_NOMEM)
-		log_error("statement not prepared", LOG_STR("reason", sqlite3_errmsg(db->h)));
+		log_error("statement not prepared", LOG_STR("reason", sqlite3_errmsg(h)));
 	mem_free(st);
 	return NULL;
 }
@@ -259,24 +221,12 @@ static struct statement *
 prepare(struct db *base, const char *sql, bool kept)
 {
 	struct sqlite_db *db = (struct sqlite_db *)base;
-	struct sqlite_statement *st;
 
 	if (rehearse_session() < 0)
 		return NULL;
-	st = kept && db->room ? *slot_of(db, sql) : NULL;
-	if (st) {
-		(void)sqlite3_reset(st->h); /* returns the error of its last step again */
-		return &st->statement;
-	}
-	if (kept && make_room(db) < 0)
-		return NULL;
-	st = make_statement(db, sql, kept);
-	if (st && kept) {
-		st->sql = sql;
-		*slot_of(db, sql) = st;
-		db->n_kept++;
-	}
-	return st ? &st->statement : NULL;
+	if (kept)
+		return statements_get(&db->kept, base, sql, make_statement);
+	return make_statement(base, sql, false);
 }
 
 static int

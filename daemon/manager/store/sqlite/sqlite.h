@@ -8,20 +8,19 @@
 
 #include "base/why.h"
 #include "manager/store/sql/sql.h"
+#include "manager/store/sql/statements.h"
 
 /* A prepared statement. */
 struct sqlite_statement {
 	struct statement statement;
 	sqlite3_stmt *h;
-	const char *sql; /* its address finds it again; NULL: it is not kept */
 };
 
 /* One connection with its prepared statements. */
 struct sqlite_db {
 	struct db db;
 	sqlite3 *h;
-	struct sqlite_statement **kept; /* a hash table */
-	size_t room, n_kept;            /* room: a power of two, or 0 */
+	struct statements kept;
 };
 
 #define READER_STATEMENTS 8
