@@ -45,6 +45,7 @@ def parts(directory: Path, peers: bool) -> dict[str, list[str | Path]]:
         "outage": [python, HERE / "outage.py", directory, "--rounds", "2"],
         "growth_manager": [python, HERE / "growth_manager.py", "--rounds", "2"],
         "manager": [python, HERE / "manager.py", directory, "--rounds", "3", "--rows", "5000"],
+        "two_managers": [python, HERE / "two_managers.py", directory, "--rounds", "5"],
         "audit": [python, HERE / "audit.py", "--rounds", "2"],
         "shim_ping": [python, HERE / "shim_ping.py", "--real", "--rounds", "5"],
         "shim_airflow": [AIRFLOW, HERE / "shim_airflow.py", "--rounds", "5"],

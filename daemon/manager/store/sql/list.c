@@ -99,12 +99,34 @@ open_rows(struct store_cursor *c, int64_t offset, int64_t behind)
 	return r;
 }
 
+/* How large rows are: more at once, less soon. */
+static void
+note_size(const struct store_cursor *c)
+{
+	size_t *known = &c->store->list_row_bytes;
+	size_t now = c->n ? c->n_bytes / (size_t)c->n + 1 : *known;
+
+	*known = now > *known ? now : (3 * *known + now) / 4;
+}
+
+/* How many rows to read at first: each reading searches and sorts the whole view. */
+static int64_t
+first_batch(const struct store *s)
+{
+	size_t rows = s->list_row_bytes ? BATCH_BYTES / s->list_row_bytes : 0;
+
+	if (!s->engine->batch || !s->list_row_bytes)
+		return s->engine->batch;
+	return rows < 1 ? 1 : rows < BATCH_MAX ? (int64_t)rows : BATCH_MAX;
+}
+
 /* The rows behind those that were read, if the list goes on. 1, 0: it does not, or -errno. */
 static int
 open_next_rows(struct store_cursor *c)
 {
 	int r;
 
+	note_size(c);
 	if (!c->batch || c->n < c->batch || c->left == 0)
 		return 0;
 	if (c->n_bytes < BATCH_BYTES / 4 && c->batch < BATCH_MAX)
@@ -258,7 +280,7 @@ keep_query(struct store_cursor *c, const struct store_query *q)
 {
 	c->query = *q;
 	c->left = q->limit;
-	c->batch = c->store->engine->batch;
+	c->batch = first_batch(c->store);
 	buf_init(&c->text, SQL_MAX);
 	buf_add(&c->text, q->key.p, q->key.n);
 	buf_add(&c->text, q->search.p, q->search.n);

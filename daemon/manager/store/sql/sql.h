@@ -46,7 +46,7 @@ struct reader {
 /* What each database does itself. Results: 0 or -errno. */
 struct engine {
 	bool is_shared; /* other managers change it as well */
-	int64_t batch;  /* so many rows of a list are read at first; 0: row by row */
+	int64_t batch;  /* so many rows of the first list are read at first; 0: row by row */
 	/* Whether what is kept in memory is up to date. NULL: it always is. */
 	bool (*trusts_caches)(const struct store *s);
 	/*
@@ -236,6 +236,7 @@ struct store {
 	struct deferred deferred[MAX_DEFERRED];
 	size_t n_deferred;
 	bool deferred_hidden;   /* from deferred_find() */
+	size_t list_row_bytes;  /* what is sealed of a list's row takes, about; 0: not known */
 	bool schema_is_newer;   /* than this program, which it serves */
 	bool may_defer;         /* see store_keep_reserve() */
 	bool urgent;            /* what is being changed may use the reserve */
