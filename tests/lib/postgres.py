@@ -10,6 +10,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,6 +165,15 @@ class Postgres(Server):
         with contextlib.suppress(FileNotFoundError):
             (self.data / "postmaster.pid").unlink()
 
+    def signal_all(self, sig: int) -> None:
+        """Signals the server and each process of a session: they have process groups of their
+        own."""
+        assert self.process
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        for pid in (self.process.pid, *map(int, children.split())):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sig)
+
     def _psql(self, database: str) -> list[str]:
         return [
             _newest("psql"), "-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1",
@@ -248,7 +258,12 @@ class Pgbouncer(Server):
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/",
         )  # fmt: skip
         log.close()
+        eventually(self._accepts, "pgbouncer accepts connections")
         return self
+
+    def _accepts(self) -> bool:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5):
+            return True
 
     def stop(self) -> None:
         if self.process:

@@ -167,11 +167,11 @@ note(struct job *j, const char *what)
 	(void)snprintf(j->world->log + n, sizeof j->world->log - n, "%s%s ", j->name, what);
 }
 
-static bool
+static size_t
 give_back(void *arg)
 {
 	struct world *w = arg;
-	bool had = w->holder != NULL;
+	size_t had = w->holder != NULL;
 
 	w->holder = NULL;
 	w->taken = false;
@@ -269,6 +269,58 @@ sessions_go_to_those_that_wait_longest(void **state)
 		assert_int_equal(event_base_loop(w.base, EVLOOP_ONCE), 0);
 	assert_string_equal(w.log, "a+ b+ c+ d+ ");
 	tear_down(&w);
+}
+
+static size_t
+give_back_two(void *arg)
+{
+	struct world *w = arg;
+	size_t n = w->holder ? 2 : 0;
+
+	w->holder = NULL;
+	return n;
+}
+
+static void
+hold_two(void *arg)
+{
+	struct job *j = arg;
+
+	j->waited = runner_wait(j->world->runner, j->world->pipe[0], POLLIN, 60000);
+	j->world->holder = j;
+	note(j, "-");
+}
+
+static void
+wait_for_one(void *arg)
+{
+	struct job *j = arg;
+
+	j->waited = runner_wait(j->world->runner, -1, 0, 60000);
+	note(j, "+");
+}
+
+static void
+two_sessions_given_back_wake_two(void **state)
+{
+	static const char *const names[] = { "a", "b", "c" };
+	struct world w = { .base = event_base_new() };
+	struct job first = { &w, "first", -1 }, jobs[3];
+
+	(void)state;
+	assert_int_equal(runner_new(&w.runner, w.base, 8, give_back_two, &w), 0);
+	assert_int_equal(pipe(w.pipe), 0);
+	assert_int_equal(runner_run(w.runner, hold_two, &first), 0);
+	for (size_t i = 0; i < 3; i++) {
+		jobs[i] = (struct job){ &w, names[i], -1 };
+		assert_int_equal(runner_run(w.runner, wait_for_one, &jobs[i]), 0);
+	}
+	assert_int_equal(write(w.pipe[1], "x", 1), 1);
+	assert_int_equal(event_base_loop(w.base, EVLOOP_ONCE), 0);
+	assert_string_equal(w.log, "first- a+ b+ ");
+	assert_int_equal(runner_count(w.runner), 1);
+	tear_down(&w);
+	assert_int_equal(jobs[2].waited, -ECANCELED);
 }
 
 static void
@@ -378,6 +430,7 @@ main(void)
 		cmocka_unit_test(nothing_leaks_when_memory_runs_out),
 		cmocka_unit_test(one_that_waits_lets_others_run),
 		cmocka_unit_test(sessions_go_to_those_that_wait_longest),
+		cmocka_unit_test(two_sessions_given_back_wake_two),
 		cmocka_unit_test(a_wait_for_a_session_has_an_end),
 		cmocka_unit_test(above_the_cap_only_what_must_run_does),
 		cmocka_unit_test(what_a_fiber_begins_runs_after_it),

@@ -215,8 +215,8 @@ sessions_are_bounded(void **state)
 	store_set_wait(f->s, NULL, NULL);
 	p->sessions[0].is_taken = p->sessions[1].is_taken = false;
 	assert_int_equal(store_entity_get(f->s, SCOPE_WORKSPACE, &f->ws, &e), 0);
-	assert_true(store_session_end(f->s));
-	assert_false(store_session_end(f->s));
+	assert_int_equal(store_session_end(f->s), 1);
+	assert_int_equal(store_session_end(f->s), 0);
 }
 
 /* A list of more rows than one batch, and a change in its middle. */
@@ -297,6 +297,47 @@ a_url_that_leads_nowhere_says_so_without_its_password(void **state)
 		assert_null(strstr(why.text, "sekrit"));
 	}
 	keys_free(keys);
+}
+
+/* What libpq 14 to 17 say, with PQERRORS_VERBOSE. */
+#define AT(host) "connection to server at \"" host "\", port 5432 failed: "
+static void
+what_a_person_has_to_mend_is_told_from_what_passes(void **state)
+{
+	static const struct {
+		const char *text, *step; /* NULL: it may pass */
+	} cases[] = {
+		{ AT("a") "FATAL:  28P01: password authentication failed for user \"x\"\n"
+			  "LOCATION:  auth_failed, auth.c:326\n",
+		    "password" },
+		{ AT("a") "FATAL:  28000: no pg_hba.conf entry for host\nLOCATION:  x, y.c:1\n",
+		    "pg_hba.conf" },
+		{ AT("a") "FATAL:  3D000: database \"x\" does not exist\n", "createdb" },
+		{ AT("a") "FATAL:  42501: permission denied for database \"x\"\n", "GRANT" },
+		{ "invalid sslmode value: \"nonsense\"\n", "parameters" },
+		{ AT("a") "Connection refused\n\tIs the server running on that host?\n", NULL },
+		{ AT("a") "FATAL:  57P03: the database system is starting up\n", NULL },
+		{ AT("a") "FATAL:  53300: sorry, too many clients already\n", NULL },
+		{ AT("a") "session is read-only\n", NULL },
+		{ "could not translate host name \"a\" to address: Name or service not known\n",
+		    NULL },
+		{ AT("a") "FATAL:  08P01: server login has been failing\n", NULL },
+		/* The one that is away may accept what the other one refuses. */
+		{ AT("a") "Connection refused\n" AT("b") "FATAL:  28P01: password failed\n", NULL },
+		{ AT("a") "FATAL:  28000: no entry, SSL encryption\n" AT(
+		      "a") "FATAL:  28000: no entry, no encryption\n",
+		    "pg_hba.conf" },
+		{ "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
+		const char *step = pg_refusal(cases[i].text);
+
+		assert_int_equal(step != NULL, cases[i].step != NULL);
+		if (step)
+			assert_non_null(strstr(step, cases[i].step));
+	}
 }
 
 static void
@@ -392,6 +433,7 @@ main(void)
 		STORE_TEST(a_long_list_is_of_one_instant),
 		STORE_TEST(a_text_that_is_not_utf8_finds_nothing),
 		cmocka_unit_test(a_url_that_leads_nowhere_says_so_without_its_password),
+		cmocka_unit_test(what_a_person_has_to_mend_is_told_from_what_passes),
 		STORE_TEST(one_database_has_one_store),
 		STORE_TEST(a_newer_schema_serves_the_programs_it_names),
 		STORE_TEST(another_key_opens_all_of_it),

@@ -3,6 +3,7 @@
 
 #include "gen/openapi.yaml.h"
 #include "manager/api/refusal.h"
+#include "manager/store/store.h"
 
 static bool
 is_one_of(struct span path, const char *const *paths, size_t n)
@@ -28,21 +29,28 @@ respond_text(struct http_conn *conn, const char *type, struct span text)
 	http_respond(conn, 200, headers, type, text);
 }
 
+/*
+ * 200 without the database too: a probe that failed would restart managers that are well, or take
+ * all of them from their clients, who would then get no Retry-After.
+ */
 bool
-public_respond_health(struct http_conn *conn)
+public_respond_health(struct http_conn *conn, const struct store *store)
 {
 	if (!span_is(http_conn_request(conn)->path, "/healthz"))
 		return false;
-	respond_text(conn, "text/plain", SPAN_LITERAL("ok\n"));
+	respond_text(conn, "text/plain",
+	    store_is_reached(store)
+		? SPAN_LITERAL("ok\n")
+		: SPAN_LITERAL("ok\nthe database cannot be used now: see the log\n"));
 	return true;
 }
 
 bool
-public_respond(struct http_conn *conn)
+public_respond(struct http_conn *conn, const struct store *store)
 {
 	static const char *const descriptions[] = { "/v1/openapi.yaml", "/spec/v1.0", "/spec/v1" };
 
-	if (public_respond_health(conn))
+	if (public_respond_health(conn, store))
 		return true;
 	if (!is_one_of(http_conn_request(conn)->path, descriptions, N_ELEMENTS(descriptions)))
 		return false;

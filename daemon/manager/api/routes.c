@@ -317,13 +317,25 @@ admit(struct request *rq)
 	return true;
 }
 
+/* What needs nothing of the database; and what needs it, while a start still waits for it. */
+static bool
+respond_at_once(struct api *api, struct http_conn *conn)
+{
+	if (public_respond(conn, api->store) || page_respond(conn))
+		return true;
+	if (token_is_loaded(api->tokens))
+		return false;
+	respond_internal_error(conn, -ENOTCONN);
+	return true;
+}
+
 bool
 routes_admit(struct api *api, struct http_conn *conn)
 {
 	struct request *rq;
 	bool admitted;
 
-	if (public_respond(conn) || page_respond(conn))
+	if (respond_at_once(api, conn))
 		return false;
 	if (sign_in_is_for(conn))
 		return sign_in_admit(conn);
@@ -339,7 +351,7 @@ routes_serve(struct api *api, struct http_conn *conn)
 {
 	struct request *rq;
 
-	if (public_respond(conn) || page_respond(conn))
+	if (respond_at_once(api, conn))
 		return;
 	rq = request_new(api, conn);
 	if (!rq)

@@ -143,14 +143,37 @@ make_room_for_keys(struct token_authority *a)
 	if (r < 0)
 		return r;
 	a->keys = arena_alloc(a->arena, sizeof *a->keys, _Alignof(struct token_keys));
-	return a->keys ? 0 : arena_error(a->arena);
+	if (!a->keys)
+		return arena_error(a->arena);
+	rnd_bytes(a->keys, sizeof *a->keys);
+	rnd_bytes(a->verify_key, sizeof a->verify_key);
+	return 0;
+}
+
+int
+token_load(struct token_authority *a)
+{
+	struct buf secret = BUF_INIT(SEED_SIZE + JTI_KEY_SIZE);
+	int r = load_secret(a, &secret);
+
+	if (r == 0)
+		r = set_keys(a, &secret);
+	a->is_loaded = r == 0;
+	buf_fini(&secret);
+	return r;
+}
+
+bool
+token_is_loaded(const struct token_authority *a)
+{
+	return a->is_loaded;
 }
 
 int
 token_authority_new(struct token_authority **out, struct store *s)
 {
 	struct token_authority *a = mem_zalloc(sizeof *a);
-	struct buf secret = BUF_INIT(SEED_SIZE + JTI_KEY_SIZE);
+	struct why why;
 	int r;
 
 	if (!a)
@@ -158,18 +181,15 @@ token_authority_new(struct token_authority **out, struct store *s)
 	a->store = s;
 	token_set_max_lifetime(a, TOKEN_MAX_LIFETIME_S);
 	r = make_room_for_keys(a);
-	if (r == 0)
-		r = load_secret(a, &secret);
-	if (r == 0)
-		r = set_keys(a, &secret);
-	if (r == 0)
+	if (r == 0 && store_opened(s, &why) == 0)
+		r = token_load(a);
+	if (r == 0 || r == -ENOTCONN || r == -EBUSY)
 		r = store_watch(s, on_event, a);
 	if (r != 0) {
 		(void)arena_free(a->arena);
 		mem_free(a);
 		a = NULL;
 	}
-	buf_fini(&secret);
 	*out = a;
 	return r;
 }

@@ -20,8 +20,15 @@
 
 struct token_authority;
 
-/* Loads the signing seed, or makes it in a new store. The store is borrowed. 0 or -errno. */
+/*
+ * Loads the signing seed, or makes it in a new store. When the database cannot be used now, it is
+ * not loaded yet: see token_load(). The store is borrowed. 0 or -errno.
+ */
 MUST_CHECK int token_authority_new(struct token_authority **out, struct store *s);
+/* Tries to load the signing seed again. 0, STORE_NOT_FOUND or -errno. */
+MUST_CHECK int token_load(struct token_authority *a);
+/* Before it is loaded no token and no session is good, and none can be issued. */
+bool token_is_loaded(const struct token_authority *a);
 struct token_authority *token_authority_free(struct token_authority *a);
 
 #define TOKEN_NAME_SIZE 256 /* with its NUL */

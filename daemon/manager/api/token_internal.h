@@ -35,8 +35,9 @@ struct token_keys {
 
 struct token_authority {
 	struct store *store;
-	struct arena *arena; /* of keys */
-	struct token_keys *keys;
+	struct arena *arena;     /* of keys */
+	struct token_keys *keys; /* random ones, which match nothing, until is_loaded */
+	bool is_loaded;
 	uint8_t verify_key[crypto_sign_PUBLICKEYBYTES];
 	int64_t max_lifetime_ms; /* of families */
 	int64_t families_ending; /* see token_watch_families() */

@@ -77,6 +77,8 @@ issue(struct token_authority *a, const struct store_token *row, const struct id 
 	char jti_text[2 * JTI_SIZE + 1];
 	int r;
 
+	if (!a->is_loaded)
+		return -ENOTCONN; /* a text that is signed now would never verify */
 	rnd_bytes(jti, sizeof jti);
 	hex_encode(jti_text, jti, sizeof jti);
 	hash_long(jti_hash, a->keys->jti, sizeof a->keys->jti, jti, sizeof jti);

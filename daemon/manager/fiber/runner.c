@@ -21,7 +21,7 @@ struct task {
 	void *arg;
 	int result; /* of its wait */
 	bool counted;
-	bool gave_back; /* a session, at its end */
+	size_t gave_back; /* so many sessions, at its end */
 };
 
 struct queue {
@@ -37,7 +37,7 @@ struct runner {
 	struct queue sessions; /* those that wait for one */
 	struct event *start;
 	struct task *current; /* NULL: no fiber runs */
-	bool (*ended)(void *arg);
+	size_t (*ended)(void *arg);
 	void *arg;
 	bool cancelled;
 };
@@ -89,7 +89,7 @@ run_task(void *arg)
 	struct runner *r = t->runner;
 
 	t->fn(t->arg);
-	t->gave_back = r->ended && r->ended(r->arg);
+	t->gave_back = r->ended ? r->ended(r->arg) : 0;
 }
 
 /* NULL: out of memory. */
@@ -129,23 +129,43 @@ next_for_session(struct runner *r)
 	return t;
 }
 
-/* A session that was given back goes to the next one at once: nobody can take it in between. */
+/* n sessions were given back: as many tasks that wait for one get ready. */
 static void
-go_on(struct runner *r, struct task *t)
+wake(struct runner *r, size_t n, struct queue *ready)
 {
-	while (t) {
-		struct task *next = NULL;
+	struct task *t;
+
+	for (; n > 0 && (t = next_for_session(r)); n--)
+		enter(t, ready);
+}
+
+/* Sessions that were given back go to the next ones at once: nobody can take one in between. */
+static void
+run_ready(struct runner *r, struct queue *ready)
+{
+	struct task *t;
+
+	while ((t = ready->first)) {
 		bool alive;
 
+		leave(t);
 		r->current = t;
 		alive = fiber_resume(&t->fiber);
 		r->current = NULL;
 		if (!alive) {
-			next = t->gave_back ? next_for_session(r) : NULL;
+			wake(r, t->gave_back, ready);
 			task_free(t);
 		}
-		t = next;
 	}
+}
+
+static void
+go_on(struct runner *r, struct task *t)
+{
+	struct queue ready = { 0 };
+
+	enter(t, &ready);
+	run_ready(r, &ready);
 }
 
 static void
@@ -193,14 +213,17 @@ void
 runner_must_run(struct runner *r, void (*fn)(void *arg), void *arg)
 {
 	struct task *t = r ? task_new(r, fn, arg) : NULL;
+	struct queue ready = { 0 };
 
 	if (t) {
 		begin(r, t);
 		return;
 	}
 	fn(arg);
-	if (r && r->ended && !r->current)
-		(void)r->ended(r->arg); /* nobody waits for long: the next end wakes them */
+	if (!r || !r->ended || r->current)
+		return; /* a fiber that runs gives back what it has at its own end */
+	wake(r, r->ended(r->arg), &ready);
+	run_ready(r, &ready);
 }
 
 /* --- waiting -------------------------------------------------------------------------- */
@@ -262,7 +285,7 @@ runner_wait(void *runner, int fd, short events, int timeout_ms)
 
 int
 runner_new(
-    struct runner **out, struct event_base *base, size_t max, bool (*ended)(void *arg), void *arg)
+    struct runner **out, struct event_base *base, size_t max, size_t (*ended)(void *arg), void *arg)
 {
 	struct runner *r = mem_zalloc(sizeof *r);
 

@@ -20,11 +20,11 @@ struct runner;
 
 /*
  * max: functions that may run at one time. ended(arg) is called in each fiber when its function has
- * returned: it gives back what the fiber still has, and returns whether that is a session which
- * others may wait for. Borrows base. 0 or -ENOMEM.
+ * returned: it gives back what the fiber still has, and returns how many sessions others may have
+ * since its last call. Borrows base. 0 or -ENOMEM.
  */
-MUST_CHECK int runner_new(
-    struct runner **out, struct event_base *base, size_t max, bool (*ended)(void *arg), void *arg);
+MUST_CHECK int runner_new(struct runner **out, struct event_base *base, size_t max,
+    size_t (*ended)(void *arg), void *arg);
 /* After runner_cancel(). NULL is fine; returns NULL. */
 struct runner *runner_free(struct runner *r);
 

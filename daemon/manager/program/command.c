@@ -19,6 +19,10 @@
 
 static const struct store_actor command_line;
 
+static const char not_reached[] =
+    "the database cannot be used now, and whether a change was made is not known: the server's log "
+    "says why; look, and try again when it can";
+
 /* 0 for 0; else -1 and the sentence: the store's own reason, or one of these. */
 static int
 explain(int r, const char *not_found, const char *conflict, struct why *why)
@@ -29,6 +33,8 @@ explain(int r, const char *not_found, const char *conflict, struct why *why)
 		why_set(why, "%s", not_found);
 	else if (r == STORE_CONFLICT)
 		why_set(why, "%s", conflict);
+	else if (r == -ENOTCONN || r == -ECANCELED)
+		why_set(why, "%s", not_reached);
 	else
 		why_set(why, "the database: %s", strerror(-r));
 	return -1;
@@ -238,8 +244,23 @@ command_check_owner(const char *dir, struct why *why)
 	return -EPERM;
 }
 
+static int
+explain_tokens(int r, struct why *why)
+{
+	if (r != 0)
+		why_set(why, "the signing key of tokens cannot be read: %s",
+		    r < 0 ? strerror(-r) : "missing");
+	return r > 0 ? -ENOENT : r;
+}
+
 int
-command_open(struct command_env *env, const struct options *o, struct why *why)
+command_load_tokens(struct command_env *env, struct why *why)
+{
+	return explain_tokens(token_load(env->tokens), why);
+}
+
+static int
+open_env(struct command_env *env, const struct options *o, bool waiting, struct why *why)
 {
 	const struct store_options options = { o->store_connections, o->store_listen };
 	const char *where = o->store ? o->store : o->data;
@@ -250,19 +271,30 @@ command_open(struct command_env *env, const struct options *o, struct why *why)
 		r = command_check_owner(o->data, why);
 	if (r == 0)
 		r = keys_load(&env->keys, o->data, o->key_file, why);
-	if (r == 0)
+	if (r == 0 && waiting)
+		r = store_open_waiting(&env->store, where, env->keys, &options, why);
+	else if (r == 0)
 		r = store_open(&env->store, where, env->keys, why);
 	if (r == 0)
 		r = store_set_options(env->store, &options);
 	if (r < 0)
 		return r;
-	r = token_authority_new(&env->tokens, env->store);
-	if (r != 0)
-		why_set(why, "the signing key of tokens cannot be read: %s",
-		    r < 0 ? strerror(-r) : "missing");
-	else
+	r = explain_tokens(token_authority_new(&env->tokens, env->store), why);
+	if (r == 0)
 		token_set_max_lifetime(env->tokens, o->max_lifetime_s);
-	return r > 0 ? -ENOENT : r;
+	return r;
+}
+
+int
+command_open(struct command_env *env, const struct options *o, struct why *why)
+{
+	return open_env(env, o, false, why);
+}
+
+int
+command_open_waiting(struct command_env *env, const struct options *o, struct why *why)
+{
+	return open_env(env, o, true, why);
 }
 
 void

@@ -40,6 +40,11 @@ MUST_CHECK int command_check_owner(const char *dir, struct why *why);
  * another process has it.
  */
 MUST_CHECK int command_open(struct command_env *env, const struct options *o, struct why *why);
+/* The same for a server: see store_open_waiting(). */
+MUST_CHECK int command_open_waiting(
+    struct command_env *env, const struct options *o, struct why *why);
+/* Loads the tokens' signing key. 0, or -errno with `why`. */
+MUST_CHECK int command_load_tokens(struct command_env *env, struct why *why);
 void command_close(struct command_env *env); /* of what is open, half opened ones too */
 
 /*

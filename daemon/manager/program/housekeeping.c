@@ -31,6 +31,8 @@ struct housekeeping {
 	struct http_server *http;
 	struct job tidy, flush, prune, prune_more, families;
 	const char *dir;
+	int64_t keep_days;
+	bool has_begun; /* the store is open */
 	struct pruning pruning;
 	struct store_pruned pruned; /* in the round that is under way */
 	int64_t before_ms;          /* what that round deletes */
@@ -56,7 +58,7 @@ on_job(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (j->running)
+	if (j->running || !j->in->has_begun)
 		return;
 	j->running = true;
 	runner_must_run(j->in->env->runner, run_job, j);
@@ -188,7 +190,7 @@ prune(struct housekeeping *h)
 
 /* The first time: one that is restarted often must do it too. */
 static void
-begin_pruning(struct housekeeping *h, int64_t keep_days)
+begin_pruning(struct housekeeping *h)
 {
 	struct pruning_past past = { .wait_ms = read_wait(h) };
 	int r = store_newest_record(h->env->store, &past.newest_ms);
@@ -198,8 +200,8 @@ begin_pruning(struct housekeeping *h, int64_t keep_days)
 		    LOG_STR("reason", strerror(-r)));
 		past = (struct pruning_past){ .wait_ms = PRUNING_DAY_MS };
 	}
-	if (!pruning_begin(
-		&h->pruning, keep_days * PRUNING_DAY_MS, &past, clock_wall_ms(), clock_boot_ms()))
+	if (!pruning_begin(&h->pruning, h->keep_days * PRUNING_DAY_MS, &past, clock_wall_ms(),
+		clock_boot_ms()))
 		log_warn("the clock is more than a day from the newest record: nothing old is "
 			 "deleted for a day");
 	prune(h);
@@ -244,14 +246,21 @@ housekeeping_new(struct housekeeping **out, struct event_base *base, const struc
 	h->env = env;
 	h->http = http;
 	h->dir = dir;
+	h->keep_days = keep_days;
 	if (job_new(&h->tidy, h, base, 5, tidy) < 0 || job_new(&h->flush, h, base, 60, flush) < 0 ||
 	    job_new(&h->prune, h, base, 3600, prune) < 0 ||
 	    job_new(&h->families, h, base, 86400, watch_families) < 0 ||
 	    job_new(&h->prune_more, h, base, 0, prune_audit) < 0)
 		return -1;
-	begin_pruning(h, keep_days);
-	watch_families(h);
 	return 0;
+}
+
+void
+housekeeping_begin(struct housekeeping *h)
+{
+	h->has_begun = true;
+	begin_pruning(h);
+	watch_families(h);
 }
 
 static void

@@ -15,9 +15,11 @@ struct http_server;
 struct housekeeping;
 
 /*
- * Begins at once. base, env, http and dir, the data directory, are borrowed. 0 or -1: out of
- * memory; then free it as well.
+ * base, env, http and dir, the data directory, are borrowed. 0 or -1: out of memory; then free it
+ * as well.
  */
 MUST_CHECK int housekeeping_new(struct housekeeping **out, struct event_base *base,
     const struct command_env *env, struct http_server *http, const char *dir, int64_t keep_days);
+/* What reads the store begins now that it is open. */
+void housekeeping_begin(struct housekeeping *h);
 struct housekeeping *housekeeping_free(struct housekeeping *h); /* NULL is fine; returns NULL */

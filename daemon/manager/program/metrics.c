@@ -90,10 +90,11 @@ respond_metrics(struct metrics *m, struct http_conn *conn)
 	struct http_stats http;
 	struct sidecar_counts sidecars;
 	struct store_stats store;
-	int r = store_stats(m->store, &store);
+	int r = store_is_reached(m->store) ? store_stats(m->store, &store) : -ENOTCONN;
 
 	if (r == 0)
 		r = sidecars_count(api_sidecars(m->api), &sidecars);
+	gauge(&text, "store_up", "Whether the database can be used: 1 or 0.", r == 0);
 	http_server_stats(m->http, &http);
 	gauge(&text, "token_families_ending", "Token families that end within 14 days.",
 	    (uint64_t)token_families_ending(api_tokens(m->api)));
@@ -104,10 +105,8 @@ respond_metrics(struct metrics *m, struct http_conn *conn)
 		put_sidecars(&text, &sidecars);
 	}
 	buf_adds(&text, "# EOF\n");
-	if (r == 0)
-		r = buf_error(&text);
-	if (r < 0)
-		respond_internal_error(conn, r);
+	if (buf_error(&text))
+		respond_internal_error(conn, buf_error(&text));
 	else
 		http_respond(conn, 200, NULL, CONTENT_TYPE, span_of_buf(&text));
 	buf_fini(&text);
@@ -118,15 +117,16 @@ on_request(void *arg, struct http_conn *conn)
 {
 	static const struct http_header allow = { "Allow", "GET, HEAD" };
 	const struct http_request *r = http_conn_request(conn);
+	struct metrics *m = arg;
 
-	if (public_respond_health(conn))
+	if (public_respond_health(conn, m->store))
 		return;
 	if (!span_is(r->path, "/metrics"))
 		respond_error(conn, 404, "There are /metrics and /healthz here");
 	else if (r->method != HTTP_GET && r->method != HTTP_HEAD)
 		respond_error_with(conn, 405, &allow, "This path does not have this method");
 	else
-		respond_metrics(arg, conn);
+		respond_metrics(m, conn);
 }
 
 static int

@@ -42,6 +42,8 @@ struct serving {
 	int lock_fd;               /* of the data directory; -1: the store has locked it */
 	struct event *sigterm, *sigint, *give_up;
 	bool stopping;
+	int error; /* the store cannot be opened, -errno */
+	struct why why;
 };
 
 static void
@@ -171,7 +173,7 @@ lock_data(struct serving *v, const struct options *o, struct why *why)
 	return v->lock_fd < 0 ? v->lock_fd : 0;
 }
 
-static bool
+static size_t
 on_fiber_ended(void *arg)
 {
 	return store_session_end(arg);
@@ -198,7 +200,7 @@ start_runner(struct serving *v)
 static int
 open_store(struct serving *v, const struct options *o, struct why *why)
 {
-	int r = command_open(&v->env, o, why);
+	int r = command_open_waiting(&v->env, o, why);
 
 	if (r < 0)
 		return r;
@@ -207,6 +209,27 @@ open_store(struct serving *v, const struct options *o, struct why *why)
 	if (r < 0)
 		why_set(why, "the thread that writes to the disk: %s", strerror(-r));
 	return r;
+}
+
+/* When the database can be used at last: what a start does when it can be from the beginning. */
+static bool
+on_opened(void *arg, int r, const struct why *why)
+{
+	struct serving *v = arg;
+
+	if (r == 0)
+		r = command_load_tokens(&v->env, &v->why);
+	else
+		v->why = *why;
+	if (r == -ENOTCONN || r == -EBUSY || r == -ECANCELED)
+		return false; /* it has gone again */
+	if (r == 0) {
+		housekeeping_begin(v->housekeeping);
+		return true;
+	}
+	v->error = r;
+	on_stopped(v);
+	return true;
 }
 
 static int
@@ -224,10 +247,13 @@ start(struct serving *v, const struct options *o, struct why *why)
 	if (housekeeping_new(&v->housekeeping, v->base, &v->env, v->http, o->data, o->audit_days) <
 	    0)
 		return -1;
+	if (token_is_loaded(v->env.tokens))
+		housekeeping_begin(v->housekeeping);
 	(void)store_session_end(v->env.store); /* the start's own */
 	if (!v->env.runner)
 		return 0;
-	return store_turns_new(&v->turns, v->base, v->env.store, v->env.runner);
+	return store_turns_new(&v->turns, v->base, v->env.store, v->env.runner,
+	    token_is_loaded(v->env.tokens) ? NULL : on_opened, v);
 }
 
 static void
@@ -312,6 +338,9 @@ serve(const struct options *o, struct why *why)
 		if (event_base_dispatch(v.base) < 0) {
 			why_set(why, "the event loop failed");
 			r = -1;
+		} else if (v.error) {
+			*why = v.why;
+			r = v.error;
 		}
 	}
 	hold_signals();

@@ -18,6 +18,8 @@ struct store_turns {
 	struct runner *runner;
 	struct event due; /* its descriptor, its time, or both */
 	bool waiting;
+	store_turns_opened *opened; /* NULL: nobody waits for that */
+	void *arg;
 };
 
 static void on_due(evutil_socket_t fd, short what, void *arg);
@@ -39,11 +41,22 @@ wait_for_next(struct store_turns *t)
 }
 
 static void
+look_if_open(struct store_turns *t)
+{
+	struct why why;
+	int r = t->opened ? store_opened(t->store, &why) : -EAGAIN;
+
+	if (r != -EAGAIN && t->opened(t->arg, r, &why))
+		t->opened = NULL;
+}
+
+static void
 turn(void *arg)
 {
 	struct store_turns *t = arg;
 
 	store_turn(t->store);
+	look_if_open(t);
 	wait_for_next(t);
 }
 
@@ -59,8 +72,8 @@ on_due(evutil_socket_t fd, short what, void *arg)
 }
 
 int
-store_turns_new(
-    struct store_turns **out, struct event_base *base, struct store *store, struct runner *runner)
+store_turns_new(struct store_turns **out, struct event_base *base, struct store *store,
+    struct runner *runner, store_turns_opened *opened, void *arg)
 {
 	struct store_turns *t = mem_zalloc(sizeof *t);
 
@@ -70,6 +83,8 @@ store_turns_new(
 	t->base = base;
 	t->store = store;
 	t->runner = runner;
+	t->opened = opened;
+	t->arg = arg;
 	wait_for_next(t);
 	return 0;
 }

@@ -45,6 +45,14 @@ store_open(struct store **out, const char *where, struct keys *keys, struct why 
 }
 
 int
+store_open_waiting(struct store **out, const char *where, struct keys *keys,
+    const struct store_options *options, struct why *why)
+{
+	return store_is_url(where) ? postgres_open_waiting(out, where, keys, options, why)
+				   : sqlite_open(out, where, keys, why);
+}
+
+int
 store_restore(
     struct store **out, const char *dir, const char *from, struct keys *keys, struct why *why)
 {

@@ -106,6 +106,17 @@ struct store_options {
 };
 MUST_CHECK int store_set_options(struct store *s, const struct store_options *options);
 /*
+ * As store_open(), for a server: returns 0 as well when PostgreSQL cannot be used now (it is away,
+ * is a standby, or another manager migrates it). Waits for it for 3 s at most. Until store_turn()
+ * has opened it, every function fails with -ENOTCONN, and store_opened() says why.
+ */
+MUST_CHECK int store_open_waiting(struct store **out, const char *where, struct keys *keys,
+    const struct store_options *options, struct why *why);
+/* 0: it is open; -EAGAIN with why: not yet; another -errno with why: not before that is mended. */
+int store_opened(const struct store *s, struct why *why);
+/* Whether the database can be used, as far as is known without asking it. SQLite: true. */
+bool store_is_reached(const struct store *s);
+/*
  * Makes a database in dir from a backup and opens it, with new random bits in the versions of all
  * views. Fails like store_create() and store_open(), and then leaves nothing.
  */
@@ -542,9 +553,10 @@ typedef int store_wait(void *arg, int fd, short events, int timeout_ms);
 void store_set_wait(struct store *s, store_wait *wait, void *arg);
 /*
  * A fiber that waits for the store takes a session with its first statement. Gives that session
- * back; to be called when the fiber ends. Returns true if it had one.
+ * back; to be called when the fiber ends. Returns how many sessions became free since the last
+ * call: its own, and those of lists that it ended.
  */
-bool store_session_end(struct store *s);
+size_t store_session_end(struct store *s);
 /*
  * store_turn() reads what other managers have changed, and tells the watchers. It is due when the
  * descriptor (-1: none; another one after each turn) is readable, or so many ms after the last one

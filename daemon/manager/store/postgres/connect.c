@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define ANSWER_MS 15000 /* a statement that takes longer has failed */
+#define ANSWER_MS  15000 /* a statement that takes longer has failed */
+#define LOOK_UP_MS 250   /* a wait looks this often whether the listener still hears the database */
 
 /* ---- waiting ---- */
 
@@ -24,16 +25,36 @@ wait_blocking(int fd, short events, int timeout_ms)
 	return r < 0 ? (errno == EINTR ? 1 : -errno) : r;
 }
 
-/* 0, or -errno; -ENOTCONN: it is `until` by clock_boot_ms(). */
-static int
-wait_until(struct postgres_store *p, int fd, short events, int64_t until)
+/*
+ * How long to wait now, in ms; <= 0: no longer. A database that the listener does not hear is not
+ * waited for by others.
+ */
+static int64_t
+time_left(const struct pg_db *db, int64_t until)
 {
+	const struct postgres_store *p = db->store;
+	int64_t now = clock_boot_ms(), left = until - now;
+
+	if (p->start_ends_ms && p->start_ends_ms - now < left)
+		left = p->start_ends_ms - now;
+	if (db == &p->listener.db || !p->heard_ms)
+		return left;
+	if (pg_is_deaf(p))
+		return 0;
+	return left < LOOK_UP_MS ? left : LOOK_UP_MS;
+}
+
+/* 0, or -errno; -ENOTCONN: it is `until` by clock_boot_ms(), or the database is not heard. */
+static int
+wait_until(struct pg_db *db, int fd, short events, int64_t until)
+{
+	struct postgres_store *p = db->store;
 	struct session *mine = p->store.session;
 	int64_t left;
 	int r = 0;
 
 	while (r == 0) {
-		left = until - clock_boot_ms();
+		left = time_left(db, until);
 		if (left <= 0)
 			return -ENOTCONN;
 		p->store.session = NULL; /* others have theirs meanwhile */
@@ -54,8 +75,7 @@ pg_wait_result(struct pg_db *db)
 		unsent = PQflush(db->h);
 		if (unsent < 0 || (unsent == 0 && !PQisBusy(db->h)))
 			break;
-		r = wait_until(
-		    db->store, PQsocket(db->h), unsent ? POLLIN | POLLOUT : POLLIN, until);
+		r = wait_until(db, PQsocket(db->h), unsent ? POLLIN | POLLOUT : POLLIN, until);
 		if (r == 0 && !PQconsumeInput(db->h))
 			r = -ENOTCONN;
 	}
@@ -77,22 +97,6 @@ pg_is_alive(struct pg_db *db)
 
 /* ---- connecting ---- */
 
-/* libpq's message, in one line. */
-static void
-say_why(const struct pg_db *db, struct why *why)
-{
-	const char *text = db->h ? PQerrorMessage(db->h) : "out of memory";
-
-	why_set(why, "%.100s:", db->store->store.name);
-	while (*text) {
-		size_t n = strcspn(text, "\n\t");
-
-		if (n)
-			why_add(why, " %.*s", (int)n, text);
-		text += n + (text[n] != '\0');
-	}
-}
-
 static int
 poll_connection(struct pg_db *db, int64_t until)
 {
@@ -104,8 +108,8 @@ poll_connection(struct pg_db *db, int64_t until)
 	if (PQstatus(db->h) == CONNECTION_BAD)
 		return -ENOTCONN;
 	while (r == 0 && next != PGRES_POLLING_OK && next != PGRES_POLLING_FAILED) {
-		r = wait_until(db->store, PQsocket(db->h),
-		    next == PGRES_POLLING_READING ? POLLIN : POLLOUT, until);
+		r = wait_until(
+		    db, PQsocket(db->h), next == PGRES_POLLING_READING ? POLLIN : POLLOUT, until);
 		if (r == 0)
 			next = PQconnectPoll(db->h);
 	}
@@ -128,7 +132,7 @@ look_at_server(struct pg_db *db, struct why *why)
 	int r = pg_exec(db, "SELECT pg_backend_pid()", &pid);
 
 	if (r < 0) {
-		why_set(why, "%.200s: %s", db->store->store.name, strerror(-r));
+		pg_say_lost(&db->store->store, r, why);
 		return r;
 	}
 	db->is_pooled = pid != PQbackendPID(db->h);
@@ -152,7 +156,7 @@ pg_check_primary(struct pg_db *db, struct why *why)
 	    &refuses);
 
 	if (r < 0) {
-		why_set(why, "%.200s: %s", db->store->store.name, strerror(-r));
+		pg_say_lost(&db->store->store, r, why);
 		return r;
 	}
 	if (refuses)
@@ -171,10 +175,13 @@ pg_connect(struct pg_db *db, int64_t within_ms, struct why *why)
 		NULL };
 	int r;
 
+	pg_drop(db); /* there is none as a rule */
 	db->h = PQconnectStartParams(names, values, 1);
+	if (db->h)
+		(void)PQsetErrorVerbosity(db->h, PQERRORS_VERBOSE); /* see pg_reason() */
 	r = poll_connection(db, clock_boot_ms() + within_ms);
 	if (r < 0) {
-		say_why(db, why);
+		r = pg_reason(db, r, why);
 		pg_drop(db);
 		return r;
 	}

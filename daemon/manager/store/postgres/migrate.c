@@ -147,14 +147,15 @@ migrate_once(struct store *s, bool make, struct version *v)
 	return r;
 }
 
-/* Until no other user of the tables is in the way. */
+/* Until no other user of the tables is in the way. A server that serves meanwhile tries once. */
 static int
 migrate(struct store *s, bool make, struct version *v)
 {
 	int64_t until = clock_boot_ms() + PATIENCE_MS;
 	int r;
 
-	while ((r = migrate_once(s, make, v)) == -EBUSY && clock_boot_ms() < until)
+	while ((r = migrate_once(s, make, v)) == -EBUSY && !postgres_of(s)->waits &&
+	       clock_boot_ms() < until)
 		(void)poll(NULL, 0, 200 + (int)rnd_below(600));
 	return r;
 }
@@ -167,6 +168,8 @@ explain(const struct store *s, int r, struct why *why)
 	else if (r == -ENOENT)
 		why_set(why, "%.200s: there is no store in it; make one with `connd-manager init`",
 		    s->name);
+	else if (r == -ENOTCONN || (r < 0 && postgres_of(s)->waits))
+		pg_say_lost(s, r, why);
 	else if (r == -EBUSY)
 		why_set(why,
 		    "%.200s: its schema cannot be changed: for a minute, others have used its "

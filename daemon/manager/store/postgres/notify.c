@@ -48,8 +48,8 @@ pg_turn_ms(const struct store *s)
 	return left > 0 ? (int)left : 0;
 }
 
-static int
-listen_again(struct postgres_store *p, struct why *why)
+int
+pg_listen(struct postgres_store *p, struct why *why)
 {
 	struct pg_db *db = &p->listener.db;
 	int r = pg_connect(db, CONNECT_MS, why);
@@ -57,8 +57,10 @@ listen_again(struct postgres_store *p, struct why *why)
 	if (r == 0 && !db->is_pooled) {
 		r = pg_exec(db, "LISTEN " PG_CHANNEL, NULL);
 		if (r < 0)
-			why_set(why, "%.100s: LISTEN failed", p->store.name);
+			pg_say_lost(&p->store, r, why);
 	}
+	if (r < 0)
+		pg_drop(db); /* one that is there listens */
 	return r;
 }
 
@@ -99,15 +101,33 @@ look(struct postgres_store *p, struct why *why)
 	return r;
 }
 
+/* Logs one line when an outage begins, unless a session has logged it, and one when it ends. */
 static void
 note(struct postgres_store *p, int r, const struct why *why)
 {
-	if (r < 0 && !p->is_silent)
-		log_error("the database is not heard: requests are refused until it is",
+	if (r < 0 && !p->is_silent && !p->is_lost)
+		log_error("the database cannot be used: requests are refused until it can",
 		    LOG_STR("reason", why->text));
-	if (r == 0 && p->is_silent)
-		log_info("the database is heard again");
+	if (r == 0 && p->is_silent) {
+		log_info("the database can be used again");
+		p->is_lost = false;
+	}
 	p->is_silent = r < 0;
+}
+
+/* When to look again. Managers that lost one server do not come back in one instant. */
+static int64_t
+next_look(int r)
+{
+	return clock_boot_ms() + (r == 0 ? LOOK_MS : 100 + (int64_t)rnd_below(400));
+}
+
+/* The start has logged that it cannot be used. */
+static void
+open_in_turn(struct postgres_store *p)
+{
+	pg_open_again(p);
+	p->look_ms = p->is_open ? 0 : next_look(-ENOTCONN);
 }
 
 void
@@ -118,12 +138,16 @@ pg_turn(struct store *s)
 	bool notified = take_notifications(&p->listener.db);
 	int r = 0;
 
+	if (!p->is_open) {
+		open_in_turn(p);
+		return;
+	}
 	if (!notified && p->listener.db.h && clock_boot_ms() < p->look_ms)
 		return;
 	if (!p->heard_ms)
-		p->heard_ms = clock_boot_ms() - DEAF_MS; /* from now on it matters */
+		p->heard_ms = clock_boot_ms(); /* from now on it matters */
 	if (!p->listener.db.h)
-		r = listen_again(p, &why);
+		r = pg_listen(p, &why);
 	if (r == 0)
 		r = pg_check_primary(&p->listener.db, &why);
 	if (r == 0)
@@ -131,6 +155,5 @@ pg_turn(struct store *s)
 	if (p->key_is_missing)
 		why_set(&why, "the database has another key");
 	note(p, r, &why);
-	/* Managers that lost one server do not come back in one instant. */
-	p->look_ms = clock_boot_ms() + (r == 0 ? LOOK_MS : 100 + (int64_t)rnd_below(400));
+	p->look_ms = next_look(r);
 }

@@ -11,3 +11,6 @@ MUST_CHECK int postgres_create_begin(
     struct store **out, const char *url, struct keys *keys, struct why *why);
 MUST_CHECK int postgres_open(
     struct store **out, const char *url, struct keys *keys, struct why *why);
+/* As store_open_waiting(). */
+MUST_CHECK int postgres_open_waiting(struct store **out, const char *url, struct keys *keys,
+    const struct store_options *options, struct why *why);

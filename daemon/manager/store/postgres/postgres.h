@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/why.h"
 #include "manager/store/postgres/open.h"
 #include "manager/store/sql/sql.h"
 #include "manager/store/sql/statements.h"
@@ -74,13 +75,17 @@ struct pg_refused {
 struct postgres_store {
 	struct store store;
 	char *url, *listen_url;
-	bool is_open;
-	bool is_making; /* until store_create_end(): one transaction, whatever is done */
+	bool is_open;          /* until then no session is given to anybody */
+	bool is_making;        /* until store_create_end(): one transaction, whatever is done */
+	bool waits;            /* for its database: see store_open_waiting() */
+	int open_error;        /* why it never will be open, -errno; 0: it may be */
+	struct why open_why;   /* a sentence about that */
+	int64_t start_ends_ms; /* the first attempt gives up then; 0: it is over */
 	struct pg_session *sessions; /* PG_MAX_SESSIONS */
 	size_t n_sessions;
 	struct session refused;
 	struct pg_refused no_db; /* of `refused` */
-	bool some_freed;         /* since the last pg_end_session() */
+	size_t n_freed;          /* sessions, since the last pg_end_session() */
 	bool is_lost;            /* it could not be reached, which was logged */
 	bool key_is_missing;     /* another manager has changed it, which was logged */
 	bool is_outdated;        /* the schema no longer serves this program */
@@ -113,7 +118,10 @@ extern const struct db_driver pg_refused_driver;
 
 /* ---- connect.c ---- */
 
-/* Connects, in so many ms at most. 0 or -errno with why: without the password. */
+/*
+ * Connects, in so many ms at most. 0 or -errno with why: without the password. -EACCES: the server
+ * refuses the user, the password or the database; -EINVAL: the database has another encoding.
+ */
 MUST_CHECK int pg_connect(struct pg_db *db, int64_t within_ms, struct why *why);
 /* -ENOTCONN with why: the server is a standby, or takes no change. 0 or -errno. */
 MUST_CHECK int pg_check_primary(struct pg_db *db, struct why *why);
@@ -127,10 +135,24 @@ MUST_CHECK int pg_wait_result(struct pg_db *db);
 /* The URL without its password, for messages. 0 or -errno with why. */
 MUST_CHECK int pg_name(const char *url, char out[static PG_NAME_SIZE], struct why *why);
 
+/* ---- reason.c ---- */
+
+/*
+ * Why the connection was not made, from libpq's message: `r`, or -EACCES when it does not pass by
+ * itself; then why ends with what to do.
+ */
+MUST_CHECK int pg_reason(const struct pg_db *db, int r, struct why *why);
+/* What to do about the refusal in libpq's message; NULL: it may pass. */
+const char *pg_refusal(const char *text);
+/* Of a statement that was not answered, or refused. */
+void pg_say_lost(const struct store *s, int r, struct why *why);
+/* Whether an error may be over in a moment, without anybody's doing. */
+bool pg_may_pass(int r);
+
 /* ---- session.c ---- */
 
 void pg_take_session(struct store *s);
-bool pg_end_session(struct store *s);
+size_t pg_end_session(struct store *s);
 MUST_CHECK int pg_take_reader(struct store *s, struct reader **out);
 void pg_enter_reader(struct store *s, struct reader *r);
 void pg_leave_reader(struct store *s, struct reader *r);
@@ -142,6 +164,8 @@ bool pg_hears(const struct store *s);            /* all changes until a moment a
 bool pg_is_deaf(const struct postgres_store *p); /* they should be, and are not */
 int pg_notify_fd(const struct store *s);         /* this and the next two: see store_turn() */
 int pg_turn_ms(const struct store *s);
+/* Connects the listener. 0 or -errno with why. */
+MUST_CHECK int pg_listen(struct postgres_store *p, struct why *why);
 void pg_turn(struct store *s);
 
 /* ---- keys.c ---- */
@@ -149,6 +173,11 @@ void pg_turn(struct store *s);
 /* As state_follow_key(); -ENOTCONN, and one log line, when the key is not here. */
 MUST_CHECK int pg_follow_key(struct store *s, bool is_locked);
 MUST_CHECK int pg_rewrap(struct store *s); /* see store_rewrap() */
+
+/* ---- store.c ---- */
+
+/* Tries to open a store that waits for its database. */
+void pg_open_again(struct postgres_store *p);
 
 /* ---- migrate.c ---- */
 

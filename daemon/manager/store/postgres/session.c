@@ -64,33 +64,39 @@ refuse(struct postgres_store *p, int r)
 	p->store.session = &p->refused;
 }
 
+/* 0 or -errno; then it is free again. */
+static int
+connect_session(struct postgres_store *p, struct pg_session *one)
+{
+	struct why why;
+	int r = pg_connect(&one->db, CONNECT_MS, &why);
+
+	if (r == 0)
+		return 0;
+	if (!p->is_lost && !p->is_silent)
+		log_error("the database cannot be reached", LOG_STR("reason", why.text));
+	p->is_lost = true;
+	one->is_taken = false;
+	p->n_freed++;
+	return -ENOTCONN;
+}
+
 void
 pg_take_session(struct store *s)
 {
 	struct postgres_store *p = postgres_of(s);
 	struct pg_session *one;
-	struct why why;
-	int r = pg_is_deaf(p) ? -ENOTCONN : wait_for_free(p, &one);
+	int r = !p->is_open || pg_is_deaf(p) ? -ENOTCONN : wait_for_free(p, &one);
 
+	if (r == 0) {
+		one->is_taken = true;
+		r = one->db.h ? 0 : connect_session(p, one);
+	}
 	if (r < 0) {
 		refuse(p, r);
 		return;
 	}
-	one->is_taken = true;
-	if (!one->db.h) {
-		r = pg_connect(&one->db, CONNECT_MS, &why);
-		if (r < 0) {
-			if (!p->is_lost)
-				log_error(
-				    "the database cannot be reached", LOG_STR("reason", why.text));
-			p->is_lost = true;
-			one->is_taken = false;
-			p->some_freed = true;
-			refuse(p, r == -EINVAL ? r : -ENOTCONN);
-			return;
-		}
-	}
-	if (p->is_lost)
+	if (p->is_lost && !p->is_silent)
 		log_info("the database is reached again");
 	p->is_lost = false;
 	s->session = &one->session;
@@ -103,24 +109,24 @@ give_back(struct postgres_store *p, struct pg_session *one)
 		pg_drop(&one->db);
 	one->db.in_transaction = false;
 	one->is_taken = false;
-	p->some_freed = true;
+	p->n_freed++;
 }
 
-bool
+size_t
 pg_end_session(struct store *s)
 {
 	struct postgres_store *p = postgres_of(s);
 	struct pg_session *one = pg_session_of(s);
-	bool freed;
+	size_t n;
 
 	if (p->is_making)
 		return false;
 	if (one && !one->is_reading)
 		give_back(p, one);
 	s->session = NULL;
-	freed = p->some_freed;
-	p->some_freed = false;
-	return freed;
+	n = p->n_freed;
+	p->n_freed = 0;
+	return n;
 }
 
 /* ---- readers ---- */

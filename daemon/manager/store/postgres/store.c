@@ -10,11 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #define SESSIONS   8
 #define CONNECT_MS 10000
+#define START_MS   3000 /* what a server's start waits for the database before it listens */
+#define OPEN_MS    1000 /* to connect, of a server that serves already */
 
 /* A manager that is gone holds a lock no longer than this. */
 #define LIMITS                                                                                     \
@@ -223,23 +226,45 @@ copy_text(const char *text)
 }
 
 static int
+set_listen(struct postgres_store *p, const char *url)
+{
+	char *listen = copy_text(url);
+
+	if (!listen)
+		return -ENOMEM;
+	mem_wipe(p->listen_url, strlen(p->listen_url));
+	mem_free(p->listen_url);
+	p->listen_url = listen;
+	p->listener.db.url = listen;
+	return 0;
+}
+
+static int
 set_options(struct store *s, const struct store_options *options)
 {
 	struct postgres_store *p = postgres_of(s);
-	char *listen = options->listen ? copy_text(options->listen) : NULL;
 
-	if (options->listen && !listen)
-		return -ENOMEM;
 	if (options->connections)
 		p->n_sessions =
 		    options->connections < PG_MAX_SESSIONS ? options->connections : PG_MAX_SESSIONS;
-	if (listen) {
-		mem_wipe(p->listen_url, strlen(p->listen_url));
-		mem_free(p->listen_url);
-		p->listen_url = listen;
-		p->listener.db.url = listen;
-	}
-	return 0;
+	return options->listen ? set_listen(p, options->listen) : 0;
+}
+
+static int
+opened(const struct store *s, struct why *why)
+{
+	const struct postgres_store *p = postgres_of(s);
+
+	if (p->is_open || p->is_making)
+		return 0;
+	*why = p->open_why;
+	return p->open_error ? p->open_error : -EAGAIN;
+}
+
+static bool
+is_reached(const struct store *s)
+{
+	return postgres_of(s)->is_open && !pg_is_deaf(postgres_of(s));
 }
 
 static void
@@ -308,6 +333,8 @@ static const struct engine engine = {
 	.bytes = bytes,
 	.renumber = renumber,
 	.set_options = set_options,
+	.opened = opened,
+	.is_reached = is_reached,
 	.may_wait = may_wait,
 	.set_wait = set_wait,
 	.session_end = pg_end_session,
@@ -333,20 +360,6 @@ init_session(struct postgres_store *p, struct pg_session *one, const char *url)
 {
 	pg_db_init(&one->db, p, url);
 	session_init(&one->session, &one->db.db);
-}
-
-/* The first connection is made now, so that a wrong URL is reported with its reason. */
-static int
-connect_first(struct postgres_store *p, struct why *why)
-{
-	struct pg_session *first = &p->sessions[0];
-	int r = pg_connect(&first->db, CONNECT_MS, why);
-
-	if (r == 0) {
-		first->is_taken = true;
-		p->store.session = &first->session;
-	}
-	return r;
 }
 
 static int
@@ -379,44 +392,108 @@ store_new(struct store **out, const char *url, struct keys *keys, struct why *wh
 	for (size_t i = 0; i < PG_MAX_SESSIONS; i++)
 		init_session(p, &p->sessions[i], p->url);
 	init_session(p, &p->listener, p->listen_url);
-	r = connect_first(p, why);
+	return 0;
+}
+
+/* No lock is waited for without an end. Of a store that is being made, in its transaction. */
+static int
+read_state(struct store *s, struct why *why)
+{
+	struct pg_db *db = &pg_session_of(s)->db;
+	int r = db->in_transaction ? 0 : pg_exec(db, "BEGIN; " LIMITS, NULL);
+
+	db->in_transaction = db->h;
+	if (r < 0)
+		pg_say_lost(s, r, why);
+	if (r == 0)
+		r = state_check(s, false, why);
+	if (r == 0)
+		r = state_load(s, why);
+	return r;
+}
+
+/* 0 or -errno with why; then no session is left in use, but for a store that is being made. */
+static int
+open_now(struct postgres_store *p, bool make, int64_t within_ms, struct why *why)
+{
+	struct pg_session *first = &p->sessions[0];
+	int r = pg_is_alive(&first->db) ? 0 : pg_connect(&first->db, within_ms, why);
+
+	if (r < 0)
+		return r;
+	first->is_taken = true;
+	p->store.session = &first->session;
+	p->is_making = make;
+	r = pg_migrate(&p->store, make, why);
+	if (r == 0)
+		r = read_state(&p->store, why);
+	if (r == 0 && make)
+		return 0;
+	(void)pg_end_session(&p->store); /* it has only read */
+	if (r == 0 && p->waits && !pg_is_alive(&p->listener.db))
+		r = pg_listen(p, why); /* so that a wrong --store-listen is reported as well */
+	p->is_open = r == 0;
+	return r;
+}
+
+static int
+open_new(struct store **out, const char *url, struct keys *keys, bool make, struct why *why)
+{
+	int r = store_new(out, url, keys, why);
+
+	if (r == 0)
+		r = open_now(postgres_of(*out), make, CONNECT_MS, why);
 	if (r < 0)
 		*out = store_close(*out);
 	return r;
 }
 
-static int
-finish_opening(struct store **out, int r, bool make, struct why *why)
-{
-	struct store *s = *out;
-
-	if (r == 0) {
-		postgres_of(s)->is_making = make;
-		r = pg_migrate(s, make, why);
-	}
-	if (r == 0)
-		r = state_check(s, false, why);
-	if (r == 0)
-		r = state_load(s, why);
-	if (r < 0) {
-		*out = store_close(s);
-		return r;
-	}
-	if (make)
-		return 0; /* its transaction goes on */
-	postgres_of(s)->is_open = true;
-	(void)pg_end_session(s);
-	return 0;
-}
-
 int
 postgres_create_begin(struct store **out, const char *url, struct keys *keys, struct why *why)
 {
-	return finish_opening(out, store_new(out, url, keys, why), true, why);
+	return open_new(out, url, keys, true, why);
 }
 
 int
 postgres_open(struct store **out, const char *url, struct keys *keys, struct why *why)
 {
-	return finish_opening(out, store_new(out, url, keys, why), false, why);
+	return open_new(out, url, keys, false, why);
+}
+
+/* ---- opening when the database can be used ---- */
+
+void
+pg_open_again(struct postgres_store *p)
+{
+	int r = open_now(p, false, OPEN_MS, &p->open_why);
+
+	p->open_error = pg_may_pass(r) ? 0 : r;
+}
+
+int
+postgres_open_waiting(struct store **out, const char *url, struct keys *keys,
+    const struct store_options *options, struct why *why)
+{
+	struct postgres_store *p;
+	int r = store_new(out, url, keys, why);
+
+	if (r < 0)
+		return r;
+	p = postgres_of(*out);
+	p->waits = true;
+	r = set_options(*out, options);
+	if (r == 0) {
+		p->start_ends_ms = clock_boot_ms() + START_MS;
+		r = open_now(p, false, START_MS, why);
+		p->start_ends_ms = 0;
+	}
+	if (r == 0 || !pg_may_pass(r)) {
+		*out = r < 0 ? store_close(*out) : *out;
+		return r;
+	}
+	p->open_why = *why;
+	p->is_silent = true; /* store_turn() logs the end of it */
+	log_error("the database cannot be used: requests are refused until it can",
+	    LOG_STR("reason", why->text));
+	return 0;
 }

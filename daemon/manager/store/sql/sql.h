@@ -74,7 +74,7 @@ struct engine {
 	/* As the functions of store.h that are named like them. NULL: this store never waits. */
 	bool (*may_wait)(const struct store *s);
 	void (*set_wait)(struct store *s, store_wait *wait, void *arg);
-	bool (*session_end)(struct store *s);
+	size_t (*session_end)(struct store *s);
 	int (*notify_fd)(const struct store *s); /* NULL: other managers never change it */
 	int (*turn_ms)(const struct store *s);
 	void (*turn)(struct store *s);
@@ -82,6 +82,8 @@ struct engine {
 	/* After rows were given their numbers, the next ones go on behind them. NULL: they do. */
 	int (*renumber)(struct store *s);
 	int (*set_options)(struct store *s, const struct store_options *options); /* NULL: none */
+	int (*opened)(const struct store *s, struct why *why);                    /* NULL: it is */
+	bool (*is_reached)(const struct store *s);                                /* NULL: always */
 	/* Likewise, never NULL. */
 	int (*sync_in_thread)(struct store *s);
 	int (*sync_fd)(const struct store *s);

@@ -126,6 +126,18 @@ store_set_options(struct store *s, const struct store_options *options)
 	return s->engine->set_options ? s->engine->set_options(s, options) : 0;
 }
 
+int
+store_opened(const struct store *s, struct why *why)
+{
+	return s->engine->opened ? s->engine->opened(s, why) : 0;
+}
+
+bool
+store_is_reached(const struct store *s)
+{
+	return !s->engine->is_reached || s->engine->is_reached(s);
+}
+
 void
 store_tidy(struct store *s)
 {
@@ -252,10 +264,10 @@ store_set_wait(struct store *s, store_wait *wait, void *arg)
 		s->engine->set_wait(s, wait, arg);
 }
 
-bool
+size_t
 store_session_end(struct store *s)
 {
-	return s->engine->session_end && s->engine->session_end(s);
+	return s->engine->session_end ? s->engine->session_end(s) : 0;
 }
 
 int

@@ -47,7 +47,7 @@ rehearsal_set_wait(struct store *s, store_wait *wait, void *arg)
 	rehearsal.arg = arg;
 }
 
-bool
+size_t
 rehearsal_session_end(struct store *s)
 {
 	bool ends = rehearsal.mine;

@@ -75,7 +75,7 @@ MUST_CHECK int rehearse_wait(void);    /* before its first step. 0 or -errno */
 MUST_CHECK int rehearsal_begin(struct store *s);
 bool rehearsal_may_wait(const struct store *s);
 void rehearsal_set_wait(struct store *s, store_wait *wait, void *arg);
-bool rehearsal_session_end(struct store *s);
+size_t rehearsal_session_end(struct store *s);
 
 /* ---- reader.c ---- */
 
