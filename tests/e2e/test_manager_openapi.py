@@ -199,10 +199,10 @@ EVERY_PHASE = "examples,coverage,fuzzing,stateful"
 @pytest.mark.timeout(300)
 def test_schemathesis_finds_nothing(workdir: Path, described: Any) -> None:
     """Every operation, every check, every phase, including the stateful one."""
-    find_nothing(workdir, described, EVERY_PHASE)
+    find_nothing(workdir, described, EVERY_PHASE, EXAMPLES)
 
 
-def find_nothing(workdir: Path, described: Any, phases: str) -> None:
+def find_nothing(workdir: Path, described: Any, phases: str, examples: int) -> None:
     log = workdir / "calls"
     with Manager(workdir, [f"d{i}" for i in range(8)]) as manager:
         world = {
@@ -223,7 +223,7 @@ def find_nothing(workdir: Path, described: Any, phases: str) -> None:
             [
                 Path(sys.executable).parent / "schemathesis", "run",
                 f"{manager.url}/spec/v1.0", "--checks=all",
-                f"--phases={phases}", f"--max-examples={EXAMPLES}",
+                f"--phases={phases}", f"--max-examples={examples}",
                 "--seed=1", "--generation-deterministic",
                 "--request-timeout=30", "--continue-on-failure", "--no-color",
             ],

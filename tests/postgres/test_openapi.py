@@ -12,7 +12,7 @@ from test_manager_openapi import described, find_nothing, test_schemathesis_find
 __all__ = ["described", "test_schemathesis_finds_nothing"]  # the latter: by make fuzz
 
 
-@pytest.mark.timeout(120)
-def test_schemathesis_finds_nothing_in_what_it_covers(workdir: Path, described: Any) -> None:
-    """Every operation and every check, with the requests that do not depend on chance."""
-    find_nothing(workdir, described, "examples,coverage")
+@pytest.mark.timeout(300)
+def test_schemathesis_finds_nothing_in_a_few_requests(workdir: Path, described: Any) -> None:
+    """Every operation and every check."""
+    find_nothing(workdir, described, "fuzzing", 4)

@@ -15,7 +15,7 @@ from manager_http import Reply, connection, send
 from postgres import Postgres
 from test_manager_sidecars import REPORT
 
-OBJECTS, OTHERS = 200, 60
+OBJECTS, OTHERS = 100, 30
 MOST = 12  # statements more than for a list of one row
 
 

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "manager/store/history.h"
+#include "manager/store/postgres/postgres.h"
 #include "manager/store/sqlite/sqlite.h"
 
 #define READS   5000
@@ -23,6 +24,8 @@ stored_number(struct fixture *f, const char *sql)
 	int64_t n;
 
 	store_tidy(f->s);
+	if (store_on_postgres)
+		return number(f, sql);
 	assert_int_equal(sqlite3_prepare_v2(sqlite_of(f->s)->db.h, sql, -1, &st, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
 	n = sqlite3_column_int64(st, 0);
@@ -91,7 +94,8 @@ reads_beyond_a_hundred_are_one_row_with_their_number(void **state)
 	    stored_number(f, "SELECT count(*) FROM audit WHERE fields = '[\"4900 more reads\"]'"),
 	    1);
 	assert_int_equal(store_stats(f->s, &stats), 0);
-	assert_true(stats.bytes < 2 * 1000 * 1000);
+	if (!store_on_postgres) /* whose empty database is larger */
+		assert_true(stats.bytes < 2 * 1000 * 1000);
 }
 
 static void
@@ -126,13 +130,27 @@ reads_with_secrets_are_counted_a_place(void **state)
 }
 
 static void
+set_read_only(struct fixture *f, bool on)
+{
+	if (store_on_postgres)
+		assert_int_equal(pg_exec(&postgres_of(f->s)->sessions[0].db,
+				     on ? "SET default_transaction_read_only = on"
+					: "SET default_transaction_read_only = off",
+				     NULL),
+		    0);
+	else
+		assert_int_equal(sqlite3_exec(sqlite_of(f->s)->db.h,
+				     on ? "PRAGMA query_only = ON" : "PRAGMA query_only = OFF",
+				     NULL, NULL, NULL),
+		    SQLITE_OK);
+}
+
+static void
 read_what_cannot_be_written(struct fixture *f)
 {
 	struct store_actor jo = family();
 
-	assert_int_equal(
-	    sqlite3_exec(sqlite_of(f->s)->db.h, "PRAGMA query_only = ON", NULL, NULL, NULL),
-	    SQLITE_OK);
+	set_read_only(f, true);
 	for (int i = 0; i < 15; i++) {
 		struct store_actor one = family();
 
@@ -140,9 +158,7 @@ read_what_cannot_be_written(struct fixture *f)
 		store_tidy(f->s);
 	}
 	read_keys(f, &jo, &f->dep[1], 5, true);
-	assert_int_equal(
-	    sqlite3_exec(sqlite_of(f->s)->db.h, "PRAGMA query_only = OFF", NULL, NULL, NULL),
-	    SQLITE_OK);
+	set_read_only(f, false);
 }
 
 /* The disk is full: rows that fit are kept, the rest is counted. */
@@ -153,8 +169,10 @@ reads_that_cannot_be_written_are_kept(void **state)
 
 	while (!within_an_hour(f, read_what_cannot_be_written))
 		;
-	assert_int_equal(stored_number(f, "SELECT sum(iif(fields = '[]', 1, "
-					  "CAST(substr(fields, 3) AS INTEGER))) FROM audit"),
+	assert_int_equal(
+	    stored_number(f,
+		"SELECT sum(CASE fields WHEN '[]' THEN 1 ELSE "
+		"CAST(substr(fields, 3, instr(fields, ' ') - 3) AS INTEGER) END) FROM audit"),
 	    15 * 90 + 5);
 	assert_int_equal(
 	    stored_number(f, "SELECT count(*) FROM audit WHERE fields = '[\"5 more reads\"]'"), 1);
@@ -191,5 +209,5 @@ main(void)
 		STORE_TEST(a_read_whose_id_the_client_chose_is_not_merged_with_an_equal_one),
 	};
 
-	return cmocka_run_group_tests(tests, store_start, NULL);
+	return store_run(tests, N_ELEMENTS(tests));
 }
