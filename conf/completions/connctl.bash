@@ -12,7 +12,7 @@ _connctl()
 	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--format | --without | --socket | --timeout | --on-change | --user | --team | --deployment | --project | --airflow-config | --python | --context | --manager | --organization | --token-file | --ca-file | --output | --name | --connections | --variables | --workspace | --role | --expires-in | --token-out | --except | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --config | --secrets-fetching | --limit | --request-id)
+		--format | --without | --socket | --timeout | --on-change | --user | --team | --deployment | --project | --airflow-config | --python | --context | --manager | --organization | --token-file | --ca-file | --output | --name | --connections | --variables | --workspace | --role | --expires-in | --token-out | --except | --description | --search | --linked | --updated-by | --updated-since | --updated-before | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --config | --secrets-fetching | --limit | --request-id)
 			[[ ${COMP_WORDS[i + 1]-} != = ]] || ((i++))
 			((i++))
 			;;
@@ -58,6 +58,11 @@ _connctl()
 	(--token-out) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	(--except) :; return ;;
 	(--description) :; return ;;
+	(--search) :; return ;;
+	(--linked) mapfile -t COMPREPLY < <(compgen -W "all restricted" -- "$cur"); return ;;
+	(--updated-by) :; return ;;
+	(--updated-since) :; return ;;
+	(--updated-before) :; return ;;
 	(--type) :; return ;;
 	(--host) :; return ;;
 	(--login) :; return ;;
@@ -330,7 +335,7 @@ _connctl()
 		;;
 	("connection list "*)
 		if [[ $cur == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W "--search --linked --updated-by --updated-since --updated-before --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
 		fi
 		;;
 	("connection get "*)
@@ -412,7 +417,7 @@ _connctl()
 		;;
 	("variable list "*)
 		if [[ $cur == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W "--search --linked --updated-by --updated-since --updated-before --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
 		fi
 		;;
 	("variable get "*)
@@ -494,7 +499,7 @@ _connctl()
 		;;
 	("env-var list "*)
 		if [[ $cur == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W "--search --linked --updated-by --updated-since --updated-before --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
 		fi
 		;;
 	("env-var get "*)
@@ -576,7 +581,7 @@ _connctl()
 		;;
 	("metrics-export list "*)
 		if [[ $cur == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W "--deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W "--search --linked --updated-by --updated-since --updated-before --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help" -- "$cur")
 		fi
 		;;
 	("metrics-export get "*)

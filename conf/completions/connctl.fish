@@ -7,7 +7,7 @@ function __connctl_words
 			continue
 		end
 		switch $word
-			case -- --format --without --socket --timeout --on-change --user --team --deployment --project --airflow-config --python --context --manager --organization --token-file --ca-file --output --name --connections --variables --workspace --role --expires-in --token-out --except --description --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --config --secrets-fetching --limit --request-id
+			case -- --format --without --socket --timeout --on-change --user --team --deployment --project --airflow-config --python --context --manager --organization --token-file --ca-file --output --name --connections --variables --workspace --role --expires-in --token-out --except --description --search --linked --updated-by --updated-since --updated-before --type --host --login --schema --port --password-file --extra-file --auth-type --link --auto-link --unset --to-version --value-file --value --endpoint --username --basic-token-file --headers-file --labels-file --config --secrets-fetching --limit --request-id
 				set skip 1
 			case '-*'
 			case '*'
@@ -350,6 +350,11 @@ complete -c connctl -n '__connctl_at "project delete"' -l timeout -x -d 'How lon
 complete -c connctl -n '__connctl_at "project delete"' -l json -d 'Prints JSON'
 complete -c connctl -n '__connctl_at "" 0' -a connection -d 'More verbs'
 complete -c connctl -n '__connctl_at "connection" 0' -a list -d 'list them'
+complete -c connctl -n '__connctl_at "connection list"' -l search -x -d 'Only those whose key contains it, in any case'
+complete -c connctl -n '__connctl_at "connection list"' -l linked -x -a 'all restricted' -d 'Only those that are linked to all Deployments, or only the others'
+complete -c connctl -n '__connctl_at "connection list"' -l updated-by -x -d 'Only those that a token changed last: its id, or a part of its name'
+complete -c connctl -n '__connctl_at "connection list"' -l updated-since -x -d 'Only those changed at that time or later, in UTC: 2026-01-31 or 2026-01-31T12:00:00Z'
+complete -c connctl -n '__connctl_at "connection list"' -l updated-before -x -d 'Only those changed before that time'
 complete -c connctl -n '__connctl_at "connection list"' -l deployment -x -a '(connctl deployment list --timeout 1s 2>/dev/null | sed "s/  .*//")' -d 'The Deployment, by id or name, in place of the Workspace: its own objects'
 complete -c connctl -n '__connctl_at "connection list"' -l workspace -x -a '(connctl workspace list --timeout 1s 2>/dev/null | sed "s/  .*//")' -d 'The Workspace, by id or name'
 complete -c connctl -n '__connctl_at "connection list"' -l context -x -d 'A manager that "connctl login" has stored'
@@ -535,6 +540,11 @@ complete -c connctl -n '__connctl_at "connection restore"' -l timeout -x -d 'How
 complete -c connctl -n '__connctl_at "connection restore"' -l json -d 'Prints JSON'
 complete -c connctl -n '__connctl_at "" 0' -a variable -d 'More verbs'
 complete -c connctl -n '__connctl_at "variable" 0' -a list -d 'list them'
+complete -c connctl -n '__connctl_at "variable list"' -l search -x -d 'Only those whose key contains it, in any case'
+complete -c connctl -n '__connctl_at "variable list"' -l linked -x -a 'all restricted' -d 'Only those that are linked to all Deployments, or only the others'
+complete -c connctl -n '__connctl_at "variable list"' -l updated-by -x -d 'Only those that a token changed last: its id, or a part of its name'
+complete -c connctl -n '__connctl_at "variable list"' -l updated-since -x -d 'Only those changed at that time or later, in UTC: 2026-01-31 or 2026-01-31T12:00:00Z'
+complete -c connctl -n '__connctl_at "variable list"' -l updated-before -x -d 'Only those changed before that time'
 complete -c connctl -n '__connctl_at "variable list"' -l deployment -x -a '(connctl deployment list --timeout 1s 2>/dev/null | sed "s/  .*//")' -d 'The Deployment, by id or name, in place of the Workspace: its own objects'
 complete -c connctl -n '__connctl_at "variable list"' -l workspace -x -a '(connctl workspace list --timeout 1s 2>/dev/null | sed "s/  .*//")' -d 'The Workspace, by id or name'
 complete -c connctl -n '__connctl_at "variable list"' -l context -x -d 'A manager that "connctl login" has stored'
@@ -701,6 +711,11 @@ complete -c connctl -n '__connctl_at "variable restore"' -l timeout -x -d 'How l
 complete -c connctl -n '__connctl_at "variable restore"' -l json -d 'Prints JSON'
 complete -c connctl -n '__connctl_at "" 0' -a env-var -d 'More verbs'
 complete -c connctl -n '__connctl_at "env-var" 0' -a list -d 'list them'
+complete -c connctl -n '__connctl_at "env-var list"' -l search -x -d 'Only those whose key contains it, in any case'
+complete -c connctl -n '__connctl_at "env-var list"' -l linked -x -a 'all restricted' -d 'Only those that are linked to all Deployments, or only the others'
+complete -c connctl -n '__connctl_at "env-var list"' -l updated-by -x -d 'Only those that a token changed last: its id, or a part of its name'
+complete -c connctl -n '__connctl_at "env-var list"' -l updated-since -x -d 'Only those changed at that time or later, in UTC: 2026-01-31 or 2026-01-31T12:00:00Z'
+complete -c connctl -n '__connctl_at "env-var list"' -l updated-before -x -d 'Only those changed before that time'
 complete -c connctl -n '__connctl_at "env-var list"' -l deployment -x -a '(connctl deployment list --timeout 1s 2>/dev/null | sed "s/  .*//")' -d 'The Deployment, by id or name, in place of the Workspace: its own objects'
 complete -c connctl -n '__connctl_at "env-var list"' -l workspace -x -a '(connctl workspace list --timeout 1s 2>/dev/null | sed "s/  .*//")' -d 'The Workspace, by id or name'
 complete -c connctl -n '__connctl_at "env-var list"' -l context -x -d 'A manager that "connctl login" has stored'
@@ -867,6 +882,11 @@ complete -c connctl -n '__connctl_at "env-var restore"' -l timeout -x -d 'How lo
 complete -c connctl -n '__connctl_at "env-var restore"' -l json -d 'Prints JSON'
 complete -c connctl -n '__connctl_at "" 0' -a metrics-export -d 'More verbs'
 complete -c connctl -n '__connctl_at "metrics-export" 0' -a list -d 'list them'
+complete -c connctl -n '__connctl_at "metrics-export list"' -l search -x -d 'Only those whose key contains it, in any case'
+complete -c connctl -n '__connctl_at "metrics-export list"' -l linked -x -a 'all restricted' -d 'Only those that are linked to all Deployments, or only the others'
+complete -c connctl -n '__connctl_at "metrics-export list"' -l updated-by -x -d 'Only those that a token changed last: its id, or a part of its name'
+complete -c connctl -n '__connctl_at "metrics-export list"' -l updated-since -x -d 'Only those changed at that time or later, in UTC: 2026-01-31 or 2026-01-31T12:00:00Z'
+complete -c connctl -n '__connctl_at "metrics-export list"' -l updated-before -x -d 'Only those changed before that time'
 complete -c connctl -n '__connctl_at "metrics-export list"' -l deployment -x -a '(connctl deployment list --timeout 1s 2>/dev/null | sed "s/  .*//")' -d 'The Deployment, by id or name, in place of the Workspace: its own objects'
 complete -c connctl -n '__connctl_at "metrics-export list"' -l workspace -x -a '(connctl workspace list --timeout 1s 2>/dev/null | sed "s/  .*//")' -d 'The Workspace, by id or name'
 complete -c connctl -n '__connctl_at "metrics-export list"' -l context -x -d 'A manager that "connctl login" has stored'

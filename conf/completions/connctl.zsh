@@ -10,7 +10,7 @@ _connctl()
 	fi
 	for ((i = 2; i < CURRENT; i++)); do
 		case ${words[i]} in
-		(--format | --without | --socket | --timeout | --on-change | --user | --team | --deployment | --project | --airflow-config | --python | --context | --manager | --organization | --token-file | --ca-file | --output | --name | --connections | --variables | --workspace | --role | --expires-in | --token-out | --except | --description | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --config | --secrets-fetching | --limit | --request-id) ((i++)) ;;
+		(--format | --without | --socket | --timeout | --on-change | --user | --team | --deployment | --project | --airflow-config | --python | --context | --manager | --organization | --token-file | --ca-file | --output | --name | --connections | --variables | --workspace | --role | --expires-in | --token-out | --except | --description | --search | --linked | --updated-by | --updated-since | --updated-before | --type | --host | --login | --schema | --port | --password-file | --extra-file | --auth-type | --link | --auto-link | --unset | --to-version | --value-file | --value | --endpoint | --username | --basic-token-file | --headers-file | --labels-file | --config | --secrets-fetching | --limit | --request-id) ((i++)) ;;
 		(-*) ;;
 		(*) given+=(${words[i]}) ;;
 		esac
@@ -53,6 +53,11 @@ _connctl()
 	(--token-out) _files; return ;;
 	(--except) _message value; return ;;
 	(--description) _message value; return ;;
+	(--search) _message value; return ;;
+	(--linked) compadd -- all restricted; return ;;
+	(--updated-by) _message value; return ;;
+	(--updated-since) _message value; return ;;
+	(--updated-before) _message value; return ;;
 	(--type) _message value; return ;;
 	(--host) _message value; return ;;
 	(--login) _message value; return ;;
@@ -325,7 +330,7 @@ _connctl()
 		;;
 	("connection list "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+			compadd -- --search --linked --updated-by --updated-since --updated-before --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
 		fi
 		;;
 	("connection get "*)
@@ -407,7 +412,7 @@ _connctl()
 		;;
 	("variable list "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+			compadd -- --search --linked --updated-by --updated-since --updated-before --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
 		fi
 		;;
 	("variable get "*)
@@ -489,7 +494,7 @@ _connctl()
 		;;
 	("env-var list "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+			compadd -- --search --linked --updated-by --updated-since --updated-before --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
 		fi
 		;;
 	("env-var get "*)
@@ -571,7 +576,7 @@ _connctl()
 		;;
 	("metrics-export list "*)
 		if [[ $cur == -* ]]; then
-			compadd -- --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
+			compadd -- --search --linked --updated-by --updated-since --updated-before --deployment --workspace --context --manager --organization --token-file --ca-file --insecure-http --timeout --json --help
 		fi
 		;;
 	("metrics-export get "*)

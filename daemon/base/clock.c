@@ -77,3 +77,87 @@ clock_rfc3339(int64_t wall_ms, char out[static CLOCK_RFC3339_SIZE])
 	put_digits(out + 14, s / 60 % 60, 2);
 	put_digits(out + 17, s % 60, 2);
 }
+
+/* Takes n digits from the front. */
+static bool
+take_digits(struct span *text, size_t n, int64_t *out)
+{
+	*out = 0;
+	if (text->n < n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (text->p[i] < '0' || text->p[i] > '9')
+			return false;
+		*out = *out * 10 + (text->p[i] - '0');
+	}
+	text->p += n;
+	text->n -= n;
+	return true;
+}
+
+static bool
+take(struct span *text, char c)
+{
+	if (!text->n || *text->p != c)
+		return false;
+	text->p++;
+	text->n--;
+	return true;
+}
+
+/* Days from 1970 to the first day of the month; of month 13: of the next year's January. */
+static int64_t
+days_to(int64_t year, int64_t month)
+{
+	int64_t y = month > 2 ? year : year - 1, from_march = (month + 9) % 12;
+
+	if (month == 13)
+		y = year;
+	return 365 * y + y / 4 - y / 100 + y / 400 + (153 * from_march + 2) / 5 - FROM_MARCH_0_DAYS;
+}
+
+static bool
+take_date(struct span *text, int64_t *days)
+{
+	int64_t year, month, day;
+
+	if (!take_digits(text, 4, &year) || !take(text, '-') || !take_digits(text, 2, &month) ||
+	    !take(text, '-') || !take_digits(text, 2, &day) || year < 1970 || month < 1 ||
+	    month > 12 || day < 1)
+		return false;
+	*days = days_to(year, month) + day - 1;
+	return *days < days_to(year, month + 1);
+}
+
+static bool
+take_time(struct span *text, int64_t *ms)
+{
+	int64_t hour, minute, second, digit, scale = 100;
+
+	if (!take_digits(text, 2, &hour) || !take(text, ':') || !take_digits(text, 2, &minute) ||
+	    !take(text, ':') || !take_digits(text, 2, &second) || hour > 23 || minute > 59 ||
+	    second > 59)
+		return false;
+	*ms = ((hour * 60 + minute) * 60 + second) * 1000;
+	if (!take(text, '.'))
+		return true;
+	if (!take_digits(text, 1, &digit))
+		return false;
+	do
+		*ms += digit * scale, scale /= 10;
+	while (take_digits(text, 1, &digit));
+	return true;
+}
+
+bool
+clock_from_rfc3339(struct span text, int64_t *wall_ms)
+{
+	int64_t days, ms = 0;
+
+	if (!text.p || !take_date(&text, &days))
+		return false;
+	if (text.n && !(take(&text, 'T') && take_time(&text, &ms) && take(&text, 'Z')))
+		return false;
+	*wall_ms = days * 86400000 + ms;
+	return text.n == 0;
+}

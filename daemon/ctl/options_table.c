@@ -352,6 +352,22 @@ static const struct cli_option where_options[] = {
 };
 const struct cli_group group_where = { "Where the object is", where_options };
 
+static const struct cli_option filter_options[] = {
+	{ "search", OPT_SEARCH, 0, "TEXT", NULL, "Only those whose key contains it, in any case." },
+	{ "linked", OPT_LINKED, 0, "all|restricted", NULL,
+	    "Only those that are linked to all Deployments, or only the others." },
+	{ "updated-by", OPT_UPDATED_BY, 0, "NAME", NULL,
+	    "Only those that a token changed last: its id, or a part of its name." },
+	{ "updated-since", OPT_UPDATED_SINCE, 0, "TIME", NULL,
+	    "Only those changed at that time or later, in UTC: 2026-01-31 or "
+	    "2026-01-31T12:00:00Z." },
+	{ "updated-before", OPT_UPDATED_BEFORE, 0, "TIME", NULL,
+	    "Only those changed before that time." },
+	{ 0 },
+};
+const struct cli_group group_filter = { "Which ones (connd-manager alone knows these)",
+	filter_options };
+
 static const struct cli_option target_options[] = {
 	{ "deployment", OPT_TARGET, CLI_NEEDED, "NAME", NULL, "The Deployment, by id or name." },
 	{ 0 },

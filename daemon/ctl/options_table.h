@@ -32,6 +32,7 @@ extern const struct cli_group group_init;
 extern const struct cli_group group_json;
 extern const struct cli_group group_none; /* no options */
 extern const struct cli_group group_where;
+extern const struct cli_group group_filter;
 extern const struct cli_group group_target;
 extern const struct cli_group group_connection;
 extern const struct cli_group group_auth_type;

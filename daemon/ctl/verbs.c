@@ -34,7 +34,7 @@
 		"Lists the Workspace's " title                                                     \
 		"s; with --deployment, those that this Deployment gets. "                          \
 		"Secrets are not shown.",                                                          \
-		GROUPS(&group_where, &group_session) },                                            \
+		GROUPS(&group_filter, &group_where, &group_session) },                             \
 	    { noun " get", VERB_OBJECT_GET, "KEY", "show one",                                     \
 		    "Shows one " title                                                             \
 		    ": its fields, links and overrides. Secrets are shown as ***.",                \

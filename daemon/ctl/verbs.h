@@ -122,6 +122,11 @@ enum ctl_option_id {
 	OPT_PROJECT,
 	OPT_AIRFLOW_CONFIG,
 	OPT_PYTHON,
+	OPT_SEARCH,
+	OPT_LINKED,
+	OPT_UPDATED_BY,
+	OPT_UPDATED_SINCE,
+	OPT_UPDATED_BEFORE,
 };
 
 extern const struct cli_program ctl_program;

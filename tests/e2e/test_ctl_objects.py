@@ -277,6 +277,27 @@ class Typist:
         return code, self.shown.decode()
 
 
+def test_lists_are_filtered(admin: Admin) -> None:
+    admin.manager.create_connection("warehouse", autoLinkDeployments=True)
+    admin.manager.create_connection("events")
+
+    def found(*options: str) -> list[str]:
+        rows = json.loads(admin.run("connection", "list", "--json", *options).stdout)
+        return [row["objectKey"] for row in rows["environmentObjects"]]
+
+    assert found() == ["events", "warehouse"]
+    assert found("--search", "WARE") == found("--linked", "all") == ["warehouse"]
+    assert found("--linked", "restricted") == ["events"]
+    assert found("--updated-by", "nobody") == []
+    assert found("--updated-since", "2020-01-01", "--updated-before", "2020-01-02") == []
+    for option, value, why in (
+        ("--linked", "some", "--linked takes all|restricted"),
+        ("--updated-since", "yesterday", "updatedSince must be a time in UTC"),
+    ):
+        refused = admin.run("connection", "list", option, value, code=2)
+        assert why in refused.stderr, refused.stderr
+
+
 def test_somebody_elses_change_is_not_overwritten(admin: Admin) -> None:
     """The object changes while the first person is asked to confirm."""
     object_id = make_warehouse(admin)

@@ -32,6 +32,14 @@ from manager_rows import GOOD, NOWHERE, keys, listing, one
         ("sorts=objectKey", "sorts"),
         ("sorts=objectKey:up", "sorts"),
         ("limit=1&limit=2", "limit"),
+        ("autoLinkDeployments=all", "autoLinkDeployments"),
+        ("scope=ORGANIZATION", "scope"),
+        ("scope=workspace", "scope"),
+        ("updatedSince=yesterday", "updatedSince"),
+        ("updatedSince=2026-02-29", "updatedSince"),
+        ("updatedBefore=2026-01-31T24:00:00Z", "updatedBefore"),
+        ("updatedBefore=2026-01-31T12:00:00", "updatedBefore"),
+        ("updatedBy=a&updatedBy=b", "updatedBy"),
         ("objectKey=%ff", "query"),
     ],
 )
@@ -142,6 +150,96 @@ def test_search_finds_a_part_of_a_key(manager: Manager) -> None:
     found = keys(listing(manager, search="batch", **view))
     assert found + keys(listing(manager, search="batch", offset=5, **view)) == first_ten
     assert listing(manager, search="batch", **view)["totalCount"] == 13
+
+
+# --- filters -------------------------------------------------------------------------------------
+
+
+def test_lists_are_filtered_by_their_links(manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    not_dev = [{"scope": "DEPLOYMENT", "scopeEntityId": dev}]
+    manager.create_connection("all", autoLinkDeployments=True)
+    manager.create_connection("all_but_dev", autoLinkDeployments=True, excludeLinks=not_dev)
+    manager.create_connection("prod_alone", links=[link(prod)])
+    manager.create_connection("nobody")
+    manager.create_connection("all", prod)  # hides the Workspace's, whose link stays
+    of = {"workspaceId": manager.workspace}
+    assert keys(listing(manager, autoLinkDeployments=True, **of)) == ["all", "all_but_dev"]
+    assert keys(listing(manager, autoLinkDeployments=False, **of)) == ["nobody", "prod_alone"]
+    assert keys(listing(manager, linkedTo=prod, **of)) == ["all", "all_but_dev", "prod_alone"]
+    assert keys(listing(manager, linkedTo=dev, **of)) == ["all"]
+    found = listing(manager, linkedTo=prod, autoLinkDeployments=False, **of)
+    assert (keys(found), found["totalCount"]) == (["prod_alone"], 1)
+    assert listing(manager, linkedTo=prod)["totalCount"] == 3  # of all scopes, links alone count
+    # Pages of a filtered list follow one another, and do not mix with those of the whole list.
+    for offset in range(4):
+        page = listing(manager, linkedTo=prod, limit=1, offset=offset, **of)
+        assert page["totalCount"] == 3
+        assert keys(page) == ["all", "all_but_dev", "prod_alone"][offset : offset + 1]
+        assert listing(manager, limit=1, offset=offset, **of)["totalCount"] == 4
+
+
+def test_linked_to_a_project_counts_its_own_links(manager: Manager) -> None:
+    org = f"/v1/organizations/{manager.organization}"
+    body = {"name": "lab", "workspaceId": manager.workspace}
+    project = manager.request("POST", f"{org}/projects", body)[1]["id"]
+    manager.create_connection("deployments", autoLinkDeployments=True)
+    manager.create(
+        "CONNECTION", "projects", {"type": "t"}, autoLinkProjects=True, autoLinkDeployments=False
+    )
+    assert keys(listing(manager, linkedTo=project)) == ["projects"]
+
+
+def test_linked_to_does_not_tell_of_places_that_the_token_does_not_cover(manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    token = manager.command(
+        "token", "create", "--data", str(manager.data), "--name", "of prod", "--scope",
+        "deployment", "--scope-id", prod, "--role", "MEMBER",
+    )["token"]  # fmt: skip
+    for place in (dev, NOWHERE, "x", manager.workspace):
+        reply = send(manager, "GET", f"{objects(manager)}?linkedTo={place}", token=token)
+        reply.error(404, "linkedTo")
+    assert send(manager, "GET", f"{objects(manager)}?linkedTo={prod}", token=token).status == 200
+    send(manager, "GET", f"{objects(manager)}?linkedTo={NOWHERE}").error(404, "linkedTo")
+
+
+def test_lists_are_filtered_by_where_objects_are_kept(manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    org = f"/v1/organizations/{manager.organization}"
+    body = {"name": "lab", "workspaceId": manager.workspace, "deploymentId": dev}
+    project = manager.request("POST", f"{org}/projects", body)[1]["id"]
+    manager.create_connection("shared", autoLinkDeployments=True)
+    manager.create_connection("own", prod)
+    manager.create_connection("of_dev", dev)
+    manager.api("POST", "", {**GOOD, "objectKey": "of_lab", "scope": "PROJECT",
+                             "scopeEntityId": project})  # fmt: skip
+    view = {"deploymentId": prod, "resolveLinked": True}
+    assert keys(listing(manager, scope="DEPLOYMENT", **view)) == ["own"]
+    assert keys(listing(manager, scope="WORKSPACE", **view)) == ["shared"]
+    view = {"projectId": project, "resolveLinked": True}
+    assert keys(listing(manager, scope="PROJECT", **view)) == ["of_lab"]
+    assert keys(listing(manager, scope="DEPLOYMENT", **view)) == ["of_dev"]
+    assert keys(listing(manager, scope="WORKSPACE", **view)) == ["shared"]
+    assert keys(listing(manager, scope="DEPLOYMENT")) == ["of_dev", "own"]
+
+
+def test_lists_are_filtered_by_who_changed_them_and_when(manager: Manager) -> None:
+    command = ("token", "create", "--data", str(manager.data), "--name", "Ada L", "--scope",
+               "organization", "--scope-id", manager.organization, "--role", "OWNER")  # fmt: skip
+    ada = manager.command(*command)
+    manager.create_variable("mine", "1")
+    body = {**GOOD, "objectKey": "hers", "scopeEntityId": manager.workspace}
+    assert send(manager, "POST", objects(manager), body, token=ada["token"]).status == 200
+    for text in ("ada", "A+l", ada["id"]):
+        assert keys(listing(manager, updatedBy=text)) == ["hers"], text
+    assert listing(manager, updatedBy="nobody")["totalCount"] == 0
+    assert listing(manager, updatedBy="")["totalCount"] == 2
+    at = one(manager, "hers")["updatedAt"]
+    assert "hers" in keys(listing(manager, updatedSince=at))
+    assert "hers" not in keys(listing(manager, updatedBefore=at))
+    everything = listing(manager, updatedSince="2020-02-29", updatedBefore="2999-01-01")
+    assert everything["totalCount"] == 2
+    assert listing(manager, updatedSince="2999-01-01T00:00:00.123Z")["totalCount"] == 0
 
 
 # --- links --------------------------------------------------------------------------------------

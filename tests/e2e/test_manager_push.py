@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from connd_testing import Manager, Stopwatch, eventually, limited_files
+from connd_testing import Manager, Stopwatch, eventually, limited_files, link
 from manager_http import Reply, dial, objects, read_reply, read_to_end, request_text, send
 
 
@@ -90,6 +90,22 @@ def test_a_change_answers_at_once(manager: Manager) -> None:
         waiting.assert_held()
         manager.create_connection("linked", autoLinkDeployments=True)
         assert waiting.reply().body["totalCount"] == 2
+
+
+def test_held_lists_with_and_without_a_filter_get_their_own_rows(manager: Manager) -> None:
+    prod = manager.deployment_ids["prod"]
+    manager.create_connection("nobody")
+    every = f"{objects(manager)}?workspaceId={manager.workspace}"
+    some = f"{every}&linkedTo={prod}"
+    tag = tag_of(manager, every)
+    assert tag == tag_of(manager, some)  # a filter does not change the view
+    with held(manager, every, tag) as one, held(manager, some, tag) as other:
+        manager.create_connection("linked", links=[link(prod)])
+        found = [
+            [row["objectKey"] for row in waiting.reply().body["environmentObjects"]]
+            for waiting in (one, other)
+        ]
+    assert found == [["linked", "nobody"], ["linked"]]
 
 
 def test_what_was_missed_meanwhile_is_answered_at_once(manager: Manager) -> None:

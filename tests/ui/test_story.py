@@ -347,6 +347,49 @@ def test_search_sort_and_pages_are_the_servers(page: Page) -> None:
     b.see("50 of 60")
 
 
+def test_tables_are_filtered_by_the_server(page: Page) -> None:
+    b, m = page.browser, page.manager
+    prod = m.deployment_ids["prod"]
+    m.create_connection("for_all", autoLinkDeployments=True)
+    m.create_connection("for_prod", links=[link(prod)])
+    m.create_connection("for_nobody")
+    m.create_connection("of_prod", prod)
+    page.sign_in(page.issue("OWNER"))
+    shown = "return [...document.querySelectorAll('tbody th a')].map((e) => e.innerText).join()"
+
+    def see(*keys: str) -> None:
+        b.eventually(f"{shown} === arguments[0]", ",".join(keys))
+
+    page.go(page.workspace(), "tbody tr")
+    see("for_all", "for_nobody", "for_prod")
+    for choice, keys in (
+        ("Restricted", ("for_nobody", "for_prod")),
+        ("Linked to prod", ("for_all", "for_prod")),
+        ("Linked to all Deployments", ("for_all",)),
+    ):
+        b.choose("Linked", choice)
+        see(*keys)
+    assert "linked=all" in b.js("return location.hash")
+    b.write("Changed by", "nobody of this name")
+    b.see("Nothing fits the filters")
+    b.press("Clear the filters")
+    see("for_all", "for_nobody", "for_prod")
+    assert b.focused() == "Search Connections"
+    assert "linked" not in b.js("return location.hash")
+    b.choose("Updated", "Changed in the last day")
+    b.write("Search Connections", "prod")
+    see("for_prod")
+    page.go(page.workspace() + f"?linked={prod}", "tbody tr")
+    see("for_all", "for_prod")
+
+    page.go(page.deployment("prod"), "tbody tr")
+    see("for_all", "for_prod", "of_prod")
+    b.choose("Comes from", "This Deployment")
+    see("of_prod")
+    b.choose("Comes from", "Workspace")
+    see("for_all", "for_prod")
+
+
 def test_extra_as_json_names_the_line_of_an_error(page: Page) -> None:
     b = page.browser
     page.manager.create_connection("db", extra={"big": 9223372036854775807, "a": {"b": [1]}})

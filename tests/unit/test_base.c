@@ -416,6 +416,7 @@ static void
 all_days_are_those_of_libc(void **state)
 {
 	char text[CLOCK_RFC3339_SIZE], expected[CLOCK_RFC3339_SIZE];
+	int64_t read_ms;
 	struct tm tm;
 
 	(void)state;
@@ -424,6 +425,8 @@ all_days_are_those_of_libc(void **state)
 		assert_true(strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0);
 		clock_rfc3339(s * 1000 + 999, text);
 		assert_string_equal(text, expected);
+		assert_true(clock_from_rfc3339(span_of(text), &read_ms));
+		assert_int_equal(read_ms, s * 1000);
 	}
 	clock_rfc3339(253402300799999, text);
 	assert_string_equal(text, "9999-12-31T23:59:59Z");
@@ -431,6 +434,36 @@ all_days_are_those_of_libc(void **state)
 	assert_string_equal(text, "1970-01-01T00:00:00Z");
 	clock_rfc3339(-1, text);
 	assert_string_equal(text, "1970-01-01T00:00:00Z");
+}
+
+static void
+a_time_is_read_in_utc_or_not_at_all(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} good[] = {
+		{ "1970-01-01", 0 },
+		{ "2024-02-29", 1709164800000 },
+		{ "2023-12-31", 1703980800000 },
+		{ "2023-11-14T22:13:20Z", 1700000000000 },
+		{ "2023-11-14T22:13:20.9Z", 1700000000900 },
+		{ "2023-11-14T22:13:20.123456789Z", 1700000000123 },
+	};
+	static const char *const bad[] = { "", "2023", "2023-11-14T", "2023-11-14T22:13:20",
+		"2023-11-14T22:13:20.Z", "2023-11-14T22:13:20+00:00", "2023-11-14 22:13:20Z",
+		"2023-11-14T22:13:20Zx", "2023-02-29", "2023-04-31", "2023-13-01", "2023-00-01",
+		"2023-01-00", "1969-12-31", "2023-11-14T24:00:00Z", "2023-11-14T22:60:00Z",
+		"2023-11-14T22:13:60Z", "-023-11-14", "2023-1-1" };
+	int64_t ms;
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(good); i++) {
+		assert_true(clock_from_rfc3339(span_of(good[i].text), &ms));
+		assert_int_equal(ms, good[i].ms);
+	}
+	for (size_t i = 0; i < N_ELEMENTS(bad); i++)
+		assert_false(clock_from_rfc3339(span_of(bad[i]), &ms));
 }
 
 /* Writes a file with this mode and reads it back as a key. */
@@ -577,6 +610,7 @@ main(void)
 		cmocka_unit_test(random_numbers_stay_in_their_range),
 		cmocka_unit_test(wall_time_is_written_as_rfc3339),
 		cmocka_unit_test(all_days_are_those_of_libc),
+		cmocka_unit_test(a_time_is_read_in_utc_or_not_at_all),
 		cmocka_unit_test(key_files_are_refused_when_others_may_read_them),
 		cmocka_unit_test(log_lines_can_not_be_forged),
 		cmocka_unit_test(a_long_foreign_text_is_cut_between_characters),

@@ -68,6 +68,32 @@ print_rows(const struct object_kind *kind, const struct json *rows)
 	return code;
 }
 
+/* Adds the options of the filter to the query. */
+static void
+add_filter(const struct session *s, struct buf *path)
+{
+	static const struct {
+		int option;
+		const char *parameter;
+	} texts[] = {
+		{ OPT_SEARCH, "search" },
+		{ OPT_UPDATED_BY, "updatedBy" },
+		{ OPT_UPDATED_SINCE, "updatedSince" },
+		{ OPT_UPDATED_BEFORE, "updatedBefore" },
+	};
+	const char *linked = cli_value(s->line, OPT_LINKED);
+
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+		const char *text = cli_value(s->line, texts[i].option);
+
+		if (text)
+			session_query(path, texts[i].parameter, text);
+	}
+	if (linked)
+		session_query(
+		    path, "autoLinkDeployments", strcmp(linked, "all") == 0 ? "true" : "false");
+}
+
 int
 objects_list(struct session *s, const struct object_kind *kind)
 {
@@ -84,6 +110,7 @@ objects_list(struct session *s, const struct object_kind *kind)
 	object_scope_query(&path, &scope);
 	if (scope.is_deployment)
 		session_query(&path, "resolveLinked", "true");
+	add_filter(s, &path);
 	code = session_list(s, &path, "environmentObjects", &rows);
 	if (code == CTL_YES)
 		code = s->o->json ? admin_print_rows("environmentObjects", rows)

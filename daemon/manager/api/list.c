@@ -31,7 +31,37 @@ read_sorts(struct request *rq, struct store_query *q, struct fault *f)
 	return r;
 }
 
-/* All parameters but the scope. */
+/* Those of the filter that look at no place. */
+static int
+read_filter(const struct query *q, struct store_filter *out, struct fault *f)
+{
+	struct span every = { 0 }, scope_text = { 0 };
+	bool auto_link = false;
+	enum scope scope;
+	int r = query_text(q, "autoLinkDeployments", &every, f);
+
+	if (r == 0)
+		r = query_bool(q, "autoLinkDeployments", &auto_link, f);
+	if (r == 0)
+		r = query_text(q, "scope", &scope_text, f);
+	if (r == 0)
+		r = query_text(q, "updatedBy", &out->updated_by, f);
+	if (r == 0)
+		r = query_time(q, "updatedSince", &out->updated_from_ms, f);
+	if (r == 0)
+		r = query_time(q, "updatedBefore", &out->updated_to_ms, f);
+	if (r < 0)
+		return r;
+	out->auto_link = !every.p ? STORE_EITHER : auto_link ? STORE_YES : STORE_NO;
+	if (!scope_text.p)
+		return 0;
+	if (!scope_from(scope_text, &scope) || scope == SCOPE_ORGANIZATION)
+		return fault_set(f, "invalid", "scope", "must be WORKSPACE, DEPLOYMENT or PROJECT");
+	out->scopes = 1U << scope;
+	return 0;
+}
+
+/* All parameters but those that name places. */
 static int
 read_filters(struct request *rq, struct list *l, struct fault *f)
 {
@@ -56,6 +86,8 @@ read_filters(struct request *rq, struct list *l, struct fault *f)
 		r = query_text(&rq->query, "objectKey", &q->key, f);
 	if (r == 0)
 		r = query_text(&rq->query, "search", &q->search, f);
+	if (r == 0)
+		r = read_filter(&rq->query, &q->filter, f);
 	if (r == 0)
 		r = query_text(&rq->query, "objectType", &type_name, f);
 	if (r < 0 || !type_name.p)
@@ -144,6 +176,55 @@ read_scope(struct request *rq, struct list *l, struct fault *f)
 	return fit_together(&named, &e) ? 0 : STORE_NOT_FOUND;
 }
 
+/* The place that linkedTo names: a Deployment or project. 0, STORE_NOT_FOUND or -errno. */
+static int
+find_linked(struct request *rq, struct span text, struct store_entity *e)
+{
+	struct id id;
+	int r;
+
+	if (!id_from(text, &id))
+		return STORE_NOT_FOUND;
+	r = store_entity_get(rq->api->store, SCOPE_DEPLOYMENT, &id, e);
+	return r == STORE_NOT_FOUND ? store_entity_get(rq->api->store, SCOPE_PROJECT, &id, e) : r;
+}
+
+/* True if the token may name the place in linkedTo; else the request has its response. */
+static bool
+read_linked_to(struct request *rq, struct list *l)
+{
+	static const char what[] = "The Deployment or project of linkedTo";
+	struct store_filter *filter = &l->query.filter;
+	struct span text = { 0 };
+	struct store_entity e;
+	struct place place;
+	struct fault f;
+	int r = query_text(&rq->query, "linkedTo", &text, &f);
+
+	if (r == 0 && !text.p)
+		return true;
+	if (r == 0)
+		r = find_linked(rq, text, &e);
+	if (r == -EINVAL) {
+		respond_fault(rq->conn, &f);
+		return false;
+	}
+	if (r < 0) {
+		respond_internal_error(rq->conn, r);
+		return false;
+	}
+	if (r == 0)
+		place = store_entity_place(&e);
+	if (r > 0 || !id_equal(&place.organization, &rq->organization)) {
+		request_not_found(rq, what);
+		return false;
+	}
+	filter->linked_to = e.id;
+	filter->linked_scope = e.scope;
+	filter->linked_workspace = e.workspace;
+	return request_may(rq, ACTION_VIEW, &place, what);
+}
+
 bool
 list_read(struct request *rq, struct list *l)
 {
@@ -164,7 +245,8 @@ list_read(struct request *rq, struct list *l)
 		request_not_found(rq, what);
 	else if (request_may(rq, ACTION_VIEW, &l->place, what) &&
 		 (!l->view.show_secrets ||
-		     request_may(rq, ACTION_FETCH_SECRETS, &l->place, what))) {
+		     request_may(rq, ACTION_FETCH_SECRETS, &l->place, what)) &&
+		 read_linked_to(rq, l)) {
 		l->query.resolve = l->query.resolve && (l->query.scope == SCOPE_DEPLOYMENT ||
 							   l->query.scope == SCOPE_PROJECT);
 		l->view.resolved = l->query.resolve;
@@ -174,6 +256,14 @@ list_read(struct request *rq, struct list *l)
 		return true;
 	}
 	return false;
+}
+
+static bool
+filter_equal(const struct store_filter *x, const struct store_filter *y)
+{
+	return x->auto_link == y->auto_link && id_equal(&x->linked_to, &y->linked_to) &&
+	       x->scopes == y->scopes && span_equal(x->updated_by, y->updated_by) &&
+	       x->updated_from_ms == y->updated_from_ms && x->updated_to_ms == y->updated_to_ms;
 }
 
 bool
@@ -191,5 +281,6 @@ list_equal(const struct list *a, const struct list *b)
 		if (x->sorts[i].by != y->sorts[i].by ||
 		    x->sorts[i].descending != y->sorts[i].descending)
 			return false;
-	return span_equal(x->key, y->key) && span_equal(x->search, y->search);
+	return span_equal(x->key, y->key) && span_equal(x->search, y->search) &&
+	       filter_equal(&x->filter, &y->filter);
 }

@@ -381,6 +381,18 @@ MUST_CHECK int store_object_get(
 
 /* Lists. */
 enum store_sort { STORE_SORT_TYPE, STORE_SORT_KEY, STORE_SORT_CREATED, STORE_SORT_UPDATED };
+enum store_choice { STORE_EITHER, STORE_YES, STORE_NO };
+/* Which rows of a view a list has: those that fit every member that is set. */
+struct store_filter {
+	enum store_choice auto_link; /* linked to all Deployments */
+	enum scope linked_scope;     /* DEPLOYMENT or PROJECT: what linked_to is */
+	struct id linked_to;         /* objects of its Workspace that are linked to it; "": all */
+	struct id linked_workspace;  /* that Workspace */
+	unsigned scopes;             /* mask of 1 << enum scope: where objects are kept; 0: all */
+	struct span updated_by;      /* a token's id, or a part of its name in either case */
+	int64_t updated_from_ms;     /* changed at that time or later; 0: all */
+	int64_t updated_to_ms;       /* changed before that time; 0: all */
+};
 struct store_query {
 	/*
 	 * ORGANIZATION: every object in it but those of projects. WORKSPACE: its WORKSPACE-scope
@@ -396,6 +408,7 @@ struct store_query {
 	unsigned types;       /* mask; STORE_ALL_TYPES for every type */
 	struct span key;      /* absent: all */
 	struct span search;   /* only keys that contain it; ASCII letters of either case match */
+	struct store_filter filter;
 	struct {
 		enum store_sort by;
 		bool descending;

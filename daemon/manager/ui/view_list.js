@@ -3,6 +3,7 @@
 // with where each value comes from. The server searches, sorts and pages.
 
 import { objects } from './api.js';
+import { filterControls, filterQuery, filtersIn, isFiltered, noFilters } from './filters.js';
 import { watch } from './live.js';
 import { isVariable, overriddenAt, flatten, reach } from './model.js';
 import { kindTabs, placeLine } from './nav.js';
@@ -13,7 +14,6 @@ import {
 	explain,
 	fill,
 	h,
-	input,
 	link,
 	loading,
 	note,
@@ -27,7 +27,6 @@ import { hrefOf, hrefOfObject, withQuery } from './route.js';
 import { T } from './texts.js';
 
 const SIZES = [50, 200, 1000];
-const SEARCH_MS = 200;
 
 export async function show(route) {
 	const place = placeOf(route);
@@ -35,7 +34,7 @@ export async function show(route) {
 	const state = {
 		route,
 		place,
-		search: route.query.get('search') ?? '',
+		filters: filtersIn(route.query),
 		sort: route.query.get('sort') ?? 'objectKey:asc',
 		limit: Number(route.query.get('size')) || SIZES[0],
 		offset: Number(route.query.get('offset')) || 0,
@@ -60,37 +59,33 @@ function createLink({ route, place }, label = route.kind.create) {
 }
 
 function toolbar(state) {
-	let timer;
-	const search = input(
-		state.search,
-		(text) => {
-			clearTimeout(timer);
-			timer = setTimeout(() => change(state, { search: text.trim(), offset: 0 }), SEARCH_MS);
-		},
-		{
-			type: 'search',
-			id: 'search',
-			placeholder: T.searchKeys(state.route.kind.many),
-			'aria-label': T.searchKeys(state.route.kind.many),
-		},
-	);
 	const size = select(
 		SIZES.map((n) => [String(n), T.rowsPerPage(n)]),
 		String(state.limit),
 		(n) => change(state, { limit: Number(n), offset: 0 }),
 		{ id: 'size', 'aria-label': T.pageSize },
 	);
-	return h('div', { class: 'toolbar', role: 'search' }, search, size);
+	const box = h('div', { class: 'toolbar', role: 'search' });
+	const set = (what) => change(state, { filters: { ...state.filters, ...what }, offset: 0 });
+	state.clear = () => {
+		change(state, { filters: noFilters(), offset: 0 });
+		drawToolbar();
+		document.getElementById('search').focus();
+	};
+	const drawToolbar = () =>
+		fill(box, filterControls(state.route.kind, state.place, state.filters, set), size);
+	drawToolbar();
+	return box;
 }
 
 async function change(state, what) {
 	Object.assign(state, what);
-	const { search, sort, limit, offset } = state;
+	const { filters, sort, limit, offset } = state;
 	history.replaceState(
 		null,
 		'',
 		withQuery(state.route, {
-			search,
+			...filters,
 			sort: sort === 'objectKey:asc' ? '' : sort,
 			size: limit === SIZES[0] ? '' : limit,
 			offset: offset || '',
@@ -103,7 +98,7 @@ let turn = 0;
 
 async function load(state) {
 	const mine = ++turn;
-	const { place, route, search, sort, limit, offset } = state;
+	const { place, route, filters, sort, limit, offset } = state;
 	const view = {
 		...place.filter,
 		objectType: route.kind.type,
@@ -113,10 +108,10 @@ async function load(state) {
 	try {
 		reply = await objects.list({
 			...view,
+			...filterQuery(filters),
 			sorts: sort,
 			limit,
 			offset,
-			search: search || undefined,
 		});
 	} catch (e) {
 		if (mine === turn)
@@ -181,14 +176,12 @@ function markChanged(state, rows) {
 
 function nothing(state) {
 	const { kind } = state.route;
-	if (state.search)
+	const { search } = state.filters;
+	if (search || isFiltered(state.filters))
 		return empty(
-			T.nothingFound(state.search),
-			T.nothingFoundText,
-			button(T.clearSearch, () => {
-				document.getElementById('search').value = '';
-				change(state, { search: '', offset: 0 });
-			}),
+			search ? T.nothingFound(search) : T.nothingFits,
+			isFiltered(state.filters) ? T.nothingFitsText : T.nothingFoundText,
+			button(isFiltered(state.filters) ? T.clearFilters : T.clearSearch, state.clear),
 		);
 	return empty(
 		T.noneYet(kind.many),

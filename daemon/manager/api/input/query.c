@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 
 static int
@@ -167,6 +168,18 @@ query_count(const struct query *q, const char *name, int64_t *out, struct fault 
 	}
 	*out = v;
 	return 0;
+}
+
+int
+query_time(const struct query *q, const char *name, int64_t *out, struct fault *f)
+{
+	struct span text = { 0 };
+	int r = query_text(q, name, &text, f);
+
+	if (r == 0 && text.p && !clock_from_rfc3339(text, out))
+		return fault_set(f, "invalid", name,
+		    "must be a time in UTC, like 2026-01-31 or 2026-01-31T12:00:00Z");
+	return r;
 }
 
 /* The names, for a person. */

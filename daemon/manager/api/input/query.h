@@ -42,6 +42,8 @@ MUST_CHECK int query_text(
     const struct query *q, const char *name, struct span *out, struct fault *f);
 MUST_CHECK int query_bool(const struct query *q, const char *name, bool *out, struct fault *f);
 MUST_CHECK int query_count(const struct query *q, const char *name, int64_t *out, struct fault *f);
+/* A time in ms since 1970, as clock_from_rfc3339() reads it. */
+MUST_CHECK int query_time(const struct query *q, const char *name, int64_t *out, struct fault *f);
 
 /* One of `sorts`: the name at index `by`. */
 struct query_sort {

@@ -81,7 +81,7 @@ cache_list_key(
     struct list_key *key, const struct store_query *q, const struct store_version *version)
 {
 	memset(key, 0, sizeof *key); /* what lies between its members is hashed as well */
-	if (q->key.p || q->search.n > 0)
+	if (q->key.p || q->search.n > 0 || view_is_filtered(q))
 		return false;
 	memcpy(key->scope_id.s, q->scope_id.s, ID_LENGTH);
 	key->scope = (uint8_t)q->scope;

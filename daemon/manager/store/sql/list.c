@@ -34,7 +34,8 @@ struct store_cursor {
 	int64_t total;
 	struct store_holder holder;
 	/* For the batches behind the first one. */
-	struct store_query query; /* its texts are in `text` */
+	struct store_query query;       /* its texts are in `text` */
+	struct span search, updated_by; /* the query's, in lower case; in `text` as well */
 	struct around around;
 	struct buf text;
 	int64_t left;   /* rows that the list still wants */
@@ -50,14 +51,16 @@ prepare(struct store_cursor *c, struct buf *sql, int64_t rows, int64_t offset, i
     struct statement **out)
 {
 	const struct store_query *q = &c->query;
+	const struct store_filter *f = &q->filter;
 	int r = buf_error(sql);
 
 	if (r < 0)
 		return r;
 	*out = c->store->engine->list_statement(c->reader, buf_str(sql));
-	return db_bind(*out, "ttsiitis", q->scope_id.s, c->around.workspace.s,
+	return db_bind(*out, "ttsiitisttssii", q->scope_id.s, c->around.workspace.s,
 	    q->key.p ? q->key : SPAN_LITERAL(""), sql_limit(rows), behind > 0 ? 0 : offset,
-	    c->around.deployment.s, behind, sql_search(c->store, q->search));
+	    c->around.deployment.s, behind, c->search, f->linked_to.s, f->linked_workspace.s,
+	    f->updated_by, c->updated_by, f->updated_from_ms, f->updated_to_ms);
 }
 
 static int
@@ -274,19 +277,39 @@ find_total(struct store_cursor *c)
 	return r;
 }
 
+/* Appends a copy; `text` has room for it, so that earlier spans stay where they are. */
+static struct span
+keep_text(struct buf *text, struct span s)
+{
+	size_t from = text->len;
+
+	buf_add(text, s.p, s.n);
+	return s.p ? (struct span){ buf_str(text) + from, s.n } : (struct span){ 0 };
+}
+
+static struct span
+keep_lower(struct store *s, struct buf *text, struct span search)
+{
+	return keep_text(text, sql_search(s, search));
+}
+
 /* Copies the query: its texts are the caller's. */
 static int
 keep_query(struct store_cursor *c, const struct store_query *q)
 {
+	struct store_filter *f = &c->query.filter;
+
 	c->query = *q;
 	c->left = q->limit;
 	c->batch = first_batch(c->store);
-	buf_init(&c->text, SQL_MAX);
-	buf_add(&c->text, q->key.p, q->key.n);
-	buf_add(&c->text, q->search.p, q->search.n);
-	if (q->key.p)
-		c->query.key.p = buf_str(&c->text);
-	c->query.search.p = buf_str(&c->text) + q->key.n;
+	buf_init(&c->text, 4 * SQL_MAX);
+	if (!buf_room(&c->text, q->key.n + 2 * (q->search.n + f->updated_by.n) + 1))
+		return -ENOMEM;
+	c->query.key = keep_text(&c->text, q->key);
+	c->query.search = keep_text(&c->text, q->search);
+	f->updated_by = keep_text(&c->text, f->updated_by.p ? f->updated_by : SPAN_LITERAL(""));
+	c->search = keep_lower(c->store, &c->text, q->search);
+	c->updated_by = keep_lower(c->store, &c->text, f->updated_by);
 	return buf_error(&c->text);
 }
 

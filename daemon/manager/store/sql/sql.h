@@ -418,6 +418,8 @@ int64_t store_now(void);
 /* ---- the statements of a list ---- */
 
 bool view_resolves(const struct store_query *q);
+/* True if the query's filter leaves rows out. */
+bool view_is_filtered(const struct store_query *q);
 /* Their parameters: see view.c. */
 /* some_absent: rows that is_absent() names are left out. */
 void view_count_sql(struct buf *sql, const struct store_query *q, bool some_absent);

@@ -4,7 +4,8 @@
  *
  * Parameters, the same in every statement: ?1 the scope's id, ?2 the Workspace it is in, ?3 the
  * key, ?4 limit, ?5 offset, ?6 the Deployment of a project, ?7 the row the list goes on behind,
- * ?8 what keys must contain.
+ * ?8 what keys must contain; of the filter, ?9 linked_to, ?10 linked_workspace, ?11 updated_by,
+ * ?12 the same in lower case, ?13 updated_from_ms, ?14 updated_to_ms.
  */
 #include "manager/store/sql/sql.h"
 
@@ -118,8 +119,17 @@ struct reading {
 	bool some_absent;          /* without those that is_absent() names */
 };
 
+/* Exclusions, own objects and links of a place, as SQL conditions on the row o. */
+#define EXCLUDED(place)                                                                            \
+	"EXISTS (SELECT 1 FROM exclusion x WHERE x.object = o.n AND x.entity_id = " place ")"
+#define HAS_OWN(place)                                                                             \
+	"EXISTS (SELECT 1 FROM object w WHERE w.scope_id = " place                                 \
+	" AND w.type = o.type AND w.key = o.key AND NOT is_absent(w.id))"
+#define LINKED(place)                                                                              \
+	"EXISTS (SELECT 1 FROM link k WHERE k.object = o.n AND k.entity_id = " place ")"
+
 static void
-add_filters(struct buf *sql, const struct store_query *q, const struct reading *reading)
+add_types(struct buf *sql, const struct store_query *q)
 {
 	const char *between = " AND o.type IN ('";
 
@@ -133,6 +143,54 @@ add_filters(struct buf *sql, const struct store_query *q, const struct reading *
 		}
 		buf_adds(sql, q->types & STORE_ALL_TYPES ? "')" : " AND FALSE");
 	}
+}
+
+static void
+add_scopes(struct buf *sql, unsigned scopes)
+{
+	const char *between = " AND o.scope IN ('";
+
+	for (int i = 0; i < SCOPE_N; i++) {
+		if (!(scopes & 1U << i))
+			continue;
+		buf_addf(sql, "%s%s", between, scope_name((enum scope)i));
+		between = "', '";
+	}
+	buf_adds(sql, scopes ? "')" : "");
+}
+
+/* Objects that their Workspace links to ?9, whether or not an own object there hides them. */
+static void
+add_linked_to(struct buf *sql, enum scope scope)
+{
+	buf_addf(sql,
+	    " AND o.workspace_id = ?10 AND o.scope = 'WORKSPACE' "
+	    "AND in_view(" LINKED("?9") ", o.%s <> 0, " EXCLUDED("?9") ", FALSE)",
+	    scope == SCOPE_PROJECT ? "auto_link_projects" : "auto_link");
+}
+
+static void
+add_filter(struct buf *sql, const struct store_filter *f)
+{
+	if (f->auto_link != STORE_EITHER)
+		buf_addf(sql, " AND o.auto_link %s 0", f->auto_link == STORE_YES ? "<>" : "=");
+	if (!id_is_none(&f->linked_to))
+		add_linked_to(sql, f->linked_scope);
+	add_scopes(sql, f->scopes);
+	if (f->updated_by.n > 0)
+		buf_adds(
+		    sql, " AND (o.updated_by = ?11 OR instr(lower(o.updated_by_name), ?12) > 0)");
+	if (f->updated_from_ms)
+		buf_adds(sql, " AND o.updated_ms >= ?13");
+	if (f->updated_to_ms)
+		buf_adds(sql, " AND o.updated_ms < ?14");
+}
+
+static void
+add_filters(struct buf *sql, const struct store_query *q, const struct reading *reading)
+{
+	add_types(sql, q);
+	add_filter(sql, &q->filter);
 	if (q->key.p)
 		buf_adds(sql, " AND o.key = ?3");
 	if (q->search.n > 0)
@@ -160,6 +218,15 @@ view_resolves(const struct store_query *q)
 	return q->resolve && (q->scope == SCOPE_DEPLOYMENT || q->scope == SCOPE_PROJECT);
 }
 
+bool
+view_is_filtered(const struct store_query *q)
+{
+	const struct store_filter *f = &q->filter;
+
+	return f->auto_link != STORE_EITHER || !id_is_none(&f->linked_to) || f->scopes ||
+	       f->updated_by.n > 0 || f->updated_from_ms || f->updated_to_ms;
+}
+
 /* link: the columns of the link the row came through, in a resolved view. */
 static void
 add_select(
@@ -172,14 +239,6 @@ add_select(
 		buf_adds(sql, "SELECT 1 FROM object o ");
 }
 
-/* Exclusions and own objects of a place, ?%d, as SQL conditions on the row o. */
-#define EXCLUDED(place)                                                                            \
-	"EXISTS (SELECT 1 FROM exclusion x WHERE x.object = o.n AND x.entity_id = " place ")"
-#define HAS_OWN(place)                                                                             \
-	"EXISTS (SELECT 1 FROM object w WHERE w.scope_id = " place                                 \
-	" AND w.type = o.type AND w.key = o.key AND NOT is_absent(w.id))"
-#define LINKED(place)                                                                              \
-	"EXISTS (SELECT 1 FROM link k WHERE k.object = o.n AND k.entity_id = " place ")"
 #define OWN_COLUMNS  ", NULL AS link_entity, 0 AS link_version, NULL AS override, 0 AS via"
 #define VIA_COLUMNS  ", NULL, 0, NULL, 1"
 #define LINK_COLUMNS ", l.entity_id, l.version, l.sealed, 1"
