@@ -44,6 +44,83 @@ def test_history_names_changed_fields_without_values(manager: Manager) -> None:
     assert len(page["history"]) == 1 and page["totalCount"] >= 2
 
 
+def version_of(manager: Manager, object_id: str, version: object, query: str = "") -> Reply:
+    return send(manager, "GET", f"{objects(manager)}/{object_id}/history/{version}{query}")
+
+
+def test_an_earlier_version_is_shown_without_its_secrets(manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    typed = {"type": "postgres", "host": "one", "password": "hunter1", "port": 1}
+    object_id = manager.create_connection(
+        "c", **typed, description="first", extra={"k": "hunter2"}, autoLinkDeployments=True,
+        links=[link(prod, connection={"host": "o1", "password": "hunter3"})],
+        excludeLinks=[{"scope": "DEPLOYMENT", "scopeEntityId": dev}],
+    )  # fmt: skip
+    first = send(manager, "GET", f"{objects(manager)}/{object_id}").body
+    manager.update(
+        object_id, connection={"type": "mysql", "host": "two", "password": "hunter4"},
+        description="second", links=[],
+    )  # fmt: skip
+    reply = version_of(manager, object_id, 1)
+    assert b"hunter" not in reply.raw
+    assert (reply.status, reply.body["version"]) == (200, 1)
+    for name in ("createdAt", "updatedAt", "createdBy", "updatedBy"):
+        del first[name]
+    assert reply.body["environmentObject"] == first
+    assert "changedFields" not in reply.body
+    reply = version_of(manager, object_id, 1, "?against=2")
+    assert reply.body["changedFields"] == [
+        "type", "host", "password", "port", "description", "autoLinkDeployments", f"links.{prod}",
+        f"links.{prod}.host", f"links.{prod}.password", f"excludeLinks.{dev}",
+    ]  # fmt: skip
+    assert version_of(manager, object_id, 2, "?against=2").body["changedFields"] == []
+
+
+def test_a_version_of_a_deleted_object_is_shown(manager: Manager) -> None:
+    secret_id = manager.create_variable("s", "hunter1", secret=True)
+    plain_id = manager.create_variable("v", "one", description="the first")
+    for each in (secret_id, plain_id):
+        manager.delete(each)
+    assert version_of(manager, secret_id, 1).body["environmentObject"]["airflowVariable"] == {
+        "value": "", "isSecret": True
+    }  # fmt: skip
+    shown = version_of(manager, plain_id, 1).body["environmentObject"]
+    assert (shown["objectKey"], shown["airflowVariable"]["value"]) == ("v", "one")
+    assert shown["description"] == "the first"
+
+
+def test_what_is_secret_by_now_is_not_shown_of_an_earlier_version(manager: Manager) -> None:
+    """The same value: plain under an earlier auth type, secret under the present one."""
+    aws = "cauthawsaccesskey00000000"
+    object_id = manager.create_connection(
+        "c", type="aws", authTypeId=aws, extra={"region_name": "hunter1"}
+    )
+    assert b"hunter1" in version_of(manager, object_id, 1).raw
+    manager.update(object_id, connection={"type": "aws", "extra": {"region_name": "hunter1"}})
+    assert b"hunter1" not in send(manager, "GET", f"{objects(manager)}/{object_id}").raw
+    assert b"hunter1" not in version_of(manager, object_id, 1).raw
+
+
+def test_versions_that_are_not_there_are_404(manager: Manager) -> None:
+    prod, dev = manager.deployment_ids["prod"], manager.deployment_ids["dev"]
+    object_id = manager.create_variable("v", "1", prod)
+    for version in (0, 2, -1, "x", "1x", 99999999999999999999):
+        version_of(manager, object_id, version).error(404, "at this version")
+    version_of(manager, "c" + "0" * 24, 1).error(404)
+    version_of(manager, object_id, 1, "?against=2").error(404)
+    version_of(manager, object_id, 1, "?against=x").field_error("against")
+    token = manager.command(
+        "token", "create", "--data", str(manager.data), "--name", "of dev", "--scope",
+        "deployment", "--scope-id", dev, "--role", "OWNER",
+    )["token"]  # fmt: skip
+    path = f"{objects(manager)}/{object_id}/history/1"
+    send(manager, "GET", path, token=token).error(404)
+    manager.delete(object_id)
+    send(manager, "GET", path, token=token).error(404)
+    manager.request("DELETE", f"/v1/organizations/{manager.organization}/deployments/{prod}")
+    send(manager, "GET", path).error(404)
+
+
 def test_restoring_an_earlier_version(manager: Manager) -> None:
     prod = manager.deployment_ids["prod"]
     object_id = manager.create_connection(

@@ -408,28 +408,76 @@ def test_extra_as_json_names_the_line_of_an_error(page: Page) -> None:
     }  # fmt: skip
 
 
-def test_history_restores_and_the_audit_log_brings_back(page: Page) -> None:
-    b = page.browser
-    one = page.manager.create_variable("v", "first")
-    dev = {"scope": "DEPLOYMENT", "scopeEntityId": page.manager.deployment_ids["dev"]}
-    page.manager.update(one, airflowVariable={"value": "second"}, links=[dev])
-    page.manager.update(one, airflowVariable={"value": "third"}, links=[dev])
+HIDDEN = "\u2022" * 8
+COMPARED = """
+  const cells = (tr) => [...tr.cells].map((c) => c.innerText.trim());
+  const rows = [...document.querySelectorAll('dialog .changes tbody tr')].map(cells);
+  return rows.length ? rows : null;
+"""
+
+
+def compared(page: Page, *wanted: list[str]) -> None:
+    """The table of an open dialog, once it is this one."""
+    page.browser.eventually(
+        f"return JSON.stringify((() => {{{COMPARED}}})()) === JSON.stringify(arguments[0])",
+        list(wanted),
+    )
+
+
+def test_history_compares_versions_and_restores_one(page: Page) -> None:
+    b, m = page.browser, page.manager
+    dev = m.deployment_ids["dev"]
+    one = m.create_connection("db", host="first", login="me", password="hunter1")
+    typed = {"type": "postgres", "host": "second", "login": "me", "password": "hunter2"}
+    linked = [link(dev, connection={"host": "own"})]
+    m.update(one, connection=typed, links=linked, autoLinkDeployments=True)
+    m.update(one, connection={**typed, "host": "third"}, links=linked, autoLinkDeployments=True)
     page.sign_in()
-    page.go(page.workspace("airflow-variables") + "/o/v", "#history-title ~ div table")
+    page.go(page.workspace() + "/o/db", "#history-title ~ div table")
+    b.press("Values of version 3")
+    compared(page, ["Host", "second", "third"])
+    b.choose("Compared with", "version 1")
+    compared(
+        page, ["Linked to all Deployments", "not set", "Yes"], ["Host", "first", "third"],
+        ["Password", HIDDEN, f"{HIDDEN} (changed)"], ["dev Link", "not set", "Yes"],
+        ["dev Host", "inherited", "own"],
+    )  # fmt: skip
+    assert "hunter" not in b.js("return document.documentElement.outerHTML")
+    b.press("Close")
+    assert b.focused() == "Values of version 3"
     b.press("Restore version 1")
-    b.see("Changed since then")
-    fields = "return [...document.querySelectorAll('dialog .changes th')].map((e) => e.innerText)"
-    assert b.eventually(fields) == ["links.dev", "value"]
+    b.see("version 3, now")
+    compared(
+        page, ["Linked to all Deployments", "Yes", "not set"], ["Host", "third", "first"],
+        ["Password", HIDDEN, f"{HIDDEN} (changed)"], ["dev Link", "Yes", "not set"],
+        ["dev Host", "own", "inherited"],
+    )  # fmt: skip
     b.press("Restore")
-    b.eventually("return document.querySelector('[data-path=\"v.value\"]')?.value === 'first'")
-    b.press("Delete Airflow Variable v")
+    b.eventually("return document.querySelector('[data-path=\"v.host\"]')?.value === 'first'")
+    row = m.api("GET", "?objectKey=db&showSecrets=true")["environmentObjects"][0]
+    assert (row["connection"]["password"], row["links"]) == ("hunter1", [])
+
+
+def test_a_deleted_object_shows_what_it_brings_back(page: Page) -> None:
+    b, m = page.browser, page.manager
+    prod = m.deployment_ids["prod"]
+    one = m.create_connection(
+        "db", host="h", password="hunter1", links=[link(prod, connection={"login": "me"})]
+    )
+    page.sign_in()
+    page.go(page.workspace() + "/o/db", "form.object")
+    b.press("Delete Connection db")
     b.press("Delete")
-    b.see("Deleted v")
+    b.see("Deleted db")
     page.go("audit", "tbody tr")
-    b.press("Bring v back")
+    b.press("Bring db back")
+    compared(
+        page, ["Connection type", "postgres"], ["Host", "h"], ["Password", HIDDEN],
+        ["prod Link", "Yes"], ["prod Login", "me"],
+    )  # fmt: skip
     b.press("Bring back")
-    b.see("v is back")
-    assert page.manager.api("GET", f"/{one}")["airflowVariable"]["value"] == "first"
+    b.see("db is back")
+    assert m.api("GET", f"/{one}")["connection"]["host"] == "h"
 
 
 def test_the_audit_log_is_filtered_by_the_server(page: Page) -> None:

@@ -179,12 +179,12 @@ encode_place(const struct store_object *o, const struct encode_view *view, struc
 	jtext_member_string(out, "sourceScopeEntityId", span_of(o->scope_id.s));
 }
 
-void
-encode_object(const struct store_object *o, const struct encode_view *view, struct buf *out)
+/* The members of an object, but for times and subjects. */
+static void
+encode_content(const struct store_object *o, const struct encode_view *view, struct buf *out)
 {
 	bool whole = !view || !view->resolved;
 
-	buf_addc(out, '{');
 	/* An update by the id of a merged row would change what every other Deployment sees. */
 	if (whole)
 		jtext_member_string(out, "id", span_of(o->id.s));
@@ -202,6 +202,23 @@ encode_object(const struct store_object *o, const struct encode_view *view, stru
 		encode_project_links(o, view, out);
 		encode_excludes(o, out);
 	}
+}
+
+void
+encode_object_version(const struct store_object *o, struct buf *out)
+{
+	static const struct encode_view own = { 0 };
+
+	buf_addc(out, '{');
+	encode_content(o, &own, out);
+	buf_addc(out, '}');
+}
+
+void
+encode_object(const struct store_object *o, const struct encode_view *view, struct buf *out)
+{
+	buf_addc(out, '{');
+	encode_content(o, view, out);
 	encode_time("createdAt", o->created_ms, out);
 	encode_time("updatedAt", o->updated_ms, out);
 	encode_subject("createdBy", &o->created_by, out);

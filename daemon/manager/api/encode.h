@@ -36,6 +36,8 @@ int encode_page_is_full(const struct buf *out);
  * out.
  */
 void encode_object(const struct store_object *o, const struct encode_view *view, struct buf *out);
+/* The same of an earlier version: without times and subjects. */
+void encode_object_version(const struct store_object *o, struct buf *out);
 /* Appends an organization, Workspace, Deployment or project, as e->scope says. */
 void encode_entity(const struct store_entity *e, struct buf *out);
 /* The subject of a change; nothing for the command line. */

@@ -156,7 +156,8 @@ request_handler sidecars_list;
 /* objects.c */
 request_handler object_create, object_get, object_update, object_delete, object_exclude;
 /* objects_history.c */
-request_handler object_history, object_restore, object_promote, audit_list, audit_restore;
+request_handler object_history, object_version, object_restore, object_promote, audit_list;
+request_handler audit_restore;
 /* places_read.c */
 request_handler organizations_list, organization_get, workspaces_list, workspace_get,
     deployments_list, deployment_get, projects_list, project_get, auth_types_list;

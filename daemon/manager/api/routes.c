@@ -34,6 +34,7 @@ static const struct route {
 	{ HTTP_DELETE, OBJECTS "/{}", object_delete, "delete" },
 	{ HTTP_POST, OBJECTS "/{}/exclude-linking", object_exclude, "exclude" },
 	{ HTTP_GET, OBJECTS "/{}/history", object_history, "history" },
+	{ HTTP_GET, OBJECTS "/{}/history/{}", object_version, NULL },
 	{ HTTP_POST, OBJECTS "/{}/restore", object_restore, "restore" },
 	{ HTTP_POST, OBJECTS "/{}/promote", object_promote, "promote" },
 	{ HTTP_GET, ORGANIZATION "/audit-log", audit_list, NULL },

@@ -84,6 +84,14 @@ MUST_CHECK int store_newest_record(struct store *s, int64_t *out);
 MUST_CHECK int store_object_restore(struct store *s, const struct id *id, int64_t version,
     const struct store_version *expect, const struct store_actor *by);
 /*
+ * The object as it was at a version, to be shown; it may have been deleted since. What is secret in
+ * it now, or was at last, is secret in *out, too. Without times and subjects; links to what has
+ * gone stay. The holder owns what *out points to. STORE_NOT_FOUND: there never was such an object,
+ * its place is gone, or that version is not kept.
+ */
+MUST_CHECK int store_object_version(struct store *s, const struct id *id, int64_t version,
+    struct store_holder *h, struct store_object *out);
+/*
  * The place of a deleted object. STORE_NOT_FOUND: the object exists, nothing is known of it, or its
  * place is gone.
  */

@@ -169,6 +169,8 @@ export const objects = {
 	remove: (id, etag) => call('DELETE', `${OBJECTS}/${id}`, { etag }),
 	promote: (id, etag) => call('POST', `${OBJECTS}/${id}/promote`, { etag }),
 	history: (id, query) => one(call('GET', `${OBJECTS}/${id}/history`, { query })),
+	version: (id, version, against) =>
+		one(call('GET', `${OBJECTS}/${id}/history/${version}`, { query: { against } })),
 	restore: (id, version, etag) =>
 		call('POST', `${OBJECTS}/${id}/restore`, { body: { version }, etag }),
 };

@@ -6,7 +6,6 @@ import { objects } from './api.js';
 import {
 	badge,
 	button,
-	confirm,
 	explain,
 	fill,
 	h,
@@ -17,8 +16,8 @@ import {
 	time,
 	toast,
 } from './parts.js';
-import { nameOf } from './places.js';
 import { T } from './texts.js';
+import { compareVersions } from './versions.js';
 
 const PAGE = 20;
 const TONES = {
@@ -71,7 +70,7 @@ async function load(state) {
 }
 
 function draw(state, page) {
-	const newest = state.offset === 0 ? page.history.find((e) => e.version)?.version : undefined;
+	const newest = state.offset === 0 ? page.history.find(isChange)?.version : undefined;
 	state.newest ??= newest;
 	fill(
 		state.results,
@@ -90,7 +89,7 @@ function draw(state, page) {
 				},
 				{
 					title: T.fieldsTitle,
-					cell: (e) => [fieldList(e), restoreButton(state, e)],
+					cell: (e) => [fieldList(e), versionButtons(state, e)],
 				},
 			],
 			page.history,
@@ -108,58 +107,54 @@ function draw(state, page) {
 	);
 }
 
-function restoreButton(state, entry) {
-	if (!entry.restorable || entry.version === state.newest || state.ctx.readOnly) return null;
-	return button(T.compareRestore, () => restore(state, entry), 'quiet', {
-		'aria-label': T.restoreVersion(entry.version),
-	});
+const isChange = (e) => e.version && e.restorable && !e.action.startsWith('READ');
+
+function versionButtons(state, entry) {
+	if (!isChange(entry)) return null;
+	const { newest, ctx } = state;
+	const v = entry.version;
+	return [
+		v > 1
+			? button(T.showValues, () => compare(state, v, v - 1), 'quiet', {
+					'aria-label': T.valuesOf(v),
+				})
+			: null,
+		v === newest || ctx.readOnly
+			? null
+			: button(T.compareRestore, () => compare(state, v, newest), 'quiet', {
+					'aria-label': T.restoreVersion(v),
+				}),
+	];
 }
 
-/** "links.<id>.host" with the name of the place in the place of its id. */
-function fieldName(field) {
-	const [list, id, ...rest] = field.split('.');
-	if (list !== 'links' && list !== 'excludeLinks') return field;
-	return [list, nameOf(id), ...rest].join('.');
+/** The versions that are kept, the newest first. */
+async function keptVersions(object) {
+	const page = await objects.history(object.id, { limit: 1000, offset: 0 });
+	return page.history.filter(isChange).map((e) => e.version);
 }
 
-/** The fields that differ from that version, each once, and who changed them. */
-function differences(since) {
-	const names = [...new Set(since.flatMap((e) => e.fields))].sort();
-	return h(
-		'table',
-		{ class: 'changes' },
-		h('caption', { class: 'unseen' }, T.changedSince),
-		names.map((name) => {
-			const changes = since.filter((e) => e.fields.includes(name));
-			const last = changes[0];
-			return h(
-				'tr',
-				{},
-				h('th', { scope: 'row' }, fieldName(name)),
-				h('td', {}, time(last.at), ` ${who(last)}`),
-			);
-		}),
-	);
-}
-
-/** What has changed since that version, in names of fields; then back to it as a new version. */
-async function restore({ object, hooks, newest }, entry) {
-	let since;
+/** A version beside another one; then, if a person wants it, back to it as a new version. */
+async function compare({ object, ctx, hooks }, version, against) {
+	let versions;
 	try {
-		const page = await objects.history(object.id, { limit: 1000, offset: 0 });
-		since = page.history.filter((e) => e.version > entry.version && !e.action.startsWith('READ'));
+		versions = await keptVersions(object);
 	} catch (e) {
 		toast(explain(e), 'bad');
 		return;
 	}
-	const text = [T.restoreText(entry.version, newest), differences(since)];
-	if (!(await confirm(T.restoreVersion(entry.version), text, T.restore, 'primary'))) return;
+	const other = versions.includes(against) ? against : versions.find((v) => v !== version);
+	if (other === undefined) {
+		toast(T.nothingToCompare);
+		return;
+	}
+	const mayRestore = !ctx.readOnly && version !== versions[0];
+	if (!(await compareVersions(object, version, other, versions, mayRestore))) return;
 	try {
 		await hooks.writing(async () => {
-			await objects.restore(object.id, entry.version, hooks.etag());
+			await objects.restore(object.id, version, hooks.etag());
 			await hooks.restored();
 		});
-		toast(T.restored(entry.version));
+		toast(T.restored(version));
 	} catch (e) {
 		toast(e.status === 412 ? T.changedBeforeRestore : explain(e), 'bad');
 	}

@@ -37,16 +37,23 @@ function shownAt(ctx, map, path) {
 	return shown(
 		value,
 		Boolean(name) &&
+			!ctx.isShown &&
 			value !== KEPT &&
 			value !== undefined &&
 			(isSecretField(ctx, name) || ctx.base.get(path) === KEPT),
 	);
 }
 
-/** A table of the changes from one map to another. */
-function changeTable(ctx, before, after, caption) {
+/**
+ * A table of the changes from one map to another. Options: heads, the titles of the two; secrets,
+ * paths of values that nobody sees and that differ, too.
+ */
+export function changeTable(ctx, before, after, caption, options = {}) {
+	const { heads = [T.before, T.after], secrets = [] } = options;
+	const paths = [...new Set([...changes(before, after), ...secrets])];
 	const row = (path) => {
 		const [where, what] = describe(ctx, path);
+		const isHidden = before.get(path) === KEPT && after.get(path) === KEPT;
 		return h(
 			'tr',
 			{},
@@ -59,8 +66,12 @@ function changeTable(ctx, before, after, caption) {
 					? h('span', { class: 'faint' }, ` ${T.inExtra}`)
 					: null,
 			),
-			h('td', { 'data-title': T.before }, h('del', {}, shownAt(ctx, before, path))),
-			h('td', { 'data-title': T.after }, h('ins', {}, shownAt(ctx, after, path))),
+			h('td', { 'data-title': heads[0] }, h('del', {}, shownAt(ctx, before, path))),
+			h(
+				'td',
+				{ 'data-title': heads[1] },
+				h('ins', {}, isHidden ? T.anotherSecret : shownAt(ctx, after, path)),
+			),
 		);
 	};
 	return h(
@@ -76,10 +87,33 @@ function changeTable(ctx, before, after, caption) {
 				h(
 					'tr',
 					{},
-					[T.fieldColumn, T.before, T.after].map((t) => h('th', { scope: 'col' }, t)),
+					[T.fieldColumn, ...heads].map((t) => h('th', { scope: 'col' }, t)),
 				),
 			),
-			h('tbody', {}, inOrder(changes(before, after)).map(row)),
+			h('tbody', {}, inOrder(paths).map(row)),
+		),
+	);
+}
+
+/** A table of all that an object has. */
+export function fieldTable(ctx, map, caption) {
+	const row = (path) => {
+		const [where, what] = describe(ctx, path);
+		return h(
+			'tr',
+			{},
+			h('th', { scope: 'row' }, where === T.object ? null : [badge(where, 'accent'), ' '], what),
+			h('td', {}, shownAt(ctx, map, path)),
+		);
+	};
+	return h(
+		'div',
+		{ class: 'table' },
+		h(
+			'table',
+			{ class: 'changes' },
+			h('caption', { class: 'unseen' }, caption),
+			h('tbody', {}, inOrder([...map.keys()]).map(row)),
 		),
 	);
 }

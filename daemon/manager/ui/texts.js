@@ -12,6 +12,7 @@ export const T = {
 	tryAgain: 'Try again',
 	cancel: 'Cancel',
 	done: 'Done',
+	close: 'Close',
 	save: 'Save',
 	create: 'Create',
 	createOne: (one) => `Create ${one}`,
@@ -382,7 +383,7 @@ export const T = {
 
 	// ---- history and audit log ----
 	history: 'History',
-	historyHint: 'Who changed or read it. The log names fields, never values.',
+	historyHint: 'Who changed or read it. Secrets of earlier versions are not shown.',
 	auditTitle: 'Audit log',
 	auditText: 'Who changed or read what. Names of fields, never values.',
 	when: 'When',
@@ -415,14 +416,22 @@ export const T = {
 	compareRestore: 'Compare and restore',
 	restoreVersion: (v) => `Restore version ${v}`,
 	restoreText: (v, newest) =>
-		`Version ${v} becomes the content again, as a new version after ${newest}. Changed since then:`,
-	changedSince: 'Fields that change back',
+		`If you restore it, version ${v} becomes the content again, as a new version after ${newest}. Secrets come back as well, and links to Deployments that still exist.`,
+	showValues: 'Values',
+	valuesOf: (v) => `Values of version ${v}`,
+	versionOf: (v, key) => `Version ${v} of ${key}`,
+	versionNow: (v) => `version ${v}, now`,
+	comparedWith: 'Compared with',
+	compareVersions: (from, to) => `What differs from version ${from} to version ${to}`,
+	nothingToCompare: 'No other version of it is kept.',
+	noDifference: 'The two do not differ.',
+	anotherSecret: '•••••••• (changed)',
 	restore: 'Restore',
 	restored: (v) => `Version ${v} is restored`,
 	bringBack: 'Bring back',
 	bringBackOne: (name) => `Bring ${name} back`,
 	bringBackText: (when) =>
-		`It was deleted at ${when}. It comes back as it was, with its links to Deployments that still exist.`,
+		`It was deleted at ${when}. It comes back with what it had, secrets as well, and with its links to Deployments that still exist:`,
 	broughtBack: (name) => `${name} is back`,
 
 	// ---- tokens ----

@@ -25,6 +25,7 @@ import {
 import { known, nameOf } from './places.js';
 import { withQuery } from './route.js';
 import { T } from './texts.js';
+import { contentOf } from './versions.js';
 
 const PAGE = 100;
 const SEARCH_MS = 200;
@@ -149,15 +150,15 @@ function reviveButton(state, e) {
 }
 
 async function revive(state, e) {
-	if (
-		!(await confirm(
-			T.bringBackOne(e.name),
-			T.bringBackText(fullTime(e.at)),
-			T.bringBack,
-			'primary',
-		))
-	)
+	let content;
+	try {
+		content = await contentOf(e.subjectId, e.objectType, e.version);
+	} catch (error) {
+		toast(explain(error), 'bad');
 		return;
+	}
+	const text = [T.bringBackText(fullTime(e.at)), content];
+	if (!(await confirm(T.bringBackOne(e.name), text, T.bringBack, 'primary'))) return;
 	try {
 		await audit.restore(e.subjectId, e.version);
 		toast(T.broughtBack(e.name));

@@ -60,6 +60,12 @@ MUST_CHECK int object_write_links(struct store *s, const struct writing *w,
 MUST_CHECK int object_write_exclusions(struct store *s, const struct writing *w,
     const struct store_object_request *q, struct store_fault *fault);
 /*
+ * The override that the object has for this target; absent when it has none. Looks around position
+ * first: versions mostly have their links in one order.
+ */
+struct span object_present_override(
+    const struct store_object *was, const struct id *entity, size_t position);
+/*
  * Replaces all of them by those of an earlier version; a target that is gone is left out. was: the
  * object as it is, or was at last: what is secret there stays secret.
  */

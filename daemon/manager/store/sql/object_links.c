@@ -139,12 +139,8 @@ object_write_exclusions(struct store *s, const struct writing *w,
 
 /* ---- those of an earlier version ---- */
 
-/*
- * The override that the object has now for this target; absent when it has none. Looks around
- * position first: versions mostly have their links in one order.
- */
-static struct span
-present_override(const struct store_object *was, const struct id *entity, size_t position)
+struct span
+object_present_override(const struct store_object *was, const struct id *entity, size_t position)
 {
 	for (size_t i = 0; i < was->n_links; i++) {
 		const struct store_link *l = &was->links[(position + i) % was->n_links];
@@ -161,8 +157,8 @@ restore_link(struct store *s, const struct writing *w, const struct store_object
 {
 	const struct store_target target = { l->scope, l->entity };
 	struct buf override = BUF_INIT(2 * LIMIT_VALUE);
-	int r = value_restore(
-	    &w->secrets, present_override(was, &l->entity, position), l->override, &override);
+	int r = value_restore(&w->secrets, object_present_override(was, &l->entity, position),
+	    l->override, &override);
 
 	if (r == 0)
 		r = object_put_link(s, w, &target, position, span_of_buf(&override));

@@ -246,3 +246,141 @@ store_object_revive(
 
 	return r == 0 ? tx_end(s, revive_in_transaction(s, id, version, by)) : r;
 }
+
+/* ---- showing a version ---- */
+
+/* The object as it is, or was at last. */
+struct present {
+	struct store_holder holder;
+	struct former last; /* of a deleted one */
+	struct store_object object;
+};
+
+static void
+present_fini(struct present *p)
+{
+	former_fini(&p->last);
+	holder_fini(&p->holder);
+}
+
+/* Of a deleted object. STORE_NOT_FOUND: nothing is known of it, or its place is gone. */
+static int
+present_read_gone(struct store *s, const struct id *id, struct present *p)
+{
+	const struct history *at = &p->last.at;
+	struct store_object *o = &p->object;
+	int64_t version;
+	int r = gone_read(s, id, &p->last, &version);
+
+	if (r == 0)
+		r = former_read_links(&p->last);
+	if (r == 0)
+		r = scan_string(at->key, &p->holder.names);
+	if (r != 0)
+		return r;
+	*o = (struct store_object){ .id = *id,
+		.type = at->type,
+		.key = span_of_buf(&p->holder.names),
+		.scope = at->scope,
+		.scope_id = at->scope_id,
+		.value = at->value,
+		.links = p->last.links,
+		.n_links = p->last.n_links };
+	return store_place(s, o->scope, &o->scope_id, &o->place);
+}
+
+/* The caller calls present_fini() in every case. */
+static int
+present_read(struct store *s, const struct id *id, struct present *p)
+{
+	int r;
+
+	*p = (struct present){ 0 };
+	holder_init(&p->holder);
+	r = store_object_get(s, id, &p->holder, &p->object);
+	return r == STORE_NOT_FOUND ? present_read_gone(s, id, p) : r;
+}
+
+/* Copies links and exclusions of the version, with what is to be secret in their overrides. */
+static int
+show_links(const struct value_transition *t, const struct present *p, const struct former *then,
+    struct store_holder *h, struct store_object *out)
+{
+	struct span excludes = then->at.excludes;
+	size_t n = then->n_links, n_excludes = 0, at = 0;
+	struct store_link l, *links;
+	int r = 0;
+
+	while (history_next(&excludes, &l))
+		n_excludes++;
+	links = holder_links(h, n + n_excludes);
+	if (!links && n + n_excludes)
+		return -ENOMEM;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		links[i] = then->links[i];
+		r = value_restore(t, object_present_override(&p->object, &links[i].entity, i),
+		    links[i].override, &h->link_text);
+		links[i].override.n = h->link_text.len - at;
+		at = h->link_text.len;
+	}
+	at = 0;
+	for (size_t i = 0; i < n; i++) { /* the text moves no more */
+		links[i].override.p = buf_str(&h->link_text) + at;
+		at += links[i].override.n;
+	}
+	excludes = then->at.excludes;
+	for (size_t i = 0; i < n_excludes; i++)
+		(void)history_next(&excludes, &links[n + i]); /* as it was counted */
+	out->links = links;
+	out->n_links = n;
+	out->excludes = links ? links + n : NULL;
+	out->n_excludes = n_excludes;
+	return r;
+}
+
+/* Copies the version into the holder. */
+static int
+show(const struct present *p, const struct former *then, struct store_holder *h,
+    struct store_object *out)
+{
+	const struct store_object *was = &p->object;
+	struct value_transition t = value_transition(was->type, was->value, then->at.value);
+	int r;
+
+	store_holder_wipe(h);
+	if (!buf_room(&h->names, was->key.n + then->description.n + 2))
+		return buf_error(&h->names);
+	*out = (struct store_object){ .id = was->id,
+		.type = was->type,
+		.key = holder_name(&h->names, was->key),
+		.scope = then->at.scope,
+		.scope_id = then->at.scope_id,
+		.place = was->place,
+		.auto_link = then->at.auto_link,
+		.auto_link_projects = then->at.auto_link_projects };
+	if (then->description.p)
+		out->description = holder_name(&h->names, then->description);
+	r = value_restore(&t, was->value, then->at.value, &h->resolved);
+	out->value = span_of_buf(&h->resolved);
+	return r == 0 ? show_links(&t, p, then, h, out) : r;
+}
+
+int
+store_object_version(struct store *s, const struct id *id, int64_t version, struct store_holder *h,
+    struct store_object *out)
+{
+	struct former then = { 0 };
+	struct present p;
+	int r = present_read(s, id, &p);
+
+	if (r == 0)
+		r = former_read(s, id, version, &then);
+	if (r == 0)
+		r = former_read_links(&then);
+	if (r == 0)
+		r = show(&p, &then, h, out);
+	out->version = version;
+	former_fini(&then);
+	present_fini(&p);
+	return r;
+}

@@ -102,8 +102,8 @@ unpack(const struct buf *plain, struct span *description, struct span *value)
 	return 0;
 }
 
-static struct span
-hold(struct buf *names, struct span text)
+struct span
+holder_name(struct buf *names, struct span text)
 {
 	size_t at = names->len;
 
@@ -151,9 +151,9 @@ hold_names(struct store_holder *h, struct store_object *o)
 	/* Reserves all memory at once, because the texts must not move. */
 	if (!buf_room(&h->names, o->key.n + o->created_by.name.n + o->updated_by.name.n + 3))
 		return buf_error(&h->names);
-	o->key = hold(&h->names, o->key);
-	o->created_by.name = hold(&h->names, o->created_by.name);
-	o->updated_by.name = hold(&h->names, o->updated_by.name);
+	o->key = holder_name(&h->names, o->key);
+	o->created_by.name = holder_name(&h->names, o->created_by.name);
+	o->updated_by.name = holder_name(&h->names, o->updated_by.name);
 	return 0;
 }
 
@@ -205,8 +205,8 @@ object_read_row(struct store *s, struct db *db, struct statement *st, struct sto
 	return r == 0 ? open_sealed(s, st, h, out) : r;
 }
 
-static struct store_link *
-links_room(struct store_holder *h, size_t n)
+struct store_link *
+holder_links(struct store_holder *h, size_t n)
 {
 	if (n > h->links_room) {
 		size_t room = n < 16 ? 16 : 2 * n;
@@ -262,7 +262,7 @@ object_open_links(
     struct store *s, const struct link_set *set, struct store_holder *h, struct store_object *out)
 {
 	size_t n_links = 0, at = 0;
-	int r = set->n && !links_room(h, set->n) ? -ENOMEM : 0;
+	int r = set->n && !holder_links(h, set->n) ? -ENOMEM : 0;
 
 	buf_reset(&h->link_text);
 	for (size_t i = 0; i < set->n && r == 0; i++) {

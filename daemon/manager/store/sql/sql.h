@@ -462,6 +462,10 @@ struct store_holder {
 };
 void holder_init(struct store_holder *h);
 void holder_fini(struct store_holder *h);
+/* Room for n links and exclusions, which are at the returned place; NULL: out of memory. */
+struct store_link *holder_links(struct store_holder *h, size_t n);
+/* Appends a copy of text, and a NUL, to names, which has room: earlier copies must not move. */
+struct span holder_name(struct buf *names, struct span text);
 
 /* The first columns of every statement that reads objects; what follows is the statement's own. */
 #define OBJECT_COLUMNS                                                                             \
