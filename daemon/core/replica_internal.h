@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What replica.c (lookups, time) and replica_sync.c (the end of a sync) share. Include it only
- * there.
+ * What replica.c (time, status), replica_lookup.c and replica_sync.c (the end of a sync) share.
+ * Include it only there.
  */
 #pragma once
 
@@ -53,6 +53,10 @@ struct replica {
 void replica_note(struct replica *r, const char *event, const char *detail);
 /* How long values are served after the manager has refused the token or withheld them. */
 int64_t replica_withdrawn_window(const struct replica *r);
+/* True if the manager has refused the token for so long that nothing is served any more. */
+bool replica_refusal_window_is_over(const struct replica *r, int64_t now_ms);
+/* When the value that was kept for a withheld one is no longer served. */
+int64_t replica_held_until(const struct replica *r, const struct record *rec);
 enum freshness replica_state_at(const struct replica *r, int64_t now_ms);
 /* Sets carry_until_ms. */
 void replica_watch_held(struct replica *r, int64_t now_ms);

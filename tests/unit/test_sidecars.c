@@ -16,6 +16,7 @@
 #include "manager/api/input/report.h"
 #include "manager/api/sidecars.h"
 #include "tests/unit/api_fixture.h"
+#include "manager/store/sidecar.h"
 
 #define ID       "0123456789abcdef0123456789abcdef"
 #define BEGIN    "{\"id\":\"" ID "\",\"name\":\"w\",\"version\":\"1\""

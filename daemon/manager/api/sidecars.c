@@ -16,6 +16,7 @@
 #include "manager/api/encode.h"
 #include "manager/api/input/report.h"
 #include "manager/fiber/runner.h"
+#include "manager/store/sidecar.h"
 
 _Static_assert(REPORT_ID_SIZE == STORE_SIDECAR_ID_SIZE, "one is the other");
 

@@ -12,15 +12,13 @@
 #include <event2/bufferevent.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/mem.h"
-#include "base/rnd.h"
 #include "manager/http/http_internal.h"
+#include "manager/http/request_id.h"
 #include "manager/http/tls.h"
 
 #define TURN_REQUESTS 16          /* pipelined requests of one client before others have a turn */
 #define DISCARD_MAX   (64 * 1024) /* bytes that a client sends after the last response */
-#define RANDOM_ID     16          /* bytes of a request id that the client has not chosen */
 
 /* --- state ---------------------------------------------------------------------------- */
 
@@ -136,38 +134,6 @@ conn_free(struct http_conn *c)
 
 /* --- requests ------------------------------------------------------------------------- */
 
-static bool
-is_request_id(struct span id)
-{
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				      "0123456789-._:+/=";
-
-	if (id.n == 0 || id.n >= HTTP_REQUEST_ID_SIZE)
-		return false;
-	for (size_t i = 0; i < id.n; i++)
-		if (!memchr(allowed, id.p[i], sizeof allowed - 1))
-			return false;
-	return true;
-}
-
-/* An id that cannot be logged and stored as it is counts as none. */
-static void
-choose_request_id(struct http_conn *c)
-{
-	bool again;
-	struct span sent = http_request_field(&c->parser.request, "x-request-id", &again);
-	uint8_t random[RANDOM_ID];
-
-	c->id_is_clients = !again && is_request_id(sent);
-	if (c->id_is_clients) {
-		memcpy(c->id, sent.p, sent.n);
-		c->id[sent.n] = '\0';
-		return;
-	}
-	rnd_bytes(random, sizeof random);
-	hex_encode(c->id, random, sizeof random);
-}
-
 static void
 request_begin(struct http_conn *c)
 {
@@ -177,7 +143,7 @@ request_begin(struct http_conn *c)
 		return;
 	c->begun = true;
 	c->begun_ms = clock_boot_ms();
-	choose_request_id(c);
+	c->id_is_clients = request_id_choose(c->id, &c->parser.request);
 }
 
 void

@@ -16,6 +16,7 @@
 #include "manager/http/server.h"
 #include "manager/program/pruning.h"
 #include "manager/store/history.h"
+#include "manager/store/sidecar.h"
 
 #define PRUNE_ROWS 500 /* in one turn of the loop */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reports of sidecars. */
 #include "manager/store/sql/sql.h"
+#include "manager/store/sidecar.h"
 
 #include <stdio.h>
 
