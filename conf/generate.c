@@ -9,7 +9,7 @@
 
 #include "base/cli/cli.h"
 #include "connd/command_line.h"
-#include "ctl/verbs.h"
+#include "ctl/verb_table.h"
 #include "manager/program/table.h"
 
 static const struct cli_program *const programs[] = { &ctl_program, &connd_program,

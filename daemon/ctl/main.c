@@ -9,6 +9,7 @@
 #include "ctl/options.h"
 #include "ctl/output.h"
 #include "ctl/socket_path.h"
+#include "ctl/verb_table.h"
 #include "ctl/verbs.h"
 
 #define HELP_SIZE 65536

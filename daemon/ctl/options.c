@@ -7,6 +7,7 @@
 
 #include "base/duration.h"
 #include "base/limits.h"
+#include "ctl/verb_table.h"
 #include "ctl/verbs.h"
 
 #define MAX_TIMEOUT_MS ((int64_t)24 * 60 * 60 * 1000)

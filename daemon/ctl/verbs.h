@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The numbers of connctl's verbs and options in its command-line table (verbs.c). */
+/* The numbers of connctl's verbs and options in its command-line table (verb_table.c). */
 #pragma once
 
-#include "base/cli/cli.h"
+#include "base/cli/cli.h" /* what the numbers are looked up with */
 
 enum ctl_verb_id {
 	VERB_ENV,
@@ -128,5 +128,3 @@ enum ctl_option_id {
 	OPT_UPDATED_SINCE,
 	OPT_UPDATED_BEFORE,
 };
-
-extern const struct cli_program ctl_program;

@@ -52,7 +52,6 @@ libpq-fe.h daemon/manager/store/postgres/
 sqlite3.h  daemon/manager/store/sqlite/
 yaml.h     daemon/ctl/import/yaml.c
 zlib.h     daemon/edge/upstream/payload.c daemon/ctl/scan/unpack.c
-zlib.h     daemon/edge/upstream/payload.c daemon/ctl/scan/unpack.c
 '
 
 # shellcheck disable=SC2016  # awk's own $0

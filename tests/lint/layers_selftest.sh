@@ -1,15 +1,20 @@
 #!/bin/bash
-# Breaks each wall of tests/lint/layers.sh in a copy of the tree; the check must object every time.
+# Breaks each wall of tests/lint/layers.sh and each rule of tests/lint/structure.sh in a copy of
+# the tree; the check must object every time.
 set -u
 cd "$(dirname "$0")/../.." || exit
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 cp -r daemon proto "$copy"
 
-tests/lint/layers.sh "$copy" >/dev/null || {
-	echo "the tree itself does not pass"
-	exit 1
-}
+mkdir -p "$copy/python-shim/src"
+
+for check in layers structure; do
+	"tests/lint/$check.sh" "$copy" >/dev/null || {
+		echo "the tree itself does not pass tests/lint/$check.sh"
+		exit 1
+	}
+done
 
 failed=0
 # a file, then the line that it must not contain
@@ -49,4 +54,19 @@ daemon/core/acl.c #include <event2/event.h>
 daemon/manager/api/list.c #include <sqlite3.h>
 daemon/manager/store/sql/list.c #include <sqlite3.h>
 WALLS
+
+structure_catches() { # what was changed in the copy; it is put back
+	if tests/lint/structure.sh "$copy" >/dev/null; then
+		echo "not caught: $1"
+		failed=1
+	fi
+	cp daemon/core/*.h "$copy/daemon/core"
+	cp proto/frame.c "$copy/proto"
+}
+echo '#include "core/backoff.h"' >>"$copy/daemon/core/acl.h"
+echo '#include "core/freshness.h"' >>"$copy/daemon/core/backoff.h"
+echo '#include "core/acl.h"' >>"$copy/daemon/core/freshness.h"
+structure_catches "a circle of three modules"
+yes | head -n 601 >"$copy/proto/frame.c"
+structure_catches "a file of 601 lines"
 exit $failed

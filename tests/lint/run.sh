@@ -42,7 +42,9 @@ check_shell() {
 		echo "$f"
 	done | xargs shellcheck
 }
-check_layers() { tests/lint/layers.sh && tests/lint/layers_selftest.sh; }
+check_layers() {
+	tests/lint/layers.sh && tests/lint/structure.sh && tests/lint/layers_selftest.sh
+}
 check_banned() { tests/lint/banned.sh; }
 check_headers() { tests/lint/headers.sh; }
 check_options() { tests/lint/options.sh; }

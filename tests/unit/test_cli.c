@@ -12,6 +12,7 @@
 #include "base/cli/cli.h"
 #include "base/cli/words.h"
 #include "connd/command_line.h"
+#include "ctl/verb_table.h"
 #include "ctl/verbs.h"
 #include "manager/program/table.h"
 

@@ -32,10 +32,3 @@ MUST_CHECK bool change_agreed(struct session *s, struct change *c, int *code);
 /* Prints that it was made, with the id unless NULL, and frees it. Returns the exit code. */
 MUST_CHECK int change_done(struct session *s, struct change *c, const char *id);
 void change_fini(struct change *c);
-
-/*
- * A secret for standard input, a file or a terminal: path is a file, "-" standard input, NULL a
- * prompt that does not show what is typed. One newline at the end is dropped. Returns the exit
- * code.
- */
-MUST_CHECK int secret_read(const char *path, const char *prompt, struct buf *out);

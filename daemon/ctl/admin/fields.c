@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "ctl/admin/secret.h"
 #include "ctl/output.h"
 #include "ctl/verbs.h"
 

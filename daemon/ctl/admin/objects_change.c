@@ -8,6 +8,7 @@
 #include "ctl/admin/object.h"
 #include "ctl/admin/objects.h"
 #include "ctl/admin/place.h"
+#include "ctl/admin/secret.h"
 #include "ctl/output.h"
 #include "ctl/verbs.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* secret_read(): never from the command line, which other users can read. */
+#include "ctl/admin/secret.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "ctl/admin/change.h"
+#include "ctl/ctl.h"
 #include "ctl/output.h"
 
 /* A line, until Enter or the character that interrupts: true. Not by stdio, whose buffer stays. */

@@ -11,8 +11,8 @@
 #include "base/mem.h"
 #include "base/bearer.h"
 #include "base/why.h"
-#include "ctl/admin/change.h"
 #include "ctl/admin/context.h"
+#include "ctl/admin/secret.h"
 #include "ctl/output.h"
 #include "ctl/verbs.h"
 

@@ -16,6 +16,7 @@
 
 #include "base/attr.h"
 #include "base/span.h"
+#include "ctl/scan/forms.h"
 
 #define NEEDLE_SHORTEST 8 /* bytes of a value without the white space around it */
 /*
@@ -24,7 +25,6 @@
  */
 #define NEEDLE_PIECE ((size_t)12288)
 
-enum needle_form { NEEDLE_PLAIN, NEEDLE_BASE64, NEEDLE_URL, NEEDLE_JSON };
 const char *needle_form_name(enum needle_form form); /* "plain", "base64", "url", "json" */
 
 struct needle {

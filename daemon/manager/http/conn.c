@@ -14,7 +14,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "manager/http/http_internal.h"
-#include "manager/http/request_id.h"
 #include "manager/http/tls.h"
 
 #define TURN_REQUESTS 16          /* pipelined requests of one client before others have a turn */

@@ -19,11 +19,10 @@
 #include "base/buf.h"
 #include "base/span.h"
 #include "manager/http/parse.h"
+#include "manager/http/request_id.h"
 #include "manager/http/share.h"
 
 struct http_conn;
-
-#define HTTP_REQUEST_ID_SIZE 65
 
 /* Of a refused request, only what was read. Lives until the response or until the client goes. */
 const struct http_request *http_conn_request(const struct http_conn *conn);

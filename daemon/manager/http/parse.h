@@ -15,43 +15,13 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
-#include "base/limits.h"
 #include "base/span.h"
-
-enum http_method {
-	HTTP_GET,
-	HTTP_HEAD,
-	HTTP_POST,
-	HTTP_PATCH,
-	HTTP_DELETE,
-	HTTP_OTHER, /* well-formed, and no route has it */
-};
-
-struct http_field {
-	struct span name; /* as sent; compared without case */
-	struct span value;
-};
-
-/* One request. Its spans live until the parser is fed or reset again. */
-struct http_request {
-	enum http_method method;
-	struct span method_text;
-	struct span path;  /* begins with '/'; still percent-encoded */
-	struct span query; /* behind the '?'; absent without one */
-	bool http10;
-	bool keep_alive;
-	bool expect_continue;
-	size_t n_fields;
-	struct http_field fields[LIMIT_HTTP_FIELDS];
-	struct span body; /* "" when there is none */
-};
+#include "manager/http/request.h"
 
 /* The value of a field, or absent. *again (may be NULL): whether it was sent more than once. */
 struct span http_request_field(const struct http_request *r, const char *name, bool *again);
 /* Without regard to ASCII case. */
 bool http_span_is(struct span a, const char *lower);
-/* A token of RFC 9110: a method, a field's name. */
-bool http_is_token(struct span s);
 /* True when a comma-separated list of tokens has this one (given in lower case). */
 bool http_list_has(struct span list, const char *token);
 

@@ -4,9 +4,9 @@
 
 #include <stdbool.h>
 
-#include "manager/http/conn.h"
+#include "manager/http/request.h"
 
-struct http_request;
+#define HTTP_REQUEST_ID_SIZE 65
 
 /*
  * Fills in the id: the request's own X-Request-Id, or random digits when it has none, several, or

@@ -13,7 +13,7 @@
 
 #include "base/attr.h"
 #include "base/span.h"
-#include "manager/http/parse.h"
+#include "manager/http/request.h"
 
 /*
  * Reads METHOD SP TARGET SP VERSION, without the line's end, into method, path, query and http10 of
@@ -24,3 +24,5 @@ MUST_CHECK int request_line_read(struct span line, struct http_request *r, const
 
 /* uri-host [ ":" port ], as in a Host field: may be empty. */
 MUST_CHECK bool host_is_valid(struct span host);
+/* A token of RFC 9110: a method, a field's name. */
+bool http_is_token(struct span s);

@@ -2,16 +2,15 @@
 #include "manager/program/command.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json/write.h"
 #include "base/limits.h"
+#include "manager/program/owner.h"
 #include "manager/program/staging.h"
 
 /* How long a subcommand waits for a server that is starting or stopping. */
@@ -224,26 +223,6 @@ command_restore(const struct options *o, struct buf *out, struct why *why)
 	return 0;
 }
 
-int
-command_check_owner(const char *dir, struct why *why)
-{
-	const struct passwd *owner;
-	struct stat st;
-
-	if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0)
-		return 0;
-	owner = getpwuid(st.st_uid);
-	if (owner)
-		why_set(why,
-		    "%.200s belongs to %.60s: run it as %.60s: runuser -u %.60s -- connd-manager "
-		    "...",
-		    dir, owner->pw_name, owner->pw_name, owner->pw_name);
-	else
-		why_set(why, "%.200s belongs to the user %lu: run it as that user", dir,
-		    (unsigned long)st.st_uid);
-	return -EPERM;
-}
-
 static int
 explain_tokens(int r, struct why *why)
 {
@@ -268,7 +247,7 @@ open_env(struct command_env *env, const struct options *o, bool waiting, struct 
 	int r = store_find(where, why);
 
 	if (r == 0)
-		r = command_check_owner(o->data, why);
+		r = owner_check(o->data, why);
 	if (r == 0)
 		r = keys_load(&env->keys, o->data, o->key_file, why);
 	if (r == 0 && waiting)

@@ -31,11 +31,6 @@ struct command_env {
 	char url[300]; /* of the running server, without a closing slash; "": there is none */
 };
 /*
- * 0; -EPERM with `why` when root opens a directory of another user, whose service could not read
- * the files that root would create in it. To be called before a data directory is opened.
- */
-MUST_CHECK int command_check_owner(const char *dir, struct why *why);
-/*
  * Opens the data directory: its key, its store, its tokens. 0, or -errno with `why`; -EBUSY:
  * another process has it.
  */

@@ -6,6 +6,7 @@
 
 #include "base/json/write.h"
 #include "manager/program/command.h"
+#include "manager/program/owner.h"
 #include "manager/program/staging.h"
 #include "manager/store/store.h"
 #include "manager/store/transfer.h"
@@ -47,7 +48,7 @@ check_owner(const char *place, struct why *why)
 {
 	const char *dir = directory_of(place);
 
-	return dir ? command_check_owner(dir, why) : 0;
+	return dir ? owner_check(dir, why) : 0;
 }
 
 static int

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "manager/program/owner.h"
 
 #define NAME "manager.init"
 
@@ -77,7 +78,7 @@ staging_open(struct staging *stage, const char *dir, bool make, struct why *why)
 	*stage = (struct staging){ .dir = dir, .lock_fd = -1 };
 	if (snprintf(stage->path, sizeof stage->path, "%s/" NAME, dir) >= (int)sizeof stage->path)
 		return refuse(-ENAMETOOLONG, dir, why);
-	r = command_check_owner(dir, why);
+	r = owner_check(dir, why);
 	if (r < 0)
 		return r;
 	r = take_directory(stage, make);

@@ -5,9 +5,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 #include "base/why.h"
-#include "manager/program/command.h"
 
 struct staging {
 	const char *dir; /* the data directory */

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/json/write.h"
+#include "manager/program/owner.h"
 
 #define PEM_MAX     (64 * 1024)
 #define NAMES_MAX   (8 * 1024)
@@ -218,7 +219,7 @@ tls_init(const struct options *o, struct buf *out, struct why *why)
 	struct pair p = { 0 };
 	int r;
 
-	if (command_check_owner(o->data, why) < 0)
+	if (owner_check(o->data, why) < 0)
 		return -1;
 	(void)gethostname(self, sizeof self - 1); /* else it is localhost */
 	if (snprintf(key_path, sizeof key_path, "%s/tls.key", o->data) >= (int)sizeof key_path ||

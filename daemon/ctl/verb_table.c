@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line of connctl as a table. */
-#include "ctl/verbs.h"
+#include "ctl/verb_table.h"
 
 #include "base/base.h"
 #include "ctl/options_table.h"
+#include "ctl/verbs.h"
 
 /* --- verbs ----------------------------------------------------------------------------- */
 
