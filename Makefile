@@ -260,7 +260,8 @@ fuzz: deps ## fuzz the parsers and the API, FUZZ_SECONDS=30 each, and the API by
 		$(patsubst %.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 	@$(MAKE) --no-print-directory MODE=asan all
 	@SCHEMATHESIS=1 CONND_BUILD=$(CURDIR)/build/asan .venvs/dev/bin/python -m pytest -q \
-		tests/e2e/test_manager_openapi.py tests/postgres/test_openapi.py -k finds_nothing
+		tests/e2e/test_manager_openapi.py tests/postgres/test_openapi.py \
+		-k "finds_nothing and not few"
 	@MODEL_EXAMPLES=$$(($(FUZZ_SECONDS) * 5)) CONND_BUILD=$(CURDIR)/build/asan .venvs/dev/bin/python \
 		-m pytest -q tests/e2e/test_manager_model.py
 	@MODEL_EXAMPLES=$(FUZZ_SECONDS) CONND_BUILD=$(CURDIR)/build/asan .venvs/dev/bin/python \

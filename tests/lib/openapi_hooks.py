@@ -238,6 +238,8 @@ def sense_of_path(name: str, case: Any, body: Any) -> None:
             path[parameter] = (
                 new_object()
             )  # the first version of an object that was changed often is gone
+        elif "version" in path:  # of an object that has no other
+            path[parameter] = 1 if parameter == "version" else new_object()
         elif name in PARTICULAR:
             path[parameter] = object_for(name, identifier, body)
         elif not linked:
