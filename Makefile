@@ -369,6 +369,11 @@ chaos: deps all chaos-client ## every fault in turn: lookups and log lines (SOAK
 	@CONND_BUILD=$(BIN) CHAOS=$(if $(SOAK),soak,full) .venvs/dev/bin/python -m pytest -q -n 4 \
 		--timeout 1200 tests/chaos $(CHAOS_OPTIONS)
 
+.PHONY: failover
+failover: deps all ## failures of two managers on PostgreSQL, 20 times each, under load
+	@CONND_BUILD=$(BIN) FAILOVER=full .venvs/dev/bin/python -m pytest -q --timeout 1800 \
+		tests/postgres/test_rounds.py $(FAILOVER_OPTIONS)
+
 .PHONY: screenshots
 screenshots: deps all ## a picture of every page of the Environment page: light, dark, narrow
 	@CONND_BUILD=$(BIN) .venvs/dev/bin/python tests/ui/screenshots.py build/screenshots

@@ -83,6 +83,7 @@ class Postgres(Server):
     directory: Path
     of: Postgres | None = None  # a standby of this one
     port: int = 0
+    setup: str = ""  # shell text that root runs before, in a mount namespace of the server's
 
     def __post_init__(self) -> None:
         self.port = self.port or free_port()
@@ -133,7 +134,7 @@ class Postgres(Server):
     def start(self) -> Postgres:
         log = (self.directory.with_suffix(".log")).open("ab")
         self.process = subprocess.Popen(
-            [*_as_user(), _newest("postgres"), "-D", str(self.data)],
+            [*self._namespace(), *_as_user(), _newest("postgres"), "-D", str(self.data)],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/", start_new_session=True,
         )  # fmt: skip
         log.close()
@@ -149,6 +150,11 @@ class Postgres(Server):
         ):
             self.sql(f"CREATE DATABASE {DATABASE}", database="postgres")
         return self
+
+    def _namespace(self) -> list[str]:
+        if not self.setup:
+            return []
+        return ["unshare", "-m", "sh", "-ec", f'{self.setup}\nexec "$@"', "sh"]
 
     def stop(self) -> None:
         if self.process:
@@ -271,8 +277,8 @@ class Pgbouncer(Server):
             self.process.wait(10)
         self.process = None
 
-    def url(self) -> str:
+    def url(self, database: str = DATABASE) -> str:
         return (
-            f"postgresql://{USER}@127.0.0.1:{self.port}/{DATABASE}?"
+            f"postgresql://{USER}@127.0.0.1:{self.port}/{database}?"
             f"passfile={self.server.passfile}&connect_timeout=2"
         )

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 from connd_testing import Manager
+from matrix import pytest_addoption, pytest_terminal_summary, row
 from postgres import Postgres
 
+__all__ = ["pytest_addoption", "pytest_terminal_summary", "row"]
 sys.path.insert(0, str(Path(__file__).parents[1] / "e2e"))  # tests that run again here
 
 

@@ -1,116 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a lost manager, database or primary costs: no acknowledged write, and nothing half made.
 
-Each round writes all the time, and counts what was acknowledged (2xx). Afterwards everything that
+Each test writes all the time, and counts what was acknowledged (2xx). Afterwards everything that
 was acknowledged is there, whole; what got no response, or a 503, is there whole or not at all.
 """
 
 from __future__ import annotations
 
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from connd_testing import Manager, eventually
+from load import post, under_load
 from postgres import Pgbouncer, Postgres
-
-WRITERS = 3
-
-
-class Load:
-    """Writers at one or several managers, until they are told to stop."""
-
-    def __init__(self, managers: list[Manager]) -> None:
-        self.managers = managers
-        self.acknowledged: set[str] = set()
-        self.statuses: set[int] = set()
-        self.retry_after_missing = 0
-        self._ends = threading.Event()
-        self._threads = [threading.Thread(target=self._write, args=(n,)) for n in range(WRITERS)]
-
-    def _write(self, writer: int) -> None:
-        n = 0
-        while not self._ends.is_set():
-            n += 1
-            key = f"w{writer}_{n}"
-            managers = self.managers  # which may become other ones
-            manager = managers[n % len(managers)]
-            try:
-                status, _ = post(manager, key)
-            except OSError:
-                status = 0  # no response
-            self.statuses.add(status)
-            if 200 <= status < 300:
-                self.acknowledged.add(key)
-            else:
-                time.sleep(0.05)
-
-    def more(self, n: int = 20) -> None:
-        """Until n more writes are acknowledged."""
-        enough = len(self.acknowledged) + n
-        eventually(lambda: len(self.acknowledged) >= enough, "writes are acknowledged", timeout=30)
-
-    def move_to(self, *managers: Manager) -> None:
-        """From here on, no request is under way at the others."""
-        self.managers = list(managers)
-        self.more(2 * WRITERS)
-
-    def start(self) -> None:
-        for thread in self._threads:
-            thread.start()
-
-    def stop(self) -> None:
-        self._ends.set()
-        for thread in self._threads:
-            thread.join(60)
-
-
-def post(manager: Manager, key: str) -> tuple[int, Any]:
-    """Every member says the key, so that half a write shows."""
-    prod = manager.deployment_ids["prod"]
-    body = {
-        "objectType": "CONNECTION", "objectKey": key, "scope": "WORKSPACE",
-        "scopeEntityId": manager.workspace,
-        "connection": {"type": "postgres", "host": key, "login": key, "password": key},
-        "links": [{"scope": "DEPLOYMENT", "scopeEntityId": prod,
-                   "overrides": {"connection": {"schema": key}}}],
-    }  # fmt: skip
-    path = f"/v1/organizations/{manager.organization}/environment-objects"
-    return manager.request("POST", path, body)
-
-
-def everything(manager: Manager) -> dict[str, Any]:
-    prod, rows = manager.deployment_ids["prod"], {}
-    while True:
-        query = f"deploymentId={prod}&resolveLinked=true&showSecrets=true&limit=1000"
-        page = manager.api("GET", f"?{query}&offset={len(rows)}")
-        for row in page["environmentObjects"]:
-            rows[row["objectKey"]] = row["connection"]
-        if len(rows) >= page["totalCount"]:
-            return rows
-
-
-@contextmanager
-def under_load(*managers: Manager) -> Iterator[Load]:
-    load = Load(list(managers))
-    load.start()
-    try:
-        load.more()
-        yield load
-        load.more()  # it recovered by itself
-    finally:
-        load.stop()
-    served = everything(managers[0])
-    lost = load.acknowledged - served.keys()
-    assert not lost, f"{len(lost)} of {len(load.acknowledged)} acknowledged writes are lost"
-    for key, row in served.items():
-        assert {row[name] for name in ("host", "login", "password", "schema")} == {key}, row
-    assert load.statuses <= {0, 200, 409, 503}, load.statuses  # 409: made, and not acknowledged
 
 
 def refused_with_503(manager: Manager) -> None:

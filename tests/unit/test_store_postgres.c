@@ -86,6 +86,49 @@ a_lost_notification_loses_nothing(void **state)
 	leave(&other);
 }
 
+static struct store_version
+version_at(struct fixture *f)
+{
+	return version_of(f, SCOPE_DEPLOYMENT, f->dep[0], STORE_ALL_TYPES, false);
+}
+
+/* A new primary may lack the last changes; the next ones get their numbers. */
+static void
+changes_that_a_new_primary_lacks_are_forgotten(void **state)
+{
+	struct fixture *f = *state, other;
+	struct store_version kept, lost, now;
+	struct id id;
+
+	join(f, &other);
+	assert_int_equal(CREATE(f, &id, VAR, "k", V("1"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
+	hear(&other);
+	kept = version_at(&other);
+	(void)test_postgres_run("CREATE TABLE was AS TABLE change");
+	assert_int_equal(CREATE(f, &id, VAR, "l", V("1"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
+	hear(&other);
+	lost = version_at(&other);
+	(void)test_postgres_run("DELETE FROM change");
+	(void)test_postgres_run("INSERT INTO change TABLE was");
+	(void)test_postgres_run("DELETE FROM object WHERE key = 'l'");
+	(void)test_postgres_run("UPDATE state SET change_number = change_number - 1");
+	other.n_events = 0;
+	pg_drop(&postgres_of(other.s)->listener.db);
+	store_turn(other.s);
+	assert_int_equal(other.n_events, 1);
+	assert_int_equal(other.events[0].kind, STORE_EVENT_ALL);
+	now = version_at(&other);
+	assert_true(store_version_equal(&now, &kept));
+	assert_list(&other, &VIEW(f->dep[0]), 1, "k=1");
+	assert_int_equal(CREATE(f, &id, VAR, "m", V("1"), NULL, SCOPE_DEPLOYMENT, &f->dep[0]), 0);
+	hear(&other);
+	now = version_at(&other);
+	assert_int_equal(now.number, lost.number);
+	assert_false(store_version_equal(&now, &lost));
+	assert_list(&other, &VIEW(f->dep[0]), 2, "k=1 m=1");
+	leave(&other);
+}
+
 static void
 another_manager_hears_of_revocations_and_switches(void **state)
 {
@@ -177,7 +220,8 @@ a_read_only_database_takes_no_change(void **state)
 	assert_int_equal(pg_exec(&postgres_of(f->s)->sessions[0].db,
 			     "SET default_transaction_read_only = on", NULL),
 	    0);
-	assert_int_equal(pg_check_primary(&postgres_of(f->s)->sessions[0].db, &why), -ENOTCONN);
+	assert_int_equal(
+	    pg_check_primary(&postgres_of(f->s)->sessions[0].db, &(int64_t){ 0 }, &why), -ENOTCONN);
 	assert_non_null(strstr(why.text, "read-only"));
 	assert_int_equal(
 	    store_entity_create(f->s, SCOPE_WORKSPACE, &f->org, NAMED("new"), &nobody, &id),
@@ -425,6 +469,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		STORE_TEST(another_manager_hears_of_a_change),
 		STORE_TEST(a_lost_notification_loses_nothing),
+		STORE_TEST(changes_that_a_new_primary_lacks_are_forgotten),
 		STORE_TEST(another_manager_hears_of_revocations_and_switches),
 		STORE_TEST(who_hears_nothing_trusts_nothing),
 		STORE_TEST(a_lost_connection_is_made_again),

@@ -103,6 +103,11 @@ respond_internal_error(struct http_conn *conn, int r)
 		respond_busy(conn, "The manager is busy: see Retry-After");
 		return;
 	}
+	if (r == -EDQUOT) {
+		respond_busy(
+		    conn, "The database's disk is full: nothing can be changed until it has room");
+		return;
+	}
 	if (r == -ENOTCONN || r == -ECANCELED || r == -EKEYREJECTED) {
 		respond_busy(conn, "The database cannot be used now: see Retry-After");
 		return;

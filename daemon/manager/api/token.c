@@ -133,6 +133,8 @@ on_event(void *arg, const struct store_event *e)
 
 	if (e->kind == STORE_EVENT_TOKEN)
 		forget(a, &e->id);
+	else if (e->kind == STORE_EVENT_ALL)
+		mem_wipe(a->known, sizeof a->known);
 }
 
 static int

@@ -349,6 +349,8 @@ concerns(const struct held *h, const struct store_event *e)
 		return id_equal(&h->rq->who.family, &e->id);
 	case STORE_EVENT_ORGANIZATION:
 		return h->list.view.show_secrets && id_equal(&h->rq->organization, &e->id);
+	case STORE_EVENT_ALL:
+		return true;
 	}
 	return false;
 }

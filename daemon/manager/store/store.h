@@ -15,10 +15,9 @@
  *
  * Results: 0 done; a positive enum store_result; or -errno (-EBADMSG: a sealed value does not
  * open, -EMSGSIZE: a value beyond LIMIT_VALUE, -EBUSY, -EIO, -ENOSPC, -ENOMEM; of PostgreSQL also
- * -ENOTCONN: it cannot be reached now, is a standby, or is too slow; a change may have been made
- * then, but is not known to be). Spans in results
- * are borrowed and live until the next call that gets the same cursor or row holder or, elsewhere,
- * the same store.
+ * -EDQUOT: its disk is full, -ENOTCONN: it cannot be reached now, is a standby, or is too slow; a
+ * change may have been made then, but is not known to be). Spans in results are borrowed and live
+ * until the next call that gets the same cursor or row holder or, elsewhere, the same store.
  *
  * One thread.
  */
@@ -175,6 +174,7 @@ enum store_event_kind {
 	STORE_EVENT_VIEW,         /* scope, id, types: these views changed */
 	STORE_EVENT_TOKEN,        /* id: a family of tokens was revoked */
 	STORE_EVENT_ORGANIZATION, /* id: its settings changed (fetching secrets) */
+	STORE_EVENT_ALL,          /* all of it may have changed, and changes may be gone */
 };
 struct store_event {
 	enum store_event_kind kind;

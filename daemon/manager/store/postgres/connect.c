@@ -147,22 +147,23 @@ look_at_server(struct pg_db *db, struct why *why)
 }
 
 int
-pg_check_primary(struct pg_db *db, struct why *why)
+pg_check_primary(struct pg_db *db, int64_t *timeline, struct why *why)
 {
-	int64_t refuses = 0;
+	/* The name of a WAL file begins with the timeline, in hexadecimal. */
 	int r = pg_exec(db,
-	    "SELECT (pg_is_in_recovery() OR "
-	    "current_setting('default_transaction_read_only')::BOOLEAN)::INTEGER",
-	    &refuses);
+	    "SELECT CASE WHEN pg_is_in_recovery() OR "
+	    "current_setting('default_transaction_read_only')::BOOLEAN THEN 0 ELSE ('x' || "
+	    "substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::BIT(32)::INTEGER END",
+	    timeline);
 
 	if (r < 0) {
 		pg_say_lost(&db->store->store, r, why);
 		return r;
 	}
-	if (refuses)
+	if (*timeline == 0)
 		why_set(
 		    why, "%.200s: the server is a standby, or read-only", db->store->store.name);
-	return refuses ? -ENOTCONN : 0;
+	return *timeline == 0 ? -ENOTCONN : 0;
 }
 
 int
@@ -189,7 +190,7 @@ pg_connect(struct pg_db *db, int64_t within_ms, struct why *why)
 	(void)PQsetNoticeReceiver(db->h, on_notice, NULL);
 	r = look_at_server(db, why);
 	if (r == 0)
-		r = pg_check_primary(db, why);
+		r = pg_check_primary(db, &(int64_t){ 0 }, why);
 	if (r < 0)
 		pg_drop(db);
 	return r;

@@ -49,7 +49,7 @@ static const struct {
 	{ "40", EBUSY },       /* serialization_failure, deadlock_detected */
 	{ "55P03", EBUSY },    /* lock_not_available */
 	{ "57014", ENOTCONN }, /* query_canceled, by its statement_timeout */
-	{ "53100", ENOSPC },   /* disk_full */
+	{ "53100", EDQUOT },   /* disk_full: of the database */
 	{ "53", EBUSY },       /* insufficient_resources */
 	{ "57P", ENOTCONN },   /* the server ends or starts */
 	{ "08", ENOTCONN },    /* connection_exception */
@@ -76,6 +76,11 @@ refusal(struct pg_db *db, const PGresult *result)
 	if (!db->h || PQstatus(db->h) == CONNECTION_BAD)
 		return -ENOTCONN;
 	r = state ? error_of(state) : -EIO;
+	if (r == -EDQUOT && !db->store->is_full) {
+		log_error("the database's disk is full: changes are refused until it has room",
+		    LOG_STR("reason", text ? text : ""));
+		db->store->is_full = true;
+	}
 	if (r == -EIO)
 		log_error("the database refused a statement",
 		    LOG_STR("sqlstate", state ? state : ""), LOG_STR("reason", text ? text : ""));

@@ -23,7 +23,8 @@ pg_hears(const struct store *s)
 {
 	const struct postgres_store *p = postgres_of(s);
 
-	return p->heard_ms && !p->is_outdated && clock_boot_ms() - p->heard_ms < DEAF_MS;
+	return p->heard_ms && !p->is_outdated && p->listener.db.h &&
+	       clock_boot_ms() - p->heard_ms < DEAF_MS;
 }
 
 bool
@@ -94,10 +95,16 @@ look(struct postgres_store *p, struct why *why)
 	if (r == 0)
 		r = pg_follow_key(s, false);
 	if (r == 0)
-		r = changes_publish(s);
+		r = p->lost_sight ? changes_forget(s) : changes_publish(s);
 	s->session = mine;
-	if (r == 0)
-		p->heard_ms = began; /* what was committed until then is known */
+	if (r < 0)
+		return r;
+	p->heard_ms = began; /* what was committed until then is known */
+	if (p->lost_sight) {
+		pg_doubt_sessions(p);
+		store_tell(s, &(struct store_event){ .kind = STORE_EVENT_ALL });
+	}
+	p->lost_sight = false;
 	return r;
 }
 
@@ -130,13 +137,38 @@ open_in_turn(struct postgres_store *p)
 	p->look_ms = p->is_open ? 0 : next_look(-ENOTCONN);
 }
 
+/*
+ * Reaches the primary and reads what has changed. After a new connection, a pause, or when a pooler
+ * has gone to another server beneath its clients' connections, it may be another history.
+ */
+static int
+hear(struct postgres_store *p, struct why *why)
+{
+	struct pg_db *db = &p->listener.db;
+	int64_t timeline = 0;
+	int r = 0;
+
+	p->lost_sight = p->lost_sight || (p->timeline && !db->h);
+	if (!db->h)
+		r = pg_listen(p, why);
+	if (r == 0)
+		r = pg_check_primary(db, &timeline, why);
+	if (r == 0 && p->timeline && (pg_is_deaf(p) || timeline != p->timeline))
+		p->lost_sight = true;
+	if (r == 0)
+		r = look(p, why);
+	if (r == 0)
+		p->timeline = timeline;
+	return r;
+}
+
 void
 pg_turn(struct store *s)
 {
 	struct postgres_store *p = postgres_of(s);
 	struct why why = { "the connection was lost" };
 	bool notified = take_notifications(&p->listener.db);
-	int r = 0;
+	int r;
 
 	if (!p->is_open) {
 		open_in_turn(p);
@@ -146,12 +178,7 @@ pg_turn(struct store *s)
 		return;
 	if (!p->heard_ms)
 		p->heard_ms = clock_boot_ms(); /* from now on it matters */
-	if (!p->listener.db.h)
-		r = pg_listen(p, &why);
-	if (r == 0)
-		r = pg_check_primary(&p->listener.db, &why);
-	if (r == 0)
-		r = look(p, &why);
+	r = hear(p, &why);
 	if (p->key_is_missing)
 		why_set(&why, "the database has another key");
 	note(p, r, &why);

@@ -62,7 +62,8 @@ struct pg_session {
 	struct pg_db db;
 	struct reader reader;
 	bool is_taken;
-	bool is_reading; /* a list's cursor is open on it */
+	bool is_doubtful; /* taken when another server may have become the primary */
+	bool is_reading;  /* a list's cursor is open on it */
 };
 
 /* The connection of callers that got no session: all its statements fail. */
@@ -87,11 +88,14 @@ struct postgres_store {
 	struct pg_refused no_db; /* of `refused` */
 	size_t n_freed;          /* sessions, since the last pg_end_session() */
 	bool is_lost;            /* it could not be reached, which was logged */
+	bool is_full;            /* its disk, which was logged */
 	bool key_is_missing;     /* another manager has changed it, which was logged */
 	bool is_outdated;        /* the schema no longer serves this program */
 	struct pg_session listener;
 	int64_t heard_ms; /* all changes until then are known; 0: nobody calls store_turn() */
 	int64_t look_ms;  /* when to look for changes again */
+	int64_t timeline; /* of the server when it was last heard */
+	bool lost_sight;  /* since then: what is in memory may be of another server's history */
 	bool is_silent;   /* it is not heard, which was logged */
 	store_wait *wait;
 	void *wait_arg;
@@ -123,8 +127,12 @@ extern const struct db_driver pg_refused_driver;
  * refuses the user, the password or the database; -EINVAL: the database has another encoding.
  */
 MUST_CHECK int pg_connect(struct pg_db *db, int64_t within_ms, struct why *why);
-/* -ENOTCONN with why: the server is a standby, or takes no change. 0 or -errno. */
-MUST_CHECK int pg_check_primary(struct pg_db *db, struct why *why);
+/*
+ * -ENOTCONN with why: the server is a standby, or takes no change. 0 or -errno. *timeline, 0
+ * before: another one is another server's history, which may lack the last changes of the one
+ * before.
+ */
+MUST_CHECK int pg_check_primary(struct pg_db *db, int64_t *timeline, struct why *why);
 /* Whether there is a connection, as far as can be seen without asking the server. */
 bool pg_is_alive(struct pg_db *db);
 /*
@@ -152,6 +160,8 @@ bool pg_may_pass(int r);
 /* ---- session.c ---- */
 
 void pg_take_session(struct store *s);
+/* No session goes on with a connection that it has now: the server may be the primary no longer. */
+void pg_doubt_sessions(struct postgres_store *p);
 size_t pg_end_session(struct store *s);
 MUST_CHECK int pg_take_reader(struct store *s, struct reader **out);
 void pg_enter_reader(struct store *s, struct reader *r);

@@ -102,9 +102,25 @@ pg_take_session(struct store *s)
 	s->session = &one->session;
 }
 
+void
+pg_doubt_sessions(struct postgres_store *p)
+{
+	for (size_t i = 0; i < p->n_sessions; i++) {
+		struct pg_session *one = &p->sessions[i];
+
+		if (one->is_taken)
+			one->is_doubtful = true;
+		else
+			pg_drop(&one->db);
+	}
+}
+
 static void
 give_back(struct postgres_store *p, struct pg_session *one)
 {
+	if (one->is_doubtful)
+		pg_drop(&one->db);
+	one->is_doubtful = false;
 	if (one->db.in_transaction && pg_exec(&one->db, "ROLLBACK", NULL) < 0)
 		pg_drop(&one->db);
 	one->db.in_transaction = false;

@@ -118,6 +118,9 @@ commit(struct store *s)
 		return r;
 	one->db.in_transaction = false;
 	s->commits++;
+	if (postgres_of(s)->is_full)
+		log_info("the database's disk has room again");
+	postgres_of(s)->is_full = false;
 	return 0;
 }
 

@@ -174,6 +174,20 @@ changes_publish(struct store *s)
 	return r;
 }
 
+int
+changes_forget(struct store *s)
+{
+	int r = state_load_number(s);
+
+	if (r < 0)
+		return r;
+	s->rights++;
+	memset(s->kept_versions, 0, sizeof s->kept_versions);
+	cache_forget_entities(s);
+	cache_forget_audit(s);
+	return 0;
+}
+
 /* Brings the caches up to date with what was committed, and tells the watchers. */
 static void
 publish(struct store *s, const struct store_version *version)

@@ -206,11 +206,12 @@ static int
 read_kept_versions(struct store *s, const struct store_query *q, struct kept_versions *out)
 {
 	const int64_t as_of = s->seen;
+	const uint64_t rights = s->rights; /* changes_forget() may set `seen` back */
 	int r;
 
 	*out = (struct kept_versions){ .id = q->scope_id };
 	r = read_versions(store_db(s), q, out->versions);
-	if (r == 0 && s->seen == as_of)
+	if (r == 0 && s->seen == as_of && s->rights == rights)
 		*cache_new_versions(s, &q->scope_id) = *out;
 	return r;
 }

@@ -311,6 +311,14 @@ MUST_CHECK int tx_end(struct store *s, int r);
  */
 int changes_publish(struct store *s);
 /*
+ * The database may lack changes that were made: those that a new primary did not get from the one
+ * before. Forgets what is kept in memory, and goes on from the last change that is there. The
+ * caller announces STORE_EVENT_ALL. 0 or -errno; then nothing was done.
+ */
+MUST_CHECK int changes_forget(struct store *s);
+/* Watchers learn of changes after the one that is the last now. 0 or -errno. */
+MUST_CHECK int state_load_number(struct store *s);
+/*
  * Notes a change of no view that other managers must learn of: a family of tokens was revoked
  * (SIGNAL_TOKEN), or something was changed that managers keep in memory (SIGNAL_PLACE: of a place;
  * NULL: rows were pruned). Without others it does nothing. 0 or -errno.

@@ -80,9 +80,8 @@ state_follow_key(struct store *s, bool is_locked)
 	return r;
 }
 
-/* Watchers learn of changes after this one. */
-static int
-load_number(struct store *s)
+int
+state_load_number(struct store *s)
 {
 	struct statement *st = db_query(store_db(s), "SELECT change_number FROM state", "");
 	int r = db_row(st);
@@ -106,7 +105,7 @@ state_load(struct store *s, struct why *why)
 		return r;
 	}
 	if (r == 0)
-		r = load_number(s);
+		r = state_load_number(s);
 	if (r < 0)
 		why_set(why, "%.300s: %s", s->name, strerror(-r));
 	return r;
