@@ -232,14 +232,14 @@ def sense_of_path(name: str, case: Any, body: Any) -> None:
     for parameter, identifier in path.items():
         if parameter == "organizationId":
             path[parameter] = WORLD["organization"]
+        elif "version" in path:  # of an object that has no other
+            path[parameter] = 1 if parameter == "version" else new_object()
         elif case.method == "DELETE":
             path[parameter] = identifier if linked and identifier not in KEPT else NEW[parameter]()
         elif name == "RestoreEnvironmentObject":
             path[parameter] = (
                 new_object()
             )  # the first version of an object that was changed often is gone
-        elif "version" in path:  # of an object that has no other
-            path[parameter] = 1 if parameter == "version" else new_object()
         elif name in PARTICULAR:
             path[parameter] = object_for(name, identifier, body)
         elif not linked:
