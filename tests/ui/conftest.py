@@ -42,7 +42,8 @@ class Page:
 
     def sign_in(self, token: str | None = None) -> None:
         self.browser.open(f"{self.manager.url}/ui/")
-        self.browser.write("Token", token or self.manager.token)
+        self.browser.find("#token:focus")
+        self.browser.paste(token or self.manager.token)
         self.browser.press("Sign in")
         self.browser.find("#content h1")
 

@@ -8,7 +8,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import pytest
 from conftest import Page
 from example import PAGES, example
 
@@ -38,37 +37,35 @@ def assert_whole(page: Page, name: str) -> None:
     assert wide <= 0, f"{name} is {wide} px too wide"
 
 
-# Of axe's rules, contrast alone depends on the scheme.
-@pytest.mark.parametrize(
-    ("width", "scheme", "rules"), [(1280, "light", "all"), (360, "dark", "color-contrast")]
-)
-def test_every_page_is_accessible_and_whole(
-    page: Page, width: int, scheme: str, rules: str
-) -> None:
+def look(page: Page, name: str) -> None:
+    """What is shown, in every width and both colour schemes. Of axe's rules, contrast alone depends
+    on the scheme."""
     b = page.browser
-    b.size(width, 900)
-    b.scheme(scheme)
+    assert_whole(page, name)
+    assert offences(page) == [], f"{name}, light"
+    b.size(3840, 2160)
+    assert_whole(page, f"{name} at 4K")
+    b.size(360, 900)
+    b.scheme("dark")
+    assert_whole(page, f"{name} at 360 px")
+    assert offences(page, "color-contrast") == [], f"{name}, dark"
+    b.size(1280, 900)
+    b.scheme("light")
+
+
+def test_every_page_is_accessible_and_whole(page: Page) -> None:
+    b = page.browser
     b.open(f"{page.manager.url}/ui/")
     b.find("#token")
-    assert offences(page, rules) == [], "the sign-in"
+    look(page, "the sign-in")
     addresses = example(page.manager)
     page.sign_in()
     for name, address in addresses.items():
         page.go(address, PAGES[name][1])
-        assert_whole(page, name)
         b.js(
             "document.querySelectorAll('#content [aria-expanded=false]').forEach((e) => e.click())"
         )
-        assert offences(page, rules) == [], f"{name}, {scheme}"
-
-
-def test_every_page_is_whole_at_4k(page: Page) -> None:
-    page.browser.size(3840, 2160)
-    addresses = example(page.manager)
-    page.sign_in()
-    for name, address in addresses.items():
-        page.go(address, PAGES[name][1])
-        assert_whole(page, name)
+        look(page, name)
 
 
 def test_dialogs_are_accessible(page: Page) -> None:
@@ -95,21 +92,6 @@ def test_dialogs_are_accessible(page: Page) -> None:
     b.eventually(
         "return document.querySelector('[data-path=\"v.host\"]').value === 'dwh.example.com'"
     )
-
-
-def test_only_the_shown_rows_are_fetched(page: Page) -> None:
-    """A long list costs what one page of it costs."""
-    b = page.browser
-    for i in range(300):
-        page.manager.create_variable(f"v{i:03}", "x" * 1000)
-    page.sign_in()
-    page.go(page.workspace("airflow-variables"), "tbody tr")
-    b.see("of 300")
-    sizes = b.js(
-        "return performance.getEntriesByType('resource')"
-        ".filter((e) => e.name.includes('AIRFLOW_VARIABLE')).map((e) => e.decodedBodySize)"
-    )
-    assert sizes and max(sizes) < 150_000, sizes
 
 
 def test_the_files_are_small_and_few(page: Page) -> None:

@@ -91,6 +91,7 @@ def test_five_thousand_rows_cost_the_page_what_fifty_cost(page: Page) -> None:
     workspace, prod = page.workspace(), page.deployment("prod")
     fill(page.manager, 0, SHOWN)
     few = first_paint(page, workspace, "50 rows")
+    assert 1000 < few.bytes < 100_000
     few_search = search(page, 7)
     few_resolved = first_paint(page, prod, "50 rows")
     page.go("org")
