@@ -222,7 +222,8 @@ class Browser:
         options: dict[str, Any] = {"format": "png", "captureBeyondViewport": whole}
         if whole:
             box = self.cdp("Page.getLayoutMetrics")["cssContentSize"]
-            options["clip"] = {**box, "x": 0, "y": 0, "scale": 1}
+            wide = self.js("return innerWidth")  # without the scroll bar, which a picture has not
+            options["clip"] = {**box, "x": 0, "y": 0, "width": wide, "scale": 1}
         path.write_bytes(base64.b64decode(self.cdp("Page.captureScreenshot", **options)["data"]))
 
     def forget(self) -> None:

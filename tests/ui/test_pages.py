@@ -68,6 +68,33 @@ def test_every_page_is_accessible_and_whole(page: Page) -> None:
         look(page, name)
 
 
+def test_long_names_and_many_places_fit(page: Page) -> None:
+    b, m = page.browser, page.manager
+    for i in range(40):
+        name = f"deployment {i} of a team with a long name, which has many others as well"
+        body = {"name": name, "workspaceId": m.workspace}
+        assert m.request("POST", f"/v1/organizations/{m.organization}/deployments", body)[0] == 200
+    key = "k" * 250
+    m.create_connection(key, host="h" * 200, login="l" * 100, description="d" * 400)
+    m.create_variable(key, "x" * 5000)
+    page.sign_in()
+    for address, selector in (
+        (page.workspace(), "tbody tr"),
+        (page.workspace("airflow-variables"), "tbody tr"),
+        (page.deployment("prod"), ".empty"),
+        (page.workspace() + f"/o/{key}", "#history-title ~ div table"),
+        (page.workspace("places"), "tbody tr"),
+        ("audit", "tbody tr"),
+    ):
+        page.go(address, selector)
+        for width in (1280, 360):
+            b.size(width, 900)
+            assert_whole(page, f"{address} at {width} px")
+        b.size(1280, 900)
+    page.go(page.workspace(), "tbody tr")
+    assert b.js("return document.querySelector('tbody tr').offsetHeight") < 400
+
+
 def test_dialogs_are_accessible(page: Page) -> None:
     b = page.browser
     addresses = example(page.manager)

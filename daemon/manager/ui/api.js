@@ -8,9 +8,10 @@ const base = new URL('../', document.baseURI);
 
 /** A refusal: `status` 0 when there was no response at all. */
 class ApiError extends Error {
-	constructor(status, message, fieldErrors = [], requestId = '') {
+	constructor(status, message, fieldErrors = [], requestId = '', retryAfter = 0) {
 		super(message);
 		this.status = status;
+		this.retryAfter = retryAfter; // seconds
 		this.fieldErrors = fieldErrors;
 		this.requestId = requestId;
 	}
@@ -71,10 +72,49 @@ async function request(method, url, { body, headers = {}, signal } = {}) {
 	const why = result.data ?? {};
 	throw new ApiError(
 		response.status,
-		why.message ?? T.failedWithStatus(response.status),
+		// The page reads that header itself.
+		why.message?.replace(/: see Retry-After$/, '.') ?? T.failedWithStatus(response.status),
 		why.fieldErrors ?? [],
 		why.requestId,
+		Number(response.headers.get('Retry-After')) || 0,
 	);
+}
+
+// ---- while the manager is away ----
+
+// Says in words that nothing can be read now; null: it can again. main.js sets it.
+let showTrouble = () => {};
+export function onTrouble(handler) {
+	showTrouble = handler;
+}
+export const trouble = (e) => showTrouble(e);
+
+/** Whether the manager, or its database, is away: the same request may succeed later. */
+export const isAway = (e) => e.status === 0 || e.status === 503;
+
+const AWAY_S = { least: 1, most: 15 };
+
+/** A pause as the manager asks for it, and a little more, so that not all come back at once. */
+function pause(e) {
+	const seconds = Math.min(Math.max(e.retryAfter, AWAY_S.least), AWAY_S.most);
+	return new Promise((done) => setTimeout(done, seconds * 1000 * (1 + Math.random() / 2)));
+}
+
+/** A read, again and again while the manager is away and the same view is shown. */
+async function read(url, init) {
+	const { hash } = location;
+	for (;;) {
+		try {
+			const reply = await request('GET', url, init);
+			showTrouble(null);
+			return reply;
+		} catch (e) {
+			if (!isAway(e) || location.hash !== hash) throw e;
+			showTrouble(e);
+			await pause(e);
+			if (location.hash !== hash || init?.signal?.aborted) throw e;
+		}
+	}
 }
 
 // ---- the session ----
@@ -89,7 +129,7 @@ export async function signIn(credential) {
 /** Resolves to the session, or to null when there is none. */
 export async function currentSession() {
 	try {
-		session = (await request('GET', sessionUrl)).data;
+		session = (await read(sessionUrl)).data;
 	} catch (e) {
 		if (e.status !== 401) throw e;
 		session = null;
@@ -136,12 +176,19 @@ export async function call(method, path, options = {}) {
 	if (options.etag) headers[method === 'GET' ? 'If-None-Match' : 'If-Match'] = options.etag;
 	if (options.wait) headers.Prefer = `wait=${options.wait}`;
 	const init = { body: options.body, headers, signal: options.signal };
+	// A held request is repeated by who holds it; a change only by a person.
+	const isRead = method === 'GET' && !options.wait;
+	const send = () => {
+		const url = apiUrl(path, options.query);
+		return isRead ? read(url, init) : request(method, url, init);
+	};
 	try {
-		return await request(method, apiUrl(path, options.query), init);
+		return await send();
 	} catch (e) {
+		if (options.wait && isAway(e)) showTrouble(e);
 		if (e.status !== 401 || options.wait) throw e;
 		await signInAgain();
-		return request(method, apiUrl(path, options.query), init);
+		return send();
 	}
 }
 

@@ -16,6 +16,7 @@ import {
 	time,
 	toast,
 } from './parts.js';
+import { nameOf } from './places.js';
 import { T } from './texts.js';
 import { compareVersions } from './versions.js';
 
@@ -35,8 +36,16 @@ export function actionBadge(entry) {
 	return badge(T.actions[entry.action] ?? entry.action, TONES[entry.action] ?? 'plain');
 }
 
+/** "links.ID.host" with the name of the place in the place of its id. */
+function fieldName(field) {
+	const [list, id, ...rest] = field.split('.');
+	if (list !== 'links' && list !== 'excludeLinks') return field;
+	return [list, nameOf(id), ...rest].join('.');
+}
+
 export function fieldList(entry) {
-	const names = entry.fields.slice(0, 8).join(', ');
+	if (!entry.fields.length) return null;
+	const names = entry.fields.slice(0, 8).map(fieldName).join(', ');
 	const more = entry.fields.length - 8;
 	return h('span', { class: 'faint' }, more > 0 ? `${names}, ${T.andMore(more)}` : names);
 }
@@ -84,7 +93,7 @@ function draw(state, page) {
 					cell: (e) => [
 						actionBadge(e),
 						' ',
-						e.version ? h('span', { class: 'faint' }, T.version(e.version)) : null,
+						e.version ? h('span', { class: 'faint nowrap' }, T.version(e.version)) : null,
 					],
 				},
 				{

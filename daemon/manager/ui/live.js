@@ -2,7 +2,7 @@
 // What others change appears: a held request tells when a view has changed. A hidden tab holds
 // none, because a browser opens only a few connections to one server.
 
-import { objects } from './api.js';
+import { objects, trouble } from './api.js';
 
 const HELD_SECONDS = 50;
 const RETRY_MS = 5000;
@@ -43,6 +43,7 @@ export function watch(query, etag, changed) {
 			{ ...query, limit: 0 },
 			{ etag: tag, wait: HELD_SECONDS, signal: held.signal },
 		);
+		trouble(null);
 		if (reply.status !== 200 || stopped) return;
 		const isNew = tag && reply.etag !== tag;
 		tag = reply.etag;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Starts the page: signs in, keeps the frame around the views, and shows the view of the address.
 
-import { currentSession, onSessionEnd, session, signIn, signOut } from './api.js';
+import { currentSession, onSessionEnd, onTrouble, session, signIn, signOut } from './api.js';
 import { closeAll } from './live.js';
 import { firstAddress, loadPlaces, refreshPlaces } from './places.js';
 import { navigation, placeLine } from './nav.js';
@@ -76,6 +76,15 @@ async function frame() {
 function skip(event) {
 	event.preventDefault();
 	content.focus();
+}
+
+/** Above everything, while nothing can be read: what is shown may be old. */
+function showTrouble(e) {
+	const box = document.getElementById('trouble');
+	const text = e ? T.away(e.status ? explain(e) : T.unreachableNow) : '';
+	if (box.textContent === text) return;
+	box.hidden = !text;
+	box.textContent = text;
 }
 
 /** On narrow screens the navigation is behind a button. */
@@ -183,6 +192,7 @@ function focusMark() {
 	return e.id ? `#${CSS.escape(e.id)}` : null;
 }
 
+onTrouble(showTrouble);
 window.addEventListener('hashchange', show);
 window.addEventListener('beforeunload', (e) => {
 	if (isDirty) e.preventDefault();

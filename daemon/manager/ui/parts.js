@@ -88,6 +88,11 @@ export function time(iso) {
 	return h('time', { datetime: iso, title: fullTime(iso) }, text);
 }
 
+/** A text that may be broken behind the signs between its parts, as in an address or an id. */
+export function breakable(text) {
+	return text.split(/(?<=[@:/.,_-])/).flatMap((part, i) => (i ? [h('wbr'), part] : [part]));
+}
+
 export function empty(title, text, ...actions) {
 	return h('div', { class: 'empty' }, h('h2', {}, title), h('p', {}, text), h('p', {}, actions));
 }

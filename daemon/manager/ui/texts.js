@@ -60,6 +60,8 @@ export const T = {
 
 	// ---- what went wrong ----
 	unreachable: 'The manager cannot be reached. Check the network, then try again.',
+	unreachableNow: 'The manager cannot be reached.',
+	away: (why) => `${why} What is shown may be old. The page tries again by itself.`,
 	notJson: 'The response is not from the manager. A proxy in between may have failed.',
 	failedWithStatus: (status) => `The request failed with status ${status}.`,
 	errorWithRequest: (message, id) => `${message} (request ${id.slice(0, 8)})`,
@@ -481,7 +483,7 @@ export const T = {
 	confirmed: 'Confirmed',
 	snapshot: 'Snapshot',
 	generation: 'Generation',
-	programVersion: 'Version',
+	conndVersion: (version) => `connd ${version}`,
 	lastReport: 'Last report',
 
 	// ---- import and export ----

@@ -137,7 +137,7 @@ function subject(e) {
 	const kind = kindOfType(e.objectType);
 	return [
 		e.name ? h('code', {}, e.name) : null,
-		kind ? h('span', { class: 'faint description' }, e.name ? kind.one : kind.many) : null,
+		kind ? h('span', { class: 'faint description nowrap' }, e.name ? kind.one : kind.many) : null,
 	];
 }
 

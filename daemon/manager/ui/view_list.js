@@ -9,6 +9,7 @@ import { isVariable, overriddenAt, flatten, reach } from './model.js';
 import { kindTabs, placeLine } from './nav.js';
 import {
 	badge,
+	breakable,
 	button,
 	empty,
 	explain,
@@ -239,7 +240,11 @@ export function summary(r) {
 		const host = `${c.host ?? ''}${c.port ? `:${c.port}` : ''}`;
 		const text = `${c.login ?? ''}${c.login && host ? '@' : ''}${host}${c.schema ? `/${c.schema}` : ''}`;
 		const extra = Object.keys(c.extra ?? {}).length;
-		return [text || h('span', { class: 'faint' }, extra ? T.membersOfExtra(extra) : T.noAddress)];
+		return [
+			text
+				? h('span', { class: 'clamped', title: text }, breakable(text))
+				: h('span', { class: 'faint' }, extra ? T.membersOfExtra(extra) : T.noAddress),
+		];
 	}
 	const v = r.airflowVariable ?? r.environmentVariable;
 	if (v) return v.isSecret ? badge(T.secret) : h('code', {}, v.value);

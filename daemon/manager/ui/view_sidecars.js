@@ -88,7 +88,14 @@ function counts(page) {
 const TONES = { NEWEST: 'good', BEHIND: 'warn', SILENT: 'bad' };
 
 const COLUMNS = [
-	{ title: T.host, class: 'host', cell: (s) => s.name },
+	{
+		title: T.host,
+		class: 'host',
+		cell: (s) => [
+			s.name,
+			s.version ? h('span', { class: 'faint description' }, T.conndVersion(s.version)) : null,
+		],
+	},
 	{
 		title: T.where,
 		cell: (s) => [h('span', { class: 'faint' }, T.scopes[s.scope]), ' ', nameOf(s.scopeEntityId)],
@@ -110,6 +117,5 @@ const COLUMNS = [
 	},
 	{ title: T.snapshot, cell: (s) => s.snapshot },
 	{ title: T.generation, cell: (s) => h('code', {}, String(s.generation)) },
-	{ title: T.programVersion, cell: (s) => s.version },
 	{ title: T.lastReport, cell: (s) => time(s.seenAt) },
 ];
