@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,16 @@ def test_one_that_is_killed_leaves_the_other_serving(manager: Manager, other: Ma
     assert send(manager, "GET", view(manager)).body["totalCount"] == 2
     other.start()
     assert send(other, "GET", view(manager)).body["totalCount"] == 2
+
+
+def test_many_lists_at_once_wait_for_their_turn(manager: Manager) -> None:
+    """More than there are sessions of the store."""
+    for i in range(30):
+        manager.create_variable(f"v{i}", "x" * 2000, manager.deployment_ids["prod"])
+    path = f"{view(manager)}&showSecrets=true"
+    with ThreadPoolExecutor(32) as pool:
+        replies = list(pool.map(lambda _: send(manager, "GET", path).status, range(320)))
+    assert set(replies) == {200}, replies
 
 
 def values(manager: Manager, path: str) -> list[str]:

@@ -66,6 +66,19 @@ wait_until(struct pg_db *db, int fd, short events, int64_t until)
 }
 
 int
+pg_pause(struct postgres_store *p, int ms)
+{
+	struct session *mine = p->store.session;
+	int r;
+
+	p->store.session = NULL;
+	r = p->wait ? p->wait(p->wait_arg, p->never_fd, POLLIN, ms)
+		    : wait_blocking(p->never_fd, POLLIN, ms);
+	p->store.session = mine;
+	return r < 0 ? r : 0;
+}
+
+int
 pg_wait_result(struct pg_db *db)
 {
 	int64_t until = clock_boot_ms() + ANSWER_MS;

@@ -99,6 +99,7 @@ struct postgres_store {
 	bool is_silent;   /* it is not heard, which was logged */
 	store_wait *wait;
 	void *wait_arg;
+	int never_fd; /* which is never readable: for pg_pause() */
 };
 static inline struct postgres_store *
 postgres_of(const struct store *s)
@@ -140,6 +141,8 @@ bool pg_is_alive(struct pg_db *db);
  * -errno; then the connection is dropped.
  */
 MUST_CHECK int pg_wait_result(struct pg_db *db);
+/* Lets others run for so many ms. 0 or an error of the hook. */
+MUST_CHECK int pg_pause(struct postgres_store *p, int ms);
 /* The URL without its password, for messages. 0 or -errno with why. */
 MUST_CHECK int pg_name(const char *url, char out[static PG_NAME_SIZE], struct why *why);
 

@@ -10,8 +10,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/rnd.h"
 
 #define FREE_MS    5000 /* to wait for a session that is in use */
+#define READ_MS    4000 /* to wait until fewer lists are read */
 #define CONNECT_MS 3000
 
 static struct pg_session *
@@ -153,7 +155,7 @@ of_reader(struct reader *r)
 	return (struct pg_session *)((char *)r - offsetof(struct pg_session, reader));
 }
 
-/* Half of the sessions, for slow clients of long lists. */
+/* Half of the sessions: clients of long lists may be slow. */
 static bool
 may_read(const struct postgres_store *p)
 {
@@ -164,14 +166,34 @@ may_read(const struct postgres_store *p)
 	return 2 * n < p->n_sessions || p->n_sessions == 1;
 }
 
+/*
+ * After a change many ask for a list at once, and each takes some ms: they wait for their turn. 0,
+ * or -EBUSY or another error of the hook.
+ */
+static int
+wait_to_read(struct postgres_store *p)
+{
+	int64_t until = clock_boot_ms() + READ_MS;
+	int r = 0;
+
+	while (r == 0 && !may_read(p)) {
+		if (pg_is_deaf(p))
+			return -ENOTCONN;
+		if (!p->wait || clock_boot_ms() >= until)
+			return -EBUSY;
+		r = pg_pause(p, 2 + (int)rnd_below(8));
+	}
+	return r;
+}
+
 int
 pg_take_reader(struct store *s, struct reader **out)
 {
 	struct pg_session *one;
-	int r;
+	int r = wait_to_read(postgres_of(s));
 
-	if (!may_read(postgres_of(s)))
-		return -EBUSY;
+	if (r < 0)
+		return r;
 	one = pg_session_of(s);
 	if (one && (one->is_reading || one->db.in_transaction))
 		s->session = NULL; /* the other list's, or a transaction's */

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -294,6 +296,8 @@ close_store(struct store *s)
 	if (p->listen_url)
 		mem_wipe(p->listen_url, strlen(p->listen_url));
 	mem_free(p->listen_url);
+	if (p->never_fd >= 0)
+		(void)close(p->never_fd); /* nothing was written */
 	store_fini(s);
 	mem_free(p);
 }
@@ -384,10 +388,11 @@ store_new(struct store **out, const char *url, struct keys *keys, struct why *wh
 	session_init(&p->refused, &p->no_db.db);
 	r = store_init(&p->store, &engine, keys, name);
 	keys_share(keys);
+	p->never_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	p->url = copy_text(url);
 	p->listen_url = copy_text(url);
 	p->sessions = mem_calloc(PG_MAX_SESSIONS, sizeof *p->sessions);
-	if (r < 0 || !p->url || !p->listen_url || !p->sessions) {
+	if (r < 0 || p->never_fd < 0 || !p->url || !p->listen_url || !p->sessions) {
 		*out = store_close(*out);
 		return -ENOMEM;
 	}
