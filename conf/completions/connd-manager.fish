@@ -67,7 +67,7 @@ complete -c connd-manager -n '__connd_manager_at "token" 0' -a create -d 'issue 
 complete -c connd-manager -n '__connd_manager_at "token create"' -l name -x -d 'Its name in lists and in the audit log'
 complete -c connd-manager -n '__connd_manager_at "token create"' -l scope -x -a 'organization workspace deployment' -d 'What kind of place it is for'
 complete -c connd-manager -n '__connd_manager_at "token create"' -l scope-id -x -d 'That place'
-complete -c connd-manager -n '__connd_manager_at "token create"' -l role -x -a 'OWNER OPERATOR AUTHOR MEMBER' -d 'What it may do there'
+complete -c connd-manager -n '__connd_manager_at "token create"' -l role -x -a 'OWNER OPERATOR AUTHOR MEMBER' -d 'What it may do there: MEMBER and AUTHOR read, which is what connd needs; OPERATOR also changes objects, Deployments and projects; OWNER also issues tokens'
 complete -c connd-manager -n '__connd_manager_at "token create"' -l expires-in -x -d 'When it expires'
 complete -c connd-manager -n '__connd_manager_at "token create"' -l token-out -r -F -d 'Writes the token into a new file of mode 0600 instead of printing it'
 complete -c connd-manager -n '__connd_manager_at "token create"' -l data -x -a '(__fish_complete_directories)' -d 'The data directory'

@@ -236,6 +236,13 @@ def test_usage_is_2(args: tuple[str, ...]) -> None:
     assert done.stderr.startswith("connctl: ")
 
 
+def test_a_key_without_its_kind_is_answered_with_the_whole_command() -> None:
+    for verb, usage in (("get", "conn|var KEY"), ("doctor", "[conn|var] [KEY]")):
+        assert f'takes conn|var, not "warehouse": connctl {verb} {usage}\n' in (
+            run(verb, "warehouse", "x").stderr
+        )
+
+
 @pytest.mark.parametrize("verb", ["get", "list", "status", "wait", "import"])
 def test_wrong_usage_of_a_verb_names_its_help(verb: str) -> None:
     done = run(verb, "--frobnicate")

@@ -44,6 +44,28 @@ def test_a_token_is_printed_once_and_works(admin: Admin) -> None:
     admin.run("token", "revoke", "worker", "--yes", code=1)
 
 
+def test_a_token_of_one_deployment_is_told_to_name_it(admin: Admin) -> None:
+    """It sees its Workspace's name, none of its objects, and changes nothing as a MEMBER."""
+    done = admin.run("token", "create", "m", "--role", "MEMBER", "--deployment", "prod", "--yes")
+    file = admin.home / "m.token"
+    file.write_text(done.stdout)
+    file.chmod(0o600)
+    admin.run("login", "m", "--manager", admin.manager.url, "--token-file", str(file))
+    create = ("connection", "create", "x", "--type", "http", "--yes")
+    for args, code in (
+        (("connection", "list"), 1),
+        (("connection", "set", "x", "--host", "h", "--yes"), 1),
+        (("connection", "restore", "x", "--yes"), 1),
+        (create, 2),
+    ):
+        done = admin.run(*args, code=code)
+        assert "pass --deployment NAME" in done.stderr
+        assert done.stderr.count("connctl:") == 1, "one error, said once"
+    admin.run("connection", "list", "--deployment", "prod")
+    done = admin.run(*create, "--deployment", "prod", code=4)
+    assert "(DEPLOYMENT MEMBER)" in done.stderr, "whose role it is"
+
+
 def test_a_token_goes_to_a_new_file_that_nobody_else_may_read(admin: Admin) -> None:
     out = admin.home / "new.token"
     create = ("token", "create", "ci", "--role", "OPERATOR", "--workspace", "Analytics")

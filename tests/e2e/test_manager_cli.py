@@ -117,6 +117,11 @@ def test_help_and_version_go_to_stdout() -> None:
         (["backup", "--data", "d"], "FILE"),
         (["--data", "d", "--audit-days", "0"], "--audit-days"),
         (["organization", "set", "--data", "d", "--secrets-fetching", "maybe"], "on|off"),
+        (
+            ["token", "create", "--data", "d", "--name", "n", "--scope", "workspace",
+             "--role", "MEMBER"],
+            "organization show",
+        ),
     ],
 )
 def test_wrong_usage_is_2_and_says_why(args: list[str], says: str) -> None:
@@ -619,11 +624,12 @@ def test_a_token_goes_into_a_file_of_its_own(
 
 
 def test_a_token_in_a_file_comes_from_a_running_server_too(made: Manager) -> None:
+    """Of the organization, which needs no id: there is one."""
     made.serve()
     file = made.directory / "token"
     said = made.command(
         "token", "create", "--data", str(made.data), "--name", "n", "--scope", "organization",
-        "--scope-id", made.organization, "--role", "MEMBER", "--token-out", str(file),
+        "--role", "MEMBER", "--token-out", str(file),
     )  # fmt: skip
     assert said["tokenFile"] == str(file)
     assert status(made, file.read_text().strip()) == 200

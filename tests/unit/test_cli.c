@@ -138,8 +138,8 @@ an_error_says_what_was_meant(void **state)
 		{ "show red k --file", "--file needs a value" },
 		{ "show red", "too few words: prog show red|blue KEY [MORE]" },
 		{ "show red k l m", "too many words: prog show red|blue KEY [MORE]" },
-		{ "show r k", "show takes red|blue, not \"r\"" },
-		{ "token list z", "token list takes x1|y-2, not \"z\"" },
+		{ "show r k", "show takes red|blue, not \"r\": prog show red|blue KEY [MORE]" },
+		{ "token list z", "token list takes x1|y-2, not \"z\": prog token list [x1|y-2]" },
 		{ "token create", "token create needs: --name NAME is missing" },
 		{ "token create --name a --mode maybe", "--mode takes on|off, not \"maybe\"" },
 	};

@@ -277,12 +277,13 @@ refuse_verb(const struct reader *r)
 /* --- does it fit the verb? ------------------------------------------------------------- */
 
 static bool
-check_operand(const struct cli_verb *v, struct span want, const char *word, struct why *why)
+check_operand(const struct reader *r, const struct cli_verb *v, struct span want, const char *word)
 {
 	want = cli_operand_name(want);
 	if (!cli_is_choice(want) || cli_choice_allows(want, word))
 		return true;
-	return REFUSE(why, "%s takes %.*s, not \"%.60s\"", v->name, (int)want.n, want.p, word);
+	return REFUSE(r->why, "%s takes %.*s, not \"%.60s\": %s %s %s", v->name, (int)want.n,
+	    want.p, word, r->p->name, v->name, v->operands);
 }
 
 /* The verb's words stand before "--", and at least one behind it. */
@@ -313,7 +314,7 @@ check_operands(const struct reader *r, struct cli_line *out)
 			    r->why, "too few words: %s %s %s", r->p->name, v->name, v->operands);
 		}
 		do {
-			if (!check_operand(v, want, r->word[skip + out->n_operands], r->why))
+			if (!check_operand(r, v, want, r->word[skip + out->n_operands]))
 				return false;
 			out->operand[out->n_operands] = r->word[skip + out->n_operands];
 			out->n_operands++;

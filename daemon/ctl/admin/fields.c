@@ -172,7 +172,9 @@ set_text(const struct session *s, const struct field *f, const char *prefix, str
 	const char *value = cli_value(s->line, f->option);
 
 	if (f->option == OPT_VALUE && secret)
-		return ctl_fail(CTL_USAGE, "Pass --value-file, or --plain when it is made.",
+		return ctl_fail(CTL_USAGE,
+		    "Pass --value-file FILE (-: standard input). A value that is no secret: "
+		    "--plain, at create.",
 		    "the value is a secret, and other users can see the command line");
 	return set_plain(prefix, f->name, value, json_new_string(value), typed, c);
 }

@@ -47,6 +47,7 @@ object_scope(struct session *s, struct object_scope *out)
 	char workspace[TOKEN_ID_SIZE] = "";
 	int code = CTL_YES;
 
+	s->in_workspace = !deployment;
 	if (!deployment)
 		return object_workspace_scope(s, out);
 	*out = (struct object_scope){ .is_deployment = true };
@@ -90,7 +91,7 @@ object_find(struct session *s, const struct object_kind *kind, const struct obje
 		    strcmp(json_text(j, "objectKey"), key) == 0)
 			(void)snprintf(id, TOKEN_ID_SIZE, "%s", json_text(j, "id"));
 	json_free(rows);
-	return *id ? CTL_YES : CTL_NO;
+	return CTL_YES;
 }
 
 bool
@@ -201,7 +202,7 @@ object_read(struct session *s, const struct object_kind *kind, const struct obje
 
 	*out = (struct object){ .kind = kind, .key = key };
 	code = object_find(s, kind, scope, key, out->id);
-	if (code == CTL_NO && !*out->id)
+	if (code == CTL_YES && !*out->id)
 		return say_none(s, kind, scope, key);
 	if (code == CTL_YES)
 		code = fetch(s, out->id, &out->row);

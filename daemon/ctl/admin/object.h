@@ -50,7 +50,7 @@ struct object {
 /* The object of this key in the scope, read. CTL_NO, having said so, when there is none. */
 MUST_CHECK int object_read(struct session *s, const struct object_kind *kind,
     const struct object_scope *scope, const char *key, struct object *out);
-/* Only whether it is there: CTL_NO in silence. */
+/* Only whether it is there; id: "" when it is not. */
 MUST_CHECK int object_find(struct session *s, const struct object_kind *kind,
     const struct object_scope *scope, const char *key, char id[static TOKEN_ID_SIZE]);
 void object_fini(struct object *o);

@@ -213,9 +213,8 @@ objects_restore(struct session *s, const struct object_kind *kind)
 	if (code == CTL_YES)
 		code = object_find(s, kind, &scope, s->line->operand[0], id);
 	if (code == CTL_YES)
-		code = restore_version(s, kind, &scope, &c, body);
-	else if (code == CTL_NO)
-		code = restore_deleted(s, kind, &scope, &c, body);
+		code = *id ? restore_version(s, kind, &scope, &c, body)
+			   : restore_deleted(s, kind, &scope, &c, body);
 	json_free(body);
 	change_fini(&c);
 	return code;

@@ -306,6 +306,15 @@ read_answer(struct session *s, struct json **out)
 	return ctl_fail(CTL_UNAVAILABLE, NULL, "the manager's response is not a JSON object");
 }
 
+/* Also of a token that sees its Workspace's name, but none of its objects. */
+static const char *
+place_hint(const struct session *s, const char *message)
+{
+	return s->in_workspace && strstr(message, "Workspace")
+		   ? "A token of one Deployment reaches only objects in it: pass --deployment NAME."
+		   : NULL;
+}
+
 /* What a status that is not 2xx means for the exit code and for the person. */
 static int
 fail_status(struct session *s, int status)
@@ -321,7 +330,8 @@ fail_status(struct session *s, int status)
 	switch (status) {
 	case 400:
 	case 413:
-		return ctl_fail(CTL_USAGE, NULL, "the manager refuses it: %s", message);
+		return ctl_fail(
+		    CTL_USAGE, place_hint(s, message), "the manager refuses it: %s", message);
 	case 401:
 		return ctl_fail(CTL_DENIED,
 		    s->refused_hint ? s->refused_hint : "\"connctl login\" takes a new token.",
@@ -331,7 +341,7 @@ fail_status(struct session *s, int status)
 		return ctl_fail(CTL_DENIED, NULL, "this token may not do that: %s", message);
 	case 404:
 	case 409:
-		return ctl_fail(CTL_NO, NULL, "%s", message);
+		return ctl_fail(CTL_NO, place_hint(s, message), "%s", message);
 	case 412:
 		return ctl_fail(CTL_NO, "Run the command again: it reads what is there now.",
 		    "somebody else changed it meanwhile; nothing was changed");

@@ -27,6 +27,7 @@ struct session {
 	struct buf answer;
 	struct http_head head;    /* of the last response */
 	const char *refused_hint; /* what to do when the token is refused; NULL: log in again */
+	bool in_workspace;        /* the verb's objects are a Workspace's: no --deployment */
 };
 
 /*

@@ -133,7 +133,7 @@ read_object(struct asked *a, const struct object_scope *scope, struct object *ou
 	ctl_mute(true);
 	code = object_find(a->s, a->kind, scope, a->e->key, id);
 	ctl_mute(false);
-	if (code == CTL_NO || code == CTL_DENIED)
+	if (code == CTL_NO || code == CTL_DENIED || (code == CTL_YES && !*id))
 		return CTL_YES;
 	return object_read(a->s, a->kind, scope, a->e->key, out);
 }

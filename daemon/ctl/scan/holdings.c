@@ -206,7 +206,8 @@ say_what_is_missing(const struct reading *r)
 	if (r->missing.invalid)
 		output_note("%zu keys have no usable value", r->missing.invalid);
 	if (!needles_count(r->h->needles))
-		output_note("connd holds no value that this user may read: nothing can be found");
+		output_note("connd has no value to search for that this user may read: nothing can "
+			    "be found");
 }
 
 int

@@ -89,12 +89,15 @@ request_not_found(struct request *rq, const char *what)
 void
 request_denied(struct request *rq, enum verdict v, const char *not_found)
 {
+	const struct subject *who = &rq->who.subject;
 	struct buf text = BUF_INIT(FAULT_MESSAGE_SIZE);
 
 	switch (v) {
 	case POLICY_ALLOWED:
 	case POLICY_DENIED:
-		respond_error(rq->conn, 403, "The token's role does not allow this");
+		buf_addf(&text, "The token's role does not allow this (%s %s)",
+		    scope_name(who->scope), role_name(who->role));
+		respond_error(rq->conn, 403, buf_str(&text));
 		break;
 	case POLICY_OUT_OF_SCOPE:
 		request_not_found(rq, not_found);

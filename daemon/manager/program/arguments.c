@@ -347,6 +347,10 @@ take(struct options *o, const struct cli_line *line, struct why *why)
 		if (!set_given(o, &line->given[i], why))
 			return false;
 	}
+	if (o->verb == VERB_TOKEN_CREATE && o->scope != SCOPE_ORGANIZATION &&
+	    id_is_none(&o->scope_id))
+		return refuse(why, "--scope-id ID is missing: \"connd-manager organization show\" "
+				   "lists the ids of Workspaces and Deployments");
 	if (!o->tls_cert != !o->tls_key)
 		return refuse(why, "--tls-cert and --tls-key belong together");
 	if (!o->store && (o->store_listen || o->store_connections))

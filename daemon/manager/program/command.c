@@ -56,6 +56,25 @@ deployment_create(
 }
 
 static int
+take_id(void *arg, const struct store_entity *e)
+{
+	*(struct id *)arg = e->id;
+	return 0;
+}
+
+/* The one organization. 0, STORE_NOT_FOUND or -errno. */
+static int
+find_organization(const struct command_env *env, struct id *out)
+{
+	static const struct id all = { "" };
+	int r;
+
+	*out = all;
+	r = store_entity_list(env->store, SCOPE_ORGANIZATION, &all, 0, 1, take_id, out, NULL);
+	return r == 0 && id_is_none(out) ? STORE_NOT_FOUND : r;
+}
+
+static int
 token_create(
     const struct command_env *env, const struct options *o, struct buf *out, struct why *why)
 {
@@ -66,9 +85,12 @@ token_create(
 		.expires_in_s = o->expires_in_s };
 	struct buf text = BUF_INIT(LIMIT_TOKEN);
 	struct id id;
-	int r = explain(token_issue(env->tokens, &q, clock_wall_ms(), &command_line, &id, &text),
-	    "there is nothing of this --scope with this --scope-id", "the id is taken", why);
+	int r = id_is_none(&q.scope_id) ? find_organization(env, &q.scope_id) : 0;
 
+	if (r == 0)
+		r = token_issue(env->tokens, &q, clock_wall_ms(), &command_line, &id, &text);
+	r = explain(
+	    r, "there is nothing of this --scope with this --scope-id", "the id is taken", why);
 	if (r == 0)
 		buf_addf(out, "{\"id\":\"%s\",\"token\":\"%s\"}", id.s, buf_str(&text));
 	buf_fini(&text);
@@ -93,25 +115,6 @@ token_revoke_id(const struct command_env *env, const struct options *o, struct b
 	if (r == 0)
 		buf_addf(out, "{\"id\":\"%s\"}", o->id.s);
 	return r;
-}
-
-static int
-take_id(void *arg, const struct store_entity *e)
-{
-	*(struct id *)arg = e->id;
-	return 0;
-}
-
-/* The one organization. 0, STORE_NOT_FOUND or -errno. */
-static int
-find_organization(const struct command_env *env, struct id *out)
-{
-	static const struct id all = { "" };
-	int r;
-
-	*out = all;
-	r = store_entity_list(env->store, SCOPE_ORGANIZATION, &all, 0, 1, take_id, out, NULL);
-	return r == 0 && id_is_none(out) ? STORE_NOT_FOUND : r;
 }
 
 static int

@@ -106,9 +106,13 @@ static const struct cli_option token_options[] = {
 	{ "name", OPT_NAME, CLI_NEEDED, "NAME", NULL, "Its name in lists and in the audit log." },
 	{ "scope", OPT_SCOPE, CLI_NEEDED, "organization|workspace|deployment", NULL,
 	    "What kind of place it is for." },
-	{ "scope-id", OPT_SCOPE_ID, CLI_NEEDED, "ID", NULL, "That place." },
+	{ "scope-id", OPT_SCOPE_ID, 0, "ID", NULL,
+	    "That place. Needed for a Workspace or a Deployment: \"organization show\" lists their "
+	    "ids." },
 	{ "role", OPT_ROLE, CLI_NEEDED, "OWNER|OPERATOR|AUTHOR|MEMBER", NULL,
-	    "What it may do there. A MEMBER reads, which is what connd needs." },
+	    "What it may do there: MEMBER and AUTHOR read, which is what connd needs; OPERATOR "
+	    "also "
+	    "changes objects, Deployments and projects; OWNER also issues tokens." },
 	{ "expires-in", OPT_EXPIRES_IN, 0, "SECONDS", NULL,
 	    "When it expires. Without it: never. Renewals prolong it until the server's "
 	    "--max-lifetime (90d unless set) after its creation; a token that lives as long by "
