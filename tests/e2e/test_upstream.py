@@ -102,6 +102,22 @@ def test_a_held_request_that_a_proxy_cuts_asks_for_a_shorter_wait(
             assert not connd.status().get("last_error")
 
 
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_push_is_back_after_the_manager_restarts(manager: Manager, workdir: Path, how: str) -> None:
+    sections = {"manager": {"push": "yes", "refresh": "2s"}}
+    with manager.connd(sections=sections) as connd:
+        connd.wait_for(lambda s: s.get("push") == "held", "changes arrive at once")
+        if how == "stopped":
+            manager.stop()
+        else:
+            assert manager.program
+            manager.program.kill()
+        # Longer than a refresh, after which the held request is made again.
+        connd.wait_for(lambda s: s["syncs_failed"] > 1, "it is away", 60)
+        manager.serve()
+        connd.wait_for(lambda s: s["push"] == "held", "and again", 60)
+
+
 # --- lists that change while they are read -----------------------------------------------------
 
 

@@ -172,6 +172,13 @@ cut(void)
 	end(&(struct fetch_result){ .end = FETCH_UNREACHABLE, .reason = "connection reset" });
 }
 
+static void
+disconnected(void)
+{
+	end(&(struct fetch_result){
+	    .end = FETCH_UNREACHABLE, .unconnected = true, .reason = "Couldn't connect" });
+}
+
 /* A sync has succeeded: the watch gets the URL of the manager. */
 static void
 follow(struct world *w)
@@ -372,12 +379,62 @@ a_request_cut_at_once_is_not_worth_trying(void **state)
 	pass(1 * S);
 	cut();
 	assert_int_equal(state_of(w), WATCH_CUT);
+	/* It may have been a manager's restart: a refresh later, a full wait is tried once more. */
+	follow(w);
+	assert_null(asked);
+	pass(40 * S);
+	held(w);
+	assert_int_equal(asked->wait_s, 60);
+	pass(1 * S);
+	cut();
 	pass(9 * M);
 	follow(w);
 	assert_null(asked);
 	pass(1 * M);
 	follow(w);
 	assert_non_null(asked);
+}
+
+static void
+a_restarted_manager_is_held_again_after_one_broken_request(void **state)
+{
+	struct world *w = *state;
+
+	held(w);
+	pass(1 * S);
+	cut();
+	pass(40 * S);
+	held(w);
+	pass(60 * S);
+	answer(304, NULL, true);
+	assert_int_equal(state_of(w), WATCH_HOLDING);
+	pass(0);
+	/* The next restart counts from the beginning. */
+	cut();
+	pass(40 * S);
+	held(w);
+}
+
+/* Nobody listens: the next good sync, of this manager or another, starts the watch again. */
+static void
+a_manager_that_cannot_be_connected_to_is_held_again_after_a_sync(void **state)
+{
+	struct world *w = *state;
+
+	held(w);
+	pass(30 * S);
+	disconnected();
+	assert_int_equal(w->n_changed, 0);
+	assert_int_equal(state_of(w), WATCH_HOLDING);
+	pass(10 * M);
+	assert_null(asked);
+	follow(w);
+	pass(0);
+	assert_non_null(asked);
+	disconnected();
+	watch_follow(w->watch, "https://another.example");
+	pass(0);
+	assert_non_null(strstr(asked->url, "another.example"));
 }
 
 static void
@@ -474,6 +531,8 @@ main(void)
 		TEST(a_server_that_lies_about_waiting_does_not_make_a_loop),
 		TEST(a_request_cut_on_its_way_is_tried_again_with_a_shorter_wait),
 		TEST(a_request_cut_at_once_is_not_worth_trying),
+		TEST(a_restarted_manager_is_held_again_after_one_broken_request),
+		TEST(a_manager_that_cannot_be_connected_to_is_held_again_after_a_sync),
 		TEST(a_refused_token_has_a_sync_look_at_once),
 		TEST(a_manager_that_sheds_held_requests_is_left_alone_by_them_only),
 		TEST(a_first_request_that_fails_means_polling),

@@ -173,7 +173,7 @@ set_text(const struct session *s, const struct field *f, const char *prefix, str
 
 	if (f->option == OPT_VALUE && secret)
 		return ctl_fail(CTL_USAGE,
-		    "Pass --value-file FILE (-: standard input). A value that is no secret: "
+		    "Pass --value-file FILE (-: standard input). For a value that is not secret: "
 		    "--plain, at create.",
 		    "the value is a secret, and other users can see the command line");
 	return set_plain(prefix, f->name, value, json_new_string(value), typed, c);

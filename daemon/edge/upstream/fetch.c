@@ -91,6 +91,8 @@ set_end(struct fetch_result *r, const struct fetch *f, CURLcode code)
 		r->end = FETCH_FAILED;
 		r->reason = "out of memory";
 	}
+	r->unconnected = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
+			 code == CURLE_COULDNT_RESOLVE_PROXY;
 }
 
 bool

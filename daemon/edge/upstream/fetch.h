@@ -74,6 +74,7 @@ struct fetch_result { /* valid until done() returns */
 	int64_t retry_after_ms;   /* 0: none */
 	bool held;                /* the server waited (Preference-Applied) */
 	const char *reason;       /* a sentence for a person, without a response */
+	bool unconnected;         /* FETCH_UNREACHABLE: no connection, so nothing was sent */
 };
 
 struct fetch;

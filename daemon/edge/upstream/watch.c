@@ -174,28 +174,32 @@ is_refusal(const struct fetch_result *f)
 	       f->status != 408 && f->status != 425 && f->status != 429;
 }
 
-/* A proxy or load balancer has cut the held request, or the manager has restarted. */
+/*
+ * A proxy or load balancer has cut the held request, or the manager has restarted. A cut at once
+ * is a restart unless it comes again: then no wait is short enough.
+ */
 static void
 on_cut(struct watch *w, const struct fetch_result *f)
 {
 	int64_t took_ms = clock_boot_ms() - w->asked_ms, s = took_ms * 3 / 4 / 1000;
-	bool known = w->state == WATCH_CUT;
+	bool known = w->state == WATCH_CUT, at_once = s < WORTH_IT_S;
+	bool again = known && at_once && !w->longest_s;
 
 	w->state = WATCH_CUT;
 	w->cut_after_ms = took_ms;
-	w->longest_s = s < 1 ? 1 : s;
-	w->longest_until_ms = clock_boot_ms() + SHORTER_MS;
+	w->longest_s = at_once ? 0 : s;
+	w->longest_until_ms = at_once ? 0 : clock_boot_ms() + SHORTER_MS;
 	if (!known)
-		log_warn("held request cut: polling, then trying a shorter wait",
-		    LOG_STR("url", w->url), LOG_INT("after_ms", took_ms),
-		    LOG_INT("status", f->status),
+		log_warn("held request cut: polling, then trying again", LOG_STR("url", w->url),
+		    LOG_INT("after_ms", took_ms), LOG_INT("status", f->status),
 		    LOG_STR("reason", f->end == FETCH_ANSWERED ? "" : f->reason));
-	rest(w, s < WORTH_IT_S ? POLLING_MS : refresh_ms(w));
+	rest(w, again ? POLLING_MS : refresh_ms(w));
 }
 
 /*
  * A broken connection does not cause a sync at once: a manager that restarts breaks many of them
- * and must not be flooded. A failure of the first request, right after a good sync, means that the
+ * and must not be flooded. Without a connection the next good sync, of this manager or another,
+ * starts the watch again. A failure of the first request, right after a good sync, means that the
  * server does not support this list.
  */
 static void
@@ -203,7 +207,9 @@ on_failure(struct watch *w, const struct fetch_result *f)
 {
 	bool was_held = w->tag != NULL;
 
-	if (!was_held) {
+	if (f->unconnected) {
+		rest(w, 0);
+	} else if (!was_held) {
 		poll_for_now(w);
 	} else if (is_refusal(f)) {
 		rest(w, refresh_ms(w));
