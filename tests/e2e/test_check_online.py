@@ -49,7 +49,10 @@ def test_a_wrong_id_a_refused_token_and_the_switch_have_their_next_step(manager:
     connd.sections["manager"]["deployment"] = good[:-1] + ("0" if good[-1] != "0" else "1")
     code, out, err = check(connd, "--online")
     assert (code, out) == (1, "")
-    assert "status 404" in err and "check [manager] organization, deployment or workspace" in err
+    assert (
+        "status 404" in err
+        and "check [manager] organization, deployment or workspace (ids, not names)" in err
+    )
 
     connd.sections["manager"]["deployment"] = good
     connd.write_token(manager.token[:-4] + "AAAA")

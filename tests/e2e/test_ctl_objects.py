@@ -216,6 +216,9 @@ def test_a_deployments_own_object_is_promoted(admin: Admin) -> None:
     own = ("--deployment", "prod")
     admin.change("connection", "create", "own", "--type", "http", "--host", "a", *own)
     admin.run("connection", "get", "own", code=1)
+    for verb in ("link", "exclude"):
+        done = admin.run("connection", verb, "own", *own, "--yes", code=1)
+        assert "connctl connection promote" in done.stderr
     assert admin.json("connection", "get", "own", *own)["scope"] == "DEPLOYMENT"
     admin.change("connection", "set", "own", "--login", "x", *own)
     changes = admin.change("connection", "promote", "own", *own)
@@ -235,14 +238,18 @@ def test_history_and_restore(admin: Admin) -> None:
     admin.run("connection", "restore", "warehouse", "--yes", code=2)
     admin.change("connection", "override", "warehouse", "--deployment", "dev", "--host", "other")
     shown = admin.change("connection", "restore", "warehouse", "--to-version", "1")
-    dev = f"links.{admin.manager.deployment_ids['dev']}.host"
-    assert shown["host"] == shown[dev] == ("as it is", "as in version 1")
+    assert shown["host"] == shown["for dev: host"] == ("as it is", "as in version 1")
     assert shown["version"] == (None, "1") and len(shown) == 3
     assert everything(admin) == before
     admin.change("connection", "delete", "warehouse")
     admin.change("connection", "restore", "warehouse")
     assert everything(admin) == before
     admin.run("connection", "restore", "never-there", "--yes", code=1)
+    admin.change("connection", "unlink", "warehouse", "--deployment", "dev")
+    version = admin.json("connection", "history", "warehouse")["history"][0]["version"]
+    admin.change("connection", "link", "warehouse", "--deployment", "dev")
+    shown = admin.change("connection", "restore", "warehouse", "--to-version", str(version))
+    assert "link to dev" in shown, "by name"
 
 
 def test_a_linked_object_is_not_the_deployments_own(admin: Admin) -> None:

@@ -159,7 +159,7 @@ def test_nothing_is_written_when_the_manager_does_not_agree(
 ) -> None:
     laptop.login()
     done = laptop.run("init", "--local", "--deployment", "none", code=1)
-    assert 'there is no Deployment "none"' in done.stderr
+    assert 'there is no Deployment "none"\n"connctl deployment list" lists them.' in done.stderr
     done = laptop.run("init", "--local", code=2)
     assert "which Deployment? There are 2" in done.stderr
     manager.command("organization", "set", "--data", str(manager.data), "--secrets-fetching", "off")

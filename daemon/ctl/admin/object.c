@@ -179,9 +179,18 @@ say_none(struct session *s, const struct object_kind *kind, const struct object_
 {
 	CLEANUP(buf_fini) struct buf next = BUF_INIT(2048);
 
-	if (!scope->is_deployment)
-		return ctl_fail(CTL_NO, "With --deployment, a Deployment's own object is meant.",
-		    "there is no %s \"%s\" in this Workspace", kind->noun, key);
+	/* Of link, override and exclude, --deployment names where the Workspace's object goes. */
+	if (!scope->is_deployment) {
+		if (cli_has(s->line, OPT_TARGET))
+			buf_addf(&next,
+			    "\"connctl %s promote\" makes a Deployment's own object the "
+			    "Workspace's.",
+			    kind->noun);
+		else
+			buf_adds(&next, "With --deployment, a Deployment's own object is meant.");
+		return ctl_fail(CTL_NO, buf_str(&next), "there is no %s \"%s\" in this Workspace",
+		    kind->noun, key);
+	}
 	if (!is_linked(s, kind, scope, key))
 		return ctl_fail(CTL_NO, "Without --deployment, the Workspace's object is meant.",
 		    "there is no %s \"%s\" in this Deployment", kind->noun, key);

@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "ctl/admin/objects.h"
+#include "ctl/admin/place.h"
 #include "ctl/verbs.h"
 
 /* --- promote ----------------------------------------------------------------------------- */
@@ -75,16 +76,41 @@ is_named(const struct change *c, const char *field)
 	return false;
 }
 
+/* "links.ID" and "links.ID.host" with the Deployment's name, as other changes are shown. */
+static const char *
+shown_field(const struct json *deployments, const char *field, char room[static 512])
+{
+	static const char link[] = "links.";
+	const char *id = field + sizeof link - 1, *name;
+	char copy[TOKEN_ID_SIZE];
+	size_t n;
+
+	if (strncmp(field, link, sizeof link - 1) != 0)
+		return field;
+	n = strcspn(id, ".");
+	(void)snprintf(copy, sizeof copy, "%.*s", (int)n, id);
+	name = place_name(deployments, copy);
+	if (id[n])
+		(void)snprintf(room, 512, "for %s: %s", name, id + n + 1);
+	else
+		(void)snprintf(room, 512, "link to %s", name);
+	return room;
+}
+
 /* Names each field that an entry changed, once. Values of versions are not to be had. */
 static void
-name_fields(struct change *c, const struct json *entry, const char *then)
+name_fields(
+    struct change *c, const struct json *deployments, const struct json *entry, const char *then)
 {
+	char room[512];
 	const struct json *fields = json_get(entry, "fields"), *j;
 
 	for (j = fields && json_type(fields) == SCAN_ARRAY ? json_first(fields) : NULL; j;
 	     j = json_next(j)) {
 		const char *name = json_string(j);
 
+		if (name)
+			name = shown_field(deployments, name, room);
 		if (name && !is_named(c, name))
 			change_field(c, name, "as it is", then);
 	}
@@ -95,21 +121,26 @@ static int
 name_changes_since(struct session *s, struct change *c, const char *id, int64_t version)
 {
 	CLEANUP(buf_fini) struct buf path = BUF_INIT(LIMIT_HTTP_URI);
-	struct json *rows = NULL;
+	CLEANUP(buf_fini) struct buf places = BUF_INIT(LIMIT_HTTP_URI);
+	struct json *rows = NULL, *deployments = NULL;
 	char then[48];
 	int code;
 
+	session_path(s, &places, "/deployments");
+	code = session_list(s, &places, "deployments", &deployments);
 	session_path(s, &path, "/environment-objects/%s/history", id);
-	code = session_list(s, &path, "history", &rows);
+	if (code == CTL_YES)
+		code = session_list(s, &path, "history", &rows);
 	(void)snprintf(then, sizeof then, "as in version %lld", (long long)version);
 	for (const struct json *j = rows ? json_first(rows) : NULL; j; j = json_next(j)) {
 		int64_t v = 0;
 
 		if (json_int(json_get(j, "version"), &v) && v > version &&
 		    strncmp(json_text(j, "action"), "READ", 4) != 0)
-			name_fields(c, j, then);
+			name_fields(c, deployments, j, then);
 	}
 	json_free(rows);
+	json_free(deployments);
 	return code;
 }
 

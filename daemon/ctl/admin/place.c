@@ -31,6 +31,15 @@ take(const struct json *found, char *id, struct json **row)
 	return *row ? CTL_YES : session_no_memory();
 }
 
+static int
+say_none(const struct place_kind *kind, const char *text)
+{
+	char next[64];
+
+	(void)snprintf(next, sizeof next, "\"connctl %s list\" lists them.", kind->noun);
+	return ctl_fail(CTL_NO, next, "there is no %s \"%s\"", kind->title, text);
+}
+
 int
 place_find(struct session *s, const struct place_kind *kind, const char *text,
     const char *workspace, char id[static TOKEN_ID_SIZE], struct json **row)
@@ -54,7 +63,7 @@ place_find(struct session *s, const struct place_kind *kind, const char *text,
 	if (n == 1)
 		code = take(found, id, row);
 	else if (n == 0)
-		code = ctl_fail(CTL_NO, NULL, "there is no %s \"%s\"", kind->title, text);
+		code = say_none(kind, text);
 	else
 		code = ctl_fail(CTL_USAGE, "Pass its id, or --workspace.",
 		    "%zu %ss are named \"%s\"", n, kind->title, text);

@@ -46,8 +46,8 @@ write_advice(char out[static CREDENTIAL_ADVICE_SIZE], int status, const char *to
 		advice = "the token needs the right to read these objects and their secrets";
 		break;
 	case 404:
-		advice = "check [manager] organization, deployment or workspace, and the token's "
-			 "scope";
+		advice = "check [manager] organization, deployment or workspace (ids, not names), "
+			 "and the token's scope";
 		break;
 	case 407:
 		advice = "the proxy requires a login: set it in [manager] proxy";

@@ -164,7 +164,11 @@ static int
 explain(const struct store *s, int r, struct why *why)
 {
 	if (r == -EEXIST)
-		why_set(why, "%.200s: there is a store already; nothing was changed", s->name);
+		why_set(why,
+		    "%.200s: there is a store already; nothing was changed. A further manager "
+		    "needs "
+		    "no init, but a copy of the first one's manager.key in its data directory",
+		    s->name);
 	else if (r == -ENOENT)
 		why_set(why, "%.200s: there is no store in it; make one with `connd-manager init`",
 		    s->name);
