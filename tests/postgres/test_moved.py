@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from connd_testing import MANAGER, Manager, link
 from manager_http import send
+from test_manager_migrate import KEEP, VERSIONS, Old, covers, without_reads
 from test_manager_push import tag_of, view
 
 
@@ -65,6 +66,27 @@ def test_everything_moves_and_comes_back(workdir: Path, new_database: Callable[[
     manager.data = back
     with manager:
         assert send(manager, "GET", path).body == after
+
+
+@pytest.mark.parametrize("version", [VERSIONS[0], VERSIONS[-1]])
+def test_a_database_of_an_earlier_release_moves_as_it_is(
+    workdir: Path, new_database: Callable[[], str], version: int
+) -> None:
+    """No manager of this release has opened it before."""
+    url = new_database()
+    old = Old(workdir, version)
+    done = move(f"sqlite:{old.data}", url)
+    assert done.returncode == 0, done.stderr
+    old.store = url
+    old.serve(*KEEP)
+    for path, then in old.facts["answers"].items():
+        status, now = old.get(path)
+        assert status == 200, (path, now)
+        if "history" in then:
+            now, then = without_reads(now), without_reads(then)
+        if not path.startswith("/tokens"):
+            covers(now, then, path)
+    old.stop()
 
 
 def test_a_password_on_the_command_line_is_refused(workdir: Path) -> None:
