@@ -32,7 +32,8 @@ class Load:
         while not self._ends.is_set():
             n += 1
             key = f"w{writer}_{n}"
-            manager = self.managers[n % len(self.managers)]
+            managers = self.managers  # which may become other ones
+            manager = managers[n % len(managers)]
             try:
                 status, _ = post(manager, key, self.deployment)
             except OSError:
@@ -48,6 +49,11 @@ class Load:
         """Until n more writes are acknowledged."""
         enough = len(self.acknowledged) + n
         eventually(lambda: len(self.acknowledged) >= enough, "writes are acknowledged", timeout=30)
+
+    def move_to(self, *managers: Manager) -> None:
+        """From here on, no request is under way at the others."""
+        self.managers = list(managers)
+        self.more(2 * WRITERS)
 
     def start(self) -> None:
         for thread in self._threads:

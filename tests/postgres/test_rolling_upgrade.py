@@ -12,9 +12,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from connd_testing import BUILD, MANAGER, Manager, eventually
+from load import post, under_load
 from manager_http import send
 from postgres import Postgres
-from test_failover import post, refused_with_503, under_load
+from test_failover import refused_with_503
 from test_manager_push import held, tag_of, view
 
 PROGRAMS = BUILD / "release" if BUILD.name == "build" else BUILD
