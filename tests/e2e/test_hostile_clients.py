@@ -261,7 +261,7 @@ def test_beyond_the_cap_a_new_connection_takes_the_place_of_the_longest_idle(
         for client in clients:
             client.close()
         (closed,) = connd.events("warn")
-        assert closed["event"] == "connections closed: others need their room"
+        assert closed["event"] == "connections closed to make room for others"
         assert (closed["uid"], closed["closed"]) == (os.geteuid(), 1)
 
 

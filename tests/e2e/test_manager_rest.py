@@ -151,7 +151,7 @@ def test_what_is_moved_to_another_place_is_refused(made: Manager) -> None:
 
         def said() -> bool:
             text = log.read_text()[size:]
-            return "does not open" in text and named in text
+            return "cannot be decrypted" in text and named in text
 
         eventually(said, f"a line about {named}")
         return reply
@@ -176,7 +176,7 @@ def test_what_is_moved_to_another_place_is_refused(made: Manager) -> None:
             [MANAGER, "rotate-key", "--data", made.data],
             capture_output=True, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
-        assert (done.returncode, done.stdout) == (1, "") and "does not open" in done.stderr
+        assert (done.returncode, done.stdout) == (1, "") and "cannot be decrypted" in done.stderr
         assert (made.data / "manager.key").read_bytes() == key
         assert not (made.data / "manager.key.new").exists()
         made.stop()

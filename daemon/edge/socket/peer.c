@@ -15,12 +15,12 @@
 #include "proto/frame.h"
 #include "proto/secrets.h"
 
-#define KEEP_BYTES (256 * 1024) /* room the shared output may keep */
-#define FIRST_ROOM 512          /* of an input buffer of its own; doubled as it fills */
+#define KEEP_BYTES (256 * 1024) /* capacity that the shared output buffer keeps */
+#define FIRST_ROOM 512          /* of a connection's own input buffer, which grows as it fills */
 
 static const char *const state_name[] = { "reading", "waiting", "writing", "closed" };
 
-/* The whole machine: row may become column. */
+/* The transition table: a connection may go from the row's state to the column's. */
 static const unsigned char may_become[] = {
 	[PEER_READING] = 1 << PEER_WAITING | 1 << PEER_WRITING | 1 << PEER_CLOSED,
 	[PEER_WAITING] = 1 << PEER_READING | 1 << PEER_WRITING | 1 << PEER_CLOSED,
@@ -32,7 +32,7 @@ static void on_io(evutil_socket_t fd, short what, void *arg);
 
 /* --- state ------------------------------------------------------------------------------- */
 
-/* The only assignment to p->state in the tree, but for birth. */
+/* The only assignment to p->state after peer_new(). */
 static void
 peer_become(struct peer *p, enum peer_state next)
 {
@@ -53,7 +53,7 @@ peer_free(struct later *job)
 	mem_free(CONTAINER_OF(job, struct peer, job));
 }
 
-/* Ends what an unfinished request left behind. */
+/* Ends a request that waits or streams. */
 static void
 drop_progress(struct peer *p)
 {
@@ -107,8 +107,8 @@ peer_watch(struct peer *p, short want)
 /* --- output ------------------------------------------------------------------------------ */
 
 /*
- * Sends what is in the shared output; what the socket does not take is kept, and no further frame
- * is looked at until the client has read it.
+ * Sends the shared output. What the socket does not take is kept, and no further frame is read
+ * until the client has read it.
  */
 static void
 peer_send(struct peer *p)
@@ -136,7 +136,7 @@ peer_send(struct peer *p)
 	buf_reset(out);
 }
 
-/* True: all of it has gone. */
+/* True: all of it was sent. */
 static bool
 peer_flush(struct peer *p)
 {
@@ -157,7 +157,7 @@ peer_flush(struct peer *p)
 	return true;
 }
 
-/* Nothing is left to send: on to the next frame, unless a stream has more to write. */
+/* Everything is sent: goes on with the next frame, unless a stream has more to write. */
 static void
 peer_written(struct peer *p)
 {
@@ -167,7 +167,7 @@ peer_written(struct peer *p)
 
 /* --- input ------------------------------------------------------------------------------- */
 
-/* The response written since `before` goes; Overloaded takes its place. */
+/* Replaces the response that begins at `before` by the error Overloaded. */
 static void
 peer_overload(struct peer *p, size_t before)
 {
@@ -181,8 +181,8 @@ peer_overload(struct peer *p, size_t before)
 }
 
 /*
- * A response that the client may not read for a while needs room among those of all others: without
- * it, it is not sent. Which of the batch the socket takes is not known yet, so all of it counts.
+ * Checks that the response fits into the memory for unread responses; otherwise Overloaded is sent
+ * in its place. How much of the batch the socket will take is not known yet, so all of it counts.
  */
 static void
 peer_limit(struct peer *p, size_t before)
@@ -215,7 +215,7 @@ peer_call(struct peer *p, char *frame, size_t len)
 		peer_limit(p, before);
 		return;
 	case SERVE_CLOSE:
-		peer_send(p); /* the answers to the calls before it */
+		peer_send(p); /* the responses to the calls before it */
 		peer_close(p, "not varlink");
 		return;
 	case SERVE_PENDING:
@@ -228,8 +228,8 @@ peer_call(struct peer *p, char *frame, size_t len)
 }
 
 /*
- * Answers whole frames, at most LIMIT_PIPELINE a turn so that others get theirs. Returns bytes
- * used.
+ * Serves the whole frames in the buffer, at most LIMIT_PIPELINE a turn: other connections need
+ * theirs. Returns the bytes used.
  */
 static size_t
 peer_frames(struct peer *p, struct buf *in)
@@ -267,7 +267,7 @@ peer_work(struct peer *p, struct buf *in)
 	size_t used = peer_frames(p, in);
 
 	/*
-	 * A call that waits or lists has left READING by itself; its forerunners' replies go now.
+	 * Responses come in call order: those before a call that waits or streams are sent first.
 	 */
 	if (p->state != PEER_CLOSED)
 		peer_send(p);
@@ -288,7 +288,8 @@ void
 peer_read(struct peer *p)
 {
 	struct buf *in = p->in.len > 0 ? &p->in : &p->set->in;
-	size_t room = p->in.max - in->len; /* never 0: so many bytes hold a frame or are too many */
+	/* never 0: a buffer this full holds a whole frame, or one that is refused as too long */
+	size_t room = p->in.max - in->len;
 	ssize_t n;
 	char *to;
 
@@ -317,14 +318,14 @@ peer_read(struct peer *p)
 
 /* --- events ------------------------------------------------------------------------------ */
 
-/* May this connection end because we are draining? */
+/* True if connd stops and this connection has no request left. */
 static bool
 may_drain(const struct peer *p)
 {
 	return p->set->draining && p->in.len == 0 && (p->asked || p->set->grace_over);
 }
 
-/* What its buffers take counts for its user. */
+/* Counts the connection's buffers for its user. */
 static void
 peer_count(struct peer *p)
 {
@@ -333,7 +334,7 @@ peer_count(struct peer *p)
 	usage_hold(&p->set->usages, p->usage, &p->held, p->in.cap + p->out.cap + stream);
 }
 
-/* Why a connection that waits for the rest of a request ends; NULL: it does not. */
+/* The reason to close a connection that may have an incomplete request; NULL: it stays. */
 static const char *
 end_of(const struct peer *p)
 {
@@ -342,7 +343,7 @@ end_of(const struct peer *p)
 	if (may_drain(p))
 		return "draining";
 	if (p->in.len > 0 && !peers_fit(p->set, p->usage, 0))
-		return "no room for half a request";
+		return "incomplete request: others need its memory";
 	return NULL;
 }
 
@@ -394,7 +395,10 @@ peer_settle(struct peer *p)
 	peer_watch(p, want);
 }
 
-/* Is it its turn? If not, the event comes again with the next turn. */
+/*
+ * True if the connection's user has time left in this turn. Otherwise the event comes again in the
+ * next turn.
+ */
 static bool
 peer_begin(struct peer *p)
 {
@@ -407,7 +411,7 @@ peer_begin(struct peer *p)
 	return true;
 }
 
-/* Counts the time that its turn took. It may be closed. */
+/* Counts the time that serving it took. The connection may be closed already. */
 static void
 peer_end(struct peer *p)
 {
@@ -430,8 +434,8 @@ on_io(evutil_socket_t fd, short what, void *arg)
 	if (p->state == PEER_READING) {
 		peer_read(p);
 	} else if (p->state == PEER_WRITING && p->out.len == 0) {
-		peer_close(
-		    p, "end of its watch"); /* an idle stream: input ends it, as its end does */
+		/* A streaming client that sends anything, or closes its end, ends its stream. */
+		peer_close(p, "its stream has ended");
 	} else if (p->state == PEER_WRITING && peer_flush(p)) {
 		peer_written(p);
 		if (p->state == PEER_READING && p->in.len > 0)
@@ -441,7 +445,7 @@ on_io(evutil_socket_t fd, short what, void *arg)
 	peer_end(p);
 }
 
-/* Whole frames may have come behind the request that is answered now. */
+/* Goes on with the frames that came after the request that now has its response. */
 static void
 peer_resume(struct peer *p)
 {
@@ -455,7 +459,7 @@ peer_go_on(struct later *job)
 {
 	struct peer *p = CONTAINER_OF(job, struct peer, job);
 
-	p->round = 0; /* jobs have an order of their own */
+	p->round = 0; /* a job does not wait for the next round: the loop orders jobs */
 	if (!peer_begin(p)) {
 		loop_after_turn(p->set->loop, job);
 		return;

@@ -32,7 +32,8 @@ struct peers;
 
 struct peers_limits {
 	size_t max_frame;
-	size_t max_buffered; /* bytes of all connections' half requests and unread responses */
+	/* bytes of all connections' incomplete requests and unread responses */
+	size_t max_buffered;
 	uint32_t max_connections;
 	uint32_t max_connections_per_uid; /* 0: three quarters of max_connections */
 };
@@ -40,26 +41,34 @@ struct peers_limits {
 struct peers_stats {
 	uint32_t connections;  /* now */
 	size_t buffered_bytes; /* now */
-	uint64_t refused;      /* connections, for want of room */
-	uint64_t evicted;      /* connections that gave way to others */
+	uint64_t refused;      /* connections: a limit was reached, or memory was short */
+	uint64_t evicted;      /* connections closed to make room for others */
 	uint64_t overloaded;   /* responses that were replaced by Overloaded */
 };
 
 /* loop and service are borrowed. 0 or -ENOMEM. */
 MUST_CHECK int peers_new(struct peers **out, struct loop *loop, struct service *service,
     const struct peers_limits *limits);
-/* On reload: for connections to come; those that are there stay. */
+/* For a reload. Closes no connection; open ones keep their max_frame. */
 void peers_limit(struct peers *ps, const struct peers_limits *limits);
-/* Takes the accepted descriptor, or closes it when there is no room or no memory. */
+/*
+ * Serves the accepted descriptor, or closes it when a limit is reached or memory is short. Owns it.
+ */
 void peers_accept(struct peers *ps, int fd);
 /*
- * Finishes what was begun and closes the rest: frames begun are answered, a connection that has not
- * asked yet gets 200 ms. done(env) is called when none is left, maybe before this returns.
+ * Stops: serves the frames that have begun and closes the other connections. One that has sent no
+ * request yet gets 200 ms. Calls done(env) when no connection is left, maybe before this returns.
  */
 void peers_drain(struct peers *ps, void (*done)(void *env), void *env);
-/* After each sync: streams that read a generation which is not served any more are watched. */
+/*
+ * Call it after each sync: from then on, streams that still read an earlier generation have a
+ * deadline.
+ */
 void peers_generation_changed(struct peers *ps);
 uint32_t peers_count(const struct peers *ps);
 void peers_stats(const struct peers *ps, struct peers_stats *out);
-/* Closes all at once. The loop frees them: it goes later. NULL is fine; returns NULL. */
+/*
+ * Closes all connections at once; the loop frees them, so free the loop afterwards. NULL is fine;
+ * returns NULL.
+ */
 struct peers *peers_free(struct peers *ps);

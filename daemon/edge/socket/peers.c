@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All connections together: how many there may be, which are stuck, how they end. */
+/* All connections: how many there may be, which are stuck, how they end. */
 #include "edge/socket/peer_internal.h"
 
 #include <errno.h>
@@ -13,9 +13,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define STUCK_MS       30000 /* half a frame, or a response that is not read: then we close */
-#define SWEEP_S        1     /* how often that is looked for, while there is any */
-#define DRAIN_GRACE_MS 200   /* for a connection that has not asked yet */
+/* an incomplete frame or an unread response closes the connection after this */
+#define STUCK_MS       30000
+#define SWEEP_S        1   /* time between two checks for it, while a connection is stuck */
+#define DRAIN_GRACE_MS 200 /* for a connection that has sent no request yet */
 #define LOG_EVERY_MS                                                                               \
 	10000          /* at most one line about refused connections, and one about closed ones */
 #define EVICT_TRIES 64 /* connections looked at, or closed, to make room */
@@ -32,10 +33,11 @@ peers_sweep_later(struct peers *ps)
 	static const struct timeval sweep = { .tv_sec = SWEEP_S };
 
 	if (!evtimer_pending(ps->sweep, NULL))
-		(void)evtimer_add(ps->sweep, &sweep); /* cannot fail: the heap has had its room */
+		/* cannot fail: libevent's heap has room for a timer that was added before */
+		(void)evtimer_add(ps->sweep, &sweep);
 }
 
-/* All deadlines are equally long, so the one set last is the last to pass. */
+/* All deadlines are equally long, so a new one goes to the end of the list. */
 void
 peer_stuck(struct peer *p)
 {
@@ -62,8 +64,8 @@ on_sweep(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	while ((p = first_stuck(ps)) && now_ms - p->since_ms >= STUCK_MS)
-		peer_close(
-		    p, p->state == PEER_WRITING ? "the client does not read" : "half a request");
+		peer_close(p, p->state == PEER_WRITING ? "the client does not read"
+						       : "the request is incomplete");
 	if (streams_check(ps, now_ms) || first_stuck(ps))
 		peers_sweep_later(ps);
 }
@@ -100,17 +102,17 @@ evict(struct peer *p)
 	struct peers *ps = p->set;
 	uid_t uid = p->caller.uid;
 
-	peer_close(p, "it gives way to others");
+	peer_close(p, "closed to make room");
 	ps->stats.evicted++;
 	if (!log_is_due(&ps->evicted_logged_ms))
 		return;
-	log_warn("connections closed: others need their room", LOG_INT("uid", uid),
+	log_warn("connections closed to make room for others", LOG_INT("uid", uid),
 	    LOG_INT("connections", ps->count),
 	    LOG_INT("closed", (int64_t)(ps->stats.evicted - ps->evicted_logged)));
 	ps->evicted_logged = ps->stats.evicted;
 }
 
-/* Nothing is asked and nothing is unread, in the kernel's buffers either. */
+/* True if it has no request, not even an unread one in the kernel's buffer. */
 static bool
 is_idle(const struct peer *p)
 {
@@ -121,8 +123,8 @@ is_idle(const struct peer *p)
 }
 
 /*
- * Closes the user's connection that has been idle for longest; if none is, the one that has been
- * stuck for longest. False: all that were looked at are busy.
+ * Closes the user's connection that has been idle longest; if none is idle, the one stuck longest.
+ * False: all of those examined are busy.
  */
 static bool
 make_room(struct usage *u)
@@ -145,7 +147,7 @@ make_room(struct usage *u)
 	return stuck != NULL;
 }
 
-/* The user's connection that has been stuck for longest; NULL: none is. */
+/* The user's connection that has been stuck longest; NULL: none is. */
 static struct peer *
 find_stuck(const struct peers *ps, const struct usage *u)
 {
@@ -170,8 +172,8 @@ peers_fit(struct peers *ps, const struct usage *u, size_t more)
 }
 
 /*
- * The user's new connection is counted already. NULL: there is room for it; else which cap is
- * reached.
+ * Makes room for a connection that is already counted. NULL: there is room; otherwise the limit
+ * that was reached.
  */
 static const char *
 find_room(struct peers *ps, struct usage *u)
@@ -185,7 +187,7 @@ find_room(struct peers *ps, struct usage *u)
 
 /* --- birth, drain, end -------------------------------------------------------------------- */
 
-/* The replica is in the middle of its own turn: the answer is fetched after it. */
+/* The replica's turn is not over, so the response is fetched after it. */
 static void
 on_answer_ready(void *arg)
 {
@@ -229,7 +231,7 @@ peers_remove(struct peer *p)
 	chain_remove(&p->recent);
 	usage_hold(&ps->usages, p->usage, &p->held, 0);
 	usage_leave(p->usage);
-	loop_after_turn(ps->loop, &ps->turn_job); /* its user may have gone with it */
+	loop_after_turn(ps->loop, &ps->turn_job); /* its user may have no connection left */
 	ps->count--;
 	if (ps->draining && ps->count == 0)
 		ps->drained(ps->drained_env);
@@ -240,7 +242,7 @@ peers_accept(struct peers *ps, int fd)
 {
 	struct ucred cred = { .uid = (uid_t)-1 };
 	socklen_t size = sizeof cred;
-	const char *why = "no credentials";
+	const char *why = "the caller's credentials cannot be read";
 	struct peer *p = NULL;
 	struct usage *u;
 
@@ -309,10 +311,10 @@ peers_limit(struct peers *ps, const struct peers_limits *limits)
 		ps->limits.max_connections_per_uid = (limits->max_connections * 3 + 3) / 4;
 	ps->usages.max_bytes = limits->max_buffered;
 	if (ps->in.max < limits->max_frame + 1)
-		ps->in.max = limits->max_frame + 1; /* those that are there keep their own cap */
+		ps->in.max = limits->max_frame + 1; /* open connections keep their own limit */
 }
 
-/* Nobody looks at a connection while it is closed here: all run from the loop's own callbacks. */
+/* Connections are used only in callbacks of the loop, so one may be closed here. */
 static void
 drain_round(struct peers *ps)
 {
@@ -326,7 +328,7 @@ drain_round(struct peers *ps)
 		if (p->state == PEER_WAITING && !p->answer_ready)
 			peer_answer(p);
 		if (p->state == PEER_READING && !p->job.queued)
-			peer_read(p); /* what has come meanwhile counts as begun */
+			peer_read(p); /* a frame that has arrived by now is still served */
 		peer_settle(p);
 	}
 }
@@ -358,7 +360,7 @@ peers_drain(struct peers *ps, void (*done)(void *env), void *env)
 	}
 	ps->grace = evtimer_new(loop_base(ps->loop), on_grace_over, ps);
 	if (!ps->grace || evtimer_add(ps->grace, &grace) < 0)
-		ps->grace_over = true; /* no memory for a timer: no grace */
+		ps->grace_over = true; /* out of memory for the timer: no grace */
 	drain_round(ps);
 }
 

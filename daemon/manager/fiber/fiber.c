@@ -18,12 +18,12 @@ swap(ucontext_t *from, const ucontext_t *to)
 	volatile bool returned = false;
 
 	if (getcontext(from) < 0)
-		abort(); /* never on Linux */
+		abort(); /* it cannot fail on Linux */
 	if (returned)
-		return; /* by another swap() to `from` */
+		return; /* resumed by another swap() to `from` */
 	returned = true;
 	(void)setcontext(to);
-	abort(); /* it returns only when it fails: never on Linux */
+	abort(); /* it returns only when it fails, which it cannot on Linux */
 }
 
 static void
@@ -33,7 +33,7 @@ leave(struct fiber *f, void **save)
 	swap(&f->self, &f->back);
 }
 
-/* The first frame of each fiber; it is left for good at its end. */
+/* The first function of each fiber; it never returns. */
 static void
 enter(void)
 {
@@ -43,7 +43,7 @@ enter(void)
 	f->fn(f->arg);
 	f->ended = true;
 	leave(f, NULL);
-	abort(); /* a fiber that has ended was resumed */
+	abort(); /* the caller resumed a fiber that has ended */
 }
 
 int

@@ -19,7 +19,7 @@ struct task {
 	struct runner *runner;
 	void (*fn)(void *arg);
 	void *arg;
-	int result; /* of its wait */
+	int result; /* the result of its wait */
 	bool counted;
 	size_t gave_back; /* so many sessions, at its end */
 };
@@ -33,8 +33,8 @@ struct runner {
 	struct stacks stacks;
 	struct task *first; /* of all */
 	size_t n, n_counted, max;
-	struct queue begun;    /* by other fibers: the loop starts them */
-	struct queue sessions; /* those that wait for one */
+	struct queue begun;    /* started by other fibers: the loop resumes them */
+	struct queue sessions; /* fibers that wait for a session */
 	struct event *start;
 	struct task *current; /* NULL: no fiber runs */
 	size_t (*ended)(void *arg);
@@ -115,7 +115,7 @@ task_new(struct runner *r, void (*fn)(void *arg), void *arg)
 	return t;
 }
 
-/* The one that has waited for a session longest, ready to go on; NULL: none waits. */
+/* Returns the fiber that has waited for a session longest, ready to go on; NULL: none waits. */
 static struct task *
 next_for_session(struct runner *r)
 {
@@ -264,7 +264,7 @@ wait_in_fiber(struct runner *r, struct task *t, int fd, short events, int timeou
 	if (fd < 0)
 		enter(t, &r->sessions);
 	fiber_yield();
-	(void)event_del(&t->event); /* it has not come when the wait was cancelled */
+	(void)event_del(&t->event); /* still pending when the wait was cancelled */
 	leave(t);
 	return t->result;
 }

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs functions in fibers on the event loop: where one waits for a descriptor or for a session of
- * the store, the loop goes on with others.
- *
- * Knows no request and no store. A function that runs here finds the world changed after each wait:
- * connections may have closed, rows changed, the server may be stopping.
+ * Runs functions in fibers on the event loop: while one waits for a descriptor or for a session of
+ * the store, the loop goes on. Knows no request and no store. After each wait of such a function,
+ * other things may have changed: connections may be closed, rows changed, the server stopping.
  *
  * One thread.
  */
@@ -19,9 +17,9 @@ struct event_base;
 struct runner;
 
 /*
- * max: functions that may run at one time. ended(arg) is called in each fiber when its function has
- * returned: it gives back what the fiber still has, and returns how many sessions others may have
- * since its last call. Borrows base. 0 or -ENOMEM.
+ * max: functions that may run at one time. When a function has returned, ended(arg) is called in
+ * its fiber: it gives back what the fiber still has, and returns whether that is a session which
+ * others may wait for. Borrows base. 0 or -ENOMEM.
  */
 MUST_CHECK int runner_new(struct runner **out, struct event_base *base, size_t max,
     size_t (*ended)(void *arg), void *arg);
@@ -29,13 +27,13 @@ MUST_CHECK int runner_new(struct runner **out, struct event_base *base, size_t m
 struct runner *runner_free(struct runner *r);
 
 /*
- * Runs fn(arg) in a fiber: until its first wait at once, the rest later; called in a fiber, all of
- * it later. -EAGAIN: `max` are running; -ENOMEM. fn is not called then.
+ * Runs fn(arg) in a fiber: at once until its first wait, the rest later; when called in a fiber,
+ * all of it later. -EAGAIN: `max` functions are running; -ENOMEM. Then fn is not called.
  */
 MUST_CHECK int runner_run(struct runner *r, void (*fn)(void *arg), void *arg);
 /*
- * The same for what cannot be refused; does not count as one of the `max`. Without memory for a
- * fiber, or without a runner (NULL), calls fn(arg) here, and its waits block.
+ * The same for a function that must run; it does not count against `max`. Without memory for a
+ * fiber, or without a runner (NULL), it calls fn(arg) directly, and its waits block.
  */
 void runner_must_run(struct runner *r, void (*fn)(void *arg), void *arg);
 
@@ -49,12 +47,12 @@ void runner_must_run(struct runner *r, void (*fn)(void *arg), void *arg);
  */
 int runner_wait(void *runner, int fd, short events, int timeout_ms);
 
-/* Whether fewer than `max` run or wait, of both kinds. True without a runner (NULL). */
+/* True if fewer than `max` functions of both kinds run or wait. True without a runner (NULL). */
 bool runner_has_room(const struct runner *r);
 /* How many functions run or wait. */
 size_t runner_count(const struct runner *r);
 /*
- * Ends every wait, the present and all later ones, with -ECANCELED, and returns when every function
- * has returned. Not to be called in a fiber. NULL is fine.
+ * Ends every present and later wait with -ECANCELED, and returns when every function has returned.
+ * Do not call it in a fiber. NULL is fine.
  */
 void runner_cancel(struct runner *r);

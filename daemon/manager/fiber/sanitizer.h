@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What AddressSanitizer must know of a change of stacks; nothing in other builds. */
+/* Tells AddressSanitizer about a change of stacks; does nothing in other builds. */
 #pragma once
 
 #include <stddef.h>
@@ -19,14 +19,14 @@
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 
-/* Before the switch. save: NULL when the stack that is left is not used again. */
+/* Call it before the switch. save: NULL when the old stack is not used again. */
 static inline void
 sanitizer_leave(void **save, const void *low, size_t size)
 {
 	__sanitizer_start_switch_fiber(save, low, size);
 }
 
-/* After it, on the new stack. *low, *size: the stack that was left; may be NULL. */
+/* Call it after the switch, on the new stack. *low, *size: the old stack; may be NULL. */
 static inline void
 sanitizer_arrive(void *saved, const void **low, size_t *size)
 {

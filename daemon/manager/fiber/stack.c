@@ -12,7 +12,7 @@
 #define STACK_SIZE ((size_t)(SANITIZED ? 1024 : 256) * 1024)
 #define PAGES_MAX  256
 #define MAX_IDLE   64
-#define KEEP       ((size_t)64 * 1024) /* memory that an idle stack may occupy */
+#define KEEP       ((size_t)64 * 1024) /* memory that an idle stack may keep */
 
 static size_t
 page_size(void)
@@ -34,7 +34,7 @@ map(size_t size)
 		(void)munmap(all, guard + size); /* as it was mapped */
 		return NULL;
 	}
-	(void)madvise(all, guard + size, MADV_DONTDUMP); /* core dumps are off besides */
+	(void)madvise(all, guard + size, MADV_DONTDUMP); /* core dumps are off anyway */
 	return all + guard;
 }
 
@@ -95,7 +95,8 @@ stack_give_back(struct stacks *pool, struct stack *s)
 		return;
 	}
 	if (used > KEEP)
-		(void)madvise(s->low, s->size - KEEP, MADV_DONTNEED); /* is advice */
+		/* it is only advice to the kernel */
+		(void)madvise(s->low, s->size - KEEP, MADV_DONTNEED);
 	s->next = pool->idle;
 	pool->idle = s;
 	pool->n_idle++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stacks for fibers. Below each lies a guard page, so an overflow ends the process and never
- * reaches other memory. A stack is wiped when it is given back, and left out of core dumps.
+ * Stacks for fibers. Below each is a guard page, so an overflow ends the process instead of writing
+ * to other memory. A stack is wiped when it is given back, and left out of core dumps.
  *
  * One thread.
  */

@@ -13,7 +13,7 @@
 #include "manager/http/server.h"
 #include "manager/program/table.h"
 
-/* A century: more than enough, and its milliseconds are far from their end. */
+/* A century: its milliseconds fit into an int64_t by far. */
 #define MAX_DAYS           36500
 #define DEFAULT_AUDIT_DAYS 90
 
@@ -59,7 +59,7 @@ scope_of(const char *text)
 						 : SCOPE_DEPLOYMENT;
 }
 
-/* A whole number from 1 to max, in what the option counts. */
+/* Reads a whole number from 1 to max. */
 static bool
 set_number(int64_t *out, const char *text, int64_t max, const char *option, struct why *why)
 {
@@ -102,7 +102,7 @@ set_address(const char **out, const char *text, const char *option, struct why *
 	return http_address_is_valid(text, &reason) || refuse(why, "%s %s", option, reason.text);
 }
 
-/* A DNS name or an address, as it stands in a URL. */
+/* Checks a DNS name or an address, as it stands in a URL. */
 static bool
 set_host(const char **out, const char *text, const char *option, struct why *why)
 {
@@ -114,7 +114,7 @@ set_host(const char **out, const char *text, const char *option, struct why *why
 	return refuse(why, "%s takes a DNS name or an address, not %.60s", option, text);
 }
 
-/* What a browser takes as the address of a server, without a path behind it. */
+/* Checks the URL of a server, without a path. */
 static bool
 set_url(const char **out, const char *text, const char *option, struct why *why)
 {
@@ -139,7 +139,7 @@ set_rate(unsigned *out, const char *text, const char *option, struct why *why)
 	return *out || refuse(why, "%s takes a number from 1, or N/s", option);
 }
 
-/* Of an option that may be given again: its next place in all, of `size`. NULL with `why`. */
+/* Returns the next place for an option that may be repeated: of `size` in all. NULL with `why`. */
 static const char **
 next_of(const char **all, size_t *n, size_t size, const char *option, struct why *why)
 {
@@ -149,7 +149,7 @@ next_of(const char **all, size_t *n, size_t size, const char *option, struct why
 	return NULL;
 }
 
-/* Whether the text has the word, as a parameter of a URL's query. */
+/* True if the query of a URL has this parameter. */
 static bool
 has_parameter(const char *url, const char *word)
 {
@@ -162,7 +162,7 @@ has_parameter(const char *url, const char *word)
 	return false;
 }
 
-/* Arguments are seen by every user of the machine. */
+/* Refuses a URL with a password: every user of the machine can see arguments. */
 static bool
 has_password(const char *url)
 {
@@ -370,7 +370,7 @@ arguments_read(
 	return v == CLI_RUN && !take(out, line, why) ? CLI_WRONG : v;
 }
 
-/* room is not moved by the second: it is made at once. */
+/* Reserved at once, so that the second path does not move the first. */
 static void
 resolve_path(const char **path, const char *cwd, struct buf *room)
 {

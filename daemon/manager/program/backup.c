@@ -58,7 +58,7 @@ copy(int from, int to)
 	return r;
 }
 
-/* Under another name until it is whole and on disk. */
+/* The file has a temporary name until it is complete and on disk. */
 static int
 copy_to_file(int from, const char *path, struct why *why)
 {
@@ -67,7 +67,7 @@ copy_to_file(int from, const char *path, struct why *why)
 
 	if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
 		return refuse(-ENAMETOOLONG, path, why);
-	(void)unlink(part); /* of a backup that was killed */
+	(void)unlink(part); /* left by a backup that was killed */
 	to = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (to < 0)
 		return refuse(-errno, part, why);
@@ -79,7 +79,7 @@ copy_to_file(int from, const char *path, struct why *why)
 	if (r == 0 && renameat2(AT_FDCWD, part, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
 		r = -errno;
 	if (r < 0)
-		(void)unlink(part); /* r tells */
+		(void)unlink(part); /* r says why */
 	else
 		r = file_sync_name(path);
 	return r < 0 ? refuse(r, path, why) : 0;
@@ -87,7 +87,7 @@ copy_to_file(int from, const char *path, struct why *why)
 
 /* ---- where the copy comes from ---- */
 
-/* Of a store that no server has: the copy's descriptor, its name is gone again. */
+/* Copies a store that no server uses; returns the copy's descriptor, after its name was removed. */
 static int
 copy_here(const struct options *o, int *file, struct why *why)
 {
@@ -107,7 +107,7 @@ copy_here(const struct options *o, int *file, struct why *why)
 		return r;
 	*file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	r = *file < 0 ? refuse(-errno, path, why) : 0;
-	(void)unlink(path); /* the descriptor is all that is needed */
+	(void)unlink(path); /* the descriptor is enough */
 	return r;
 }
 
@@ -136,7 +136,7 @@ do_here(void *arg, struct buf *out, struct why *why)
 	return copy_here(s->o, &s->file, why);
 }
 
-/* A server is asked for the copy, whatever its name is to be. */
+/* Asks the server for the copy. The server does not learn the file's name. */
 static int
 fetch(const struct options *o, size_t n, char *const *argv, int *file, struct why *why)
 {
@@ -149,7 +149,7 @@ fetch(const struct options *o, size_t n, char *const *argv, int *file, struct wh
 		return -ENOMEM;
 	memcpy(words, argv, n * sizeof *words);
 	for (size_t i = 0; i < n; i++) {
-		if (words[i] == o->file) /* argv's own */
+		if (words[i] == o->file) /* points into argv */
 			words[i] = to_stdout;
 	}
 	r = command_settle(ask_server, do_here, &s, NULL, why);
@@ -189,6 +189,6 @@ backup_run(const struct options *o, size_t n, char *const *argv, struct buf *out
 		jtext_member_string(out, "file", span_of(o->file));
 		buf_addc(out, '}');
 	}
-	(void)close(file); /* only read */
+	(void)close(file); /* it was only read */
 	return r;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `connd-manager backup FILE`, in the subcommand's own process. A running server makes the copy in
- * its data directory and hands over the descriptor, so that it needs no right to write anywhere
- * else; the subcommand writes the file, with its own rights, or stdout for `-`.
+ * its data directory and passes its descriptor, so the server needs write permission nowhere else.
+ * The subcommand writes the copy to the file, with its own permissions, or to stdout for `-`.
  */
 #pragma once
 

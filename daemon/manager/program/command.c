@@ -22,7 +22,7 @@ static const char not_reached[] =
     "the database cannot be used now, and whether a change was made is not known: the server's log "
     "says why; look, and try again when it can";
 
-/* 0 for 0; else -1 and the sentence: the store's own reason, or one of these. */
+/* Returns 0 for 0; otherwise -1 with `why`: the store's own reason, or one of the texts below. */
 static int
 explain(int r, const char *not_found, const char *conflict, struct why *why)
 {
@@ -97,7 +97,7 @@ token_create(
 	return r;
 }
 
-/* Of a change that works in memory: whether it is more than that goes into *durable. */
+/* Ends a change that may take effect only in memory; *durable: whether it is also on disk. */
 static int
 take_durable(int r, bool *durable)
 {
@@ -171,7 +171,7 @@ rotate_key(const struct command_env *env, const struct options *o, struct buf *o
 	if (r < 0)
 		return -1;
 	r = store_rewrap(env->store);
-	if (r == -ENOTCONN) { /* the answer to COMMIT may be what is missing */
+	if (r == -ENOTCONN) { /* the response to COMMIT may have been lost */
 		keys_rotate_unknown(env->keys);
 		why_set(why,
 		    "the database cannot be reached; the manager keeps both keys (manager.key.new) "
@@ -182,17 +182,17 @@ rotate_key(const struct command_env *env, const struct options *o, struct buf *o
 		keys_rotate_undo(env->keys);
 		if (r != -EUCLEAN)
 			return explain(r, "", "", why);
-		why_set(why,
-		    "a sealed value does not open, so the key is as it was; the log says which");
+		why_set(why, "a sealed value cannot be decrypted, so the key was not changed; the "
+			     "log names it");
 		return -1;
 	}
-	/* What the old key wrapped goes from the log as well. */
+	/* Also removes what the old key wrapped from the write-ahead log. */
 	store_tidy(env->store);
 	r = keys_rotated(env->keys);
 	if (r < 0) {
 		why_set(why,
-		    "everything has the new key, but manager.key.new could not take the place of "
-		    "manager.key: %s; the next start will do it",
+		    "everything is sealed with the new key, but manager.key.new could not replace "
+		    "manager.key: %s; the next start does it",
 		    strerror(-r));
 		return -1;
 	}
@@ -330,7 +330,7 @@ command_remove_copies(const char *dir)
 
 	for (size_t i = 0; i < N_ELEMENTS(names); i++) {
 		if (snprintf(path, sizeof path, "%s/%s", dir, names[i]) < (int)sizeof path)
-			(void)unlink(path); /* there is none as a rule */
+			(void)unlink(path); /* usually there is none */
 	}
 }
 
@@ -370,6 +370,6 @@ command_settle(command_way *ask, command_way *here, void *arg, struct buf *out, 
 		r = here(arg, out, why);
 		if (r != -EBUSY || clock_boot_ms() >= deadline)
 			return r;
-		(void)nanosleep(&pause, NULL); /* a signal only makes it shorter */
+		(void)nanosleep(&pause, NULL); /* a signal may end it early */
 	}
 }

@@ -13,10 +13,10 @@
 #include "manager/program/arguments.h"
 #include "manager/store/store.h"
 
-/* The name of a backup in the data directory, until its reader has its descriptor. */
+/* The file name of a backup in the data directory, until the subcommand has its descriptor. */
 #define COMMAND_COPY_NAME "manager.backup"
 void command_remove_copies(const char *dir); /* of processes that were killed */
-/* The warning after a change that is in effect and not on disk. */
+/* The warning after a change that is in effect but not on disk. */
 #define COMMAND_NOT_DURABLE                                                                        \
 	"it is in effect, but not on disk: a restart of the server before that undoes it; "        \
 	"the log says why, and when it is written"
@@ -27,7 +27,7 @@ struct command_env {
 	struct store *store;
 	struct token_authority *tokens;
 	struct keys *keys;     /* the store's */
-	struct runner *runner; /* of a server whose store may wait; else NULL */
+	struct runner *runner; /* the server's, when its store may wait; otherwise NULL */
 	char url[300]; /* of the running server, without a closing slash; "": there is none */
 };
 /*
@@ -40,21 +40,21 @@ MUST_CHECK int command_open_waiting(
     struct command_env *env, const struct options *o, struct why *why);
 /* Loads the tokens' signing key. 0, or -errno with `why`. */
 MUST_CHECK int command_load_tokens(struct command_env *env, struct why *why);
-void command_close(struct command_env *env); /* of what is open, half opened ones too */
+void command_close(struct command_env *env); /* also after command_open() failed */
 
 /*
- * Appends what is to be printed. *durable: false when the change is in effect in memory alone,
- * which only changes do that command_works_in_memory() names. 0, or -1 with `why`.
+ * Runs the subcommand and appends its output. *durable: false when the change is in effect only in
+ * memory, which command_works_in_memory() allows. 0, or -1 with `why`.
  */
 MUST_CHECK int command_run(const struct command_env *env, const struct options *o, struct buf *out,
     bool *durable, struct why *why);
-/* A change that must not fail: it takes effect even when the disk does not take it. */
+/* True for a change that takes effect even when the disk fails. */
 bool command_works_in_memory(const struct options *o);
-/* Adds "durable": false to what is to be printed. */
+/* Adds "durable": false to the output. */
 void command_not_durable(struct buf *out);
 void command_warn(const char *what); /* to stderr */
 
-/* Of one organization. 0, STORE_NOT_FOUND or -errno. */
+/* Each appends JSON about one organization. 0, STORE_NOT_FOUND or -errno. */
 MUST_CHECK int command_token_list(
     const struct command_env *env, const struct id *organization, struct buf *out);
 MUST_CHECK int command_deployment_list(
@@ -62,24 +62,22 @@ MUST_CHECK int command_deployment_list(
 MUST_CHECK int command_organization_show(
     const struct command_env *env, const struct id *organization, struct buf *out);
 
-/*
- * Appends a link that signs in once. STORE_NOT_FOUND: no such token exists, or it is not valid.
- */
+/* Appends a URL that signs in once. STORE_NOT_FOUND: no such token exists, or it is not valid. */
 MUST_CHECK int command_login_link(const struct command_env *env, const struct options *o,
     const struct id *organization, struct buf *out);
 
 /*
- * Calls `ask`, which uses the running server (-ECONNREFUSED, -ENOENT: none runs), else `here`,
- * which opens the data directory (-EBUSY: a server runs after all). A server may start or stop
- * between the two, so both may be tried again. Returns the last result.
+ * Calls `ask`, which uses the running server (-ECONNREFUSED, -ENOENT: none runs), or else `here`,
+ * which opens the data directory (-EBUSY: a server uses it). A server may start or stop in between,
+ * so both are tried again for a while. Returns the last result.
  */
 typedef int command_way(void *arg, struct buf *out, struct why *why);
 MUST_CHECK int command_settle(
     command_way *ask, command_way *here, void *arg, struct buf *out, struct why *why);
 
 /*
- * Makes the data directory, the key, the database, and what they start with; appends what `init`
- * prints. A partial result is removed again. 0, or -1 with `why`.
+ * `init`: makes the data directory, the key, the database and its first content; appends the
+ * output. Removes a partial result. 0, or -1 with `why`.
  */
 MUST_CHECK int command_init(const struct options *o, struct buf *out, struct why *why);
 /* Fills a data directory that has a key but no database, from a backup. 0, or -1 with `why`. */

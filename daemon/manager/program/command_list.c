@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `token list`, `deployment list`, `organization show`: the ids that the other subcommands ask
- * for.
+ * `token list`, `deployment list`, `organization show`: they print the ids that other subcommands
+ * take.
  */
 #include "manager/program/command.h"
 
@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/json/write.h"
 
-/* One list while it is made. */
+/* A list that is being written. */
 struct listing {
 	const struct command_env *env;
 	struct buf *out;

@@ -27,19 +27,19 @@
 
 struct peer {
 	struct durable_wait wait; /* first */
-	struct buf done;          /* what the command printed, while its change is not on disk */
-	bool in_memory;           /* the change is in effect, whatever the disk does */
-	struct control *control;  /* NULL: it has stopped, or the client has gone */
-	struct bufferevent *bev;  /* NULL likewise */
+	struct buf done;          /* the command's output, until its change is on disk */
+	bool in_memory;           /* the change is in effect even if the disk fails */
+	struct control *control;  /* NULL: the server has stopped, or the client has disconnected */
+	struct bufferevent *bev;  /* NULL for the same reasons */
 	struct peer *next;
 	char *line; /* its request, with this length */
 	size_t n_line;
-	bool running; /* the command runs, and may wait for the store */
-	/* Of a backup. */
+	bool running; /* the command runs; it may wait for the store */
+	/* For a backup. */
 	struct store_copy *copy; /* NULL: none is being made */
 	struct event *copied;
-	char *path;     /* of the copy */
-	bool send_file; /* the client gets the copy's descriptor, and its name is removed */
+	char *path;     /* descriptor of the copy */
+	bool send_file; /* the reply carries the copy's descriptor; its name is removed */
 };
 
 struct control {
@@ -71,7 +71,7 @@ peer_leave(struct peer *p)
 	p->bev = NULL;
 }
 
-/* While its command runs, only what would reply. */
+/* Frees what would reply; the rest is freed when its command ends. */
 static void
 peer_free(struct peer *p)
 {
@@ -102,7 +102,7 @@ on_peer_event(struct bufferevent *bev, short what, void *arg)
 	peer_free(arg);
 }
 
-/* The peer is freed when the reply is out. */
+/* The peer is freed when the reply is sent. */
 static void
 send_reply(struct peer *p, const struct buf *reply)
 {
@@ -155,7 +155,7 @@ on_durable(struct durable_wait *w, int r)
 
 /* --- backups -------------------------------------------------------------------------- */
 
-/* Sends the descriptor of the copy, and with it the reply. */
+/* Sends the reply with the descriptor of the copy. */
 static int
 send_file(struct peer *p, int file)
 {
@@ -175,7 +175,7 @@ send_file(struct peer *p, int file)
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof file);
 	memcpy(CMSG_DATA(c), &file, sizeof file);
-	/* The socket's buffer is empty: all of it goes. */
+	/* The socket's buffer is empty, so the whole reply fits. */
 	return sendmsg(bufferevent_getfd(p->bev), &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
@@ -185,13 +185,14 @@ give_file(struct peer *p)
 	int file = open(p->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	int r = file < 0 ? -errno : 0;
 
-	(void)unlink(p->path); /* the descriptor is all that is needed */
+	(void)unlink(p->path); /* the descriptor is enough */
 	if (r == 0)
 		r = send_file(p, file);
 	if (file >= 0)
-		(void)close(file); /* only read */
+		(void)close(file); /* it was only read */
 	if (r < 0)
-		log_error("backup not handed over", LOG_STR("reason", strerror(-r)));
+		log_error("the backup could not be sent to the subcommand",
+		    LOG_STR("reason", strerror(-r)));
 	peer_free(p);
 }
 
@@ -296,7 +297,7 @@ read_words(struct span line, struct buf *text, size_t *n, char *argv[static MAX_
 	return 0;
 }
 
-/* What the command has printed, or `why` not: as soon as its change is on disk. */
+/* Replies with the command's output or `why`, as soon as its change is on disk. */
 static void
 reply(struct peer *p, int r, uint64_t commits_before, bool durable, const char *why)
 {
@@ -389,7 +390,7 @@ on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *from, i
 		    bufferevent_socket_new(evconnlistener_get_base(l), fd, BEV_OPT_CLOSE_ON_FREE);
 	if (!p || !p->bev) {
 		mem_free(p);
-		(void)close(fd); /* the client sees that */
+		(void)close(fd); /* the client notices that */
 		return;
 	}
 	p->control = c;
@@ -399,7 +400,7 @@ on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *from, i
 	c->peers = p;
 	c->n_peers++;
 	bufferevent_setcb(p->bev, on_readable, NULL, on_peer_event, p);
-	(void)bufferevent_set_timeouts(p->bev, &patience, &patience); /* sockets have them */
+	(void)bufferevent_set_timeouts(p->bev, &patience, &patience); /* a socket has them */
 	if (bufferevent_enable(p->bev, EV_READ | EV_WRITE) < 0)
 		peer_free(p);
 }
@@ -416,12 +417,12 @@ listen_socket(struct control *c, const char *dir, int *out)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	(void)unlinkat(c->dir_fd, CONTROL_NAME, 0); /* a dead server's, or none */
+	(void)unlinkat(c->dir_fd, CONTROL_NAME, 0); /* one of a dead server, or none */
 	was = umask(0177);
 	r = bind(fd, (struct sockaddr *)&a, sizeof a) < 0 || listen(fd, MAX_PEERS) < 0 ? -errno : 0;
 	(void)umask(was);
 	if (r < 0)
-		(void)close(fd); /* r tells */
+		(void)close(fd); /* r says why */
 	else
 		*out = fd;
 	return r;
@@ -469,7 +470,7 @@ control_free(struct control *c)
 		peer_free(c->peers);
 	if (c->listener) {
 		evconnlistener_free(c->listener);
-		(void)unlinkat(c->dir_fd, CONTROL_NAME, 0); /* gone already is as good */
+		(void)unlinkat(c->dir_fd, CONTROL_NAME, 0); /* it may be gone already */
 	}
 	if (c->dir_fd >= 0)
 		(void)close(c->dir_fd); /* O_PATH */

@@ -26,7 +26,7 @@ control_address(const char *dir, int *dir_fd, struct sockaddr_un *out)
 	return 0;
 }
 
-/* patient: the reply may take as long as it takes; the server's end is seen all the same. */
+/* patient: without a deadline; if the server ends, the read ends all the same. */
 static int
 connect_socket(const char *dir, bool patient, int *out)
 {
@@ -87,7 +87,7 @@ take_file(struct msghdr *m, int *file)
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
 		if (*file >= 0)
-			(void)close(*file); /* one too many */
+			(void)close(*file); /* only the first one is used */
 		memcpy(file, CMSG_DATA(c), sizeof *file);
 	}
 }
@@ -135,7 +135,7 @@ take_text(struct span doc, const char *name, struct why *out)
 	return found;
 }
 
-/* 0 with what is to be printed appended, 1 with why, or -EBADMSG. */
+/* Reads a reply: 0 with the output appended, 1 with why, or -EBADMSG. */
 static int
 take_reply(const struct buf *in, struct buf *out, struct why *why)
 {
@@ -171,8 +171,8 @@ ask(const char *dir, size_t n, char *const *argv, struct buf *out, int *file, st
 	if (r == 0)
 		r = take_reply(&in, out, why);
 	if (r < 0) {
-		why_set(why, "the running server did not answer: %s", strerror(-r));
-		r = -EIO; /* it may have done it: nobody may try again by another way */
+		why_set(why, "the running server did not respond: %s", strerror(-r));
+		r = -EIO; /* the server may have done it, so the caller must not do it itself */
 	}
 	(void)close(fd); /* all was read */
 	buf_fini(&in);
@@ -185,7 +185,7 @@ control_ask(const char *dir, size_t n, char *const *argv, struct buf *out, struc
 	int file = -1, r = ask(dir, n, argv, out, &file, why, false);
 
 	if (file >= 0)
-		(void)close(file); /* not what was asked for */
+		(void)close(file); /* it was not asked for */
 	return r;
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One server uses a data directory, whose control socket is its own, wherever its database is. */
+/*
+ * The lock by which one server at a time uses a data directory and its control socket, wherever its
+ * database is.
+ */
 #pragma once
 
 #include "base/attr.h"

@@ -18,7 +18,7 @@
 #include "manager/store/history.h"
 #include "manager/store/sidecar.h"
 
-#define PRUNE_ROWS 500 /* in one turn of the loop */
+#define PRUNE_ROWS 500 /* rows deleted in one turn of the loop */
 
 struct job {
 	struct event *event;
@@ -35,13 +35,13 @@ struct housekeeping {
 	int64_t keep_days;
 	bool has_begun; /* the store is open */
 	struct pruning pruning;
-	struct store_pruned pruned; /* in the round that is under way */
-	int64_t before_ms;          /* what that round deletes */
+	struct store_pruned pruned; /* rows deleted in the current round */
+	int64_t before_ms;          /* the round deletes rows from before this */
 };
 
 /*
- * What is done from time to time. It may wait for the store, so it runs in a fiber when there are
- * any, and is left out when its last run is not over yet.
+ * A periodic job. It may wait for the store, so it runs in a fiber when there is a runner; it is
+ * skipped while its last run goes on.
  */
 static void
 run_job(void *arg)
@@ -74,14 +74,14 @@ tidy(struct housekeeping *h)
 
 /* ---- what a later run has to wait ---- */
 
-/* DIR/manager.wait holds it, in ms; it is there as long as there is something to wait for. */
+/* DIR/manager.wait has the remaining time in ms; the file exists as long as there is some. */
 static bool
 wait_path(const struct housekeeping *h, char out[static 4096])
 {
 	return snprintf(out, 4096, "%s/manager.wait", h->dir) < 4096;
 }
 
-/* A file that cannot be read, or was written half, is a day. */
+/* A file that cannot be read, or is incomplete, counts as a day. */
 static int64_t
 read_wait(const struct housekeeping *h)
 {
@@ -92,7 +92,7 @@ read_wait(const struct housekeeping *h)
 	if (!in)
 		return errno == ENOENT ? 0 : PRUNING_DAY_MS;
 	ms = fgets(text, sizeof text, in) && strchr(text, '\n') ? strtoll(text, NULL, 10) : 0;
-	(void)fclose(in); /* only read */
+	(void)fclose(in); /* it was only read */
 	return ms > 0 && ms < PRUNING_DAY_MS ? ms : PRUNING_DAY_MS;
 }
 
@@ -105,7 +105,7 @@ write_wait(const char *path, int64_t ms)
 	if (out && fclose(out) != 0)
 		done = false;
 	if (!done)
-		log_warn("a restart would not know that the clock is not trusted",
+		log_warn("cannot record that the clock jumped: a restart may delete old records",
 		    LOG_STR("file", path), LOG_STR("reason", strerror(errno)));
 }
 
@@ -120,12 +120,12 @@ keep_wait(const struct housekeeping *h, int64_t boot_ms)
 	if (ms)
 		write_wait(path, ms);
 	else
-		(void)unlink(path); /* there is none as a rule */
+		(void)unlink(path); /* usually there is none */
 }
 
 /* ---- deleting ---- */
 
-/* Old audit rows, some in a turn of the loop. */
+/* Deletes old audit rows, a few in each turn of the loop. */
 static void
 prune_audit(struct housekeeping *h)
 {
@@ -171,7 +171,7 @@ prune_sidecars(struct housekeeping *h, int64_t wall_ms)
 		log_info("silent sidecars deleted", LOG_INT("sidecars", n));
 }
 
-/* Once an hour: what is older than records are kept. */
+/* Once an hour: deletes what is older than records are kept. */
 static void
 prune(struct housekeeping *h)
 {
@@ -189,7 +189,7 @@ prune(struct housekeeping *h)
 	prune_audit(h);
 }
 
-/* The first time: one that is restarted often must do it too. */
+/* The first run comes early, so that a server that is often restarted does it, too. */
 static void
 begin_pruning(struct housekeeping *h)
 {
@@ -220,7 +220,7 @@ watch_families(struct housekeeping *h)
 	token_watch_families(h->env->tokens, clock_wall_ms());
 }
 
-/* seconds 0: once, when its event is added. 0 or -1. */
+/* Adds a job. seconds 0: it runs once, when its event is added. 0 or -1. */
 static int
 job_new(struct job *j, struct housekeeping *h, struct event_base *base, int seconds,
     void (*fn)(struct housekeeping *h))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `connd-manager init`: makes a data directory with all it starts with, or nothing. */
+/* `connd-manager init`: makes a data directory with its first content, or nothing. */
 #include "manager/program/command.h"
 
 #include <stdio.h>
@@ -38,14 +38,14 @@ remove_file(const char *dir, const char *name)
 	char path[4096];
 
 	if (snprintf(path, sizeof path, "%s/%s", dir, name) < (int)sizeof path)
-		(void)unlink(path); /* may never have been there */
+		(void)unlink(path); /* it may never have existed */
 }
 
 static int
 failed(struct making *m, const char *what, int r)
 {
 	if (r > 0)
-		why_set(m->why, "%.200s: the name is given twice", what);
+		why_set(m->why, "%.200s: two Deployments have this name", what);
 	else
 		why_set(m->why, "%.200s: %s", what, strerror(-r));
 	return -1;
@@ -70,7 +70,7 @@ make_token(struct making *m, struct buf *out)
 	return r == 0 ? 0 : failed(m, "the first token", r);
 }
 
-/* The Deployments, and their member of the answer. */
+/* Makes the Deployments, and appends them to the output. */
 static int
 make_deployments(struct making *m, struct buf *out)
 {

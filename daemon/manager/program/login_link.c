@@ -10,7 +10,7 @@
 #include "base/json/write.h"
 #include "manager/api/session.h"
 
-/* Where a server without --listen serves. */
+/* The default address of a server. */
 #define DEFAULT_URL "http://127.0.0.1:8888"
 
 struct search {
@@ -24,7 +24,7 @@ is_good(const struct store_token *t, int64_t now_ms)
 	return !t->revoked_ms && (!t->expires_ms || t->expires_ms > now_ms);
 }
 
-/* The list has the newest first: what it names last is the oldest one. */
+/* The list begins with the newest token, so the last one is the oldest. */
 static int
 take_owner(void *arg, const struct store_token *t)
 {
@@ -36,7 +36,9 @@ take_owner(void *arg, const struct store_token *t)
 	return 0;
 }
 
-/* The oldest OWNER of the organization, which is the one that init made unless it was revoked. */
+/*
+ * Finds the oldest OWNER token of the organization: the one that init made unless it was revoked.
+ */
 static int
 find_owner(const struct command_env *env, const struct id *organization, struct search *s)
 {

@@ -42,7 +42,7 @@ prepare_libraries(void)
 	return store_global_init();
 }
 
-/* A subcommand that a running server does. */
+/* Runs a subcommand that a running server can do. */
 struct request {
 	const struct options *o;
 	size_t n;
@@ -101,7 +101,7 @@ print(struct buf *out, struct why *why)
 	if (!buf_error(out) && fwrite(out->data, 1, out->len, stdout) == out->len &&
 	    fflush(stdout) == 0)
 		return 0;
-	why_set(why, "it is done, but the answer could not be printed");
+	why_set(why, "it is done, but the output could not be written");
 	return -1;
 }
 

@@ -49,7 +49,7 @@ put_http(struct buf *b, const struct http_stats *st)
 	    st->output_bytes);
 	buf_adds(b,
 	    "# TYPE connd_manager_gave_way counter\n"
-	    "# HELP connd_manager_gave_way Times a caller gave way since there was no room.\n");
+	    "# HELP connd_manager_gave_way Times a caller gave way because there was no room.\n");
 	for (int kind = 0; kind < SHARE_N_KINDS; kind++)
 		buf_addf(b, "connd_manager_gave_way_total{what=\"%s\"} %" PRIu64 "\n", names[kind],
 		    st->gave_way[kind]);
@@ -122,7 +122,7 @@ on_request(void *arg, struct http_conn *conn)
 	if (public_respond_health(conn, m->store))
 		return;
 	if (!span_is(r->path, "/metrics"))
-		respond_error(conn, 404, "There are /metrics and /healthz here");
+		respond_error(conn, 404, "Only /metrics and /healthz are served here");
 	else if (r->method != HTTP_GET && r->method != HTTP_HEAD)
 		respond_error_with(conn, 405, &allow, "This path does not have this method");
 	else

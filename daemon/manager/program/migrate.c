@@ -22,7 +22,7 @@ directory_of(const char *place)
 	return strncmp(place, DIRECTORY, n) == 0 ? place + n : NULL;
 }
 
-/* What store_open() takes. */
+/* Returns the argument for store_open(). */
 static const char *
 where_of(const char *place)
 {
@@ -31,7 +31,7 @@ where_of(const char *place)
 	return dir ? dir : place;
 }
 
-/* The key of the first data directory among the two, or --key-file. */
+/* Reads the key from --key-file, or from the first of the two that is a data directory. */
 static int
 load_key(const struct options *o, struct keys **out, struct why *why)
 {
@@ -39,7 +39,7 @@ load_key(const struct options *o, struct keys **out, struct why *why)
 
 	if (dir || o->key_file)
 		return keys_load(out, dir ? dir : ".", o->key_file, why);
-	why_set(why, "without a sqlite:DIR the key has no place: give --key-file FILE");
+	why_set(why, "neither is sqlite:DIR, so there is no manager.key: give --key-file FILE");
 	return -EINVAL;
 }
 
@@ -61,7 +61,7 @@ open_from(struct store **out, const char *where, struct keys *keys, struct why *
 	return r;
 }
 
-/* An empty database gets the tables of a store. *fresh: it was empty. */
+/* Makes the tables of a store in an empty database. */
 static int
 open_to(struct store **out, const char *where, struct keys *keys, bool *fresh, struct why *why)
 {

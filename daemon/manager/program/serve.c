@@ -25,9 +25,10 @@
 #include "manager/store/store.h"
 
 #define DEFAULT_LISTEN "127.0.0.1:8888"
-#define MAX_FIBERS     256 /* requests that may use the store, or wait for it, at one time */
+#define MAX_FIBERS     256 /* requests that may use the store or wait for it at one time */
 #define REHEARSE_WAITS "CONND_MANAGER_REHEARSE_WAITS" /* for tests: store_rehearse_waits() */
-#define STOP_S         6 /* the server's own grace and a little more: 8 s is the promise */
+/* the HTTP server's own time plus a margin; SIGTERM ends the process within 8 s */
+#define STOP_S 6
 
 struct serving {
 	struct event_base *base;
@@ -38,7 +39,7 @@ struct serving {
 	struct control *control;
 	struct metrics *metrics; /* NULL: not served */
 	struct housekeeping *housekeeping;
-	struct store_turns *turns; /* NULL: nobody else changes the store */
+	struct store_turns *turns; /* NULL: no other manager uses the store */
 	int lock_fd;               /* of the data directory; -1: the store has locked it */
 	struct event *sigterm, *sigint, *give_up;
 	bool stopping;
@@ -51,7 +52,7 @@ on_stopped(void *arg)
 {
 	struct serving *v = arg;
 
-	(void)event_base_loopbreak(v->base); /* fails only without a loop */
+	(void)event_base_loopbreak(v->base); /* cannot fail: there is a loop */
 }
 
 static void
@@ -106,7 +107,7 @@ listen_on_all(struct serving *v, const struct options *o, struct why *why)
 	return 0;
 }
 
-/* Whether an address stands for all of a machine's; then its port follows. */
+/* True if a port follows an address that stands for all addresses of the machine. */
 static const char *
 port_of_any(const char *where)
 {
@@ -118,7 +119,7 @@ port_of_any(const char *where)
 	return NULL;
 }
 
-/* Where a browser on this machine finds the page: at the first TCP address. */
+/* The URL of the page for a browser on this machine: the first TCP address. */
 static void
 find_url(struct serving *v)
 {
@@ -146,7 +147,8 @@ start_http(struct serving *v, const struct options *o, struct why *why)
 	api_set_runner(v->api, v->env.runner);
 	api_set_injections(v->api, o->faults, o->n_faults);
 	if (o->n_faults)
-		log_warn("faults are rehearsed", LOG_INT("orders", o->n_faults));
+		log_warn(
+		    "faults are injected into responses (--fault)", LOG_INT("orders", o->n_faults));
 	if (o->log_requests)
 		observe_log_all(api_observe(v->api));
 	handler = api_handler(v->api);
@@ -163,7 +165,7 @@ start_http(struct serving *v, const struct options *o, struct why *why)
 	return metrics_new(&v->metrics, v->base, o->metrics, v->api, v->http, v->env.store, why);
 }
 
-/* SQLite's store does that itself. */
+/* On SQLite, the store takes the lock. */
 static int
 lock_data(struct serving *v, const struct options *o, struct why *why)
 {
@@ -179,7 +181,7 @@ on_fiber_ended(void *arg)
 	return store_session_end(arg);
 }
 
-/* A store that may wait is used in fibers, so that only those wait that need it. */
+/* Starts fibers for a store that may wait, so that a request waits without holding up others. */
 static int
 start_runner(struct serving *v)
 {
@@ -196,7 +198,7 @@ start_runner(struct serving *v)
 	return r;
 }
 
-/* Changes are on disk before they are responded to; only the thread waits for that. */
+/* Responses to changes wait until the change is on disk; only the disk's thread waits for it. */
 static int
 open_store(struct serving *v, const struct options *o, struct why *why)
 {
@@ -249,7 +251,7 @@ start(struct serving *v, const struct options *o, struct why *why)
 		return -1;
 	if (token_is_loaded(v->env.tokens))
 		housekeeping_begin(v->housekeeping);
-	(void)store_session_end(v->env.store); /* the start's own */
+	(void)store_session_end(v->env.store); /* given back by the start-up code */
 	if (!v->env.runner)
 		return 0;
 	return store_turns_new(&v->turns, v->base, v->env.store, v->env.runner,
@@ -263,7 +265,7 @@ event_free_if(struct event *e)
 		event_free(e);
 }
 
-/* A second one would end a process that is closing its database. */
+/* Ignores further signals: they would kill a process that is closing its database. */
 static void
 hold_signals(void)
 {
@@ -289,7 +291,7 @@ tear_down(struct serving *v)
 	(void)tls_free(v->tls);
 	(void)api_free(v->api);
 	command_close(&v->env);
-	(void)runner_free(runner); /* the store waited there */
+	(void)runner_free(runner); /* the store waits in it */
 	event_free_if(v->sigterm);
 	event_free_if(v->sigint);
 	event_free_if(v->give_up);
@@ -300,8 +302,8 @@ tear_down(struct serving *v)
 }
 
 /*
- * Where it serves, with real ports: a line in the log each, and one line of JSON on stdout for
- * programs.
+ * Reports the addresses with their real ports: a log line for each, and one line of JSON on stdout
+ * for programs.
  */
 static void
 announce(const struct serving *v, const struct options *o)
@@ -323,7 +325,7 @@ announce(const struct serving *v, const struct options *o)
 	}
 	buf_adds(&line, "}\n");
 	if (!buf_error(&line) && fputs(buf_str(&line), stdout) >= 0)
-		(void)fflush(stdout); /* nobody may read it */
+		(void)fflush(stdout); /* stdout may be closed */
 	buf_fini(&line);
 }
 

@@ -25,10 +25,7 @@ refuse(int r, const char *what, struct why *why)
 	return r;
 }
 
-/*
- * Removes the staging directory with all that a process may have left in it, SQLite's own files
- * too.
- */
+/* Removes the staging directory with all its files. */
 static void
 clear(const struct staging *stage)
 {
@@ -36,10 +33,10 @@ clear(const struct staging *stage)
 	const struct dirent *e;
 
 	while (d && (e = readdir(d)))
-		(void)unlinkat(dirfd(d), e->d_name, 0); /* of "." and ".." this fails */
+		(void)unlinkat(dirfd(d), e->d_name, 0); /* fails for "." and ".." */
 	if (d)
 		(void)closedir(d);
-	(void)rmdir(stage->path); /* may never have been there */
+	(void)rmdir(stage->path); /* it may never have existed */
 }
 
 static bool
@@ -63,7 +60,7 @@ take_directory(struct staging *stage, bool make)
 		return -errno;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		err = errno;
-		(void)close(fd); /* only opened */
+		(void)close(fd); /* it was only opened */
 		return -err;
 	}
 	stage->lock_fd = fd;
@@ -83,7 +80,7 @@ staging_open(struct staging *stage, const char *dir, bool make, struct why *why)
 		return r;
 	r = take_directory(stage, make);
 	if (r == 0) {
-		clear(stage); /* of one that was killed */
+		clear(stage); /* left by a process that was killed */
 		r = has_database(dir) ? -EEXIST : 0;
 	}
 	if (r < 0)
@@ -116,5 +113,5 @@ staging_close(struct staging *stage)
 	if (stage->lock_fd < 0)
 		return;
 	clear(stage);
-	(void)close(stage->lock_fd); /* only locked */
+	(void)close(stage->lock_fd); /* it was only locked */
 }

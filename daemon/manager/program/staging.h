@@ -17,11 +17,12 @@ struct staging {
 };
 
 /*
- * Takes the data directory and empties its staging directory. make: makes the data directory if it
- * does not exist. -EEXIST: it has a database already, and nothing was changed. 0 or -errno with
+ * Locks the data directory and empties its staging directory. make: creates the data directory if
+ * it does not exist. -EEXIST: it has a database already, and nothing was changed. 0 or -errno with
  * `why`.
  */
 MUST_CHECK int staging_open(struct staging *stage, const char *dir, bool make, struct why *why);
 /* Moves the closed database to its name in the data directory. 0 or -errno with `why`. */
 MUST_CHECK int staging_finish(struct staging *stage, struct why *why);
-void staging_close(struct staging *stage); /* removes what is left in it */
+/* unlocks the data directory and removes the staging directory */
+void staging_close(struct staging *stage);

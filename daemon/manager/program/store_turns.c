@@ -16,7 +16,7 @@ struct store_turns {
 	struct event_base *base;
 	struct store *store;
 	struct runner *runner;
-	struct event due; /* its descriptor, its time, or both */
+	struct event due; /* waits for the descriptor, the time, or both */
 	bool waiting;
 	store_turns_opened *opened; /* NULL: nobody waits for that */
 	void *arg;
@@ -24,7 +24,7 @@ struct store_turns {
 
 static void on_due(evutil_socket_t fd, short what, void *arg);
 
-/* Waits for the next turn. The descriptor is another one after a lost connection. */
+/* Waits for the next turn. The descriptor changes after a lost connection. */
 static void
 wait_for_next(struct store_turns *t)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads what other managers have changed, whenever the store says that it is time: store_turn(). */
+/* Calls store_turn() whenever it is due: it reads what other managers have changed. */
 #pragma once
 
 #include <stdbool.h>

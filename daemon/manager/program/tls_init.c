@@ -58,7 +58,7 @@ add_name(struct buf *names, const char *host)
 	buf_addf(names, "%s%s:%s", names->len ? "," : "", is_address ? "IP" : "DNS", host);
 }
 
-/* What stands for this machine in URLs, in OpenSSL's form: DNS:a,IP:b. */
+/* Writes the names of this machine as OpenSSL takes them: DNS:a,IP:b. */
 static void
 list_names(const struct options *o, const char *self, struct buf *names)
 {
@@ -97,7 +97,7 @@ set_serial(X509 *cert)
 	return done;
 }
 
-/* Its own authority, for nothing but these names. */
+/* A self-signed certificate that is valid for these names only. */
 static bool
 fill(const struct pair *p, const char *self, const char *names, long seconds)
 {
@@ -176,7 +176,7 @@ write_pair(const struct pair *p, const char *key_path, const char *cert_path, st
 	if (r == 0) {
 		r = write_pem(cert, cert_path, why);
 		if (r < 0)
-			(void)unlink(key_path); /* this run made it */
+			(void)unlink(key_path); /* this run created it */
 	}
 	BIO_free(key);
 	BIO_free(cert);
@@ -221,7 +221,7 @@ tls_init(const struct options *o, struct buf *out, struct why *why)
 
 	if (owner_check(o->data, why) < 0)
 		return -1;
-	(void)gethostname(self, sizeof self - 1); /* else it is localhost */
+	(void)gethostname(self, sizeof self - 1); /* otherwise localhost is used */
 	if (snprintf(key_path, sizeof key_path, "%s/tls.key", o->data) >= (int)sizeof key_path ||
 	    snprintf(cert_path, sizeof cert_path, "%s/tls.crt", o->data) >= (int)sizeof cert_path)
 		return refuse(why, "the path of the data directory is too long");

@@ -25,7 +25,7 @@ token_file_open(struct token_file *t, const char *path, struct why *why)
 	else if (snprintf(t->part, sizeof t->part, "%s.part", path) >= (int)sizeof t->part)
 		r = -ENAMETOOLONG;
 	if (r == 0) {
-		(void)unlink(t->part); /* of a process that was killed */
+		(void)unlink(t->part); /* left by a process that was killed */
 		t->fd = open(t->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 		r = t->fd < 0 ? -errno : 0;
 	}
@@ -35,7 +35,7 @@ token_file_open(struct token_file *t, const char *path, struct why *why)
 	return r;
 }
 
-/* One line, as connd reads it. */
+/* Writes the token as one line, as connd reads it. */
 static int
 write_line(struct token_file *t, const struct buf *token)
 {
@@ -53,7 +53,7 @@ write_line(struct token_file *t, const struct buf *token)
 	return file_sync_name(t->path);
 }
 
-/* The object without its member "token", and with "tokenFile". The member is in doc. */
+/* Rewrites the object with "tokenFile" in place of "token", which is in doc. */
 static void
 rewrite(const struct token_file *t, struct span doc, struct span token, struct buf *out)
 {
@@ -63,7 +63,7 @@ rewrite(const struct token_file *t, struct span doc, struct span token, struct b
 	struct buf rest = BUF_INIT(out->max);
 
 	if (from > 1)
-		from--; /* the comma before it */
+		from--; /* with the comma before it */
 	buf_add(&rest, doc.p, from);
 	buf_add(&rest, doc.p + to, doc.n - to - 1);
 	jtext_member_string(&rest, "tokenFile", span_of(t->path));
@@ -108,5 +108,5 @@ token_file_close(struct token_file *t)
 	if (t->fd >= 0)
 		(void)close(t->fd); /* synced, or not needed */
 	if (t->part[0])
-		(void)unlink(t->part); /* may never have been there */
+		(void)unlink(t->part); /* it may never have existed */
 }

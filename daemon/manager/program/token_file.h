@@ -23,8 +23,9 @@ struct token_file {
  */
 MUST_CHECK int token_file_open(struct token_file *t, const char *path, struct why *why);
 /*
- * Moves the member "token" of the JSON object in out to the file, and names the file in its place
- * ("tokenFile"). 0, or -errno with `why`, which names the token's id: the token exists and is lost.
+ * Moves the member "token" of the JSON object in out into the file, and puts "tokenFile" in its
+ * place. 0, or -errno with `why`, which names the token's id: the token exists, and its text is
+ * lost.
  */
 MUST_CHECK int token_file_take(struct token_file *t, struct buf *out, struct why *why);
 void token_file_close(struct token_file *t); /* removes a file that was not finished */

@@ -53,7 +53,7 @@ column_log_unopened(struct span ad)
 	char place[AD_SIZE];
 
 	(void)snprintf(place, sizeof place, "%.*s", (int)ad.n, ad.p);
-	log_error(
-	    "a sealed value does not open: it is damaged, or was copied from another row or backup",
+	log_error("a sealed value cannot be decrypted: it is damaged, or a copy from another row "
+		  "or backup",
 	    LOG_STR("place", place));
 }

@@ -12,10 +12,10 @@
 #include "base/span.h"
 #include "manager/store/keys.h"
 
-/* Append to out. 0, -errno, or -EBADMSG with a log line that names the place. */
+/* Both append to out. 0, -errno, or -EBADMSG with a log line that names the column. */
 MUST_CHECK int column_seal(const struct keys *k, const char *table, const char *row,
     const char *column, int64_t version, struct span text, struct buf *out);
 MUST_CHECK int column_open(const struct keys *k, const char *table, const char *row,
     const char *column, int64_t version, struct span sealed, struct buf *out);
-/* Logs that the envelope bound to `ad` does not open. */
+/* Logs that the envelope bound to `ad` cannot be decrypted. */
 void column_log_unopened(struct span ad);

@@ -36,7 +36,7 @@ struct store_audit {
 	struct span type;       /* name of the object's or view's type; "" for none or all */
 	struct span key;        /* of the object, name of the token or entity */
 	int64_t version;        /* of the object after it; 0 elsewhere */
-	bool restorable;        /* what the object was at that version is kept */
+	bool restorable;        /* the object's content at that version is kept */
 	struct span fields;     /* JSON array: names of what was changed, never values */
 	struct span request_id; /* "": no request, or not known */
 };
@@ -47,7 +47,7 @@ struct store_audit_query {
 	struct id by;        /* the token; "": all */
 	unsigned actions;    /* mask of 1 << enum audit_action; 0: all */
 	struct span search;  /* only names that contain it; ASCII letters of either case match */
-	struct span request; /* only what this request did; "" or absent: all */
+	struct span request; /* only rows of this request; "" or absent: all */
 	int64_t offset, limit;
 };
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The MACs of rows (row_mac.h) in this database: the key, what is checked when a row is read, what
- * is written when one changes, and which rows were found not to verify.
+ * The MACs of rows (row_mac.h) in this database: loads their key, checks a row that is read, writes
+ * the MAC of a row that changes, and remembers which rows did not verify.
  */
 #include "manager/store/sql/sql.h"
 
@@ -130,8 +130,8 @@ authentic_refuse(struct store *s, const char *table, const struct id *id, const 
 		return STORE_NOT_FOUND;
 	log_error(why, LOG_STR("table", table), LOG_STR("id", id->s));
 	if (absent_add(&s->absent, id) < 0)
-		return STORE_NOT_FOUND; /* then it is logged again, and lists count it */
-	/* Kept counts of rows and positions in lists include it. */
+		return STORE_NOT_FOUND; /* if it does not verify again, that is logged again */
+	/* Cached counts of rows, and positions in lists, include the row. */
 	memset(s->kept_lists, 0, sizeof s->kept_lists);
 	return STORE_NOT_FOUND;
 }
@@ -163,7 +163,7 @@ int
 authentic_token(struct store *s, const struct store_token *t, struct span jti_hash, struct span mac)
 {
 	if (jti_hash.n != STORE_JTI_HASH_SIZE)
-		mac.n = 0; /* nothing verifies */
+		mac.n = 0; /* without the key no row verifies */
 	else
 		row_text_token(&s->session->mac_text, t, (const uint8_t *)jti_hash.p);
 	return check(s, "TOKEN", &t->id, mac);
@@ -180,8 +180,8 @@ by_part_and_id(const void *a, const void *b)
 }
 
 /*
- * Appends an object's whole sets of links and exclusions to s->session->mac_text. 0, -EUCLEAN: one
- * leads to something of no scope, or -ENOMEM.
+ * Appends all links and exclusions of an object to s->session->mac_text. 0, -ENOMEM, or -EUCLEAN:
+ * one of them has an unknown scope.
  */
 static int
 add_links(struct store *s, const struct link_set *links)
@@ -295,7 +295,7 @@ authentic_write_object(struct store *s, int64_t n)
 	r = object_read_head(st, &o);
 	if (r == 0)
 		row_text_object(&s->session->mac_text, &o);
-	db_reset(st); /* was fine */
+	db_reset(st);
 	links_init(&links);
 	if (r == 0)
 		r = links_read(&links, store_db(s), &n, 1, false);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What nearly every request needs, kept in memory: places, versions of views, and where pages of
- * lists begin. This process is the only one that writes, so only a commit outdates the first two;
- * what is known of a list goes by the version it has, in whatever snapshot. The size is fixed: an
- * entry makes room for another one that falls on it.
+ * Caches, in memory, of what nearly every request reads: places, versions of views, counts of
+ * lists, where their pages begin, and what is known of the audit log. Places and versions change
+ * only with a commit, which brings them up to date; when other managers use the database,
+ * store_trusts_caches() says whether that can be relied on. An entry for a list has the view's
+ * version in its key, so it is true of any snapshot. Each cache is an array of fixed size: a new
+ * entry replaces the one with the same slot.
  */
 #include "manager/store/sql/sql.h"
 
@@ -30,7 +32,7 @@ cache_entity(struct store *s, enum scope scope, const struct id *id)
 {
 	struct kept_entity *k = &s->kept_entities[slot_of(s, id, N_ELEMENTS(s->kept_entities))];
 
-	/* Inside a transaction a kept place may be out of date. */
+	/* A transaction may have changed the place. */
 	if (store_in_transaction(s) || !store_trusts_caches(s) || id_is_none(&k->entity.id) ||
 	    k->entity.scope != scope || !id_equal(&k->entity.id, id))
 		return NULL;
@@ -80,7 +82,7 @@ bool
 cache_list_key(
     struct list_key *key, const struct store_query *q, const struct store_version *version)
 {
-	memset(key, 0, sizeof *key); /* what lies between its members is hashed as well */
+	memset(key, 0, sizeof *key); /* padding is hashed, too, so it must be zero */
 	if (q->key.p || q->search.n > 0 || view_is_filtered(q))
 		return false;
 	memcpy(key->scope_id.s, q->scope_id.s, ID_LENGTH);

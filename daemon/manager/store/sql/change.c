@@ -67,7 +67,7 @@ tx_begin(struct store *s)
 	return r;
 }
 
-/* Types of changes that are of no view. Their scope_id is an id behind a SIGNAL_MARK. */
+/* Types of rows that stand for no view. Their scope_id is SIGNAL_MARK and an id. */
 static const char *const signal_names[] = {
 	[SIGNAL_TOKEN] = "TOKEN",
 	[SIGNAL_PLACE] = "PLACE",
@@ -88,7 +88,7 @@ struct changed {
 	struct store_version version;
 };
 
-/* False: a word of it is not one of ours. */
+/* False: the row has an unknown scope or type. */
 static bool
 read_changed(struct statement *st, struct changed *out)
 {
@@ -102,7 +102,7 @@ read_changed(struct statement *st, struct changed *out)
 	return true;
 }
 
-/* What tx_signal() wrote: rights first, then the watchers. */
+/* Handles a row of tx_signal(): counts a change of rights, then notifies the watchers. */
 static void
 publish_signal(struct store *s, struct statement *st, const struct span *word)
 {
@@ -169,7 +169,8 @@ changes_publish(struct store *s)
 		store_tell(s, &e);
 	if (r < 0)
 		memset(s->kept_versions, 0, sizeof s->kept_versions);
-	else if (seen > s->seen) /* another one may have published meanwhile */
+	/* another fiber may have published them while the store was waited for */
+	else if (seen > s->seen)
 		s->seen = seen;
 	return r;
 }
@@ -197,7 +198,8 @@ publish(struct store *s, const struct store_version *version)
 	if (s->session->entities_changed)
 		cache_forget_entities(s);
 	if (version->number)
-		(void)changes_publish(s); /* the next change publishes the rest */
+		/* changes_publish() after the next change handles the rest */
+		(void)changes_publish(s);
 }
 
 /* Writes the number of this change and its time. */
@@ -234,7 +236,7 @@ tx_end(struct store *s, int r)
 
 /* ---- change numbers ---- */
 
-/* The version that all views get which this transaction changes. */
+/* The version of every view that this transaction changes. */
 static int
 take_version(struct store *s)
 {
@@ -249,7 +251,7 @@ take_version(struct store *s)
 		return r < 0 ? r : -EUCLEAN;
 	s->session->change.number = db_int64(st, 0) + 1;
 	s->session->change.draw = tx_draw(s);
-	db_reset(st); /* was fine */
+	db_reset(st);
 	return 0;
 }
 

@@ -27,7 +27,7 @@ struct statement {
 	const char *sql; /* its key in struct statements; NULL: it is not kept */
 };
 
-/* A parameter whose kind is known elsewhere: a number, or bytes. */
+/* A parameter without its kind: a number, or bytes. */
 struct db_value {
 	int64_t number;
 	struct span bytes; /* absent: NULL */
@@ -61,7 +61,10 @@ struct db_driver {
  * sql must be a literal.
  */
 struct statement *db_query(struct db *db, const char *sql, const char *kinds, ...);
-/* The same for a text that was made; db_finish() frees the statement. */
+/*
+ * The same for a text that is not a literal: the statement is not kept, and the caller frees it
+ * with db_finish().
+ */
 struct statement *db_query_once(struct db *db, const char *sql, const char *kinds, ...);
 void db_finish(struct statement *st); /* NULL is fine */
 MUST_CHECK int db_bind(struct statement *st, const char *kinds, ...);

@@ -112,8 +112,9 @@ write_first(struct store *s)
 	if (r < 0)
 		return r;
 	deferred_forget(s, d.kind, &d.id);
-	log_info(r == 0 ? "a change that was in memory alone is written"
-			: "a change in memory is about something that is gone",
+	log_info(r == 0 ? "a change that was only in memory is on disk now"
+			: "a change that was only in memory is dropped: what it changes does not "
+			  "exist any more",
 	    LOG_STR("id", d.id.s));
 	return r;
 }

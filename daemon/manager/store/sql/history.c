@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who did what, and what objects were before. */
+/* The audit log, and earlier versions of objects. */
 #include "manager/store/sql/sql.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "manager/store/version.h"
 
-/* What is kept of one object, however often it changes. */
+/* Versions that are kept of one object. */
 #define VERSIONS_KEPT 50
 
 static const char *const action_names[AUDIT_N_ACTIONS] = {
@@ -52,7 +52,7 @@ or_empty(struct span s)
 	return s.p ? s : SPAN_LITERAL("");
 }
 
-/* Appends the array `fields` with the names of what the request said in vain. */
+/* Appends the array `fields`, with the members of the request that were ignored. */
 static void
 write_fields(struct span fields, struct span ignored, struct buf *out)
 {
@@ -129,7 +129,7 @@ keep_version(struct store *s, const struct store_object *o)
 		r = db_run(db_query(store_db(s), "INSERT INTO version VALUES (?, ?, ?)", "tib",
 		    o->id.s, o->version, span_of_buf(&sealed)));
 	else if (r == -EMSGSIZE)
-		r = 0; /* the object is what counts; this version of it cannot be gone back to */
+		r = 0; /* the object is stored all the same; this version cannot be restored */
 	if (r == 0)
 		r = db_run(db_query(store_db(s),
 		    "DELETE FROM version WHERE object_id = ? AND version <= ?", "ti", o->id.s,
@@ -183,7 +183,7 @@ history_version(struct store *s, const struct id *id, int64_t version, struct bu
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
 	r = column_open(s->keys, "version", id->s, "sealed", version, db_blob(st, 0), out);
-	db_reset(st); /* was fine */
+	db_reset(st);
 	return r;
 }
 
@@ -235,7 +235,7 @@ audit_statements(const struct store_audit_query *q)
 	return id_is_none(&q->workspace) ? &of_organization : &of_workspace;
 }
 
-/* All names fit into it. */
+/* Room for the names of all actions. */
 #define ACTIONS_SIZE 256
 
 static void
@@ -255,7 +255,8 @@ static struct statement *
 query_audit(struct store *s, const char *sql, const struct store_audit_query *q, int64_t eighth,
     int64_t offset, int64_t before)
 {
-	struct db *db = store_db(s); /* first: it may wait, and the search's text is shared */
+	/* first: this may wait, and the buffer of sql_search() is shared */
+	struct db *db = store_db(s);
 	char actions[ACTIONS_SIZE];
 
 	write_actions(q->actions, actions);
@@ -278,7 +279,7 @@ count_audit(
 	known->n += db_int64(st, 0);
 	known->last_counted = db_int64(st, 1);
 	*total = known->n;
-	db_reset(st); /* was fine */
+	db_reset(st);
 	return 0;
 }
 
@@ -301,7 +302,7 @@ read_audit(struct statement *st, struct store_audit *out)
 	return audit_action_from(action, &out->action) ? db_scope(st, 4, &out->scope) : -EUCLEAN;
 }
 
-/* A page that follows the one read last goes on behind its last row: it skips none. */
+/* The page after the one read last begins behind its last row, so no row is skipped. */
 static struct statement *
 query_page(struct store *s, const struct store_audit_query *q, const struct known_audit *known)
 {
@@ -321,7 +322,7 @@ store_audit_list(struct store *s, const struct store_audit_query *q,
 	int64_t rows = 0;
 	int r;
 
-	audit_flush(s); /* the list has the reads until now */
+	audit_flush(s); /* so that the list has all reads until now */
 	known = *cache_audit(s, q);
 	r = count_audit(s, q, &known, total);
 	if (r < 0)
@@ -341,7 +342,7 @@ store_audit_list(struct store *s, const struct store_audit_query *q,
 			break;
 		}
 	}
-	if (s->audit_pruned == as_of) /* else it may count rows that have gone */
+	if (s->audit_pruned == as_of) /* if rows were pruned meanwhile, the count is wrong */
 		*cache_audit(s, q) = known;
 	return r;
 }
@@ -349,7 +350,10 @@ store_audit_list(struct store *s, const struct store_audit_query *q,
 static int
 prune_in_transaction(struct store *s, int64_t before_ms, int64_t limit, struct store_pruned *out)
 {
-	/* A version counts from the change that ended it; the present one stays with its object. */
+	/*
+	 * A version is as old as the change that ended it; the present version stays as long as its
+	 * object.
+	 */
 	int r = db_run(db_query(store_db(s),
 	    "WITH old AS (SELECT subject_id, version, action FROM audit WHERE at_ms < ?1 "
 	    "ORDER BY at_ms, n LIMIT ?2) "
@@ -395,6 +399,6 @@ store_newest_record(struct store *s, int64_t *out)
 	if (r < 1)
 		return r < 0 ? r : -EUCLEAN;
 	*out = db_int64(st, 0);
-	db_reset(st); /* was fine */
+	db_reset(st);
 	return 0;
 }

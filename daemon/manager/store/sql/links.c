@@ -6,10 +6,10 @@
 
 #include "base/mem.h"
 
-/* What is kept in memory of several objects. */
+/* Limit of what is kept in memory for several objects. */
 #define ROWS_MAX  4096
 #define BYTES_MAX (1024 * 1024)
-/* Of one object, everything. */
+/* Limit for one object, whose links are all read. */
 #define ONE_MAX ((size_t)1 << 30)
 
 void
@@ -62,7 +62,7 @@ keep_row(struct links *l, struct statement *st)
 	return buf_error(&l->bytes);
 }
 
-/* Whether what is kept is enough; then rows of its last object may be missing. */
+/* True if the limit is reached; then rows of the last object may be missing. */
 static bool
 is_full(const struct links *l, size_t n)
 {
@@ -104,7 +104,7 @@ links_read(struct links *l, struct db *db, const int64_t *objects, size_t n, boo
 	while ((r = db_row(st)) == 1) {
 		r = keep_row(l, st);
 		if (r < 0 || is_full(l, n)) {
-			db_reset(st); /* r tells */
+			db_reset(st); /* r says why */
 			break;
 		}
 	}
@@ -113,7 +113,7 @@ links_read(struct links *l, struct db *db, const int64_t *objects, size_t n, boo
 	return r;
 }
 
-/* The first row of an object, or of the next one that has any. */
+/* Returns the first row at or after this object's. */
 static size_t
 first_of(const struct links *l, size_t object)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists of environment objects, streamed from a snapshot. A page that follows one which was read
- * to its end begins where that one ended; any other counts its way there.
+ * Lists of environment objects, streamed from a snapshot. A page that follows a page which was read
+ * to its end begins where that one ended; any other page counts the rows before it.
  *
  * A cursor steps through a statement of a reading connection, whose snapshot lives as long as any
- * cursor on it. Cursors that start while nothing was written in between share one connection; else
- * the next idle one takes a new snapshot.
+ * cursor on it. Cursors that start while nothing was written in between share one connection;
+ * otherwise the next idle connection takes a new snapshot.
  */
 #include "manager/store/sql/sql.h"
 #include "manager/store/sql/window.h"
@@ -17,9 +17,7 @@
 
 #define SQL_MAX (32 * 1024)
 
-/*
- * Where a resolved list looks besides its own scope; "" (which nothing is in) where there is none.
- */
+/* Where a resolved list looks besides its own scope; "" if nowhere. */
 struct around {
 	struct id workspace, deployment;
 };
@@ -29,17 +27,17 @@ struct store_cursor {
 	struct reader *reader;
 	struct statement *st; /* whose rows are copied into the window */
 	struct window window;
-	struct list_key key; /* of the next row; "": nothing is kept of such a list */
+	struct list_key key; /* of the next row; "": such a list is not cached */
 	int64_t last;        /* the last row that was copied */
 	int64_t total;
 	struct store_holder holder;
-	/* For the batches behind the first one. */
+	/* For the batches after the first. */
 	struct store_query query;       /* its texts are in `text` */
 	struct span search, updated_by; /* the query's, in lower case; in `text` as well */
 	struct around around;
 	struct buf text;
-	int64_t left;   /* rows that the list still wants */
-	int64_t batch;  /* rows that the statement may have; 0: all */
+	int64_t left;   /* rows that the list still needs */
+	int64_t batch;  /* limit of the statement; 0: none */
 	int64_t n;      /* rows of the statement that were read */
 	size_t n_bytes; /* of them */
 	bool ended;     /* the last one was copied */
@@ -81,7 +79,7 @@ count_rows(struct store_cursor *c)
 	return r < 0 ? r : 0;
 }
 
-/* Of rows of a usual size there may be many at a time, of large ones few. */
+/* Reads many rows of the usual size at a time, but few large ones. */
 #define BATCH_BYTES (1024 * 1024)
 #define BATCH_MAX   1024
 
@@ -123,7 +121,7 @@ first_batch(const struct store *s)
 	return rows < 1 ? 1 : rows < BATCH_MAX ? (int64_t)rows : BATCH_MAX;
 }
 
-/* The rows behind those that were read, if the list goes on. 1, 0: it does not, or -errno. */
+/* Reads the next rows. 1; 0: the list has no more; or -errno. */
 static int
 open_next_rows(struct store_cursor *c)
 {
@@ -144,7 +142,7 @@ open_next_rows(struct store_cursor *c)
 
 /* ---- versions of views ---- */
 
-/* The versions of a scope's views, a type each, as this connection sees them. */
+/* Reads the versions of a scope's views, one for each type, as this connection sees them. */
 static int
 read_versions(
     struct db *db, const struct store_query *q, struct store_version out[static MANAGER_N_TYPES])
@@ -194,14 +192,14 @@ view_version(struct db *db, const struct store_query *q, struct store_version *o
 	return r;
 }
 
-/* Clients must not take a list for current that had rows which count as absent by now. */
+/* The version changes with the set of absent rows, so that clients read such a list again. */
 static void
 add_salt(const struct store *s, struct store_version *v)
 {
 	v->draw ^= s->absent.salt;
 }
 
-/* Keeps what was read, unless a change was published meanwhile. */
+/* Caches what was read, unless a change was published meanwhile. */
 static int
 read_kept_versions(struct store *s, const struct store_query *q, struct kept_versions *out)
 {
@@ -243,8 +241,8 @@ store_view_version(struct store *s, const struct store_query *q, struct store_ve
 /* ---- cursors ---- */
 
 /*
- * A project's Deployment is read in the list's own snapshot: a kept one may be older. What a
- * Deployment is in never changes.
+ * Reads a project's Deployment in the list's own snapshot: a cached one may be older. A
+ * Deployment's Workspace never changes.
  */
 static int
 look_around(struct store_cursor *c)
@@ -257,10 +255,10 @@ look_around(struct store_cursor *c)
 
 	if (r == 0)
 		c->around = (struct around){ e.workspace, e.deployment };
-	return r < 0 ? r : 0; /* the view of a place that does not exist is empty */
+	return r < 0 ? r : 0; /* the view of an unknown place is empty */
 }
 
-/* The total number of rows: kept, or counted now. */
+/* The total number of rows, from the cache or counted now. */
 static int
 find_total(struct store_cursor *c)
 {
@@ -364,7 +362,10 @@ keep_place(struct store_cursor *c)
 		cache_keep_list(c->store, &c->key, c->last);
 }
 
-/* A Workspace's own list shows the links of its objects; any other has them for the MAC alone. */
+/*
+ * A Workspace's own list shows the links of its objects; other lists read them only to check the
+ * MAC.
+ */
 static bool
 shows_links(const struct store_cursor *c, struct statement *row)
 {
@@ -438,8 +439,9 @@ next_row(struct store_cursor *c, struct statement **out)
 }
 
 /*
- * A value does not open. One damaged value must not take the others away; but a key may have gone
- * by now, or another manager may have changed it to one that is not here yet.
+ * For a value that cannot be decrypted: leaves its object out, so that the others are still listed.
+ * Fails when the reason may be the key: it was changed after this snapshot, or another manager has
+ * changed it to one that is not here yet.
  */
 static int
 unopened(struct store_cursor *c, int r, const struct id *id)
@@ -451,7 +453,7 @@ unopened(struct store_cursor *c, int r, const struct id *id)
 	if (c->reader->as_of < s->rewrapped)
 		return r;
 	return authentic_refuse(
-	    s, "OBJECT", id, "a value does not open: its object counts as absent in lists");
+	    s, "OBJECT", id, "a value cannot be decrypted: its object is left out of lists");
 }
 
 int
@@ -469,7 +471,8 @@ store_list_next(struct store_cursor *c, struct store_object *out)
 			r = unopened(c, r, &out->id);
 		if (r == STORE_NOT_FOUND) {
 			c->total--;
-			c->key.scope_id.s[0] = '\0'; /* offsets count it no more */
+			/* the offset no longer counts this row: it is not cached */
+			c->key.scope_id.s[0] = '\0';
 			continue;
 		}
 		c->key.offset++;

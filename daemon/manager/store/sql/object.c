@@ -42,8 +42,8 @@ insert_row(struct store *s, struct writing *w, const struct store_object_request
 }
 
 /*
- * Makes the key free: a row that has it and does not verify counts as absent, and is deleted.
- * STORE_CONFLICT: an object has the key.
+ * Checks that the key is free. A row with this key that does not verify counts as absent, and is
+ * deleted. STORE_CONFLICT: an object has the key.
  */
 static int
 free_key(struct store *s, const struct store_object_request *q)
@@ -156,7 +156,7 @@ read_for_writing(struct store *s, const struct id *id, const struct store_versio
 		return r < 0 ? r : STORE_NOT_FOUND;
 	*w = (struct writing){ .n = db_int64(st, OBJECT_COL_N), .now = store_now() };
 	r = object_read_row(s, store_db(s), st, h, was);
-	db_reset(st); /* was fine */
+	db_reset(st);
 	if (r == 0)
 		r = object_read_links(s, store_db(s), w->n, h, was);
 	if (r != 0)
@@ -205,7 +205,10 @@ change_in_transaction(
 	struct writing w;
 	int r = read_for_writing(s, id, c->expect, h, &was, &w);
 
-	/* The views that show it before and those that show it after have changed. */
+	/*
+	 * Gives a new version to the views that showed the object before, and to those that show it
+	 * now.
+	 */
 	if (r == 0)
 		r = tx_touch_object(s, w.n);
 	if (r == 0)

@@ -12,7 +12,7 @@ struct writing {
 	struct id id, workspace;
 	enum manager_type type;
 	enum scope scope;
-	struct value_transition secrets; /* from what is stored to what is written */
+	struct value_transition secrets; /* the state that is stored, and the one that is written */
 	int64_t now;
 };
 
@@ -22,7 +22,7 @@ struct row {
 	bool auto_link, auto_link_projects;
 };
 
-/* One change of an object that is there. make() runs inside the transaction of object_change(). */
+/* A change of an object that exists. make() runs inside the transaction of object_change(). */
 struct change {
 	enum audit_action action;
 	int (*make)(struct store *s, struct writing *w, const struct store_object *was,
@@ -66,8 +66,8 @@ MUST_CHECK int object_write_exclusions(struct store *s, const struct writing *w,
 struct span object_present_override(
     const struct store_object *was, const struct id *entity, size_t position);
 /*
- * Replaces all of them by those of an earlier version; a target that is gone is left out. was: the
- * object as it is, or was at last: what is secret there stays secret.
+ * Replaces all of them by those of an earlier version; a target that no longer exists is left out.
+ * was: the object now, or before it was deleted: what is secret there stays secret.
  */
 MUST_CHECK int object_restore_links(struct store *s, const struct writing *w,
     const struct store_object *was, const struct history *old);

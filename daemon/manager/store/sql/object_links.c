@@ -37,7 +37,7 @@ read_override(struct store *s, const struct writing *w, const struct id *entity,
 		return buf_error(out);
 	}
 	r = object_open_override(s, &w->id, entity, db_int64(st, 0), db_blob(st, 1), out);
-	db_reset(st); /* was fine */
+	db_reset(st);
 	return r;
 }
 

@@ -60,7 +60,7 @@ former_read_links(struct former *f)
 	return 0;
 }
 
-/* Appends the value of the version, on its way back in place of the one of `was`. */
+/* Appends the value of the version as it is restored over that of `was`. */
 static int
 former_value(
     struct writing *w, const struct store_object *was, const struct former *f, struct buf *value)
@@ -122,14 +122,14 @@ last_version(struct store *s, const struct id *id, int64_t *deleted, int64_t *ke
 		return r < 0 ? r : STORE_NOT_FOUND;
 	*deleted = db_int64(st, 0);
 	*kept = db_int64(st, 1);
-	db_reset(st); /* was fine */
+	db_reset(st);
 	return *kept > 0 ? 0 : STORE_NOT_FOUND;
 }
 
 /*
- * The deleted object as its last kept version says: of the audit log, which is not authenticated,
- * only the number of its last version counts. STORE_NOT_FOUND, or an error: former_fini() all the
- * same.
+ * Reads a deleted object from its last kept version. The audit log is not authenticated, so only
+ * the number of the last version is taken from it. STORE_NOT_FOUND or -errno; call former_fini() in
+ * any case.
  */
 static int
 gone_read(struct store *s, const struct id *id, struct former *f, int64_t *version)

@@ -11,7 +11,7 @@
 	"description, "                                                                            \
 	"cicd_enforced, mac FROM entity "
 
-/* Texts are the statement's. */
+/* Texts belong to the statement. */
 static void
 read_plain(struct statement *st, enum scope scope, struct store_entity *out)
 {
@@ -37,7 +37,7 @@ read_entity(struct store *s, struct statement *st, enum scope scope, struct stor
 
 	read_plain(st, scope, out);
 	r = authentic_place(s, out, db_blob(st, 11));
-	/* It may be switched off in memory alone. */
+	/* The switch may be off only in memory. */
 	if (r == 0 && scope == SCOPE_ORGANIZATION &&
 	    deferred_find(s, STORE_EVENT_ORGANIZATION, &out->id))
 		out->secrets_fetching = false;
@@ -63,7 +63,7 @@ place_write_mac(struct store *s, enum scope scope, const struct id *id)
 		return r < 0 ? r : -EUCLEAN;
 	read_plain(st, scope, &e);
 	r = authentic_place_mac(s, &e, mac);
-	db_reset(st); /* was fine */
+	db_reset(st);
 	if (r < 0)
 		return r;
 	return db_run(db_query(
@@ -107,7 +107,7 @@ store_entity_get(struct store *s, enum scope scope, const struct id *id, struct 
 		return 0;
 	}
 	r = place_read(s, store_db(s), scope, id, out);
-	if (r == 0 && s->rights == as_of) /* else it may have changed since it was read */
+	if (r == 0 && s->rights == as_of) /* otherwise it may have changed since it was read */
 		cache_keep_entity(s, out);
 	return r;
 }
@@ -131,7 +131,7 @@ each_entity(struct store *s, struct statement *st, enum scope scope,
 		if (r == 0)
 			r = each(arg, &e);
 		if (r != 0) {
-			db_reset(st); /* was fine */
+			db_reset(st);
 			return r;
 		}
 	}
@@ -156,7 +156,7 @@ store_entity_list(struct store *s, enum scope scope, const struct id *parent, in
 		if (r < 0)
 			return r;
 		*total = r == 1 ? db_int64(st, 0) : 0;
-		db_reset(st); /* was fine */
+		db_reset(st);
 	}
 	st = db_query(store_db(s), ENTITY ENTITY_OF "ORDER BY name, id LIMIT ?3 OFFSET ?4", "ttii",
 	    scope_name(scope), parent->s, sql_limit(limit), offset);

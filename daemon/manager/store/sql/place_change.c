@@ -30,7 +30,7 @@ struct given {
 	bool name, description, cicd_enforced, deployment, secrets_fetching;
 };
 
-/* The API's names for it, as the history has them. */
+/* Their names in the API, for the audit log. */
 #define FIELDS_SIZE 64
 
 static struct span
@@ -52,9 +52,9 @@ entity_fields(char out[static FIELDS_SIZE], enum scope scope, const struct given
 }
 
 /*
- * The parameters of each: ?1 id, ?2 organization, ?3 Workspace, ?4 name, ?5 now, ?6 description,
- * ?7 whether CI/CD is enforced, ?8 a project's Deployment, ?9 whether secrets may be fetched, ?10
- * MAC.
+ * Parameters of each statement: ?1 id, ?2 organization, ?3 Workspace, ?4 name, ?5 now, ?6
+ * description, ?7 whether CI/CD is enforced, ?8 a project's Deployment, ?9 whether secrets may be
+ * fetched, ?10 MAC.
  */
 #define ROW_KINDS "tttsisitib"
 
@@ -101,7 +101,9 @@ write_entity(struct store *s, const char *const sql[SCOPE_N], const struct store
 	    (struct span){ (char *)mac, sizeof mac }));
 }
 
-/* The Workspace of a project's Deployment-to-be; "" for none. STORE_NO_ENTITY. */
+/*
+ * Finds the Workspace of the Deployment that a project gets; "" for no Deployment. STORE_NO_ENTITY.
+ */
 static int
 deployment_workspace(struct store *s, const struct id *deployment, struct id *out)
 {
@@ -112,9 +114,7 @@ deployment_workspace(struct store *s, const struct id *deployment, struct id *ou
 	return r == STORE_NOT_FOUND ? STORE_NO_ENTITY : r;
 }
 
-/*
- * Gives a project its Deployment, whose Workspace is that one. STORE_NO_ENTITY: not the project's.
- */
+/* Gives a project its Deployment. STORE_NO_ENTITY: it is not in the project's Workspace. */
 static int
 set_deployment(struct store *s, struct store_entity *project, const struct id *deployment,
     const struct id *workspace)
@@ -127,7 +127,7 @@ set_deployment(struct store *s, struct store_entity *project, const struct id *d
 
 /* ---- create ---- */
 
-/* Sets what the new place has from its parent. STORE_NO_ENTITY: there is no such parent. */
+/* Sets what the new place inherits. STORE_NO_ENTITY: the parent does not exist. */
 static int
 set_parent(struct store *s, const struct id *parent, struct store_entity *e)
 {
@@ -305,8 +305,8 @@ store_organization_set_secrets(
 /* ---- delete ---- */
 
 /*
- * Deletes the links and exclusions of object n that name the place, and the object's state with
- * them.
+ * Deletes the links and exclusions of object n that name the place, which changes the object's
+ * state.
  */
 static int
 unlink_object(struct store *s, int64_t n, const struct id *place)
@@ -321,7 +321,7 @@ unlink_object(struct store *s, int64_t n, const struct id *place)
 	verified = object_read_head(st, &o);
 	if (verified == 0)
 		verified = authentic_object_row(s, store_db(s), n, &o, db_blob(st, OBJECT_COL_MAC));
-	db_reset(st); /* was fine */
+	db_reset(st);
 	if (verified < 0 && verified != -EUCLEAN)
 		return verified;
 	r = db_run(db_query(
@@ -349,7 +349,7 @@ unlink_objects(struct store *s, const struct id *place)
 		if (r == 1) {
 			int64_t n = db_int64(st, 0);
 
-			db_reset(st); /* was fine */
+			db_reset(st);
 			r = unlink_object(s, n, place);
 			if (r == 0)
 				continue;
@@ -372,7 +372,7 @@ leave_projects(struct store *s, const struct id *deployment)
 		if (r < 1)
 			return r;
 		db_id(st, 0, &id);
-		db_reset(st); /* was fine */
+		db_reset(st);
 		r = store_entity_get(s, SCOPE_PROJECT, &id, &e);
 		if (r == 0) {
 			e.deployment = (struct id){ 0 };
@@ -386,7 +386,7 @@ leave_projects(struct store *s, const struct id *deployment)
 	}
 }
 
-/* Deletes the place's objects; their versions have no place to come back to. */
+/* Deletes the place's objects, and their versions: without the place they could not be restored. */
 static int
 delete_objects(struct store *s, const struct id *place)
 {
@@ -409,12 +409,13 @@ touch_views(struct store *s, const struct store_entity *e)
 
 	if (r == 0)
 		r = tx_touch_scope(s, SCOPE_ORGANIZATION, &e->organization, &none);
-	if (r == 0 && e->scope != SCOPE_WORKSPACE) /* its objects may have had links to the place */
+	/* links of its objects may have named the place */
+	if (r == 0 && e->scope != SCOPE_WORKSPACE)
 		r = tx_touch_scope(s, SCOPE_WORKSPACE, &e->workspace, &none);
 	return r;
 }
 
-/* Tells other managers that the tokens of a place were revoked. */
+/* Notifies other managers that the tokens of a place were revoked. */
 static int
 signal_tokens(struct store *s, const struct id *place, int64_t revoked_ms)
 {
@@ -468,7 +469,7 @@ is_empty(struct store *s, const struct id *workspace)
 	int r = db_row(st);
 
 	if (r == 1)
-		db_reset(st); /* was fine */
+		db_reset(st);
 	return r < 0 ? r : r == 0 ? 0 : STORE_NOT_EMPTY;
 }
 
@@ -484,7 +485,7 @@ delete_in_transaction(struct store *s, enum scope scope, const struct id *id, in
 	r = scope == SCOPE_ORGANIZATION ? STORE_NOT_EMPTY
 	    : scope == SCOPE_WORKSPACE  ? is_empty(s, id)
 					: 0;
-	if (r == 0) /* first: the place's name does not outlive other reads */
+	if (r == 0) /* first: the next read overwrites the place's name */
 		r = audit_entity(s, AUDIT_DELETE_ENTITY, &e, (struct span){ 0 }, by);
 	if (r == 0)
 		r = clear_place(s, &e, now);

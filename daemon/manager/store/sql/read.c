@@ -10,8 +10,8 @@
 #include "manager/model/resolve.h"
 
 /*
- * What is sealed of an object is its description and its value in one: the description's length in
- * four bytes, little-endian (all ones: there is none), its text, the value's document.
+ * An object's description and value are sealed together: the description's length in four bytes,
+ * little-endian (all ones: it has none), the description, the value's document.
  */
 #define HEAD           4
 #define NO_DESCRIPTION 0xffffffffU
@@ -143,7 +143,7 @@ object_read_head(struct statement *st, struct store_object *out)
 	return r;
 }
 
-/* Copies the names of a row: the statement's own texts go with its next step. */
+/* Copies the names of a row: the statement's own texts end with its next step. */
 static int
 hold_names(struct store_holder *h, struct store_object *o)
 {
@@ -157,18 +157,18 @@ hold_names(struct store_holder *h, struct store_object *o)
 	return 0;
 }
 
-/* Who and what the object is. 0, STORE_NOT_FOUND (it was edited) or -errno. */
+/* Reads the members that are not sealed. 0, STORE_NOT_FOUND (the row does not verify) or -errno. */
 static int
 read_head(struct store *s, struct statement *st, struct store_object *out)
 {
 	int r = object_read_head(st, out);
 
-	return r == -EUCLEAN /* no word of ours */
+	return r == -EUCLEAN /* an unknown scope or type */
 		   ? authentic_refuse(s, "OBJECT", &out->id, AUTHENTIC_EDITED)
 		   : r;
 }
 
-/* What is sealed, of a row that verifies. */
+/* Opens the sealed members of a row that verifies. */
 static int
 open_sealed(struct store *s, struct statement *st, struct store_holder *h, struct store_object *out)
 {
@@ -241,7 +241,7 @@ object_open_override(struct store *s, const struct id *object, const struct id *
 	return column_open(s->keys, "link", row, "override", version, sealed, out);
 }
 
-/* An override goes behind those before it; where it is to be found is known when all are there. */
+/* Appends an override. Spans are set when all are there, since the buffer moves until then. */
 static int
 open_link(struct store *s, const struct id *object, const struct link_set *set,
     const struct link_row *row, struct buf *text, struct store_link *l)
@@ -271,7 +271,7 @@ object_open_links(
 	}
 	if (r < 0)
 		return r;
-	/* From here on the text does not move. */
+	/* The buffer does not move any more. */
 	for (size_t i = 0; i < n_links; i++) {
 		h->links[i].override.p = h->link_text.data + at;
 		at += h->links[i].override.n;
@@ -314,7 +314,7 @@ store_object_get(
 		return r < 0 ? r : STORE_NOT_FOUND;
 	n = db_int64(st, OBJECT_COL_N);
 	r = object_read_row(s, store_db(s), st, h, out);
-	db_reset(st); /* was fine */
+	db_reset(st);
 	return r == 0 ? object_read_links(s, store_db(s), n, h, out) : r;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads, for the audit log: written in batches, once as long as the version of what was read stays.
+ * Records reads for the audit log. A read is recorded once as long as the version of what was read
+ * stays the same, and is written later, with others.
  *
- * One family of tokens gets NOTED_AN_HOUR rows of its own an hour. What it reads beyond them is
- * counted in one row: one a family and hour, and of reads that returned secrets one a family, place
- * and hour. Such a row is written with its first read, and its number brought up to date since.
+ * One family of tokens gets NOTED_AN_HOUR rows of its own an hour. Further reads are counted in one
+ * row: one for each family and hour, and for reads that returned secrets one for each family, place
+ * and hour. Such a row is inserted with its first read; later reads update its count.
  */
 #include "manager/store/sql/sql.h"
 
@@ -35,7 +36,7 @@ read_hash(const struct store *s, const struct store_actor *by, const struct stor
 {
 	struct read_key k;
 
-	memset(&k, 0, sizeof k); /* what lies between its members is hashed as well */
+	memset(&k, 0, sizeof k); /* padding is hashed, too, so it must be zero */
 	k.by = by->token;
 	k.secrets = secrets;
 	k.version = *version;
@@ -59,10 +60,12 @@ view_type(const struct store_query *q)
 		if (q->types == 1U << t)
 			return manager_type_name((enum manager_type)t);
 	}
-	return NULL; /* several */
+	return NULL; /* several types */
 }
 
-/* Copies text, cut between two characters if it is too long: a query may have any key. */
+/*
+ * Copies text, cut between two characters if it is too long: a key in a query may have any length.
+ */
 static void
 copy_text(char *out, size_t size, struct span text)
 {
@@ -73,7 +76,7 @@ copy_text(char *out, size_t size, struct span text)
 	out[n] = '\0';
 }
 
-/* The places of the view, which decide who may see this row later. */
+/* Sets the places of the view, which decide who may see this row later. */
 static int
 place_of_view(struct store *s, const struct store_query *q, struct audit_entry *e)
 {
@@ -87,7 +90,7 @@ place_of_view(struct store *s, const struct store_query *q, struct audit_entry *
 	return r;
 }
 
-/* 0, or as store_place(). */
+/* Returns 0, or what store_place() returned. */
 static int
 describe(struct store *s, const struct store_actor *by, const struct store_query *view,
     const struct store_object *object, bool secrets, struct pending_read *p)
@@ -116,9 +119,7 @@ describe(struct store *s, const struct store_actor *by, const struct store_query
 
 /* ---- what is counted ---- */
 
-/*
- * Whether the family may have one more row of its own. Families that share a slot share its rows.
- */
+/* True if the family may have one more row of its own. Families in the same slot share its rows. */
 static bool
 has_row_left(struct store *s, const struct id *family, int64_t at_ms)
 {
@@ -148,7 +149,7 @@ find_counted(struct store *s, const struct id *family, const struct audit_entry 
 	return NULL;
 }
 
-/* A free place, or that of the oldest row which is up to date; NULL: none is. */
+/* Returns a free entry, or the oldest one whose row is up to date; NULL: there is none. */
 static struct counted_reads *
 free_counted(struct store *s)
 {
@@ -185,7 +186,7 @@ count_read(struct store *s, const struct id *family, const struct pending_read *
 	}
 	c->n++;
 	c->read = *p;
-	/* The row for all reads that are counted together. */
+	/* Returns the row of reads that are counted together. */
 	c->read.entry.key = (struct span){ 0 };
 	c->read.entry.subject = (struct id){ "" };
 	c->read.entry.type = NULL;
@@ -249,7 +250,7 @@ write_counted(struct store *s, struct counted_reads *c, const struct store_actor
 	return r;
 }
 
-/* The first n reads, and what is counted. */
+/* Writes the first n reads, and the counts. */
 static int
 write_reads(struct store *s, size_t n)
 {
@@ -282,7 +283,9 @@ has_unwritten(const struct store *s)
 	return some;
 }
 
-/* The first n reads and what write_counted() has seen are in the database. */
+/*
+ * Forgets what is in the database now: the first n reads, and the counts that write_counted() saw.
+ */
 static void
 keep_written(struct store *s, size_t n)
 {
@@ -303,7 +306,7 @@ keep_written(struct store *s, size_t n)
 	s->reads_lost = 0;
 }
 
-/* The store may be waited for: what is read and counted meanwhile is for the next time. */
+/* Writing may wait for the store: reads that are noted meanwhile are written the next time. */
 void
 audit_flush(struct store *s)
 {

@@ -30,7 +30,7 @@ store_sidecar_put(struct store *s, const struct store_sidecar *rows, size_t n)
 	return tx_end(s, r);
 }
 
-/* False: a word of the row is not one of ours, and it is left out. */
+/* False: the row has an unknown scope, and is left out. */
 static bool
 read_sidecar(struct statement *st, struct store_sidecar *out)
 {
@@ -50,7 +50,7 @@ read_sidecar(struct statement *st, struct store_sidecar *out)
 	return db_scope(st, 2, &out->scope) == 0;
 }
 
-/* A connd never reads metrics exports: their changes do not matter to it. */
+/* connd never reads metrics exports, so their changes do not make it outdated. */
 int
 store_sidecar_list(struct store *s, const struct place *where, int64_t since_ms,
     int (*each)(void *arg, const struct store_sidecar *c), void *arg)
@@ -68,7 +68,7 @@ store_sidecar_list(struct store *s, const struct place *where, int64_t since_ms,
 	while ((r = db_row(st)) == 1) {
 		r = read_sidecar(st, &c) ? each(arg, &c) : 0;
 		if (r != 0) {
-			db_reset(st); /* r tells */
+			db_reset(st); /* r says why */
 			break;
 		}
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside the store: what is the same for every database. The SQL, transactions, sealing of columns,
- * MACs of rows, caches. What a database does itself is in its struct engine and its driver (db.h).
- * Nobody above store.h sees it.
+ * The inside of the store, the same for every database: the SQL, transactions, sealing of columns,
+ * MACs of rows, caches. What differs is in a database's struct engine and its driver (db.h). Only
+ * the store includes it.
  */
 #pragma once
 
@@ -23,68 +23,72 @@
 #include "manager/store/store.h"
 
 /*
- * What belongs to one user of the store at one time: its connection, its transaction, and the texts
- * that its results point to.
+ * A connection in use: its transaction, and the texts that its results point to. A fiber that uses
+ * the store has one.
  */
 struct session {
 	struct db *db;
-	/* Of what this transaction touches; number 0: nothing yet. */
+	/* The version of what this transaction changes; number 0: nothing yet. */
 	struct store_version change;
 	bool entities_changed, tokens_changed; /* by this transaction */
-	int64_t audit_row;                     /* of the audit log, that was added last */
-	struct buf entity_text;                /* what the last place's or token's spans point to */
-	struct buf mac_text;                   /* of the row whose MAC is being made */
+	int64_t audit_row;                     /* the row of the audit log that was added last */
+	/* what the spans of the last place or token point to */
+	struct buf entity_text;
+	struct buf mac_text; /* of the row whose MAC is being made */
 };
 
 /* A connection that reads; its snapshot lives as long as its cursors. */
 struct reader {
 	struct db *db;
-	uint64_t as_of; /* the store's commit count its snapshot is of */
+	uint64_t as_of; /* the store's commit count at its snapshot */
 	int n_cursors;
 };
 
 /* What each database does itself. Results: 0 or -errno. */
 struct engine {
-	bool is_shared; /* other managers change it as well */
+	bool is_shared; /* other managers use the database */
 	int64_t batch;  /* so many rows of the first list are read at first; 0: row by row */
-	/* Whether what is kept in memory is up to date. NULL: it always is. */
+	/* True if the caches are up to date. NULL: they always are. */
 	bool (*trusts_caches)(const struct store *s);
 	/*
-	 * Makes a session the current one. NULL: it always is. One whose every statement fails,
-	 * when none can be had.
+	 * Makes a session the current one; when there is none to be had, one whose statements all
+	 * fail. NULL: there is always one.
 	 */
 	void (*take_session)(struct store *s);
-	/* A transaction of the current session. No other writes until it ends. */
+	/* Begins a transaction of the current session; no other one writes until it ends. */
 	int (*begin)(struct store *s);
-	/* On success s->commits has moved on. */
+	/* On success s->commits was incremented. */
 	int (*commit)(struct store *s);
-	int (*rollback)(struct store *s); /* 0 when there is no transaction */
-	/* A snapshot of all that is committed; -EBUSY: too many are being read. */
+	int (*rollback)(struct store *s); /* without a transaction it does nothing and returns 0 */
+	/* Opens a snapshot of what is committed. -EBUSY: too many are open. */
 	int (*take_reader)(struct store *s, struct reader **out);
 	/* Makes its session the current one, if there is none. NULL: nothing is to be done. */
 	void (*enter_reader)(struct store *s, struct reader *r);
 	void (*leave_reader)(struct store *s, struct reader *r);
-	/* A statement for one list, to be given back; NULL: it cannot be prepared. */
+	/* A statement for one list, until leave_statement(). NULL: it cannot be prepared. */
 	struct statement *(*list_statement)(struct reader *r, const char *sql);
 	void (*leave_statement)(struct reader *r, struct statement *st); /* NULL is fine */
 	/* Replaces every envelope by rewrap() of it, on disk when it returns. */
 	int (*rewrap)(struct store *s);
 	void (*tidy)(struct store *s);
-	uint64_t (*bytes)(struct store *s); /* what is stored takes so many */
+	uint64_t (*bytes)(struct store *s); /* bytes that the stored data uses */
 	/* As the functions of store.h that are named like them. NULL: this store never waits. */
 	bool (*may_wait)(const struct store *s);
 	void (*set_wait)(struct store *s, store_wait *wait, void *arg);
 	size_t (*session_end)(struct store *s);
-	int (*notify_fd)(const struct store *s); /* NULL: other managers never change it */
+	int (*notify_fd)(const struct store *s); /* NULL: no other manager changes it */
 	int (*turn_ms)(const struct store *s);
 	void (*turn)(struct store *s);
 	int (*rehearse_waits)(struct store *s); /* NULL: cannot */
-	/* After rows were given their numbers, the next ones go on behind them. NULL: they do. */
+	/*
+	 * Call it after rows were inserted with numbers of their own: later numbers continue after
+	 * them. NULL: they do so anyway.
+	 */
 	int (*renumber)(struct store *s);
 	int (*set_options)(struct store *s, const struct store_options *options); /* NULL: none */
 	int (*opened)(const struct store *s, struct why *why);                    /* NULL: it is */
 	bool (*is_reached)(const struct store *s);                                /* NULL: always */
-	/* Likewise, never NULL. */
+	/* As above, but never NULL. */
 	int (*sync_in_thread)(struct store *s);
 	int (*sync_fd)(const struct store *s);
 	void (*sync_turn)(struct store *s);
@@ -92,14 +96,14 @@ struct engine {
 	void (*keep_reserve)(struct store *s);
 	int (*copy_begin)(struct store_copy **out, struct store *s, const char *path);
 	/* Disk space for changes that must not fail: see store_keep_reserve(). */
-	bool (*use_reserve)(struct store *s);  /* false: there is none */
-	void (*fill_reserve)(struct store *s); /* after all such changes were written */
+	bool (*use_reserve)(struct store *s);  /* false: there is no reserve */
+	void (*fill_reserve)(struct store *s); /* to be called when all such changes are written */
 	int (*create_end)(struct store *s, struct why *why); /* NULL: nothing is to be done */
 	/* Frees what is its own, and the struct. */
 	void (*close)(struct store *s);
 };
 
-/* One line of the audit log; what is left out is empty, at_ms 0 is now. */
+/* One row of the audit log. Members that are left out are empty; at_ms 0 is now. */
 struct audit_entry {
 	int64_t at_ms;
 	enum audit_action action;
@@ -118,10 +122,11 @@ struct pending_read {
 	char by_name[256], key[LIMIT_KEY_BYTES + 1];
 	char request_id[STORE_REQUEST_ID_SIZE]; /* "": none */
 };
-#define MAX_PENDING_READS 1024 /* a change that a thousand tokens wait for is one transaction */
+/* a change that a thousand tokens wait for makes one transaction of reads */
+#define MAX_PENDING_READS 1024
 #define SEEN_READS        4096
 
-/* How many rows for reads families of one hash got in an hour. */
+/* How many rows for reads the families with one hash got in this hour. */
 struct noted_reads {
 	int64_t hour;
 	unsigned n;
@@ -129,13 +134,13 @@ struct noted_reads {
 #define NOTED_READS   1024
 #define NOTED_AN_HOUR 100
 
-/* Reads beyond those, which are one row together. */
+/* Further reads, which are counted in one row. */
 struct counted_reads {
-	struct pending_read read; /* the last one */
+	struct pending_read read; /* of the last one */
 	struct id family;
 	int64_t hour;
-	int64_t n, written;   /* n 0: free; written: what the row says */
-	int64_t writing;      /* what audit_flush() has written; 0: nothing */
+	int64_t n, written;   /* n: reads; 0: the entry is free. written: the count in the row */
+	int64_t writing;      /* the count that audit_flush() is writing; 0: none */
 	int64_t row, new_row; /* audit.n, 0: none yet; new_row: in this transaction */
 };
 #define COUNTED_READS 256
@@ -154,8 +159,8 @@ struct kept_versions {
 };
 
 /*
- * What is known of a list as long as its view's version stays: how many rows it has in all (offset
- * -1, no sorts), or which row comes before the one at an offset.
+ * A cached fact about a list, true while its view has this version: the number of its rows (offset
+ * -1, no sorts), or the row before an offset.
  */
 struct list_key {
 	struct id scope_id; /* "": free */
@@ -172,24 +177,29 @@ struct kept_list {
 
 #define N_AUDIT 32
 
-/* What is known of the audit rows with these ids, of these actions, with these texts. */
+/* What is known of the audit rows that match a query. */
 struct known_audit {
 	struct id organization, workspace, subject, by;
 	unsigned actions;
-	uint64_t texts;          /* a keyed hash of the name and the request searched for */
-	int64_t n, last_counted; /* so many up to this row */
-	int64_t next_offset, last_listed; /* the page at this offset begins before this row */
+	/* a keyed hash of the name and the request that are searched for */
+	uint64_t texts;
+	int64_t n, last_counted; /* the number of rows up to this one */
+	/* the page at next_offset begins after the row last_listed */
+	int64_t next_offset, last_listed;
 };
 
 /* Ids of rows that were found not to verify, sorted. */
 struct absent {
 	struct id *ids;
 	size_t n, room;
-	uint64_t salt; /* of the whole set: goes into the versions of views, which change with it */
+	uint64_t salt; /* of the whole set; the versions of views change with it */
 };
 bool absent_has(const struct absent *a, const struct id *id);
 
-/* An object whose links were checked in this state: nobody else writes while the store is open. */
+/*
+ * An object whose MAC was found to verify in this state. Nobody else may write while the store is
+ * open.
+ */
 struct verified {
 	int64_t n;
 	uint64_t draw;
@@ -198,8 +208,8 @@ struct verified {
 /* A change that must not fail: see deferred.c. */
 struct deferred {
 	enum store_event_kind kind; /* STORE_EVENT_TOKEN or STORE_EVENT_ORGANIZATION */
-	struct id id;               /* of the family, of the organization */
-	struct id token;            /* the one that was named */
+	struct id id;               /* id of the family or the organization */
+	struct id token;            /* id of the token that the caller named */
 	int64_t at_ms;
 	struct id by;
 	char by_name[256], request_id[STORE_REQUEST_ID_SIZE];
@@ -213,35 +223,39 @@ struct store {
 	struct keys *keys;
 	char *name; /* of the database, for messages */
 	uint64_t commits;
-	uint64_t rewrapped; /* commits when all got another key: older snapshots may not open */
-	int64_t seen;       /* the number of the last change that watchers know */
+	/*
+	 * the commit count at the last change of the key: values in older snapshots may be under
+	 * the old one
+	 */
+	uint64_t rewrapped;
+	int64_t seen; /* the number of the last change that watchers were notified of */
 	struct {
 		void (*fn)(void *arg, const struct store_event *e);
 		void *arg;
 	} watchers[STORE_MAX_WATCHERS];
-	/* Reads: those to be written, and hashes of those that were noted lately. */
+	/* Reads to be written, and hashes of reads that were noted lately. */
 	struct pending_read reads[MAX_PENDING_READS];
 	size_t n_reads;
 	uint64_t seen_reads[SEEN_READS];
 	struct noted_reads noted_reads[NOTED_READS];
 	struct counted_reads counted_reads[COUNTED_READS];
 	bool reads_writing; /* in audit_flush() */
-	bool reads_failed;  /* they could not be written, which was logged */
-	int64_t reads_lost; /* since then: memory has no room for more */
+	bool reads_failed;  /* the last attempt to write them failed, which was logged */
+	int64_t reads_lost; /* reads that were dropped since then, because memory is full */
 	uint8_t read_key[HASH_SHORT_KEY_SIZE];
 	struct kept_entity kept_entities[256];
 	struct kept_versions kept_versions[1024];
 	struct kept_list kept_lists[1024];
 	struct known_audit known_audit[N_AUDIT];
-	uint64_t audit_pruned; /* how often known_audit was forgotten */
+	uint64_t audit_pruned; /* counts the calls of cache_forget_audit() */
 	uint64_t rights;       /* see store_rights() */
 	struct deferred deferred[MAX_DEFERRED];
 	size_t n_deferred;
-	bool deferred_hidden;   /* from deferred_find() */
+	bool deferred_hidden;   /* deferred_find() finds nothing */
 	size_t list_row_bytes;  /* what is sealed of a list's row takes, about; 0: not known */
-	bool schema_is_newer;   /* than this program, which it serves */
+	bool schema_is_newer;   /* than this program's; this program may use it all the same */
 	bool may_defer;         /* see store_keep_reserve() */
-	bool urgent;            /* what is being changed may use the reserve */
+	bool urgent;            /* the change that is being made may use the reserve */
 	struct arena *arena;    /* locked memory; of mac_key */
 	uint8_t *mac_key;       /* ROW_MAC_KEY_SIZE bytes */
 	struct buf search_text; /* see sql_search() */
@@ -276,28 +290,29 @@ store_trusts_caches(const struct store *s)
 MUST_CHECK int store_init(
     struct store *s, const struct engine *engine, struct keys *keys, const char *name);
 void store_fini(struct store *s);
-/* Everything that waits in memory is written, as far as it can be. */
+/* Writes everything that waits in memory, as far as possible. */
 void store_flush(struct store *s);
 void session_init(struct session *session, struct db *db);
 void session_fini(struct session *session);
-/* For LIMIT. */
+/* The operand of LIMIT: any negative limit means none. */
 int64_t sql_limit(int64_t limit);
-/* For instr(lower(column), ?): lives until the next call. */
+/* The operand of instr(lower(column), ?), valid until the next call. */
 struct span sql_search(struct store *s, struct span search);
 
-/* Makes the state of a new store. 0 or -errno. */
+/* Inserts the state of a new store. 0 or -errno. */
 MUST_CHECK int state_make(struct store *s);
 /*
- * Checks that the key is this store's. first: as a database that is to be migrated has it. 0 or
- * -errno with why.
+ * Checks that the store was sealed with this key. first: the database has the schema from before a
+ * migration. 0 or -errno with why.
  */
 MUST_CHECK int state_check(struct store *s, bool first, struct why *why);
 /*
- * Of a database that several managers share: the key that seals is the one it was last changed to.
- * is_locked: inside a transaction, which locks the row of state. As keys_follow().
+ * For a database that several managers share: makes the key to which it was last changed the one
+ * that seals. is_locked: inside a transaction, which locks the row of state. Returns as
+ * keys_follow().
  */
 MUST_CHECK int state_follow_key(struct store *s, bool is_locked);
-/* Reads the key of MACs, with a sentence for a person. 0 or -errno with why. */
+/* Reads the key of MACs. 0 or -errno with why. */
 MUST_CHECK int state_load(struct store *s, struct why *why);
 
 /* ---- transactions: change.c ---- */
@@ -325,29 +340,35 @@ MUST_CHECK int state_load_number(struct store *s);
  */
 enum signal { SIGNAL_TOKEN, SIGNAL_PLACE };
 MUST_CHECK int tx_signal(struct store *s, enum signal kind, enum scope scope, const struct id *id);
-/* Gives the views that show this object this transaction's version: before and after it changes. */
+/*
+ * Gives this transaction's version to the views that show the object. Call it before and after the
+ * object changes.
+ */
 MUST_CHECK int tx_touch_object(struct store *s, int64_t n);
 /* The random bits of this transaction. */
 uint64_t tx_draw(struct store *s);
-/* The one view, all types. */
+/* The same for one view, all types. */
 MUST_CHECK int tx_touch_scope(
     struct store *s, enum scope scope, const struct id *id, const struct id *workspace);
 void store_tell(struct store *s, const struct store_event *e);
-/* The same of a change that tx_signal() has noted: with other managers, changes_publish() tells. */
+/*
+ * The same for a change that tx_signal() recorded. With other managers it does nothing:
+ * changes_publish() notifies the watchers.
+ */
 void store_tell_own(struct store *s, const struct store_event *e);
 
 /* deferred.c */
 /*
- * Makes the change, in the database or, when that fails, in memory, and tells the watchers. 0,
+ * Makes the change in the database, or in memory when that fails, and notifies the watchers. 0,
  * STORE_NOT_DURABLE, STORE_NOT_FOUND or -errno.
  */
 MUST_CHECK int deferred_run(struct store *s, struct deferred *d, const struct store_actor *by);
-/* What is in effect in memory alone; NULL: nothing of that kind and id. */
+/* The change of that kind and id which is in effect only in memory; NULL: there is none. */
 const struct deferred *deferred_find(
     const struct store *s, enum store_event_kind kind, const struct id *id);
 void deferred_forget(struct store *s, enum store_event_kind kind, const struct id *id);
-void deferred_write(struct store *s); /* tries to write it all */
-/* How each is written. 0, STORE_NOT_FOUND or -errno. */
+void deferred_write(struct store *s); /* tries to write all of them */
+/* Write one kind of them. 0, STORE_NOT_FOUND or -errno. */
 MUST_CHECK int token_write_revocation(
     struct store *s, const struct deferred *d, const struct store_actor *by);
 MUST_CHECK int place_write_switch_off(
@@ -360,7 +381,7 @@ MUST_CHECK int place_write_switch_off(
 
 /* Draws the key of a new store, inside a transaction. */
 MUST_CHECK int authentic_make_key(struct store *s);
-/* 0 or -errno; -EBADMSG: it is not there or does not open. */
+/* 0 or -errno; -EBADMSG: it is missing or cannot be decrypted. */
 MUST_CHECK int authentic_load_key(struct store *s);
 /* Each: 0, STORE_NOT_FOUND when the row does not verify (one log line a row), or -errno. */
 MUST_CHECK int authentic_place(struct store *s, const struct store_entity *e, struct span mac);
@@ -368,16 +389,19 @@ MUST_CHECK int authentic_token(
     struct store *s, const struct store_token *t, struct span jti_hash, struct span mac);
 MUST_CHECK int authentic_object(struct store *s, int64_t n, const struct store_object *o,
     const struct link_set *links, struct span mac);
-/* The same, reading its links if it is not known to verify. db: whose snapshot the row is of. */
+/*
+ * The same, but reads the links if the object is not known to verify. db: the connection that read
+ * the row.
+ */
 MUST_CHECK int authentic_object_row(
     struct store *s, struct db *db, int64_t n, const struct store_object *o, struct span mac);
-/* Whether the object in the state with these random bits has been found to verify. */
+/* True if the object was found to verify in the state with these random bits. */
 bool authentic_is_verified(struct store *s, int64_t n, uint64_t draw);
 /* Makes the row count as absent from now on. STORE_NOT_FOUND. */
 int authentic_refuse(struct store *s, const char *table, const struct id *id, const char *why);
-/* A row of that id was made again. */
+/* Call it when a row of that id is inserted again. */
 void authentic_forget(struct store *s, const struct id *id);
-/* The MACs of what is written. 0 or -errno. */
+/* The MACs of rows that are written. 0 or -errno. */
 MUST_CHECK int authentic_place_mac(
     struct store *s, const struct store_entity *e, uint8_t out[static ROW_MAC_SIZE]);
 MUST_CHECK int authentic_token_mac(struct store *s, const struct store_token *t,
@@ -385,32 +409,32 @@ MUST_CHECK int authentic_token_mac(struct store *s, const struct store_token *t,
 /* Writes the MAC of object n as its row, links and exclusions are now. */
 MUST_CHECK int authentic_write_object(struct store *s, int64_t n);
 
-/* The largest sealed column, opened and sealed. */
+/* The largest sealed column: its text, and its envelope. */
 #define PLAIN_MAX  (LIMIT_VALUE + 4 + 4 * LIMIT_DESCRIPTION)
 #define SEALED_MAX (PLAIN_MAX + KEYS_OVERHEAD)
-/* NULL: not kept. */
+/* NULL: not in the cache. */
 struct store_entity *cache_entity(struct store *s, enum scope scope, const struct id *id);
-/* Its texts lie one behind the other, as entity_point_to() left them. */
+/* The texts of e must follow one another, as entity_point_to() leaves them. */
 void cache_keep_entity(struct store *s, const struct store_entity *e);
 /*
- * The place's spans lead into text, where name, Workspace's name and description follow each
- * other.
+ * Points the place's spans into text, where name, Workspace's name and description follow one
+ * another.
  */
 void entity_point_to(struct store_entity *e, const char *text);
 void cache_forget_entities(struct store *s);
 struct kept_versions *cache_versions(struct store *s, const struct id *scope_id);
-/* All 0, to be filled in at once. */
+/* Returns an entry of zeros, which the caller fills in at once. */
 struct kept_versions *cache_new_versions(struct store *s, const struct id *scope_id);
-/* False: q has a filter for which nothing is kept. */
+/* False: lists with the filters of q are not cached. */
 bool cache_list_key(
     struct list_key *key, const struct store_query *q, const struct store_version *version);
 bool cache_list(struct store *s, const struct list_key *key, int64_t *value);
 void cache_keep_list(struct store *s, const struct list_key *key, int64_t value);
-/* What is known for such queries; all 0 if nothing is. Outside transactions only. */
+/* What is known for such queries; all 0 if nothing is. Not in a transaction. */
 struct known_audit *cache_audit(struct store *s, const struct store_audit_query *q);
-void cache_forget_audit(struct store *s); /* rows have gone */
+void cache_forget_audit(struct store *s); /* to be called when rows were deleted */
 
-/* Reads a place by that connection, never from memory; its texts are the session's. */
+/* Reads a place from the database, never from the cache. Its texts belong to the session. */
 MUST_CHECK int place_read(struct store *s, struct db *db, enum scope scope, const struct id *id,
     struct store_entity *out);
 /* Writes the MAC of the row, as it is. */
@@ -419,7 +443,7 @@ MUST_CHECK int token_write_mac(struct store *s, const struct id *id);
 /* Inserts a sealed secret of the manager, inside a transaction. 0, STORE_CONFLICT or -errno. */
 MUST_CHECK int secret_insert(struct store *s, const char *name, struct span secret);
 
-/* An actor's name for a column: the command line has none. */
+/* An actor's name for a column; "" for the command line. */
 struct span actor_name(const struct store_actor *by);
 int64_t store_now(void);
 
@@ -449,7 +473,7 @@ void audit_flush(struct store *s); /* writes what was read */
  */
 MUST_CHECK int history_record(struct store *s, enum audit_action action, const struct id *id,
     const struct store_object *was, const struct store_actor *by);
-/* The object goes. */
+/* Records that the object is deleted. */
 MUST_CHECK int history_record_end(
     struct store *s, const struct store_object *was, const struct store_actor *by);
 /* Appends the document of a version. STORE_NOT_FOUND. */
@@ -458,7 +482,7 @@ MUST_CHECK int history_version(
 
 /* ---- objects, shared between writing and listing ---- */
 
-/* What one row's spans point to. */
+/* What the spans of one row point to. */
 struct store_holder {
 	struct buf names;    /* key and the names of who wrote it */
 	struct buf sealed;   /* description and value as they were sealed together */
@@ -486,7 +510,7 @@ struct span holder_name(struct buf *names, struct span text);
 	"created_by_name, "                                                                        \
 	"o.updated_ms AS updated_ms, o.updated_by AS updated_by, o.updated_by_name AS "            \
 	"updated_by_name, o.draw AS draw, o.mac AS mac"
-/* A letter a column: i, or s and b for texts and blobs. */
+/* One letter for each column: i, or s and b for texts and blobs. */
 #define OBJECT_KINDS "isssssssiiibississib"
 enum {
 	OBJECT_COL_N,
@@ -516,31 +540,31 @@ enum {
 	OBJECT_COL_OVERRIDE,
 	OBJECT_COL_VIA_LINK
 };
-/* Reads what is not sealed, its links excepted; texts are the statement's. 0 or -EUCLEAN. */
+/* Reads what is not sealed, without links. Texts belong to the statement. 0 or -EUCLEAN. */
 MUST_CHECK int object_read_head(struct statement *st, struct store_object *out);
 /*
- * Reads a row, its links excepted, once its MAC has verified. db: the statement's connection. 0,
+ * Checks the MAC of a row and reads it, without links. db: the statement's connection. 0,
  * STORE_NOT_FOUND (it does not verify) or -errno.
  */
 MUST_CHECK int object_read_row(struct store *s, struct db *db, struct statement *st,
     struct store_holder *h, struct store_object *out);
-/* The same of a row whose links were read; NULL: the row was found to verify. */
+/* The same for a row whose links were read already; NULL: the row is known to verify. */
 MUST_CHECK int object_open_row(struct store *s, struct statement *st, const struct link_set *links,
     struct store_holder *h, struct store_object *out);
 /* Its links and exclusions. */
 MUST_CHECK int object_read_links(
     struct store *s, struct db *db, int64_t n, struct store_holder *h, struct store_object *out);
-/* The same of links that were read, with their overrides. */
+/* The same for links that were read already, with their overrides. */
 MUST_CHECK int object_open_links(
     struct store *s, const struct link_set *set, struct store_holder *h, struct store_object *out);
-/* A resolved row: the override laid over the value. Behind object_read_row(). */
+/* Applies the override of a resolved row to its value. Call it after object_read_row(). */
 MUST_CHECK int object_resolve_row(
     struct store *s, struct statement *st, struct store_holder *h, struct store_object *out);
 /* Description and value, as they are sealed together. */
 void object_pack(struct buf *out, struct span description, struct span value);
 #define LINK_ROW_SIZE (2 * ID_LENGTH + 2)
-/* What a link's override is bound to as its row. */
+/* The name of a link's row that its override is bound to. */
 void object_link_row(char out[static LINK_ROW_SIZE], const struct id *object, const char *entity);
-/* The override of a link: "{}" appended when there is none. */
+/* Appends the override of a link; "{}" when it has none. */
 MUST_CHECK int object_open_override(struct store *s, const struct id *object,
     const struct id *entity, int64_t version, struct span sealed, struct buf *out);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define KEY_CHECK    "connd-manager"
-#define KEY_CHECK_AD "state|1|key_check|0" /* what column_seal() makes of it */
+#define KEY_CHECK_AD "state|1|key_check|0" /* room for the sealed check value */
 
 int
 state_make(struct store *s)
@@ -75,7 +75,8 @@ state_follow_key(struct store *s, bool is_locked)
 	int r = db_row(st);
 
 	if (r == 1)
-		r = keys_follow(s->keys, db_blob(st, 0), is_locked); /* else it is new */
+		/* without a row the store is new */
+		r = keys_follow(s->keys, db_blob(st, 0), is_locked);
 	db_reset(st);
 	return r;
 }

@@ -19,6 +19,6 @@ store_stats(struct store *s, struct store_stats *out)
 		.commits = s->commits,
 		.not_on_disk = s->commits - store_synced(s).upto,
 		.in_memory = s->n_deferred };
-	db_reset(st); /* was fine */
+	db_reset(st);
 	return 0;
 }

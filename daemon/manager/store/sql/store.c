@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stores on every database begin and end with; the manager's own secrets. */
+/* What every store has on whatever database: opening, closing, and the manager's own secrets. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -14,7 +14,10 @@
 	"WHERE t.organization_id = ?1 AND (?2 = '' OR t.workspace_id = ?2) "                       \
 	"AND (?3 = '' OR t.scope_id = ?3) AND NOT is_absent(t.id) "
 
-/* What its MAC is made of, and its times. False: a word of it is not one of ours. */
+/*
+ * Reads the members that the MAC covers, and the times. False: the row has an unknown scope or
+ * role.
+ */
 static bool
 read_plain(struct statement *st, struct store_token *out)
 {
@@ -45,7 +48,7 @@ lay_revocation_over(const struct store *s, struct store_token *t)
 		t->revoked_ms = d->at_ms;
 }
 
-/* 0, STORE_NOT_FOUND (it does not verify) or -errno; its texts go into *text. */
+/* Reads a row; its texts go into *text. 0, STORE_NOT_FOUND (the row does not verify) or -errno. */
 static int
 read_token(struct store *s, struct statement *st, struct buf *text, struct store_token *out)
 {
@@ -76,7 +79,7 @@ one_token(struct store *s, struct statement *st, struct store_token *out)
 	if (r < 1)
 		return r < 0 ? r : STORE_NOT_FOUND;
 	r = read_token(s, st, &s->session->entity_text, out);
-	db_reset(st); /* was fine */
+	db_reset(st);
 	return r;
 }
 
@@ -111,14 +114,14 @@ token_write_mac(struct store *s, const struct id *id)
 	r = !read_plain(st, &t) || hash.n != STORE_JTI_HASH_SIZE ? -EUCLEAN : 0;
 	if (r == 0)
 		r = authentic_token_mac(s, &t, (const uint8_t *)hash.p, mac);
-	db_reset(st); /* was fine */
+	db_reset(st);
 	if (r < 0)
 		return r;
 	return db_run(db_query(store_db(s), "UPDATE token SET mac = ?2 WHERE id = ?1", "tb", id->s,
 	    (struct span){ (char *)mac, sizeof mac }));
 }
 
-/* An audit row about a token; its place is looked up. */
+/* Adds an audit row about a token, whose place it looks up. */
 static int
 audit_token(struct store *s, enum audit_action action, const struct id *id, struct span fields,
     const struct store_actor *by)
@@ -236,7 +239,7 @@ store_token_families(struct store *s, int64_t created_before_ms, int64_t expires
 		if (r == 0)
 			r = each(arg, &t);
 		if (r != 0) {
-			db_reset(st); /* r tells */
+			db_reset(st); /* r says why */
 			break;
 		}
 	}
@@ -257,7 +260,7 @@ store_token_family_count(
 	if (r < 1)
 		return r < 0 ? r : -EUCLEAN;
 	*out = db_int64(st, 0);
-	db_reset(st); /* was fine */
+	db_reset(st);
 	return 0;
 }
 
@@ -273,7 +276,7 @@ store_token_list(struct store *s, const struct place *where, int64_t offset, int
 	if (r < 0)
 		return r;
 	*total = r == 1 ? db_int64(st, 0) : 0;
-	db_reset(st); /* was fine */
+	db_reset(st);
 	st = db_query(store_db(s),
 	    TOKEN_FROM TOKEN_OF_PLACE
 	    "ORDER BY t.family_created_ms DESC, t.family, t.created_ms DESC, t.id "
@@ -291,7 +294,7 @@ store_token_list(struct store *s, const struct place *where, int64_t offset, int
 		if (r == 0)
 			r = each(arg, &t);
 		if (r != 0) {
-			db_reset(st); /* was fine */
+			db_reset(st);
 			break;
 		}
 	}
@@ -335,7 +338,7 @@ store_token_used(struct store *s, const struct store_token_use *uses, size_t n)
 	return tx_end(s, r);
 }
 
-/* A day more than it takes: a clock that is set back a little must not make a code good again. */
+/* A day longer than needed: a clock that is set back a little must not make a code valid again. */
 #define KEEP_CODES_MS (INT64_C(86400) * 1000)
 
 int

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copies a whole store into another one, whatever databases they are on. Envelopes and MACs go over
- * as they are: both stores have one key. All of it is one transaction of the copy; while it is
- * made, the source is locked against changes. Then both are read again and compared.
+ * Copies a whole store into another one, whatever databases they are on. Both stores have one key,
+ * so envelopes and MACs are copied as they are. The copy is one transaction, during which the
+ * source is locked against changes. Then both are read again and compared.
  */
 #include "manager/store/sql/sql.h"
 #include "manager/store/transfer.h"
@@ -13,15 +13,15 @@
 
 #include "base/rnd.h"
 
-#define ROWS        200 /* are read at a time */
+#define ROWS        200 /* rows that are read at a time */
 #define MAX_COLUMNS 20
 /* The largest key column: a text of a token's or object's row. */
 #define KEY_SIZE 256
 
 /*
- * A table, in an order in which rows that are referred to come first. kinds: a letter a column, as
- * db_query() has them (s: text), a capital one where the column may be NULL. The first n_key
- * columns are its key.
+ * A table. The list is in an order in which rows that others refer to come first. kinds: a letter
+ * for each column, as in db_query() (s: text); a capital letter where the column may be NULL. The
+ * first n_key columns are the key.
  */
 struct table {
 	const char *name, *columns, *kinds;
@@ -70,7 +70,7 @@ _Static_assert(N_ELEMENTS(tables) == STORE_N_TABLES, "store.h says how many");
 
 /* ---- reading a table ---- */
 
-/* Where reading goes on: behind the row with this key. */
+/* Reading continues after the row with this key. */
 struct place_in_table {
 	bool begun;
 	struct db_value key[2];
@@ -96,7 +96,7 @@ key_columns(const struct table *t)
 	return (int)(comma - t->columns);
 }
 
-/* The next ROWS rows. NULL: out of memory. */
+/* Reads the next ROWS rows. NULL: out of memory. */
 static struct statement *
 read_rows(struct db *db, const struct table *t, const struct place_in_table *at)
 {
@@ -119,7 +119,7 @@ read_rows(struct db *db, const struct table *t, const struct place_in_table *at)
 	return st;
 }
 
-/* Columns that may not be NULL are empty then. */
+/* A NULL in a column that may not be NULL is copied as an empty value. */
 static void
 read_row(struct statement *st, const struct table *t, struct db_value *row)
 {
@@ -180,7 +180,7 @@ each_row(struct db *db, const struct table *t,
 
 /* ---- counting and hashing ---- */
 
-/* Of all rows of a table, in any order. */
+/* The count and the hash of all rows of a table; their order does not matter. */
 struct digest {
 	int64_t rows;
 	uint8_t sum[HASH_SIZE];
@@ -279,7 +279,7 @@ copy_table(struct store *to, struct store *from, const struct table *t)
 	return r;
 }
 
-/* What store_create() made goes: the source has its own. */
+/* Deletes the rows that store_create() made: the source has its own. */
 static int
 empty(struct store *to)
 {
@@ -298,7 +298,7 @@ copy_in_transaction(struct store *to, struct store *from)
 	return r == 0 && to->engine->renumber ? to->engine->renumber(to) : r;
 }
 
-/* 1: nothing was ever done in it, 0, or -errno. */
+/* 1: the store is as store_create() left it; 0: it has content; or -errno. */
 static int
 is_new(struct store *s)
 {
@@ -322,7 +322,7 @@ is_equal(const struct digests *a, const struct digests *b)
 	return equal;
 }
 
-/* Counts what both have, and compares. 0, -EEXIST: they differ, or -errno. */
+/* Counts the rows of both, and compares them. 0, -EEXIST: they differ, or -errno. */
 static int
 compare(struct store *to, struct store *from, struct store_transfer *out)
 {
@@ -372,14 +372,14 @@ store_transfer(struct store *to, struct store *from, struct store_transfer *out,
 		    to->schema_is_newer ? to->name : from->name);
 		return -EPROTO;
 	}
-	r = tx_begin(from); /* nothing changes meanwhile */
+	r = tx_begin(from); /* so that nothing changes while it is copied */
 	if (r == 0) {
 		r = transfer(to, from, out);
-		(void)from->engine->rollback(from); /* it has read */
+		(void)from->engine->rollback(from); /* the source was only read */
 	}
 	if (r == -EEXIST)
-		why_set(
-		    why, "%.300s: there is another store already; nothing was changed", to->name);
+		why_set(why, "%.300s: there is a store with other content; nothing was changed",
+		    to->name);
 	else if (r == -EBADMSG)
 		why_set(
 		    why, "%.300s: it is not equal to %.300s after the copy", to->name, from->name);

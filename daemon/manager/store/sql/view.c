@@ -11,7 +11,7 @@
 
 /* ---- in which order ---- */
 
-/* What rows are sorted by: never one column twice, at last one that no two rows share. */
+/* The columns that rows are sorted by, none of them twice; the last one is unique. */
 struct order {
 	struct {
 		const char *name;
@@ -52,7 +52,7 @@ order_of(const struct store_query *q, struct order *o)
 	for (size_t i = 0; i < q->n_sorts && i < STORE_MAX_SORTS; i++)
 		if (q->sorts[i].by != STORE_SORT_TYPE || !one_type(q))
 			order_by(o, columns[q->sorts[i].by], q->sorts[i].descending);
-	if (!one_type(q)) /* else an index has the order */
+	if (!one_type(q)) /* otherwise an index has the order */
 		order_by(o, columns[STORE_SORT_TYPE], false);
 	order_by(o, columns[STORE_SORT_KEY], false);
 	/* DEPLOYMENT, PROJECT, WORKSPACE: the narrower scope first. */
@@ -69,9 +69,9 @@ add_names(struct buf *sql, const struct order *o, size_t n, const char *row)
 
 #define OF_LAST "(SELECT last.%s FROM object last WHERE last.n = ?7)"
 /*
- * Condition on the row o: it is sorted behind ?7. First a comparison of as many columns as are
- * sorted the same way, which an index can start from; when these are not all, then column by
- * column.
+ * Appends the condition that the row o is sorted after ?7. First it compares as many columns as are
+ * sorted the same way, since an index can start from that; if these are not all, it also compares
+ * column by column.
  */
 static void
 add_behind(struct buf *sql, const struct order *o)
@@ -201,7 +201,7 @@ add_filters(struct buf *sql, const struct store_query *q, const struct reading *
 		add_behind(sql, reading->order);
 }
 
-/* Clients of the hosted API do not know the scope PROJECT, and stop where they see it. */
+/* Clients of the hosted API fail on the scope PROJECT, which they do not know. */
 static const char *
 scope_condition(const struct store_query *q)
 {
@@ -257,7 +257,8 @@ add_linked(struct buf *sql, const struct store_query *q, const struct reading *r
 }
 
 /*
- * What ?6, a project's Deployment, sees, less what the project ?1 has or sees under the same keys.
+ * The rows that ?6, a project's Deployment, sees, without those whose keys the project ?1 has or
+ * sees itself.
  */
 static void
 add_deployments(struct buf *sql, const struct store_query *q, const struct reading *reading)

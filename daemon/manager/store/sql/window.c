@@ -122,7 +122,7 @@ window_next(struct window *w)
 	return w->at < w->n ? &w->current : NULL;
 }
 
-/* Whether the links of the object at this index are there. */
+/* True if the links of the object at this index were read. */
 static bool
 has_links(const struct window *w, size_t index)
 {
@@ -136,7 +136,7 @@ window_links(
 	size_t i = w->index[w->at];
 	int r = 0;
 
-	if (i == WINDOW_ROWS) { /* nobody knew that they would be wanted */
+	if (i == WINDOW_ROWS) { /* window_want_links() was not called for it */
 		i = w->n_objects;
 		w->index[w->at] = (uint16_t)i;
 		w->objects[w->n_objects++] = object;
@@ -145,7 +145,7 @@ window_links(
 		r = links_read(&w->links, db, w->objects + i, w->n_objects - i, with_overrides);
 		w->links_from = i;
 	}
-	if (r == 0 && !has_links(w, i)) /* it has too many */
+	if (r == 0 && !has_links(w, i)) /* it has too many to be read with others */
 		r = links_read(&w->links, db, w->objects + i, 1, with_overrides);
 	if (r == 0)
 		*out = links_of(&w->links, i - w->links_from);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A copy of the whole database into one file, and back. The copy of an open store is made in a
- * thread, from a connection of its own. A copy has its name when it is whole and on disk, never
- * before.
+ * Copies the whole database to one file, and back. A copy of an open store is made in a thread,
+ * from a connection of its own. A copy gets its name only when it is complete and on disk.
  */
 #include "manager/store/sqlite/sqlite.h"
 
@@ -31,7 +30,7 @@ sync_file(const char *path)
 	if (fd < 0)
 		return -errno;
 	r = fsync(fd) < 0 ? -errno : 0;
-	(void)close(fd); /* only synced */
+	(void)close(fd); /* it was only synced */
 	return r;
 }
 
@@ -53,7 +52,7 @@ remove_part(const char *part)
 {
 	char journal[PATH_SIZE + 16];
 
-	(void)unlink(part); /* there is none as a rule */
+	(void)unlink(part); /* usually there is none */
 	(void)snprintf(journal, sizeof journal, "%s-journal", part);
 	(void)unlink(journal); /* likewise */
 }
@@ -77,8 +76,8 @@ fill(struct sqlite_db *db, const char *part, const char *path)
 }
 
 /*
- * Copies what db holds to a new database at path, which is on disk when this returns. A copy that
- * fails leaves nothing.
+ * Copies db to a new database at path, which is on disk when this returns. A failed copy leaves
+ * nothing.
  */
 static int
 copy_to(struct sqlite_db *db, const char *path, struct why *why)
@@ -110,7 +109,7 @@ struct store_copy {
 	struct why why;
 	int result;
 
-	pthread_mutex_t lock; /* of the next two */
+	pthread_mutex_t lock; /* of the next two members */
 	sqlite3 *busy;        /* the connection to interrupt; NULL while none is copied */
 	bool cancelled;
 };
@@ -156,7 +155,7 @@ run(void *arg)
 	return NULL;
 }
 
-/* The other threads handle signals. */
+/* Signals are handled in other threads. */
 static int
 start_thread(struct store_copy *c)
 {
@@ -174,7 +173,7 @@ static struct store_copy *
 copy_free(struct store_copy *c)
 {
 	if (c->event_fd >= 0)
-		(void)close(c->event_fd); /* a counter */
+		(void)close(c->event_fd); /* an eventfd cannot fail to close */
 	(void)pthread_mutex_destroy(&c->lock);
 	mem_free(c);
 	return NULL;

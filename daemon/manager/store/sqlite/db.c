@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The driver of SQLite: a connection, its memory, its prepared statements, its errors as ours. */
+/* The driver of SQLite: a connection, its memory, its prepared statements, its errors as -errno. */
 #include "manager/store/sqlite/sqlite.h"
 
 #include <errno.h>
@@ -112,7 +112,10 @@ db_error(int rc)
 	}
 }
 
-/* in_view(linked, auto_link, excluded, shadowed): resolve_verdict() of a row from elsewhere. */
+/*
+ * in_view(linked, auto_link, excluded, shadowed): whether resolve_verdict() shows a row of another
+ * scope.
+ */
 static void
 on_resolve(sqlite3_context *ctx, int n, sqlite3_value **v)
 {
@@ -197,7 +200,7 @@ sqlite_exec(struct sqlite_db *db, const char *sql)
 	return db_error(sqlite3_exec(db->h, sql, NULL, NULL, NULL));
 }
 
-/* A statement_make. Also NULL when the database does not match its version. */
+/* A statement_make(). Also NULL when the statement does not fit the database's schema. */
 static struct statement *
 make_statement(struct db *base, const char *sql, bool kept)
 {
@@ -212,7 +215,7 @@ make_statement(struct db *base, const char *sql, bool kept)
 	if (rc == SQLITE_OK)
 		return &st->statement;
 	if (rc != SQLITE_NOMEM)
-		log_error("statement not prepared", LOG_STR("reason", sqlite3_errmsg(h)));
+		log_error("a statement cannot be prepared", LOG_STR("reason", sqlite3_errmsg(h)));
 	mem_free(st);
 	return NULL;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Replaces all envelopes: by ones under another key, or of another kind. */
+/*
+ * Replaces all envelopes: with a rotation, by envelopes under another key; with a migration, by
+ * envelopes of another kind.
+ */
 #include "manager/store/sqlite/sqlite.h"
 
 #include <errno.h>
@@ -7,7 +10,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 
-/* rewrap(envelope, what it is bound to): rewrap() of it. */
+/* The SQL function rewrap(envelope, what it is bound to). */
 static void
 on_rewrap(sqlite3_context *ctx, int n, sqlite3_value **v)
 {
@@ -38,7 +41,7 @@ store_keys_init(struct store *s)
 	    SQLITE_UTF8 | SQLITE_DIRECTONLY, s, on_rewrap, NULL, NULL));
 }
 
-/* The second arguments are what column_seal() binds each column to. */
+/* The second argument is what column_seal() binds the column to. */
 int
 rewrap_all(struct store *s,
     int (*rewrap)(const struct keys *k, struct span ad, struct span envelope, struct buf *out))

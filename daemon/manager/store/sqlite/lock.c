@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One process has a data directory. Two locks say so, and go with the process however it ends:
- * DIR/manager.lock, which every version of this program takes, and the database file itself, so
- * that a lock file that was deleted lets nobody in. flock() and SQLite's own (POSIX) locks do not
- * see each other, but closing a descriptor of the database drops SQLite's: it stays open as long as
- * the store.
+ * One process at a time has a data directory. Two locks ensure that, and end with the process
+ * however it ends: DIR/manager.lock, which every version of this program takes; and one on the
+ * database file itself, in case the lock file was deleted. flock() and SQLite's own (POSIX) locks
+ * do not see each other, but closing any descriptor of the database would drop SQLite's locks: ours
+ * stays open as long as the store.
  */
 #include "manager/store/sqlite/sqlite.h"
 
@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The locked file, or -errno; -EBUSY: another process has it. */
+/* Returns a descriptor of the locked file, or -errno; -EBUSY: another process has it. */
 static int
 open_locked(const char *path, int flags)
 {
@@ -72,7 +72,7 @@ lock_database(const char *path, bool make, int *out, struct why *why)
 	int fd = open_locked(path, make ? O_CREAT | O_EXCL : 0);
 
 	if (fd >= 0 && !is_file_of(fd, path)) {
-		(void)close(fd); /* another file took its place */
+		(void)close(fd); /* another file has replaced it */
 		fd = -EBUSY;
 	}
 	if (fd < 0)

@@ -18,20 +18,20 @@
 /* Index i takes the schema from version i to i + 1. */
 static const char *const migrations[] = { embed_schema1_sql, embed_schema2_sql, embed_schema3_sql,
 	embed_schema4_sql, embed_schema5_sql, embed_schema6_sql };
-/* From this version on rows have MACs, and envelopes are of the present kind. */
+/* From this version on, rows have MACs, and envelopes are of the present kind. */
 #define AUTHENTICATED 4
 /* From this version on the database names the program that made its schema. */
 #define WITH_PROGRAM 5
 
 /* ---- what the statements of a migration cannot do ---- */
 
-/* A version of an object, for its document to say where and what the object is. */
+/* A version of an object whose document gets the object's type, key and place. */
 struct unnamed {
 	struct id object;
 	int64_t version;
 };
 
-/* Appends the named document of a row, which is of an object at `o`. */
+/* Appends the document of a row, with the members of `o` in front. */
 static int
 name_document(struct store *s, struct statement *st, const struct unnamed *at,
     const struct store_object *o, struct buf *doc)
@@ -47,9 +47,8 @@ name_document(struct store *s, struct statement *st, const struct unnamed *at,
 }
 
 /*
- * Moves *at to the next row and appends its document as it is to be. *keep: false when nothing can
- * be gone back to, since the object is not known or the document is too long. 1, 0: no more, or
- * -errno.
+ * Moves *at to the next row and appends its new document. *keep: false when it could never be
+ * restored, because the object is not known or the document is too long. 1, 0: no more, or -errno.
  */
 static int
 next_document(struct store *s, struct unnamed *at, struct buf *doc, bool *keep)
@@ -105,8 +104,8 @@ drop_version(struct store *s, const struct unnamed *at)
 }
 
 /*
- * Reads one row at a time, by key: a running statement might see rows again that another one
- * writes.
+ * Reads one row at a time, by key, because a running statement may see rows again that another
+ * statement writes.
  */
 static int
 name_versions(struct store *s)
@@ -164,9 +163,9 @@ write_macs(struct store *s)
 }
 
 /*
- * Everything is sealed again, with new data keys in envelopes of the present kind, and what decides
- * access is authenticated as it is now. What it was before cannot be told: whoever could edit the
- * file until this day may have done so. From now on it is refused (state_check(), rewrap_all()).
+ * Seals everything again, with new data keys in envelopes of the present kind, and writes MACs for
+ * what decides access. Edits made to the file before this cannot be detected; later ones are
+ * (state_check(), rewrap_all()).
  */
 static int
 authenticate(struct store *s)
@@ -233,7 +232,10 @@ step(struct store *s, int64_t to, struct why *why)
 	return r;
 }
 
-/* Names the program that made the schema. A later schema may have no such table: then any newer. */
+/*
+ * Reports which program can read the schema: the database names it, unless a later schema has no
+ * such table.
+ */
 static int
 refuse_newer(struct store *s, int64_t at, int64_t newest, struct why *why)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Connections that read lists. Cursors that start while nothing was written in between share one
- * connection; else the next idle one takes a new snapshot.
+ * connection; otherwise the next idle connection takes a new snapshot.
  */
 #include "manager/store/sqlite/sqlite.h"
 
@@ -46,7 +46,7 @@ begin_snapshot(struct store *s, struct sqlite_reader *r)
 	int rc = 0;
 
 	if (r->is_open && db_in_transaction(&r->db.db))
-		reader_close(r); /* out of memory, it could not leave its last snapshot */
+		reader_close(r); /* it could not end its last snapshot, for lack of memory */
 	if (!r->is_open)
 		rc = open_reader(s, r);
 	if (rc == 0)
@@ -58,7 +58,7 @@ begin_snapshot(struct store *s, struct sqlite_reader *r)
 	rc = db_row(st);
 	db_reset(st);
 	if (rc < 1) {
-		(void)sqlite_exec(&r->db, "ROLLBACK"); /* it read nothing */
+		(void)sqlite_exec(&r->db, "ROLLBACK"); /* the transaction has read nothing */
 		return rc < 0 ? rc : -EUCLEAN;
 	}
 	r->reader.as_of = s->commits;
@@ -107,7 +107,7 @@ reader_leave(struct store *s, struct reader *r)
 		reader_close(of(r));
 }
 
-/* One that has this text and is not in use, or one that is prepared now. */
+/* Returns an idle statement with this text, or prepares one. */
 struct statement *
 reader_statement(struct reader *r, const char *sql)
 {
@@ -122,7 +122,7 @@ reader_statement(struct reader *r, const char *sql)
 	return r->db->driver->prepare(r->db, sql, false);
 }
 
-/* Keeps it for the next list of its kind, in the place of the one kept longest. */
+/* Keeps the statement for the next list of its kind, in place of the one kept longest. */
 void
 reader_leave_statement(struct reader *r, struct statement *st)
 {

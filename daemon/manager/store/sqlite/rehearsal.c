@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * For tests: a store that waits at every statement, as one on another machine does, with one
- * session. What uses the store finds its faults here, without that machine.
+ * For tests: a store that waits at every statement, as if the database were on another machine,
+ * with one session. It shows faults in the code that uses the store.
  */
 #include "manager/store/sqlite/sqlite.h"
 
@@ -13,14 +13,14 @@
 
 #define SESSION_MS 10000
 
-/* Of the process: statements do not know their store, and a test has one. */
+/* One for the process, since statements do not know their store; a test has one store. */
 static struct {
 	store_wait *wait; /* NULL: nothing waits */
 	void *arg;
 	int ready; /* an eventfd that is always readable */
 	bool on;
 	bool taken; /* the session */
-	bool mine;  /* ...by the fiber that runs */
+	bool mine;  /* taken by the fiber that runs */
 } rehearsal;
 
 int
@@ -67,7 +67,7 @@ rehearse_session(void)
 		int r = rehearsal.wait(rehearsal.arg, -1, 0, SESSION_MS);
 
 		if (r == -EDEADLK)
-			log_error("the store is used outside a fiber while it is waited for");
+			log_error("the store is used outside a fiber while a fiber waits for it");
 		if (r <= 0)
 			return r < 0 ? r : -EBUSY;
 	}
@@ -86,7 +86,7 @@ rehearse_wait(void)
 	if (r < 0)
 		return r;
 	rehearsal.mine = false;
-	/* A statement that was begun ends, whether the server does or not. */
+	/* A statement that has begun runs to its end, even when the server stops. */
 	(void)rehearsal.wait(rehearsal.arg, rehearsal.ready, POLLIN, SESSION_MS);
 	rehearsal.mine = true;
 	return 0;

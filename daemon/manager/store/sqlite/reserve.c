@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DIR/manager.reserve: disk space that a server keeps for changes that must not fail. They take it
- * when the disk is full; until there is room for it again, nothing else is changed.
+ * DIR/manager.reserve: disk space that a server keeps for changes that must not fail. They use it
+ * when the disk is full; until there is space for a new reserve, no other change is made.
  */
 #include "manager/store/sqlite/sqlite.h"
 
@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 
-/* Enough for a hundred revocations in the log, and for their copy in the database. */
+/* Enough for a hundred revocations in the write-ahead log, and for their copy in the database. */
 #define SIZE (4 * 1024 * 1024)
 
 static bool
@@ -24,7 +24,7 @@ reserve_path(const struct store *s, char out[static 4096])
 	return snprintf(out, 4096, "%.*smanager.reserve", (int)dir, s->name) < 4096;
 }
 
-/* 0 or -errno. A reserve that is not complete is not kept. */
+/* Makes the reserve. 0 or -errno; an incomplete one is deleted. */
 static int
 allocate(const char *path)
 {
@@ -35,11 +35,11 @@ allocate(const char *path)
 	r = fallocate(fd, 0, 0, SIZE) < 0 ? -errno : 0;
 	(void)close(fd); /* nothing was written */
 	if (r < 0)
-		(void)unlink(path); /* r tells */
+		(void)unlink(path); /* r says why */
 	return r;
 }
 
-/* 0, or -ENOSPC: there is no room for it. */
+/* Makes the reserve unless it exists. 0, or -ENOSPC: the disk has no space for it. */
 static int
 reserve_fill(struct store *s)
 {
@@ -50,7 +50,7 @@ reserve_fill(struct store *s)
 		sqlite_of(s)->reserve = RESERVE_SPENT;
 		return -ENOSPC;
 	}
-	if (r < 0) /* the file system cannot reserve space; changes are allowed all the same */
+	if (r < 0) /* the file system cannot reserve space; changes are made all the same */
 		log_warn(
 		    "no disk space can be kept for revocations", LOG_STR("reason", strerror(-r)));
 	sqlite_of(s)->reserve = r < 0 ? RESERVE_NONE : RESERVE_KEPT;

@@ -43,7 +43,7 @@ struct sqlite_store {
 	struct session session;
 	struct sqlite_db db;      /* the one that writes */
 	int lock_fd, database_fd; /* see lock.c */
-	/* What rewrap() does in statements: see rewrap_all(). */
+	/* What rewrap() does in SQL: see rewrap_all(). */
 	int (*rewrap)(const struct keys *k, struct span ad, struct span envelope, struct buf *out);
 	bool dirty;        /* the log holds frames of changed secrets */
 	struct sync *sync; /* NULL: each commit is on disk when it returns */
@@ -87,7 +87,7 @@ void reader_close(struct sqlite_reader *r);
 
 /* ---- reserve.c ---- */
 
-bool reserve_release(struct store *s);         /* whether there was one */
+bool reserve_release(struct store *s);         /* false: there was none */
 MUST_CHECK int reserve_check(struct store *s); /* -ENOSPC: nothing may be changed now */
 void reserve_keep(struct store *s);            /* see store_keep_reserve() */
 void reserve_refill(struct store *s);
@@ -105,14 +105,14 @@ void sync_committed(struct store *s); /* after each commit */
  * 0 or -errno.
  */
 MUST_CHECK int sync_at_commit(struct store *s, bool on);
-void sync_tidy(struct store *s);        /* the log is to be copied, and emptied when it is */
-struct sync *sync_free(struct sync *y); /* after what is committed is on disk; NULL is fine */
+void sync_tidy(struct store *s);        /* copies the log into the database, then empties it */
+struct sync *sync_free(struct sync *y); /* waits until commits are on disk; NULL is fine */
 
 /* ---- keys.c ---- */
 
-/* The writing connection learns to rewrap. */
+/* Adds rewrap() to the writing connection's SQL functions. */
 MUST_CHECK int store_keys_init(struct store *s);
-/* Puts what rewrap() makes of it in the place of every envelope, inside a transaction. */
+/* Replaces every envelope by the result of rewrap(), inside a transaction. */
 MUST_CHECK int rewrap_all(struct store *s,
     int (*rewrap)(const struct keys *k, struct span ad, struct span envelope, struct buf *out));
 
@@ -121,14 +121,17 @@ MUST_CHECK int keys_rewrap_all(struct store *s); /* see store_rewrap() */
 /* ---- backup.c ---- */
 
 MUST_CHECK int copy_begin(struct store_copy **out, struct store *s, const char *path);
-/* The database of the store, which must not be there yet, becomes a copy of the file `from`. */
+/* Makes the store's database, which must not exist yet, as a copy of the file `from`. */
 MUST_CHECK int store_copy_in(struct store *s, const char *from, struct why *why);
 
 /* ---- lock.c ---- */
 
-/* Both: 0 or -errno with why; -EBUSY: another process has the directory. */
+/*
+ * Both return a descriptor in *out; 0 or -errno with why; -EBUSY: another process has the
+ * directory.
+ */
 MUST_CHECK int lock_directory(const char *dir, int *out, struct why *why);
-/* make: the file, which must not be there yet. */
+/* make: creates the file, which must not exist yet. */
 MUST_CHECK int lock_database(const char *path, bool make, int *out, struct why *why);
 
 /* ---- migrate.c ---- */

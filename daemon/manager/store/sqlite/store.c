@@ -32,7 +32,7 @@ rollback(struct store *s)
 static int
 begin(struct store *s)
 {
-	int r = rollback(s); /* one that could not be rolled back before */
+	int r = rollback(s); /* a transaction that could not be rolled back before */
 
 	if (r == 0)
 		r = reserve_check(s);
@@ -65,7 +65,7 @@ tidy(struct store *s)
 		sync_tidy(s);
 		return;
 	}
-	/* With a list being read it cannot be done now, and must not be waited for. */
+	/* While a list is being read this cannot be done, and must not wait for it. */
 	(void)sqlite3_busy_timeout(q->db.h, 0);
 	if (sqlite3_wal_checkpoint_v2(q->db.h, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
 	    SQLITE_OK)
@@ -87,11 +87,11 @@ close_store(struct store *s)
 		tidy(s);
 		sqlite_db_close(&q->db);
 	}
-	/* Only now: it would drop SQLite's locks. */
+	/* Closed last: closing it drops SQLite's locks. */
 	if (q->database_fd >= 0)
 		(void)close(q->database_fd); /* nothing was written to it */
 	if (q->lock_fd >= 0)
-		(void)close(q->lock_fd); /* nor to this one */
+		(void)close(q->lock_fd); /* nor to it */
 	session_fini(&q->session);
 	store_fini(s);
 	mem_free(q);
@@ -156,7 +156,7 @@ set_up_connection(struct store *s)
 	return r == 0 && !rollback_statement(s) ? -ENOMEM : r;
 }
 
-/* make: an empty file, which SQLite takes for a new database. */
+/* make: the file is empty, which SQLite takes for a new database. */
 static int
 open_database(struct store *s, bool make, struct why *why)
 {
@@ -284,7 +284,7 @@ remove_database(const char *path)
 
 	for (size_t i = 0; i < N_ELEMENTS(suffixes); i++) {
 		if (snprintf(name, sizeof name, "%s%s", path, suffixes[i]) < (int)sizeof name)
-			(void)unlink(name); /* may never have been there */
+			(void)unlink(name); /* it may never have existed */
 	}
 }
 
@@ -305,7 +305,10 @@ sqlite_restore(
 		goto out;
 	r = open_whole(s, why);
 	if (r == 0) {
-		/* Nobody who knows the store of before takes this one for it. */
+		/*
+		 * New random bits, so that no client takes a version of this store for one of the
+		 * store before.
+		 */
 		rnd_bytes(&draw, sizeof draw);
 		r = db_run(db_query(store_db(s), "UPDATE change SET draw = ?", "i", (int64_t)draw));
 		if (r < 0)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The disk's own thread: what is committed reaches the disk there, so that no read waits for it.
+ * A thread that brings commits to the disk, so that no read waits for it.
  *
- * The loop's connection commits without waiting (synchronous = OFF): the log's pages are the
- * kernel's then, and a process that is killed loses nothing. The thread syncs the log behind each
- * commit, and copies it into the database (a passive checkpoint, on a connection of its own that
- * does sync) when it has grown or housekeeping asks for it. The loop alone empties the log, when
- * all of it is copied.
+ * The loop's connection commits without waiting (synchronous = OFF): the log's pages are then in
+ * the kernel, and a process that is killed loses nothing. The thread syncs the log after each
+ * commit. When the log has grown, or housekeeping asks, it copies the log into the database (a
+ * passive checkpoint, on a connection of its own that does sync). The loop empties the log when all
+ * of it is copied.
  *
- * SQLite would begin the log anew by itself as soon as all of it is copied, and write over its old
+ * SQLite by itself would begin the log anew as soon as all of it is copied, and write over its old
  * frames. Without a sync in between, a power failure could leave the old head with some old frames
- * behind it, which would be played back over newer pages. A reader at the log's end, the guard,
- * keeps SQLite from that: it is there from before a checkpoint until the log is emptied (truncated,
- * so no old frame is left).
+ * after it, which would be played back over newer pages. The guard prevents that: a read
+ * transaction at the log's end, from before a checkpoint until the log is emptied (truncated, so no
+ * old frame is left).
  */
 #include "manager/store/sqlite/sqlite.h"
 
@@ -30,7 +30,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define LOG_MAX (4 * 1024 * 1024) /* of the log's file: then it is copied, asked for or not */
+/* bytes of the log from which on it is copied, even if nobody asked */
+#define LOG_MAX (4 * 1024 * 1024)
 #define BUSY_MS 5000
 
 struct sync {
@@ -39,22 +40,23 @@ struct sync {
 	int event_fd;    /* readable when a sync or checkpoint has ended */
 	int log_fd;      /* the write-ahead log: SQLite takes no locks on it, so it may be closed */
 	sqlite3 *copy;   /* the thread's connection, for checkpoints */
-	sqlite3 *guard;  /* the loop's */
+	sqlite3 *guard;  /* the loop's connection for the guard: see guard_log() */
 	bool head_syncs; /* another process keeps the log from being emptied: see empty_log() */
 
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t wake;
 	uint64_t committed, synced; /* counts of commits */
-	uint64_t failed;            /* commits up to this one were in a sync that failed */
-	int error;                  /* why */
+	/* commits up to this one may be lost: a sync that failed covered them */
+	uint64_t failed;
+	int error; /* the reason, -errno */
 	bool copy_wanted, copying;
-	uint64_t copied; /* the whole log is, as of this commit; 0: not known */
+	uint64_t copied; /* the whole log is in the database as of this commit; 0: not known */
 	bool ending;
 };
 
 /* --- the thread ----------------------------------------------------------------------- */
 
-/* True: the whole log is in the database. */
+/* Copies the log. True: all of it is in the database. */
 static bool
 copy_log(struct sync *y)
 {
@@ -94,7 +96,7 @@ sync_once(struct sync *y)
 	}
 }
 
-/* Likewise. */
+/* As above. */
 static void
 copy_once(struct sync *y)
 {
@@ -126,13 +128,14 @@ run(void *arg)
 			(void)pthread_cond_wait(&y->wake, &y->lock);
 			continue;
 		}
-		(void)!write(y->event_fd, &one, sizeof one); /* full: it is readable already */
+		/* if it is full, it is readable already */
+		(void)!write(y->event_fd, &one, sizeof one);
 	}
 	(void)pthread_mutex_unlock(&y->lock);
 	return NULL;
 }
 
-/* Signals are the loop's. */
+/* Signals are handled in the loop's thread. */
 static int
 start_thread(struct sync *y)
 {
@@ -163,7 +166,7 @@ open_connection(const char *path, sqlite3 **out)
 	return db_error(rc);
 }
 
-/* The log's file is there since the store was opened; its name may not be on disk yet. */
+/* The log's file exists since the store was opened, but its name may not be on disk yet. */
 static int
 open_log(struct sync *y, const char *path)
 {
@@ -194,7 +197,7 @@ sync_free(struct sync *y)
 	(void)sqlite3_close(y->copy);
 	(void)sqlite3_close(y->guard);
 	if (y->log_fd >= 0)
-		(void)close(y->log_fd); /* only read */
+		(void)close(y->log_fd); /* it was only read */
 	if (y->event_fd >= 0)
 		(void)close(y->event_fd); /* a counter */
 	(void)pthread_mutex_destroy(&y->lock);
@@ -214,7 +217,7 @@ sync_new(struct sync **out, const char *path, uint64_t commits)
 	y->log_fd = -1;
 	y->committed = y->synced = commits;
 	(void)pthread_mutex_init(&y->lock, NULL); /* cannot fail on Linux */
-	(void)pthread_cond_init(&y->wake, NULL);  /* nor can this */
+	(void)pthread_cond_init(&y->wake, NULL);  /* this cannot, either */
 	y->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = y->event_fd < 0 ? -errno : open_log(y, path);
 	if (r == 0)
@@ -265,18 +268,21 @@ sync_fd(const struct store *s)
 }
 
 /*
- * Moves the guard to the end of the log. Not when all of it is copied: SQLite would not read the
- * log then.
+ * Makes the guard, a read transaction, read the end of the log: SQLite does not overwrite a log
+ * that is being read. Not when all of the log is copied: then the transaction would read the
+ * database file, and guard nothing.
  */
 static bool
 guard_log(struct sync *y)
 {
 	int rc;
 
-	(void)sqlite3_exec(y->guard, "ROLLBACK", NULL, NULL, NULL); /* there may be none */
+	/* there may be no transaction */
+	(void)sqlite3_exec(y->guard, "ROLLBACK", NULL, NULL, NULL);
 	rc = sqlite3_exec(y->guard, "BEGIN; SELECT 1 FROM state", NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
-		log_error("the log is not guarded", LOG_STR("reason", sqlite3_errstr(rc)));
+		log_error("the read transaction that protects the write-ahead log cannot begin",
+		    LOG_STR("reason", sqlite3_errstr(rc)));
 	return rc == SQLITE_OK;
 }
 
@@ -300,10 +306,10 @@ sync_at_commit(struct store *s, bool on)
 }
 
 /*
- * All of the log is copied and nothing was written since. Another process that reads the database
- * may be in the way: then each commit syncs the log's head where it begins anew, as SQLite does,
- * until the log can be emptied. So it is set before the guard goes, and taken back when the log is
- * empty.
+ * Call it when all of the log is copied and nothing was written since: empties the log. If another
+ * process that reads the database prevents that, each commit that begins the log anew syncs its
+ * head, as SQLite does by itself, until the log can be emptied. That mode is set before the guard
+ * ends, and unset when the log is empty.
  */
 static void
 empty_log(struct store *s)
@@ -313,14 +319,15 @@ empty_log(struct store *s)
 	y->head_syncs = true;
 	if (sync_at_commit(s, false) < 0)
 		return; /* out of memory: the guard stays */
-	(void)sqlite3_exec(y->guard, "ROLLBACK", NULL, NULL, NULL); /* it is there */
+	(void)sqlite3_exec(y->guard, "ROLLBACK", NULL, NULL, NULL); /* the transaction exists */
 	(void)sqlite3_busy_timeout(sqlite_of(s)->db.h, 0);
 	y->head_syncs = sqlite3_wal_checkpoint_v2(sqlite_of(s)->db.h, NULL,
 			    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) != SQLITE_OK;
 	(void)sqlite3_busy_timeout(sqlite_of(s)->db.h, BUSY_MS);
 	sqlite_of(s)->dirty = y->head_syncs;
 	if (sync_at_commit(s, false) < 0)
-		log_warn("the log's head is synced by each commit that begins it");
+		log_warn(
+		    "out of memory: commits that begin the write-ahead log anew wait for the disk");
 }
 
 static void
@@ -378,7 +385,7 @@ sync_turn(struct store *s)
 
 	if (!y)
 		return;
-	(void)!read(y->event_fd, &n, sizeof n); /* only the wake-up counts */
+	(void)!read(y->event_fd, &n, sizeof n); /* only the wake-up matters */
 	if (copied_upto(y) == s->commits || log_has_grown(y))
 		sync_tidy(s);
 }
