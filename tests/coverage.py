@@ -1,12 +1,12 @@
 """Measures which lines the tests run: usage: tests/coverage.py BUILD-DIRECTORY
 
-Runs the unit tests, the scenarios, the shim's tests and a choice of the end-to-end tests, all on
-programs that count (MODE=coverage), and prints the share of lines that ran: of each folder, then of
-each file, the lowest first. Names the files of which no line ran. What fails is shown, and the
-table is printed all the same; the exit status is 1 then.
+Runs the unit tests, the scenarios, the shim's tests and a choice of the end-to-end tests, on SQLite
+and on PostgreSQL, all on programs that count (MODE=coverage), and prints the share of lines that
+ran: of each folder, then of each file, the lowest first. Names the files of which no line ran. What
+fails is shown, and the table is printed all the same; the exit status is 1 then.
 
-Not counted: what a program did that was killed with SIGKILL, and what the shim did in a process of
-its own.
+Not counted: what a program did that was killed with SIGKILL, what the shim did in a process of its
+own, and objects in the build directory whose source is gone.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ E2E = (
     "readiness refresh render scan snapshot socket_file start token_renew trace upgrade "
     "upstream watch"
 )
+
+# Managers on PostgreSQL: a start, two beside one another, a move to another database.
+POSTGRES = "moved several start_without_database"
 
 # Runs pytest in this process with the standard library's tracer, and leaves *.cover files.
 TRACED = """
@@ -64,6 +67,7 @@ def run_tests(build: pathlib.Path, cover: str) -> bool:
     unit = sorted(str(p) for p in (build / "tests/unit").glob("test_*") if not p.suffix)
     scenarios = sorted(str(p) for p in (ROOT / "tests/sim").glob("*.scn"))
     e2e = [f"tests/e2e/test_{name}.py" for name in E2E.split()]
+    postgres = [f"tests/postgres/test_{name}.py" for name in POSTGRES.split()]
     # The files of the counters are made by this user; tests that run as others add to them.
     for program in ("connd", "connctl", "connd-manager"):
         subprocess.run([build / program, "--version"], stdout=subprocess.DEVNULL, check=True)
@@ -73,6 +77,7 @@ def run_tests(build: pathlib.Path, cover: str) -> bool:
             run("generated texts", "make", "-s", "MODE=coverage", "check-generated"),
             run("scenarios", str(build / "tests/sim/sim"), *scenarios),
             run("end-to-end tests", *pytest, "-n", "4", *e2e, env=env),
+            run("managers on PostgreSQL", *pytest, *postgres, env=env),
             run(
                 "the shim's tests",
                 *(sys.executable, "-c", TRACED, cover, "-q", "-p", "no:cacheprovider"),
@@ -81,6 +86,12 @@ def run_tests(build: pathlib.Path, cover: str) -> bool:
             ),
         ]
     )
+
+
+def notes_of_c(build: pathlib.Path) -> list[pathlib.Path]:
+    """The compiler's notes on each C file of the programs that is still there."""
+    notes = [n for top in ("daemon", "proto") for n in (build / top).rglob("*.gcno")]
+    return sorted(n for n in notes if (ROOT / n.relative_to(build)).with_suffix(".c").exists())
 
 
 def lines_of_c(build: pathlib.Path) -> dict[str, Lines]:
@@ -96,10 +107,9 @@ def lines_of_c(build: pathlib.Path) -> dict[str, Lines]:
         )
         return json.loads(done.stdout)["files"] if done.stdout else []
 
-    notes = [n for top in ("daemon", "proto") for n in (build / top).rglob("*.gcno")]
     found: dict[str, Lines] = {}
     with ThreadPoolExecutor(2) as pool:
-        for files in pool.map(gcov, sorted(notes)):
+        for files in pool.map(gcov, notes_of_c(build)):
             for file in files:
                 if file["file"].endswith(".c"):
                     ran = {n["line_number"]: 0 for n in file["lines"]}
