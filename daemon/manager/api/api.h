@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The HTTP API: puts the store, the tokens and the policy behind the paths of routes.c, as the
- * handler of an HTTP server.
+ * The HTTP API: serves the paths of routes.c from the store, with tokens and policy, as the handler
+ * of an HTTP server.
  *
- * Owns only what a request needs while it lasts. Every refusal, the server's own included, is
+ * Owns only what a request needs while it is served. Every refusal, also the server's own, is
  * written by refusal.c.
  */
 #pragma once

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define PATIENCE_MS 30000 /* for a disk that does not answer */
+#define PATIENCE_MS 30000 /* the longest wait for the disk */
 
 struct durable {
 	struct store *store;
@@ -31,7 +31,8 @@ set_deadline(struct durable *d)
 	else if (ms <= 0)
 		event_active(d->deadline, EV_TIMEOUT, 0);
 	else
-		(void)event_add(d->deadline, &tv); /* out of memory: the sync's end comes anyway */
+		/* out of memory for the timer: the end of the sync comes anyway */
+		(void)event_add(d->deadline, &tv);
 }
 
 void
@@ -46,7 +47,7 @@ durable_forget(struct durable_wait *w)
 	w->in = NULL;
 }
 
-/* What became of the commits up to that one, whose sync has ended. */
+/* The result of the commits up to that one, whose sync has ended. */
 static int
 result_of(const struct store_synced *now, uint64_t commits)
 {
@@ -105,7 +106,7 @@ on_deadline(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	while (d->first && d->first->until_ms <= clock_boot_ms()) {
-		log_error("the disk does not answer", LOG_INT("waited_ms", PATIENCE_MS));
+		log_error("the disk does not respond", LOG_INT("waited_ms", PATIENCE_MS));
 		finish_first(d, -ETIMEDOUT);
 	}
 	set_deadline(d);

@@ -19,10 +19,10 @@ struct durable;
 MUST_CHECK struct durable *durable_new(struct api *api);
 struct durable *durable_free(struct durable *d); /* after the HTTP server; NULL is fine */
 
-/* Calls handler(rq), and withholds the response as long as what it committed is not on disk. */
+/* Calls handler(rq), and withholds the response until what the handler committed is on disk. */
 void durable_serve(struct durable *d, struct request *rq, request_handler *handler);
 
-/* The same for changes that come by the control socket. */
+/* The same for changes over the control socket. */
 struct durable_wait {
 	struct durable_wait *prev, *next;
 	struct durable *in; /* NULL: not waiting */
@@ -31,9 +31,9 @@ struct durable_wait {
 	void (*done)(struct durable_wait *w, int r); /* 0, or -errno: it may be lost */
 };
 /*
- * Calls done() when everything committed so far is on disk. False: it is already, or its sync has
- * failed; *r is what done() would get, and done() is not called.
+ * Calls done() when everything committed so far is on disk. False: done() is not called, because it
+ * is on disk already or its sync has failed; *r is the result.
  */
 MUST_CHECK bool durable_wait(struct durable *d, struct durable_wait *w, int *r);
-/* done() is not called any more. Fine when not waiting. */
+/* Cancels the call of done(). Does nothing when not waiting. */
 void durable_forget(struct durable_wait *w);

@@ -50,10 +50,7 @@ write_document(const struct store_object *o, struct span doc, bool override,
 		value_write_masked(o->type, doc, &secrets, override, out);
 }
 
-/*
- * An auth type that the catalogue knows is written as what it stands for, any other as it was
- * given.
- */
+/* A known auth type is written with its catalogue entry, an unknown one as it was given. */
 static void
 write_auth_type(const struct store_object *o, struct buf *out)
 {
@@ -69,7 +66,7 @@ write_auth_type(const struct store_object *o, struct buf *out)
 	}
 }
 
-/* Absent as long as the object has not been given a value. */
+/* Absent until the object has a value. */
 static void
 encode_value(const struct store_object *o, const struct encode_view *view, struct buf *out)
 {
@@ -82,7 +79,7 @@ encode_value(const struct store_object *o, const struct encode_view *view, struc
 	buf_addc(out, '}');
 }
 
-/* A secret variable's override that was given as "" holds nothing, but is shown as it was given. */
+/* A secret variable's override of "" overrides nothing, but is shown as it was given. */
 static bool
 is_blank_variable(const struct store_object *o, struct span override)
 {
@@ -136,7 +133,9 @@ encode_links(const struct store_object *o, enum scope scope, const char *member,
 	buf_addc(out, ']');
 }
 
-/* Apart from the others and only when there are some: stock clients know nothing of projects. */
+/*
+ * In a member of their own, and only if there are some, because stock clients do not know projects.
+ */
 static void
 encode_project_links(const struct store_object *o, const struct encode_view *view, struct buf *out)
 {
@@ -164,7 +163,10 @@ encode_excludes(const struct store_object *o, struct buf *out)
 	buf_addc(out, ']');
 }
 
-/* A row that came through a link stands for the place that looks, and says where it comes from. */
+/*
+ * A row that came through a link has the scope of the place that is listed, and says where it comes
+ * from.
+ */
 static void
 encode_place(const struct store_object *o, const struct encode_view *view, struct buf *out)
 {
@@ -185,7 +187,7 @@ encode_content(const struct store_object *o, const struct encode_view *view, str
 {
 	bool whole = !view || !view->resolved;
 
-	/* An update by the id of a merged row would change what every other Deployment sees. */
+	/* A merged row has no id: an update by it would change what other Deployments see. */
 	if (whole)
 		jtext_member_string(out, "id", span_of(o->id.s));
 	jtext_member_string(out, "objectKey", o->key);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Organizations, Workspaces, Deployments and projects as JSON. Stock clients are strict about
- * members that mean nothing here (what the hosted product runs, bills and enforces): each has the
- * one value that claims least.
+ * Organizations, Workspaces, Deployments and projects as JSON. Stock clients require members that
+ * have no meaning here (what the hosted product runs, bills and enforces); each gets the value that
+ * claims least.
  */
 #include "manager/api/encode.h"
 
@@ -45,7 +45,7 @@ workspace_members(const struct store_entity *e, struct buf *out)
 static void
 deployment_members(const struct store_entity *e, struct buf *out)
 {
-	/* Unknown here: another system runs this Airflow. */
+	/* Not known: the Airflow runs elsewhere. */
 	static const char *const unknown[] = { "airflowVersion", "apiUrl", "astroRuntimeVersion",
 		"defaultTaskPodCpu", "defaultTaskPodMemory", "imageRepository", "imageTag",
 		"namespace", "resourceQuotaCpu", "resourceQuotaMemory", "runtimeVersion",
@@ -58,7 +58,7 @@ deployment_members(const struct store_entity *e, struct buf *out)
 	jtext_member_string(out, "workspaceName", e->workspace_name);
 	jtext_member_string(out, "status", SPAN_LITERAL("UNKNOWN"));
 	jtext_member_string(out, "type", SPAN_LITERAL("STANDARD"));
-	/* Clients take one of their own words, or end. */
+	/* Clients fail on any other word. */
 	jtext_member_string(out, "executor", SPAN_LITERAL("CELERY"));
 	jtext_member_string(out, "schedulerSize", SPAN_LITERAL("SMALL"));
 	jtext_member_bool(out, "isCicdEnforced", e->cicd_enforced);

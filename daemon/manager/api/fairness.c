@@ -9,7 +9,7 @@
 #include "manager/fiber/runner.h"
 
 #define TURN_MS    3
-#define LONGEST_MS 4000 /* of waiting for a turn; connd gives up after 10 s */
+#define LONGEST_MS 4000 /* the longest wait for a turn; connd gives up after 10 s */
 
 struct turn {
 	struct turn *prev, *next;
@@ -23,7 +23,7 @@ struct fairness {
 	struct api *api;
 	struct event *next;
 	struct turn *first, *last;
-	bool busy; /* one was served in this turn of the loop */
+	bool busy; /* a request was served in this turn of the loop */
 };
 
 static void
@@ -44,9 +44,9 @@ on_gone(void *arg)
 }
 
 /*
- * When more is requested than can be served, all waiting times grow to the clients' time-out. Each
- * list would then be made for a client that gives up before its end, and nobody would get one. So
- * those that have waited long get a 503, and come back later.
+ * When more is requested than can be served, the queue would grow until every client times out, and
+ * each list would be made for a client that is gone. So a request that has waited too long gets a
+ * 503, and comes back later.
  */
 static void
 serve(void *arg)
@@ -70,8 +70,7 @@ come_back(struct fairness *f)
 	static const struct timeval at_once = { 0 }, soon = { .tv_usec = 1000 };
 	bool room = runner_has_room(f->api->runner);
 
-	(void)event_add(
-	    f->next, room ? &at_once : &soon); /* allocates nothing it has not already */
+	(void)event_add(f->next, room ? &at_once : &soon); /* it needs no memory */
 }
 
 static void
@@ -122,7 +121,7 @@ fairness_serve(struct fairness *f, struct request *rq, void (*go)(struct request
 {
 	struct turn *one = f->busy ? mem_zalloc(sizeof *one) : NULL;
 
-	if (!one) { /* it is the first, or there is no memory for another order */
+	if (!one) { /* it is the first, or there is no memory to queue it */
 		f->busy = true;
 		come_back(f);
 		go(rq);

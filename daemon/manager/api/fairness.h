@@ -14,7 +14,8 @@
 struct fairness;
 
 MUST_CHECK struct fairness *fairness_new(struct api *api); /* NULL: out of memory */
-struct fairness *fairness_free(struct fairness *f);        /* after the HTTP server; NULL is fine */
+/* free the HTTP server first; NULL is fine */
+struct fairness *fairness_free(struct fairness *f);
 
 /* Calls go(rq) now or in a later turn, unless the client disconnects first. */
 void fairness_serve(struct fairness *f, struct request *rq, void (*go)(struct request *rq));

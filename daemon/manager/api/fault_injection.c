@@ -70,7 +70,7 @@ read_probability(const char *text, uint32_t *out)
 	return true;
 }
 
-/* What takes no value. */
+/* Reads a fault that takes no value. */
 static const struct plain_kind {
 	const char *word;
 	struct injection is;

@@ -18,5 +18,5 @@ struct list {
 /* Reads the query. True if the token may have the list; else the request has its response. */
 MUST_CHECK bool list_read(struct request *rq, struct list *l);
 
-/* True if the two lists are the same bytes at one instant of the store. */
+/* True if the two lists have the same bytes when read from the same state of the store. */
 bool list_equal(const struct list *a, const struct list *b);

@@ -5,9 +5,9 @@
 #include "manager/api/sidecars.h"
 #include "manager/api/watch.h"
 
-#define LIST_WAIT_MAX 60 /* seconds: below what proxies take for a dead connection */
+#define LIST_WAIT_MAX 60 /* seconds: shorter than a proxy waits for a response */
 
-/* How long the client would wait for a change (RFC 7240), in seconds; 0: not at all. */
+/* How long the client wants to wait for a change (RFC 7240), in seconds; 0: not at all. */
 static int64_t
 preferred_wait(const struct request *rq)
 {
@@ -19,7 +19,7 @@ preferred_wait(const struct request *rq)
 	return wait_s < LIST_WAIT_MAX ? wait_s : LIST_WAIT_MAX;
 }
 
-/* Reads the query again: the request may have waited for its turn. */
+/* Reads the query again, because the request may have waited for its turn. */
 static void
 serve_list(struct request *rq)
 {
@@ -48,10 +48,7 @@ list_objects(struct request *rq)
 		list_respond_unchanged(rq, &l, NULL);
 		return;
 	}
-	/*
-	 * Without room to wait: never a 304 before its time, which would bring the client back at
-	 * once.
-	 */
+	/* Refuses to hold the request. An early 304 would make the client ask again at once. */
 	r = watch_hold(rq->api->watch, rq, &l, wait_s);
 	if (r < 0)
 		respond_internal_error(rq->conn, r);

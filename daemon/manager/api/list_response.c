@@ -133,7 +133,7 @@ encode_row(struct store_object *o, const struct encode_view *view, struct buf *o
 	encode_object(o, view, out);
 }
 
-/* Until out holds `enough` bytes (1), or there are no more (0). */
+/* Appends rows until out holds `enough` bytes (1) or the list ends (0). */
 static int
 add_rows(struct list_stream *s, struct buf *out, size_t enough)
 {
@@ -143,7 +143,8 @@ add_rows(struct list_stream *s, struct buf *out, size_t enough)
 	while (out->len < enough && !buf_error(out)) {
 		r = store_list_next(s->cursor, &o);
 		if (r < 0)
-			log_error("list cut off", LOG_STR("reason", strerror(-r)));
+			log_error("a list could not be read to its end: its connection is closed",
+			    LOG_STR("reason", strerror(-r)));
 		if (r <= 0)
 			return r < 0 ? r : end_list(s, out);
 		if (s->any)
@@ -167,7 +168,8 @@ more_rows(void *arg, struct buf *out)
 		buf_adds(out, "{\"environmentObjects\":[");
 	s->begun = true;
 	r = add_rows(s, out, PIECE);
-	return r < 0 || open_list_is_allowed(&s->open) ? r : -EACCES; /* it may have waited */
+	/* the store may have been waited for */
+	return r < 0 || open_list_is_allowed(&s->open) ? r : -EACCES;
 }
 
 static void
@@ -180,7 +182,7 @@ close_list(void *arg)
 	mem_free(s);
 }
 
-/* A client may go at any time, and closing a cursor may wait for the store. */
+/* A client may disconnect at any time, and closing a cursor may wait for the store. */
 static void
 list_done(void *arg)
 {

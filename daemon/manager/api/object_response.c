@@ -18,8 +18,8 @@ static const char the_object[] = "The environment object";
 /* ---- the state of an object ---- */
 
 /*
- * Version and random bits of the last change, and which places are linked and excluded: a
- * Deployment that is deleted takes its links along without a change of the object.
+ * Writes the tag: version and random bits of the last change, and which places are linked and
+ * excluded. Deleting a Deployment removes its links without a change of the object.
  */
 static void
 write_tag(const struct store_object *o, char tag[static TAG_SIZE])
@@ -35,7 +35,7 @@ write_tag(const struct store_object *o, char tag[static TAG_SIZE])
 	    ENCODE_VERSION, (uint64_t)o->version, o->draw, (uint32_t)links);
 }
 
-/* Whether any field of this name lists the tag. *given: there is such a field. */
+/* True if a field of this name lists the tag. *given: there is such a field. */
 static bool
 is_listed(
     struct request *rq, const char *name, const char *tag, enum etag_comparison how, bool *given)
@@ -172,7 +172,7 @@ object_respond_json(struct request *rq, const struct buf *body)
 
 /* ---- refusals ---- */
 
-/* Something that the request refers to is not where it must be. */
+/* Responds 400: a place that the request names does not exist in the object's Workspace. */
 static void
 respond_no_entity(
     struct request *rq, const struct object_body *body, const struct store_fault *fault)

@@ -12,7 +12,7 @@ changes_links(const struct store_object_request *q)
 
 /* --- create, read --------------------------------------------------------------------- */
 
-/* Where the new object is to live, and whether the token may put it there. */
+/* Finds the place of the new object, and checks that the token may create it there. */
 static bool
 may_create(struct request *rq, const struct store_object_request *q)
 {
@@ -93,7 +93,7 @@ object_get(struct request *rq)
 
 /* --- update --------------------------------------------------------------------------- */
 
-/* Whether the links after the update differ from those before: unsent ones are removed. */
+/* True if the update changes the links: those it does not name are removed. */
 static bool
 update_changes_links(const struct store_object *o, const struct store_object_request *q)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who changed or read what, and going back: the history of one object, and the audit log. */
+/* The history of one object, restoring it, and the audit log. */
 #include <errno.h>
 
 #include "base/json/write.h"
@@ -90,7 +90,7 @@ object_history(struct request *rq)
 	respond_history(rq, &q);
 }
 
-/* Which entries of the log. */
+/* Reads the filters of the log. */
 static int
 read_audit_filters(struct request *rq, struct store_audit_query *q, struct fault *f)
 {
@@ -119,7 +119,7 @@ read_audit_filters(struct request *rq, struct store_audit_query *q, struct fault
 	return 0;
 }
 
-/* Of the whole organization, or of one Workspace with all that is in it. */
+/* Reads the place: the whole organization, or one Workspace with its places. */
 void
 audit_list(struct request *rq)
 {
@@ -203,7 +203,7 @@ object_restore(struct request *rq)
 		    store_object_restore(rq->api->store, &id, version, found.expect, &rq->actor));
 }
 
-/* A deleted object returns: this needs the same permission as creating it. */
+/* Restoring a deleted object needs the same permission as creating it. */
 void
 audit_restore(struct request *rq)
 {
@@ -227,7 +227,7 @@ audit_restore(struct request *rq)
 		    rq, &id, store_object_revive(rq->api->store, &id, version, &rq->actor));
 }
 
-/* Needs the right to create in the Workspace, and to change the object here. */
+/* Promoting needs the right to create in the Workspace, and to change the object here. */
 void
 object_promote(struct request *rq)
 {

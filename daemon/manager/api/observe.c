@@ -19,7 +19,7 @@ static const int statuses[] = { 200, 202, 204, 304, 400, 401, 403, 404, 405, 408
 
 struct observe {
 	bool log_all;
-	int64_t second; /* in which refusals are counted */
+	int64_t second; /* the second in which refusals are counted */
 	unsigned refused, left_out;
 	uint64_t counts[ROUTES_MAX + 1][N_STATUSES]; /* 0: no route */
 };
@@ -55,7 +55,10 @@ status_index(int status)
 
 /* --- the log -------------------------------------------------------------------------- */
 
-/* A client that is refused in a loop does not fill the log: lines left out are counted. */
+/*
+ * Limits log lines, so that a client which is refused in a loop does not fill the log. Lines left
+ * out are counted.
+ */
 static bool
 may_log_refusal(struct observe *o)
 {
@@ -75,7 +78,10 @@ may_log_refusal(struct observe *o)
 	return false;
 }
 
-/* Without the query, which may name keys; of a refused request only what was read. */
+/*
+ * Logs the path without the query, which may name keys. Of a refused request only what was read is
+ * known.
+ */
 static void
 log_request(struct http_conn *conn, const struct http_label *label, int status, int64_t ms)
 {

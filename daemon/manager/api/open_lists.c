@@ -10,8 +10,8 @@
 
 struct open_lists {
 	struct api *api;
-	struct open_list *first, *last; /* the one longest open first */
-	bool judging;                   /* judge_all() runs, which may wait for the store */
+	struct open_list *first, *last; /* the longest open first */
+	bool judging;                   /* judge_all() runs; it may wait for the store */
 };
 
 void
@@ -45,7 +45,7 @@ open_lists_remove(struct open_list *o)
 
 /* --- rights --------------------------------------------------------------------------- */
 
-/* As list_read() decides, without a response: token, organization, switch, place. */
+/* Decides as list_read() does, but sends no response: token, organization, switch, place. */
 static bool
 authorise(struct api *api, const struct request *rq, const struct list *l)
 {
@@ -98,10 +98,10 @@ end(struct open_list *o, const char *why)
 	log_info(
 	    "list ended", LOG_STR("request", http_conn_request_id(conn)), LOG_STR("reason", why));
 	o->ended = true;
-	http_conn_cut(conn); /* which removes it: now, or when its piece is made */
+	http_conn_cut(conn); /* this removes it, now or when its piece is made */
 }
 
-/* The one longest open that must be judged; NULL: none. */
+/* The longest open list that must be checked; NULL: none. */
 static struct open_list *
 next_to_judge(const struct open_lists *a)
 {
@@ -122,7 +122,7 @@ is_open(const struct open_lists *a, const struct open_list *o, const struct requ
 	return at && at->rq == rq;
 }
 
-/* What is judged may end while the store is waited for: only its request is kept. */
+/* The list may end while the store is waited for; only its request is kept. */
 static void
 judge(struct open_lists *a, struct open_list *o)
 {
@@ -134,7 +134,7 @@ judge(struct open_lists *a, struct open_list *o)
 	if (is_open(a, o, rq)) {
 		o->rights = rights;
 		if (!allowed)
-			end(o, "its token may not have it any more");
+			end(o, "its token may not read it any more");
 	}
 	request_unref(rq);
 }
@@ -146,14 +146,17 @@ judge_all(void *arg)
 	struct open_list *o;
 
 	if (a->judging)
-		return; /* that one goes on until none is left */
+		return; /* it goes on until no list is left */
 	a->judging = true;
 	while ((o = next_to_judge(a)))
 		judge(a, o);
 	a->judging = false;
 }
 
-/* Not only before its next piece: a client that reads slowly would keep what it has open. */
+/*
+ * Checks lists at each change of rights, not only before their next piece: otherwise a client that
+ * reads slowly would keep its list.
+ */
 static void
 on_store_event(void *arg, const struct store_event *e)
 {
@@ -181,7 +184,7 @@ open_lists_make_room(struct open_lists *a, const struct request *rq)
 	}
 	http_conn_note_gave_way(rq->conn, SHARE_LISTS);
 	if (heaviest)
-		end(heaviest, "others had no room");
+		end(heaviest, "closed to make room for another caller's list");
 	return heaviest != NULL;
 }
 

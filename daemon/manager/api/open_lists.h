@@ -17,16 +17,17 @@ struct open_lists;
 /* Embedded in the structure of a list that is being sent. */
 struct open_list {
 	struct open_list *prev, *next;
-	struct open_lists *all; /* NULL: it is not open */
+	struct open_lists *all; /* NULL: the list is not open */
 	struct request *rq;     /* borrowed */
 	const struct list *list;
 	struct share *share;
-	uint64_t rights; /* of the store, before this was found to be allowed */
-	bool ended;      /* it ends with the piece that is being made */
+	uint64_t rights; /* store_rights() before the list was found to be allowed */
+	bool ended;      /* the list ends when its current piece is made */
 };
 
 MUST_CHECK int open_lists_new(struct open_lists **out, struct api *api); /* 0 or -errno */
-struct open_lists *open_lists_free(struct open_lists *a); /* after the HTTP server; NULL is fine */
+/* free the HTTP server first; NULL is fine */
+struct open_lists *open_lists_free(struct open_lists *a);
 
 /* The list was just authorised; rq and l live until it is removed. */
 void open_lists_add(

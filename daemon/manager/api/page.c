@@ -21,7 +21,7 @@ struct page_file {
 
 #include "gen/page_files.h"
 
-/* What a browser may do with the page: its own files and requests to us, and nothing else. */
+/* What the browser allows the page: its own files, requests to this manager, and nothing else. */
 #define POLICY                                                                                     \
 	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "          \
 	"connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "        \

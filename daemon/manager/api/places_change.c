@@ -11,16 +11,17 @@
 
 #define PLACE_BODY_MAX (64 * 1024)
 
-/* Words for messages about a place of this scope. */
+/* Texts of messages about a place of this scope. */
 static const struct place_words {
 	const char *the, *taken;
 } words[SCOPE_N] = {
 	[SCOPE_ORGANIZATION] = { "The organization", "name is taken: another organization has it" },
 	[SCOPE_WORKSPACE] = { "The Workspace",
-	    "name is taken: the organization has a Workspace of it" },
+	    "name is taken: the organization has a Workspace of this name" },
 	[SCOPE_DEPLOYMENT] = { "The Deployment",
-	    "name is taken: the Workspace has a Deployment of it" },
-	[SCOPE_PROJECT] = { "The project", "name is taken: the Workspace has a project of it" },
+	    "name is taken: the Workspace has a Deployment of this name" },
+	[SCOPE_PROJECT] = { "The project",
+	    "name is taken: the Workspace has a project of this name" },
 };
 
 /* Responds with the place as it is now, after it was created or changed. */
@@ -61,7 +62,7 @@ is_done(struct request *rq, enum scope scope, int r)
 	return r == STORE_OK;
 }
 
-/* Clients of the hosted API send many members that mean nothing here: only misspelt ones count. */
+/* Notes only misspelt members: clients of the hosted API send many that have no meaning here. */
 static void
 note_misspelt(struct request *rq, const struct body *b, enum scope scope)
 {
@@ -77,7 +78,7 @@ note_misspelt(struct request *rq, const struct body *b, enum scope scope)
 	request_ignored(rq, &ignored);
 }
 
-/* What the body says of the place itself. */
+/* Reads the members of the place itself. */
 static int
 read_set(
     struct request *rq, struct body *b, enum scope scope, bool named, struct store_entity_set *set)
@@ -130,7 +131,7 @@ workspace_create(struct request *rq)
 	body_fini(&b);
 }
 
-/* A Workspace that a body names must be there for the token. */
+/* Checks that the token covers the Workspace that the body names. */
 static int
 read_workspace(struct request *rq, struct body *b, struct id *id, struct place *place)
 {
@@ -172,7 +173,7 @@ deployment_create(struct request *rq)
 
 /* --- change, delete ------------------------------------------------------------------- */
 
-/* The place of the path, when the token covers it and may change it. */
+/* Finds the place of the path, and checks that the token covers it and may change it. */
 static bool
 find_place(struct request *rq, enum scope scope, struct id *id, struct place *place)
 {
@@ -203,7 +204,7 @@ find_place(struct request *rq, enum scope scope, struct id *id, struct place *pl
 	return false;
 }
 
-/* Changes what the body names; an empty body changes nothing. */
+/* Changes the members in the body; an empty body changes nothing. */
 static void
 change_place(
     struct request *rq, enum scope scope, const struct id *id, const struct store_entity_set *set)
@@ -293,7 +294,7 @@ read_deployment(struct body *b, struct id *out, bool *given)
 	return fault_set(b->fault, "invalid", "deploymentId", "is not the id of a Deployment");
 }
 
-/* A Deployment that a body names must be in the project's Workspace. */
+/* Checks that the Deployment in the body is in the project's Workspace. */
 static int
 check_deployment(
     struct request *rq, struct body *b, const struct id *deployment, const struct id *workspace)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Organizations, Workspaces and Deployments: what stock clients read before anything else. */
+/* Lists and reads organizations, Workspaces and Deployments, which stock clients read first. */
 #include <errno.h>
 
 #include "base/json/write.h"
@@ -64,12 +64,13 @@ end_page(struct request *rq, struct buf *body, const struct page *p, int r)
 
 /* --- organizations -------------------------------------------------------------------- */
 
-/* A token is of one organization, so that is the list. */
+/* A token belongs to one organization, which is the whole list. */
 void
 organizations_list(struct request *rq)
 {
 	struct buf body = BUF_INIT(ENCODE_PAGE_MAX);
-	struct store_entity_order order; /* of one row: read only to refuse unknown sorts */
+	/* read only to refuse unknown sorts, since the list has one row */
+	struct store_entity_order order;
 	struct store_entity e;
 	struct page p;
 	int r;
@@ -104,7 +105,7 @@ organization_get(struct request *rq)
 
 /* --- Workspaces and Deployments ------------------------------------------------------- */
 
-/* Rows the token does not cover are left out, so the page is cut here and not in the store. */
+/* Rows that the token does not cover are left out, so the page is cut here, not in the store. */
 struct listing {
 	struct request *rq;
 	struct page page;
@@ -125,7 +126,7 @@ query_names(const struct query *q, const char *name, struct span what)
 	return false;
 }
 
-/* Whether the query has this parameter with a value. */
+/* True if the query has this parameter with a value. */
 static bool
 query_has(const struct query *q, const char *name)
 {
@@ -135,7 +136,10 @@ query_has(const struct query *q, const char *name)
 	return false;
 }
 
-/* The Workspace a Deployment's token is in: it must be able to name that, though it covers less. */
+/*
+ * Finds the Workspace of a Deployment's token, which it must be able to name, though it covers only
+ * the Deployment.
+ */
 static struct id
 workspace_around(struct request *rq)
 {

@@ -14,12 +14,12 @@
 
 struct slot {
 	struct id token;
-	int64_t next_us; /* when a request would come that kept the rate exactly */
+	int64_t next_us; /* when the next request is due at exactly this rate */
 };
 
 struct rate {
 	int64_t interval_us;
-	int64_t ahead_us; /* how far a burst may run ahead of the rate: one second */
+	int64_t ahead_us; /* a burst may be ahead of the rate by one second */
 	uint8_t key[HASH_SHORT_KEY_SIZE];
 	struct slot slots[N_SLOTS];
 };

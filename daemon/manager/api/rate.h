@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rate limit of a token: so many requests a second, and as many at once after a second without
- * any. Pure: the caller passes the time and does the waiting. The number of tokens is bounded; the
- * one that has sent nothing for longest is dropped for a new one.
+ * The rate limit of a token: a number of requests a second, and as many at once after a second
+ * without requests. Pure: the caller passes the time and does the waiting. The number of tokens is
+ * bounded; a new token replaces the one that has sent nothing for longest.
  */
 #pragma once
 

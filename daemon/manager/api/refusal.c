@@ -74,7 +74,7 @@ respond_fault(struct http_conn *conn, const struct fault *f)
 	write_error(conn, 400, NULL, f->message, f);
 }
 
-/* The delay is drawn: clients that were refused together do not come back together. */
+/* The delay is random, so that refused clients do not all come back at once. */
 void
 respond_busy(struct http_conn *conn, const char *message)
 {
@@ -124,7 +124,8 @@ void
 respond_not_durable(struct http_conn *conn)
 {
 	write_error(conn, 202, NULL,
-	    "It is in effect, but not on disk: a restart of the manager before that undoes it; the "
+	    "The change is in effect, but not on disk yet: a restart of the manager before that "
+	    "undoes it; the "
 	    "manager's log says why, and when it is written",
 	    NULL);
 }

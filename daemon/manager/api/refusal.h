@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one writer of refusals: {"message", "requestId", "statusCode", "fieldErrors"?},
- * application/json, whichever part refuses. Every response of the API is written here, with
- * X-API-Version.
+ * Writes every refusal: {"message", "requestId", "statusCode", "fieldErrors"?}, application/json,
+ * whichever part refuses. Every response of the API is written here, with X-API-Version.
  */
 #pragma once
 
@@ -13,9 +12,9 @@
 
 #define API_VERSION "1.0"
 
-/* A sentence for the client; it names what it is about and never a value. */
+/* Refuses with a sentence for the client, which never has a value in it. */
 void respond_error(struct http_conn *conn, int status, const char *message);
-/* With one more header field. */
+/* The same with one more header field. */
 void respond_error_with(
     struct http_conn *conn, int status, const struct http_header *header, const char *message);
 /* 400 with fieldErrors. */
@@ -29,12 +28,15 @@ void respond_internal_error(struct http_conn *conn, int r);
 
 /* 202: the change is in effect, but not on disk. */
 void respond_not_durable(struct http_conn *conn);
-/* 200 with a JSON text; a failed buffer becomes a 500. headers: at most 2, or NULL. */
+/* 200 with a JSON text; 500 if the buffer has failed. headers: at most 2, or NULL. */
 void respond_json(
     struct http_conn *conn, const struct http_header *headers, const struct buf *body);
 /* No body: 204, 304, or 200. */
 void respond_empty(struct http_conn *conn, int status, const struct http_header *headers);
-/* Fills all, which takes API_MAX_HEADERS, with ours and the caller's (may be NULL). */
+/*
+ * Fills `all`, which has room for API_MAX_HEADERS, with the API's own headers and the caller's (may
+ * be NULL).
+ */
 #define API_MAX_HEADERS 8
 void response_headers(
     struct http_header all[static API_MAX_HEADERS], const struct http_header *more);

@@ -24,7 +24,8 @@ request_new(struct api *api, struct http_conn *conn)
 	rq->http = http_conn_request(conn);
 	rq->rights = store_rights(api->store);
 	/*
-	 * One allocation, which never moves: path and query together are no longer than the target.
+	 * Reserved at once, so that it never moves: path and query together are no longer than the
+	 * target.
 	 */
 	buf_init(&rq->scratch, LIMIT_HTTP_URI + 16);
 	if (buf_room(&rq->scratch, rq->http->path.n + rq->http->query.n + 8))
@@ -103,7 +104,7 @@ request_denied(struct request *rq, enum verdict v, const char *not_found)
 		request_not_found(rq, not_found);
 		break;
 	case POLICY_SECRETS_OFF:
-		/* Stock clients know the refusal by these words. */
+		/* Stock clients recognize this refusal by its words. */
 		buf_addf(&text, "showSecrets on organization with id %s is not allowed",
 		    rq->organization.s);
 		respond_error(rq->conn, 403, buf_str(&text));
@@ -123,7 +124,7 @@ request_ignored(struct request *rq, const struct ignored *ignored)
 		return;
 	ignored_warning(ignored, text);
 	ignored_names(ignored, &names);
-	/* Out of memory: the response has no Warning, which is only advice. */
+	/* Out of memory: the response has no Warning field, which is only advice. */
 	rq->warning = mem_strdup(text);
 	rq->ignored = buf_take(&names, &n);
 	rq->actor.ignored = span_of(rq->ignored);
@@ -149,7 +150,10 @@ request_bad_body(struct request *rq, int r, const struct fault *f)
 		respond_internal_error(rq->conn, r);
 }
 
-/* 0, STORE_NOT_FOUND, -EINVAL with *f, or -errno. It may be another organization's place. */
+/*
+ * Finds the place that the query names, which may be another organization's. 0, STORE_NOT_FOUND,
+ * -EINVAL with *f, or -errno.
+ */
 static int
 read_place(struct request *rq, struct place *place, struct fault *f)
 {
@@ -274,7 +278,7 @@ request_authorise_again(struct request *rq)
 
 #define READ_TRIES 3
 
-/* Whether the response is sent. It stays withheld when rights were lost while it was made. */
+/* True if the response is sent. It is withheld when rights were lost while it was made. */
 static bool
 read_once(struct request *rq, request_handler *handler)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One authenticated request on its way to its handler, and what handlers share. For api.c, routes.c
- * and the files whose handlers are in the route table.
+ * One authenticated request, and what handlers share. For api.c, routes.c and the files whose
+ * handlers are in the route table.
  */
 #pragma once
 
@@ -36,7 +36,7 @@ struct api {
 	struct store *store;
 	struct runner *runner; /* NULL: the store never waits, and handlers run at once */
 	struct token_authority *tokens;
-	struct store_holder *spare; /* that no request has; NULL: none */
+	struct store_holder *spare; /* a holder that no request uses; NULL: none */
 	struct watch *watch;
 	struct throttle *throttle;
 	struct durable *durable;
@@ -63,7 +63,7 @@ struct request {
 	char request_id[STORE_REQUEST_ID_SIZE]; /* the connection may end before the request */
 	struct id organization;                 /* of the path; "" where the path has none */
 	bool secrets_fetching;                  /* that organization's switch */
-	uint64_t rights;                        /* of the store, before `who` was found good */
+	uint64_t rights;                        /* store_rights() before `who` was found good */
 	struct store_holder *holder;            /* see request_holder() */
 	struct path path;                       /* as under /v1 */
 	bool is_beta;                           /* it was under /platform/v1beta1 */
@@ -72,33 +72,38 @@ struct request {
 	struct buf scratch; /* decoded path and query */
 	request_handler *handler;
 	const char *route_name; /* NULL: none of its own */
-	int fault_status;       /* ordered by --fault: what it is refused with */
-	int64_t fault_after;    /* and its Retry-After, of a 429 */
-	bool in_memory;         /* its change is in effect, whatever the disk does */
-	bool withhold;          /* ordered by --fault: secrets that may be shown are not */
+	int fault_status;       /* by --fault: the status to refuse it with */
+	int64_t fault_after;    /* the Retry-After of a 429 */
+	bool in_memory;         /* its change is in effect even if the disk fails */
+	bool withhold;          /* by --fault: secrets are withheld */
 	char *warning;          /* the response's Warning field; NULL: none */
 	char *ignored;          /* what actor.ignored points to */
 	unsigned refs;
 };
 
-/* With one reference. NULL: out of memory, and the connection has its response. */
+/*
+ * Returns a request with one reference. NULL: out of memory, and the connection has its response.
+ */
 MUST_CHECK struct request *request_new(struct api *api, struct http_conn *conn);
-/* For code that goes on with the request after its handler has returned. */
+/* Takes a reference, for code that uses the request after its handler has returned. */
 struct request *request_ref(struct request *rq);
 struct request *request_unref(struct request *rq); /* returns NULL */
 
-/* Where the request reads objects; the request's. NULL: out of memory. */
+/* The holder into which the request reads objects; owned by the request. NULL: out of memory. */
 struct store_holder *request_holder(struct request *rq);
 
 /*
- * Calls handler(rq), which only reads, and sends what it responds with. When the store may wait,
- * rights that were lost meanwhile count: the request is authorised and served again.
+ * Calls handler(rq), which only reads, and sends its response. If rights were lost while the store
+ * was waited for, the request is authorised and served again.
  */
 void request_read(struct request *rq, request_handler *handler);
 
-/* Whose rate and whose share of the room this is: a token and all that were renewed from it. */
+/* The family that the request counts for: a token and its renewals. */
 const char *request_family(const struct request *rq);
-/* rq->who is good: it acts, and the connection's use counts as its family's. */
+/*
+ * Call it when rq->who is good: sets the actor, and lets the connection count for the token's
+ * family.
+ */
 void request_identify(struct request *rq);
 
 /* Each responds. */
@@ -107,15 +112,18 @@ void request_not_found(struct request *rq, const char *what); /* "The environmen
 void request_denied(struct request *rq, enum verdict v, const char *not_found);
 
 /*
- * Keeps the names of members of the body that are not known, for the Warning header of the response
- * and for the audit log. Once a request.
+ * Keeps the names of unknown members of the body, for the response's Warning field and the audit
+ * log. Once for each request.
  */
 void request_ignored(struct request *rq, const struct ignored *ignored);
 /* The Warning field, if there is one, as a list of header fields. */
 const struct http_header *request_warning(
     const struct request *rq, struct http_header list[static 2]);
 
-/* A body that cannot be used: -EINVAL is about the field in *f, anything else our own trouble. */
+/*
+ * Responds to a body that cannot be read: -EINVAL is about the field in *f, anything else is an
+ * internal error.
+ */
 void request_bad_body(struct request *rq, int r, const struct fault *f);
 
 /*
@@ -125,10 +133,11 @@ void request_bad_body(struct request *rq, int r, const struct fault *f);
 MUST_CHECK bool request_may(
     struct request *rq, enum action what, const struct place *where, const char *not_found);
 
-/* What a list of one place asks for. The caller sets the defaults. */
+/* The query of a list of one place. The caller sets the defaults. */
 struct place_list {
 	int64_t offset, limit; /* of the query */
-	struct place place; /* which `workspaceId` or `deploymentId` names; else the token's own */
+	/* named by `workspaceId` or `deploymentId`; otherwise the token's own */
+	struct place place;
 };
 
 /*
@@ -138,14 +147,14 @@ struct place_list {
 MUST_CHECK bool request_place_list(struct request *rq, enum action what, struct place_list *out);
 
 /*
- * Reads the organization of the path (again): its switch may have changed. False: it is not the
- * token's organization, and the request has its response.
+ * Reads the organization of the path, again after a wait, because its switch may have changed.
+ * False: it is not the token's organization, and the request has its response.
  */
 MUST_CHECK bool request_organization(struct request *rq);
 
 /*
- * Before a request that was held is served: its token must still be good, its organization there.
- * False: the request has its response.
+ * Checks a request that was held before it is served: its token must still be good, its
+ * organization must exist. False: the request has its response.
  */
 MUST_CHECK bool request_authorise_again(struct request *rq);
 

@@ -25,7 +25,7 @@ static const struct route {
 	enum http_method method;
 	const char *pattern;
 	request_handler *handler;
-	const char *name; /* for injections; NULL: none of its own */
+	const char *name; /* the route's name for --fault; NULL: it has none */
 } routes[] = {
 	{ HTTP_GET, OBJECTS, list_objects, "list" },
 	{ HTTP_POST, OBJECTS, object_create, "create" },
@@ -157,7 +157,7 @@ matches(const struct route *route, struct request *rq, struct span *organization
 	return i == rq->path.n;
 }
 
-/* NULL: the request has its response. */
+/* Finds the route. NULL: the request has its response. */
 static const struct route *
 find_route(struct request *rq, struct span *organization)
 {
@@ -198,7 +198,7 @@ find_organization(struct request *rq, struct span text)
 	return false;
 }
 
-/* The version is in the path; a minor one may be pinned, and there is one. */
+/* The path has the major version. A client may pin the minor version, and there is one. */
 static bool
 check_version(struct request *rq)
 {
@@ -212,8 +212,8 @@ check_version(struct request *rq)
 }
 
 /*
- * What clients of the hosted API put in front of /v1, or have in its place. `astronomer.io` is the
- * path of an address that the vendor's Terraform provider accepts, https://api/astronomer.io.
+ * Prefixes that clients of the hosted API put before /v1 or in its place. `astronomer.io` is part
+ * of an address that the vendor's Terraform provider accepts, https://api/astronomer.io.
  */
 static void
 take_base(struct request *rq)
@@ -287,7 +287,10 @@ serve(struct request *rq)
 		serve_now(rq);
 }
 
-/* Stock clients do not try again: so a request waits for its turn, and only then is refused. */
+/*
+ * Stock clients do not retry, so a request waits for its turn, and is refused only when the wait is
+ * too long.
+ */
 static void
 serve_in_turn(struct request *rq)
 {
@@ -300,7 +303,7 @@ serve_in_turn(struct request *rq)
 		serve(rq);
 }
 
-/* Everything that can be said of a request before its body: true, or it has its response. */
+/* Checks everything that does not need the body. True, or the request has its response. */
 static bool
 admit(struct request *rq)
 {

@@ -10,7 +10,7 @@
 #include "base/rnd.h"
 #include "manager/api/token_internal.h"
 
-/* What a text is for: part of what is authenticated, so that no code passes for a session. */
+/* The purpose of a text is authenticated with it, so that a code is never accepted as a session. */
 #define FOR_SESSION "connd session"
 #define FOR_CODE    "connd sign-in code"
 
@@ -156,7 +156,7 @@ sign_in_code_open(const struct token_authority *a, struct span text, int64_t now
 
 /* ---- the cookie ---- */
 
-/* Takes one pair from the front of a Cookie field. False: there is none. */
+/* Cuts the next pair from a Cookie field. False: there is none. */
 static bool
 next_pair(struct span *at, struct span *name, struct span *value)
 {
@@ -209,7 +209,7 @@ session_set_cookie(bool for_tls, struct span text, int64_t age_ms, struct buf *o
 
 /* ---- which page made a request ---- */
 
-/* The host and port of an origin; absent: it is opaque ("null"), or not http. */
+/* Returns the host and port of an origin; absent: the origin is opaque ("null"), or not http. */
 static struct span
 origin_host(struct span origin)
 {

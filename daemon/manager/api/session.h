@@ -34,16 +34,16 @@ struct session {
 /* A session of this token that begins now. */
 void session_begin(struct session *s, const struct token_identity *who, int64_t now_ms);
 /*
- * Prolongs it if half of its idle time is over, and if it may live longer. False: it stays as it
- * is.
+ * Prolongs the session if half of its idle time is over and it may live longer. False: it is
+ * unchanged.
  */
 MUST_CHECK bool session_renew(struct session *s, const struct token_identity *who, int64_t now_ms);
 /* Appends the session as text. 0 or -errno. */
 MUST_CHECK int session_seal(
     const struct token_authority *a, const struct session *s, struct buf *out);
 /*
- * Reads such a text. TOKEN_GOOD with *out; TOKEN_FORGED; TOKEN_EXPIRED; or -ENOMEM. Says nothing of
- * the token: token_check_id().
+ * Reads such a text. TOKEN_GOOD with *out; TOKEN_FORGED; TOKEN_EXPIRED; or -ENOMEM. It does not
+ * check the session's token: call token_check_id().
  */
 MUST_CHECK int session_open(
     const struct token_authority *a, struct span text, int64_t now_ms, struct session *out);

@@ -20,10 +20,10 @@
 
 _Static_assert(REPORT_ID_SIZE == STORE_SIDECAR_ID_SIZE, "one is the other");
 
-/* Sets of a few; in a full one, the sidecar that is silent longest makes room. */
+/* A set-associative table: in a full set, a new sidecar replaces the one silent longest. */
 #define SETS     512
 #define WAYS     8
-#define WRITE_MS 60000 /* from one write of a sidecar's report to the next */
+#define WRITE_MS 60000 /* between two writes of a sidecar's report */
 #define BATCH    128   /* reports in one transaction */
 
 struct entry {
@@ -90,7 +90,7 @@ is_due(const struct entry *e, int64_t now_ms, bool all)
 	return e && e->unsaved && (all || !e->written_ms || now_ms - e->written_ms >= WRITE_MS);
 }
 
-/* The entry that a copy was made of, unless another sidecar has its place by now. */
+/* The entry that was copied, unless another sidecar has replaced it. */
 static void
 mark_unsaved(struct sidecars *s, const struct entry *copy)
 {
@@ -100,7 +100,7 @@ mark_unsaved(struct sidecars *s, const struct entry *copy)
 		e->unsaved = true;
 }
 
-/* Of copies, since entries change while the store is waited for. */
+/* Writes copies, since entries may change while the store is waited for. */
 static void
 write_batch(struct sidecars *s, struct entry *copies, size_t n)
 {
@@ -121,8 +121,8 @@ write_batch(struct sidecars *s, struct entry *copies, size_t n)
 }
 
 /*
- * Copies entries that are due, from *at on, and counts them as written now: if that fails, the next
- * try is a minute away, too. Returns how many; *left: whether some are for later.
+ * Copies due entries, from *at on, and counts them as written now: if the write fails, the next try
+ * is a minute later. Returns how many; *left: more are due.
  */
 static size_t
 collect(struct sidecars *s, size_t *at, bool all, struct entry copies[static BATCH], bool *left)
@@ -145,7 +145,7 @@ collect(struct sidecars *s, size_t *at, bool all, struct entry copies[static BAT
 	return n;
 }
 
-/* Writes what is due. Returns whether something is left for later. */
+/* Writes what is due. True: more is left for later. */
 static bool
 write_due(struct sidecars *s, bool all)
 {
@@ -165,7 +165,8 @@ write_soon(struct sidecars *s)
 	static const struct timeval second = { .tv_sec = 1 };
 
 	if (!event_pending(s->write, EV_TIMEOUT, NULL))
-		(void)event_add(s->write, &second); /* out of memory: with the next report */
+		/* out of memory: written with the next report */
+		(void)event_add(s->write, &second);
 }
 
 static void
@@ -279,7 +280,7 @@ encode_sidecar(const struct store_sidecar *c, const char *status, struct buf *ou
 	encode_time("firstSeenAt", c->first_ms, out);
 	if (c->report.n > 2) {
 		buf_addc(out, ',');
-		buf_add(out, c->report.p + 1, c->report.n - 1); /* its closing brace is ours */
+		buf_add(out, c->report.p + 1, c->report.n - 1); /* without its closing brace */
 	} else {
 		buf_addc(out, '}');
 	}

@@ -101,7 +101,7 @@ take_token(struct request *rq, const struct session *s, int64_t now_ms)
 	return r == TOKEN_GOOD;
 }
 
-/* TOKEN_EXPIRED when somebody has signed out of it, else TOKEN_GOOD or -errno. */
+/* TOKEN_EXPIRED after a sign-out from this session, TOKEN_GOOD otherwise, or -errno. */
 static int
 check_signed_out(const struct request *rq, const struct session *s)
 {
@@ -194,7 +194,7 @@ begin_by_token(struct request *rq)
 	begin_session(rq, "token");
 }
 
-/* A sign-in is a request that changes something, of its token. */
+/* A sign-in counts as a change by its token. */
 static void
 begin_in_turn(struct request *rq)
 {
@@ -234,7 +234,7 @@ use_code(struct request *rq, struct span text)
 	if (r > 0) {
 		request_unauthorized(
 		    rq->conn, r == TOKEN_EXPIRED ? make_a_new_one
-						 : "The sign-in code is not one of this manager's");
+						 : "The sign-in code was not made by this manager");
 		return;
 	}
 	if (r == TOKEN_GOOD && !take_token(rq, &code, now_ms))
@@ -251,7 +251,7 @@ use_code(struct request *rq, struct span text)
 
 static void sign_in_by_code(struct request *rq);
 
-/* is_durable: the response waits until what is stored is on disk, as that to a code must. */
+/* is_durable: the response waits until the change is on disk, as it must for a code. */
 static void
 read_credential(struct request *rq, bool is_durable)
 {
@@ -289,7 +289,7 @@ sign_in(struct request *rq)
 	read_credential(rq, false);
 }
 
-/* That the session was ended is noted, so that a copy of the cookie ends too. 0 or -errno. */
+/* Stores that the session ended, so that a copy of its cookie ends as well. 0 or -errno. */
 static int
 end_session(struct request *rq, struct span text)
 {
@@ -299,7 +299,7 @@ end_session(struct request *rq, struct span text)
 	int r = session_open(rq->api->tokens, text, now_ms, &s);
 
 	if (r != TOKEN_GOOD)
-		return r < 0 ? r : 0; /* it is worth nothing already */
+		return r < 0 ? r : 0; /* the session is not valid any more */
 	session_hash(&s, hash);
 	r = store_code_use(rq->api->store, hash, session_last_ms(&s), now_ms);
 	return r == STORE_CONFLICT ? 0 : r;

@@ -25,7 +25,7 @@ token_verdict_text(enum token_verdict v)
 	case TOKEN_GOOD:
 		return "the token is good";
 	case TOKEN_MALFORMED:
-		return "the token is not one of this manager's";
+		return "the token was not issued by this manager";
 	case TOKEN_FORGED:
 		return "the token's signature does not verify";
 	case TOKEN_REVOKED:
@@ -47,7 +47,7 @@ token_encode(struct buf *out, const void *p, size_t n)
 	if (!at)
 		return;
 	sodium_bin2base64(at, room, p, n, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-	buf_grown(out, room - 1); /* it counts a NUL */
+	buf_grown(out, room - 1); /* it includes the NUL */
 }
 
 int
@@ -215,7 +215,7 @@ write_uses(struct token_authority *a, const struct store_token_use *uses, size_t
 {
 	int r = n ? store_token_used(a->store, uses, n) : 0;
 
-	if (r < 0) /* a time for people to read: nothing else suffers */
+	if (r < 0) /* the time is only shown to people */
 		log_warn("last use of tokens not written", LOG_STR("reason", strerror(-r)));
 }
 
@@ -238,7 +238,7 @@ find_known(struct token_authority *a, const uint8_t hash[static HASH_SIZE])
 	return NULL;
 }
 
-/* The place for what has this hash: an empty one, or that of what was used longest ago. */
+/* Returns the entry for this hash: an empty one, or the one used longest ago. */
 static struct known *
 make_known(struct token_authority *a, const uint8_t hash[static HASH_SIZE])
 {
@@ -269,7 +269,7 @@ split(
 	return true;
 }
 
-/* A verdict, or -ENOMEM: a good token must not be refused for that. */
+/* Returns a verdict, or -ENOMEM: a good token must not be refused because of it. */
 static int
 verify(const struct token_authority *a, struct span text, struct buf *claims)
 {
@@ -305,7 +305,7 @@ find_jti(const struct buf *claims, uint8_t jti[static JTI_SIZE])
 	       value.n == 2 * JTI_SIZE + 2 && hex_decode(jti, JTI_SIZE, value.p + 1, value.n - 2);
 }
 
-/* What the row says now; the text's claims say nothing. */
+/* Judges a token by its row, never by its claims. */
 static enum token_verdict
 judge(const struct store_token *t, int64_t now_ms, struct token_identity *out)
 {
@@ -345,7 +345,7 @@ out:
 	return r;
 }
 
-/* Whether what has this hash is known to be good now. */
+/* True if the text with this hash is known to be good now. */
 static bool
 recall(struct token_authority *a, const uint8_t hash[static HASH_SIZE], int64_t now_ms,
     struct token_identity *out)
@@ -365,8 +365,8 @@ recall(struct token_authority *a, const uint8_t hash[static HASH_SIZE], int64_t 
 }
 
 /*
- * rights: the store's, before the row was read. If they have changed, the token may have lost its
- * own meanwhile, and it is not remembered. Writes last, since the store may be waited for.
+ * rights: store_rights() before the row was read. If they have changed, the token may have lost its
+ * own meanwhile, and is not cached. Writes last, since the store may be waited for.
  */
 static void
 remember(struct token_authority *a, const uint8_t hash[static HASH_SIZE], int64_t now_ms,
@@ -408,7 +408,7 @@ token_check_id(
     struct token_authority *a, const struct id *id, int64_t now_ms, struct token_identity *out)
 {
 	uint64_t rights = store_rights(a->store);
-	/* The NUL of the id keeps it apart from every text: a header field has none. */
+	/* The id's NUL makes it differ from every text, since a header field has no NUL. */
 	uint8_t hash[HASH_SIZE];
 	int r;
 

@@ -18,7 +18,7 @@ first_id(void *arg, const struct store_entity *e)
 	return 0;
 }
 
-/* The Workspace that a token names to clients as theirs: its own, or the organization's first. */
+/* The Workspace in a token's claims: its own, or the organization's first. */
 static int
 home_workspace(struct store *s, const struct place *at, struct id *out)
 {
@@ -28,7 +28,7 @@ home_workspace(struct store *s, const struct place *at, struct id *out)
 	return store_entity_list(s, SCOPE_WORKSPACE, &at->organization, 0, 1, first_id, out, NULL);
 }
 
-/* The claims stock clients look at, and the jti that we do. */
+/* Writes the claims that stock clients read, and the jti that the manager reads. */
 static void
 write_claims(struct buf *out, const struct store_token *row, const struct id *workspace,
     const char *jti, int64_t family_ends_ms)
@@ -94,7 +94,7 @@ issue(struct token_authority *a, const struct store_token *row, const struct id 
 	return r;
 }
 
-/* Whole seconds, as the claim has; 0: never. */
+/* Rounds to whole seconds, as in the claim; 0: never. */
 static int64_t
 end_of_life(int64_t now_ms, int64_t life_s)
 {
@@ -190,7 +190,7 @@ token_families_ending(const struct token_authority *a)
 	return a->families_ending;
 }
 
-/* How long a token was to live, in whole seconds; 0: for ever. */
+/* The lifetime a token was issued with, in whole seconds; 0: unlimited. */
 static int64_t
 life_of(const struct store_token *t)
 {
@@ -198,10 +198,10 @@ life_of(const struct store_token *t)
 
 	if (!t->expires_ms)
 		return 0;
-	return life_s > 1 ? life_s : 1; /* a life of 0 would be one for ever */
+	return life_s > 1 ? life_s : 1; /* 0 would mean unlimited */
 }
 
-/* When a renewal of `old` made now ends, in *out. 0 or a token_refusal. */
+/* Sets *out to the end of a renewal of `old` that is made now. 0 or a token_refusal. */
 static int
 renewed_end(
     const struct token_authority *a, const struct store_token *old, int64_t now_ms, int64_t *out)

@@ -16,7 +16,7 @@ static const char the_token[] = "The token";
 
 /* --- one token as JSON ---------------------------------------------------------------- */
 
-/* Who issued it. Clients of the hosted API fail without a fullName. */
+/* Writes who issued it. Clients of the hosted API fail without a fullName. */
 static void
 encode_issuer(const char *name, const struct store_subject *by, struct buf *out)
 {
@@ -81,7 +81,7 @@ encode_token(const struct token_authority *a, const struct store_token *t, struc
 	buf_addc(out, '}');
 }
 
-/* Its text is shown here and never again. */
+/* The token's text is shown only here. */
 static void
 respond_issued(struct request *rq, const struct id *id, const struct buf *text)
 {
@@ -110,7 +110,7 @@ struct new_token {
 	struct place place;
 };
 
-/* Reads where the new token will be valid: a place that the requesting token covers. */
+/* Reads the scope of the new token, which the requesting token must cover. */
 static int
 read_place(struct request *rq, struct body *b, const struct token_body *t, struct new_token *n)
 {
@@ -198,7 +198,7 @@ refuse_renewal(struct request *rq, int why)
 		respond_internal_error(rq->conn, why < 0 ? why : -EIO);
 }
 
-/* The holder gets a new token with the same rights; the old one lives on until its own end. */
+/* Issues a new token with the same rights; the old one stays valid until its own end. */
 void
 tokens_renew(struct request *rq)
 {
@@ -294,7 +294,7 @@ tokens_revoke(struct request *rq)
 		respond_empty(rq->conn, 204, NULL);
 }
 
-/* A page of tokens. With organization_only it is cut here, not in the store. */
+/* Writes a page of tokens. With organization_only the page is cut here, not in the store. */
 struct listing {
 	const struct token_authority *tokens;
 	bool organization_only;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Paths of the hosted API that connd-manager does not serve, and what to do instead: stock clients
- * show their user nothing but the message of the 404. Pure.
+ * Paths of the hosted API that connd-manager does not serve, and what to use instead, because stock
+ * clients show their users only the message of a 404. Pure.
  */
 #pragma once
 

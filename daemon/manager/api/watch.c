@@ -14,7 +14,7 @@
 #include "manager/fiber/runner.h"
 
 #define N_BUCKETS 256
-#define TURN_MS   10 /* for responses in one turn of the loop: as a rule all there are */
+#define TURN_MS   10 /* time for responses in one turn of the loop: usually enough for all */
 
 struct held;
 
@@ -28,10 +28,11 @@ struct held {
 	struct watch *watch;
 	struct request *rq;
 	struct list list;
-	struct store_version version; /* of the view, which the client has */
-	bool looking;                 /* its view is being read: it stays in its list... */
-	bool missed;                  /* ...and is due again: something changed meanwhile */
-	bool unrecorded;              /* it got the shared response; its read is not recorded yet */
+	struct store_version version; /* the version that the client has */
+	bool looking;                 /* its view is being read; it stays in its list */
+	/* it is due again: something changed while its view was read */
+	bool missed;
+	bool unrecorded; /* it got the shared response; its read is not recorded yet */
 	struct list_wait wait;
 	struct event *timer;
 	int64_t until_ms; /* boot time */
@@ -41,25 +42,25 @@ struct held {
 /* The last list that was rendered: the next request is often for the same one. */
 struct memo {
 	struct request *rq; /* NULL: nothing yet */
-	struct list list;   /* its key is the request's text */
+	struct list list;   /* the list; its key points into the request */
 	struct store_version version;
 	struct http_shared *response; /* good as long as the view has this version */
-	bool rendered;                /* or tried to: not everything can be shared */
+	bool rendered;                /* or rendering was tried: some lists cannot be shared */
 	bool current;                 /* the version was read in this turn, and nothing changed */
 };
 
 struct watch {
 	struct api *api;
 	struct event *wake;
-	struct held_list buckets[N_BUCKETS]; /* by what they look at */
-	struct held_list wide;               /* those that look at more than one thing */
+	struct held_list buckets[N_BUCKETS]; /* hashed by the place they watch */
+	struct held_list wide;               /* requests that watch more than one place */
 	struct held_list due;
 	struct held_list looking; /* the one that finish() is about */
-	struct held_list done;    /* to be freed when everybody has a response */
+	struct held_list done;    /* freed when the turn is over */
 	struct memo memo;
 	uint8_t key[HASH_SHORT_KEY_SIZE];
-	uint64_t changes; /* events of the store so far */
-	bool running;     /* a turn is under way, which may wait for the store */
+	uint64_t changes; /* the number of store events so far */
+	bool running;     /* a turn runs; it may wait for the store */
 	bool stopping;
 };
 
@@ -134,9 +135,9 @@ memo_forget(struct memo *m)
 }
 
 /*
- * Whether the token may have it still. What was found before holds as long as the store's rights
- * are unchanged; else all is checked anew: a Deployment may be gone, a right lost. False: the
- * request has its response, with the reason.
+ * Checks that the token may still read the list. An earlier result is valid as long as the store's
+ * rights are unchanged; otherwise everything is checked again, since a Deployment may be gone or a
+ * right lost. False: the request has its response, with the reason.
  */
 static bool
 authorise(struct held *h)
@@ -154,7 +155,7 @@ authorise(struct held *h)
 }
 
 /*
- * Makes the memo one of this list; nothing is written within a turn. False: the request has its
+ * Makes the memo that of this list; nothing is written within a turn. False: the request has its
  * response.
  */
 static bool
@@ -184,7 +185,10 @@ look(struct held *h)
 	return true;
 }
 
-/* Whether rights were lost while the response was made; then it is judged again, not sent. */
+/*
+ * True if rights were lost while the response was made: then the request is checked again, and the
+ * response is not sent.
+ */
 static bool
 is_overtaken(struct held *h)
 {
@@ -194,7 +198,7 @@ is_overtaken(struct held *h)
 	return true;
 }
 
-/* False: it must be judged again. */
+/* False: the request must be checked again. */
 static bool
 respond_changed(struct held *h)
 {
@@ -215,7 +219,7 @@ respond_changed(struct held *h)
 	return true;
 }
 
-/* Responds (true), or finds that it waits on: its view has not changed. */
+/* Responds (true), or finds that the request goes on waiting, because its view has not changed. */
 static bool
 look_and_respond(struct held *h)
 {
@@ -233,7 +237,10 @@ look_and_respond(struct held *h)
 	return true;
 }
 
-/* The store may be waited for: the request stays where events find it, and its connection open. */
+/*
+ * This may wait for the store; meanwhile the request stays in its list, so that events find it, and
+ * its connection stays open.
+ */
 static void
 finish(struct held *h)
 {
@@ -256,10 +263,10 @@ finish(struct held *h)
 			make_due(h);
 	}
 	h->missed = false;
-	http_conn_unpin(conn); /* which closes it, if its client has gone meanwhile */
+	http_conn_unpin(conn); /* this closes it if its client has disconnected meanwhile */
 }
 
-/* After all responses of a turn: the next turn may see another version. */
+/* Ends a turn: the next one may see another version. */
 static void
 end_turn(struct watch *w)
 {
@@ -286,7 +293,7 @@ turn(void *arg)
 		finish(w->due.first);
 	end_turn(w);
 	w->running = false;
-	/* The others when the loop has looked at everything else. */
+	/* Handles the remaining requests after the loop's other events. */
 	if (w->due.first && event_add(w->wake, &at_once) < 0)
 		event_active(w->wake, 0, 0);
 }
@@ -299,7 +306,7 @@ on_wake(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (w->running)
-		return; /* its end looks at who is due */
+		return; /* the end of the turn handles requests that became due */
 	w->running = true;
 	runner_must_run(w->api->runner, turn, w);
 }
@@ -317,8 +324,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	if (h->in == &w->done)
 		return; /* it has its response */
 	/*
-	 * The loop's clock is coarse, and early by some ms; a token that is to expire now would
-	 * still be good.
+	 * The loop's clock may be some ms early; a token that expires now would then still be good.
 	 */
 	if (left_ms > 0 && event_add(h->timer, &tv) == 0)
 		return;
@@ -426,12 +432,12 @@ watch_free(struct watch *w)
 		return NULL;
 	store_unwatch(w->api->store, w);
 	event_free(w->wake);
-	memo_forget(&w->memo); /* of a turn that others were left over from */
+	memo_forget(&w->memo); /* time of the turn that left requests over */
 	mem_free(w);
 	return NULL;
 }
 
-/* Not beyond the token's own end: its request must not outlive it. */
+/* Ends the wait with the token: a request must not outlive it. */
 static int64_t
 wait_ms(const struct request *rq, int64_t wait_s)
 {
@@ -474,7 +480,7 @@ watch_hold(struct watch *w, struct request *rq, const struct list *l, int64_t wa
 	h->list = *l;
 	h->wait = list_wait(wait_s);
 	h->until_ms = clock_boot_ms() + ms;
-	wait_for_change(h); /* before it is read, so that no change is missed */
+	wait_for_change(h); /* set before the view is read, so that no change is missed */
 	h->looking = true;
 	r = store_view_version(w->api->store, &l->query, &h->version);
 	h->looking = false;
@@ -486,7 +492,7 @@ watch_hold(struct watch *w, struct request *rq, const struct list *l, int64_t wa
 		held_free(h);
 		return r;
 	}
-	/* From here on the token's row counts, not its text. */
+	/* From here on the token is checked by its row, not by its text. */
 	http_conn_wipe_field(rq->conn, "authorization");
 	if (w->stopping || h->missed)
 		make_due(h);

@@ -2,10 +2,10 @@
 /*
  * Lists that wait for a change: `Prefer: wait=N`.
  *
- * Owns the requests that are held. One gets its response when something in its view changes, its
- * time is up, its token is revoked or expires, or the organization's switch goes off; each response
- * is authorised anew. A client that disconnects frees its request at once. Waiting costs only
- * memory.
+ * Owns the held requests. A request gets its response when something in its view changes, when its
+ * time is up, when its token is revoked or expires, or when the organization's switch goes off.
+ * Each response is authorised again. A client that disconnects frees its request at once. Waiting
+ * costs only memory.
  */
 #pragma once
 
@@ -18,7 +18,7 @@ struct watch;
 
 /* api->base and api->store are set. 0 or -errno. */
 MUST_CHECK int watch_new(struct watch **out, struct api *api);
-/* After the HTTP server is freed. NULL is fine; returns NULL. */
+/* Call it after the HTTP server is freed. NULL is fine; returns NULL. */
 struct watch *watch_free(struct watch *w);
 
 /* Holds the request for at most wait_s seconds. 0; -EBUSY: too many are held; or -errno. */

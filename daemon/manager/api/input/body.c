@@ -56,7 +56,7 @@ body_fini(struct body *b)
 	buf_fini(&b->text);
 }
 
-/* The member, or an absent span: then *r tells whether that is a fault. */
+/* Returns the member, or an absent span; then *r says whether that is a fault. */
 static struct span
 member(struct body *b, const char *name, bool needed, int *r)
 {

@@ -15,7 +15,7 @@
 #include "manager/api/input/field_error.h"
 
 struct body {
-	struct span object; /* the text itself: no member twice, all of it decodable */
+	struct span object; /* the text: a valid object without repeated members */
 	struct buf text;    /* decoded strings; never moves */
 	struct fault *fault;
 };
@@ -26,7 +26,7 @@ void body_fini(struct body *b);
 
 /* Each: 0, or -EINVAL with *f. An absent member leaves *out as it is, unless it is needed. */
 MUST_CHECK int body_text(struct body *b, const char *name, bool needed, struct span *out);
-/* given: whether it is there. */
+/* given: the member is present. */
 MUST_CHECK int body_bool(struct body *b, const char *name, bool *out, bool *given);
 MUST_CHECK int body_int(
     struct body *b, const char *name, int64_t least, int64_t most, int64_t *out);

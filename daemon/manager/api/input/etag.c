@@ -17,7 +17,7 @@ skip_separators(struct span *at)
 		skip(at, 1);
 }
 
-/* Takes one entity tag, quotes and all, from the front. False: there is none. */
+/* Cuts the next entity tag, with its quotes. False: there is none. */
 static bool
 take_tag(struct span *at, struct span *tag, bool *weak)
 {

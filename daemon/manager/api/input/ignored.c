@@ -19,7 +19,7 @@ is_known(struct span raw, const char *const *known)
 	return false;
 }
 
-/* At most a third of the name may differ: anything further away is another word. */
+/* A known name is near when at most a third of it differs. */
 static const char *
 nearest(struct span raw, const char *const *known)
 {
@@ -37,7 +37,7 @@ nearest(struct span raw, const char *const *known)
 	return best;
 }
 
-/* What may stand in a header's quoted string and in a log line as it is. */
+/* True for characters that need no escape in a header's quoted string or in a log line. */
 static char
 printable(char c)
 {

@@ -154,7 +154,7 @@ read_flag(struct reader *r, struct span object, const char *name, bool otherwise
 	return 0;
 }
 
-/* Clients that know nothing of projects leave the second one out, and mean nothing by it. */
+/* Clients that do not know projects leave the second one out, and mean nothing by it. */
 static int
 read_auto_links(struct reader *r, struct span object)
 {
@@ -212,8 +212,8 @@ begin(struct object_body **out, struct span json, struct span *object, struct fa
 	if (!b)
 		return -ENOMEM;
 	/*
-	 * Twice: a text may be there decoded and as part of a document; and a little for what we
-	 * add.
+	 * Twice the body, since a text may be kept both decoded and inside a document, and a little
+	 * more.
 	 */
 	buf_init(&b->text, 2 * json.n + 4096);
 	if (!buf_room(&b->text, 2 * json.n + 4095)) {
@@ -224,7 +224,7 @@ begin(struct object_body **out, struct span json, struct span *object, struct fa
 	return 0;
 }
 
-/* A create may leave it out: then the object has no value until an update gives it one. */
+/* A create may leave it out: the object has no value until an update gives it one. */
 static int
 read_typed(struct reader *r, struct span object, enum value_purpose purpose)
 {
@@ -319,7 +319,7 @@ object_body_create(struct object_body **out, struct span json, struct fault *f)
 	return e;
 }
 
-/* Clients send back what they have read: only another value is refused. */
+/* Clients send back what they have read, so only a different value is refused. */
 static int
 check_unchanged(struct reader *r, struct span object)
 {

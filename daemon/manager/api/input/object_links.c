@@ -106,7 +106,7 @@ read_list(struct reader *r, struct span list, const char *member, enum scope sco
 	return e;
 }
 
-/* A client that leaves projectLinks out knows nothing of them: they stay, with their overrides. */
+/* A client that leaves projectLinks out does not know them: they are kept, with their overrides. */
 static int
 keep_project_links(struct reader *r)
 {
@@ -125,7 +125,7 @@ keep_project_links(struct reader *r)
 }
 
 /*
- * The names to unset lie one behind the other, link by link; only now do they stay where they are.
+ * Sets the spans of the names to unset, link by link, now that the buffer does not move any more.
  */
 static void
 settle_unset(struct object_body *b)
@@ -205,7 +205,7 @@ compare_targets(const void *a, const void *b)
 					  : 1;
 }
 
-/* Nothing may be linked or excluded twice, or both. */
+/* Checks that no place is linked or excluded twice, or both. */
 static int
 check_targets(struct reader *r)
 {

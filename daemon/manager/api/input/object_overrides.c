@@ -23,7 +23,7 @@ is_override_field(enum manager_type type, struct span name)
 	       ((f->kind == VALUE_MAP || f->kind == VALUE_STRING_MAP) && first.n + 1 < name.n);
 }
 
-/* The typed override that stands beside unsetFields, to look up what it sets. */
+/* The typed override beside unsetFields, to look up what it sets. */
 struct set_fields {
 	struct json_members fields;
 	struct json_members maps[3]; /* extra; headers, labels */
@@ -56,7 +56,7 @@ set_fields_fini(struct set_fields *set)
 		json_members_fini(&set->maps[i]);
 }
 
-/* Whether the override sets what this name would drop. */
+/* True if the override sets what this name would unset. */
 static bool
 sets_field(const struct set_fields *set, struct span name)
 {

@@ -15,7 +15,7 @@ value_doc_member(struct span object, const char *name)
 {
 	struct span value = { 0 };
 
-	/* A second one of this name was refused before. */
+	/* A repeated name was refused before. */
 	if (scan_find(object, name, &value) < 0 || !value.p || scan_type(value) == SCAN_NULL)
 		return (struct span){ 0 };
 	return value;
@@ -46,7 +46,7 @@ pick_members(struct typed *t, enum manager_type type, struct span object)
 	}
 }
 
-/* A string value that is this text. */
+/* True for a string value that is this text. */
 static bool
 is_string(struct span value, const char *text)
 {
@@ -62,7 +62,7 @@ is_one_of(struct span string, const char *const *words)
 	return false;
 }
 
-/* Strings that are not free text. */
+/* Checks strings that are not free text. */
 static int
 check_string(enum manager_type type, const struct value_field *field, struct span value,
     const char *path, struct fault *f)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Paths and query strings: percent-decoding, and parameters as the types they should be. Pure. What
- * is decoded is UTF-8 without NUL, or refused.
+ * Paths and query strings: decodes them, and reads parameters as their types. Pure. Decoded text is
+ * UTF-8 without NUL, or it is refused.
  */
 #pragma once
 
@@ -55,5 +55,5 @@ struct query_sort {
 MUST_CHECK int query_sorts(const struct query *q, const char *const *names, size_t n_names,
     struct query_sort out[static QUERY_MAX_SORTS], size_t *n, struct fault *f);
 
-/* The `wait` of a Prefer field, in seconds; 0 when there is none, or no sense in it. */
+/* The `wait` of a Prefer field, in seconds; 0: there is none, or it is not valid. */
 int64_t prefer_wait(struct span field);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a connd says of itself in X-Connd-Report, beside a request for its lists. Pure. */
+/* The report of a connd about itself: X-Connd-Report, beside a request for its lists. Pure. */
 #pragma once
 
 #include <stdint.h>

@@ -34,7 +34,7 @@ read_scope(struct body *b, enum scope *scope, bool *given)
 	return 0;
 }
 
-/* Splits WORKSPACE_MEMBER; false: the name has no scope in front. */
+/* Splits WORKSPACE_MEMBER; false: the name does not begin with a scope. */
 static bool
 split_role(struct span name, enum scope *scope, struct span *role)
 {
