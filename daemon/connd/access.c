@@ -20,10 +20,35 @@
 
 /* The functions below are reentrant, because several threads look up names. */
 
+/* Looks a name up with n bytes of memory. 0 with *id, ENOENT, ERANGE: more memory, or an error. */
+typedef int find_id(const char *name, char *room, size_t n, id_t *id);
+
 static int
-user_id(const char *name, uid_t *uid)
+find_user(const char *name, char *room, size_t n, id_t *id)
 {
 	struct passwd user, *found = NULL;
+	int err = getpwnam_r(name, &user, room, n, &found);
+
+	if (found)
+		*id = user.pw_uid;
+	return found || err ? err : ENOENT;
+}
+
+static int
+find_group(const char *name, char *room, size_t n, id_t *id)
+{
+	struct group group, *found = NULL;
+	int err = getgrnam_r(name, &group, room, n, &found);
+
+	if (found)
+		*id = group.gr_gid;
+	return found || err ? err : ENOENT;
+}
+
+/* 0, -ENOENT or -ENOMEM. */
+static int
+id_of(find_id *find, const char *name, id_t *id)
+{
 	int err = ERANGE;
 	char *room;
 
@@ -31,33 +56,22 @@ user_id(const char *name, uid_t *uid)
 		room = mem_alloc(n);
 		if (!room)
 			return -ENOMEM;
-		err = getpwnam_r(name, &user, room, n, &found);
+		err = find(name, room, n, id);
 		mem_free(room);
 	}
-	if (err || !found)
-		return -ENOENT;
-	*uid = user.pw_uid;
-	return 0;
+	return err ? -ENOENT : 0;
+}
+
+static int
+user_id(const char *name, uid_t *uid)
+{
+	return id_of(find_user, name, uid);
 }
 
 static int
 group_id(const char *name, gid_t *gid)
 {
-	struct group group, *found = NULL;
-	int err = ERANGE;
-	char *room;
-
-	for (size_t n = ENTRY_MIN; err == ERANGE && n <= ENTRY_MAX; n *= 4) {
-		room = mem_alloc(n);
-		if (!room)
-			return -ENOMEM;
-		err = getgrnam_r(name, &group, room, n, &found);
-		mem_free(room);
-	}
-	if (err || !found)
-		return -ENOENT;
-	*gid = group.gr_gid;
-	return 0;
+	return id_of(find_group, name, gid);
 }
 
 static const char *const rule_name[] = {

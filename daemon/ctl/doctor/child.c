@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "ctl/command.h"
+#include "ctl/program.h"
 #include "ctl/doctor/doctor.h"
 
 #define OUTPUT_MS (5 * 60 * 1000) /* the child that calls child_output() is killed earlier */
@@ -91,7 +91,7 @@ child_run(struct doctor *d, const struct doctor_user *as, int64_t ms, void (*run
 int
 child_output(char *const argv[], struct buf *out, struct why *why)
 {
-	const struct command c = { .argv = argv, .timeout_ms = OUTPUT_MS, .quiet = true };
+	const struct program c = { .argv = argv, .timeout_ms = OUTPUT_MS, .quiet = true };
 
-	return command_run(&c, out, why);
+	return program_run(&c, out, why);
 }

@@ -124,7 +124,7 @@ MUST_CHECK int child_run(
     struct doctor *d, const struct doctor_user *as, int64_t ms, void (*run)(struct doctor *d));
 /*
  * Runs argv[0], found in PATH, and reads what it prints into out; its messages are dropped. To be
- * called in a child of child_run(), which limits the time. Returns as command_run() does.
+ * called in a child of child_run(), which limits the time. Returns as program_run() does.
  */
 MUST_CHECK int child_output(char *const argv[], struct buf *out, struct why *why);
 

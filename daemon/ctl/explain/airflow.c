@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
-#include "ctl/command.h"
+#include "ctl/program.h"
 #include "ctl/explain/airflow_config.h"
 #include "ctl/explain/explain_internal.h"
 #include "ctl/verbs.h"
@@ -50,7 +50,7 @@ ask_python(struct explain *e, const char *python)
 	char *with_team[] = { (char *)python, (char *)"-m", (char *)"airflow_connd",
 		(char *)"explain", (char *)"--json", (char *)"--team", (char *)team,
 		(char *)(e->is_connection ? "conn" : "var"), (char *)"--", (char *)e->key, NULL };
-	struct command c = { .argv = team ? with_team : argv,
+	struct program c = { .argv = team ? with_team : argv,
 		.name = "AIRFLOW_CONFIG",
 		.value = cli_value(e->o->line, OPT_AIRFLOW_CONFIG),
 		.user = &e->user,
@@ -58,7 +58,7 @@ ask_python(struct explain *e, const char *python)
 
 	if (!c.value)
 		c.name = NULL;
-	if (command_run(&c, &text, &why) < 0)
+	if (program_run(&c, &text, &why) < 0)
 		return ctl_fail(CTL_UNAVAILABLE, NULL, "%s", why.text);
 	return take_report(e, python, &text);
 }

@@ -67,14 +67,7 @@ respond_history(struct request *rq, struct store_audit_query *q)
 	buf_adds(&body, "{\"history\":[");
 	r = store_audit_list(rq->api->store, q, list_audit, &body, &total);
 	buf_addc(&body, ']');
-	jtext_member_int(&body, "limit", q->limit);
-	jtext_member_int(&body, "offset", q->offset);
-	jtext_member_int(&body, "totalCount", total);
-	buf_addc(&body, '}');
-	if (r < 0)
-		respond_internal_error(rq->conn, r);
-	else
-		respond_json(rq->conn, NULL, &body);
+	respond_page(rq->conn, r, q->limit, q->offset, total, &body);
 	buf_fini(&body);
 }
 

@@ -51,14 +51,7 @@ static void
 end_page(struct request *rq, struct buf *body, const struct page *p, int r)
 {
 	buf_addc(body, ']');
-	jtext_member_int(body, "limit", p->limit);
-	jtext_member_int(body, "offset", p->offset);
-	jtext_member_int(body, "totalCount", p->total);
-	buf_addc(body, '}');
-	if (r < 0)
-		respond_internal_error(rq->conn, r);
-	else
-		respond_json(rq->conn, NULL, body);
+	respond_page(rq->conn, r, p->limit, p->offset, p->total, body);
 	buf_fini(body);
 }
 

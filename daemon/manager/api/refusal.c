@@ -144,6 +144,20 @@ respond_json(struct http_conn *conn, const struct http_header *more, const struc
 }
 
 void
+respond_page(
+    struct http_conn *conn, int r, int64_t limit, int64_t offset, int64_t total, struct buf *body)
+{
+	jtext_member_int(body, "limit", limit);
+	jtext_member_int(body, "offset", offset);
+	jtext_member_int(body, "totalCount", total);
+	buf_addc(body, '}');
+	if (r < 0)
+		respond_internal_error(conn, r);
+	else
+		respond_json(conn, NULL, body);
+}
+
+void
 respond_empty(struct http_conn *conn, int status, const struct http_header *more)
 {
 	struct http_header headers[API_MAX_HEADERS];

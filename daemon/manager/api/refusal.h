@@ -31,6 +31,12 @@ void respond_not_durable(struct http_conn *conn);
 /* 200 with a JSON text; 500 if the buffer has failed. headers: at most 2, or NULL. */
 void respond_json(
     struct http_conn *conn, const struct http_header *headers, const struct buf *body);
+/*
+ * Ends the open JSON object of a page with limit, offset and totalCount, and responds with it; with
+ * an error when r, the result of reading the page, is below 0.
+ */
+void respond_page(
+    struct http_conn *conn, int r, int64_t limit, int64_t offset, int64_t total, struct buf *body);
 /* No body: 204, 304, or 200. */
 void respond_empty(struct http_conn *conn, int status, const struct http_header *headers);
 /*

@@ -342,14 +342,7 @@ sidecars_list(struct request *rq)
 	jtext_member_int(&body, "newest", l.counts.newest);
 	jtext_member_int(&body, "behind", l.counts.behind);
 	jtext_member_int(&body, "silent", l.counts.silent);
-	jtext_member_int(&body, "limit", l.page.limit);
-	jtext_member_int(&body, "offset", l.page.offset);
-	jtext_member_int(&body, "totalCount", n_counted(&l.counts));
-	buf_addc(&body, '}');
-	if (r < 0)
-		respond_internal_error(rq->conn, r);
-	else
-		respond_json(rq->conn, NULL, &body);
+	respond_page(rq->conn, r, l.page.limit, l.page.offset, n_counted(&l.counts), &body);
 	buf_fini(&body);
 }
 

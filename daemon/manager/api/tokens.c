@@ -349,13 +349,6 @@ tokens_list(struct request *rq)
 	buf_adds(&body, "{\"tokens\":[");
 	r = list_tokens(rq, &l);
 	buf_addc(&body, ']');
-	jtext_member_int(&body, "limit", l.page.limit);
-	jtext_member_int(&body, "offset", l.page.offset);
-	jtext_member_int(&body, "totalCount", l.total);
-	buf_addc(&body, '}');
-	if (r < 0)
-		respond_internal_error(rq->conn, r);
-	else
-		respond_json(rq->conn, NULL, &body);
+	respond_page(rq->conn, r, l.page.limit, l.page.offset, l.total, &body);
 	buf_fini(&body);
 }

@@ -10,7 +10,7 @@
 #include "base/why.h"
 #include "ctl/user.h"
 
-struct command {
+struct program {
 	char *const *argv;        /* looked up in PATH; ends with NULL */
 	const char *name, *value; /* of a variable added to its environment; NULL: none */
 	const struct user *user;  /* who runs it; NULL: our own user */
@@ -24,4 +24,4 @@ struct command {
  * cannot be run (-ENOENT), or it takes too much time (-ETIMEDOUT) or writes too much (-EMSGSIZE),
  * and was killed.
  */
-MUST_CHECK int command_run(const struct command *c, struct buf *out, struct why *why);
+MUST_CHECK int program_run(const struct program *c, struct buf *out, struct why *why);

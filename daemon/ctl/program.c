@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ctl/command.h"
+#include "ctl/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 
 /* In the child. */
 static _Noreturn void
-become(const struct command *c, int output)
+become(const struct program *c, int output)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -77,7 +77,7 @@ read_piece(int fd, int64_t deadline_ms, struct buf *out)
 }
 
 static int
-read_output(const struct command *c, int fd, struct buf *out)
+read_output(const struct program *c, int fd, struct buf *out)
 {
 	int64_t deadline_ms = clock_boot_ms() + c->timeout_ms;
 	int r = 1;
@@ -89,7 +89,7 @@ read_output(const struct command *c, int fd, struct buf *out)
 
 /* The exit status, or -errno with why. */
 static int
-conclude(const struct command *c, int r, int status, struct why *why)
+conclude(const struct program *c, int r, int status, struct why *why)
 {
 	if (r == -ETIMEDOUT)
 		why_set(
@@ -106,7 +106,7 @@ conclude(const struct command *c, int r, int status, struct why *why)
 }
 
 int
-command_run(const struct command *c, struct buf *out, struct why *why)
+program_run(const struct program *c, struct buf *out, struct why *why)
 {
 	int fd[2], status = 0, r;
 	pid_t child;
