@@ -73,7 +73,7 @@ on_terminate(void *arg)
 		return;
 	notify_status("stopping");
 	if (was == APP_LINGERING) {
-		app_end_linger(a); /* a second signal: waits for clients no longer */
+		app_end_linger(a); /* at a second signal, stops waiting for clients */
 		return;
 	}
 	app_enter(a, APP_STOPPING);

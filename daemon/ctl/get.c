@@ -145,14 +145,14 @@ print_connection(struct buf *out, const struct got *got)
 	if (output_mask_connection(&masked, span_of_buf(&got->text)) < 0)
 		return client_bad_reply(got->o);
 	if (buf_error(&masked) < 0)
-		return ctl_fail(CTL_UNAVAILABLE, NULL, "the answer does not fit into memory");
+		return ctl_fail(CTL_UNAVAILABLE, NULL, "out of memory for the response");
 	if (got->o->json) {
 		buf_add(out, masked.data, masked.len);
 		buf_addc(out, '\n');
 		return CTL_YES;
 	}
 	if (show_connection(out, got, span_of_buf(&masked)) < 0)
-		return ctl_fail(CTL_UNAVAILABLE, NULL, "the answer does not fit into memory");
+		return ctl_fail(CTL_UNAVAILABLE, NULL, "out of memory for the response");
 	return CTL_YES;
 }
 

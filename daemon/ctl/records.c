@@ -25,7 +25,7 @@ struct reader {
 	struct client client;
 	size_t next;            /* the record whose value comes next */
 	bool changed;           /* connd's data is not that of the list any more */
-	bool knows_environment; /* connd lists environment variables, too */
+	bool knows_environment; /* this connd's List has environment variables */
 };
 
 /* What List calls each kind, and how its values are requested. */

@@ -15,7 +15,7 @@ struct user {
 	gid_t groups[USER_GROUPS], own[USER_GROUPS]; /* the user's; those of this process */
 	int n_groups, n_own;
 	char name[64];
-	char home[1024]; /* the home directory of another user; "" */
+	char home[1024]; /* the user's home directory; "" unless is_other */
 	bool is_other;   /* not the user that runs this process */
 };
 

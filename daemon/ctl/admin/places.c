@@ -85,7 +85,10 @@ add_text(struct json *body, struct change *c, const char *member, const char *te
 	return json_take(body, member, json_new_string(text));
 }
 
-/* The new place's body, and what the person sees of it. Returns the exit code. */
+/*
+ * Fills in the body of the request that creates a place, and the change that is shown. Returns the
+ * exit code.
+ */
 static int
 build(struct session *s, const struct place_kind *kind, struct json *body, struct change *c)
 {

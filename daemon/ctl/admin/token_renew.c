@@ -27,7 +27,7 @@
 struct renewal {
 	struct session session;
 	char path[PATH_MAX]; /* the file itself, not a link to it */
-	struct json *answer; /* the last one */
+	struct json *answer; /* the manager's last response */
 	char expires[TIME_SIZE];
 };
 

@@ -109,7 +109,7 @@ compare_both(struct comparison *c, const struct side_entry *a, const struct side
 		note_text(c, j, "reason", refused);
 }
 
-/* Is this kind in both sides? */
+/* True if both sides have this kind. */
 static bool
 is_compared(const struct comparison *c, enum secrets_kind kind)
 {

@@ -84,7 +84,7 @@ struct doctor {
 	bool config_named;      /* by --config */
 	const char *deployment; /* expected: its id or name; NULL: any */
 	const char *python;     /* of the worker; NULL: not asked */
-	const char *kind, *key; /* "conn" or "var", and the key; NULL: none is asked for */
+	const char *kind, *key; /* "conn" or "var", and the key to look up; NULL: none */
 	struct doctor_shared *shared;
 	struct doctor_facts *facts; /* in shared */
 	/* of a child alone */

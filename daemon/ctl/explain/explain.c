@@ -105,8 +105,8 @@ put_served(struct explain *e, bool served)
 /* --- the parts --------------------------------------------------------------------------- */
 
 /*
- * connd may be left out where a Deployment is named: a person need not be on its machine. Returns
- * the exit code.
+ * Asks connd. When the person names a Deployment, connd may be unreachable: they need not be on its
+ * machine. Returns the exit code.
  */
 static int
 ask_connd(struct explain *e)
@@ -120,7 +120,7 @@ ask_connd(struct explain *e)
 	return code;
 }
 
-/* A manager that fails is an error only for one who named it. */
+/* Asks the manager. A failure is an error only if the person named a manager. */
 static int
 ask_manager(struct explain *e)
 {

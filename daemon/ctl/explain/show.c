@@ -155,7 +155,7 @@ show_manager(struct table *t, const struct explain *e)
 
 /* --- fields ------------------------------------------------------------------------------ */
 
-/* Values that do not count: "workspace: db". */
+/* Appends the values that another one overrides: "workspace: db". */
 static void
 add_others(struct buf *out, const struct json *values, const char *from)
 {

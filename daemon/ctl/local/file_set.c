@@ -47,7 +47,8 @@ judge(struct file_set *set, bool replace)
 		const char *path = set->file[i].path;
 
 		if (buf_error(&set->file[i].text))
-			return ctl_fail(CTL_UNAVAILABLE, NULL, "%s: too long", path);
+			return ctl_fail(
+			    CTL_UNAVAILABLE, NULL, "%s: the new text is too long", path);
 		if (!is_there(path, &st))
 			set->file[i].keep = false;
 		else if (!S_ISREG(st.st_mode))

@@ -119,7 +119,7 @@ start_disk(struct snapshot *s, struct why *why)
 		return r;
 	r = disk_new(&s->disk, s->loop, path, snapshot_on_written, s);
 	if (r < 0)
-		why_set(why, "the snapshot's thread: %s", strerror(-r));
+		why_set(why, "the thread that writes the snapshot cannot start: %s", strerror(-r));
 	return r;
 }
 

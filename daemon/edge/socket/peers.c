@@ -15,7 +15,7 @@
 
 /* an incomplete frame or an unread response closes the connection after this */
 #define STUCK_MS       30000
-#define SWEEP_S        1   /* time between two checks for it, while a connection is stuck */
+#define SWEEP_S        1   /* between two checks of stuck connections */
 #define DRAIN_GRACE_MS 200 /* for a connection that has sent no request yet */
 #define LOG_EVERY_MS                                                                               \
 	10000          /* at most one line about refused connections, and one about closed ones */

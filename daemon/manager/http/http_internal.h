@@ -154,7 +154,7 @@ void conn_refuse(struct http_conn *c, int status, const char *why);
 size_t conn_output_length(const struct http_conn *c);
 bool conn_is_held_long(const struct http_conn *c);
 bool conn_reads_requests(const struct http_conn *c);
-/* Between two requests or before the first, with everything sent. */
+/* True between two requests, and before the first, when everything is sent. */
 bool conn_is_idle(const struct http_conn *c);
 
 /* --- work.c --------------------------------------------------------------------------- */

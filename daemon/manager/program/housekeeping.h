@@ -15,8 +15,8 @@ struct http_server;
 struct housekeeping;
 
 /*
- * base, env, http and dir, the data directory, are borrowed. 0 or -1: out of memory; then free it
- * as well.
+ * Borrows base, env, http and dir, the data directory. 0, or -1: out of memory; then call
+ * housekeeping_free() as well.
  */
 MUST_CHECK int housekeeping_new(struct housekeeping **out, struct event_base *base,
     const struct command_env *env, struct http_server *http, const char *dir, int64_t keep_days);

@@ -253,8 +253,9 @@ MUST_CHECK int store_entity_list_sorted(struct store *s, enum scope scope, const
     const struct store_entity_order *order, int (*each)(void *arg, const struct store_entity *e),
     void *arg);
 /*
- * Sets all members or none. STORE_NOT_FOUND, or as store_entity_create(); for an organization's
- * switch alone, set to off, STORE_NOT_DURABLE. The audit log names the members that changed.
+ * Changes all given members, or none. Returns as store_entity_create(), or STORE_NOT_FOUND; when
+ * only an organization's switch is set to off, also STORE_NOT_DURABLE. The audit log names the
+ * members that changed.
  */
 MUST_CHECK int store_entity_update(struct store *s, enum scope scope, const struct id *id,
     const struct store_entity_set *set, const struct store_actor *by);

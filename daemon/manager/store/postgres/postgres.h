@@ -149,8 +149,8 @@ MUST_CHECK int pg_name(const char *url, char out[static PG_NAME_SIZE], struct wh
 /* ---- reason.c ---- */
 
 /*
- * Why the connection was not made, from libpq's message: `r`, or -EACCES when it does not pass by
- * itself; then why ends with what to do.
+ * Fills in `why` from libpq's message after a failed connection. Returns `r`, or -EACCES for a
+ * refusal that does not pass by itself; then `why` ends with what to do.
  */
 MUST_CHECK int pg_reason(const struct pg_db *db, int r, struct why *why);
 /* What to do about the refusal in libpq's message; NULL: it may pass. */
