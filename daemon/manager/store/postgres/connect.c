@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Connecting to PostgreSQL, and waiting for it: nothing here blocks but the resolver. */
+/* Connects to PostgreSQL and waits for it. Only the resolver may block. */
 #include "manager/store/postgres/postgres.h"
 
 #include <errno.h>
@@ -10,12 +10,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define ANSWER_MS  15000 /* a statement that takes longer has failed */
-#define LOOK_UP_MS 250   /* a wait looks this often whether the listener still hears the database */
+#define ANSWER_MS 15000 /* a statement that takes longer fails */
+/* a wait checks this often that the listener still has a connection to the database */
+#define LOOK_UP_MS 250
 
 /* ---- waiting ---- */
 
-/* Without a hook. */
+/* Waits when store_set_wait() was not called. */
 static int
 wait_blocking(int fd, short events, int timeout_ms)
 {
@@ -26,8 +27,8 @@ wait_blocking(int fd, short events, int timeout_ms)
 }
 
 /*
- * How long to wait now, in ms; <= 0: no longer. A database that the listener does not hear is not
- * waited for by others.
+ * How long to wait now, in ms; <= 0: no longer. When the listener has lost the database, no other
+ * connection waits for it.
  */
 static int64_t
 time_left(const struct pg_db *db, int64_t until)
@@ -57,7 +58,8 @@ wait_until(struct pg_db *db, int fd, short events, int64_t until)
 		left = time_left(db, until);
 		if (left <= 0)
 			return -ENOTCONN;
-		p->store.session = NULL; /* others have theirs meanwhile */
+		/* other fibers run meanwhile and have sessions of their own */
+		p->store.session = NULL;
 		r = p->wait ? p->wait(p->wait_arg, fd, events, (int)left)
 			    : wait_blocking(fd, events, (int)left);
 		p->store.session = mine;
@@ -136,7 +138,7 @@ on_notice(void *arg, const PGresult *notice)
 	(void)notice;
 }
 
-/* A pooler gives its clients process numbers of its own. */
+/* True behind a pooler, which gives its clients process numbers of its own. */
 static int
 look_at_server(struct pg_db *db, struct why *why)
 {
@@ -182,14 +184,14 @@ pg_check_primary(struct pg_db *db, int64_t *timeline, struct why *why)
 int
 pg_connect(struct pg_db *db, int64_t within_ms, struct why *why)
 {
-	/* What the URL says of one of the first lines overrides it. */
+	/* A parameter of the URL overrides the first lines. */
 	static const char *const names[] = { "target_session_attrs", "tcp_user_timeout",
 		"keepalives_idle", "fallback_application_name", "dbname", "client_encoding", NULL };
 	const char *values[] = { "read-write", "10000", "10", "connd-manager", db->url, "UTF8",
 		NULL };
 	int r;
 
-	pg_drop(db); /* there is none as a rule */
+	pg_drop(db); /* usually there is none */
 	db->h = PQconnectStartParams(names, values, 1);
 	if (db->h)
 		(void)PQsetErrorVerbosity(db->h, PQERRORS_VERBOSE); /* see pg_reason() */
@@ -199,7 +201,7 @@ pg_connect(struct pg_db *db, int64_t within_ms, struct why *why)
 		pg_drop(db);
 		return r;
 	}
-	(void)PQsetnonblocking(db->h, 1); /* cannot fail here */
+	(void)PQsetnonblocking(db->h, 1); /* it cannot fail here */
 	(void)PQsetNoticeReceiver(db->h, on_notice, NULL);
 	r = look_at_server(db, why);
 	if (r == 0)
@@ -226,7 +228,7 @@ pg_name(const char *url, char out[static PG_NAME_SIZE], struct why *why)
 	char *error = NULL;
 	PQconninfoOption *options = PQconninfoParse(url, &error);
 
-	if (!options) { /* libpq's sentence may have the password */
+	if (!options) { /* libpq's own message may have the password */
 		PQfreemem(error);
 		why_set(why, "the store's URL cannot be read: expected "
 			     "postgresql://[USER@]HOST[:PORT]/DATABASE[?PARAMETER=VALUE]");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The driver of PostgreSQL. A statement runs when its first row is asked for; its whole result is
- * then in memory, so other statements may run while its rows are read. What libpq's memory holds is
- * sealed or a name.
+ * The driver of PostgreSQL. A statement runs when its first row is requested; its whole result is
+ * then in memory, so other statements may run while its rows are read. Data in libpq's memory is
+ * sealed, or a name.
  */
 #include "manager/store/postgres/postgres.h"
 
@@ -17,7 +17,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 
-/* The largest document of a version, and what goes with it. */
+/* Room for the largest document of a version and its other parameters. */
 #define BYTES_MAX  (16 * 1024 * 1024)
 #define TYPE_BYTEA 17
 #define TYPE_INT8  20
@@ -65,7 +65,7 @@ error_of(const char *state)
 	return -EIO;
 }
 
-/* The server's first sentence: its details may have values of rows. */
+/* Logs only the server's primary message: its details may have values of rows. */
 static int
 refusal(struct pg_db *db, const PGresult *result)
 {
@@ -90,8 +90,8 @@ refusal(struct pg_db *db, const PGresult *result)
 /* ---- running ---- */
 
 /*
- * The answer to what was sent; of several statements the last one's. 0 or -errno; then *out is
- * NULL.
+ * Takes the result of what was sent; of several statements, that of the last. 0 or -errno; then
+ * *out is NULL.
  */
 static int
 take_result(struct pg_db *db, bool sent, PGresult **out)
@@ -158,7 +158,7 @@ send_statement(struct pg_statement *st)
 	    st->db->h, st->text, st->n, st->types, values, st->lengths, binary, 1);
 }
 
-/* Runs it in the transaction it is in. */
+/* Runs the statement in the current transaction. */
 static int
 run_now(struct pg_statement *st)
 {
@@ -176,7 +176,7 @@ run_now(struct pg_statement *st)
 	return r == 0 ? take_result(db, send_statement(st), &st->result) : r;
 }
 
-/* Tells is_absent() of this transaction which rows do not verify. */
+/* Passes the rows that do not verify to is_absent() in this transaction. */
 static int
 name_absent(struct pg_db *db)
 {
@@ -187,7 +187,7 @@ name_absent(struct pg_db *db)
 	if (!a->n || db->absent_salt == a->salt)
 		return 0;
 	buf_adds(&sql, "SET LOCAL connd.absent = '");
-	for (size_t i = 0; i < a->n; i++) /* an id has letters and digits alone */
+	for (size_t i = 0; i < a->n; i++) /* an id has only letters and digits */
 		buf_addf(&sql, "%s%s", i ? "," : "", a->ids[i].s);
 	buf_adds(&sql, "'");
 	r = buf_error(&sql);
@@ -249,7 +249,7 @@ finish(struct statement *base)
 	mem_free(st);
 }
 
-/* ?1 becomes $1; a ? alone is the next one. */
+/* Rewrites the parameters: ?1 becomes $1; a ? without a number becomes the next one. */
 static char *
 translate(const char *sql)
 {
@@ -324,7 +324,7 @@ pg_list_statement(struct pg_db *db, const char *sql)
 		}
 	}
 	slot = &db->lists[db->next_list++ % N_ELEMENTS(db->lists)];
-	if (*slot && (*slot)->has_run) /* it is being read */
+	if (*slot && (*slot)->has_run) /* that statement's result is being read */
 		return &st->statement;
 	if (*slot) {
 		/* Its name is used again; the server drops what had it. */
@@ -380,7 +380,10 @@ pg_db_close(struct pg_db *db)
 
 /* ---- parameters ---- */
 
-/* Of what is not UTF-8, which a request may look for, nothing can be equal to the text. */
+/*
+ * Appends text. Bytes that are not UTF-8, which a request may search for, become U+FFFD, so that no
+ * row is equal.
+ */
 static void
 add_text(struct buf *out, struct span s)
 {
@@ -506,7 +509,7 @@ bytes_of(struct statement *base, int column)
 		(size_t)PQgetlength(st->result, st->row, column) };
 }
 
-/* A number or a boolean, in network byte order. */
+/* Reads a number or a boolean, in network byte order. */
 static int64_t
 integer(struct statement *base, int column)
 {

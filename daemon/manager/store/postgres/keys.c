@@ -4,16 +4,16 @@
 
 #include <errno.h>
 
-#define ROWS 200 /* are read at a time */
+#define ROWS 200 /* rows that are read at a time */
 
-/* A table with envelopes, and how one is read, bound and written. */
+/* A table with envelopes, and the statements that read and write one. */
 struct sealed_table {
 	/*
-	 * The next ROWS rows after the place (?1, ?2). Columns: the row's own place (two), what its
-	 * envelope is bound to, the envelope.
+	 * Reads the next ROWS rows after the position (?1, ?2). Columns: the row's own position
+	 * (two), what its envelope is bound to, the envelope.
 	 */
 	const char *read;
-	const char *write; /* ?1, ?2: the place; ?3: the envelope */
+	const char *write; /* ?1, ?2: the position; ?3: the envelope */
 };
 
 static const struct sealed_table tables[] = {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Brings a database to this program's version of the schema, beside managers that serve from it.
- * One manager at a time migrates; others wait for it. A lock that is not to be had soon is given
- * back and tried again: all others wait behind a program that waits for a table.
+ * Brings a database to this program's version of the schema while other managers serve from it. One
+ * manager at a time migrates; others wait for it. A lock that cannot be had soon is given up and
+ * tried again, because everybody else queues behind a statement that waits for a table.
  */
 #include "manager/store/postgres/postgres.h"
 
@@ -19,8 +19,9 @@
 #define PATIENCE_MS 60000
 
 /*
- * The advisory lock has any number, the same in all programs. The time-out is below the one after
- * which a manager that waits for the same table no longer serves (notify.c).
+ * The number of the advisory lock is arbitrary, but the same in all programs. The time-out is
+ * shorter than the one after which a manager that waits for the same table no longer serves
+ * (notify.c).
  */
 #define BEGIN "BEGIN; SET LOCAL lock_timeout = 500; SELECT pg_advisory_xact_lock(7236837152)"
 
@@ -32,10 +33,10 @@ known(void)
 	return (int64_t)pg_migrations(NULL);
 }
 
-/* All 0: there is none. */
+/* The schema of the database; all 0: it has none. */
 struct version {
 	int64_t at, oldest;
-	char program[41]; /* that made it */
+	char program[41]; /* the program that made it */
 };
 
 static int
@@ -105,7 +106,7 @@ step(struct store *s, int64_t to)
 		      : r;
 }
 
-/* No change is under way of a program that the new schema may not serve. */
+/* Waits for changes by programs that the new schema may not serve, and blocks new ones. */
 static int
 lock_out_changes(struct store *s)
 {
@@ -138,7 +139,7 @@ migrate_once(struct store *s, bool make, struct version *v)
 	if (r == 0)
 		r = migrate_in_transaction(s, make, v);
 	if (r == 0 && make)
-		return 0; /* store_create_end() ends it */
+		return 0; /* store_create_end() ends the transaction */
 	if (r == 0)
 		r = pg_exec(db, "COMMIT", NULL);
 	else if (db->h)
@@ -147,7 +148,10 @@ migrate_once(struct store *s, bool make, struct version *v)
 	return r;
 }
 
-/* Until no other user of the tables is in the way. A server that serves meanwhile tries once. */
+/*
+ * Tries again until no other user of the tables prevents it. A server that serves meanwhile tries
+ * once.
+ */
 static int
 migrate(struct store *s, bool make, struct version *v)
 {

@@ -61,11 +61,11 @@ pg_listen(struct postgres_store *p, struct why *why)
 			pg_say_lost(&p->store, r, why);
 	}
 	if (r < 0)
-		pg_drop(db); /* one that is there listens */
+		pg_drop(db); /* an open connection listens already */
 	return r;
 }
 
-/* Whether one has come. That is all it says: the numbers are read. */
+/* True if a notification has come. Its text is not used, since the changes are read. */
 static bool
 take_notifications(struct pg_db *db)
 {
@@ -122,14 +122,17 @@ note(struct postgres_store *p, int r, const struct why *why)
 	p->is_silent = r < 0;
 }
 
-/* When to look again. Managers that lost one server do not come back in one instant. */
+/*
+ * Sets when to look again: at random, so that managers which lost one server do not all come back
+ * at once.
+ */
 static int64_t
 next_look(int r)
 {
 	return clock_boot_ms() + (r == 0 ? LOOK_MS : 100 + (int64_t)rnd_below(400));
 }
 
-/* The start has logged that it cannot be used. */
+/* The start-up code has logged that the database cannot be used. */
 static void
 open_in_turn(struct postgres_store *p)
 {

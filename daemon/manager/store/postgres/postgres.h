@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Inside the store on PostgreSQL: its connections, their pool, what other managers tell. */
+/*
+ * The inside of the store on PostgreSQL: its connections, their pool, and the notifications of
+ * other managers.
+ */
 #pragma once
 
 #include <libpq-fe.h>
@@ -21,7 +24,7 @@ struct pg_statement {
 	struct statement statement;
 	struct pg_db *db;
 	char *text;    /* with $1 for ?1 */
-	char name[24]; /* on the server; "": it is not to be prepared */
+	char name[24]; /* its name on the server; "": it is not prepared */
 	bool is_prepared;
 	bool looks_absent; /* it calls is_absent() */
 	bool has_run;
@@ -43,8 +46,9 @@ struct pg_db {
 	const char *url; /* borrowed */
 	PGconn *h;       /* NULL: there is none */
 	bool in_transaction;
-	bool is_pooled;       /* a pooler is between: nothing of a session outlives a transaction */
-	uint64_t absent_salt; /* the set of rows that this transaction's is_absent() knows */
+	/* it is behind a pooler: nothing of a session outlives a transaction */
+	bool is_pooled;
+	uint64_t absent_salt; /* the set of rows that is_absent() has in this transaction */
 	int64_t changes;
 	unsigned last_name;
 	struct statements kept;
@@ -66,7 +70,7 @@ struct pg_session {
 	bool is_reading;  /* a list's cursor is open on it */
 };
 
-/* The connection of callers that got no session: all its statements fail. */
+/* The connection of callers without a session: each statement fails. */
 struct pg_refused {
 	struct db db;
 	struct statement statement;
@@ -86,7 +90,7 @@ struct postgres_store {
 	size_t n_sessions;
 	struct session refused;
 	struct pg_refused no_db; /* of `refused` */
-	size_t n_freed;          /* sessions, since the last pg_end_session() */
+	size_t n_freed;          /* sessions that became free since the last pg_end_session() */
 	bool is_lost;            /* it could not be reached, which was logged */
 	bool is_full;            /* its disk, which was logged */
 	bool key_is_missing;     /* another manager has changed it, which was logged */
@@ -112,7 +116,8 @@ postgres_of(const struct store *s)
 /* url is borrowed. */
 void pg_db_init(struct pg_db *db, struct postgres_store *p, const char *url);
 void pg_db_close(struct pg_db *db); /* ends the connection and frees its statements */
-void pg_drop(struct pg_db *db);     /* ends the connection; statements run again on the next one */
+/* ends the connection; its statements are prepared again on the next one */
+void pg_drop(struct pg_db *db);
 /* Runs statements without parameters. 0 or -errno. *out (may be NULL): the last one's number. */
 MUST_CHECK int pg_exec(struct pg_db *db, const char *sql, int64_t *out);
 /* A statement of a list, kept for the next one of its text. NULL: out of memory. */
@@ -155,9 +160,9 @@ MUST_CHECK int pg_name(const char *url, char out[static PG_NAME_SIZE], struct wh
 MUST_CHECK int pg_reason(const struct pg_db *db, int r, struct why *why);
 /* What to do about the refusal in libpq's message; NULL: it may pass. */
 const char *pg_refusal(const char *text);
-/* Of a statement that was not answered, or refused. */
+/* Fills in `why` for a statement that had no response, or was refused. */
 void pg_say_lost(const struct store *s, int r, struct why *why);
-/* Whether an error may be over in a moment, without anybody's doing. */
+/* True for an error that may pass by itself. */
 bool pg_may_pass(int r);
 
 /* ---- session.c ---- */
@@ -173,9 +178,12 @@ struct pg_session *pg_session_of(const struct store *s); /* the current one; NUL
 
 /* ---- notify.c ---- */
 
-bool pg_hears(const struct store *s);            /* all changes until a moment ago are known */
-bool pg_is_deaf(const struct postgres_store *p); /* they should be, and are not */
-int pg_notify_fd(const struct store *s);         /* this and the next two: see store_turn() */
+bool pg_hears(const struct store *s); /* every change until a moment ago is known */
+/*
+ * true: they are known only until DEAF_MS ago, or the schema does not serve this program any more
+ */
+bool pg_is_deaf(const struct postgres_store *p);
+int pg_notify_fd(const struct store *s); /* this and the next two: see store_turn() */
 int pg_turn_ms(const struct store *s);
 /* Connects the listener. 0 or -errno with why. */
 MUST_CHECK int pg_listen(struct postgres_store *p, struct why *why);
@@ -199,7 +207,7 @@ void pg_open_again(struct postgres_store *p);
  * -EPROTO: it serves only programs that are newer than this one.
  */
 MUST_CHECK int pg_migrate(struct store *s, bool make, struct why *why);
-/* Whether a schema that names this version as the oldest serves this program. */
+/* True if a schema that names this version as the oldest serves this program. */
 bool pg_serves_this_program(int64_t oldest);
 /* The same of the database. 0, -EPROTO with why, or -errno. */
 MUST_CHECK int pg_check_schema(struct store *s, struct why *why);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The store on PostgreSQL: making and opening it; its transactions. A transaction locks the one row
- * of state with its first statement, so changes of all managers come one after the other, and their
- * numbers in the order in which they are committed.
+ * The store on PostgreSQL: making and opening it; its transactions. A transaction locks the only
+ * row of state with its first statement, so changes of all managers are made one after the other,
+ * and are committed in the order of their numbers.
  */
 #include "manager/store/postgres/postgres.h"
 
@@ -18,20 +18,22 @@
 
 #define SESSIONS   8
 #define CONNECT_MS 10000
-#define START_MS   3000 /* what a server's start waits for the database before it listens */
-#define OPEN_MS    1000 /* to connect, of a server that serves already */
+#define START_MS   3000 /* how long a starting server waits for the database before it listens */
+#define OPEN_MS    1000 /* time to connect when the server serves already */
 
-/* A manager that is gone holds a lock no longer than this. */
+/* The limits after which the locks of a lost manager end. */
 #define LIMITS                                                                                     \
 	"SET LOCAL lock_timeout = 5000; SET LOCAL statement_timeout = 15000; "                     \
 	"SET LOCAL idle_in_transaction_session_timeout = 30000; "
 
-/* The last statement sees what another manager's migration did while the lock was waited for. */
+/*
+ * The last statement sees what another manager's migration did while this one waited for the lock.
+ */
 #define BEGIN "BEGIN; " LIMITS "SELECT 1 FROM state FOR UPDATE; SELECT oldest FROM program"
 
 /*
- * Without a limit: PostgreSQL would call a commit done that a synchronous standby has not got when
- * the limit is over.
+ * COMMIT has no limit: at the limit, PostgreSQL would report a commit that a synchronous standby
+ * does not have.
  */
 #define COMMIT "SET LOCAL statement_timeout = 0; COMMIT"
 
@@ -62,7 +64,7 @@ rollback(struct store *s)
 	/* Of a store that is being made, everything. */
 	r = one->db.h ? pg_exec(&one->db, "ROLLBACK", NULL) : 0;
 	if (r < 0)
-		pg_drop(&one->db); /* which ends the transaction as well */
+		pg_drop(&one->db); /* this ends the transaction as well */
 	one->db.in_transaction = false;
 	return 0;
 }
@@ -77,7 +79,7 @@ begin(struct store *s)
 	if (postgres_of(s)->is_making)
 		return one && one->db.in_transaction ? 0 : -ENOTCONN;
 	if (one && one->is_reading)
-		s->session = NULL; /* its cursor keeps it */
+		s->session = NULL; /* an open cursor keeps the session */
 	(void)store_db(s);
 	one = pg_session_of(s);
 	if (!one)
@@ -88,7 +90,7 @@ begin(struct store *s)
 	one->db.in_transaction = one->db.h;
 	one->db.absent_salt = 0;
 	if (r == 0 && !pg_serves_this_program(oldest))
-		r = -ENOTCONN; /* the next turn says why */
+		r = -ENOTCONN; /* store_turn() logs why */
 	if (r == 0)
 		r = pg_follow_key(s, true);
 	if (r < 0)
@@ -97,7 +99,7 @@ begin(struct store *s)
 }
 
 /*
- * Without the server's answer it is not known whether the change was made: that is an error, and if
+ * Without the server's response nobody knows whether the change was made. It counts as an error; if
  * it was made, the notification brings it.
  */
 static int
@@ -144,7 +146,7 @@ leave_statement(struct reader *r, struct statement *st)
 static void
 tidy(struct store *s)
 {
-	(void)s; /* the server's own */
+	(void)s; /* the server tidies its own files */
 }
 
 static uint64_t
@@ -161,7 +163,7 @@ bytes(struct store *s)
 static int
 sync_in_thread(struct store *s)
 {
-	(void)s; /* what the server says is committed is on its disk */
+	(void)s; /* what the server has committed is on its disk */
 	return 0;
 }
 
@@ -291,7 +293,7 @@ close_store(struct store *s)
 	session_fini(&p->refused);
 	mem_free(p->sessions);
 	if (p->url)
-		mem_wipe(p->url, strlen(p->url)); /* it may have a password */
+		mem_wipe(p->url, strlen(p->url)); /* wiped, since it may have a password */
 	mem_free(p->url);
 	if (p->listen_url)
 		mem_wipe(p->listen_url, strlen(p->listen_url));
@@ -437,9 +439,10 @@ open_now(struct postgres_store *p, bool make, int64_t within_ms, struct why *why
 		r = read_state(&p->store, why);
 	if (r == 0 && make)
 		return 0;
-	(void)pg_end_session(&p->store); /* it has only read */
+	(void)pg_end_session(&p->store); /* the transaction has only read */
 	if (r == 0 && p->waits && !pg_is_alive(&p->listener.db))
-		r = pg_listen(p, why); /* so that a wrong --store-listen is reported as well */
+		/* connects now, so that a wrong --store-listen is reported as well */
+		r = pg_listen(p, why);
 	p->is_open = r == 0;
 	return r;
 }
