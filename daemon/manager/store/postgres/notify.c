@@ -99,7 +99,7 @@ look(struct postgres_store *p, struct why *why)
 	s->session = mine;
 	if (r < 0)
 		return r;
-	p->heard_ms = began; /* what was committed until then is known */
+	p->heard_ms = began; /* every change committed until then is known */
 	if (p->lost_sight) {
 		pg_doubt_sessions(p);
 		store_tell(s, &(struct store_event){ .kind = STORE_EVENT_ALL });
@@ -180,7 +180,7 @@ pg_turn(struct store *s)
 	if (!notified && p->listener.db.h && clock_boot_ms() < p->look_ms)
 		return;
 	if (!p->heard_ms)
-		p->heard_ms = clock_boot_ms(); /* from now on it matters */
+		p->heard_ms = clock_boot_ms(); /* from now on the caches depend on it */
 	r = hear(p, &why);
 	if (p->key_is_missing)
 		why_set(&why, "the database has another key");

@@ -189,7 +189,7 @@ changes_forget(struct store *s)
 	return 0;
 }
 
-/* Brings the caches up to date with what was committed, and tells the watchers. */
+/* Brings the caches up to date with the committed change, and notifies the watchers. */
 static void
 publish(struct store *s, const struct store_version *version)
 {

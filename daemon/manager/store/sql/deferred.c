@@ -112,7 +112,7 @@ write_first(struct store *s)
 	if (r < 0)
 		return r;
 	deferred_forget(s, d.kind, &d.id);
-	log_info(r == 0 ? "a change that was only in memory is on disk now"
+	log_info(r == 0 ? "a change that was only in memory is in the database now"
 			: "a change that was only in memory is dropped: what it changes does not "
 			  "exist any more",
 	    LOG_STR("id", d.id.s));

@@ -334,9 +334,9 @@ MUST_CHECK int changes_forget(struct store *s);
 /* Watchers learn of changes after the one that is the last now. 0 or -errno. */
 MUST_CHECK int state_load_number(struct store *s);
 /*
- * Notes a change of no view that other managers must learn of: a family of tokens was revoked
- * (SIGNAL_TOKEN), or something was changed that managers keep in memory (SIGNAL_PLACE: of a place;
- * NULL: rows were pruned). Without others it does nothing. 0 or -errno.
+ * Records a change that belongs to no view, for other managers: a family of tokens was revoked
+ * (SIGNAL_TOKEN), or a place that managers keep in memory was changed (SIGNAL_PLACE; id NULL: rows
+ * were pruned). Does nothing when no other manager uses the database. 0 or -errno.
  */
 enum signal { SIGNAL_TOKEN, SIGNAL_PLACE };
 MUST_CHECK int tx_signal(struct store *s, enum signal kind, enum scope scope, const struct id *id);
