@@ -163,9 +163,10 @@ class Postgres(Server):
         self.process = None
 
     def kill(self) -> None:
-        """kill -9 of the server and of everything that it has started."""
+        """kill -9 of the server and of everything that it has started: a session that is left
+        would go on for a moment."""
         assert self.process
-        os.killpg(self.process.pid, signal.SIGKILL)
+        self.signal_all(signal.SIGKILL)
         self.process.wait(10)
         self.process = None
         with contextlib.suppress(FileNotFoundError):
