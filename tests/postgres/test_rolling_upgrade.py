@@ -73,8 +73,9 @@ def test_no_request_fails_while_managers_are_upgraded_one_by_one(
         assert schema(server, manager) == "2|1"
         load.move_to(manager, newer)
         # The older program hears the newer one, and may be started again.
-        with held(manager, path, tag_of(manager, path)) as waiting:
-            assert post(newer, "from_the_newer")[0] == 200
+        dev = view(manager, "dev")  # which the load does not change
+        with held(manager, dev, tag_of(manager, dev)) as waiting:
+            assert post(newer, "from_the_newer", "dev")[0] == 200
             waiting.reply(timeout=5)
         load.move_to(newer)
         manager.stop()
