@@ -42,7 +42,7 @@ struct fetch {
 	struct sender *sender;
 	fetch_done *done;
 	void *env;
-	bool was_held, failed;
+	bool was_held, failed, unconnected;
 	int status;
 	int64_t deadline_us, retry_after_ms;
 	char etag[TAG_SIZE];
@@ -191,6 +191,7 @@ deliver(struct timer *t)
 	struct fetch_result result = {
 		.body = &none,
 		.end = f->failed ? FETCH_UNREACHABLE : FETCH_ANSWERED,
+		.unconnected = f->unconnected,
 		.status = f->status,
 		.etag = f->etag,
 		.content_type = "application/json",
@@ -365,7 +366,7 @@ __wrap_upstream_fetch(struct upstream *u, const struct fetch_request *request, f
 	if (time_now_us() < all.down_until_us) {
 		all.refused++;
 		f->sender->connected[0] = f->sender->connected[1] = false;
-		f->failed = true;
+		f->failed = f->unconnected = true;
 		f->timer.fire = deliver;
 		time_set(&f->timer, time_now_us() + NETWORK_US);
 	} else {
