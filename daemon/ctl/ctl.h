@@ -41,12 +41,13 @@ enum ctl_exit {
 
 /* Of connctl import; NULL: not given. */
 struct ctl_import_options {
-	const char *manager, *organization, *workspace, *token_file, *ca_file;
-	const char *deployment[CTL_MAX_DEPLOYMENTS];
+	const char *organization, *token_file;
+	/* Names or ids; ids alone once import has found them. */
+	const char *workspace, *deployment[CTL_MAX_DEPLOYMENTS];
 	size_t n_deployments;
 	const char *connections, *variables; /* files */
 	const char *from_airflow;            /* the command to run instead */
-	bool dry_run, update, insecure_http;
+	bool dry_run, update;
 };
 
 struct cli_line;

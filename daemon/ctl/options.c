@@ -42,8 +42,10 @@ id_apply(const char **out, const char *name, const char *value, struct why *why)
 static int
 deployment_apply(const char *value, struct ctl_import_options *out, struct why *why)
 {
-	if (out->n_deployments < CTL_MAX_DEPLOYMENTS)
-		return id_apply(&out->deployment[out->n_deployments++], "deployment", value, why);
+	if (out->n_deployments < CTL_MAX_DEPLOYMENTS) {
+		out->deployment[out->n_deployments++] = value;
+		return 0;
+	}
 	why_set(why, "--deployment may be given %d times at most", CTL_MAX_DEPLOYMENTS);
 	return -EINVAL;
 }
@@ -82,14 +84,11 @@ plain_apply(int id, const char *value, struct ctl_options *out)
 	case OPT_REVEAL:
 		out->reveal = true;
 		break;
-	case OPT_MANAGER:
-		out->import.manager = value;
+	case OPT_WORKSPACE:
+		out->import.workspace = value;
 		break;
 	case OPT_TOKEN_FILE:
 		out->import.token_file = value;
-		break;
-	case OPT_CA_FILE:
-		out->import.ca_file = value;
 		break;
 	case OPT_CONNECTIONS:
 		out->import.connections = value;
@@ -105,9 +104,6 @@ plain_apply(int id, const char *value, struct ctl_options *out)
 		break;
 	case OPT_UPDATE:
 		out->import.update = true;
-		break;
-	case OPT_INSECURE_HTTP:
-		out->import.insecure_http = true;
 		break;
 	default:
 		break;
@@ -125,8 +121,6 @@ option_apply(const struct cli_given *g, struct ctl_options *out, struct why *why
 		return timeout_apply(g->value, out, why);
 	case OPT_ORGANIZATION:
 		return id_apply(&out->import.organization, "organization", g->value, why);
-	case OPT_WORKSPACE:
-		return id_apply(&out->import.workspace, "workspace", g->value, why);
 	case OPT_DEPLOYMENT:
 		return deployment_apply(g->value, &out->import, why);
 	default:
@@ -140,7 +134,7 @@ static const char *
 import_fault(const struct ctl_import_options *i)
 {
 	if (!i->workspace && i->n_deployments == 0)
-		return "import needs --workspace ID or --deployment ID";
+		return "import needs --workspace NAME or --deployment NAME";
 	if (!i->workspace && i->n_deployments > 1)
 		return "several --deployment need --workspace, whose objects are linked to them";
 	if (!i->connections && !i->variables && !i->from_airflow)

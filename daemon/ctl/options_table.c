@@ -159,10 +159,11 @@ static const struct cli_option import_options[] = {
 	    "Runs both exports now, without a shell, into a directory that nobody else may enter "
 	    "and "
 	    "that is removed afterwards." },
-	{ "workspace", OPT_WORKSPACE, 0, "ID", NULL,
-	    "Makes objects of this Workspace, linked to each --deployment." },
-	{ "deployment", OPT_DEPLOYMENT, CLI_REPEATS, "ID", NULL,
-	    "A Deployment to link to. Without --workspace: the one whose own objects are made." },
+	{ "workspace", OPT_WORKSPACE, 0, "NAME", NULL,
+	    "Makes objects of this Workspace, by id or name, linked to each --deployment." },
+	{ "deployment", OPT_DEPLOYMENT, CLI_REPEATS, "NAME", NULL,
+	    "A Deployment to link to, by id or name. Without --workspace: the one whose own "
+	    "objects are made." },
 	{ "dry-run", OPT_DRY_RUN, 0, NULL, NULL, "Says what would be done, and does nothing." },
 	{ "update", OPT_UPDATE, 0, NULL, NULL,
 	    "Changes keys that exist with other values, which are skipped otherwise. Links, "
@@ -170,8 +171,6 @@ static const struct cli_option import_options[] = {
 	    "exclusions, auth types, and descriptions that Airflow does not have, stay. An update "
 	    "cannot remove a secret that the manager has and the file lacks: such a key is "
 	    "refused." },
-	{ "timeout", OPT_TIMEOUT, 0, "TIME", "30s",
-	    "How long one request to the manager may take." },
 	{ 0 },
 };
 const struct cli_group group_import = { NULL, import_options };

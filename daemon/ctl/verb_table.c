@@ -195,7 +195,7 @@ static const struct cli_verb verbs[] = {
 	    "Exit code: 0 all is as the files say, 1 a key was skipped or refused, 2 usage or a "
 	    "file "
 	    "that is not an export, 3 the manager cannot be reached or understood, 4 denied.",
-	    GROUPS(&group_import, &group_manager) },
+	    GROUPS(&group_import, &group_session) },
 	{ "list", VERB_LIST, "", "the keys of all connections and variables",
 	    "Lists the keys of the connections and variables that this user may ask for, sorted.",
 	    GROUPS(&group_socket) },

@@ -474,7 +474,7 @@ def test_progress_is_for_terminals(importer: Importer) -> None:
         os.close(ours)
         assert done.returncode == 3 and b"1 created, 1 refused" in done.stdout
         assert b"\033" not in done.stdout
-        wait = "\rthe manager asks to wait 1 s\033[K"
+        wait = "\rthe manager is busy: again in 1 s\033[K"
         if shown:
             # The progress line is cleared before anything else is printed.
             assert told.startswith("\r0 of 2\033[K") and f"{wait}\r\033[Kconnctl: the" in told
@@ -569,7 +569,7 @@ def test_each_format_gives_the_same_connection(importer: Importer) -> None:
     "args",
     [
         (), ("--connections",), ("--from-airflow", "--variables", "x"), ("--variables", "x", "y"),
-        ("--variables", "x", "--workspace", "../x"), ("--variables", "x", "--reveal"),
+        ("--variables", "x", "--reveal"),
         ("--variables", "x", "--manager", "http://192.0.2.1"),
         ("--variables", "x", "--manager", "ftp://localhost"),
         ("--variables", "x", "--manager", "http://user:pw@localhost"),
@@ -579,6 +579,28 @@ def test_each_format_gives_the_same_connection(importer: Importer) -> None:
 def test_wrong_command_line_is_exit_code_2(importer: Importer, args: tuple[str, ...]) -> None:
     done = importer.run(*args)
     assert (done.returncode, done.stdout) == (2, "") and "pw" not in done.stderr
+
+
+def test_the_context_and_names_are_enough(importer: Importer) -> None:
+    """As for every verb that asks a manager: after `connctl login`, with names for ids."""
+    home = {**os.environ, "HOME": str(importer.directory), "XDG_CONFIG_HOME": ""}
+    path = importer.file("v.json", {"region": "eu"})
+
+    def connctl(*args: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [CONNCTL, *args], env=home, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    done = connctl("login", "--manager", importer.manager.url, "--token-file", importer.token_file)
+    assert done.returncode == 0, done.stderr
+    (workspace,) = json.loads(connctl("workspace", "list", "--json").stdout)["workspaces"]
+    target = ("--workspace", workspace["name"], "--deployment", "prod")
+    done = connctl("import", "--variables", path, *target)
+    assert done.returncode == 0, done.stderr
+    assert importer.object("region")["airflowVariable"]["value"] == "eu"
+    done = connctl("import", "--variables", path, "--deployment", "nowhere")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert '"nowhere"' in done.stderr and "deployment list" in done.stderr
 
 
 def test_unreachable_or_invalid_manager_is_exit_code_3(
@@ -653,8 +675,8 @@ def test_an_export_that_is_interrupted_leaves_no_file(importer: Importer) -> Non
     tmp = importer.directory / "tmp"
     tmp.mkdir()
     process = subprocess.Popen(
-        [CONNCTL, "import", "--manager", importer.manager.url, "--organization", "o",
-         "--token-file", importer.token_file, "--workspace", "w", f"--from-airflow={stub}"],
+        [CONNCTL, "import", "--manager", importer.manager.url, "--token-file", importer.token_file,
+         *importer.target, f"--from-airflow={stub}"],
         env={**os.environ, "STUB_DIR": str(importer.directory), "TMPDIR": str(tmp)},
     )  # fmt: skip
     eventually((importer.directory / "begun").exists, "the export runs")

@@ -38,7 +38,7 @@ ctl/diff               base base/cli base/json proto ctl ctl/admin ctl/import
 ctl/explain            base base/cli base/json proto ctl ctl/admin
 ctl/local              base base/cli base/json proto ctl ctl/admin
 ctl/export             base base/cli base/json proto ctl ctl/admin ctl/local
-ctl/import             base base/cli base/json proto ctl
+ctl/import             base base/cli base/json proto ctl ctl/admin
 ctl/scan               base base/cli base/json proto ctl
 '
 # A third-party header (or its folder), and the only places it is included from.

@@ -14,12 +14,12 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "ctl/admin/place.h"
 #include "ctl/import/airflow_export.h"
 #include "ctl/import/body.h"
 #include "ctl/import/file.h"
 #include "ctl/import/import_internal.h"
 #include "ctl/output.h"
-#include "ctl/token.h"
 #include "ctl/verbs.h"
 
 #define PROGRESS_MS 100 /* between two updates of the progress that a person sees */
@@ -178,7 +178,7 @@ apply(struct import *im, struct step *s)
 		why_set(&s->why, "is larger than the manager takes (1 MiB)");
 		return CTL_YES;
 	}
-	status = http_call(im->http, path, &body, &im->response, &why);
+	status = http_call(im->session.http, path, &body, &im->response, &why);
 	if (status >= 200 && status < 300)
 		return CTL_YES;
 	s->act = ACT_REFUSED;
@@ -191,13 +191,6 @@ apply(struct import *im, struct step *s)
 	if (status == 401 || status == 403 || status == 429 || status < 400 || status >= 500)
 		return import_fail_status(im, status);
 	return CTL_YES;
-}
-
-static void
-show_pause(void *arg, int seconds)
-{
-	(void)arg;
-	output_progress("the manager asks to wait %d s", seconds);
 }
 
 static int
@@ -253,42 +246,58 @@ run(struct import *im)
 	return code == CTL_YES ? reported : code;
 }
 
-static int
-start_http(struct import *im, const struct ctl_options *o)
+/* Of the form that the hosted API's ids and connd-manager's have; then it is not looked up. */
+static bool
+is_place_id(const char *text)
 {
-	CLEANUP(buf_fini) struct buf token = BUF_INIT(LIMIT_TOKEN + 256);
-	struct why why;
-	struct http_options h = { .url = im->o->manager,
-		.ca_file = im->o->ca_file,
-		.insecure_http = im->o->insecure_http,
-		.timeout_ms = o->timeout_ms,
-		.on_pause = show_pause };
-	int code = token_read("--token-file", im->o->token_file, &token), r;
+	return *text == 'c' && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789") == 25 &&
+	       !text[25];
+}
 
-	if (code != CTL_YES)
-		return code;
-	h.token = buf_str(&token);
-	r = http_start_libraries();
-	if (r == 0)
-		r = http_new(&im->http, &h, &why);
-	if (r == -EINVAL)
-		return ctl_fail(CTL_USAGE, NULL, "%s", why.text);
-	return r < 0 ? ctl_fail(CTL_UNAVAILABLE, NULL, "libcurl does not start") : CTL_YES;
+/* Replaces a place's name by its id; in that Workspace only, unless "". */
+static int
+find_id(struct import *im, int kind, const char *workspace, const char **place,
+    char id[static TOKEN_ID_SIZE])
+{
+	int code;
+
+	if (is_place_id(*place))
+		return CTL_YES;
+	code = place_find(&im->session, &place_kinds[kind], *place, workspace, id, NULL);
+	*place = id;
+	return code == CTL_YES && !is_id(id) ? import_bad_list() : code;
+}
+
+static int
+find_target(struct import *im)
+{
+	struct ctl_import_options *t = &im->target;
+	int code = CTL_YES;
+
+	t->organization = im->session.organization;
+	if (t->workspace)
+		code = find_id(im, PLACE_WORKSPACE, "", &t->workspace, im->workspace);
+	for (size_t i = 0; i < t->n_deployments && code == CTL_YES; i++)
+		code = find_id(im, PLACE_DEPLOYMENT, t->workspace ? t->workspace : "",
+		    &t->deployment[i], im->deployment[i]);
+	return code;
 }
 
 int
 ctl_import(const struct ctl_options *o)
 {
 	struct import im = {
-		.o = &o->import,
+		.target = o->import,
 		.format = cli_value(o->line, OPT_FORMAT),
 		.json = o->json,
 		.response = BUF_INIT(LIMIT_PAGE_BYTES),
 	};
 	int code;
 
-	json_global_init();
-	code = start_http(&im, o);
+	im.o = &im.target;
+	code = session_open(&im.session, o);
+	if (code == CTL_YES)
+		code = find_target(&im);
 	if (code == CTL_YES)
 		code = run(&im);
 	for (size_t kind = 0; kind < IMPORT_N_KINDS; kind++) {
@@ -299,7 +308,7 @@ ctl_import(const struct ctl_options *o)
 	}
 	mem_free(im.step);
 	import_list_fini(&im.list);
-	im.http = http_free(im.http);
+	session_close(&im.session);
 	buf_fini(&im.response);
 	return code;
 }

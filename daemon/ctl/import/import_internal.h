@@ -8,8 +8,8 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/why.h"
+#include "ctl/admin/session.h"
 #include "ctl/ctl.h"
-#include "ctl/http.h"
 #include "ctl/import/entry.h"
 #include "ctl/json.h"
 
@@ -37,10 +37,12 @@ struct known {
 };
 
 struct import {
-	const struct ctl_import_options *o;
-	const char *format; /* of the files; NULL: their names tell it */
+	struct session session;
+	struct ctl_import_options target; /* the options, with the ids of what they name */
+	char workspace[TOKEN_ID_SIZE], deployment[CTL_MAX_DEPLOYMENTS][TOKEN_ID_SIZE];
+	const struct ctl_import_options *o; /* target */
+	const char *format;                 /* of the files; NULL: their names tell it */
 	bool json;
-	struct http *http;
 	struct import_list list;
 	struct known known[IMPORT_N_KINDS];
 	struct step *step;   /* one an entry of the list */

@@ -38,7 +38,7 @@ import_fail_status(const struct import *im, int status)
 
 	import_read_message(im, status, &why);
 	if (status == 401 || status == 403)
-		return ctl_fail(CTL_DENIED, "Is the token of --token-file valid for that target?",
+		return ctl_fail(CTL_DENIED, "Is the token valid for that target?",
 		    "the manager refuses (%d): %s", status, why.text);
 	return ctl_fail(CTL_UNAVAILABLE, NULL, "the manager answers %d: %s", status, why.text);
 }
@@ -97,9 +97,9 @@ get_page(struct import *im, enum import_kind kind, size_t offset, int *status)
 	    o->organization, import_type(kind), o->workspace ? "workspaceId" : "deploymentId",
 	    o->workspace ? o->workspace : o->deployment[0],
 	    im->known[kind].hidden ? "false" : "true", LIMIT_PAGE_ROWS, offset);
-	*status = http_call(im->http, path, NULL, &im->response, &why);
+	*status = http_call(im->session.http, path, NULL, &im->response, &why);
 	if (*status < 0)
-		return ctl_fail(CTL_UNAVAILABLE, "Is --manager right, and does it run?",
+		return ctl_fail(CTL_UNAVAILABLE, "Is its address right, and does it run?",
 		    "the manager cannot be reached: %s", why.text);
 	return CTL_YES;
 }
