@@ -211,7 +211,7 @@ def test_init_that_fails_leaves_nothing(workdir: Path) -> None:
     args = ["init", "--organization", "o", "--workspace", "w", "--deployment", "d"]
     done = run(*args, "--deployment", "d", "--data", workdir / "twice")
     assert done.returncode == 1
-    assert "twice" in done.stderr
+    assert "two Deployments have this name" in done.stderr
     assert list((workdir / "twice").iterdir()) == []
     done = run(*args, "--data", workdir / "twice")
     assert done.returncode == 0, done.stderr
