@@ -205,7 +205,7 @@ class World:
         self.manager.serve()
 
     def rotate_key(self) -> None:
-        self.manager.command("rotate-key", "--data", str(self.manager.data))
+        self.manager.rotate_key()
 
 
 class Story(RuleBasedStateMachine):

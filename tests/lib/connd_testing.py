@@ -538,6 +538,12 @@ class Manager(InBlock):
         assert not _SANITIZER.search(done.stderr), done.stderr
         return json.loads(done.stdout) if done.stdout.strip() else None
 
+    def rotate_key(self) -> None:
+        """A manager that was kept from its database for a second refuses: then it is run again."""
+        eventually(
+            lambda: (self.command("rotate-key", "--data", str(self.data)), True), "a new key"
+        )
+
     def launch(
         self,
         *args: str | Path,

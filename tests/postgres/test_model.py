@@ -81,7 +81,7 @@ class Two(World):
     def rotate_key(self) -> None:
         """The other one refuses until it has the new key."""
         this, other = self.draw.sample(self.both, 2)
-        this.command("rotate-key", "--data", str(this.data))
+        this.rotate_key()
         shutil.copy2(this.data / "manager.key", other.data / "manager.key")
         for one in self.both:
             eventually(lambda one=one: self.serves(one), "it has the new key", timeout=10)

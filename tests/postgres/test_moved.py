@@ -56,7 +56,9 @@ def test_everything_moves_and_comes_back(workdir: Path, new_database: Callable[[
         after = send(moved, "GET", path).body
     # Another content is never written over.
     refused = move(directory, url)
-    assert refused.returncode == 1 and "another store" in refused.stderr, refused.stderr
+    assert refused.returncode == 1 and "a store with other content" in refused.stderr, (
+        refused.stderr
+    )
     back = workdir / "back" / "manager"
     back.mkdir(parents=True)
     (back / "manager.key").write_bytes((manager.data / "manager.key").read_bytes())
